@@ -1,0 +1,1 @@
+"""Object-aware painting: a photograph becomes strokes, and the strokes a painting."""

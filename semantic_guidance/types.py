@@ -116,8 +116,8 @@ class Guidance:
     """What is known of a picture's content. It knows nothing of painting.
 
     Attributes:
-        mask: ``[1, H, W]`` soft foreground mask in [0, 1]: the union of the instances; zero without objects.
-        focus: ``[1, H, W]`` importance of each pixel for recognising the object, in [0, 1], zero off the mask.
+        mask: ``[1, H, W]`` soft foreground mask in [0, 1], the union of the instances.
+        focus: ``[1, H, W]`` each pixel's importance for recognition in [0, 1], zero off the mask.
         instances: the objects, largest first; empty when the picture has none.
     """
 

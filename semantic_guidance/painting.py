@@ -1,0 +1,125 @@
+"""A finished painting: its strokes in layers, and everything that can be made of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from semantic_guidance.renderer import render
+from semantic_guidance.types import Guidance, Strokes
+
+Level = Literal["background", "foreground"]
+
+
+@dataclass(frozen=True)
+class Layer:
+    """Strokes that follow one another under one mask.
+
+    Attributes:
+        strokes: ``[1, N]`` strokes in the order in which they are painted.
+        level: what they depict; with `Guidance.none()` everything is background.
+        instance: index of the object in the guidance; 0 in the background.
+        mask: ``[1, h, w]`` in multiples of 1/255, where the strokes show; everywhere if None. It keeps the
+            resolution at which it was made and is resized to that of each rendering.
+    """
+
+    strokes: Strokes  # [1, N]
+    level: Level = "background"
+    instance: int = 0
+    mask: Tensor | None = None  # [1, h, w]
+
+    def paint(self, canvas: Tensor, part: slice = slice(None)) -> Tensor:
+        """`canvas` ``[3, H, W]`` with (a part of) the layer's strokes painted on it."""
+        mask = None
+        if self.mask is not None:
+            mask = resize_mask(self.mask, *canvas.shape[-2:])[None]
+        return render(self.strokes[part], canvas[None], mask)[0]
+
+
+@dataclass(frozen=True)
+class Painting:
+    """The strokes of a painting and its canvas.
+
+    Attributes:
+        layers: the strokes, in the order in which they are painted.
+        background: RGB in [0, 1] of the empty canvas.
+        width: pixels of `canvas`.
+        height: pixels of `canvas`.
+        guidance: what the painter knew of the picture, at the size of the picture.
+        seconds: wall time by stage (``guidance``, ``plan``, ``polish``).
+    """
+
+    layers: tuple[Layer, ...]
+    background: tuple[float, float, float]
+    width: int
+    height: int
+    guidance: Guidance = field(default_factory=Guidance.none)
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def strokes(self) -> Strokes:
+        """All strokes, ``[1, N]``, in the order in which they are painted."""
+        return Strokes.cat([Strokes.empty(), *(layer.strokes for layer in self.layers)])
+
+    @property
+    def foreground_strokes(self) -> int:
+        """Number of strokes that paint an object."""
+        return sum(len(layer.strokes) for layer in self.layers if layer.level == "foreground")
+
+    @cached_property
+    def canvas(self) -> Tensor:
+        """The painted picture, ``[3, height, width]`` in [0, 1]."""
+        return self.render()
+
+    def render(self, size: int | None = None) -> Tensor:
+        """The painted picture with `size` pixels on its longer side (those of the painting if None)."""
+        canvas = self.blank(size)
+        for layer in self.layers:
+            canvas = layer.paint(canvas)
+        return canvas
+
+    def replay(self, size: int | None = None) -> Iterator[Tensor]:
+        """The canvas ``[3, H, W]``, empty at first, then after each stroke; the last one is the painting."""
+        canvas = self.blank(size)
+        yield canvas
+        for layer in self.layers:
+            for n in range(len(layer.strokes)):
+                canvas = layer.paint(canvas, slice(n, n + 1))
+                yield canvas
+
+    def blank(self, size: int | None = None) -> Tensor:
+        """The empty canvas, ``[3, H, W]``, with `size` pixels on its longer side.
+
+        Raises:
+            ValueError: `size` is below 1.
+        """
+        longer = max(self.width, self.height)
+        size = longer if size is None else size
+        if size < 1:
+            raise ValueError(f"size is {size}, wanted at least 1 pixel")
+        height, width = (max(1, round(side * size / longer)) for side in (self.height, self.width))
+        return torch.tensor(self.background).view(3, 1, 1).expand(3, height, width).contiguous()
+
+    def save(self, path: str | Path) -> None:
+        """Write the painting to `path`: png, jpg or webp, mp4, or json (the strokes), by its suffix.
+
+        Raises:
+            ValueError: the suffix names no known format.
+            OSError: the file cannot be written.
+        """
+        from semantic_guidance.export import save_painting
+
+        save_painting(self, Path(path))
+
+
+def resize_mask(mask: Tensor, height: int, width: int) -> Tensor:
+    """`mask` ``[1, h, w]`` at another size, area-averaged when it shrinks; the same tensor at its own."""
+    if mask.shape[-2:] == (height, width):
+        return mask
+    return torch.nn.functional.interpolate(mask[None], (height, width), mode="bilinear", antialias=True)[0]

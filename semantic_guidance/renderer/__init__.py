@@ -21,30 +21,29 @@ class _NumbaRender(torch.autograd.Function):
     def forward(
         ctx: Any, vectors: Tensor, canvas: Tensor, mask: Tensor | None, softness: float, keep: bool
     ) -> Tensor:
-        from semantic_guidance.renderer import numba_kernel as kernel
+        from semantic_guidance.renderer import kernel_geometry, numba_kernel
 
         batch, _, height, width = canvas.shape
         packed = vectors.detach().contiguous().numpy()
         painted = canvas.detach().clone(memory_format=torch.contiguous_format)
-        under = (torch.zeros(batch, 0, 0) if mask is None else mask.detach()[:, 0]).contiguous().numpy()
-        bands = kernel.band_count(batch, height)
-        starts = kernel.count_pixels(packed, height, width, softness, bands)
-        saved = torch.empty(kernel.SAVED, int(starts[-1]) if keep else 0).numpy()
-        kernel.paint(packed, painted.numpy(), under, softness, bands, saved, starts, keep)
+        nothing = torch.zeros(batch, 0, 0)
+        under = nothing if mask is None else mask.detach()[:, 0].float().contiguous()
+        bands = kernel_geometry.band_count(batch, height)
+        saved, starts = kernel_geometry.NO_TAPE, kernel_geometry.NO_STARTS
         if keep:
-            ctx.kept = (packed, under, softness, kernel.Tape(saved, starts, bands))
+            starts = numba_kernel.count_pixels(packed, height, width, softness, bands)
+            saved = torch.empty(kernel_geometry.SAVED, int(starts[-1])).numpy()
+            ctx.tape = (packed, under.numpy(), softness, bands, saved, starts)
+        numba_kernel.paint(packed, painted.numpy(), under.numpy(), softness, bands, saved, starts, keep)
         return painted
 
     @staticmethod
     @torch.autograd.function.once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
-        from semantic_guidance.renderer import numba_kernel as kernel
+        from semantic_guidance.renderer import numba_kernel
 
-        packed, under, softness, tape = ctx.kept
         grad_canvas = grad.clone(memory_format=torch.contiguous_format)
-        grads = kernel.unpaint(
-            packed, under, softness, tape.bands, tape.saved, tape.starts, grad_canvas.numpy()
-        )
+        grads = numba_kernel.unpaint(*ctx.tape, grad_canvas.numpy())
         return torch.from_numpy(grads.sum(axis=1)), grad_canvas, None, None, None
 
 

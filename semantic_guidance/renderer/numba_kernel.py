@@ -5,104 +5,35 @@ tasks share nothing: no locks, and the same result for any number of threads. Wi
 touches a span of each row; for each segment of its polyline an inner loop runs over the pixels of the span,
 which the compiler turns into vector instructions.
 
-For the backward pass the forward one keeps, for the pixels of the spans alone, coverage, place of the
+For the backward pass the forward one keeps a tape: for the pixels of the spans alone, coverage, place of the
 nearest disc, opacity's parameter and the colour that was there before. The backward pass walks the strokes
 in reverse and sums the gradients of the bands in a fixed order.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numba as nb
 import numpy as np
-from numpy.typing import NDArray
 
 from semantic_guidance.renderer.compile import jit
-from semantic_guidance.renderer.reference import DISCS, FLATNESS, LEAST_LEADING, MAX_SEGMENTS
-
-Floats = NDArray[np.float32]
-Integers = NDArray[np.int64]
-
-SAVED = 6  # planes of the tape: coverage, nearest place, opacity's t, previous red, green, blue
-# Numba promotes float32 with a Python number to float64, so the inner loops name their constants.
-ZERO, HALF, ONE, TWO = np.float32(0), np.float32(0.5), np.float32(1), np.float32(2)
-TINY, FAR = np.float32(1e-12), np.float32(1e9)
-NOWHERE = np.float32(-2 * MAX_SEGMENTS)
-LEAST_A = np.float32(LEAST_LEADING)
-CURVATURE = np.float32(4 * FLATNESS)
-STEPS = np.float32(DISCS - 1)
-LANES = 16  # row buffers are walked in whole vectors of the widest machines
-
-
-class Tape(NamedTuple):
-    """What the backward pass needs of the forward one."""
-
-    saved: Floats  # [SAVED, total] pixels of all spans, task after task
-    starts: Integers  # [tasks + 1] where each task's pixels begin
-    bands: int
-
-
-def band_count(batch: int, height: int) -> int:
-    """Bands of each canvas: a function of the shapes alone, so results do not depend on the machine."""
-    return max(1, min(height // 8, -(-16 // batch)))
-
-
-@jit()
-def _flatten(vector, scale, vx, vy, vr):
-    """Write a stroke's polyline in pixels to `vx, vy, vr`; returns its number of segments."""
-    x0, y0 = vector[0] * scale, vector[1] * scale
-    x1, y1 = vector[2] * scale, vector[3] * scale
-    x2, y2 = vector[4] * scale, vector[5] * scale
-    r0, r2 = vector[6] * scale, vector[7] * scale
-    bx, by = x0 - TWO * x1 + x2, y0 - TWO * y1 + y2
-    bend = np.sqrt(bx * bx + by * by)
-    count = min(max(int(np.ceil(np.sqrt(bend / CURVATURE))), 1), MAX_SEGMENTS)
-    for j in range(count + 1):
-        t = np.float32(j) / np.float32(count)
-        u = ONE - t
-        vx[j] = u * u * x0 + TWO * t * u * x1 + t * t * x2
-        vy[j] = u * u * y0 + TWO * t * u * y1 + t * t * y2
-        vr[j] = u * r0 + t * r2
-    return count
-
-
-@jit()
-def _spans(vx, vy, vr, count, y, half, width, low, high):
-    """Columns that each segment's softened discs touch in the row at height `y`, as [low, high)."""
-    first, last = width, 0
-    for s in range(count):
-        ax, ay, bx, by = vx[s], vy[s], vx[s + 1], vy[s + 1]
-        reach = max(vr[s], vr[s + 1]) + half
-        low[s], high[s] = 0, 0
-        top, bottom = min(ay, by), max(ay, by)
-        if y < top - reach or y > bottom + reach:
-            continue
-        from_x, to_x = min(ax, bx), max(ax, bx)
-        dy = by - ay
-        if abs(dy) > np.float32(1e-3):  # only the part of the segment within reach of the row counts
-            u0 = min(max((y - reach - ay) / dy, ZERO), ONE)
-            u1 = min(max((y + reach - ay) / dy, ZERO), ONE)
-            from_x = min(ax + u0 * (bx - ax), ax + u1 * (bx - ax))
-            to_x = max(ax + u0 * (bx - ax), ax + u1 * (bx - ax))
-        off = max(max(top - y, y - bottom), ZERO)
-        chord = np.sqrt(max(reach * reach - off * off, ZERO))
-        low[s] = max(int(np.ceil(max(from_x - chord, np.float32(-1)) - HALF)), 0)
-        high[s] = min(int(np.floor(min(to_x + chord, np.float32(width)) - HALF)) + 1, width)
-        if low[s] < high[s]:
-            first, last = min(first, low[s]), max(last, high[s])
-    return first, last
-
-
-@jit()
-def _rows(vy, vr, count, half, top, bottom):
-    """Rows of the band [top, bottom) that the stroke may touch."""
-    low, high = FAR, -FAR
-    for j in range(count + 1):
-        low, high = min(low, vy[j] - vr[j] - half), max(high, vy[j] + vr[j] + half)
-    low = min(max(low, np.float32(-2)), np.float32(bottom + 2))
-    high = min(max(high, np.float32(-2)), np.float32(bottom + 2))
-    return max(top, int(np.floor(low - HALF))), min(bottom, int(np.ceil(high + HALF)))
+from semantic_guidance.renderer.kernel_geometry import (
+    FAR,
+    HALF,
+    LANES,
+    LEAST_A,
+    MAX_SEGMENTS,
+    NOWHERE,
+    ONE,
+    STEPS,
+    TINY,
+    TWO,
+    ZERO,
+    count_band,
+    flatten,
+    row_spans,
+    scratch,
+    touched_rows,
+)
 
 
 @jit()
@@ -186,92 +117,62 @@ def _paint_span(distance, place, last, count, vector, sharpness, red, green, blu
 
 
 @jit()
-def _scratch(width):
-    """Row and polyline buffers of one task."""
-    rows = np.empty((3, width + LANES), np.float32)
-    line = np.empty((3, MAX_SEGMENTS + 1), np.float32)
-    spans = np.empty((2, MAX_SEGMENTS), np.int64)
-    return rows, line, spans
+def paint_band(vectors, canvas, mask, top, bottom, softness, saved, at, keep):
+    """Paint `vectors` [N, 13] on the rows [top, bottom) of `canvas` [3, H, W], in place.
 
+    Args:
+        vectors: packed strokes.
+        canvas: the picture.
+        mask: [H, W], or [0, 0] where there is none.
+        top: first row.
+        bottom: row after the last.
+        softness: width of the edge in pixels.
+        saved: [SAVED, P] the tape.
+        at: where this band's part of the tape begins.
+        keep: whether to write it.
 
-@jit(parallel=True)
-def count_pixels(vectors, height, width, softness, bands):
-    """Pixels of all spans of each task (canvas by canvas, band by band), as a running total."""
-    batch, strokes = vectors.shape[:2]
-    half = np.float32(softness / 2)
-    scale = np.float32(max(height, width))
-    totals = np.zeros(batch * bands + 1, np.int64)
-    for task in nb.prange(batch * bands):
-        b, band = task // bands, task % bands
-        top, bottom = band * height // bands, (band + 1) * height // bands
-        _, line, spans = _scratch(1)
-        vx, vy, vr = line[0], line[1], line[2]
-        total = 0
-        for n in range(strokes):
-            count = _flatten(vectors[b, n], scale, vx, vy, vr)
-            row, row_end = _rows(vy, vr, count, half, top, bottom)
-            for y in range(row, row_end):
-                first, end = _spans(vx, vy, vr, count, np.float32(y) + HALF, half, width, spans[0], spans[1])
-                total += max(end - first, 0)
-        totals[task + 1] = total
-    return np.cumsum(totals)
-
-
-@jit(parallel=True)
-def paint(vectors, canvas, mask, softness, bands, saved, starts, keep):
-    """Paint `vectors` [B, N, 13] on `canvas` [B, 3, H, W] in place, under `mask` [B, H, W] or [B, 0, 0]."""
-    batch, strokes = vectors.shape[:2]
-    height, width = canvas.shape[2:]
+    Returns:
+        Where this band's part of the tape ends.
+    """
+    height, width = canvas.shape[1:]
     half, sharpness = np.float32(softness / 2), np.float32(1 / softness)
     scale = np.float32(max(height, width))
     columns = np.arange(width + LANES).astype(np.float32) + HALF
-    masked, nothing = mask.shape[1] > 0, np.empty(0, np.float32)
-    for task in nb.prange(batch * bands):
-        b, band = task // bands, task % bands
-        top, bottom = band * height // bands, (band + 1) * height // bands
-        rows, line, spans = _scratch(width)
-        distance, place, last = rows[0], rows[1], rows[2]
-        vx, vy, vr = line[0], line[1], line[2]
-        at = starts[task]
-        for n in range(strokes):
-            count = _flatten(vectors[b, n], scale, vx, vy, vr)
-            row, row_end = _rows(vy, vr, count, half, top, bottom)
-            for y in range(row, row_end):
-                height_of_row = np.float32(y) + HALF
-                first, end = _spans(vx, vy, vr, count, height_of_row, half, width, spans[0], spans[1])
-                if first >= end:
-                    continue
-                distance[first // LANES * LANES : -(-end // LANES) * LANES] = FAR
-                last[first // LANES * LANES : -(-end // LANES) * LANES] = -ONE
-                for s in range(count):
-                    if spans[0, s] < spans[1, s]:
-                        low, high = spans[0, s] // LANES * LANES, -(-spans[1, s] // LANES) * LANES
-                        _measure(
-                            vx,
-                            vy,
-                            vr,
-                            s,
-                            height_of_row,
-                            columns[low:high],
-                            distance[low:high],
-                            place[low:high],
-                            last[low:high],
-                        )
-                _paint_span(
-                    distance[first:end],
-                    place[first:end],
-                    last[first:end],
-                    count,
-                    vectors[b, n],
-                    sharpness,
-                    canvas[b, 0, y, first:end],
-                    canvas[b, 1, y, first:end],
-                    canvas[b, 2, y, first:end],
-                    mask[b, y, first:end] if masked else nothing,
-                    saved[:, at : at + end - first],
-                    keep,
-                )
-                at += end - first
+    masked, nothing = mask.shape[0] > 0, np.empty(0, np.float32)
+    rows, line, spans = scratch(width)
+    distance, place, last = rows[0], rows[1], rows[2]
+    vx, vy, vr = line[0], line[1], line[2]
+    for n in range(vectors.shape[0]):
+        count = flatten(vectors[n], scale, vx, vy, vr)
+        row, row_end = touched_rows(vy, vr, count, half, top, bottom)
+        for y in range(row, row_end):
+            middle = np.float32(y) + HALF
+            first, end = row_spans(vx, vy, vr, count, middle, half, width, spans[0], spans[1])
+            if first >= end:
+                continue
+            distance[first // LANES * LANES : -(-end // LANES) * LANES] = FAR
+            place[first // LANES * LANES : -(-end // LANES) * LANES] = ZERO
+            last[first // LANES * LANES : -(-end // LANES) * LANES] = -ONE
+            for s in range(count):
+                if spans[0, s] < spans[1, s]:
+                    i, j = spans[0, s] // LANES * LANES, -(-spans[1, s] // LANES) * LANES
+                    _measure(vx, vy, vr, s, middle, columns[i:j], distance[i:j], place[i:j], last[i:j])
+            _paint_span(
+                distance[first:end],
+                place[first:end],
+                last[first:end],
+                count,
+                vectors[n],
+                sharpness,
+                canvas[0, y, first:end],
+                canvas[1, y, first:end],
+                canvas[2, y, first:end],
+                mask[y, first:end] if masked else nothing,
+                saved[:, at : at + end - first],
+                keep,
+            )
+            at += end - first
+    return at
 
 
 @jit()
@@ -348,6 +249,77 @@ def _gather_vertices(slopes, count, scale, grad_vector):
         gx[j] = gy[j] = gr[j] = ZERO
 
 
+@jit()
+def unpaint_band(vectors, grads, grad_canvas, mask, top, bottom, softness, saved, at):
+    """Backward of `paint_band`.
+
+    Adds to `grads` [N, 13] and turns the rows of `grad_canvas` [3, H, W] in place into the gradient of the
+    canvas before painting; `at` is where this band's part of the tape ends. Returns where it begins.
+    """
+    height, width = grad_canvas.shape[1:]
+    half, sharpness = np.float32(softness / 2), np.float32(1 / softness)
+    scale = np.float32(max(height, width))
+    columns = np.arange(width + LANES).astype(np.float32) + HALF
+    masked, nothing = mask.shape[0] > 0, np.empty(0, np.float32)
+    rows, line, spans = scratch(width)
+    vx, vy, vr = line[0], line[1], line[2]
+    edge = rows[0]
+    slopes = np.zeros((3, MAX_SEGMENTS + 1), np.float32)
+    for n in range(vectors.shape[0] - 1, -1, -1):
+        count = flatten(vectors[n], scale, vx, vy, vr)
+        row, row_end = touched_rows(vy, vr, count, half, top, bottom)
+        touched = False
+        for y in range(row_end - 1, row - 1, -1):
+            middle = np.float32(y) + HALF
+            first, end = row_spans(vx, vy, vr, count, middle, half, width, spans[0], spans[1])
+            if first >= end:
+                continue
+            touched = True
+            at -= end - first
+            tape = saved[:, at : at + end - first]
+            _unpaint_span(
+                vectors[n],
+                grads[n],
+                grad_canvas[0, y, first:end],
+                grad_canvas[1, y, first:end],
+                grad_canvas[2, y, first:end],
+                mask[y, first:end] if masked else nothing,
+                tape,
+                edge[first:end],
+            )
+            _move_edges(vx, vy, count, middle, columns[first:end], sharpness, tape, edge[first:end], slopes)
+        if touched:
+            _gather_vertices(slopes, count, scale, grads[n])
+    return at
+
+
+@jit(parallel=True)
+def count_pixels(vectors, height, width, softness, bands):
+    """Pixels of all spans of each task (canvas by canvas, band by band), as a running total."""
+    batch = vectors.shape[0]
+    half, scale = np.float32(softness / 2), np.float32(max(height, width))
+    totals = np.zeros(batch * bands + 1, np.int64)
+    for task in nb.prange(batch * bands):
+        b, band = task // bands, task % bands
+        top, bottom = band * height // bands, (band + 1) * height // bands
+        totals[task + 1] = count_band(vectors[b], top, bottom, width, scale, half)
+    return np.cumsum(totals)
+
+
+@jit(parallel=True)
+def paint(vectors, canvas, mask, softness, bands, saved, starts, keep):
+    """Paint `vectors` [B, N, 13] on `canvas` [B, 3, H, W] in place, under `mask` [B, H, W] or [B, 0, 0].
+
+    With `keep`, the tape is written to `saved` [SAVED, P], the part of each task from `starts` on.
+    """
+    batch, height = canvas.shape[0], canvas.shape[2]
+    for task in nb.prange(batch * bands):
+        b, band = task // bands, task % bands
+        top, bottom = band * height // bands, (band + 1) * height // bands
+        at = starts[task] if keep else 0
+        paint_band(vectors[b], canvas[b], mask[b], top, bottom, softness, saved, at, keep)
+
+
 @jit(parallel=True)
 def unpaint(vectors, mask, softness, bands, saved, starts, grad_canvas):
     """Backward of `paint`.
@@ -356,46 +328,20 @@ def unpaint(vectors, mask, softness, bands, saved, starts, grad_canvas):
     before painting, and returns the gradient of `vectors` per band, [B, bands, N, 13].
     """
     batch, strokes = vectors.shape[:2]
-    height, width = grad_canvas.shape[2:]
-    half, sharpness = np.float32(softness / 2), np.float32(1 / softness)
-    scale = np.float32(max(height, width))
-    columns = np.arange(width + LANES).astype(np.float32) + HALF
-    masked, nothing = mask.shape[1] > 0, np.empty(0, np.float32)
+    height = grad_canvas.shape[2]
     grads = np.zeros((batch, bands, strokes, 13), np.float32)
     for task in nb.prange(batch * bands):
         b, band = task // bands, task % bands
         top, bottom = band * height // bands, (band + 1) * height // bands
-        rows, line, spans = _scratch(width)
-        vx, vy, vr = line[0], line[1], line[2]
-        edge = rows[0]
-        slopes = np.zeros((3, MAX_SEGMENTS + 1), np.float32)
-        at = starts[task + 1]
-        for back in range(strokes):
-            n = strokes - 1 - back
-            count = _flatten(vectors[b, n], scale, vx, vy, vr)
-            row, row_end = _rows(vy, vr, count, half, top, bottom)
-            touched = False
-            for y in range(row_end - 1, row - 1, -1):
-                height_of_row = np.float32(y) + HALF
-                first, end = _spans(vx, vy, vr, count, height_of_row, half, width, spans[0], spans[1])
-                if first >= end:
-                    continue
-                touched = True
-                at -= end - first
-                tape = saved[:, at : at + end - first]
-                _unpaint_span(
-                    vectors[b, n],
-                    grads[b, band, n],
-                    grad_canvas[b, 0, y, first:end],
-                    grad_canvas[b, 1, y, first:end],
-                    grad_canvas[b, 2, y, first:end],
-                    mask[b, y, first:end] if masked else nothing,
-                    tape,
-                    edge[first:end],
-                )
-                _move_edges(
-                    vx, vy, count, height_of_row, columns[first:end], sharpness, tape, edge[first:end], slopes
-                )
-            if touched:
-                _gather_vertices(slopes, count, scale, grads[b, band, n])
+        unpaint_band(
+            vectors[b],
+            grads[b, band],
+            grad_canvas[b],
+            mask[b],
+            top,
+            bottom,
+            softness,
+            saved,
+            starts[task + 1],
+        )
     return grads

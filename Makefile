@@ -15,7 +15,7 @@ demo: $(READY)
 	@echo "Look at painted/$(EXAMPLE)_painted.png, and at painted/$(EXAMPLE)_painted.mp4 to see how it came to be."
 
 test: $(READY)
-	.venv/bin/python -m pytest -q
+	.venv/bin/python -m pytest
 
 lint: $(READY)
 	.venv/bin/ruff check .

@@ -33,5 +33,5 @@ class StageBar:
         if stage != self._stage:
             self._stage = stage
             self._bar.reset()
-            self._bar.set_description_str(NAMES.get(stage, stage), refresh=False)
+            self._bar.set_description_str(NAMES.get(stage, stage))
         self._bar.update(max(0.0, min(1.0, fraction) - self._bar.n))

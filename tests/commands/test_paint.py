@@ -14,7 +14,7 @@ from PIL import Image
 
 from semantic_guidance.cli import main
 from semantic_guidance.commands.progress import StageBar
-from semantic_guidance.export.strokes_reader import read_strokes
+from semantic_guidance.export.strokes_json import read_strokes
 from semantic_guidance.images import load_image, to_bytes
 
 QUICK = ["--strokes", "4", "--preset", "draft", "--size", "48"]

@@ -19,7 +19,7 @@ from hypothesis.extra.numpy import arrays
 from PIL import Image
 
 from semantic_guidance.errors import InputError
-from semantic_guidance.export.strokes_reader import FAR, read_strokes
+from semantic_guidance.export.strokes_json import FAR, read_strokes
 from semantic_guidance.painting import Layer, Painting
 from semantic_guidance.types import Strokes
 
@@ -167,10 +167,10 @@ def test_what_is_no_file_of_strokes(tmp_path, data):
 
 def test_limits(painting, tmp_path, monkeypatch):
     painting.save(tmp_path / "a.json")
-    monkeypatch.setattr("semantic_guidance.export.strokes_reader.MAX_STROKES", 36)
+    monkeypatch.setattr("semantic_guidance.export.strokes_json.MAX_STROKES", 36)
     with pytest.raises(InputError, match=r"a\.json: there are 37 strokes, wanted at most 36"):
         read_strokes(tmp_path / "a.json")
-    monkeypatch.setattr("semantic_guidance.export.strokes_reader.MAX_BYTES", 100)
+    monkeypatch.setattr("semantic_guidance.export.strokes_json.MAX_BYTES", 100)
     with pytest.raises(InputError, match=r"a\.json: the file is larger than 100 bytes"):
         read_strokes(tmp_path / "a.json")
 

@@ -7,6 +7,7 @@ are made.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import cv2
@@ -14,7 +15,14 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from semantic_guidance.renderer import render
 from semantic_guidance.types import Strokes
+
+COARSEST, FINEST = 0.10, 0.013
+"""Radii of the first and of the last level of 300 strokes, in units of the longer side."""
+
+LEVEL_SHARES = (0.06, 0.12, 0.22, 0.30, 0.30)
+"""Shares of the strokes of each level, coarse to fine."""
 
 Array = NDArray[np.float32]
 
@@ -44,7 +52,8 @@ def structure(target: Array, scale: float) -> Structure:
     spread = np.sqrt((xx - yy) ** 2 + 4 * xy**2)
     angle = 0.5 * np.arctan2(2 * xy, xx - yy) + np.pi / 2  # across the gradient
     direction = np.stack([np.cos(angle), np.sin(angle)], axis=-1).astype(np.float32)
-    return Structure(color, direction, spread / (xx + yy + 1e-4))
+    coherence = np.asarray(spread / (xx + yy + 1e-4), np.float32)
+    return Structure(np.asarray(color, np.float32), direction, coherence)
 
 
 def pick_places(error: Array, count: int, spacing: float, rng: np.random.Generator) -> NDArray[np.intp]:
@@ -120,3 +129,45 @@ def strokes_at(
         opacity=torch.full((1, count, 2), 0.9),
         color=torch.from_numpy(field.color[places[:, 0], places[:, 1]].astype(np.float32))[None],
     )
+
+
+def plan(
+    target: Array, weight: Array, count: int, canvas: Array, mask: Array | None, rng: np.random.Generator
+) -> tuple[Strokes, Array]:
+    """Strokes from coarse to fine, each level where the levels before it left the greatest error.
+
+    Args:
+        target: ``[H, W, 3]`` the wanted picture.
+        weight: ``[H, W]`` how much each pixel's error counts.
+        count: number of strokes.
+        canvas: ``[H, W, 3]`` to paint on.
+        mask: ``[H, W]`` where the strokes show, everywhere if None; radii shrink with its area.
+        rng: of all random choices.
+
+    Returns:
+        ``[1, count]`` strokes, and the canvas with them.
+    """
+    size = max(target.shape[:2])
+    extent = 1.0 if mask is None else math.sqrt(float(mask.mean()))
+    finest = FINEST * math.sqrt(300 / max(count, 1)) if mask is None else FINEST
+    radii = np.geomspace(COARSEST, min(finest, COARSEST), len(LEVEL_SHARES)) * extent * size
+    bounds = np.round(np.cumsum((0, *LEVEL_SHARES)) * count).astype(int)
+    picture = _as_batch(canvas)
+    parts = [Strokes.empty()]
+    for radius, number in zip(radii, np.diff(bounds), strict=True):
+        if number == 0:
+            continue
+        radius = max(float(radius), 0.8)
+        field = structure(target, radius)
+        error = ((picture[0].permute(1, 2, 0).numpy() - target) ** 2).sum(axis=-1) * weight
+        if mask is not None:
+            error *= mask
+        places = pick_places(error, int(number), 1.3 * radius, rng)
+        parts.append(strokes_at(places, radius, field, rng, size))
+        picture = render(parts[-1], picture, None if mask is None else torch.from_numpy(mask)[None, None])
+    return Strokes.cat(parts), picture[0].permute(1, 2, 0).contiguous().numpy()
+
+
+def _as_batch(picture: Array) -> torch.Tensor:
+    """``[H, W, 3]`` to ``[1, 3, H, W]``."""
+    return torch.from_numpy(picture).permute(2, 0, 1)[None].contiguous()

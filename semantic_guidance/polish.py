@@ -35,15 +35,15 @@ class PolishConfig:
         reseed_share: greatest share of a level's strokes that is moved each time.
     """
 
-    steps: int = 300
+    steps: int = 400
     softness: tuple[float, float] = (2.0, 1.0)
     annealed: float = 0.6
     position_rate: float = 0.005
     radius_rate: float = 0.003
-    opacity_rate: float = 0.05
+    opacity_rate: float = 0.08
     color_rate: float = 0.02
-    reseed_at: tuple[float, ...] = (0.15, 0.3, 0.45, 0.6)
-    reseed_share: float = 0.2
+    reseed_at: tuple[float, ...] = (0.08, 0.16, 0.24, 0.32, 0.4, 0.48, 0.56, 0.64)
+    reseed_share: float = 0.3
 
     def softness_at(self, step: int) -> float:
         """Edge width in pixels at `step`, falling geometrically."""

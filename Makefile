@@ -1,0 +1,38 @@
+# make demo   set everything up and paint a photograph into painted/
+# make test   set everything up and run the tests
+# make lint   set everything up and run the linters and the type checker
+# make clean  remove everything that these made
+
+PYTHON ?= python3
+PIP := .venv/bin/python -m pip --disable-pip-version-check
+READY := .venv/.ready
+EXAMPLE := chelsea
+
+.PHONY: demo test lint setup clean
+
+demo: $(READY)
+	.venv/bin/semantic-guidance paint examples/$(EXAMPLE).jpg --mask examples/$(EXAMPLE)_mask.png --out painted
+	@echo "Look at painted/$(EXAMPLE)_painted.png, and at painted/$(EXAMPLE)_painted.mp4 to see how it came to be."
+
+test: $(READY)
+	.venv/bin/python -m pytest
+
+lint: $(READY)
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/mypy
+
+setup: $(READY)
+
+# Torch comes first and by its version alone, which lets the registry choose the build for this machine.
+$(READY): requirements.lock pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed" if sys.version_info < (3, 11) else 0)'
+	$(PYTHON) -m venv .venv
+	$(PIP) install --quiet $(shell grep '^torch==' requirements.lock)
+	$(PIP) install --quiet -r requirements.lock
+	$(PIP) install --quiet --no-deps --no-build-isolation --editable .
+	touch $@
+
+clean:
+	rm -rf .venv painted dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

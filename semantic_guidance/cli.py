@@ -1,0 +1,112 @@
+"""The command line: ``semantic-guidance COMMAND ...``.
+
+A command is a module with ``add_arguments(parser)`` and ``run(args) -> exit status``, named in `COMMANDS`.
+It is imported only when it is asked for, and imports what it needs only when it runs, so that help and
+complaints come at once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import re
+import sys
+from collections.abc import Sequence
+from typing import Any, NoReturn
+
+from semantic_guidance.errors import InputError
+from semantic_guidance.version import __version__
+
+PROGRAM = "semantic-guidance"
+COMMANDS = {
+    "paint": ("semantic_guidance.commands.paint", "turn a photograph into a painting"),
+}
+BAD_INPUT, INTERRUPTED = 2, 130  # exit statuses
+
+DESCRIPTION = "Turns a photograph into a painting, stroke by stroke, and knows what the picture is of."
+EPILOG = f"""examples:
+  {PROGRAM} paint cat.jpg
+  {PROGRAM} paint cat.jpg --strokes 1000 --preset fine --out painted
+
+'{PROGRAM} COMMAND --help' tells more about a command."""
+
+
+class Parser(argparse.ArgumentParser):
+    """An argument parser that raises its complaints, and takes no abbreviations."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options, allow_abbrev=False, formatter_class=argparse.RawDescriptionHelpFormatter)
+
+    def error(self, message: str) -> NoReturn:
+        """Complain about the command line.
+
+        Raises:
+            InputError: always.
+        """
+        raise InputError(f"{message.removeprefix('argument ')} (see '{self.prog} --help')")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command line; returns the exit status: 0, 2 for bad input, 130 when interrupted."""
+    try:
+        return _run(_normalised(sys.argv[1:] if argv is None else argv))
+    except KeyboardInterrupt:
+        _complain("interrupted")
+        return INTERRUPTED
+    except BrokenPipeError:  # the reader of our output has gone, as in `... | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except InputError as error:
+        _complain(f"error: {error}")
+    except OSError as error:
+        _complain(f"error: {f'{error.filename}: {error.strerror}' if error.filename else error}")
+    return BAD_INPUT
+
+
+def _run(argv: list[str]) -> int:
+    command = next((word for word in argv if not word.startswith("-")), None)
+    parser = Parser(prog=PROGRAM, description=DESCRIPTION, epilog=EPILOG)
+    parser.add_argument("--version", action="version", version=f"{PROGRAM} {__version__}")
+    subparsers = parser.add_subparsers(
+        metavar="COMMAND", title="commands", dest="command", parser_class=Parser
+    )
+    modules: dict[str, Any] = {}
+    for name, (module, summary) in COMMANDS.items():
+        subparser = subparsers.add_parser(name, help=summary)
+        if name == command:
+            modules[name] = importlib.import_module(module)
+            modules[name].add_arguments(subparser)
+    try:
+        args = parser.parse_args(argv)
+    except SystemExit as done:  # after --help or --version
+        return int(done.code or 0)
+    if args.command is None:
+        parser.error(f"no command given, wanted one of {', '.join(COMMANDS)}")
+    return int(modules[args.command].run(args))
+
+
+def _normalised(argv: Sequence[str]) -> list[str]:
+    """The words with flags spelled with dashes, and with numbers like -1,2 tied to the flag before them."""
+    words: list[str] = []
+    for n, word in enumerate(argv):
+        if word == "--":
+            return [*words, *argv[n:]]
+        flag, equals, value = word.partition("=")
+        if flag.startswith("--"):
+            words.append(flag.replace("_", "-") + equals + value)
+        elif words and re.fullmatch("--[^=]+", words[-1]) and re.match(r"-(\d|\.|inf|nan)", word):
+            words[-1] += f"={word}"
+        else:
+            words.append(word)
+    return words
+
+
+def _complain(message: str) -> None:
+    """One line on standard error, whatever is in the message."""
+    line = " ".join(message.split())
+    print(f"{PROGRAM}: {line}".encode("utf-8", "backslashreplace").decode(), file=sys.stderr)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

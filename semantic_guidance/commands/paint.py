@@ -1,0 +1,284 @@
+"""``semantic-guidance paint``: one photograph becomes a painting, a film of it, and more."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import secrets
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from semantic_guidance.commands import values
+from semantic_guidance.errors import InputError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from semantic_guidance.commands.progress import StageBar
+    from semantic_guidance.metrics import Errors
+    from semantic_guidance.painter import Painter
+    from semantic_guidance.painting import Painting
+    from semantic_guidance.types import Box, Guidance
+
+MOST_STROKES = 100_000
+SIZES = (16, 8192)  # pixels of the longer side
+MOST_SEED = 2**32 - 1
+
+EXAMPLES = """examples:
+  semantic-guidance paint cat.jpg
+      writes cat_painted.png and cat_painted.mp4 to the current folder
+  semantic-guidance paint cat.jpg --strokes 1000 --preset fine --size 2048 --out painted
+  semantic-guidance paint cat.jpg --mask cat_mask.png --formats png,json
+  semantic-guidance paint cat.jpg --box 120,40,300,260 --json"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    parser.description = (
+        "Turns a photograph into a painting. Writes NAME_painted.png, the painting, and\n"
+        "NAME_painted.mp4, a film of how it was painted, where NAME.* is the photograph."
+    )
+    parser.epilog = EXAMPLES
+    add = parser.add_argument
+    add("image", metavar="IMAGE", type=Path, help="the photograph: JPEG, PNG, WebP, TIFF, ...")
+    add(
+        "--out",
+        metavar="DIR",
+        type=Path,
+        default=Path(),
+        help="folder for what is written, made if there is none (default: the current folder)",
+    )
+    add(
+        "--strokes",
+        metavar="N",
+        type=values.whole_number(1, MOST_STROKES),
+        default=300,
+        help="number of brush strokes (default: 300)",
+    )
+    add(
+        "--preset",
+        metavar="NAME",
+        default="standard",
+        help="draft (fastest), standard, or fine (best, slowest) (default: standard)",
+    )
+    add("--agent", metavar="NAME|PATH", help="who decides on the strokes (default: the best there is)")
+    add(
+        "--baseline",
+        "--no-guidance",
+        action="store_true",
+        help="paint without knowing what the picture is of",
+    )
+    add("--mask", metavar="FILE", type=Path, help="picture that is bright where the object is")
+    add("--box", metavar="X,Y,W,H", type=values.box, help="where the object is, in pixels from the top left")
+    add(
+        "--size",
+        metavar="PIXELS",
+        type=values.whole_number(*SIZES),
+        help="longer side of the painting (default: the photograph's, but from 512 to 2048)",
+    )
+    add(
+        "--formats",
+        metavar="LIST",
+        type=values.formats,
+        default=("png", "mp4"),
+        help="what to write: some of png,jpg,webp,mp4,json (json: the strokes) (default: png,mp4)",
+    )
+    add(
+        "--seed",
+        metavar="N",
+        type=values.whole_number(0, MOST_SEED),
+        default=0,
+        help="the same number gives the same painting (default: 0)",
+    )
+    add("--json", action="store_true", help="print a summary as one line of JSON")
+
+
+@dataclass(frozen=True)
+class _Job:
+    """Everything needed for a painting, checked.
+
+    Attributes:
+        image: ``[3, H, W]``.
+        guidance: given by the person; None if the painter is to look for itself.
+        pixel: pixels of the file for each pixel of `image`, above 1 if the picture was reduced.
+        painter: ready to paint.
+        outputs: the file for each format.
+    """
+
+    image: Tensor
+    guidance: Guidance | None
+    pixel: float
+    painter: Painter
+    outputs: dict[str, Path]
+
+
+def run(args: argparse.Namespace) -> int:
+    """Paint; returns the exit status."""
+    from semantic_guidance.commands.progress import StageBar
+
+    started = time.perf_counter()
+    with StageBar() as bar:
+        job = _check(args, bar)
+        painting = job.painter.paint(job.image, job.guidance)
+        exporting = time.perf_counter()
+        _export(painting, job.outputs, bar)
+    finished = time.perf_counter()
+    from semantic_guidance.metrics import painting_errors
+
+    errors = painting_errors(painting.canvas, job.image, painting.guidance.mask)
+    seconds = {stage: painting.seconds.get(stage, 0.0) for stage in ("guidance", "plan", "polish")}
+    seconds |= {"export": finished - exporting, "total": finished - started}
+    if args.json:
+        print(json.dumps(_summary(args, job, painting, errors, seconds)))
+    else:
+        _tell(job, painting, errors, seconds)
+    return 0
+
+
+def _check(args: argparse.Namespace, bar: StageBar) -> _Job:
+    """The job that the arguments ask for.
+
+    Raises:
+        InputError: something is wrong with them.
+        OSError: a file cannot be read, or the folder not written.
+    """
+    for flag in ("mask", "box"):
+        if args.baseline and getattr(args, flag) is not None:
+            raise InputError(f"--{flag}: --baseline paints without guidance, wanted only one of the two")
+    if args.mask is not None and args.box is not None:
+        raise InputError("--box: the object is given by --mask already, wanted only one of the two")
+    from semantic_guidance.images import load_image, picture_size
+
+    image = load_image(args.image)
+    file_size = picture_size(args.image)
+    outputs = _outputs(args)
+    job = _Job(
+        image=image,
+        guidance=_guidance(args, image, file_size),
+        pixel=max(file_size) / max(image.shape[1:]),
+        painter=_painter(args, bar),
+        outputs=outputs,
+    )
+    _prepare_folder(args.out)
+    return job
+
+
+def _outputs(args: argparse.Namespace) -> dict[str, Path]:
+    """The file for each format, none of which is one of the inputs."""
+    outputs = {name: args.out / f"{args.image.stem}_painted.{name}" for name in args.formats}
+    inputs = [path for path in (args.image, args.mask, Path(args.agent or "")) if path and path.is_file()]
+    for output in outputs.values():
+        if output.is_dir():
+            raise InputError(f"{output}: this is a directory, wanted to write a file of this name")
+        for path in inputs:
+            if output.exists() and output.samefile(path):
+                raise InputError(f"{output}: painting would overwrite its own input, wanted another --out")
+    return outputs
+
+
+def _guidance(args: argparse.Namespace, image: Tensor, file_size: tuple[int, int]) -> Guidance | None:
+    from semantic_guidance.types import Guidance
+
+    height, width = image.shape[1:]
+    if args.baseline:
+        return Guidance.none(height, width)
+    if args.mask is not None:
+        from semantic_guidance.images import load_mask
+
+        return Guidance.from_mask(load_mask(args.mask, height, width))
+    if args.box is not None:
+        from semantic_guidance.guidance.manual import guidance_from_box
+
+        return guidance_from_box(image, _clipped_box(args.box, image, file_size))
+    return None
+
+
+def _clipped_box(box: Box, image: Tensor, file_size: tuple[int, int]) -> Box:
+    """The part of `box` within the picture, in pixels of `image`.
+
+    Raises:
+        InputError: less than a pixel of it is within the picture.
+    """
+    x, y, width, height = box
+    left, top = max(0.0, x), max(0.0, y)
+    right, bottom = min(file_size[0], x + width), min(file_size[1], y + height)
+    if right - left < 1 or bottom - top < 1:
+        shown = ",".join(f"{number:g}" for number in box)
+        raise InputError(f"--box: {shown} lies outside the picture of {file_size[0]} x {file_size[1]} pixels")
+    sx, sy = image.shape[2] / file_size[0], image.shape[1] / file_size[1]
+    return left * sx, top * sy, (right - left) * sx, (bottom - top) * sy
+
+
+def _painter(args: argparse.Namespace, bar: StageBar) -> Painter:
+    from semantic_guidance.painter import Painter
+
+    chosen = {} if args.agent is None else {"agent": args.agent}
+    try:
+        return Painter(
+            **chosen,
+            preset=args.preset,
+            strokes=args.strokes,
+            size=args.size,
+            seed=args.seed,
+            progress=bar,
+        )
+    except InputError:
+        raise
+    except ValueError as error:  # it names its parameters as we name our flags
+        raise InputError(f"--{error}") from None
+
+
+def _prepare_folder(folder: Path) -> None:
+    """Make the folder for the outputs, if there is none, and see that files can be made in it.
+
+    Raises:
+        OSError: it cannot be made or written.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        trial = folder / f".{secrets.token_hex(6)}.part"
+        trial.touch(exist_ok=False)
+        trial.unlink()
+    except OSError as error:
+        raise OSError(f"--out: {folder}: {error.strerror}, wanted a folder to write to") from None
+
+
+def _export(painting: Painting, outputs: dict[str, Path], bar: StageBar) -> None:
+    from semantic_guidance.export import save_painting
+
+    for n, path in enumerate(outputs.values()):
+
+        def tell(fraction: float, done: int = n) -> None:
+            bar("export", (done + fraction) / len(outputs))
+
+        save_painting(painting, path, tell)
+
+
+def _summary(
+    args: argparse.Namespace, job: _Job, painting: Painting, errors: Errors, seconds: dict[str, float]
+) -> dict[str, Any]:
+    """What ``--json`` prints."""
+    boxes = painting.guidance.boxes
+    return {
+        "input": str(args.image),
+        "outputs": {name: str(path) for name, path in job.outputs.items()},
+        "strokes": len(painting.strokes),
+        "foreground_strokes": painting.foreground_strokes,
+        "mse": errors.everywhere,
+        "mse_foreground": errors.foreground,
+        "mse_background": errors.background,
+        "box": [round(number * job.pixel, 2) for number in boxes[0]] if boxes else None,
+        "seconds": {stage: round(value, 4) for stage, value in seconds.items()},
+    }
+
+
+def _tell(job: _Job, painting: Painting, errors: Errors, seconds: dict[str, float]) -> None:
+    """Say in words what was done."""
+    for path in job.outputs.values():
+        print(str(path).encode("utf-8", "backslashreplace").decode())
+    line = f"{len(painting.strokes)} strokes, squared error {errors.everywhere:.5f}"
+    if errors.foreground is not None:
+        line += f" (object {errors.foreground:.5f}, {painting.foreground_strokes} strokes)"
+    print(f"{line}, {seconds['total']:.1f} s")

@@ -1,0 +1,91 @@
+"""Files made of a painting. A new format is one module with a `write` function and one line in `FORMATS`."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from semantic_guidance.errors import InputError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from semantic_guidance.painting import Painting
+
+Progress = Callable[[float], None]
+
+
+@dataclass(frozen=True)
+class Format:
+    """One kind of file that a painting can be written to.
+
+    Attributes:
+        module: in this package, with a function ``write(painting, path, progress)``.
+        summary: for people, a few words.
+        picture: whether a lone picture without strokes can be written to it, too.
+    """
+
+    module: str
+    summary: str
+    picture: bool = False
+
+
+FORMATS = {
+    "png": Format("image", "the painting", picture=True),
+    "jpg": Format("image", "the painting", picture=True),
+    "jpeg": Format("image", "the painting", picture=True),
+    "webp": Format("image", "the painting", picture=True),
+    "mp4": Format("video", "a film of the painting process"),
+    "json": Format("strokes_json", "the strokes"),
+}
+
+
+def format_of(path: str | Path) -> str:
+    """The name in `FORMATS` of the format that a file name asks for by its suffix.
+
+    Raises:
+        InputError: the suffix names no known format.
+    """
+    name = Path(path).suffix.lower().removeprefix(".")
+    if name not in FORMATS:
+        raise InputError(f"{path}: format {name!r} is not known, wanted one of {', '.join(FORMATS)}")
+    return name
+
+
+def save_painting(painting: Painting, path: str | Path, progress: Progress | None = None) -> None:
+    """Write a painting to a file, by its suffix. The file is either whole or untouched.
+
+    Args:
+        painting: what to write.
+        path: its suffix is one of `FORMATS`.
+        progress: told now and then which fraction (0 to 1) is done.
+
+    Raises:
+        InputError: the suffix names no known format.
+        OSError: the file cannot be written.
+    """
+    module: Any = importlib.import_module(f"{__name__}.{FORMATS[format_of(path)].module}")
+    module.write(painting, Path(path), progress or (lambda fraction: None))
+
+
+def save(picture: Painting | Tensor, path: str | Path) -> None:
+    """Write a painting, or a picture ``[3, H, W]`` in [0, 1], to a file by its suffix.
+
+    Raises:
+        InputError: the suffix names no known format, or not one for a lone picture.
+        ValueError: the picture is not as above.
+        OSError: the file cannot be written.
+    """
+    from torch import Tensor
+
+    if not isinstance(picture, Tensor):
+        return save_painting(picture, path)
+    if not FORMATS[format_of(path)].picture:
+        fitting = ", ".join(name for name, kind in FORMATS.items() if kind.picture)
+        raise InputError(f"{path}: a picture has no strokes to put into this format, wanted one of {fitting}")
+    from semantic_guidance.export.image import write_picture
+
+    return write_picture(picture, Path(path))

@@ -1,0 +1,249 @@
+"""The strokes of a painting as JSON: ``semantic-guidance/strokes``, version 1.
+
+Numbers have nine significant digits, which name each float32 exactly, and the masks that clip strokes are
+stored along with them, so that replaying the file gives the same canvas bit for bit. In addition to the
+strokes' own numbers, ``masks`` lists grey PNG pictures in base64, and a stroke's ``mask``, if it has one,
+is an index into that list. Nothing in a file that is read is taken on trust.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+import itertools
+import json
+import warnings
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, NoReturn, get_args
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from semantic_guidance.errors import InputError
+from semantic_guidance.export import Progress
+from semantic_guidance.export.atomic import replacing
+from semantic_guidance.painting import Layer, Level, Painting
+from semantic_guidance.types import Strokes
+
+FORMAT = "semantic-guidance/strokes"
+VERSION = 1
+MAX_STROKES = 1_000_000
+MAX_SIDE = 32_768  # pixels of a canvas or a mask
+MAX_PIXELS = 100_000_000
+MAX_BYTES = 1 << 30
+FAR = 100.0  # no coordinate or radius is further than this from 0, in units of the longer side
+
+
+def write(painting: Painting, path: Path, progress: Progress) -> None:
+    """Write the strokes to `path`, one a line."""
+    masks = _Masks()
+    lines = [line for layer in painting.layers for line in _stroke_lines(layer, masks)]
+    head = {
+        "format": FORMAT,
+        "version": VERSION,
+        "width": painting.width,
+        "height": painting.height,
+        "background": _numbers(torch.tensor(painting.background)),
+        "masks": masks.pictures,
+    }
+    with replacing(path) as draft, draft.open("w", encoding="ascii", newline="\n") as file:
+        file.write(json.dumps(head)[:-1] + ', "strokes": [')
+        for n, line in enumerate(lines):
+            file.write((",\n" if n else "\n") + line)
+        file.write("\n]}\n")
+    progress(1.0)
+
+
+class _Masks:
+    """The masks met so far, each once."""
+
+    def __init__(self) -> None:
+        self.pictures: list[str] = []
+        self._known: dict[str, int] = {}
+
+    def index(self, mask: Tensor) -> int:
+        """The place of `mask` ``[1, h, w]``, a multiple of 1/255 everywhere, in the list."""
+        pixels = (mask[0].detach().cpu() * 255).round().to(torch.uint8).numpy()
+        packed = io.BytesIO()
+        Image.fromarray(pixels).save(packed, "PNG")
+        text = base64.b64encode(packed.getvalue()).decode("ascii")
+        if text not in self._known:
+            self._known[text] = len(self.pictures)
+            self.pictures.append(text)
+        return self._known[text]
+
+
+def _stroke_lines(layer: Layer, masks: _Masks) -> Iterator[str]:
+    mask = {} if layer.mask is None else {"mask": masks.index(layer.mask)}
+    fields = (layer.strokes.points, layer.strokes.radius, layer.strokes.opacity, layer.strokes.color)
+    for points, radius, opacity, color in zip(*(_numbers(values[0]) for values in fields), strict=True):
+        stroke = {
+            "level": layer.level,
+            "instance": layer.instance,
+            **mask,
+            "points": points,
+            "radius": radius,
+            "opacity": opacity,
+            "color": color,
+        }
+        yield json.dumps(stroke)
+
+
+def _numbers(values: Tensor) -> Any:
+    """A float32 tensor as nested lists of Python floats with nine significant digits."""
+
+    def shortened(item: Any) -> Any:
+        return [shortened(part) for part in item] if isinstance(item, list) else float(f"{item:.9g}")
+
+    return shortened(values.detach().float().cpu().tolist())
+
+
+def read_strokes(path: str | Path) -> Painting:
+    """The painting in a file of strokes: its canvas is that of the painting that was written.
+
+    Raises:
+        OSError: there is no such file, or it may not be read.
+        InputError: it is not a file of strokes, or something in it is missing or wrong; the message names
+            the file and the place.
+    """
+    path = Path(path)
+    try:
+        document = _load(path)
+        return _painting(document)
+    except _FlawError as flaw:
+        raise InputError(f"{path}: {flaw}") from None
+
+
+class _FlawError(Exception):
+    """What is wrong with a file, without its name."""
+
+
+def _load(path: Path) -> Any:
+    if path.is_dir():
+        raise IsADirectoryError(f"{path}: this is a directory, wanted a file of strokes")
+    try:
+        if path.stat().st_size > MAX_BYTES:
+            raise _FlawError(f"the file is larger than {MAX_BYTES} bytes")
+        text = path.read_bytes()
+    except FileNotFoundError:
+        raise FileNotFoundError(f"{path}: no such file, wanted a file of strokes") from None
+
+    def refuse(constant: str) -> NoReturn:
+        raise _FlawError(f"{constant} is not a number, wanted finite numbers")
+
+    try:
+        return json.loads(text, parse_constant=refuse)
+    except (ValueError, RecursionError) as error:
+        reason = str(error).splitlines()[0]
+        raise _FlawError(f"not JSON ({reason}), wanted a file of strokes") from None
+
+
+def _painting(document: Any) -> Painting:
+    if not isinstance(document, dict) or document.get("format") != FORMAT:
+        raise _FlawError(f"not a file of strokes, wanted an object whose format is {FORMAT!r}")
+    version = _field(document, "version", "the file")
+    if version != VERSION or isinstance(version, bool):
+        raise _FlawError(f"version is {version!r}, wanted {VERSION}")
+    width = _integer(document, "width", 1, MAX_SIDE)
+    height = _integer(document, "height", 1, MAX_SIDE)
+    if width * height > MAX_PIXELS:
+        raise _FlawError(f"the canvas is {width} x {height}, wanted at most {MAX_PIXELS} pixels")
+    red, green, blue = _floats(document, "background", (3,), 0, 1, "the file")
+    masks = [_mask(text, n) for n, text in enumerate(_list(document.get("masks", []), "masks"))]
+    strokes = _list(_field(document, "strokes", "the file"), "strokes")
+    if len(strokes) > MAX_STROKES:
+        raise _FlawError(f"there are {len(strokes)} strokes, wanted at most {MAX_STROKES}")
+    parsed = [_stroke(stroke, n, len(masks)) for n, stroke in enumerate(strokes)]
+    layers = tuple(
+        Layer(
+            Strokes.unpack(torch.tensor([vector for _, vector in group], dtype=torch.float32)[None]),
+            level,
+            instance,
+            None if mask is None else masks[mask],
+        )
+        for (level, instance, mask), group in itertools.groupby(parsed, key=lambda pair: pair[0])
+    )
+    return Painting(layers, (red, green, blue), width, height)
+
+
+def _stroke(stroke: Any, number: int, masks: int) -> tuple[tuple[Level, int, int | None], list[float]]:
+    """What tells a stroke's layer (level, instance, mask) and its 13 numbers."""
+    where = f"stroke {number}"
+    if not isinstance(stroke, dict):
+        raise _FlawError(f"{where} is {_shown(stroke)}, wanted an object")
+    level = _field(stroke, "level", where)
+    if level not in get_args(Level):
+        raise _FlawError(f"level of {where} is {_shown(level)}, wanted one of {', '.join(get_args(Level))}")
+    instance = _integer(stroke, "instance", 0, MAX_STROKES, where)
+    mask = _integer(stroke, "mask", 0, masks - 1, where) if "mask" in stroke else None
+    vector = [
+        *_floats(stroke, "points", (3, 2), -FAR, FAR, where),
+        *_floats(stroke, "radius", (2,), 0, FAR, where),
+        *_floats(stroke, "opacity", (2,), 0, 1, where),
+        *_floats(stroke, "color", (3,), 0, 1, where),
+    ]
+    return (level, instance, mask), vector
+
+
+def _mask(text: Any, number: int) -> Tensor:
+    """The mask ``[1, h, w]`` in a base64 PNG."""
+    wanted = f"mask {number} is not a grey PNG picture in base64"
+    if not isinstance(text, str):
+        raise _FlawError(wanted)
+    try:
+        data = io.BytesIO(base64.b64decode(text, validate=True))
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")  # of Pillow's against gigantic pictures
+            with Image.open(data, formats=["PNG"]) as picture:
+                pixels = np.array(picture)
+                mode = picture.mode
+    except Exception:  # decoders raise nearly anything on broken data
+        raise _FlawError(wanted) from None
+    if mode != "L":
+        raise _FlawError(wanted)
+    return torch.from_numpy(pixels)[None].float() / 255
+
+
+def _field(record: Mapping[str, Any], name: str, where: str) -> Any:
+    if name not in record:
+        raise _FlawError(f"{name} is missing in {where}")
+    return record[name]
+
+
+def _list(value: Any, name: str) -> list[Any]:
+    if not isinstance(value, list):
+        raise _FlawError(f"{name} is {_shown(value)}, wanted a list")
+    return value
+
+
+def _integer(record: Mapping[str, Any], name: str, low: int, high: int, where: str = "the file") -> int:
+    value = _field(record, name, where)
+    if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
+        raise _FlawError(f"{name} of {where} is {_shown(value)}, wanted a whole number from {low} to {high}")
+    return value
+
+
+def _floats(
+    record: Mapping[str, Any], name: str, shape: tuple[int, ...], low: float, high: float, where: str
+) -> list[float]:
+    """The numbers of a field of the given shape, flat."""
+    values = [_field(record, name, where)]
+    for length in shape:
+        if not all(isinstance(value, list) and len(value) == length for value in values):
+            raise _FlawError(f"{name} of {where} has another shape, wanted {list(shape)}")
+        values = [part for value in values for part in value]
+    for value in values:
+        number = isinstance(value, (int, float)) and not isinstance(value, bool)
+        if not number or not low <= value <= high:  # also true for NaN
+            raise _FlawError(
+                f"{name} of {where} holds {_shown(value)}, wanted numbers from {low:g} to {high:g}"
+            )
+    return [float(value) for value in values]
+
+
+def _shown(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 40 else text[:37] + "..."

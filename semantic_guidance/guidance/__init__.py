@@ -1,0 +1,1 @@
+"""Finding the objects of a picture, and what makes them recognisable."""

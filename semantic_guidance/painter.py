@@ -1,0 +1,192 @@
+"""From a picture and what is known of it to a painting."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from semantic_guidance.images import to_image
+from semantic_guidance.painting import Layer, Painting
+from semantic_guidance.planner import plan
+from semantic_guidance.polish import Polish, PolishConfig
+from semantic_guidance.renderer.objective import Objective, Run
+from semantic_guidance.sketch import Sketch, film_runs
+from semantic_guidance.types import Guidance, Instance, Strokes
+
+Progress = Callable[[str, float], None]
+Array = NDArray[np.float32]
+
+AGENTS = ("planner",)
+MAX_STROKES = 100_000
+SIZES = (16, 16384)  # of a painting's longer side in pixels
+DEFAULT_SIZES = (512, 2048)
+MASK_SIZE = 1024  # longer side at which a painting keeps its masks
+
+
+@dataclass(frozen=True)
+class Preset:
+    """How much work goes into a painting.
+
+    Attributes:
+        side: the strokes are found on a canvas of this many pixels squared, for 300 strokes.
+        polish: the refinement; None leaves the strokes as they were planned.
+    """
+
+    side: int = 176
+    polish: PolishConfig | None = field(default_factory=PolishConfig)
+
+
+PRESETS = {
+    "draft": Preset(polish=None),
+    "standard": Preset(),
+    "fine": Preset(
+        side=256, polish=replace(PolishConfig(), steps=1500, reseed_at=tuple(np.arange(0.04, 0.7, 0.03)))
+    ),
+}
+
+
+class Painter:
+    """Paints pictures.
+
+    Args:
+        agent: who makes the first strokes; one of `AGENTS`.
+        preset: ``draft`` (no refinement), ``standard`` or ``fine``.
+        strokes: number of strokes.
+        size: pixels of the painting's longer side; that of the picture, but at least 512 and at most 2048,
+            if None.
+        seed: of all random choices; the same seed gives the same painting.
+        progress: called with a stage (``compile``, ``plan``, ``polish``) and how much of it is done, 0 to 1.
+
+    Raises:
+        ValueError: an unknown agent or preset, or a number out of range.
+    """
+
+    def __init__(
+        self,
+        agent: str = "planner",
+        preset: str = "standard",
+        *,
+        strokes: int = 300,
+        size: int | None = None,
+        seed: int = 0,
+        progress: Progress | None = None,
+    ) -> None:
+        if agent not in AGENTS:
+            raise ValueError(f"agent is {agent!r}, wanted one of {', '.join(AGENTS)}")
+        if preset not in PRESETS:
+            raise ValueError(f"preset is {preset!r}, wanted one of {', '.join(PRESETS)}")
+        if not 1 <= strokes <= MAX_STROKES:
+            raise ValueError(f"strokes is {strokes}, wanted 1 to {MAX_STROKES}")
+        if size is not None and not SIZES[0] <= size <= SIZES[1]:
+            raise ValueError(f"size is {size}, wanted {SIZES[0]} to {SIZES[1]} pixels")
+        self.preset = PRESETS[preset]
+        self.strokes = strokes
+        self.size = size
+        self.seed = seed
+        self.progress = progress or (lambda stage, share: None)
+
+    def paint(self, image: Any, guidance: Guidance | None = None) -> Painting:
+        """Paint a picture.
+
+        Args:
+            image: float tensor ``[3, H, W]`` in [0, 1], PIL image, uint8 array ``[H, W, 3]``, or a path.
+            guidance: its objects, at any size of the same aspect; each is painted apart, on top of the
+                background, under its mask. Nothing is known of the picture if None.
+
+        Returns:
+            The painting.
+        """
+        picture = to_image(image)
+        height, width = picture.shape[-2:]
+        guidance = (guidance or Guidance.none()).resized(height, width)
+        self._compile()
+        start = time.perf_counter()
+        self.progress("plan", 0.0)
+        sketch = Sketch.of(picture, guidance, self.preset.side, self.strokes)
+        vectors, runs = self._plan(sketch)
+        planned = time.perf_counter()
+        self.progress("plan", 1.0)
+        vectors = self._polish(sketch, vectors, runs)
+        polished = time.perf_counter()
+
+        longer = max(height, width)
+        size = self.size or min(max(longer, DEFAULT_SIZES[0]), DEFAULT_SIZES[1])
+        return Painting(
+            layers=_layers(sketch.to_picture(vectors), runs, guidance),
+            background=sketch.paper,
+            width=max(1, round(width * size / longer)),
+            height=max(1, round(height * size / longer)),
+            guidance=guidance,
+            seconds={"plan": planned - start, "polish": polished - planned},
+        )
+
+    def _compile(self) -> None:
+        """Have the kernels ready, so that their compilation (once on a machine) is no part of painting."""
+        self.progress("compile", 0.0)
+        white, all_of_it = np.ones((8, 8, 3), np.float32), np.ones((8, 8), np.float32)
+        stroke, _ = plan(white, all_of_it, 1, white, None, np.random.default_rng(0))
+        grey = torch.full((3, 8, 8), 0.5)
+        objective = Objective((Run(1, None, 1.0),), torch.empty(0, 8, 8), grey, grey, torch.ones(8, 8))
+        objective.gradient(stroke.pack()[0], 1.0)
+        objective.removal_costs(stroke.pack()[0], 1.0)
+        self.progress("compile", 1.0)
+
+    def _plan(self, sketch: Sketch) -> tuple[Tensor, list[Run]]:
+        """Strokes ``[N, 13]`` of the background, then of each object, and the runs that they form."""
+        rng = np.random.default_rng(self.seed)
+        canvas = np.full_like(sketch.target, np.asarray(sketch.paper, np.float32))
+        parts, groups = [Strokes.empty()], []
+        outside = 1 - 0.8 * sketch.mask if len(sketch.masks) else np.ones_like(sketch.mask)
+        for mask, count in zip([None, *range(len(sketch.masks))], sketch.counts, strict=True):
+            area = None if mask is None else sketch.masks[mask]
+            strokes, canvas = plan(sketch.target, outside if area is None else area, count, canvas, area, rng)
+            parts.append(strokes)
+            groups.append((count, mask))
+        return Strokes.cat(parts).pack()[0], film_runs(groups)
+
+    def _polish(self, sketch: Sketch, vectors: Tensor, runs: list[Run]) -> Tensor:
+        if self.preset.polish is None:
+            return vectors
+        target = torch.from_numpy(sketch.target).permute(2, 0, 1).contiguous()
+        paper = torch.tensor(sketch.paper).view(3, 1, 1).expand_as(target).contiguous()
+        objective = Objective(
+            runs, torch.from_numpy(sketch.masks), paper, target, torch.from_numpy(sketch.weight)
+        )
+        polish = Polish(vectors, objective, self.preset.polish, self.seed)
+        return polish.run(lambda share: self.progress("polish", share))
+
+
+def _layers(strokes: Strokes, runs: list[Run], guidance: Guidance) -> tuple[Layer, ...]:
+    """One layer for each stretch of strokes under the same mask."""
+    layers: list[Layer] = []
+    masks = [_stored_mask(instance) for instance in guidance.instances]
+    first = 0
+    for index, run in enumerate(runs):
+        if index + 1 < len(runs) and runs[index + 1].mask == run.mask:
+            continue
+        last = sum(run.count for run in runs[: index + 1])
+        part = strokes[first:last]
+        if run.mask is None:
+            layers.append(Layer(part))
+        else:
+            layers.append(Layer(part, "foreground", run.mask, masks[run.mask]))
+        first = last
+    return tuple(layers)
+
+
+def _stored_mask(instance: Instance) -> Tensor:
+    """The mask in multiples of 1/255, at most `MASK_SIZE` pixels on its longer side."""
+    mask = instance.mask
+    height, width = mask.shape[-2:]
+    scale = MASK_SIZE / max(height, width)
+    if scale < 1:
+        size = (max(1, round(height * scale)), max(1, round(width * scale)))
+        mask = torch.nn.functional.interpolate(mask[None], size, mode="bilinear", antialias=True)[0]
+    return (mask.clamp(0, 1) * 255).round() / 255

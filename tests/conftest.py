@@ -1,0 +1,57 @@
+"""What several tests need."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from semantic_guidance.painting import Layer, Painting
+from semantic_guidance.types import Guidance, Strokes
+
+EXAMPLES = Path(__file__).parents[1] / "examples"
+
+
+def random_strokes(count: int, seed: int = 0) -> Strokes:
+    """Short strokes all over the canvas."""
+    vectors = torch.rand(1, count, 13, generator=torch.Generator().manual_seed(seed))
+    vectors[..., 2:6] = vectors[..., :2].repeat(1, 1, 2) + 0.3 * (vectors[..., 2:6] - 0.5)
+    vectors[..., 6:8] = 0.01 + 0.08 * vectors[..., 6:8]
+    return Strokes.unpack(vectors)
+
+
+@pytest.fixture
+def painting() -> Painting:
+    """A painting of 3 layers, 96 x 64 pixels, that nobody painted."""
+    mask = torch.zeros(1, 32, 48)
+    mask[:, 8:24, 10:40] = 1
+    mask[:, 8, :] = 100 / 255
+    layers = (
+        Layer(random_strokes(20, 1)),
+        Layer(random_strokes(12, 2), "foreground", 0, mask),
+        Layer(random_strokes(5, 3), "background", 0, 1 - mask),
+    )
+    return Painting(layers, (0.2, 0.4, 0.6), 96, 64, Guidance.from_mask(mask), {"plan": 0.5})
+
+
+@pytest.fixture
+def photo(tmp_path: Path) -> Path:
+    """A small photograph of a light disc before a colour gradient, 60 x 40."""
+    y, x = np.mgrid[:40, :60]
+    pixels = np.stack([x * 4, y * 6, np.full_like(x, 90)], axis=-1).astype(np.uint8)
+    pixels[(x - 30) ** 2 + (y - 20) ** 2 < 100] = 240
+    path = tmp_path / "photo.jpg"
+    Image.fromarray(pixels).save(path, quality=95)
+    return path
+
+
+@pytest.fixture
+def photo_mask(tmp_path: Path) -> Path:
+    """The mask of the photograph's disc."""
+    y, x = np.mgrid[:40, :60]
+    path = tmp_path / "mask.png"
+    Image.fromarray((((x - 30) ** 2 + (y - 20) ** 2 < 100) * 255).astype(np.uint8)).save(path)
+    return path

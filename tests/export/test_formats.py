@@ -1,0 +1,147 @@
+"""Saving by suffix, and files that are whole or not there."""
+
+from __future__ import annotations
+
+import importlib
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from semantic_guidance.errors import InputError
+from semantic_guidance.export import FORMATS, format_of, save, save_painting
+from semantic_guidance.export.atomic import replacing
+from semantic_guidance.export.frames import schedule, states
+from semantic_guidance.images import load_image, to_bytes
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_every_format_writes(painting, tmp_path, name):
+    told: list[float] = []
+    path = tmp_path / f"a.{name.upper()}"
+    save_painting(painting, path, told.append)
+    assert path.stat().st_size > 100
+    assert told[-1] == pytest.approx(1.0)
+    assert os.listdir(tmp_path) == [path.name]
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_every_format_has_a_writer(name):
+    assert callable(importlib.import_module(f"semantic_guidance.export.{FORMATS[name].module}").write)
+
+
+def test_painting_saves_itself_as_png(painting, tmp_path):
+    painting.save(tmp_path / "a.png")
+    assert np.array_equal(to_bytes(load_image(tmp_path / "a.png")), to_bytes(painting.canvas))
+
+
+@pytest.mark.parametrize("name", [name for name, kind in FORMATS.items() if kind.picture])
+def test_lone_pictures(painting, tmp_path, name):
+    picture = torch.nn.functional.avg_pool2d(painting.canvas, 5, 1, 2)
+    save(picture, tmp_path / f"a.{name}")
+    assert torch.allclose(load_image(tmp_path / f"a.{name}"), picture, atol=0.0025 if name == "png" else 0.15)
+    save(painting, tmp_path / f"b.{name}")
+    assert load_image(tmp_path / f"b.{name}").shape == (3, 64, 96)
+
+
+@pytest.mark.parametrize("name", ["a.gif", "a.svg", "a", "a.tiff", ".png"])
+def test_unknown_formats(painting, tmp_path, name):
+    with pytest.raises(InputError, match=r"is not known, wanted one of png, jpg, jpeg, webp, mp4, json"):
+        painting.save(tmp_path / name)
+    assert not os.listdir(tmp_path)
+
+
+def test_a_picture_is_no_film(tmp_path):
+    with pytest.raises(InputError, match="wanted one of png, jpg, jpeg, webp"):
+        save(torch.zeros(3, 4, 4), tmp_path / "a.mp4")
+    with pytest.raises(ValueError, match="wanted 0 to 1"):
+        save(torch.full((3, 4, 4), 7.0), tmp_path / "a.png")
+    assert not os.listdir(tmp_path)
+
+
+def test_suffix_decides():
+    assert format_of(Path("x/y.z.PNG")) == "png"
+
+
+@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
+def test_nothing_is_half_written(tmp_path, error):
+    path = tmp_path / "a.txt"
+    path.write_text("before")
+
+    def interrupted() -> None:
+        with replacing(path) as draft:
+            draft.write_text("aft")
+            assert path.read_text() == "before"
+            raise error
+
+    with pytest.raises(error):
+        interrupted()
+    assert path.read_text() == "before"
+    assert os.listdir(tmp_path) == ["a.txt"]
+    with replacing(path) as draft:
+        draft.write_text("after")
+    assert path.read_text() == "after"
+    assert os.listdir(tmp_path) == ["a.txt"]
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_an_interrupted_export_leaves_nothing(painting, tmp_path, name, monkeypatch):
+    def interrupt(*arguments):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("os.replace", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        painting.save(tmp_path / f"a.{name}")
+    assert not os.listdir(tmp_path)
+
+
+def test_links_and_permissions_are_kept(tmp_path):
+    (tmp_path / "real").mkdir()
+    target = tmp_path / "real" / "a.txt"
+    target.write_text("before")
+    (tmp_path / "link.txt").symlink_to(target)
+    with replacing(tmp_path / "link.txt") as draft:
+        draft.write_text("after")
+    assert (tmp_path / "link.txt").is_symlink()
+    assert target.read_text() == "after"
+    plain = tmp_path / "plain.txt"
+    plain.touch()
+    assert target.stat().st_mode == plain.stat().st_mode
+
+
+def test_no_place_to_write(painting, tmp_path):
+    with pytest.raises(OSError, match=r"cannot be written.*wanted a writable folder"):
+        painting.save(tmp_path / "none" / "a.png")
+    (tmp_path / "a.png").mkdir()
+    with pytest.raises(IsADirectoryError, match="wanted a file name"):
+        painting.save(tmp_path / "a.png")
+
+
+def test_jpeg_is_good(tmp_path):
+    pixels = np.zeros((64, 64, 3), np.uint8)
+    pixels[:, 32:] = (255, 0, 0)
+    save(torch.from_numpy(pixels).permute(2, 0, 1) / 255, tmp_path / "a.jpg")
+    with Image.open(tmp_path / "a.jpg") as image:
+        assert image.format == "JPEG"
+        assert np.abs(np.array(image).astype(int) - pixels).mean() < 1
+
+
+@pytest.mark.parametrize("strokes", [0, 1, 7, 300, 10_000])
+def test_schedule(strokes):
+    counts = schedule(strokes, 30)
+    assert counts[0] == 0
+    assert counts[-1] == strokes
+    assert counts == sorted(counts)
+    assert len(counts) <= 30 * 12 + 1
+    if strokes == 300:
+        assert len(counts) == 30 * 8 + 1
+
+
+@pytest.mark.parametrize("counts", [[0, 37], [0, 1, 2, 20, 21, 21, 33, 36, 37, 37], list(range(38)), [25]])
+def test_states_are_those_of_the_replay(painting, counts):
+    replay = list(painting.replay(50))
+    for count, state in zip(counts, states(painting, counts, 50), strict=True):
+        assert torch.equal(state, replay[count])

@@ -1,0 +1,183 @@
+"""A painting and its file of strokes are the same painting."""
+
+from __future__ import annotations
+
+import base64
+import copy
+import io
+import json
+import math
+import os
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from PIL import Image
+
+from semantic_guidance.errors import InputError
+from semantic_guidance.export.strokes_json import FAR, read_strokes
+from semantic_guidance.painting import Layer, Painting
+from semantic_guidance.types import Strokes
+
+LOWEST = np.array([-FAR] * 6 + [0] * 7, np.float32)
+HIGHEST = np.array([FAR] * 8 + [1] * 5, np.float32)
+share = st.floats(0, 1, width=32)
+
+
+@st.composite
+def paintings(draw: st.DrawFn) -> Painting:
+    """Any painting: nonsensical strokes, empty layers, masks of other sizes, equal masks."""
+    layers = []
+    masks: list[torch.Tensor | None] = [None]
+    for _ in range(draw(st.integers(1, 2))):
+        pixels = draw(arrays(np.uint8, st.tuples(st.integers(1, 9), st.integers(1, 9))))
+        masks.append(torch.from_numpy(pixels)[None].float() / 255)
+    for _ in range(draw(st.integers(0, 4))):
+        count = draw(st.integers(0, 4))
+        unit = draw(arrays(np.float32, (1, count, 13), elements=share))
+        tiny = draw(st.sampled_from([1.0, 1e-3, 1e-30]))
+        vectors = np.clip(LOWEST + (HIGHEST - LOWEST) * unit * np.float32(tiny), LOWEST, HIGHEST)
+        strokes = Strokes.unpack(torch.from_numpy(vectors.astype(np.float32)))
+        level = draw(st.sampled_from(["background", "foreground"]))
+        layers.append(Layer(strokes, level, draw(st.integers(0, 3)), draw(st.sampled_from(masks))))
+    background = (draw(share), draw(share), draw(share))
+    return Painting(tuple(layers), background, draw(st.integers(1, 24)), draw(st.integers(1, 24)))
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(painting=paintings())
+def test_round_trip(painting, tmp_path):
+    painting.save(tmp_path / "a.json")
+    again = read_strokes(tmp_path / "a.json")
+    assert torch.equal(again.strokes.pack(), painting.strokes.pack())
+    assert (again.width, again.height) == (painting.width, painting.height)
+    assert np.float32(again.background).tolist() == np.float32(painting.background).tolist()
+    assert again.foreground_strokes == painting.foreground_strokes
+    wanted = [
+        (layer.level, layer.instance, None if layer.mask is None else layer.mask.tolist())
+        for layer in painting.layers
+        for _ in range(len(layer.strokes))
+    ]
+    got = [
+        (layer.level, layer.instance, None if layer.mask is None else layer.mask.tolist())
+        for layer in again.layers
+        for _ in range(len(layer.strokes))
+    ]
+    assert got == wanted
+
+
+def test_same_canvas_bit_for_bit(painting, tmp_path):
+    painting.save(tmp_path / "a.json")
+    again = read_strokes(tmp_path / "a.json")
+    assert torch.equal(again.canvas, painting.canvas)
+    assert torch.equal(again.render(500), painting.render(500))
+    for got, wanted in zip(again.replay(), painting.replay(), strict=True):
+        assert torch.equal(got, wanted)
+    again.save(tmp_path / "b.json")
+    assert (tmp_path / "b.json").read_bytes() == (tmp_path / "a.json").read_bytes()
+
+
+def test_the_file_is_as_documented(painting, tmp_path):
+    painting.save(tmp_path / "a.json")
+    document = json.loads((tmp_path / "a.json").read_text())
+    assert document["format"] == "semantic-guidance/strokes"
+    assert document["version"] == 1
+    assert (document["width"], document["height"]) == (96, 64)
+    assert document["background"] == pytest.approx([0.2, 0.4, 0.6])
+    assert len(document["strokes"]) == 37
+    assert len(document["masks"]) == 2
+    first, clipped = document["strokes"][0], document["strokes"][25]
+    assert sorted(first) == ["color", "instance", "level", "opacity", "points", "radius"]
+    assert first["level"] == "background"
+    assert np.array_equal(np.float32(first["points"]), painting.strokes.points[0, 0].numpy())
+    assert clipped["level"] == "foreground"
+    with Image.open(io.BytesIO(base64.b64decode(document["masks"][clipped["mask"]]))) as mask:
+        assert np.array_equal(np.array(mask), (painting.layers[1].mask[0] * 255).round().numpy())
+
+
+def changed(document: Any, path: tuple[Any, ...], value: Any) -> Any:
+    """A copy of the document with one value replaced, or removed if `value` is `...`."""
+    document = copy.deepcopy(document)
+    place = document
+    for step in path[:-1]:
+        place = place[step]
+    if value is ...:
+        del place[path[-1]]
+    else:
+        place[path[-1]] = value
+    return document
+
+
+FLAWS = [
+    (("format",), "svg", "not a file of strokes"),
+    (("format",), ..., "not a file of strokes"),
+    (("version",), 2, "version is 2, wanted 1"),
+    (("version",), ..., "version is missing"),
+    (("width",), ..., "width is missing"),
+    (("width",), 0, "width of the file is 0"),
+    (("height",), True, "height of the file is True"),
+    (("height",), 3.5, r"height of the file is 3\.5"),
+    (("width",), 10**9, "width of the file is 1000000000"),
+    (("background",), [0, 0], "background of the file has another shape"),
+    (("background",), [0, 0, 2], "background of the file holds 2"),
+    (("masks",), {}, "masks is {}"),
+    (("masks", 0), 7, "mask 0 is not a grey PNG"),
+    (("masks", 1), "iVBORw0KGgo=", "mask 1 is not a grey PNG"),
+    (("masks", 0), "!", "mask 0 is not a grey PNG"),
+    (("strokes",), None, "strokes is None, wanted a list"),
+    (("strokes", 3), [], r"stroke 3 is \[\], wanted an object"),
+    (("strokes", 3, "points"), ..., "points is missing in stroke 3"),
+    (("strokes", 3, "points"), [[0, 0], [1, 1]], "points of stroke 3 has another shape"),
+    (("strokes", 3, "points", 1), [0, math.nan], "NaN is not a number"),
+    (("strokes", 3, "points", 1), [0, "x"], "points of stroke 3 holds 'x'"),
+    (("strokes", 3, "points", 1), [0, 1e39], r"points of stroke 3 holds 1e\+39"),
+    (("strokes", 3, "points", 1), [0, 10**400], "points of stroke 3 holds 1000"),
+    (("strokes", 3, "radius", 0), -0.1, r"radius of stroke 3 holds -0\.1, wanted numbers from 0"),
+    (("strokes", 3, "opacity", 0), 1.1, r"opacity of stroke 3 holds 1\.1"),
+    (("strokes", 3, "color", 0), True, "color of stroke 3 holds True"),
+    (("strokes", 3, "level"), "middle", "level of stroke 3 is 'middle'"),
+    (("strokes", 3, "level"), [], r"level of stroke 3 is \[\]"),
+    (("strokes", 3, "instance"), -1, "instance of stroke 3 is -1"),
+    (("strokes", 25, "mask"), 2, "mask of stroke 25 is 2"),
+]
+
+
+@pytest.mark.parametrize(("place", "value", "complaint"), FLAWS)
+def test_flaws_are_named(painting, tmp_path, place, value, complaint):
+    painting.save(tmp_path / "good.json")
+    document = changed(json.loads((tmp_path / "good.json").read_text()), place, value)
+    (tmp_path / "bad.json").write_text(json.dumps(document))
+    with pytest.raises(InputError, match=rf"bad\.json: .*{complaint}") as caught:
+        read_strokes(tmp_path / "bad.json")
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "data", [b"", b"{", b"[]", b"\xff\xfe\x00", b"[" * 100_000, b"null", b'{"format": Infinity}']
+)
+def test_what_is_no_file_of_strokes(tmp_path, data):
+    (tmp_path / "bad.json").write_bytes(data)
+    with pytest.raises(InputError, match=r"bad\.json: "):
+        read_strokes(tmp_path / "bad.json")
+
+
+def test_limits(painting, tmp_path, monkeypatch):
+    painting.save(tmp_path / "a.json")
+    monkeypatch.setattr("semantic_guidance.export.strokes_json.MAX_STROKES", 36)
+    with pytest.raises(InputError, match=r"a\.json: there are 37 strokes, wanted at most 36"):
+        read_strokes(tmp_path / "a.json")
+    monkeypatch.setattr("semantic_guidance.export.strokes_json.MAX_BYTES", 100)
+    with pytest.raises(InputError, match=r"a\.json: the file is larger than 100 bytes"):
+        read_strokes(tmp_path / "a.json")
+
+
+def test_a_file_that_is_none(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"a\.json: no such file, wanted a file of strokes"):
+        read_strokes(tmp_path / "a.json")
+    with pytest.raises(IsADirectoryError, match="this is a directory"):
+        read_strokes(tmp_path)
+    assert not os.listdir(tmp_path)

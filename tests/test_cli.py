@@ -1,0 +1,117 @@
+"""The command line as such: help, versions, and one line for whatever goes wrong."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+
+import pytest
+
+from semantic_guidance import cli
+from semantic_guidance.version import __version__
+
+
+def complaint(capsys: pytest.CaptureFixture[str], *argv: str) -> str:
+    """The one line on standard error that a bad command line ends with."""
+    assert cli.main(argv) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.startswith("semantic-guidance: error: ")
+    assert captured.err.count("\n") == 1
+    return captured.err
+
+
+def test_version(capsys):
+    assert cli.main(["--version"]) == 0
+    assert capsys.readouterr().out == f"semantic-guidance {__version__}\n"
+
+
+@pytest.mark.parametrize("command", [[], *([name] for name in cli.COMMANDS)])
+def test_help_shows_examples(capsys, command):
+    assert cli.main([*command, "--help"]) == 0
+    out = capsys.readouterr().out
+    assert "examples:" in out
+    assert f"semantic-guidance {command[0] if command else 'COMMAND'}" in out
+
+
+@pytest.mark.parametrize(
+    ("argv", "wanted"),
+    [
+        ([], "no command given, wanted one of paint"),
+        (["point"], "'point'"),
+        (["--nonsense"], "--nonsense"),
+        (["paint"], "IMAGE"),
+        (["paint", "a.jpg", "b.jpg"], "b.jpg"),
+        (["paint", "a.jpg", "--nonsense", "3"], "--nonsense"),
+        (["paint", "a.jpg", "--stroke", "3"], "--stroke"),
+        (["paint", "a.jpg", "--strokes"], "--strokes: expected one argument"),
+        (["paint", "a.jpg", "--json=3"], "--json"),
+    ],
+)
+def test_bad_command_lines(capsys, argv, wanted):
+    assert wanted in complaint(capsys, *argv)
+
+
+def test_flags_take_dashes_and_underscores():
+    assert cli._normalised(["paint", "a_b.jpg", "--no_guidance", "--batch_size=x_y", "--a_b", "c_d"]) == [
+        "paint",
+        "a_b.jpg",
+        "--no-guidance",
+        "--batch-size=x_y",
+        "--a-b",
+        "c_d",
+    ]
+    assert cli._normalised(["paint", "--", "--a_b.jpg"]) == ["paint", "--", "--a_b.jpg"]
+
+
+def test_negative_numbers_belong_to_their_flag():
+    assert cli._normalised(["--box", "-1,2,3,4", "-5"]) == ["--box=-1,2,3,4", "-5"]
+    assert cli._normalised(["--seed=1", "-5"]) == ["--seed=1", "-5"]
+
+
+def test_interruption(capsys, monkeypatch):
+    def interrupt(argv):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cli, "_run", interrupt)
+    assert cli.main(["paint"]) == 130
+    assert capsys.readouterr().err == "semantic-guidance: interrupted\n"
+
+
+def test_errors_of_the_system_name_the_file(capsys, monkeypatch):
+    def fail(argv):
+        raise OSError(28, "No space left on device", "a.png")
+
+    monkeypatch.setattr(cli, "_run", fail)
+    assert complaint(capsys) == "semantic-guidance: error: a.png: No space left on device\n"
+
+
+def test_an_error_is_one_line(capsys):
+    assert "no such file" in complaint(capsys, "paint", "a\nb\udcff.jpg")
+
+
+def test_help_is_quick_and_loads_nothing_big():
+    code = (
+        "import sys; from semantic_guidance.cli import main; main(['paint', '--help'])\n"
+        "sys.exit(' '.join({'torch', 'numba', 'cv2', 'numpy', 'PIL'} & set(sys.modules)))"
+    )
+    begun = time.perf_counter()
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stderr.strip() == ""
+    assert time.perf_counter() - begun < 5  # a fraction of a second, but tests may share their machine
+
+
+def test_the_module_runs():
+    done = subprocess.run(
+        [sys.executable, "-m", "semantic_guidance", "paint", "none.jpg"], capture_output=True, text=True
+    )
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert done.stderr == "semantic-guidance: error: none.jpg: no such file, wanted a picture\n"
+
+
+def test_a_reader_that_leaves_early():
+    command = f"{sys.executable} -m semantic_guidance paint --help | head -c 1"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True)
+    assert done.stderr == ""

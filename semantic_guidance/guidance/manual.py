@@ -55,7 +55,7 @@ def _grab_cut(image: Tensor, corners: tuple[int, int, int, int]) -> Tensor:
         return torch.ones(1, height, width)
     cv2.setRNGSeed(0)  # GrabCut's k-means draws from it
     background, foreground = np.zeros((1, 65)), np.zeros((1, 65))
-    cv2.grabCut(pixels, labels, None, background, foreground, ROUNDS, cv2.GC_INIT_WITH_MASK)
+    cv2.grabCut(pixels, labels, (0, 0, 1, 1), background, foreground, ROUNDS, cv2.GC_INIT_WITH_MASK)
     found = np.isin(labels, (cv2.GC_FGD, cv2.GC_PR_FGD)).astype(np.float32)
     soft = cv2.resize(cv2.GaussianBlur(found, (0, 0), 0.7), (width, height), interpolation=cv2.INTER_LINEAR)
     return torch.from_numpy(np.asarray(soft, np.float32))[None].clamp(0, 1)

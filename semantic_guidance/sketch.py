@@ -23,13 +23,13 @@ FILM_FACTOR = 0.03
 OBJECT_WEIGHT = 0.4
 """Share of the objects' pixels in the whole error's weight; an object is always worth more than its area."""
 
-WEIGHT_RANGE = (1.5, 20.0)
+WEIGHT_RANGE = (3.0, 20.0)
 """Bounds of an object pixel's weight against a background pixel's."""
 
 
 def foreground_share(area: float) -> float:
     """Share of the strokes that objects get which cover `area` (0 to 1) of the picture."""
-    return 0.0 if area == 0 else min(0.85, 0.33 + 0.6 * area)
+    return 0.0 if area == 0 else min(0.9, area + 0.35 * (1 - area))
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from semantic_guidance.types import Guidance, Strokes
 
 Array = NDArray[np.float32]
 
-FILM_MARKS = (0.25, 0.5, 0.75)
+FILM_MARKS = (0.1, 0.25, 0.5, 0.75)
 FILM_FACTOR = 0.03
 """Weight of the unfinished painting's error at `FILM_MARKS`, against 1 of the finished one."""
 

@@ -102,14 +102,14 @@ class _Job:
     Attributes:
         image: ``[3, H, W]``.
         guidance: given by the person; None if the painter is to look for itself.
-        pixel: pixels of the file for each pixel of `image`, above 1 if the picture was reduced.
+        scale: pixels of the file for each pixel of `image`, across and down; above 1 if it was reduced.
         painter: ready to paint.
         outputs: the file for each format.
     """
 
     image: Tensor
     guidance: Guidance | None
-    pixel: float
+    scale: tuple[float, float]
     painter: Painter
     outputs: dict[str, Path]
 
@@ -157,7 +157,7 @@ def _check(args: argparse.Namespace, bar: StageBar) -> _Job:
     job = _Job(
         image=image,
         guidance=_guidance(args, image, file_size),
-        pixel=max(file_size) / max(image.shape[1:]),
+        scale=(file_size[0] / image.shape[2], file_size[1] / image.shape[1]),
         painter=_painter(args, bar),
         outputs=outputs,
     )
@@ -269,7 +269,7 @@ def _summary(
         "mse": errors.everywhere,
         "mse_foreground": errors.foreground,
         "mse_background": errors.background,
-        "box": [round(number * job.pixel, 2) for number in boxes[0]] if boxes else None,
+        "box": [round(n * s, 2) for n, s in zip(boxes[0], job.scale * 2, strict=True)] if boxes else None,
         "seconds": {stage: round(value, 4) for stage, value in seconds.items()},
     }
 

@@ -62,6 +62,7 @@ class Painter:
         size: pixels of the painting's longer side; that of the picture, but at least 512 and at most 2048,
             if None.
         seed: of all random choices; the same seed gives the same painting.
+        foreground_share: share of the strokes, 0 to 1, that the objects get; by their area if None.
         progress: called with a stage (``compile``, ``plan``, ``polish``) and how much of it is done, 0 to 1.
 
     Raises:
@@ -76,6 +77,7 @@ class Painter:
         strokes: int = 300,
         size: int | None = None,
         seed: int = 0,
+        foreground_share: float | None = None,
         progress: Progress | None = None,
     ) -> None:
         if agent not in AGENTS:
@@ -86,10 +88,13 @@ class Painter:
             raise ValueError(f"strokes is {strokes}, wanted 1 to {MAX_STROKES}")
         if size is not None and not SIZES[0] <= size <= SIZES[1]:
             raise ValueError(f"size is {size}, wanted {SIZES[0]} to {SIZES[1]} pixels")
+        if foreground_share is not None and not 0 <= foreground_share <= 1:
+            raise ValueError(f"foreground_share is {foreground_share}, wanted 0 to 1")
         self.preset = PRESETS[preset]
         self.strokes = strokes
         self.size = size
         self.seed = seed
+        self.foreground_share = foreground_share
         self.progress = progress or (lambda stage, share: None)
 
     def paint(self, image: Any, guidance: Guidance | None = None) -> Painting:
@@ -109,7 +114,7 @@ class Painter:
         self._compile()
         start = time.perf_counter()
         self.progress("plan", 0.0)
-        sketch = Sketch.of(picture, guidance, self.preset.side, self.strokes)
+        sketch = Sketch.of(picture, guidance, self.preset.side, self.strokes, self.foreground_share)
         vectors, runs = self._plan(sketch)
         planned = time.perf_counter()
         self.progress("plan", 1.0)
@@ -154,12 +159,7 @@ class Painter:
     def _polish(self, sketch: Sketch, vectors: Tensor, runs: list[Run]) -> Tensor:
         if self.preset.polish is None:
             return vectors
-        target = torch.from_numpy(sketch.target).permute(2, 0, 1).contiguous()
-        paper = torch.tensor(sketch.paper).view(3, 1, 1).expand_as(target).contiguous()
-        objective = Objective(
-            runs, torch.from_numpy(sketch.masks), paper, target, torch.from_numpy(sketch.weight)
-        )
-        polish = Polish(vectors, objective, self.preset.polish, self.seed)
+        polish = Polish(vectors, sketch.objective(runs), self.preset.polish, self.seed, sketch.views(runs))
         return polish.run(lambda share: self.progress("polish", share))
 
 

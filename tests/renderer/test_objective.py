@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from semantic_guidance import Strokes, render
-from semantic_guidance.renderer.objective import Objective, Run
+from semantic_guidance.renderer.objective import Objective, Run, View
 from semantic_guidance.renderer.threads import Threads
 
 RUNS = (Run(6, None, 0.1), Run(5, 0, 0.0), Run(7, None, 0.3), Run(6, 1, 1.0))
@@ -65,3 +65,25 @@ def test_a_choice_of_threads_runs_every_call_and_keeps_the_setting() -> None:
         assert threads(lambda n=n: calls.append(n) or n) == n
     assert calls == list(range(100))
     assert numba.get_num_threads() == before
+
+
+def test_a_view_is_the_picture_enlarged() -> None:
+    """Strokes painted in the view are the whole painting's, cut out at twice the size."""
+    vectors, _ = case(2)
+    whole = render(Strokes.unpack(vectors[None]), torch.zeros(1, 3, 80, 80))[0, :, 20:60, 40:80]
+    scale = torch.tensor([2.0] * 8 + [1.0] * 5)
+    shift = torch.tensor([-1.0, -0.5] * 3 + [0.0] * 7)
+    blank = torch.zeros(3, 40, 40)
+    flat = Objective((Run(24, None, 1.0),), torch.empty(0, 40, 40), blank, whole, torch.ones(40, 40))
+    view = View(flat, scale, shift, 3.0)
+    assert view.gradient(vectors, 1.0)[0] < 1e-9
+
+    moved = vectors.clone()
+    moved[3, :8] += 0.05
+    value, gradient = view.gradient(moved, 1.0)
+    tracked = moved.clone().requires_grad_()
+    painted = render(Strokes.unpack(tracked[None]), torch.zeros(1, 3, 80, 80))[0, :, 20:60, 40:80]
+    expected = 3 * ((painted - whole) ** 2).mean()
+    (by_autograd,) = torch.autograd.grad(expected, tracked)
+    assert abs(value - expected.item()) < 1e-6
+    assert torch.allclose(gradient, by_autograd, atol=1e-5)

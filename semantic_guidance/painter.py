@@ -25,7 +25,7 @@ Array = NDArray[np.float32]
 
 AGENTS = ("planner",)
 MAX_STROKES = 100_000
-SIZES = (16, 16384)  # of a painting's longer side in pixels
+SIZES = (16, 8192)  # of a painting's longer side in pixels
 DEFAULT_SIZES = (512, 2048)
 MASK_SIZE = 1024  # longer side at which a painting keeps its masks
 

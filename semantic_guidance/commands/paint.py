@@ -73,6 +73,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--mask", metavar="FILE", type=Path, help="picture that is bright where the object is")
     add("--box", metavar="X,Y,W,H", type=values.box, help="where the object is, in pixels from the top left")
     add(
+        "--foreground-share",
+        metavar="SHARE",
+        type=values.share,
+        help="share of the strokes, 0 to 1, that objects get (default: by their area)",
+    )
+    add(
+        "--show-guidance",
+        action="store_true",
+        help="also write NAME_guidance.png: the photograph with the mask, box and focus that were used",
+    )
+    add(
         "--size",
         metavar="PIXELS",
         type=values.whole_number(*SIZES),
@@ -123,7 +134,7 @@ def run(args: argparse.Namespace) -> int:
         job = _check(args, bar)
         painting = job.painter.paint(job.image, job.guidance)
         exporting = time.perf_counter()
-        _export(painting, job.outputs, bar)
+        _export(painting, job, bar)
     finished = time.perf_counter()
     from semantic_guidance.metrics import painting_errors
 
@@ -168,6 +179,8 @@ def _check(args: argparse.Namespace, bar: StageBar) -> _Job:
 def _outputs(args: argparse.Namespace) -> dict[str, Path]:
     """The file for each format, none of which is one of the inputs."""
     outputs = {name: args.out / f"{args.image.stem}_painted.{name}" for name in args.formats}
+    if args.show_guidance:
+        outputs["guidance"] = args.out / f"{args.image.stem}_guidance.png"
     inputs = [path for path in (args.image, args.mask, Path(args.agent or "")) if path and path.is_file()]
     for output in outputs.values():
         if output.is_dir():
@@ -222,6 +235,7 @@ def _painter(args: argparse.Namespace, bar: StageBar) -> Painter:
             strokes=args.strokes,
             size=args.size,
             seed=args.seed,
+            foreground_share=args.foreground_share,
             progress=bar,
         )
     except InputError:
@@ -245,15 +259,19 @@ def _prepare_folder(folder: Path) -> None:
         raise OSError(f"--out: {folder}: {error.strerror}, wanted a folder to write to") from None
 
 
-def _export(painting: Painting, outputs: dict[str, Path], bar: StageBar) -> None:
-    from semantic_guidance.export import save_painting
+def _export(painting: Painting, job: _Job, bar: StageBar) -> None:
+    from semantic_guidance.export import save, save_painting
+    from semantic_guidance.export.overlay import guidance_overlay
 
-    for n, path in enumerate(outputs.values()):
+    for n, (name, path) in enumerate(job.outputs.items()):
 
         def tell(fraction: float, done: int = n) -> None:
-            bar("export", (done + fraction) / len(outputs))
+            bar("export", (done + fraction) / len(job.outputs))
 
-        save_painting(painting, path, tell)
+        if name == "guidance":
+            save(guidance_overlay(job.image, painting.guidance), path)
+        else:
+            save_painting(painting, path, tell)
 
 
 def _summary(

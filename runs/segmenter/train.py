@@ -18,6 +18,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from semantic_guidance.data.cutouts import CutoutPack, compose
+from semantic_guidance.data.photometry import camera
 from semantic_guidance.guidance.classifier import load_imagenet_state
 from semantic_guidance.guidance.efficientnet import fold_state_dict
 from semantic_guidance.guidance.network import SegmentationNetwork
@@ -85,7 +86,7 @@ class Real:
             self.pairs.append((cv2.imread(str(path))[..., ::-1], mask))
 
     def sample(self, rng: np.random.Generator, height: int, width: int) -> tuple[np.ndarray, np.ndarray]:
-        from semantic_guidance.data.photometry import camera
+        """A crop [height, width, 3] and its mask [height, width], both in [0, 1]."""
 
         image, mask = self.pairs[rng.integers(len(self.pairs))]
         rows, columns = mask.shape

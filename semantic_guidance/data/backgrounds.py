@@ -9,7 +9,7 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from .photometry import Picture, blur, jitter_colour, noise_field, ramp, relight
+from semantic_guidance.data.photometry import Picture, blur, jitter_colour, noise_field, ramp, relight
 
 Bytes = NDArray[np.uint8]
 
@@ -47,7 +47,7 @@ def _colour(rng: Generator) -> NDArray[np.float32]:
 def _studio(rng: Generator, height: int, width: int) -> Picture:
     """A plain wall or sheet of paper, lit from one side."""
     base = _colour(rng) if rng.random() < 0.6 else np.full(3, rng.uniform(0.75, 1.0), np.float32)
-    out = np.broadcast_to(base, (height, width, 3)).astype(np.float32)
+    out: Picture = np.broadcast_to(base, (height, width, 3)).astype(np.float32)
     mix = (ramp(rng, height, width)[..., None] + 1) / 2
     if rng.random() < 0.6:
         out = out * (1 - mix) + _colour(rng) * mix * 0.5 + base * mix * 0.5
@@ -154,10 +154,10 @@ def make_background(
     def scene() -> Picture:
         chance = rng.random()
         if chance < 0.50 and scenes:
-            return crop_photo(rng, scenes[rng.integers(len(scenes))], height, width)
+            return crop_photo(rng, scenes[int(rng.integers(len(scenes)))], height, width)
         if chance < 0.65 and (others or scenes):
             pool = others or scenes
-            photo = crop_photo(rng, pool[rng.integers(len(pool))], height, width)
+            photo = crop_photo(rng, pool[int(rng.integers(len(pool)))], height, width)
             return blur(photo, longer * rng.uniform(0.04, 0.12))
         makers = (_studio, _clouds, _clouds, _stripes, _clutter)
         return makers[rng.integers(len(makers))](rng, height, width)

@@ -19,9 +19,17 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from ..types import Guidance, Instance
-from .backgrounds import crop_photo, draw_stems, make_background
-from .photometry import Picture, Plane, blur, camera, jitter_colour, noise_field, relight
+from semantic_guidance.data.backgrounds import crop_photo, draw_stems, make_background
+from semantic_guidance.data.photometry import (
+    Picture,
+    Plane,
+    blur,
+    camera,
+    jitter_colour,
+    noise_field,
+    relight,
+)
+from semantic_guidance.types import Guidance, Instance
 
 # Categories that also serve, out of focus, as things behind the subject.
 _SCENERY = frozenset({"flowers", "plants", "town", "stones_graves", "vehicles", "people"})
@@ -186,13 +194,16 @@ def _place(rng: Generator, rgba: Picture, height: int, width: int, scale: float)
     layer = rgba.copy()
     layer[..., :3] *= layer[..., 3:]
     if zoom < 0.7:  # warping does not average, so shrink before
-        small = cv2.resize(layer, (max(2, round(w * zoom)), max(2, round(h * zoom))), interpolation=cv2.INTER_AREA)
+        size = (max(2, round(w * zoom)), max(2, round(h * zoom)))
+        small = cv2.resize(layer, size, interpolation=cv2.INTER_AREA)
         matrix[:, :2] = matrix[:, :2] @ np.diag([w / small.shape[1], h / small.shape[0]])
         layer = small
     out = cv2.warpAffine(layer, matrix, (width, height), flags=cv2.INTER_LINEAR)
     if rng.random() < 0.3:
         longer = max(height, width)
-        bend = (noise_field(rng, height, width, rng.uniform(2, 5), 2) - 0.5) * longer * rng.uniform(0.02, 0.12)
+        bend = (
+            (noise_field(rng, height, width, rng.uniform(2, 5), 2) - 0.5) * longer * rng.uniform(0.02, 0.12)
+        )
         ys, xs = np.mgrid[:height, :width].astype(np.float32)
         out = cv2.remap(out, xs + bend[..., 0], ys + bend[..., 1], cv2.INTER_LINEAR)
     return np.asarray(out, np.float32)

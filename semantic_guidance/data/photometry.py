@@ -6,13 +6,16 @@ caller clips them.
 
 from __future__ import annotations
 
+from typing import Any, TypeAlias
+
 import cv2
 import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-Picture = NDArray[np.float32]
-Plane = NDArray[np.float32]
+# float32, [H, W, 3] and [H, W]; the element type is loose because cv2's stubs are.
+Picture: TypeAlias = NDArray[Any]
+Plane: TypeAlias = NDArray[Any]
 
 _LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 
@@ -25,9 +28,7 @@ def blur(picture: Picture, sigma: float) -> Picture:
     shrink = min(sigma / 2.5, min(height, width) / 4)
     if shrink <= 1.5:
         return np.asarray(cv2.GaussianBlur(picture, (0, 0), sigma))
-    small = cv2.resize(
-        picture, (round(width / shrink), round(height / shrink)), interpolation=cv2.INTER_AREA
-    )
+    small = cv2.resize(picture, (round(width / shrink), round(height / shrink)), interpolation=cv2.INTER_AREA)
     small = cv2.GaussianBlur(small, (0, 0), sigma / shrink)
     return np.asarray(cv2.resize(small, (width, height), interpolation=cv2.INTER_CUBIC))
 

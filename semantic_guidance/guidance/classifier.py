@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from .efficientnet import EfficientNetLite0, convert_state_dict
+from semantic_guidance.guidance.efficientnet import EfficientNetLite0, convert_state_dict
 
 
 def load_imagenet_state() -> dict[str, Tensor]:

@@ -30,7 +30,7 @@ _BN_EPS = 1e-3
 
 
 def normalise(images: Tensor) -> Tensor:
-    """RGB images ``[B, 3, H, W]`` in [0, 1] as the network wants them: (v - 127) / 128 of the bytes' values."""
+    """RGB images ``[B, 3, H, W]`` in [0, 1] as the network wants them: (byte - 127) / 128."""
     return (images * 255 - 127) / 128
 
 
@@ -179,7 +179,5 @@ def fold_state_dict(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
         part = key.removesuffix(".norm.running_var")
         scale = state[f"{part}.norm.weight"] * torch.rsqrt(state[key] + _BN_EPS)
         out[f"{part}.conv.weight"] = state[f"{part}.conv.weight"] * scale[:, None, None, None]
-        out[f"{part}.conv.bias"] = (
-            state[f"{part}.norm.bias"] - state[f"{part}.norm.running_mean"] * scale
-        )
+        out[f"{part}.conv.bias"] = state[f"{part}.norm.bias"] - state[f"{part}.norm.running_mean"] * scale
     return out

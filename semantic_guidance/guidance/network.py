@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .efficientnet import FEATURE_CHANNELS, EfficientNetLite0, normalise
+from semantic_guidance.guidance.efficientnet import FEATURE_CHANNELS, EfficientNetLite0, normalise
 
 STRIDE = 32  # sides of the network's input must be multiples of this
 
@@ -51,7 +51,8 @@ class SegmentationNetwork(nn.Module):
         # What the whole picture holds, added to every place of the coarsest map.
         self.context = nn.Sequential(nn.Linear(top, widths[0]), nn.ReLU(), nn.Linear(widths[0], widths[0]))
         self.merges = nn.ModuleList(
-            _Merge(widths[i], FEATURE_CHANNELS[3 - i], widths[i + 1], depth=2 if i < 2 else 1) for i in range(4)
+            _Merge(widths[i], FEATURE_CHANNELS[3 - i], widths[i + 1], depth=2 if i < 2 else 1)
+            for i in range(4)
         )
         self.mask = nn.Conv2d(widths[-1], 1, 3, padding=1)
         self.objectness = nn.Sequential(nn.Linear(top + widths[0], 64), nn.ReLU(), nn.Linear(64, 1))

@@ -14,7 +14,8 @@ _MAX_INSTANCES = 8
 _LEAST_OBJECTNESS = 0.3
 
 
-def _check(image: Tensor) -> None:
+def check_image(image: Tensor) -> None:
+    """Raise ValueError unless `image` is ``[3, H, W]`` of finite numbers."""
     if image.ndim != 3 or image.shape[0] != 3 or 0 in image.shape:
         raise ValueError(f"image has shape {list(image.shape)}, wanted [3, height, width]")
     if not bool(torch.isfinite(image).all()):
@@ -50,7 +51,7 @@ class Guide:
         Raises:
             ValueError: the image has another shape, or values that are no numbers.
         """
-        _check(image)
+        check_image(image)
         segmenter = self._segmenter or default_segmenter()
         mask, objectness = segmenter(image)
         if objectness < _LEAST_OBJECTNESS:
@@ -63,7 +64,7 @@ class Guide:
         Raises:
             ValueError: shapes differ, or no pixel of the mask is above one half.
         """
-        _check(image)
+        check_image(image)
         if mask.shape != image[:1].shape:
             raise ValueError(f"mask has shape {list(mask.shape)}, wanted {list(image[:1].shape)}")
         instances = split_instances(mask) or (Instance.from_mask(mask),)
@@ -77,7 +78,7 @@ class Guide:
         Raises:
             ValueError: the box holds no number, is empty or lies outside the image.
         """
-        _check(image)
+        check_image(image)
         height, width = image.shape[-2:]
         if not all(torch.isfinite(torch.tensor(v, dtype=torch.float64)) for v in box):
             raise ValueError(f"box is {box}, wanted four finite numbers x, y, width, height")

@@ -2,8 +2,8 @@
 
 It writes beside `images/`: `segmentations_pred/CLASS/NAME.jpg` (mask, 0-255), `gbp_global/CLASS/NAME.jpg`
 (focus map, 0-255, zero off the mask) and `bounding_boxes_pred.txt` (header ` x y w h`, an index from 0,
-pixels). A picture without an object gets an empty mask and the whole frame as its box; one that cannot be read
-gets the box `0 0 0 0` and no files.
+pixels). A picture without an object gets an empty mask and the whole frame as its box; one that cannot be
+read gets the box `0 0 0 0` and no files.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Cars-196 (Krause et al. 2013): photographs of 196 models of cars with one box each.
 
-Layout: `cars_train/NAME.jpg`, `cars_test/NAME.jpg` and `devkit/` with `cars_meta.mat`, `cars_train_annos.mat` and
-`cars_test_annos.mat` (or `cars_test_annos_withlabels.mat`, there or beside `devkit`).
+Layout: `cars_train/NAME.jpg`, `cars_test/NAME.jpg` and `devkit/` with `cars_meta.mat`, `cars_train_annos.mat`
+and `cars_test_annos.mat` (or `cars_test_annos_withlabels.mat`, there or beside `devkit`).
 """
 
 from __future__ import annotations

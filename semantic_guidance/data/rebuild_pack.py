@@ -2,8 +2,8 @@
 
     python -m semantic_guidance.data.rebuild_pack OUT_FOLDER
 
-needs `apt-get` and `dpkg` (any Debian or Ubuntu, no root) and downloads about 330 MB. The pictures' licences stand in
-the manifest's column `licence`. Packages already unpacked are taken with `--unpacked FOLDER`.
+needs `apt-get` and `dpkg` (any Debian or Ubuntu, no root) and downloads about 330 MB. The pictures' licences
+stand in the manifest's column `licence`. Packages already unpacked are taken with `--unpacked FOLDER`.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from tqdm import tqdm
 MANIFEST = Path(__file__).with_name("pack_manifest.csv")
 _STAMPS = "usr/share/tuxpaint/stamps"
 _CUTOUT_SIDE, _PHOTO_SIDE = 256, 512
+_FAINT = 16  # alpha up to this is no part of the object
 
 
 def fetch(packages: Sequence[str], folder: Path) -> None:
@@ -48,7 +49,7 @@ def fetch(packages: Sequence[str], folder: Path) -> None:
 def convert(source: Path, target: Path, kind: str) -> None:
     """One picture as the pack wants it.
 
-    Cut-outs become WebP with alpha, longest side at most 256; photographs JPEG, shortest side at most 512.
+    Cut-outs become WebP with alpha, cropped to the object, longest side at most 256; photographs JPEG, shortest side at most 512.
 
     Raises:
         ValueError: `source` is missing or no picture.
@@ -56,6 +57,9 @@ def convert(source: Path, target: Path, kind: str) -> None:
     try:
         with Image.open(source) as file:
             picture = file.convert("RGBA" if kind == "cutout" else "RGB")
+            if kind == "cutout":
+                solid = picture.getchannel("A").point(lambda alpha: 255 if alpha > _FAINT else 0)
+                picture = picture.crop(solid.getbbox())
     except (OSError, UnidentifiedImageError, SyntaxError) as error:
         raise ValueError(f"{source} cannot be read, wanted a picture ({error})") from error
     limit = _CUTOUT_SIDE / max(picture.size) if kind == "cutout" else _PHOTO_SIDE / min(picture.size)

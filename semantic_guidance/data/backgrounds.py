@@ -126,6 +126,38 @@ def draw_stems(rng: Generator, canvas: Picture, count: int) -> None:
                 cv2.line(canvas, (p[0], p[1] - wide // 5), (q[0], q[1] - wide // 5), light, wide // 2)
 
 
+def draw_limb(rng: Generator, texture: Picture, through: tuple[float, float], thickness: float) -> Picture:
+    """A branch, trunk, pole or cable ``[H, W, 4]``, round and textured, colour premultiplied by alpha.
+
+    Args:
+        rng: randomness.
+        texture: ``[H, W, 3]`` what it is made of.
+        through: (x, y) in pixels, a point on it.
+        thickness: in pixels, where it is thickest.
+    """
+    height, width = texture.shape[:2]
+    reach = max(height, width) * rng.uniform(0.5, 1.3)
+    angle, bend = rng.uniform(0, np.pi), rng.normal(0, 0.15)
+    along = np.array([np.cos(angle), np.sin(angle)])
+    across = np.array([-along[1], along[0]])
+    ts = np.linspace(-1 if rng.random() < 0.7 else -0.05, 1, 20)
+    line = np.array(through) + reach * (ts[:, None] * along + bend * (ts**2)[:, None] * across)
+    line += rng.normal(0, 0.15 * thickness, line.shape)
+    widths = thickness * (1 - rng.uniform(0, 0.8) * (ts - ts[0]) / (ts[-1] - ts[0]))
+    cover, shade = np.zeros((height, width), np.float32), np.zeros((height, width), np.float32)
+    side = across * np.sign(-across[1] or 1.0)  # the lit side is the upper one
+    for layer in range(4):
+        for i in range(len(ts) - 1):
+            wide = max(1, round(widths[i] * (1 - 0.28 * layer)))
+            p, q = (line[i + k] + side * widths[i] * 0.08 * layer for k in (0, 1))
+            ends = tuple(p.astype(int).tolist()), tuple(q.astype(int).tolist())
+            if layer == 0:
+                cv2.line(cover, *ends, 1.0, wide, cv2.LINE_AA)
+            cv2.line(shade, *ends, 0.45 + 0.2 * layer, wide, cv2.LINE_AA)
+    colour = texture * blur(shade, max(thickness / 12, 0.4))[..., None] * rng.uniform(0.7, 1.3)
+    return np.concatenate([np.clip(colour, 0, 1) * cover[..., None], cover[..., None]], 2)
+
+
 def _split(rng: Generator, above: Picture, below: Picture) -> Picture:
     """Two backgrounds, one above the other, as sky over ground or a wall behind a table."""
     height, width = above.shape[:2]

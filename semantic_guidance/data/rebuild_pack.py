@@ -49,7 +49,8 @@ def fetch(packages: Sequence[str], folder: Path) -> None:
 def convert(source: Path, target: Path, kind: str) -> None:
     """One picture as the pack wants it.
 
-    Cut-outs become WebP with alpha, cropped to the object, longest side at most 256; photographs JPEG, shortest side at most 512.
+    Cut-outs become WebP with alpha, cropped to the object, longest side at most 256; photographs become JPEG,
+    shortest side at most 512.
 
     Raises:
         ValueError: `source` is missing or no picture.

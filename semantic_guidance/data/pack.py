@@ -73,6 +73,8 @@ def _read_manifest(path: Path) -> list[dict[str, str]]:
 
 def _read_picture(path: Path, alpha: bool) -> NDArray[np.uint8]:
     data = cv2.imread(str(path), cv2.IMREAD_UNCHANGED if alpha else cv2.IMREAD_COLOR)
+    if alpha and data is not None and data.ndim == 3 and data.shape[2] == 3:
+        data = cv2.cvtColor(data, cv2.COLOR_BGR2BGRA)  # WebP drops the alpha of an opaque picture
     if data is None or (alpha and (data.ndim != 3 or data.shape[2] != 4)):
         wanted = "a picture with alpha" if alpha else "a picture"
         raise ValueError(f"{path} is missing or unreadable, wanted {wanted}")

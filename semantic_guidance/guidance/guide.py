@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from semantic_guidance.guidance.focus import focus_map
 from semantic_guidance.guidance.refine import components
 from semantic_guidance.guidance.segmenter import Segmenter, default_segmenter
+from semantic_guidance.guidance.threads import torch_threads
 from semantic_guidance.types import Box, Guidance, Instance
 
 _MAX_INSTANCES = 8
@@ -107,5 +108,6 @@ class Guide:
                 mask = torch.maximum(mask, instance.mask)
         focus = torch.zeros_like(mask)
         if self._focus and instances:
-            focus = focus_map(image, instances, self._classifier)
+            with torch_threads():
+                focus = focus_map(image, instances, self._classifier)
         return Guidance(mask, focus, instances)

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from semantic_guidance.guidance.focus import focus_map
 from semantic_guidance.guidance.guide import check_image
+from semantic_guidance.guidance.threads import torch_threads
 from semantic_guidance.types import Guidance, Instance
 
 
@@ -105,5 +106,6 @@ class MaskRCNNGuide:
         instances.sort(key=lambda instance: -float(instance.mask.sum()))
         focus = torch.zeros_like(taken)
         if self._focus and instances:
-            focus = focus_map(image, instances, self._classifier)
+            with torch_threads():
+                focus = focus_map(image, instances, self._classifier)
         return Guidance(taken, focus, tuple(instances))

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
 from functools import lru_cache
 from pathlib import Path
@@ -21,6 +19,7 @@ from torch import Tensor
 
 from semantic_guidance.guidance.network import STRIDE, SegmentationNetwork
 from semantic_guidance.guidance.refine import Plane, box_of, grabcut, grown
+from semantic_guidance.guidance.threads import torch_threads
 
 WEIGHTS = Path(__file__).parent.parent / "weights" / "segmenter.safetensors"
 _FORMAT = "semantic-guidance/segmenter"
@@ -39,7 +38,7 @@ class SegmenterConfig:
         zoom_below: boxes under this share of the frame's area get the closer look.
         grabcut_side: longer side at which edges are refined, in pixels.
         grabcut_weight: share of GrabCut's answer in the mask.
-        threads: most torch threads to use.
+        threads: most torch threads to use, see `torch_threads`.
     """
 
     widths: tuple[int, int, int, int, int] = (128, 96, 64, 48, 24)
@@ -49,18 +48,7 @@ class SegmenterConfig:
     zoom_below: float = 0.6
     grabcut_side: int = 300
     grabcut_weight: float = 0.6
-    threads: int = 4
-
-
-@contextmanager
-def _threads(most: int) -> Iterator[None]:
-    """At most so many torch threads inside; the caller's number afterwards."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(max(1, min(before, most)))
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
+    threads: int = 1
 
 
 def _fit(height: int, width: int, side: int) -> tuple[int, int]:
@@ -197,7 +185,7 @@ class Segmenter:
         if shrink < 1:
             small = F.interpolate(small[None], size, mode="bilinear", antialias=True)[0]
         pixels = (small.clamp(0, 1) * 255).round().byte().permute(1, 2, 0).contiguous().numpy()
-        with _threads(self.config.threads):
+        with torch_threads(self.config.threads):
             soft, presence = self.look(pixels, self.config.scales)
             soft = self._closer(pixels, soft)
         mask = torch.from_numpy(self._sharpen(pixels, soft))[None]

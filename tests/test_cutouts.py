@@ -180,8 +180,9 @@ def test_rebuild_converts_and_names_what_is_missing(tmp_path, capsys):
     out = tmp_path / "out"
     args = [str(out), "--manifest", str(manifest), "--unpacked", str(tmp_path / "unpacked")]
     assert rebuild_pack.main(args) == 0
-    assert Image.open(out / "cutouts/b.webp").size == (256, 171)
-    assert Image.open(out / "backgrounds/w.jpg").size == (1024, 512)
+    for name, size in (("cutouts/b.webp", (256, 171)), ("backgrounds/w.jpg", (1024, 512))):
+        with Image.open(out / name) as file:
+            assert file.size == size
     assert len(CutoutPack.load(out).cutouts) == 1
     photo.unlink()
     capsys.readouterr()

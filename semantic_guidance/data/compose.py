@@ -218,10 +218,22 @@ def _in_front(rng: Generator, canvas: Picture, masks: list[Plane]) -> tuple[Pict
     return canvas * (1 - cover) + layer[..., :3], [mask * (1 - cover[..., 0]) for mask in masks]
 
 
+def _fade_part(rng: Generator, layer: Picture) -> Picture:
+    """Make a part of the object smeared and translucent, as a beating wing or a turning wheel is."""
+    height, width = layer.shape[:2]
+    part = np.clip((noise_field(rng, height, width, rng.uniform(2, 5)) - 0.55) * 10, 0, 1)
+    smeared = blur(layer, max(height, width) * rng.uniform(0.005, 0.025))
+    return np.asarray((layer * (1 - part) + smeared * part) * (1 - part * rng.uniform(0.2, 0.6)), np.float32)
+
+
 def _add(
     rng: Generator, pack: CutoutPack, canvas: Picture, masks: list[Plane], layer: Picture
 ) -> tuple[Picture, list[Plane]]:
     """Put an object on the canvas, sometimes with a branch behind or before it."""
+    # What is faded still belongs to the object.
+    whole = np.clip(layer[..., 3], 0, 1)
+    if rng.random() < 0.08:
+        layer = _fade_part(rng, layer)
     alpha = np.clip(layer[..., 3], 0, 1)
     where = rng.random()
     limb = _limb(rng, pack, alpha, thin=where < 0.05) if where < 0.2 else None
@@ -230,7 +242,7 @@ def _add(
         canvas = canvas * (1 - cover[..., None]) + limb[..., :3]
         masks = [mask * (1 - cover) for mask in masks]
     canvas = canvas * (1 - alpha[..., None]) + layer[..., :3]
-    masks = [*(mask * (1 - alpha) for mask in masks), alpha]
+    masks = [*(mask * (1 - whole) for mask in masks), whole]
     if limb is not None and where < 0.05:
         cover = np.clip(limb[..., 3], 0, 1)
         canvas = canvas * (1 - cover[..., None]) + limb[..., :3]

@@ -155,6 +155,22 @@ def _cast_shadow(rng: Generator, canvas: Picture, alpha: Plane) -> Picture:
     return np.asarray(canvas * (1 - rng.uniform(0.15, 0.7) * np.clip(shadow, 0, 1))[..., None], np.float32)
 
 
+def _mirror_below(rng: Generator, canvas: Picture, layer: Picture) -> Picture:
+    """The object's reflection in water or a polished table, which is no part of the object."""
+    height, width = layer.shape[:2]
+    rows = np.nonzero(layer[..., 3].max(1) > 0.5)[0]
+    if not len(rows):
+        return canvas
+    foot = float(rows.max()) * 2 + rng.uniform(-0.02, 0.02) * height
+    image = cv2.warpAffine(layer, np.array([[1, 0, 0], [0, -1, foot]]), (width, height))
+    if rng.random() < 0.6:  # ripples
+        ys, xs = np.mgrid[:height, :width].astype(np.float32)
+        wave = np.sin(ys * rng.uniform(0.2, 1.2)) * rng.uniform(0.3, 2.5)
+        image = cv2.remap(image, xs + wave.astype(np.float32), ys, cv2.INTER_LINEAR)
+    image = blur(image, rng.choice([0.0, 0.7, 2.0])) * rng.uniform(0.2, 0.8)
+    return np.asarray(canvas * (1 - image[..., 3:]) + image[..., :3], np.float32)
+
+
 def _draw_scale(rng: Generator, count: int) -> float:
     """Longer side of an object relative to the frame, 0.1 to 1 (seldom beyond: only a part is seen)."""
     if count == 1:
@@ -264,7 +280,7 @@ def compose(rng: Generator, pack: CutoutPack, height: int, width: int) -> Compos
     count = int(rng.choice([0, 1, 2, 3, 5], p=[0.06, 0.70, 0.14, 0.06, 0.04]))
     if count and rng.random() < 0.18:
         canvas = _behind(rng, pack, canvas)
-    if count and rng.random() < 0.15:
+    if count and rng.random() < 0.10:
         actors = [i for i, name in enumerate(pack.categories) if name in _ACTORS]
         if actors:
             pool = np.array(actors)
@@ -282,6 +298,8 @@ def compose(rng: Generator, pack: CutoutPack, height: int, width: int) -> Compos
         alpha = np.clip(layer[..., 3], 0, 1)
         if rng.random() < 0.3:
             canvas = _cast_shadow(rng, canvas, alpha)
+        elif rng.random() < 0.07:
+            canvas = _mirror_below(rng, canvas, layer)
         canvas, masks = _add(rng, pack, canvas, masks, layer)
     if masks and rng.random() < 0.08:
         canvas, masks = _in_front(rng, canvas, masks)

@@ -160,7 +160,11 @@ def focus_map(
         return focus
     model = imagenet_classifier() if model is None else model
     crops, windows = zip(*(_crop_object(image, instance, side) for instance in instances), strict=True)
-    maps = saliency(guided_backprop(model, prepare(torch.stack(crops))))
+    gradients = guided_backprop(model, prepare(torch.stack(crops))).abs()
+    # Convolutions with stride 2 leave a checkerboard; it is the classifier's, not the picture's.
+    kernel = torch.tensor([1.0, 2.0, 1.0], dtype=gradients.dtype, device=gradients.device) / 4
+    kernel = (kernel[:, None] * kernel).expand(gradients.shape[1], 1, 3, 3)
+    maps = saliency(F.conv2d(gradients, kernel, padding=1, groups=gradients.shape[1]))
     for plane, instance, (x, y, w, h) in zip(maps, instances, windows, strict=True):
         zoom = side / max(h, w)
         inner_h, inner_w = max(1, round(h * zoom)), max(1, round(w * zoom))

@@ -200,7 +200,7 @@ def test_components_agree_with_scipy():
     rng = np.random.default_rng(3)
     mask = ndimage.gaussian_filter(rng.random((90, 120)), 5)
     mask = ((mask - mask.min()) / (mask.max() - mask.min())).astype(np.float32)
-    parts = components(mask, least=0, relative=0)
+    parts = components(mask, least=0, relative=0, join=0)
     labels, count = ndimage.label(mask > 0.5, structure=np.ones((3, 3)))
     assert len(parts) == count
     areas = sorted((int((labels == i).sum()) for i in range(1, count + 1)), reverse=True)
@@ -214,6 +214,15 @@ def test_small_components_are_dropped():
     assert len(components(mask, least=0, relative=0)) == 2
     assert components(np.zeros((5, 5), np.float32)) == []
     assert split_instances(torch.zeros(1, 5, 5)) == ()
+
+
+def test_an_object_behind_a_twig_is_one():
+    mask = disc(100, 120, 50, 60, 30)
+    mask[48:50] = 0
+    assert len(components(mask)) == 1
+    assert np.array_equal(components(mask)[0], mask)
+    mask[44:54] = 0
+    assert len(components(mask)) == 2
 
 
 def test_grabcut_finds_the_edge():

@@ -63,18 +63,22 @@ def grabcut(image: NDArray[np.uint8], soft: Plane, side: int = 300, iterations: 
     return np.asarray(cv2.resize(cut, (width, height), interpolation=interpolation), np.float32)
 
 
-def components(mask: Plane, least: float = 0.002, relative: float = 0.04) -> list[Plane]:
-    """The mask's connected parts above one half, each ``[H, W]``, largest first.
+def components(mask: Plane, least: float = 0.002, relative: float = 0.04, join: float = 0.02) -> list[Plane]:
+    """The mask's separate parts above one half, each ``[H, W]``, largest first.
 
     Args:
         mask: ``[H, W]`` in [0, 1].
         least: parts below this share of the frame are dropped.
         relative: parts below this share of the largest part are dropped.
+        join: parts nearer than this share of the longer side are one, as a bird is behind a twig.
     """
     solid = (mask > 0.5).astype(np.uint8)
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(solid, connectivity=8)
-    areas = stats[1:, cv2.CC_STAT_AREA]
-    if count < 2:
+    reach = int(join * max(mask.shape) / 2)
+    wide = cv2.dilate(solid, np.ones((2 * reach + 1, 2 * reach + 1), np.uint8))
+    count, labels = cv2.connectedComponents(wide, connectivity=8)
+    labels = np.where(solid > 0, labels, 0)
+    areas = np.bincount(labels.ravel(), minlength=count)[1:]
+    if not areas.size:
         return []
     floor = max(least * mask.size, relative * float(areas.max()), 1.0)
     order = [int(i) + 1 for i in np.argsort(-areas, kind="stable") if areas[i] >= floor]

@@ -134,6 +134,17 @@ def test_any_size(height, width):
         assert instance.mask.shape == (1, height, width)
 
 
+def test_huge_picture_gives_what_its_thumbnail_gives():
+    image, truth = ball_picture()
+    factor = 12
+    huge = image.repeat_interleave(factor, 1).repeat_interleave(factor, 2)
+    guidance = Guide()(huge)
+    assert guidance.mask.shape == (1, 180 * factor, 240 * factor)
+    assert iou(guidance.mask, truth.repeat(factor, 0).repeat(factor, 1)) > 0.95
+    np.testing.assert_allclose(np.array(guidance.boxes[0]) / factor, (75, 45, 91, 91), atol=3)
+    assert float(guidance.focus[guidance.mask <= 0.5].abs().max()) == 0
+
+
 def test_deterministic_and_torch_settings_stay():
     image, _ = ball_picture()
     threads, grad = torch.get_num_threads(), torch.is_grad_enabled()

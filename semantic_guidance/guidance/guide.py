@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from semantic_guidance.guidance.focus import focus_map
@@ -12,6 +15,7 @@ from semantic_guidance.guidance.threads import torch_threads
 from semantic_guidance.types import Box, Guidance, Instance
 
 _MAX_INSTANCES = 8
+_LONGEST = 1024  # pixels; larger pictures are analysed at this size
 _LEAST_OBJECTNESS = 0.3
 
 
@@ -53,8 +57,15 @@ class Guide:
             ValueError: the image has another shape, or values that are no numbers.
         """
         check_image(image)
-        segmenter = self._segmenter or default_segmenter()
-        mask, objectness = segmenter(image)
+        height, width = image.shape[-2:]
+        shrink = _LONGEST / max(height, width)
+        if shrink < 1:
+            size = (max(1, round(height * shrink)), max(1, round(width * shrink)))
+            small = F.interpolate(image[None], size, mode="bilinear", antialias=True)[0]
+            guidance = self(small).resized(height, width)
+            # Enlarging has spread the focus over the masks' edges.
+            return replace(guidance, focus=guidance.focus * (guidance.mask > 0.5))
+        mask, objectness = (self._segmenter or default_segmenter())(image)
         if objectness < _LEAST_OBJECTNESS:
             return self._finish(image, ())
         return self._finish(image, split_instances(mask))

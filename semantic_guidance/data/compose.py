@@ -27,6 +27,7 @@ _SCENERY = frozenset({"flowers", "plants", "town", "stones_graves", "vehicles", 
 _ACTORS = frozenset(
     {"birds", "mammals", "insects", "reptiles_amphibians", "fish_shellfish", "people", "vehicles"}
 )
+_PLANTS = frozenset({"flowers", "plants"})
 _LEAST_AREA = 0.0015  # of the frame; smaller objects do not count
 
 
@@ -49,6 +50,11 @@ class Composite:
         for mask in self.masks:
             total += mask
         return np.clip(total, 0, 1)
+
+
+def _members(pack: CutoutPack, categories: frozenset[str]) -> list[int]:
+    """Indices of the cut-outs of some categories."""
+    return [i for i, name in enumerate(pack.categories) if name in categories]
 
 
 def _texture(rng: Generator, pack: CutoutPack, height: int, width: int) -> Picture:
@@ -181,7 +187,7 @@ def _draw_scale(rng: Generator, count: int) -> float:
 def _behind(rng: Generator, pack: CutoutPack, canvas: Picture) -> Picture:
     """Things out of focus behind the subject."""
     height, width = canvas.shape[:2]
-    pool = [i for i, name in enumerate(pack.categories) if name in _SCENERY] or list(range(len(pack.cutouts)))
+    pool = _members(pack, _SCENERY) or list(range(len(pack.cutouts)))
     for _ in range(int(rng.integers(1, 5))):
         rgba = pack.cutouts[pool[rng.integers(len(pool))]].astype(np.float32) / 255
         layer = _place(rng, _dress(rng, pack, rgba), height, width, rng.uniform(0.15, 1.2))
@@ -193,7 +199,7 @@ def _behind(rng: Generator, pack: CutoutPack, canvas: Picture) -> Picture:
 def _among_plants(rng: Generator, pack: CutoutPack, canvas: Picture) -> Picture:
     """Flowers and plants, mostly in focus, that the subject will stand before."""
     height, width = canvas.shape[:2]
-    pool = [i for i, name in enumerate(pack.categories) if name in ("flowers", "plants")]
+    pool = _members(pack, _PLANTS)
     size = rng.uniform(0.15, 0.8)
     for _ in range(int(rng.integers(1, 4 if size > 0.4 else 10)) if pool else 0):
         rgba = pack.cutouts[pool[rng.integers(len(pool))]].astype(np.float32) / 255
@@ -248,18 +254,18 @@ def _add(
     """Put an object on the canvas, sometimes with a branch behind or before it."""
     # What is faded still belongs to the object.
     whole = np.clip(layer[..., 3], 0, 1)
-    if rng.random() < 0.08:
+    if rng.random() < 0.13:
         layer = _fade_part(rng, layer)
     alpha = np.clip(layer[..., 3], 0, 1)
     where = rng.random()
-    limb = _limb(rng, pack, alpha, thin=where < 0.05) if where < 0.2 else None
-    if limb is not None and where >= 0.05:
+    limb = _limb(rng, pack, alpha, thin=where < 0.08) if where < 0.26 else None
+    if limb is not None and where >= 0.08:
         cover = np.clip(limb[..., 3], 0, 1)
         canvas = canvas * (1 - cover[..., None]) + limb[..., :3]
         masks = [mask * (1 - cover) for mask in masks]
     canvas = canvas * (1 - alpha[..., None]) + layer[..., :3]
     masks = [*(mask * (1 - whole) for mask in masks), whole]
-    if limb is not None and where < 0.05:
+    if limb is not None and where < 0.08:
         cover = np.clip(limb[..., 3], 0, 1)
         canvas = canvas * (1 - cover[..., None]) + limb[..., :3]
         masks = [mask * (1 - cover) for mask in masks]
@@ -280,11 +286,12 @@ def compose(rng: Generator, pack: CutoutPack, height: int, width: int) -> Compos
     count = int(rng.choice([0, 1, 2, 3, 5], p=[0.06, 0.70, 0.14, 0.06, 0.04]))
     if count and rng.random() < 0.18:
         canvas = _behind(rng, pack, canvas)
-    if count and rng.random() < 0.10:
-        actors = [i for i, name in enumerate(pack.categories) if name in _ACTORS]
-        if actors:
-            pool = np.array(actors)
-            canvas = _among_plants(rng, pack, canvas)
+    scene = rng.random()
+    if count and scene < 0.18 and (actors := _members(pack, _ACTORS)):
+        pool = np.array(actors)
+        canvas = _among_plants(rng, pack, canvas)
+    elif scene > 0.94 and (plants := _members(pack, _PLANTS)):
+        pool = np.array(plants)  # so that plants alone stay a subject
     masks: list[Plane] = []
     same = int(rng.choice(pool)) if rng.random() < 0.4 else None
     for _ in range(count):

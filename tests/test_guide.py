@@ -8,6 +8,7 @@ import torch
 from scipy import ndimage
 
 from semantic_guidance.guidance import Guide, Segmenter, split_instances
+from semantic_guidance.guidance.classifier import kind_evidence
 from semantic_guidance.guidance.efficientnet import (
     EfficientNetLite0,
     convert_state_dict,
@@ -72,6 +73,25 @@ def test_encoder_feature_sizes_round_up():
 def test_convert_rejects_other_networks():
     with pytest.raises(ValueError, match="other names"):
         convert_state_dict({"layer1.weight": torch.zeros(1)})
+
+
+def test_evidence_tells_animals_from_things():
+    data = pytest.importorskip("skimage.data", reason="needs scikit-image's sample photographs")
+    evidence = kind_evidence()
+
+    def posteriors(picture: np.ndarray) -> torch.Tensor:
+        image = torch.from_numpy(picture).permute(2, 0, 1)[None].float() / 255
+        kinds = evidence(torch.nn.functional.interpolate(image, (256, 256)))[0]
+        assert kinds.shape == (6, 8, 8)
+        assert float(kinds.min()) >= -1
+        return torch.exp(4 * kinds - 4)
+
+    cat, coffee = posteriors(data.chelsea()), posteriors(data.coffee())
+    # Class 999 (toilet paper) is of no kind, and kinds are cut at exp(-8).
+    torch.testing.assert_close(cat.sum(0), torch.ones(8, 8), atol=0.02, rtol=0)
+    assert float(cat[0].max()) > 0.99
+    assert float(coffee[0].max()) < 0.9
+    assert float(coffee[1:3].sum(0).max()) > 0.95  # artefacts or food
 
 
 def test_normalise_is_that_of_the_original():
@@ -288,7 +308,7 @@ def test_config_reaches_the_network():
     calls = []
     spy = Segmenter(segmenter.network, SegmenterConfig(scales=(64,), zoom_below=0.0, grabcut_weight=0.0))
     forward = spy.network.forward
-    spy.network.forward = lambda x: calls.append(tuple(x.shape)) or forward(x)
+    spy.network.forward = lambda x, e: calls.append(tuple(x.shape)) or forward(x, e)
     try:
         spy(torch.rand(3, 100, 200))
     finally:

@@ -19,7 +19,7 @@ from tqdm import tqdm
 
 from semantic_guidance.data.cutouts import CutoutPack, compose
 from semantic_guidance.data.photometry import camera
-from semantic_guidance.guidance.classifier import load_imagenet_state
+from semantic_guidance.guidance.classifier import kind_evidence, load_imagenet_state
 from semantic_guidance.guidance.efficientnet import fold_state_dict
 from semantic_guidance.guidance.network import SegmentationNetwork
 
@@ -50,7 +50,8 @@ def parse() -> argparse.Namespace:
 def build(args: argparse.Namespace) -> SegmentationNetwork:
     network = SegmentationNetwork()
     if args.init:
-        network.load_state_dict(torch.load(args.init, weights_only=True)["ema"])
+        # Checkpoints from before the evidence lack its branches, which begin at zero.
+        network.load_state_dict(torch.load(args.init, weights_only=True)["ema"], strict=False)
     else:
         state = fold_state_dict(load_imagenet_state())
         network.encoder.load_state_dict(
@@ -131,7 +132,7 @@ def held_out_iou(network: SegmentationNetwork, pack: CutoutPack, size: int, coun
         if not made.masks:
             continue
         x = torch.from_numpy(made.image).permute(2, 0, 1)[None]
-        p = network(x)[0][0, 0].numpy() > 0
+        p = network(x, kind_evidence()(x))[0][0, 0].numpy() > 0
         truth = made.mask > 0.5
         scores.append((p & truth).sum() / max((p | truth).sum(), 1))
     return float(np.mean(scores))
@@ -176,7 +177,7 @@ def main() -> None:
         for group in optimiser.param_groups:
             group["lr"] = group["peak"] * scale
         x, mask = batch_of(args, pack, real, step)
-        loss = loss_of(*network(x), mask)
+        loss = loss_of(*network(x, kind_evidence()(x)), mask)
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_([p for _, p in trained], 1.0)

@@ -17,6 +17,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from semantic_guidance.guidance.classifier import kind_evidence
 from semantic_guidance.guidance.network import STRIDE, SegmentationNetwork
 from semantic_guidance.guidance.refine import Plane, box_of, grabcut, grown
 from semantic_guidance.guidance.threads import torch_threads
@@ -129,7 +130,8 @@ class Segmenter:
                 image, (columns, rows), interpolation=cv2.INTER_AREA if shrinking else cv2.INTER_LINEAR
             )
             x = torch.from_numpy(resized).permute(2, 0, 1)[None].float() / 255
-            logits, objectness = self.network(torch.cat([x, x.flip(-1)]))
+            pair = torch.cat([x, x.flip(-1)])
+            logits, objectness = self.network(pair, kind_evidence()(pair))
             both = torch.sigmoid(logits[:1]) + torch.sigmoid(logits[1:]).flip(-1)
             total += cv2.resize(both[0, 0].numpy() / 2, (width, height), interpolation=cv2.INTER_LINEAR)
             presence += float(torch.sigmoid(objectness).mean())

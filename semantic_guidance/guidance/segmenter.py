@@ -130,8 +130,10 @@ class Segmenter:
                 image, (columns, rows), interpolation=cv2.INTER_AREA if shrinking else cv2.INTER_LINEAR
             )
             x = torch.from_numpy(resized).permute(2, 0, 1)[None].float() / 255
-            pair = torch.cat([x, x.flip(-1)])
-            logits, objectness = self.network(pair, kind_evidence()(pair))
+            evidence = kind_evidence()(x)
+            logits, objectness = self.network(
+                torch.cat([x, x.flip(-1)]), torch.cat([evidence, evidence.flip(-1)])
+            )
             both = torch.sigmoid(logits[:1]) + torch.sigmoid(logits[1:]).flip(-1)
             total += cv2.resize(both[0, 0].numpy() / 2, (width, height), interpolation=cv2.INTER_LINEAR)
             presence += float(torch.sigmoid(objectness).mean())

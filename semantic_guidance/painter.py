@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from semantic_guidance.guidance import Guide
 from semantic_guidance.images import to_image
 from semantic_guidance.painting import Layer, Painting
 from semantic_guidance.planner import plan
@@ -63,7 +64,7 @@ class Painter:
             if None.
         seed: of all random choices; the same seed gives the same painting.
         foreground_share: share of the strokes, 0 to 1, that the objects get; by their area if None.
-        progress: called with a stage (``compile``, ``plan``, ``polish``) and how much of it is done, 0 to 1.
+        progress: called with a stage (``compile``, ``guidance``, ``plan``, ``polish``) and its done share.
 
     Raises:
         ValueError: an unknown agent or preset, or a number out of range.
@@ -103,15 +104,21 @@ class Painter:
         Args:
             image: float tensor ``[3, H, W]`` in [0, 1], PIL image, uint8 array ``[H, W, 3]``, or a path.
             guidance: its objects, at any size of the same aspect; each is painted apart, on top of the
-                background, under its mask. Nothing is known of the picture if None.
+                background, under its mask. The painter looks for them itself if None; `Guidance.none()`
+                paints a picture of nothing in particular.
 
         Returns:
             The painting.
         """
         picture = to_image(image)
         height, width = picture.shape[-2:]
-        guidance = (guidance or Guidance.none()).resized(height, width)
         self._compile()
+        begin = time.perf_counter()
+        if guidance is None:
+            self.progress("guidance", 0.0)
+            guidance = Guide()(picture)
+            self.progress("guidance", 1.0)
+        guidance = guidance.resized(height, width)
         start = time.perf_counter()
         self.progress("plan", 0.0)
         sketch = Sketch.of(picture, guidance, self.preset.side, self.strokes, self.foreground_share)
@@ -129,7 +136,7 @@ class Painter:
             width=max(1, round(width * size / longer)),
             height=max(1, round(height * size / longer)),
             guidance=guidance,
-            seconds={"plan": planned - start, "polish": polished - planned},
+            seconds={"guidance": start - begin, "plan": planned - start, "polish": polished - planned},
         )
 
     def _compile(self) -> None:
@@ -148,10 +155,10 @@ class Painter:
         rng = np.random.default_rng(self.seed)
         canvas = np.full_like(sketch.target, np.asarray(sketch.paper, np.float32))
         parts, groups = [Strokes.empty()], []
-        outside = 1 - 0.8 * sketch.mask if len(sketch.masks) else np.ones_like(sketch.mask)
         for mask, count in zip([None, *range(len(sketch.masks))], sketch.counts, strict=True):
             area = None if mask is None else sketch.masks[mask]
-            strokes, canvas = plan(sketch.target, outside if area is None else area, count, canvas, area, rng)
+            weight = 1 - 0.8 * sketch.mask if area is None else sketch.weight * area
+            strokes, canvas = plan(sketch.target, weight, count, canvas, area, rng)
             parts.append(strokes)
             groups.append((count, mask))
         return Strokes.cat(parts).pack()[0], film_runs(groups)

@@ -27,6 +27,9 @@ OBJECT_WEIGHT = 0.4
 WEIGHT_RANGE = (3.0, 20.0)
 """Bounds of an object pixel's weight against a background pixel's."""
 
+FOCUS_WEIGHT = 6.0
+"""An object's pixel of full focus counts 1 + this much."""
+
 ZOOM_FACTOR = 0.4
 """Weight of an enlarged object's objective against that of the whole picture."""
 
@@ -175,17 +178,20 @@ def _zooms(picture: Tensor, guidance: Guidance, sketch_size: tuple[int, int]) ->
         sx, sy = max(sketch_size) * pixel[0] * kx, max(sketch_size) * pixel[1] * ky
         scale = torch.tensor([sx, sy] * 3 + [math.sqrt(sx * sy)] * 2 + [1.0] * 5)
         shift = torch.tensor([-left * kx, -top * ky] * 3 + [0.0] * 7)
-        yield Zoom(target, masks, masks[index] * (1 + focus) + 1e-6, scale, shift)
+        yield Zoom(target, masks, masks[index] * (1 + FOCUS_WEIGHT * focus) + 1e-6, scale, shift)
 
 
 def _weight(masks: Array, focus: Array) -> Array:
-    """Weight of each pixel's error: objects get `OBJECT_WEIGHT` of it all, more where the focus is."""
+    """Weight of each pixel's error: objects get `OBJECT_WEIGHT` of it all, most of it where the focus is."""
     if not len(masks):
         return np.ones_like(focus)
     union = masks.max(axis=0)
     area = min(max(float(union.mean()), 1e-4), 1.0)
     ratio = OBJECT_WEIGHT / (1 - OBJECT_WEIGHT) * (1 - area) / area
-    return np.asarray(1 + (min(max(ratio, WEIGHT_RANGE[0]), WEIGHT_RANGE[1]) * (1 + focus) - 1) * union)
+    ratio = min(max(ratio, WEIGHT_RANGE[0]), WEIGHT_RANGE[1])
+    importance = 1 + FOCUS_WEIGHT * focus
+    mean = float((importance * union).sum()) / max(float(union.sum()), 1e-6)
+    return np.asarray(1 + (ratio * importance / mean - 1) * union, np.float32)
 
 
 def _counts(masks: Array, strokes: int, share: float | None) -> tuple[int, ...]:

@@ -76,7 +76,7 @@ def test_guidance_puts_the_strokes_to_the_object() -> None:
     guidance = Guidance.from_mask(load_mask(EXAMPLES / "rocket_mask.png", *image.shape[1:]))
     guided, plain = (
         painting_errors(Painter().paint(image, known).canvas, image, guidance.mask)
-        for known in (guidance, None)
+        for known in (guidance, Guidance.none())
     )
     assert guided.foreground is not None
     assert plain.foreground is not None
@@ -101,7 +101,7 @@ def test_few_strokes(strokes: int, cup: tuple[torch.Tensor, Guidance]) -> None:
 
 
 def test_one_colour() -> None:
-    painting = Painter(strokes=5).paint(torch.full((3, 30, 30), 0.25))
+    painting = Painter(strokes=5).paint(torch.full((3, 30, 30), 0.25), Guidance.none())
     assert torch.allclose(painting.canvas, torch.tensor(0.25), atol=0.02)
 
 
@@ -109,7 +109,7 @@ def test_pictures_of_other_libraries() -> None:
     pixels = np.random.default_rng(0).integers(0, 256, (20, 30, 3), dtype=np.uint8)
     tensor = torch.from_numpy(pixels).permute(2, 0, 1) / 255
     paintings = [
-        Painter(strokes=10, preset="draft").paint(picture)
+        Painter(strokes=10, preset="draft").paint(picture, Guidance.none())
         for picture in (tensor, pixels, Image.fromarray(pixels))
     ]
     for painting in paintings[1:]:

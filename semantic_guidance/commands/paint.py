@@ -114,6 +114,7 @@ class _Job:
         image: ``[3, H, W]``.
         guidance: given by the person; None if the painter is to look for itself.
         scale: pixels of the file for each pixel of `image`, across and down; above 1 if it was reduced.
+        guidance_seconds: time that finding what the person pointed at took.
         painter: ready to paint.
         outputs: the file for each format.
     """
@@ -121,6 +122,7 @@ class _Job:
     image: Tensor
     guidance: Guidance | None
     scale: tuple[float, float]
+    guidance_seconds: float
     painter: Painter
     outputs: dict[str, Path]
 
@@ -140,6 +142,7 @@ def run(args: argparse.Namespace) -> int:
 
     errors = painting_errors(painting.canvas, job.image, painting.guidance.mask)
     seconds = {stage: painting.seconds.get(stage, 0.0) for stage in ("guidance", "plan", "polish")}
+    seconds["guidance"] += job.guidance_seconds
     seconds |= {"export": finished - exporting, "total": finished - started}
     if args.json:
         print(json.dumps(_summary(args, job, painting, errors, seconds)))
@@ -165,11 +168,16 @@ def _check(args: argparse.Namespace, bar: StageBar) -> _Job:
     image = load_image(args.image)
     file_size = picture_size(args.image)
     outputs = _outputs(args)
+    painter = _painter(args, bar)
+    bar("guidance", 0.0)
+    looking = time.perf_counter()
+    guidance = _guidance(args, image, file_size)
     job = _Job(
         image=image,
-        guidance=_guidance(args, image, file_size),
+        guidance=guidance,
+        guidance_seconds=time.perf_counter() - looking,
         scale=(file_size[0] / image.shape[2], file_size[1] / image.shape[1]),
-        painter=_painter(args, bar),
+        painter=painter,
         outputs=outputs,
     )
     _prepare_folder(args.out)
@@ -192,6 +200,7 @@ def _outputs(args: argparse.Namespace) -> dict[str, Path]:
 
 
 def _guidance(args: argparse.Namespace, image: Tensor, file_size: tuple[int, int]) -> Guidance | None:
+    from semantic_guidance.guidance import Guide
     from semantic_guidance.types import Guidance
 
     height, width = image.shape[1:]
@@ -200,11 +209,9 @@ def _guidance(args: argparse.Namespace, image: Tensor, file_size: tuple[int, int
     if args.mask is not None:
         from semantic_guidance.images import load_mask
 
-        return Guidance.from_mask(load_mask(args.mask, height, width))
+        return Guide().from_mask(image, load_mask(args.mask, height, width))
     if args.box is not None:
-        from semantic_guidance.guidance.manual import guidance_from_box
-
-        return guidance_from_box(image, _clipped_box(args.box, image, file_size))
+        return Guide().from_box(image, _clipped_box(args.box, image, file_size))
     return None
 
 

@@ -37,12 +37,14 @@ class Timing:
         median: the middle one.
         low: the first quartile.
         high: the third quartile.
+        best: the shortest.
         repeats: number of calls.
     """
 
     median: float
     low: float
     high: float
+    best: float
     repeats: int
 
     @staticmethod
@@ -56,13 +58,14 @@ class Timing:
             above = min(below + 1, len(ranked) - 1)
             return ranked[below] + (at - below) * (ranked[above] - ranked[below])
 
-        return Timing(quantile(0.5), quantile(0.25), quantile(0.75), len(ranked))
+        return Timing(quantile(0.5), quantile(0.25), quantile(0.75), ranked[0], len(ranked))
 
     def record(self) -> dict[str, float]:
-        """For a result file: median and interquartile range in seconds."""
+        """For a result file: median, interquartile range and shortest in seconds."""
         return {
             "median_s": significant(self.median),
             "iqr_s": significant(self.high - self.low),
+            "best_s": significant(self.best),
             "repeats": self.repeats,
         }
 
@@ -99,9 +102,33 @@ def milliseconds(seconds: float) -> str:
     return f"{significant(1000 * seconds, 3):g} ms" if seconds < 1 else f"{seconds:.2f} s"
 
 
-def load() -> float | None:
-    """Processes that wanted a core, on average over the last minute; None where this is not known."""
-    return round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None
+class Neighbours:
+    """Cores that other processes keep busy, on average since this was made: on a quiet machine next to 0."""
+
+    def __init__(self) -> None:
+        self.start, self.busy, self.own = time.perf_counter(), _busy_seconds(), _own_seconds()
+
+    def cores(self) -> float | None:
+        """The average so far; None where this is not known."""
+        if self.busy is None or (busy := _busy_seconds()) is None:
+            return None
+        others = (busy - self.busy) - (_own_seconds() - self.own)
+        return round(max(0.0, others / (time.perf_counter() - self.start)), 2)
+
+
+def _busy_seconds() -> float | None:
+    """Seconds that all cores together have worked since the machine started."""
+    try:
+        user, nice, system = map(int, Path("/proc/stat").read_text().split(maxsplit=4)[1:4])
+    except (OSError, ValueError):
+        return None
+    return (user + nice + system) / os.sysconf("SC_CLK_TCK")
+
+
+def _own_seconds() -> float:
+    """Seconds of cores that this process and those that it has started and ended have used."""
+    used = os.times()
+    return used.user + used.system + used.children_user + used.children_system
 
 
 def machine() -> dict[str, Any]:
@@ -162,13 +189,13 @@ def _git(*words: str) -> str:
     return done.stdout.strip()
 
 
-def write_results(path: Path, name: str, load_before: float | None, results: dict[str, Any]) -> None:
+def write_results(path: Path, name: str, neighbours: Neighbours, results: dict[str, Any]) -> None:
     """Write a result file, JSON, whole or not at all.
 
     Args:
         path: the file; its folder is made if there is none.
         name: of the benchmark.
-        load_before: `load` before the first measurement.
+        neighbours: made before the first measurement.
         results: what was measured.
     """
     document = {
@@ -176,7 +203,7 @@ def write_results(path: Path, name: str, load_before: float | None, results: dic
         "date": datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d"),
         "commit": commit(),
         "machine": machine(),
-        "load": {"before": load_before, "after": load()},
+        "cores_busy_elsewhere": neighbours.cores(),
         **results,
     }
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -194,10 +221,10 @@ def table(heads: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
     return "\n".join("| " + " | ".join(str(cell) for cell in line) + " |" for line in lines)
 
 
-def headline() -> str:
+def headline(neighbours: Neighbours) -> str:
     """The machine in a line."""
     facts = machine()
     return (
-        f"{facts['cpu']}, {facts['cores']} cores, Python {facts['python']}, torch {facts['torch']}, "
-        f"numba {facts['numba']}, load {load()}"
+        f"{facts['cpu']}, {facts['cores']} cores, of which other processes used {neighbours.cores()}; "
+        f"Python {facts['python']}, torch {facts['torch']}, numba {facts['numba']}"
     )

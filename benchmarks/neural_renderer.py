@@ -40,7 +40,7 @@ def paint(network: NeuralRenderer, vectors: Tensor, canvas: Tensor) -> Tensor:
     batch, count = vectors.shape[:2]
     alphas = network(vectors[..., :SHAPE_NUMBERS].flatten(0, 1)).view(batch, count, 1, *canvas.shape[-2:])
     inks = alphas * vectors[..., SHAPE_NUMBERS:, None, None]
-    # Not alphas[:, n]: its gradient would be a tensor of all strokes for each stroke, 16 times the whole time.
+    # Not alphas[:, n]: its gradient would be a tensor of all strokes for each stroke, and most of the time.
     for alpha, ink in zip(alphas.unbind(1), inks.unbind(1), strict=True):
         canvas = canvas * (1 - alpha) + ink
     return canvas

@@ -20,7 +20,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from common import BAD_INPUT, RESULTS, Parser, Timing, headline, load, significant, table, write_results
+from common import BAD_INPUT, RESULTS, Neighbours, Parser, Timing, headline, significant, table, write_results
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -197,9 +197,9 @@ def save_sheet(path: Path, images: dict[str, Tensor]) -> None:
     sheet.save(path)
 
 
-def show(rows: list[dict[str, Any]]) -> None:
+def show(rows: list[dict[str, Any]], neighbours: Neighbours) -> None:
     """Print the tables."""
-    print(f"{headline()}\n\n## Errors at 128 x 128\n")
+    print(f"{headline(neighbours)}\n\n## Errors at 128 x 128\n")
     lines = []
     for row in rows:
         for method, found in (row["published"] | {"**ours**": row["ours"]}).items():
@@ -257,7 +257,7 @@ def run(args: argparse.Namespace) -> None:
     from semantic_guidance.images import load_image
     from semantic_guidance.painter import Painter
 
-    before = load()
+    neighbours = Neighbours()
     painter = Painter(preset=args.preset, strokes=args.strokes)
     painter.paint(load_image(subjects[0].target))  # warm-up: compiles, or loads what was compiled
     rows = []
@@ -265,8 +265,8 @@ def run(args: argparse.Namespace) -> None:
         print(f"{number + 1} of {len(subjects)}: {subject.name}", file=sys.stderr)
         rows.append(compare(subject, painter, args.repeats, args.pictures))
     settings = {"strokes": args.strokes, "preset": args.preset, "preset_numbers": asdict(painter.preset)}
-    write_results(args.out, "paint", before, {"settings": settings, "results": rows})
-    show(rows)
+    write_results(args.out, "paint", neighbours, {"settings": settings, "results": rows})
+    show(rows, neighbours)
 
 
 def main() -> int:

@@ -27,10 +27,10 @@ import torch
 from common import (
     RESULTS,
     ROOT,
+    Neighbours,
     Parser,
     Timing,
     headline,
-    load,
     measure,
     measure_parts,
     milliseconds,
@@ -67,7 +67,7 @@ class Effort:
     """
 
     strokes: int = 250
-    repeats: int = 60
+    repeats: int = 40
     sizes: tuple[int, ...] = (512, 1024, 2048)
     counts: tuple[int, ...] = (100, 1_000, 10_000)
     batch: int = 96
@@ -184,7 +184,7 @@ def small_canvases(effort: Effort) -> list[dict[str, Any]]:
     network = NeuralRenderer().requires_grad_(False)  # frozen: only the strokes' gradient is wanted
     seeds, batched = random_vectors(1, effort.strokes), random_vectors(effort.batch, 5)
     strokes = painting_vectors(effort.strokes, effort.preset)
-    few = max(2, effort.repeats // 10)
+    few = max(2, effort.repeats // 8)
     one = f"{effort.strokes} random strokes"
     many = f"{effort.batch} canvases of 5 random strokes"
     cases = [
@@ -198,7 +198,7 @@ def small_canvases(effort: Effort) -> list[dict[str, Any]]:
     for threads in all_threads():
         for what, who, case, repeats in cases:
             with Threads(threads):
-                warmup = min(3, repeats)
+                warmup = 3 if repeats > few else 1
                 forward = measure(case.forward, repeats, warmup)
                 both = measure(case.round_trip, repeats, warmup)
             rows.append({"case": what, "renderer": who, "threads": threads, "forward": forward, "both": both})
@@ -327,9 +327,9 @@ def recorded(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     ]
 
 
-def show(results: dict[str, list[dict[str, Any]]]) -> None:
+def show(results: dict[str, list[dict[str, Any]]], neighbours: Neighbours) -> None:
     """Print the tables."""
-    print(f"{headline()}\n\n## At {SIDE} x {SIDE}, and plain torch: median (quartiles)\n")
+    print(f"{headline(neighbours)}\n\n## At {SIDE} x {SIDE}, and plain torch: median (quartiles)\n")
     heads = ("case", "renderer", "threads", "forward", "forward + backward")
     names = ("case", "renderer", "threads", "forward", "both")
     rows = [[row[name] for name in names] for row in results["small"] + results["plain_torch"]]
@@ -365,14 +365,14 @@ def main() -> int:
     if args.cell:
         print(json.dumps(scale_cell(*args.cell)))
         return 0
-    effort, before = TINY if args.tiny else FULL, load()
+    effort, neighbours = TINY if args.tiny else FULL, Neighbours()
     large = scaling(effort)
     small, plain = small_canvases(effort), plain_torch(effort)
     faster = ratios(small)
     results = {"small": small, "plain_torch": plain, "ratios": faster, "scaling": large}
     results["goals"] = goals(small, faster, large)
-    write_results(args.out, "render", before, {name: recorded(rows) for name, rows in results.items()})
-    show(results)
+    write_results(args.out, "render", neighbours, {name: recorded(rows) for name, rows in results.items()})
+    show(results, neighbours)
     return 0
 
 

@@ -1,7 +1,7 @@
 """Where strokes touch the canvas: polylines, rows and spans, for the compiled kernels.
 
-Forward and backward passes find the spans of a stroke anew instead of storing them, so what finds them is
-compiled without fast-math: each copy must give the same pixels to the last bit.
+Forward and backward passes find the spans of a stroke anew instead of storing them: each copy of these functions
+must give the same pixels to the last bit, which it does without fast-math.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def band_count(batch: int, height: int) -> int:
     return max(1, min(height // 8, -(-16 // batch)))
 
 
-@jit(fastmath=False)
+@jit()
 def flatten(vector, scale, vx, vy, vr):
     """Write a stroke's polyline in pixels to `vx, vy, vr`; returns its number of segments."""
     x0, y0 = vector[0] * scale, vector[1] * scale
@@ -47,7 +47,7 @@ def flatten(vector, scale, vx, vy, vr):
     return count
 
 
-@jit(fastmath=False)
+@jit()
 def row_spans(vx, vy, vr, count, y, half, width, low, high):
     """Columns that each segment's softened discs touch in the row at height `y`, as [low, high)."""
     first, last = width, 0
@@ -74,7 +74,7 @@ def row_spans(vx, vy, vr, count, y, half, width, low, high):
     return first, last
 
 
-@jit(fastmath=False)
+@jit()
 def touched_rows(vy, vr, count, half, top, bottom):
     """Rows of the band [top, bottom) that the stroke may touch."""
     low, high = FAR, -FAR

@@ -1,6 +1,8 @@
 import math
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -170,7 +172,8 @@ def test_every_pass_finds_the_same_pixels() -> None:
         assert np.isnan(saved[:, starts[-1] :]).all()
 
 
-def test_results_do_not_depend_on_the_number_of_threads() -> None:
+def test_results_depend_neither_on_the_threads_nor_on_the_cache(tmp_path: Path) -> None:
+    """One thread and two; kernels fresh from the compiler, and read from its cache."""
     program = """
 import sys, torch, numba
 numba.set_num_threads(int(sys.argv[1]))
@@ -180,8 +183,11 @@ painted = render(Strokes.unpack(vectors), torch.zeros(1, 3, 90, 70))
 painted.square().sum().backward()
 print(painted.double().sum().item().hex(), vectors.grad.double().sum().item().hex())
 """
-    threads = [sys.executable, "-c", program]
-    outputs = {subprocess.check_output([*threads, count], text=True) for count in ("1", "2")}
+    environment = os.environ | {"NUMBA_CACHE_DIR": str(tmp_path), "NUMBA_NUM_THREADS": "2"}
+    outputs = {
+        subprocess.check_output([sys.executable, "-c", program, threads], text=True, env=environment)
+        for threads in ("2", "2", "1")
+    }
     assert len(outputs) == 1
 
 

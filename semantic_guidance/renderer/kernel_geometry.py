@@ -1,7 +1,7 @@
 """Where strokes touch the canvas: polylines, rows and spans, for the compiled kernels.
 
-Forward and backward passes find the spans of a stroke anew instead of storing them: each copy of these functions
-must give the same pixels to the last bit, which it does without fast-math.
+Forward and backward passes find the spans of a stroke anew instead of storing them: each copy of these
+functions must give the same pixels to the last bit, which it does without fast-math.
 """
 
 from __future__ import annotations

@@ -21,6 +21,7 @@ from semantic_guidance.version import __version__
 PROGRAM = "semantic-guidance"
 COMMANDS = {
     "paint": ("semantic_guidance.commands.paint", "turn a photograph into a painting"),
+    "train": ("semantic_guidance.commands.train", "teach an agent to paint"),
 }
 BAD_INPUT, INTERRUPTED = 2, 130  # exit statuses
 

@@ -42,8 +42,8 @@ __all__ = [
 NUMBERS = 13
 """Numbers of a stroke in an action, see `compat.strokes_from_seed`."""
 
-Painter = Callable[[Strokes, Tensor, Tensor | None, float], Tensor]
-"""A renderer: strokes ``[B, N]``, canvas ``[B, 3, H, W]``, mask ``[B, 1, H, W]`` or None, softness in pixels."""
+Renderer = Callable[[Strokes, Tensor, Tensor | None, float], Tensor]
+"""Takes strokes ``[B, N]``, canvas ``[B, 3, H, W]``, mask ``[B, 1, H, W]`` or None, softness in pixels."""
 
 
 @dataclass(frozen=True)
@@ -58,9 +58,7 @@ class EnvConfig:
     use_bilevel: bool = field(
         default=False, metadata={"help": "paint background and foreground apart, and align the object"}
     )
-    use_gbp: bool = field(
-        default=False, metadata={"help": "show the focus map to the agent, and reward by it"}
-    )
+    use_gbp: bool = field(default=False, metadata={"help": "show the agent the focus map, and reward by it"})
     softness: float = field(
         default=1.0, metadata={"help": "width in pixels of a stroke's soft edge while training"}
     )
@@ -154,7 +152,7 @@ def alignment_grid(boxes: Tensor, height: int, width: int) -> Tensor:
 
 
 def zoom(images: Tensor, grid: Tensor) -> Tensor:
-    """`images` ``[B, C, H, W]`` looked up at `grid` ``[B, 2, H, W]``, black beyond the edge; differentiable."""
+    """`images` ``[B, C, H, W]`` looked up at `grid` ``[B, 2, H, W]``, black beyond the edge."""
     return F.grid_sample(images, grid.permute(0, 2, 3, 1), align_corners=False)
 
 
@@ -237,24 +235,26 @@ def decode(action: Tensor, config: EnvConfig) -> list[Strokes]:
     """
     if action.ndim != 2 or action.shape[1] != config.action_size:
         raise ValueError(f"action has shape {list(action.shape)}, wanted [batch, {config.action_size}]")
-    vectors = action.view(len(action), config.levels, config.level_size, NUMBERS)
+    vectors = action.reshape(len(action), config.levels, config.level_size, NUMBERS)
     return [strokes_from_seed(bundle) for bundle in vectors.unbind(dim=1)]
 
 
 def apply_strokes(
-    state: PaintState, bundles: list[Strokes], config: EnvConfig, painter: Painter = render
+    state: PaintState, bundles: list[Strokes], config: EnvConfig, renderer: Renderer = render
 ) -> PaintState:
     """The state after one bundle for each level: background under the mask's complement, then foreground."""
     masks = [1 - state.mask, state.mask] if config.use_bilevel else [None]
     canvas = state.canvas
     for strokes, mask in zip(bundles, masks, strict=True):
-        canvas = painter(strokes, canvas, mask, config.softness)
+        canvas = renderer(strokes, canvas, mask, config.softness)
     return replace(state, canvas=canvas, step=state.step + 1)
 
 
-def transition(state: PaintState, action: Tensor, config: EnvConfig, painter: Painter = render) -> PaintState:
+def transition(
+    state: PaintState, action: Tensor, config: EnvConfig, renderer: Renderer = render
+) -> PaintState:
     """The state after an action ``[B, action_size]``; differentiable in canvas and action."""
-    return apply_strokes(state, decode(action, config), config, painter)
+    return apply_strokes(state, decode(action, config), config, renderer)
 
 
 def reward(before: PaintState, after: PaintState) -> Tensor:

@@ -3,13 +3,13 @@
     gymnasium.make("semantic_guidance.gym_env:semantic_guidance/Painting-v0")
     gymnasium.make_vec("semantic_guidance.gym_env:semantic_guidance/Painting-v0", num_envs=8)
 
-Importing this module registers the environment, and needs Gymnasium (``pip install semantic-guidance[train]``).
+Importing this module registers the environment, and needs Gymnasium (the extra ``train``).
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import Any
 
 import gymnasium
 import numpy as np
@@ -55,7 +55,7 @@ def _starting_state(
     return envs.initial(*(torch.stack(parts) for parts in zip(*chosen, strict=True)))
 
 
-def _configure(size: int, settings: dict[str, Any]) -> tuple[EnvConfig, Box, Box]:
+def _configure(size: int, settings: dict[str, Any]) -> tuple[EnvConfig, Any, Any]:
     """The episode and the spaces of observations and actions.
 
     Raises:
@@ -72,7 +72,7 @@ def _configure(size: int, settings: dict[str, Any]) -> tuple[EnvConfig, Box, Box
 
 
 def _observe(state: PaintState, config: EnvConfig) -> Floats:
-    """``[B, C, H, W]``; an aligned box may reach a little beyond the picture, which the space does not know."""
+    """``[B, C, H, W]``; clamped since a box, and so the grid, may reach a little beyond the picture."""
     return envs.observation(state, config).clamp(0, 1).numpy()
 
 
@@ -92,7 +92,7 @@ class PaintingEnv(gymnasium.Env[Floats, Floats]):
         ValueError: a setting is no good.
     """
 
-    metadata: ClassVar[dict[str, Any]] = {"render_modes": ["rgb_array"], "render_fps": 10}
+    metadata: dict[str, Any] = {"render_modes": ["rgb_array"], "render_fps": 10}  # noqa: RUF012
 
     def __init__(
         self,
@@ -149,7 +149,7 @@ class PaintingVectorEnv(VectorEnv[Floats, Floats, NDArray[Any]]):
         ValueError: a setting is no good.
     """
 
-    metadata: ClassVar[dict[str, Any]] = {"autoreset_mode": AutoresetMode.NEXT_STEP}
+    metadata: dict[str, Any] = {"autoreset_mode": AutoresetMode.NEXT_STEP}  # noqa: RUF012
 
     def __init__(
         self,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import torch
 from torch import Tensor, nn
 
@@ -16,8 +18,7 @@ class Discriminator(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.conv0, self.conv1, self.conv2, self.conv3 = (
-            WeightNormConv2d(channels, outputs, 5, 2, 2)
-            for channels, outputs in zip(CHANNELS, CHANNELS[1:], strict=False)
+            WeightNormConv2d(channels, outputs, 5, 2, 2) for channels, outputs in pairwise(CHANNELS)
         )
         self.conv4 = WeightNormConv2d(CHANNELS[-1], 1, 5, 2, 2)
         self.relu0, self.relu1, self.relu2, self.relu3 = (TReLU() for _ in range(4))

@@ -22,6 +22,7 @@ PROGRAM = "semantic-guidance"
 COMMANDS = {
     "paint": ("semantic_guidance.commands.paint", "turn a photograph into a painting"),
     "train": ("semantic_guidance.commands.train", "teach an agent to paint"),
+    "train-renderer": ("semantic_guidance.commands.train_renderer", "teach a network to draw strokes"),
 }
 BAD_INPUT, INTERRUPTED = 2, 130  # exit statuses
 

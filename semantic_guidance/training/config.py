@@ -102,6 +102,7 @@ class RunConfig:
     val_num_eps: int = field(default=5, metadata={"help": "batches of --nenv pictures to validate on"})
     save_interval: int = field(default=200, metadata={"help": "episodes between checkpoints"})
     keep: int = field(default=2, metadata={"help": "checkpoints to keep"})
+    threads: int = field(default=1, metadata={"help": "threads of each process on the CPU"})
     device: str = field(default="auto", metadata={"help": "cpu, cuda, cuda:1, ..., or auto"})
     load_path: str | None = field(
         default=None, metadata={"help": "checkpoint whose networks to start from (a folder)"}
@@ -110,7 +111,7 @@ class RunConfig:
     debug: bool = field(default=False, metadata={"help": "tell of every episode on standard error"})
 
     def __post_init__(self) -> None:
-        for name in ("val_num_eps", "save_interval", "keep"):
+        for name in ("val_num_eps", "save_interval", "keep", "threads"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} is {getattr(self, name)}, wanted at least 1")
 

@@ -22,7 +22,7 @@ from semantic_guidance.training.config import TrainConfig, make_config
 from semantic_guidance.training.ddpg import Learner, with_canvas
 from semantic_guidance.training.log import Log
 from semantic_guidance.training.pictures import PictureBank, open_banks, to_bytes
-from semantic_guidance.training.processes import Processes, processes
+from semantic_guidance.training.processes import Processes, processes, settle_threads
 from semantic_guidance.training.replay import Replay
 
 MIXES = 2
@@ -54,6 +54,7 @@ def train(**values: Any) -> Path:
     folder = Path(config.run.output) / config.data.dataset / config.run.exp_suffix
     if checkpoint.checkpoints(folder) and not config.run.resume:
         raise InputError(f"{folder}: holds a run already, wanted --resume or another --exp-suffix")
+    settle_threads(config.run.threads)
     with processes(config.run.device) as group:
         banks = open_banks(config.data, config.env)
         Trainer(config, *banks, folder, group).run()

@@ -13,6 +13,8 @@ from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
 from semantic_guidance.errors import InputError
+from semantic_guidance.renderer import render
+from semantic_guidance.types import Strokes
 
 
 @dataclass(frozen=True)
@@ -67,6 +69,21 @@ def processes(device: str) -> Iterator[Processes]:
         yield Processes(dist.get_rank(), dist.get_world_size(), chosen)
     finally:
         dist.destroy_process_group()
+
+
+def settle_threads(count: int) -> None:
+    """Give torch and the compiled renderer `count` threads each.
+
+    The renderer's threads are OpenMP's, like torch's, and when they are started they set torch's number to
+    that of all cores. On a busy machine small networks then wait for each other's threads: updates were seen
+    to take ten times as long. So they are started here, before the numbers are set.
+    """
+    import numba
+
+    canvas = torch.zeros(1, 3, 8, 8)
+    render(Strokes.unpack(torch.full((1, 1, 13), 0.5)), canvas)
+    numba.set_num_threads(min(count, numba.get_num_threads()))
+    torch.set_num_threads(count)
 
 
 def choose_device(name: str, local_rank: int = 0) -> torch.device:

@@ -13,7 +13,8 @@ from semantic_guidance.networks.discriminator import Discriminator
 @torch.no_grad()
 def follow(slow: nn.Module, live: nn.Module, tau: float) -> None:
     """Move the parameters of `slow` by a part `tau` towards those of `live`. Buffers stay its own."""
-    ours, theirs = list(slow.parameters()), list(live.parameters())
+    ours: list[Tensor] = list(slow.parameters())
+    theirs: list[Tensor] = list(live.parameters())
     torch._foreach_lerp_(ours, theirs, tau)
 
 

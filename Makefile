@@ -1,6 +1,7 @@
 # make demo   set everything up and paint a photograph into painted/
 # make test   set everything up and run the tests
 # make lint   set everything up and run the linters and the type checker
+# make pictures   paint the pictures of the README anew
 # make clean  remove everything that these made
 
 PYTHON ?= python3
@@ -8,7 +9,7 @@ PIP := .venv/bin/python -m pip --disable-pip-version-check
 READY := .venv/.ready
 EXAMPLE := chelsea
 
-.PHONY: demo test lint setup clean
+.PHONY: demo test lint pictures setup clean
 
 demo: $(READY)
 	.venv/bin/semantic-guidance paint examples/$(EXAMPLE).jpg --mask examples/$(EXAMPLE)_mask.png --out painted
@@ -21,6 +22,9 @@ lint: $(READY)
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy
+
+pictures: $(READY)
+	.venv/bin/python docs/make_pictures.py
 
 setup: $(READY)
 

@@ -50,7 +50,8 @@ def to_image(source: Any) -> Tensor:
 
     Args:
         source: a path, a PIL image, an array ``[H, W]``, ``[H, W, 1]``, ``[H, W, 3]`` or ``[H, W, 4]`` of
-            uint8 (grey, RGB, RGBA), or a float tensor ``[3, H, W]`` in [0, 1].
+            uint8 (grey, RGB, RGBA), or a float tensor ``[3, H, W]`` in [0, 1]. Files and PIL images are
+            reduced to `MAX_SIDE`, the others are taken as they are.
 
     Raises:
         ValueError: it is none of these, or the picture has no pixels.

@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from semantic_guidance.guidance import Guide
 from semantic_guidance.images import to_image
 from semantic_guidance.painting import Layer, Painting
 from semantic_guidance.planner import plan
@@ -25,7 +26,7 @@ Array = NDArray[np.float32]
 
 AGENTS = ("planner",)
 MAX_STROKES = 100_000
-SIZES = (16, 16384)  # of a painting's longer side in pixels
+SIZES = (16, 8192)  # of a painting's longer side in pixels
 DEFAULT_SIZES = (512, 2048)
 MASK_SIZE = 1024  # longer side at which a painting keeps its masks
 
@@ -62,7 +63,8 @@ class Painter:
         size: pixels of the painting's longer side; that of the picture, but at least 512 and at most 2048,
             if None.
         seed: of all random choices; the same seed gives the same painting.
-        progress: called with a stage (``compile``, ``plan``, ``polish``) and how much of it is done, 0 to 1.
+        foreground_share: share of the strokes, 0 to 1, that the objects get; by their area if None.
+        progress: called with a stage (``compile``, ``guidance``, ``plan``, ``polish``) and its done share.
 
     Raises:
         ValueError: an unknown agent or preset, or a number out of range.
@@ -76,6 +78,7 @@ class Painter:
         strokes: int = 300,
         size: int | None = None,
         seed: int = 0,
+        foreground_share: float | None = None,
         progress: Progress | None = None,
     ) -> None:
         if agent not in AGENTS:
@@ -86,10 +89,13 @@ class Painter:
             raise ValueError(f"strokes is {strokes}, wanted 1 to {MAX_STROKES}")
         if size is not None and not SIZES[0] <= size <= SIZES[1]:
             raise ValueError(f"size is {size}, wanted {SIZES[0]} to {SIZES[1]} pixels")
+        if foreground_share is not None and not 0 <= foreground_share <= 1:
+            raise ValueError(f"foreground_share is {foreground_share}, wanted 0 to 1")
         self.preset = PRESETS[preset]
         self.strokes = strokes
         self.size = size
         self.seed = seed
+        self.foreground_share = foreground_share
         self.progress = progress or (lambda stage, share: None)
 
     def paint(self, image: Any, guidance: Guidance | None = None) -> Painting:
@@ -98,18 +104,24 @@ class Painter:
         Args:
             image: float tensor ``[3, H, W]`` in [0, 1], PIL image, uint8 array ``[H, W, 3]``, or a path.
             guidance: its objects, at any size of the same aspect; each is painted apart, on top of the
-                background, under its mask. Nothing is known of the picture if None.
+                background, under its mask. The painter looks for them itself if None; `Guidance.none()`
+                paints a picture of nothing in particular.
 
         Returns:
             The painting.
         """
         picture = to_image(image)
         height, width = picture.shape[-2:]
-        guidance = (guidance or Guidance.none()).resized(height, width)
         self._compile()
+        begin = time.perf_counter()
+        if guidance is None:
+            self.progress("guidance", 0.0)
+            guidance = Guide()(picture)
+            self.progress("guidance", 1.0)
+        guidance = guidance.resized(height, width)
         start = time.perf_counter()
         self.progress("plan", 0.0)
-        sketch = Sketch.of(picture, guidance, self.preset.side, self.strokes)
+        sketch = Sketch.of(picture, guidance, self.preset.side, self.strokes, self.foreground_share)
         vectors, runs = self._plan(sketch)
         planned = time.perf_counter()
         self.progress("plan", 1.0)
@@ -124,7 +136,7 @@ class Painter:
             width=max(1, round(width * size / longer)),
             height=max(1, round(height * size / longer)),
             guidance=guidance,
-            seconds={"plan": planned - start, "polish": polished - planned},
+            seconds={"guidance": start - begin, "plan": planned - start, "polish": polished - planned},
         )
 
     def _compile(self) -> None:
@@ -143,10 +155,10 @@ class Painter:
         rng = np.random.default_rng(self.seed)
         canvas = np.full_like(sketch.target, np.asarray(sketch.paper, np.float32))
         parts, groups = [Strokes.empty()], []
-        outside = 1 - 0.8 * sketch.mask if len(sketch.masks) else np.ones_like(sketch.mask)
         for mask, count in zip([None, *range(len(sketch.masks))], sketch.counts, strict=True):
             area = None if mask is None else sketch.masks[mask]
-            strokes, canvas = plan(sketch.target, outside if area is None else area, count, canvas, area, rng)
+            weight = 1 - 0.8 * sketch.mask if area is None else sketch.weight * area
+            strokes, canvas = plan(sketch.target, weight, count, canvas, area, rng)
             parts.append(strokes)
             groups.append((count, mask))
         return Strokes.cat(parts).pack()[0], film_runs(groups)
@@ -154,12 +166,7 @@ class Painter:
     def _polish(self, sketch: Sketch, vectors: Tensor, runs: list[Run]) -> Tensor:
         if self.preset.polish is None:
             return vectors
-        target = torch.from_numpy(sketch.target).permute(2, 0, 1).contiguous()
-        paper = torch.tensor(sketch.paper).view(3, 1, 1).expand_as(target).contiguous()
-        objective = Objective(
-            runs, torch.from_numpy(sketch.masks), paper, target, torch.from_numpy(sketch.weight)
-        )
-        polish = Polish(vectors, objective, self.preset.polish, self.seed)
+        polish = Polish(vectors, sketch.objective(runs), self.preset.polish, self.seed, sketch.views(runs))
         return polish.run(lambda share: self.progress("polish", share))
 
 

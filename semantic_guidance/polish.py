@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from semantic_guidance.planner import pick_places, strokes_at, structure
-from semantic_guidance.renderer.objective import Objective
+from semantic_guidance.renderer.objective import Objective, View
 from semantic_guidance.renderer.threads import Threads
 
 MEAN_DECAY, SQUARE_DECAY = 0.9, 0.99  # of Adam's running moments
@@ -63,11 +63,20 @@ class Polish:
         objective: what to minimise.
         config: numbers.
         seed: of the places of moved strokes.
+        views: parts of the picture whose objectives are added.
     """
 
-    def __init__(self, vectors: Tensor, objective: Objective, config: PolishConfig, seed: int = 0) -> None:
+    def __init__(
+        self,
+        vectors: Tensor,
+        objective: Objective,
+        config: PolishConfig,
+        seed: int = 0,
+        views: Sequence[View] = (),
+    ) -> None:
         self.vectors = vectors.clone()
         self.objective = objective
+        self.terms: list[Objective | View] = [objective, *views]
         self.config = config
         self.rng = np.random.default_rng(seed)
         self.threads = Threads()
@@ -97,7 +106,8 @@ class Polish:
     def _descend(self, step: int) -> None:
         """One step of Adam. Every stroke has its own age: one that was moved starts afresh."""
         softness = self.config.softness_at(step)
-        _, gradient = self.threads(lambda: self.objective.gradient(self.vectors, softness))
+        gradients = self.threads(lambda: [term.gradient(self.vectors, softness)[1] for term in self.terms])
+        gradient = torch.stack(gradients).sum(dim=0)
         self.age += 1
         self.mean.lerp_(gradient, 1 - MEAN_DECAY)
         self.square.lerp_(gradient * gradient, 1 - SQUARE_DECAY)

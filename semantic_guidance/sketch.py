@@ -3,33 +3,49 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from semantic_guidance.renderer.objective import Run
+from semantic_guidance.images import resize_array
+from semantic_guidance.renderer.objective import Objective, Run, View
 from semantic_guidance.types import Guidance, Strokes
 
 Array = NDArray[np.float32]
 
-FILM_MARKS = (0.25, 0.5, 0.75)
+FILM_MARKS = (0.1, 0.25, 0.5, 0.75)
 FILM_FACTOR = 0.03
 """Weight of the unfinished painting's error at `FILM_MARKS`, against 1 of the finished one."""
 
 OBJECT_WEIGHT = 0.4
 """Share of the objects' pixels in the whole error's weight; an object is always worth more than its area."""
 
-WEIGHT_RANGE = (1.5, 20.0)
+WEIGHT_RANGE = (3.0, 20.0)
 """Bounds of an object pixel's weight against a background pixel's."""
+
+FOCUS_WEIGHT = 6.0
+"""An object's pixel of full focus counts 1 + this much."""
+
+ZOOM_FACTOR = 0.4
+"""Weight of an enlarged object's objective against that of the whole picture."""
+
+ZOOM_SIDE = 128
+"""An enlarged object has about this many pixels squared."""
+
+ZOOM_MARGIN = 0.06
+"""What is seen beside its box, as a share of the box."""
+
+LEAST_ZOOM = 1.15
+"""Objects that would be enlarged less are not."""
 
 
 def foreground_share(area: float) -> float:
     """Share of the strokes that objects get which cover `area` (0 to 1) of the picture."""
-    return 0.0 if area == 0 else min(0.85, 0.33 + 0.6 * area)
+    return 0.0 if area == 0 else min(0.9, area + 0.35 * (1 - area))
 
 
 @dataclass(frozen=True)
@@ -41,6 +57,7 @@ class Sketch:
         masks: ``[M, h, w]`` of its objects.
         weight: ``[h, w]`` of its pixels' errors.
         counts: strokes of the background, then of each object.
+        zooms: the objects that are small in the picture, seen larger.
         stretch: what turns (x, y) in units of the sketch's longer side into units of the picture's; not
             quite 1 where the sketch's sides were rounded.
     """
@@ -49,29 +66,30 @@ class Sketch:
     masks: Array
     weight: Array
     counts: tuple[int, ...]
+    zooms: tuple[Zoom, ...]
     stretch: tuple[float, float]
 
     @staticmethod
-    def of(picture: Tensor, guidance: Guidance, side: int, strokes: int) -> Sketch:
-        """The sketch of `picture` ``[3, H, W]``, with about ``side`` squared pixels for 300 strokes."""
+    def of(picture: Tensor, guidance: Guidance, side: int, strokes: int, share: float | None) -> Sketch:
+        """The sketch of `picture` ``[3, H, W]``, with about ``side`` squared pixels for 300 strokes.
+
+        Objects get `share` of the strokes, `foreground_share` of their area if None.
+        """
         height, width = picture.shape[-2:]
         length = side * min(max(1.0, math.sqrt(strokes / 300)), 8.0)
         scale = min(length / math.sqrt(height * width), 8 * length / max(height, width))
         small = (max(1, round(width * scale)), max(1, round(height * scale)))  # as OpenCV has it
-        method = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
-
-        def shrink(values: Tensor) -> Array:
-            array = values.permute(1, 2, 0).contiguous().numpy()
-            return np.asarray(cv2.resize(array, small, interpolation=method), np.float32)
-
-        target = shrink(picture).reshape(small[1], small[0], 3)
-        masks = np.zeros((len(guidance.instances), small[1], small[0]), np.float32)
-        for index, instance in enumerate(guidance.instances):
-            masks[index] = shrink(instance.mask)
+        target, masks, focus = _resized(picture, guidance, small)
         unit = max(small) / max(height, width)
         stretch = (width / small[0] * unit, height / small[1] * unit)
-        weight = _weight(masks, shrink(guidance.focus).reshape(masks.shape[1:]))
-        return Sketch(target, masks, weight, _counts(masks, strokes), stretch)
+        return Sketch(
+            target=target,
+            masks=masks,
+            weight=_weight(masks, focus),
+            counts=_counts(masks, strokes, share),
+            zooms=tuple(_zooms(picture, guidance, small)),
+            stretch=stretch,
+        )
 
     @property
     def mask(self) -> Array:
@@ -84,27 +102,104 @@ class Sketch:
         red, green, blue = (round(float(value), 6) for value in self.target.mean(axis=(0, 1)))
         return red, green, blue
 
+    def objective(self, runs: Sequence[Run]) -> Objective:
+        """The objective of the whole picture for a painting of `runs`."""
+        return _objective(self, self.paper, runs)
+
+    def views(self, runs: Sequence[Run]) -> list[View]:
+        """The objectives of the enlarged objects."""
+        last = [replace(run, factor=float(n == len(runs) - 1)) for n, run in enumerate(runs)]
+        return [
+            View(_objective(zoom, self.paper, last), zoom.scale, zoom.shift, ZOOM_FACTOR)
+            for zoom in self.zooms
+        ]
+
     def to_picture(self, vectors: Tensor) -> Strokes:
         """Packed strokes ``[N, 13]`` of the sketch as strokes ``[1, N]`` of the picture."""
         strokes = Strokes.unpack(vectors[None])
         return replace(strokes, points=strokes.points * torch.tensor(self.stretch))
 
 
+@dataclass(frozen=True)
+class Zoom:
+    """An object's box and its close surroundings, enlarged.
+
+    Attributes:
+        target: ``[h, w, 3]`` that part of the picture.
+        masks: ``[M, h, w]`` of all objects.
+        weight: ``[h, w]``: the object and its focus alone.
+        scale: ``[13]`` with `shift`, what turns packed strokes of the sketch into ones of this frame.
+        shift: ``[13]``.
+    """
+
+    target: Array
+    masks: Array
+    weight: Array
+    scale: Tensor
+    shift: Tensor
+
+
+def _resized(picture: Tensor, guidance: Guidance, size: tuple[int, int]) -> tuple[Array, Array, Array]:
+    """Picture ``[h, w, 3]``, masks ``[M, h, w]`` and focus ``[h, w]`` at a size (w, h)."""
+    width, height = size
+
+    def resize(values: Tensor) -> Array:
+        return resize_array(values.permute(1, 2, 0).contiguous().numpy(), height, width)
+
+    masks = [resize(instance.mask).reshape(height, width) for instance in guidance.instances]
+    stacked = np.stack(masks) if masks else np.zeros((0, height, width), np.float32)
+    return resize(picture).reshape(height, width, 3), stacked, resize(guidance.focus).reshape(height, width)
+
+
+def _objective(frame: Sketch | Zoom, paper: tuple[float, float, float], runs: Sequence[Run]) -> Objective:
+    target = torch.from_numpy(frame.target).permute(2, 0, 1).contiguous()
+    blank = torch.tensor(paper).view(3, 1, 1).expand_as(target).contiguous()
+    return Objective(runs, torch.from_numpy(frame.masks), blank, target, torch.from_numpy(frame.weight))
+
+
+def _zooms(picture: Tensor, guidance: Guidance, sketch_size: tuple[int, int]) -> Iterator[Zoom]:
+    """The objects that are worth a closer look than the sketch of size (w, h) gives."""
+    height, width = picture.shape[-2:]
+    pixel = (width / sketch_size[0], height / sketch_size[1])  # of the sketch, in pixels of the picture
+    for index, instance in enumerate(guidance.instances):
+        x, y, across, down = instance.box
+        left, top = max(0, int(x - ZOOM_MARGIN * across)), max(0, int(y - ZOOM_MARGIN * down))
+        right = min(width, math.ceil(x + (1 + ZOOM_MARGIN) * across))
+        bottom = min(height, math.ceil(y + (1 + ZOOM_MARGIN) * down))
+        enlarge = min(ZOOM_SIDE / math.sqrt((right - left) * (bottom - top)), 1.0)
+        if enlarge * pixel[0] < LEAST_ZOOM:
+            continue
+        size = (max(1, round((right - left) * enlarge)), max(1, round((bottom - top) * enlarge)))
+        part = (slice(None), slice(top, bottom), slice(left, right))
+        parts = tuple(replace(each, mask=each.mask[part]) for each in guidance.instances)
+        cut = Guidance(guidance.mask[part], guidance.focus[part], parts)
+        target, masks, focus = _resized(picture[part], cut, size)
+        kx, ky = size[0] / (right - left) / max(size), size[1] / (bottom - top) / max(size)
+        sx, sy = max(sketch_size) * pixel[0] * kx, max(sketch_size) * pixel[1] * ky
+        scale = torch.tensor([sx, sy] * 3 + [math.sqrt(sx * sy)] * 2 + [1.0] * 5)
+        shift = torch.tensor([-left * kx, -top * ky] * 3 + [0.0] * 7)
+        yield Zoom(target, masks, masks[index] * (1 + FOCUS_WEIGHT * focus) + 1e-6, scale, shift)
+
+
 def _weight(masks: Array, focus: Array) -> Array:
-    """Weight of each pixel's error: objects get `OBJECT_WEIGHT` of it all, more where the focus is."""
+    """Weight of each pixel's error: objects get `OBJECT_WEIGHT` of it all, most of it where the focus is."""
     if not len(masks):
         return np.ones_like(focus)
     union = masks.max(axis=0)
     area = min(max(float(union.mean()), 1e-4), 1.0)
     ratio = OBJECT_WEIGHT / (1 - OBJECT_WEIGHT) * (1 - area) / area
-    return np.asarray(1 + (min(max(ratio, WEIGHT_RANGE[0]), WEIGHT_RANGE[1]) * (1 + focus) - 1) * union)
+    ratio = min(max(ratio, WEIGHT_RANGE[0]), WEIGHT_RANGE[1])
+    importance = 1 + FOCUS_WEIGHT * focus
+    mean = float((importance * union).sum()) / max(float(union.sum()), 1e-6)
+    return np.asarray(1 + (ratio * importance / mean - 1) * union, np.float32)
 
 
-def _counts(masks: Array, strokes: int) -> tuple[int, ...]:
+def _counts(masks: Array, strokes: int, share: float | None) -> tuple[int, ...]:
     """Strokes of the background, then of each object: by the square root of its area."""
     if not len(masks):
         return (strokes,)
-    foreground = round(strokes * foreground_share(float(masks.max(axis=0).mean())))
+    share = foreground_share(float(masks.max(axis=0).mean())) if share is None else share
+    foreground = round(strokes * share)
     sizes = np.sqrt(masks.mean(axis=(1, 2)))
     bounds = np.round(np.cumsum(sizes) / sizes.sum() * foreground).astype(int)
     return (strokes - foreground, *np.diff(bounds, prepend=0).tolist())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -11,6 +12,10 @@ from PIL import Image
 
 from semantic_guidance.painting import Layer, Painting
 from semantic_guidance.types import Guidance, Strokes
+
+# Several threads on a busy machine can be far slower than one.
+torch.set_num_threads(1)
+cv2.setNumThreads(1)
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 

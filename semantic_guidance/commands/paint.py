@@ -73,6 +73,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--mask", metavar="FILE", type=Path, help="picture that is bright where the object is")
     add("--box", metavar="X,Y,W,H", type=values.box, help="where the object is, in pixels from the top left")
     add(
+        "--foreground-share",
+        metavar="SHARE",
+        type=values.share,
+        help="share of the strokes, 0 to 1, that objects get (default: by their area)",
+    )
+    add(
+        "--show-guidance",
+        action="store_true",
+        help="also write NAME_guidance.png: the photograph with the mask, box and focus that were used",
+    )
+    add(
         "--size",
         metavar="PIXELS",
         type=values.whole_number(*SIZES),
@@ -102,14 +113,16 @@ class _Job:
     Attributes:
         image: ``[3, H, W]``.
         guidance: given by the person; None if the painter is to look for itself.
-        pixel: pixels of the file for each pixel of `image`, above 1 if the picture was reduced.
+        scale: pixels of the file for each pixel of `image`, across and down; above 1 if it was reduced.
+        guidance_seconds: time that finding what the person pointed at took.
         painter: ready to paint.
         outputs: the file for each format.
     """
 
     image: Tensor
     guidance: Guidance | None
-    pixel: float
+    scale: tuple[float, float]
+    guidance_seconds: float
     painter: Painter
     outputs: dict[str, Path]
 
@@ -123,12 +136,13 @@ def run(args: argparse.Namespace) -> int:
         job = _check(args, bar)
         painting = job.painter.paint(job.image, job.guidance)
         exporting = time.perf_counter()
-        _export(painting, job.outputs, bar)
+        _export(painting, job, bar)
     finished = time.perf_counter()
     from semantic_guidance.metrics import painting_errors
 
     errors = painting_errors(painting.canvas, job.image, painting.guidance.mask)
     seconds = {stage: painting.seconds.get(stage, 0.0) for stage in ("guidance", "plan", "polish")}
+    seconds["guidance"] += job.guidance_seconds
     seconds |= {"export": finished - exporting, "total": finished - started}
     if args.json:
         print(json.dumps(_summary(args, job, painting, errors, seconds)))
@@ -154,11 +168,16 @@ def _check(args: argparse.Namespace, bar: StageBar) -> _Job:
     image = load_image(args.image)
     file_size = picture_size(args.image)
     outputs = _outputs(args)
+    painter = _painter(args, bar)
+    bar("guidance", 0.0)
+    looking = time.perf_counter()
+    guidance = _guidance(args, image, file_size)
     job = _Job(
         image=image,
-        guidance=_guidance(args, image, file_size),
-        pixel=max(file_size) / max(image.shape[1:]),
-        painter=_painter(args, bar),
+        guidance=guidance,
+        guidance_seconds=time.perf_counter() - looking,
+        scale=(file_size[0] / image.shape[2], file_size[1] / image.shape[1]),
+        painter=painter,
         outputs=outputs,
     )
     _prepare_folder(args.out)
@@ -168,6 +187,8 @@ def _check(args: argparse.Namespace, bar: StageBar) -> _Job:
 def _outputs(args: argparse.Namespace) -> dict[str, Path]:
     """The file for each format, none of which is one of the inputs."""
     outputs = {name: args.out / f"{args.image.stem}_painted.{name}" for name in args.formats}
+    if args.show_guidance:
+        outputs["guidance"] = args.out / f"{args.image.stem}_guidance.png"
     inputs = [path for path in (args.image, args.mask, Path(args.agent or "")) if path and path.is_file()]
     for output in outputs.values():
         if output.is_dir():
@@ -179,6 +200,7 @@ def _outputs(args: argparse.Namespace) -> dict[str, Path]:
 
 
 def _guidance(args: argparse.Namespace, image: Tensor, file_size: tuple[int, int]) -> Guidance | None:
+    from semantic_guidance.guidance import Guide
     from semantic_guidance.types import Guidance
 
     height, width = image.shape[1:]
@@ -187,11 +209,9 @@ def _guidance(args: argparse.Namespace, image: Tensor, file_size: tuple[int, int
     if args.mask is not None:
         from semantic_guidance.images import load_mask
 
-        return Guidance.from_mask(load_mask(args.mask, height, width))
+        return Guide().from_mask(image, load_mask(args.mask, height, width))
     if args.box is not None:
-        from semantic_guidance.guidance.manual import guidance_from_box
-
-        return guidance_from_box(image, _clipped_box(args.box, image, file_size))
+        return Guide().from_box(image, _clipped_box(args.box, image, file_size))
     return None
 
 
@@ -222,6 +242,7 @@ def _painter(args: argparse.Namespace, bar: StageBar) -> Painter:
             strokes=args.strokes,
             size=args.size,
             seed=args.seed,
+            foreground_share=args.foreground_share,
             progress=bar,
         )
     except InputError:
@@ -245,15 +266,19 @@ def _prepare_folder(folder: Path) -> None:
         raise OSError(f"--out: {folder}: {error.strerror}, wanted a folder to write to") from None
 
 
-def _export(painting: Painting, outputs: dict[str, Path], bar: StageBar) -> None:
-    from semantic_guidance.export import save_painting
+def _export(painting: Painting, job: _Job, bar: StageBar) -> None:
+    from semantic_guidance.export import save, save_painting
+    from semantic_guidance.export.overlay import guidance_overlay
 
-    for n, path in enumerate(outputs.values()):
+    for n, (name, path) in enumerate(job.outputs.items()):
 
         def tell(fraction: float, done: int = n) -> None:
-            bar("export", (done + fraction) / len(outputs))
+            bar("export", (done + fraction) / len(job.outputs))
 
-        save_painting(painting, path, tell)
+        if name == "guidance":
+            save(guidance_overlay(job.image, painting.guidance), path)
+        else:
+            save_painting(painting, path, tell)
 
 
 def _summary(
@@ -269,7 +294,7 @@ def _summary(
         "mse": errors.everywhere,
         "mse_foreground": errors.foreground,
         "mse_background": errors.background,
-        "box": [round(number * job.pixel, 2) for number in boxes[0]] if boxes else None,
+        "box": [round(n * s, 2) for n, s in zip(boxes[0], job.scale * 2, strict=True)] if boxes else None,
         "seconds": {stage: round(value, 4) for stage, value in seconds.items()},
     }
 

@@ -5,7 +5,13 @@ from __future__ import annotations
 from types import TracebackType
 from typing import Any
 
-NAMES = {"guidance": "looking", "plan": "painting", "polish": "polishing", "export": "saving"}
+NAMES = {
+    "compile": "preparing",
+    "guidance": "looking",
+    "plan": "painting",
+    "polish": "polishing",
+    "export": "saving",
+}
 
 
 class StageBar:

@@ -22,6 +22,17 @@ def whole_number(low: int, high: int) -> Callable[[str], int]:
     return parse
 
 
+def share(word: str) -> float:
+    """Takes numbers from 0 to 1."""
+    try:
+        number = float(word)
+    except ValueError:
+        number = -1.0
+    if not 0 <= number <= 1:
+        raise argparse.ArgumentTypeError(f"got {word!r}, wanted a number from 0 to 1")
+    return number
+
+
 def box(word: str) -> tuple[float, float, float, float]:
     """Takes ``X,Y,W,H``: finite numbers, the last two above 0."""
     complaint = f"got {word!r}, wanted X,Y,W,H in pixels, W and H above 0"

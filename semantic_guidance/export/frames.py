@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections.abc import Iterator, Sequence
 
+import numba
+import torch
 from torch import Tensor
 
 from semantic_guidance.painting import Painting
@@ -49,3 +52,19 @@ def states(painting: Painting, counts: Sequence[int], size: int) -> Iterator[Ten
             if end == len(layer.strokes):
                 layer, begin = next(layers, None), 0
         yield canvas
+
+
+@contextlib.contextmanager
+def one_thread() -> Iterator[None]:
+    """Rendering and tensor operations within the block use one thread.
+
+    The work on a frame is small: on a busy machine, waiting for a second thread takes ten times longer.
+    """
+    before = torch.get_num_threads(), numba.get_num_threads()
+    torch.set_num_threads(1)
+    numba.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before[0])
+        numba.set_num_threads(before[1])

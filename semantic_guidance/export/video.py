@@ -13,7 +13,7 @@ from torch import Tensor
 
 from semantic_guidance.export import Progress
 from semantic_guidance.export.atomic import replacing
-from semantic_guidance.export.frames import schedule, states
+from semantic_guidance.export.frames import one_thread, schedule, states
 from semantic_guidance.images import to_bytes
 from semantic_guidance.painting import Painting
 
@@ -30,6 +30,7 @@ def write(painting: Painting, path: Path, progress: Progress) -> None:
     held = round(HOLD * RATE)
     width, height = (_film_side(side) for side in painting.blank(size).shape[:0:-1])
     with (
+        one_thread(),
         replacing(path) as draft,
         av.open(str(draft), "w", format="mp4", options={"movflags": "+faststart"}) as container,
     ):

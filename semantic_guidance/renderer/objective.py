@@ -82,3 +82,25 @@ class Objective:
         bands = kernel_geometry.band_count(1, self.target.shape[1])
         arrays = (self.masks.numpy(), self.blank.numpy(), self.target.numpy(), weight)
         return (ends, chosen), *arrays, bands
+
+
+@dataclass(frozen=True)
+class View:
+    """A part of the picture seen larger: the strokes are mapped into its frame (the paper's alignment).
+
+    Attributes:
+        objective: of the part, with the runs of the whole painting.
+        scale: ``[13]`` factor of packed strokes.
+        shift: ``[13]`` added to them then.
+        factor: weight of the part's objective against that of the whole picture.
+    """
+
+    objective: Objective
+    scale: Tensor  # [13]
+    shift: Tensor  # [13]
+    factor: float
+
+    def gradient(self, vectors: Tensor, softness: float) -> tuple[float, Tensor]:
+        """The weighted objective for the whole picture's packed strokes ``[N, 13]``, and its gradient."""
+        value, gradient = self.objective.gradient(vectors * self.scale + self.shift, softness)
+        return self.factor * value, self.factor * self.scale * gradient

@@ -10,10 +10,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from semantic_guidance.cli import main
+from semantic_guidance.commands.paint import _clipped_box
 from semantic_guidance.commands.progress import StageBar
+from semantic_guidance.errors import InputError
 from semantic_guidance.export.strokes_json import read_strokes
 from semantic_guidance.images import load_image, to_bytes
 
@@ -259,3 +262,11 @@ def test_a_whole_process(photo, tmp_path):
     assert done.returncode == 0
     summary = json.loads(done.stdout)
     assert all(Path(path).stat().st_size > 0 for path in summary["outputs"].values())
+
+
+def test_box_of_a_picture_that_was_reduced():
+    image = torch.zeros(3, 50, 100)
+    assert _clipped_box((0, 0, 2000, 1000), image, (2000, 1000)) == (0, 0, 100, 50)
+    assert _clipped_box((1000, 500, 5000, 200), image, (2000, 1000)) == (50, 25, 50, 10)
+    with pytest.raises(InputError, match="--box: 2000,0,5,5 lies outside the picture of 2000 x 1000 pixels"):
+        _clipped_box((2000, 0, 5, 5), image, (2000, 1000))

@@ -6,6 +6,7 @@ import importlib
 import os
 from pathlib import Path
 
+import numba
 import numpy as np
 import pytest
 import torch
@@ -14,7 +15,7 @@ from PIL import Image
 from semantic_guidance.errors import InputError
 from semantic_guidance.export import FORMATS, format_of, save, save_painting
 from semantic_guidance.export.atomic import replacing
-from semantic_guidance.export.frames import schedule, states
+from semantic_guidance.export.frames import one_thread, schedule, states
 from semantic_guidance.images import load_image, to_bytes
 
 
@@ -145,3 +146,16 @@ def test_states_are_those_of_the_replay(painting, counts):
     replay = list(painting.replay(50))
     for count, state in zip(counts, states(painting, counts, 50), strict=True):
         assert torch.equal(state, replay[count])
+
+
+def test_one_thread_is_for_the_block_alone():
+    before = torch.get_num_threads(), numba.get_num_threads()
+
+    def fail() -> None:
+        with one_thread():
+            assert (torch.get_num_threads(), numba.get_num_threads()) == (1, 1)
+            raise ValueError("x")
+
+    with pytest.raises(ValueError, match="x"):
+        fail()
+    assert (torch.get_num_threads(), numba.get_num_threads()) == before

@@ -1,0 +1,230 @@
+"""What the benchmarks share: timing, the machine, tables and result files."""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import json
+import os
+import platform
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NoReturn
+
+ROOT = Path(__file__).resolve().parents[1]
+RESULTS = ROOT / "benchmarks" / "results"
+BAD_INPUT = 2
+
+
+class Parser(argparse.ArgumentParser):
+    """An argument parser that complains in one line."""
+
+    def error(self, message: str) -> NoReturn:
+        """End the program."""
+        print(f"{self.prog}: error: {' '.join(message.split())}", file=sys.stderr)
+        sys.exit(BAD_INPUT)
+
+
+@dataclass(frozen=True)
+class Timing:
+    """Seconds of repeated calls.
+
+    Attributes:
+        median: the middle one.
+        low: the first quartile.
+        high: the third quartile.
+        best: the shortest.
+        repeats: number of calls.
+    """
+
+    median: float
+    low: float
+    high: float
+    best: float
+    repeats: int
+
+    @staticmethod
+    def of(seconds: Sequence[float]) -> Timing:
+        """The summary of `seconds`, quartiles interpolated linearly."""
+        ranked = sorted(seconds)
+
+        def quantile(share: float) -> float:
+            at = share * (len(ranked) - 1)
+            below = int(at)
+            above = min(below + 1, len(ranked) - 1)
+            return ranked[below] + (at - below) * (ranked[above] - ranked[below])
+
+        return Timing(quantile(0.5), quantile(0.25), quantile(0.75), ranked[0], len(ranked))
+
+    def record(self) -> dict[str, float]:
+        """For a result file: median, interquartile range and shortest in seconds."""
+        return {
+            "median_s": significant(self.median),
+            "iqr_s": significant(self.high - self.low),
+            "best_s": significant(self.best),
+            "repeats": self.repeats,
+        }
+
+    def __str__(self) -> str:
+        return f"{milliseconds(self.median)} ({milliseconds(self.low)} to {milliseconds(self.high)})"
+
+
+def measure(function: Callable[[], Any], repeats: int, warmup: int = 3) -> Timing:
+    """Time `function` called `repeats` times, after `warmup` calls that do not count."""
+    return measure_parts(lambda: [timed(function)], repeats, warmup)[0]
+
+
+def measure_parts(function: Callable[[], Sequence[float]], repeats: int, warmup: int = 3) -> list[Timing]:
+    """As `measure`, for a function that returns the seconds of each of its parts."""
+    for _ in range(warmup):
+        function()
+    return [Timing.of(part) for part in zip(*(function() for _ in range(repeats)), strict=True)]
+
+
+def timed(function: Callable[[], Any]) -> float:
+    """Seconds of one call."""
+    start = time.perf_counter()
+    function()
+    return time.perf_counter() - start
+
+
+def significant(value: float, digits: int = 4) -> float:
+    """`value` with that many digits."""
+    return float(f"{value:.{digits}g}")
+
+
+def milliseconds(seconds: float) -> str:
+    """Seconds as text in milliseconds, three digits."""
+    return f"{significant(1000 * seconds, 3):g} ms" if seconds < 1 else f"{seconds:.2f} s"
+
+
+class Neighbours:
+    """Cores that other processes keep busy, on average since this was made: on a quiet machine next to 0."""
+
+    def __init__(self) -> None:
+        self.start, self.busy, self.own = time.perf_counter(), _busy_seconds(), _own_seconds()
+
+    def cores(self) -> float | None:
+        """The average so far; None where this is not known."""
+        if self.busy is None or (busy := _busy_seconds()) is None:
+            return None
+        others = (busy - self.busy) - (_own_seconds() - self.own)
+        return round(max(0.0, others / (time.perf_counter() - self.start)), 2)
+
+
+def _busy_seconds() -> float | None:
+    """Seconds that all cores together have worked since the machine started."""
+    try:
+        user, nice, system = map(int, Path("/proc/stat").read_text().split(maxsplit=4)[1:4])
+    except (OSError, ValueError):
+        return None
+    return (user + nice + system) / os.sysconf("SC_CLK_TCK")
+
+
+def _own_seconds() -> float:
+    """Seconds of cores that this process and those that it has started and ended have used."""
+    used = os.times()
+    return used.user + used.system + used.children_user + used.children_system
+
+
+def machine() -> dict[str, Any]:
+    """Processor, cores, threads and versions: what a time depends on, and nothing that names a computer."""
+    import numba
+    import numpy as np
+    import torch
+
+    return {
+        "cpu": _cpu_model(),
+        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "system": f"{platform.system()} {platform.machine()}",
+        "numba_threads": numba.get_num_threads(),
+        "numba_threading_layer": _threading_layer(),
+        "torch_threads": torch.get_num_threads(),
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "numba": numba.__version__,
+        "numpy": np.__version__,
+    }
+
+
+def _threading_layer() -> str | None:
+    import numba
+
+    try:
+        return str(numba.threading_layer())
+    except ValueError:  # nothing has run in parallel yet
+        return None
+
+
+def _cpu_model() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor() or platform.machine()
+    found: dict[str, str] = {}
+    for line in lines:
+        name, _, value = line.partition(":")
+        found.setdefault(name.strip(), value.strip())
+    parts = [found.get("model name", platform.machine())]
+    parts += [f"{name} {found[name]}" for name in ("cpu family", "model") if name in found]
+    return ", ".join(parts)
+
+
+def commit() -> str | None:
+    """The checkout's commit, with ``-dirty`` if anything but results was changed since; None outside git."""
+    try:
+        head = _git("rev-parse", "HEAD")
+        changed = _git("status", "--porcelain", "--", ".", ":!benchmarks/results")
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return head + ("-dirty" if changed else "")
+
+
+def _git(*words: str) -> str:
+    done = subprocess.run(["git", *words], cwd=ROOT, check=True, capture_output=True, text=True)
+    return done.stdout.strip()
+
+
+def write_results(path: Path, name: str, neighbours: Neighbours, results: dict[str, Any]) -> None:
+    """Write a result file, JSON, whole or not at all.
+
+    Args:
+        path: the file; its folder is made if there is none.
+        name: of the benchmark.
+        neighbours: made before the first measurement.
+        results: what was measured.
+    """
+    document = {
+        "benchmark": name,
+        "date": datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d"),
+        "commit": commit(),
+        "machine": machine(),
+        "cores_busy_elsewhere": neighbours.cores(),
+        **results,
+    }
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.partial")
+    try:
+        partial.write_text(json.dumps(document, indent=1) + "\n")
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def table(heads: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
+    """A table in Markdown, columns after the first to the right."""
+    lines = [heads, ["---", *["--:"] * (len(heads) - 1)], *rows]
+    return "\n".join("| " + " | ".join(str(cell) for cell in line) + " |" for line in lines)
+
+
+def headline(neighbours: Neighbours) -> str:
+    """The machine in a line."""
+    facts = machine()
+    return (
+        f"{facts['cpu']}, {facts['cores']} cores, of which other processes used {neighbours.cores()}; "
+        f"Python {facts['python']}, torch {facts['torch']}, numba {facts['numba']}"
+    )

@@ -1,0 +1,41 @@
+"""Paints the pictures of the README from the examples: ``make pictures``."""
+
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from semantic_guidance import Guidance, Painter, load_image, save
+from semantic_guidance.images import load_mask, resize_array
+
+HERE = Path(__file__).parent
+EXAMPLES = HERE.parent / "examples"
+HEIGHT = 300
+FILM = (0, 20, 60, 120, 191, 300)
+
+
+def fit(picture: Tensor, height: int) -> Tensor:
+    """`picture` ``[3, H, W]`` at another height."""
+    width = round(picture.shape[2] * height / picture.shape[1])
+    return torch.from_numpy(resize_array(picture.permute(1, 2, 0).numpy(), height, width)).permute(2, 0, 1)
+
+
+def main() -> None:
+    """Write ``pictures/gallery.jpg`` and ``pictures/film.jpg``."""
+    rows = []
+    for name in ("chelsea", "coffee", "rocket"):
+        photo = load_image(EXAMPLES / f"{name}.jpg")
+        mask = load_mask(EXAMPLES / f"{name}_mask.png", *photo.shape[1:])
+        painting = Painter(size=1200).paint(photo, Guidance.from_mask(mask))
+        rows.append(torch.cat([fit(photo, HEIGHT), fit(painting.canvas, HEIGHT)], dim=2))
+        if name == "rocket":
+            frames = [canvas for n, canvas in enumerate(painting.replay(480)) if n in FILM]
+            lines = [torch.cat(frames[:3], dim=2), torch.cat(frames[3:], dim=2)]
+            save(torch.cat(lines, dim=1), HERE / "pictures" / "film.jpg")
+    width = min(row.shape[2] for row in rows)
+    gallery = torch.cat([row[:, :, :width] for row in rows], dim=1)
+    save(gallery, HERE / "pictures" / "gallery.jpg")
+
+
+if __name__ == "__main__":
+    main()

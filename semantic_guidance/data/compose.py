@@ -1,0 +1,315 @@
+"""Pictures composed of cut-outs: placing, dressing, lighting, occluding."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import NDArray
+
+from semantic_guidance.data.backgrounds import crop_photo, draw_limb, draw_stems, make_background
+from semantic_guidance.data.pack import CutoutPack
+from semantic_guidance.data.photometry import (
+    Picture,
+    Plane,
+    blur,
+    camera,
+    jitter_colour,
+    noise_field,
+    relight,
+)
+
+# Categories that also serve, out of focus, as things behind the subject.
+_SCENERY = frozenset({"flowers", "plants", "town", "stones_graves", "vehicles", "people"})
+# Where one of these is, flowers and plants round it are not the subject.
+_ACTORS = frozenset(
+    {"birds", "mammals", "insects", "reptiles_amphibians", "fish_shellfish", "people", "vehicles"}
+)
+_PLANTS = frozenset({"flowers", "plants"})
+_LEAST_AREA = 0.0015  # of the frame; smaller objects do not count
+
+
+@dataclass(frozen=True)
+class Composite:
+    """A composed picture.
+
+    Attributes:
+        image: ``[H, W, 3]`` RGB in [0, 1].
+        masks: ``[H, W]`` in [0, 1], visible part of each object, largest first.
+    """
+
+    image: Picture
+    masks: tuple[Plane, ...]
+
+    @property
+    def mask(self) -> Plane:
+        """Union of the objects ``[H, W]`` in [0, 1]."""
+        total = np.zeros(self.image.shape[:2], np.float32)
+        for mask in self.masks:
+            total += mask
+        return np.clip(total, 0, 1)
+
+
+def _members(pack: CutoutPack, categories: frozenset[str]) -> list[int]:
+    """Indices of the cut-outs of some categories."""
+    return [i for i, name in enumerate(pack.categories) if name in categories]
+
+
+def _texture(rng: Generator, pack: CutoutPack, height: int, width: int) -> Picture:
+    """A texture to dress an object in: a piece of a photograph or of another cut-out's inside."""
+    photos = pack.scenes + pack.others
+    if photos and rng.random() < 0.6:
+        return crop_photo(rng, photos[rng.integers(len(photos))], height, width, least=0.1)
+    other = pack.cutouts[rng.integers(len(pack.cutouts))]
+    h, w = other.shape[:2]
+    inside = np.ascontiguousarray(other[h // 4 : h - h // 4 or 1, w // 4 : w - w // 4 or 1, :3])
+    return cv2.resize(inside, (width, height), interpolation=cv2.INTER_LINEAR).astype(np.float32) / 255
+
+
+def _dress(rng: Generator, pack: CutoutPack, rgba: Picture) -> Picture:
+    """Vary an object's own look: colours, light, sometimes another texture, sometimes a faded part."""
+    height, width = rgba.shape[:2]
+    rgb, alpha = rgba[..., :3], rgba[..., 3:]
+    if rng.random() < 0.14:
+        tex = _texture(rng, pack, height, width)
+        shade = rgb.mean(2, keepdims=True)
+        shade = shade / (float((shade * alpha).sum() / (alpha.sum() + 1e-6)) + 0.05)
+        depth = rng.uniform(0, 0.8)
+        mixed = tex * (1 - depth + depth * np.clip(shade, 0, 2))
+        keep = rng.uniform(0, 0.5)
+        rgb = rgb * keep + mixed * (1 - keep)
+    if rng.random() < 0.8:
+        rgb = jitter_colour(rng, rgb)
+    if rng.random() < 0.5:
+        rgb = relight(rng, rgb)
+    if rng.random() < 0.12:
+        # Two-coloured coats and clothes: another tint on a smooth part of the object.
+        part = np.clip((noise_field(rng, height, width, 2.5) - 0.5) * 12 + 0.5, 0, 1)
+        rgb = rgb * (1 - part) + jitter_colour(rng, rgb, 2.0) * part
+    return np.concatenate([np.clip(rgb, 0, 1), alpha], 2)
+
+
+def _matrix(
+    rng: Generator, h: int, w: int, height: int, width: int, scale: float
+) -> tuple[NDArray[np.float64], float]:
+    """An affine map from cut-out pixels to frame pixels, and its mean magnification."""
+    turn = rng.normal(0, 12) if rng.random() < 0.85 else rng.uniform(-180, 180)
+    angle, flip = np.deg2rad(turn), rng.choice([-1.0, 1.0])
+    stretch = np.exp(rng.normal(0, 0.12))
+    zoom = scale * min(height / h, width / w) if scale <= 1 else scale * max(height / h, width / w)
+    shear = rng.normal(0, 0.08)
+    rotation = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    linear = rotation @ np.array([[flip * stretch, shear], [0, 1 / stretch]]) * zoom
+    # Small objects lie anywhere, also partly outside; large ones near the middle.
+    half = np.abs(linear) @ np.array([w / 2, h / 2])
+    frame = np.array([width, height])
+    room = np.maximum(frame / 2 - half, 0)
+    slack = 0.5 * half if rng.random() < 0.3 else 0.1 * half
+    reach = np.where(rng.random(2) < 0.4, room * 0.4, room + slack)
+    centre = frame / 2 + rng.uniform(-1, 1, 2) * reach
+    offset = centre - linear @ np.array([w / 2, h / 2])
+    return np.concatenate([linear, offset[:, None]], 1), float(zoom)
+
+
+def _place(rng: Generator, rgba: Picture, height: int, width: int, scale: float) -> Picture:
+    """The object somewhere in an empty frame: ``[height, width, 4]``, colour premultiplied by alpha."""
+    h, w = rgba.shape[:2]
+    matrix, zoom = _matrix(rng, h, w, height, width, scale)
+    layer = rgba.copy()
+    layer[..., :3] *= layer[..., 3:]
+    if zoom < 0.7:  # warping does not average, so shrink before
+        size = (max(2, round(w * zoom)), max(2, round(h * zoom)))
+        small = cv2.resize(layer, size, interpolation=cv2.INTER_AREA)
+        matrix[:, :2] = matrix[:, :2] @ np.diag([w / small.shape[1], h / small.shape[0]])
+        layer = small
+    out = cv2.warpAffine(layer, matrix, (width, height), flags=cv2.INTER_LINEAR)
+    if rng.random() < 0.3:
+        longer = max(height, width)
+        bend = (
+            (noise_field(rng, height, width, rng.uniform(2, 5), 2) - 0.5) * longer * rng.uniform(0.02, 0.12)
+        )
+        ys, xs = np.mgrid[:height, :width].astype(np.float32)
+        out = cv2.remap(out, xs + bend[..., 0], ys + bend[..., 1], cv2.INTER_LINEAR)
+    return np.asarray(out, np.float32)
+
+
+def _harmonise(rng: Generator, layer: Picture, canvas: Picture) -> Picture:
+    """Move the object's mean colour and contrast part of the way to what lies behind and around it."""
+    alpha = layer[..., 3:]
+    area = float(alpha.sum()) + 1e-6
+    mine = layer[..., :3].sum((0, 1)) / area
+    around = blur(alpha[..., 0], max(canvas.shape[:2]) * 0.08)[..., None]
+    theirs = (canvas * around).sum((0, 1)) / (float(around.sum()) + 1e-6)
+    weight = rng.uniform(0, 0.65)
+    contrast = rng.uniform(0.75, 1.1)
+    rgb = (layer[..., :3] - mine * alpha) * contrast + (mine + weight * (theirs - mine)) * alpha
+    return np.concatenate([np.clip(rgb, 0, 1), alpha], 2).astype(np.float32)
+
+
+def _cast_shadow(rng: Generator, canvas: Picture, alpha: Plane) -> Picture:
+    height, width = alpha.shape
+    squash = rng.uniform(0.15, 1.0)
+    rows = np.nonzero(alpha.max(1) > 0.5)[0]
+    foot = float(rows.max()) if len(rows) else height / 2
+    move = np.array(
+        [[1, rng.uniform(-0.5, 0.5), 0], [0, squash, foot * (1 - squash) + rng.uniform(-0.01, 0.04) * height]]
+    )
+    move[0, 2] = -move[0, 1] * foot + rng.normal(0, 0.02) * width
+    shadow = blur(cv2.warpAffine(alpha, move, (width, height)), max(height, width) * rng.uniform(0.005, 0.04))
+    return np.asarray(canvas * (1 - rng.uniform(0.15, 0.7) * np.clip(shadow, 0, 1))[..., None], np.float32)
+
+
+def _mirror_below(rng: Generator, canvas: Picture, layer: Picture) -> Picture:
+    """The object's reflection in water or a polished table, which is no part of the object."""
+    height, width = layer.shape[:2]
+    rows = np.nonzero(layer[..., 3].max(1) > 0.5)[0]
+    if not len(rows):
+        return canvas
+    foot = float(rows.max()) * 2 + rng.uniform(-0.02, 0.02) * height
+    image = cv2.warpAffine(layer, np.array([[1, 0, 0], [0, -1, foot]]), (width, height))
+    if rng.random() < 0.6:  # ripples
+        ys, xs = np.mgrid[:height, :width].astype(np.float32)
+        wave = np.sin(ys * rng.uniform(0.2, 1.2)) * rng.uniform(0.3, 2.5)
+        image = cv2.remap(image, xs + wave.astype(np.float32), ys, cv2.INTER_LINEAR)
+    image = blur(image, rng.choice([0.0, 0.7, 2.0])) * rng.uniform(0.2, 0.8)
+    return np.asarray(canvas * (1 - image[..., 3:]) + image[..., :3], np.float32)
+
+
+def _draw_scale(rng: Generator, count: int) -> float:
+    """Longer side of an object relative to the frame, 0.1 to 1 (seldom beyond: only a part is seen)."""
+    if count == 1:
+        return float(rng.uniform(1, 1.5) if rng.random() < 0.12 else rng.beta(1.6, 1.3) * 0.9 + 0.1)
+    return float(np.exp(rng.uniform(np.log(0.1), np.log(0.75 if count < 4 else 0.4))))
+
+
+def _behind(rng: Generator, pack: CutoutPack, canvas: Picture) -> Picture:
+    """Things out of focus behind the subject."""
+    height, width = canvas.shape[:2]
+    pool = _members(pack, _SCENERY) or list(range(len(pack.cutouts)))
+    for _ in range(int(rng.integers(1, 5))):
+        rgba = pack.cutouts[pool[rng.integers(len(pool))]].astype(np.float32) / 255
+        layer = _place(rng, _dress(rng, pack, rgba), height, width, rng.uniform(0.15, 1.2))
+        layer = blur(_harmonise(rng, layer, canvas), max(height, width) * rng.uniform(0.025, 0.08))
+        canvas = canvas * (1 - layer[..., 3:]) + layer[..., :3]
+    return np.asarray(canvas, np.float32)
+
+
+def _among_plants(rng: Generator, pack: CutoutPack, canvas: Picture) -> Picture:
+    """Flowers and plants, mostly in focus, that the subject will stand before."""
+    height, width = canvas.shape[:2]
+    pool = _members(pack, _PLANTS)
+    size = rng.uniform(0.15, 0.8)
+    for _ in range(int(rng.integers(1, 4 if size > 0.4 else 10)) if pool else 0):
+        rgba = pack.cutouts[pool[rng.integers(len(pool))]].astype(np.float32) / 255
+        layer = _place(rng, _dress(rng, pack, rgba), height, width, size * rng.uniform(0.6, 1.4))
+        if rng.random() < 0.5:
+            layer = _harmonise(rng, layer, canvas)
+        layer = blur(layer, rng.choice([0.0, 0.7, 1.5, 3.0]))
+        canvas = canvas * (1 - layer[..., 3:]) + layer[..., :3]
+    return np.asarray(canvas, np.float32)
+
+
+def _limb(rng: Generator, pack: CutoutPack, alpha: Plane, thin: bool) -> Picture | None:
+    """A branch through a place of the object `alpha` ``[H, W]``, mostly its lower half, as ``[H, W, 4]``."""
+    ys, xs = np.nonzero(alpha > 0.5)
+    if not len(ys):
+        return None
+    height, width = alpha.shape
+    pick = int(len(ys) * rng.uniform(0.5 if rng.random() < 0.7 else 0, 1))  # rows come in order
+    pick = min(pick, len(ys) - 1)
+    size = np.sqrt(len(ys))
+    thickness = max(2.0, size * (rng.uniform(0.03, 0.14) if thin else rng.uniform(0.06, 0.45)))
+    if rng.random() < 0.5:
+        texture = jitter_colour(rng, _texture(rng, pack, height, width))
+    else:
+        grain = noise_field(rng, height, width, max(height, width) / rng.uniform(2, 8))
+        base = np.array([0.45, 0.36, 0.28], np.float32) if rng.random() < 0.6 else rng.random(3)
+        texture = np.clip(base * rng.uniform(0.5, 1.6) * (0.6 + 0.8 * grain), 0, 1)
+    layer = draw_limb(rng, np.asarray(texture, np.float32), (float(xs[pick]), float(ys[pick])), thickness)
+    return blur(layer, rng.choice([0.0, 0.5, 1.0]))
+
+
+def _in_front(rng: Generator, canvas: Picture, masks: list[Plane]) -> tuple[Picture, list[Plane]]:
+    """Twigs or blades of grass before the objects, which they hide."""
+    layer = np.zeros((*canvas.shape[:2], 4), np.float32)
+    draw_stems(rng, layer, int(rng.integers(1, 4)))
+    layer = blur(layer, rng.choice([0.5, 1.0, 3.0]))
+    cover = np.clip(layer[..., 3:], 0, 1)
+    return canvas * (1 - cover) + layer[..., :3], [mask * (1 - cover[..., 0]) for mask in masks]
+
+
+def _fade_part(rng: Generator, layer: Picture) -> Picture:
+    """Make a part of the object smeared and translucent, as a beating wing or a turning wheel is."""
+    height, width = layer.shape[:2]
+    part = np.clip((noise_field(rng, height, width, rng.uniform(2, 5)) - 0.55) * 10, 0, 1)
+    smeared = blur(layer, max(height, width) * rng.uniform(0.005, 0.025))
+    return np.asarray((layer * (1 - part) + smeared * part) * (1 - part * rng.uniform(0.2, 0.6)), np.float32)
+
+
+def _add(
+    rng: Generator, pack: CutoutPack, canvas: Picture, masks: list[Plane], layer: Picture
+) -> tuple[Picture, list[Plane]]:
+    """Put an object on the canvas, sometimes with a branch behind or before it."""
+    # What is faded still belongs to the object.
+    whole = np.clip(layer[..., 3], 0, 1)
+    if rng.random() < 0.13:
+        layer = _fade_part(rng, layer)
+    alpha = np.clip(layer[..., 3], 0, 1)
+    where = rng.random()
+    limb = _limb(rng, pack, alpha, thin=where < 0.08) if where < 0.26 else None
+    if limb is not None and where >= 0.08:
+        cover = np.clip(limb[..., 3], 0, 1)
+        canvas = canvas * (1 - cover[..., None]) + limb[..., :3]
+        masks = [mask * (1 - cover) for mask in masks]
+    canvas = canvas * (1 - alpha[..., None]) + layer[..., :3]
+    masks = [*(mask * (1 - whole) for mask in masks), whole]
+    if limb is not None and where < 0.08:
+        cover = np.clip(limb[..., 3], 0, 1)
+        canvas = canvas * (1 - cover[..., None]) + limb[..., :3]
+        masks = [mask * (1 - cover) for mask in masks]
+    return np.asarray(canvas, np.float32), masks
+
+
+def compose(rng: Generator, pack: CutoutPack, height: int, width: int) -> Composite:
+    """One random picture of no, one or several objects.
+
+    Args:
+        rng: all randomness comes from it: the same state gives the same picture.
+        pack: objects and photographs.
+        height: in pixels.
+        width: in pixels.
+    """
+    canvas = make_background(rng, pack.scenes, pack.others, height, width)
+    pool = np.arange(len(pack.cutouts))
+    count = int(rng.choice([0, 1, 2, 3, 5], p=[0.06, 0.70, 0.14, 0.06, 0.04]))
+    if count and rng.random() < 0.18:
+        canvas = _behind(rng, pack, canvas)
+    scene = rng.random()
+    if count and scene < 0.18 and (actors := _members(pack, _ACTORS)):
+        pool = np.array(actors)
+        canvas = _among_plants(rng, pack, canvas)
+    elif scene > 0.94 and (plants := _members(pack, _PLANTS)):
+        pool = np.array(plants)  # so that plants alone stay a subject
+    masks: list[Plane] = []
+    same = int(rng.choice(pool)) if rng.random() < 0.4 else None
+    for _ in range(count):
+        index = int(rng.choice(pool)) if same is None else same
+        rgba = pack.cutouts[index].astype(np.float32) / 255
+        layer = _place(rng, _dress(rng, pack, rgba), height, width, _draw_scale(rng, count))
+        if rng.random() < 0.5:
+            layer = _harmonise(rng, layer, canvas)
+        if rng.random() < 0.2:
+            layer = blur(layer, rng.uniform(0.3, 1.2))
+        alpha = np.clip(layer[..., 3], 0, 1)
+        if rng.random() < 0.3:
+            canvas = _cast_shadow(rng, canvas, alpha)
+        elif rng.random() < 0.07:
+            canvas = _mirror_below(rng, canvas, layer)
+        canvas, masks = _add(rng, pack, canvas, masks, layer)
+    if masks and rng.random() < 0.08:
+        canvas, masks = _in_front(rng, canvas, masks)
+    masks = [mask for mask in masks if mask.mean() >= _LEAST_AREA]
+    masks.sort(key=lambda mask: -float(mask.sum()))
+    return Composite(camera(rng, canvas), tuple(masks))

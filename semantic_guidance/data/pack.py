@@ -1,0 +1,88 @@
+"""A pack of cut-outs and backgrounds on disk."""
+
+from __future__ import annotations
+
+import csv
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class CutoutPack:
+    """A pack's pictures, in memory, RGB(A) bytes.
+
+    Attributes:
+        cutouts: ``[h, w, 4]`` objects, cropped to their alpha.
+        categories: one name per cut-out.
+        scenes: ``[H, W, 3]`` photographs without a dominant object.
+        others: photographs with an object somewhere, not cut out.
+    """
+
+    cutouts: tuple[NDArray[np.uint8], ...]
+    categories: tuple[str, ...]
+    scenes: tuple[NDArray[np.uint8], ...]
+    others: tuple[NDArray[np.uint8], ...]
+
+    @staticmethod
+    def load(folder: str | Path, split: str = "all") -> CutoutPack:
+        """Read a pack.
+
+        Args:
+            folder: holds `manifest.csv` and the pictures that it names.
+            split: `all`, `train`, or `held_out` (a tenth of the pictures, chosen by a hash of the name).
+
+        Raises:
+            ValueError: a file is missing or malformed, or `split` is none of the three.
+        """
+        folder = Path(folder)
+        if split not in ("all", "train", "held_out"):
+            raise ValueError(f"split is {split!r}, wanted 'all', 'train' or 'held_out'")
+        cutouts, categories, scenes, others = [], [], [], []
+        for row in _read_manifest(folder / "manifest.csv"):
+            held_out = zlib.crc32(row["name"].encode()) % 10 == 0
+            if split != "all" and held_out != (split == "held_out"):
+                continue
+            picture = _read_picture(folder / row["name"], alpha=row["kind"] == "cutout")
+            if row["kind"] == "cutout":
+                cutouts.append(_trim(picture, folder / row["name"]))
+                categories.append(row["category"])
+            elif row["category"] == "with_object":
+                others.append(picture)
+            else:
+                scenes.append(picture)
+        if not cutouts:
+            raise ValueError(f"{folder / 'manifest.csv'} lists no cut-outs, wanted at least one")
+        return CutoutPack(tuple(cutouts), tuple(categories), tuple(scenes), tuple(others))
+
+
+def _read_manifest(path: Path) -> list[dict[str, str]]:
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            rows = list(csv.DictReader(file))
+    except OSError as error:
+        raise ValueError(f"{path} cannot be read ({error.strerror}), wanted a cut-out pack") from error
+    if not rows or not {"name", "kind", "category"} <= rows[0].keys():
+        raise ValueError(f"{path} is malformed, wanted CSV with columns name, kind, category")
+    return rows
+
+
+def _read_picture(path: Path, alpha: bool) -> NDArray[np.uint8]:
+    data = cv2.imread(str(path), cv2.IMREAD_UNCHANGED if alpha else cv2.IMREAD_COLOR)
+    if alpha and data is not None and data.ndim == 3 and data.shape[2] == 3:
+        data = cv2.cvtColor(data, cv2.COLOR_BGR2BGRA)  # WebP drops the alpha of an opaque picture
+    if data is None or (alpha and (data.ndim != 3 or data.shape[2] != 4)):
+        wanted = "a picture with alpha" if alpha else "a picture"
+        raise ValueError(f"{path} is missing or unreadable, wanted {wanted}")
+    return np.asarray(cv2.cvtColor(data, cv2.COLOR_BGRA2RGBA if alpha else cv2.COLOR_BGR2RGB), np.uint8)
+
+
+def _trim(cutout: NDArray[np.uint8], path: Path) -> NDArray[np.uint8]:
+    rows, columns = np.nonzero(cutout[..., 3] > 20)
+    if not len(rows):
+        raise ValueError(f"{path} is fully transparent, wanted an object")
+    return cutout[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1]

@@ -1,0 +1,124 @@
+"""From a picture to its guidance."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from semantic_guidance.guidance.focus import focus_map
+from semantic_guidance.guidance.refine import components
+from semantic_guidance.guidance.segmenter import Segmenter, default_segmenter
+from semantic_guidance.guidance.threads import torch_threads
+from semantic_guidance.types import Box, Guidance, Instance
+
+_MAX_INSTANCES = 8
+_LONGEST = 1024  # pixels; larger pictures are analysed at this size
+_LEAST_OBJECTNESS = 0.3
+
+
+def check_image(image: Tensor) -> None:
+    """Raise ValueError unless `image` is ``[3, H, W]`` of finite numbers."""
+    if image.ndim != 3 or image.shape[0] != 3 or 0 in image.shape:
+        raise ValueError(f"image has shape {list(image.shape)}, wanted [3, height, width]")
+    if not bool(torch.isfinite(image).all()):
+        raise ValueError("image holds NaN or infinity, wanted numbers in [0, 1]")
+
+
+def split_instances(mask: Tensor, most: int = _MAX_INSTANCES) -> tuple[Instance, ...]:
+    """The separate objects of a mask ``[1, H, W]`` in [0, 1], largest first, small ones dropped."""
+    parts = components(mask[0].detach().float().cpu().numpy())
+    planes = (torch.from_numpy(part)[None].to(mask.device) for part in parts[:most])
+    return tuple(Instance.from_mask(plane) for plane in planes)
+
+
+class Guide:
+    """Finds a picture's objects and what makes them recognisable.
+
+    Args:
+        segmenter: by default the one that ships, loaded on first use.
+        classifier: whose attention makes the focus map, see `focus_map`; by default ImageNet's.
+        focus: whether to compute a focus map (else it is zero).
+    """
+
+    def __init__(
+        self, segmenter: Segmenter | None = None, classifier: nn.Module | None = None, focus: bool = True
+    ) -> None:
+        self._segmenter = segmenter
+        self._classifier = classifier
+        self._focus = focus
+
+    def __call__(self, image: Tensor) -> Guidance:
+        """Guidance of a picture ``[3, H, W]`` in [0, 1]; without instances where it has no object.
+
+        Raises:
+            ValueError: the image has another shape, or values that are no numbers.
+        """
+        check_image(image)
+        height, width = image.shape[-2:]
+        shrink = _LONGEST / max(height, width)
+        if shrink < 1:
+            size = (max(1, round(height * shrink)), max(1, round(width * shrink)))
+            small = F.interpolate(image[None], size, mode="bilinear", antialias=True)[0]
+            guidance = self(small).resized(height, width)
+            # Enlarging has spread the focus over the masks' edges.
+            return replace(guidance, focus=guidance.focus * (guidance.mask > 0.5))
+        mask, objectness = (self._segmenter or default_segmenter())(image)
+        if objectness < _LEAST_OBJECTNESS:
+            return self._finish(image, ())
+        return self._finish(image, split_instances(mask))
+
+    def from_mask(self, image: Tensor, mask: Tensor) -> Guidance:
+        """Guidance with the objects given: ``[3, H, W]`` and ``[1, H, W]``, both in [0, 1].
+
+        Raises:
+            ValueError: shapes differ, or no pixel of the mask is above one half.
+        """
+        check_image(image)
+        if mask.shape != image[:1].shape:
+            raise ValueError(f"mask has shape {list(mask.shape)}, wanted {list(image[:1].shape)}")
+        instances = split_instances(mask) or (Instance.from_mask(mask),)
+        return self._finish(image, instances, mask)
+
+    def from_box(self, image: Tensor, box: Box) -> Guidance:
+        """Guidance with the object's box given, (x, y, width, height) in pixels.
+
+        The mask is found inside the box; where nothing is found, it is the box.
+
+        Raises:
+            ValueError: the box holds no number, is empty or lies outside the image.
+        """
+        check_image(image)
+        height, width = image.shape[-2:]
+        if not all(torch.isfinite(torch.tensor(v, dtype=torch.float64)) for v in box):
+            raise ValueError(f"box is {box}, wanted four finite numbers x, y, width, height")
+        left, top = max(0, round(box[0])), max(0, round(box[1]))
+        right, bottom = min(width, round(box[0] + box[2])), min(height, round(box[1] + box[3]))
+        if right <= left or bottom <= top:
+            raise ValueError(f"box is {box}, wanted a part of the {width} x {height} image")
+        # Some surroundings, so that the network sees what is not the object.
+        pad = round(0.15 * max(right - left, bottom - top)) + 2
+        y0, x0 = max(0, top - pad), max(0, left - pad)
+        window = image[:, y0 : bottom + pad, x0 : right + pad]
+        found, _ = (self._segmenter or default_segmenter())(window)
+        mask = torch.zeros_like(image[:1])
+        mask[:, y0 : bottom + pad, x0 : right + pad] = found
+        inside = torch.zeros_like(mask)
+        inside[:, top:bottom, left:right] = 1
+        mask = mask * inside
+        if float((mask > 0.5).sum()) < 0.1 * float(inside.sum()):
+            mask = inside
+        return self.from_mask(image, mask)
+
+    def _finish(self, image: Tensor, instances: tuple[Instance, ...], mask: Tensor | None = None) -> Guidance:
+        if mask is None:
+            mask = torch.zeros_like(image[:1])
+            for instance in instances:
+                mask = torch.maximum(mask, instance.mask)
+        focus = torch.zeros_like(mask)
+        if self._focus and instances:
+            with torch_threads():
+                focus = focus_map(image, instances, self._classifier)
+        return Guidance(mask, focus, instances)

@@ -1,0 +1,204 @@
+"""Finding the salient objects of a photograph: the network at several scales, a closer look, sharp edges."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, fields
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from semantic_guidance.guidance.classifier import kind_evidence
+from semantic_guidance.guidance.network import STRIDE, SegmentationNetwork
+from semantic_guidance.guidance.refine import Plane, box_of, grabcut, grown
+from semantic_guidance.guidance.threads import torch_threads
+
+WEIGHTS = Path(__file__).parent.parent / "weights" / "segmenter.safetensors"
+_FORMAT = "semantic-guidance/segmenter"
+_MAX_RATIO = 4.0  # of the sides the network sees; longer strips are squeezed
+
+
+@dataclass(frozen=True)
+class SegmenterConfig:
+    """How the network was built and how its answers are put together.
+
+    Attributes:
+        widths: of the decoder, see `SegmentationNetwork`.
+        scales: geometric mean of the input's sides, in pixels, for the first look.
+        zoom_scales: the same for the look at the box.
+        work_side: longer side at which masks are computed, in pixels.
+        zoom_below: boxes under this share of the frame's area get the closer look.
+        grabcut_side: longer side at which edges are refined, in pixels.
+        grabcut_weight: share of GrabCut's answer in the mask.
+        threads: most torch threads to use, see `torch_threads`.
+    """
+
+    widths: tuple[int, int, int, int, int] = (128, 96, 64, 48, 24)
+    scales: tuple[int, ...] = (192, 256, 352)
+    zoom_scales: tuple[int, ...] = (192, 288)
+    work_side: int = 512
+    zoom_below: float = 0.6
+    grabcut_side: int = 300
+    grabcut_weight: float = 0.6
+    threads: int = 1
+
+
+def _fit(height: int, width: int, side: int) -> tuple[int, int]:
+    """Network input size: multiples of `STRIDE` near the picture's aspect ratio, mean side `side`."""
+    ratio = min(max(width / height, 1 / _MAX_RATIO), _MAX_RATIO)
+    rows, columns = side / ratio**0.5, side * ratio**0.5
+    return max(1, round(rows / STRIDE)) * STRIDE, max(1, round(columns / STRIDE)) * STRIDE
+
+
+class Segmenter:
+    """Soft mask and objectness of a picture.
+
+    Args:
+        network: in eval mode.
+        config: see `SegmenterConfig`.
+    """
+
+    def __init__(self, network: SegmentationNetwork, config: SegmenterConfig | None = None) -> None:
+        self.network = network.eval().requires_grad_(False)
+        for parameter in self.network.parameters():
+            if parameter.ndim == 4:
+                parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
+        self.config = config or SegmenterConfig()
+
+    @staticmethod
+    def load(path: str | Path = WEIGHTS) -> Segmenter:
+        """Read weights (safetensors, fp16, JSON config in the metadata).
+
+        Raises:
+            ValueError: the file is missing, damaged or of another kind.
+        """
+        try:
+            with safe_open(str(path), framework="pt") as file:
+                metadata = file.metadata() or {}
+                state = {key: file.get_tensor(key).float() for key in file.keys()}  # noqa: SIM118
+        except (OSError, SafetensorError) as error:
+            raise ValueError(f"{path} cannot be read, wanted segmenter weights ({error})") from error
+        if metadata.get("format") != _FORMAT:
+            raise ValueError(f"{path} has format {metadata.get('format')!r}, wanted {_FORMAT!r}")
+        stored: dict[str, Any] = json.loads(metadata["config"])
+        known = {field.name for field in fields(SegmenterConfig)}
+        values: dict[str, Any] = {
+            k: tuple(v) if isinstance(v, list) else v for k, v in stored.items() if k in known
+        }
+        config = SegmenterConfig(**values)
+        network = SegmentationNetwork(config.widths)
+        try:
+            network.load_state_dict(state)
+        except RuntimeError as error:
+            raise ValueError(f"{path} does not fit the network that its config describes") from error
+        return Segmenter(network, config)
+
+    def save(self, path: str | Path) -> None:
+        """Write what `load` reads."""
+        state = {
+            key: (value.half() if value.is_floating_point() else value).contiguous()
+            for key, value in self.network.state_dict().items()
+        }
+        save_file(state, str(path), {"format": _FORMAT, "config": json.dumps(asdict(self.config))})
+
+    @torch.inference_mode()
+    def look(self, image: NDArray[np.uint8], scales: tuple[int, ...]) -> tuple[Plane, float]:
+        """The network's mean answer over several input sizes, each also mirrored.
+
+        Args:
+            image: ``[H, W, 3]`` RGB bytes.
+            scales: geometric means of the input's sides, in pixels.
+
+        Returns:
+            Probability of the object per pixel ``[H, W]`` and of there being one.
+        """
+        height, width = image.shape[:2]
+        total, presence = np.zeros((height, width), np.float32), 0.0
+        for side in scales:
+            rows, columns = _fit(height, width, side)
+            shrinking = rows * columns < height * width
+            resized = cv2.resize(
+                image, (columns, rows), interpolation=cv2.INTER_AREA if shrinking else cv2.INTER_LINEAR
+            )
+            x = torch.from_numpy(resized).permute(2, 0, 1)[None].float() / 255
+            evidence = kind_evidence()(x)
+            logits, objectness = self.network(
+                torch.cat([x, x.flip(-1)]), torch.cat([evidence, evidence.flip(-1)])
+            )
+            both = torch.sigmoid(logits[:1]) + torch.sigmoid(logits[1:]).flip(-1)
+            total += cv2.resize(both[0, 0].numpy() / 2, (width, height), interpolation=cv2.INTER_LINEAR)
+            presence += float(torch.sigmoid(objectness).mean())
+        return total / len(scales), presence / len(scales)
+
+    def _closer(self, image: NDArray[np.uint8], soft: Plane) -> Plane:
+        """Where the objects fill little of the frame, look again at their box alone."""
+        height, width = soft.shape
+        box = box_of(soft, 0.4)
+        if box is None:
+            return soft
+        x, y, w, h = grown(box, 0.2, height, width)
+        if w * h > self.config.zoom_below * height * width:
+            return soft
+        near, _ = self.look(image[y : y + h, x : x + w], self.config.zoom_scales)
+        # The whole frame knows what the subject is, the box where it ends.
+        trust = float(np.clip(1 - w * h / (height * width), 0.5, 0.75))
+        out = np.minimum(soft, 0.3)
+        out[y : y + h, x : x + w] = (1 - trust) * soft[y : y + h, x : x + w] + trust * near
+        return out
+
+    def _sharpen(self, image: NDArray[np.uint8], soft: Plane) -> Plane:
+        """Edges by GrabCut, computed in a window round the object."""
+        height, width = soft.shape
+        box = box_of(soft, 0.2)
+        if box is None or self.config.grabcut_weight == 0:
+            return soft
+        x, y, w, h = grown(box, 0.25, height, width)
+        window = np.ascontiguousarray(image[y : y + h, x : x + w])
+        part = np.ascontiguousarray(soft[y : y + h, x : x + w])
+        cut = grabcut(window, part, self.config.grabcut_side)
+        # GrabCut may lose an object of the background's colours: then it has no say.
+        ours = part > 0.5
+        overlap = float((ours & (cut > 0.5)).sum()) / max(float((ours | (cut > 0.5)).sum()), 1.0)
+        weight = self.config.grabcut_weight if overlap > 0.5 else 0.0
+        out = soft.copy()
+        out[y : y + h, x : x + w] = (1 - weight) * part + weight * cut
+        return out
+
+    def __call__(self, image: Tensor) -> tuple[Tensor, float]:
+        """Segment a picture.
+
+        Args:
+            image: ``[3, H, W]`` in [0, 1], any size.
+
+        Returns:
+            Soft mask ``[1, H, W]`` in [0, 1], on the image's device, and the probability of an object.
+        """
+        height, width = image.shape[-2:]
+        shrink = min(1.0, self.config.work_side / max(height, width))
+        size = (max(1, round(height * shrink)), max(1, round(width * shrink)))
+        small = image.detach().float().cpu()
+        if shrink < 1:
+            small = F.interpolate(small[None], size, mode="bilinear", antialias=True)[0]
+        pixels = (small.clamp(0, 1) * 255).round().byte().permute(1, 2, 0).contiguous().numpy()
+        with torch_threads(self.config.threads):
+            soft, presence = self.look(pixels, self.config.scales)
+            soft = self._closer(pixels, soft)
+        mask = torch.from_numpy(self._sharpen(pixels, soft))[None]
+        if size != (height, width):
+            mask = F.interpolate(mask[None], (height, width), mode="bilinear", align_corners=False)[0]
+        return mask.clamp(0, 1).to(image.device), presence
+
+
+@lru_cache(maxsize=1)
+def default_segmenter() -> Segmenter:
+    """The segmenter that ships with the package, loaded on first use."""
+    return Segmenter.load()

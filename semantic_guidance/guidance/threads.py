@@ -1,0 +1,23 @@
+"""How many threads torch may use."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+
+
+@contextmanager
+def torch_threads(most: int = 1) -> Iterator[None]:
+    """At most so many torch threads inside; the caller's number afterwards.
+
+    One is the default: these networks are small, and where other programs run, threads that wait for each
+    other were seen to take 50 times as long as one alone.
+    """
+    before = torch.get_num_threads()
+    torch.set_num_threads(max(1, min(before, most)))
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

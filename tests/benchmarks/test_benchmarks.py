@@ -1,0 +1,100 @@
+"""The benchmarks run, and the numbers they report are those worked out by hand."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+ROOT = Path(__file__).parents[2]
+
+
+def run(script: str, *words: object) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, str(ROOT / "benchmarks" / script), *map(str, words)]
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A grey target whose right quarter, the object, is lighter; and a painting of it in one colour."""
+    pictures = tmp_path / "pictures"
+    pictures.mkdir()
+    target = np.full((128, 128, 3), 102, np.uint8)
+    target[:, 96:] = 153
+    Image.fromarray(target).save(pictures / "field__target.png")
+    Image.fromarray((target[..., 0] > 120).astype(np.uint8) * 255).save(pictures / "field__mask.png")
+    Image.new("RGB", (64, 48), (102, 102, 102)).save(pictures / "field__constant.png")
+    Image.fromarray(np.roll(target, 1, axis=1)).save(pictures / "field__moved.png")
+    (pictures / "notes.csv").write_text("not a picture\n")
+    return pictures
+
+
+def test_paint(folder: Path, tmp_path: Path):
+    out, sheets = tmp_path / "deep" / "paint.json", tmp_path / "sheets"
+    done = run("paint.py", folder, "--strokes", 20, "--preset", "draft", "--out", out, "--pictures", sheets)
+    assert done.returncode == 0, done.stderr
+    assert "| field | constant | 0.01000 | 0.04000 | 0.00000 |" in done.stdout
+    document = json.loads(out.read_text())
+    (row,) = document["results"]
+
+    constant = row["published"]["constant"]  # off by 51 / 255 = 0.2 in a quarter of the pixels
+    assert constant["all"] == pytest.approx(0.04 / 4)
+    assert constant["foreground"] == pytest.approx(0.04)
+    assert constant["background"] == 0
+    assert constant["ssim"] < 1
+    moved = row["published"]["moved"]  # one column of 128 off at either edge of the object
+    assert moved["all"] == pytest.approx(2 * 0.04 / 128)
+    assert moved["foreground"] == pytest.approx(0.04 / 32)
+    assert moved["registered"] == pytest.approx(0, abs=1e-9)
+
+    assert row["strokes"] == 20
+    assert row["foreground_share"] == 0.25
+    assert [mark["strokes"] for mark in row["film"]] == [2, 5, 10, 15, 20]
+    assert row["film"][-1]["all"] == row["ours"]["all"] < 0.01
+    assert row["seconds"]["total"]["repeats"] == 1
+    assert (sheets / "field.png").is_file()
+    assert str(tmp_path) not in out.read_text()
+    assert [path.name for path in out.parent.iterdir()] == ["paint.json"]
+
+
+@pytest.mark.parametrize("case", ["absent", "file", "empty", "orphan"])
+def test_paint_complains_of_folder(case: str, tmp_path: Path):
+    folder = tmp_path / "pictures"
+    if case == "file":
+        folder.write_text("")
+    elif case != "absent":
+        folder.mkdir()
+    if case == "orphan":
+        Image.new("RGB", (8, 8)).save(folder / "field__constant.png")
+    done = run("paint.py", folder, "--out", tmp_path / "paint.json")
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"paint.py: error: {folder}")
+    assert done.stderr.count("\n") == 1
+    assert not (tmp_path / "paint.json").exists()
+
+
+def test_render(tmp_path: Path):
+    out = tmp_path / "render.json"
+    done = run("render.py", "--tiny", "--out", out)
+    assert done.returncode == 0, done.stderr
+    document = json.loads(out.read_text())
+    assert {"cpu", "cores", "torch", "numba", "python"} <= document["machine"].keys()
+    assert [(row["side"], row["strokes"]) for row in document["scaling"]] == [(64, 5), (64, 10)]
+    for row in document["scaling"]:
+        assert 0 < row["covered_pixels"] <= row["walked_pixels"] < row["strokes"] * row["side"] ** 2
+        per_pixel = 1e9 * row["both"]["median_s"] / row["covered_pixels"]
+        assert row["ns_per_covered_pixel"] == pytest.approx(per_pixel, rel=0.01)
+        assert row["peak_mib"] >= row["peak_mib_before"] > 0
+    medians = {
+        row["renderer"]: row["both"]["median_s"]
+        for row in document["small"]
+        if row["case"] == "8 random strokes" and row["threads"] == 1
+    }
+    ratio = next(r for r in document["ratios"] if r["case"] == "8 random strokes" and r["threads"] == 1)
+    assert ratio["times_faster"] == pytest.approx(medians["neural renderer"] / medians["ours"], rel=0.01)
+    assert [goal["measured"] for goal in document["goals"]][1] > 0

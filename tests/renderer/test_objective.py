@@ -1,0 +1,89 @@
+"""The objective in one pass, against the same written with `render` and automatic differentiation."""
+
+import torch
+from torch import Tensor
+
+from semantic_guidance import Strokes, render
+from semantic_guidance.renderer.objective import Objective, Run, View
+from semantic_guidance.renderer.threads import Threads
+
+RUNS = (Run(6, None, 0.1), Run(5, 0, 0.0), Run(7, None, 0.3), Run(6, 1, 1.0))
+
+
+def case(seed: int = 0) -> tuple[Tensor, Objective]:
+    generator = torch.Generator().manual_seed(seed)
+
+    def random(*shape: int) -> Tensor:
+        return torch.rand(*shape, generator=generator)
+
+    vectors = random(24, 13)
+    vectors[:, 6:8] *= 0.2
+    return vectors, Objective(RUNS, random(2, 40, 60), random(3, 40, 60), random(3, 40, 60), random(40, 60))
+
+
+def plainly(vectors: Tensor, objective: Objective, softness: float) -> tuple[Tensor, Tensor]:
+    """Objective and error of the finished canvas."""
+    canvas, at, total = objective.blank[None], 0, torch.zeros(())
+    weight = objective.weight / objective.weight.mean()
+    for run in objective.runs:
+        mask = None if run.mask is None else objective.masks[None, run.mask : run.mask + 1]
+        canvas = render(Strokes.unpack(vectors[None, at : at + run.count]), canvas, mask, softness)
+        at += run.count
+        error = (weight * (canvas[0] - objective.target) ** 2).mean()
+        total = total + run.factor * error
+    return total, error
+
+
+def test_value_and_gradient() -> None:
+    vectors, objective = case()
+    value, gradient = objective.gradient(vectors, 1.5)
+    tracked = vectors.clone().requires_grad_()
+    expected, _ = plainly(tracked, objective, 1.5)
+    (by_autograd,) = torch.autograd.grad(expected, tracked)
+    assert abs(value - expected.item()) < 1e-6
+    assert torch.allclose(gradient, by_autograd, atol=1e-6)
+
+
+def test_the_cost_of_removing_a_stroke_is_exact() -> None:
+    vectors, objective = case(1)
+    costs, canvas = objective.removal_costs(vectors, 1.0)
+    _, error = plainly(vectors, objective, 1.0)
+    assert abs(objective.error_map(canvas).sum().item() - error.item()) < 1e-6
+    for n in range(len(vectors)):
+        without = vectors.clone()
+        without[n, 8:10] = 0  # nothing is left of a stroke without opacity
+        _, left = plainly(without, objective, 1.0)
+        assert abs(costs[n].item() - (left - error).item()) < 1e-6
+
+
+def test_a_choice_of_threads_runs_every_call_and_keeps_the_setting() -> None:
+    import numba
+
+    before = numba.get_num_threads()
+    threads, calls = Threads(), []
+    for n in range(100):
+        assert threads(lambda n=n: calls.append(n) or n) == n
+    assert calls == list(range(100))
+    assert numba.get_num_threads() == before
+
+
+def test_a_view_is_the_picture_enlarged() -> None:
+    """Strokes painted in the view are the whole painting's, cut out at twice the size."""
+    vectors, _ = case(2)
+    whole = render(Strokes.unpack(vectors[None]), torch.zeros(1, 3, 80, 80))[0, :, 20:60, 40:80]
+    scale = torch.tensor([2.0] * 8 + [1.0] * 5)
+    shift = torch.tensor([-1.0, -0.5] * 3 + [0.0] * 7)
+    blank = torch.zeros(3, 40, 40)
+    flat = Objective((Run(24, None, 1.0),), torch.empty(0, 40, 40), blank, whole, torch.ones(40, 40))
+    view = View(flat, scale, shift, 3.0)
+    assert view.gradient(vectors, 1.0)[0] < 1e-9
+
+    moved = vectors.clone()
+    moved[3, :8] += 0.05
+    value, gradient = view.gradient(moved, 1.0)
+    tracked = moved.clone().requires_grad_()
+    painted = render(Strokes.unpack(tracked[None]), torch.zeros(1, 3, 80, 80))[0, :, 20:60, 40:80]
+    expected = 3 * ((painted - whole) ** 2).mean()
+    (by_autograd,) = torch.autograd.grad(expected, tracked)
+    assert abs(value - expected.item()) < 1e-6
+    assert torch.allclose(gradient, by_autograd, atol=1e-5)

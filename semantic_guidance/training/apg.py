@@ -115,7 +115,7 @@ class AnalyticTrainer(Generic[State]):
         if self.config.clip:
             nn.utils.clip_grad_norm_(self.policy.parameters(), self.config.clip)
         self.optimizer.step()
-        losses = {"actor_loss": float(actor_loss), "gain": float(gain.mean())}
+        losses = {"actor_loss": float(actor_loss.detach()), "gain": float(gain.detach().mean())}
         if self.critic is not None:
             losses["critic_loss"] = self._update_critic(observed, value.detach())
         return losses, self.environment.detach(last)
@@ -129,7 +129,7 @@ class AnalyticTrainer(Generic[State]):
         loss.backward()
         self.critic_optimizer.step()
         follow(self.slow_critic, self.critic, self.config.tau)
-        return float(loss)
+        return float(loss.detach())
 
 
 def painting_environment(config: EnvConfig, renderer: Renderer = render) -> Environment[PaintState]:

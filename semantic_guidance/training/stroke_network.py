@@ -83,14 +83,13 @@ def train_renderer(config: RendererConfig) -> Path:
             optimizer.param_groups[0]["lr"] = config.learning_rates[stage]
             vectors = torch.rand(config.batch_size, SHAPE_NUMBERS, generator=generator).to(device)
             loss = F.mse_loss(network(vectors), exact_alpha(vectors, config.size))
-            if not math.isfinite(float(loss)):
-                raise InputError(
-                    f"the loss became {float(loss)} in update {step}, wanted --learning-rates lower"
-                )
+            value = float(loss.detach())
+            if not math.isfinite(value):
+                raise InputError(f"the loss became {value} in update {step}, wanted --learning-rates lower")
             optimizer.zero_grad(set_to_none=True)
             loss.backward()
             optimizer.step()
-            log.scalars("train", {"loss": float(loss)}, step)
+            log.scalars("train", {"loss": value}, step)
             if step % config.save_interval == 0 or step == config.steps:
                 with replacing(path) as draft:
                     torch.save({name: values.cpu() for name, values in network.state_dict().items()}, draft)

@@ -83,7 +83,7 @@ def test_unused_judges_do_not_exist():
 def disc_on_black(size: int = 32) -> tuple[torch.Tensor, Guidance]:
     """One disc on black: a single stroke can match it."""
     rows, columns = np.mgrid[:size, :size] + 0.5
-    inside = np.clip(9 - np.hypot(rows - 20, columns - 13) + 0.5, 0, 1)
+    inside = np.clip(6 - np.hypot(rows - 20, columns - 13) + 0.5, 0, 1)
     colour = np.array([0.9, 0.5, 0.2])[:, None, None]
     return torch.from_numpy(inside * colour).float(), Guidance.none()
 

@@ -50,6 +50,4 @@ def small_trainer(folder: Path, **values: Any) -> Trainer:
     """A trainer on discs, in one process."""
     config = small_config(**values)
     size = config.data.side
-    return Trainer(
-        config, discs(8, size, 0), discs(4, size, 1), folder, Processes(0, 1, torch.device("cpu"))
-    )
+    return Trainer(config, discs(8, size, 0), discs(4, size, 1), folder, Processes(0, 1, torch.device("cpu")))

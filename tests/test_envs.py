@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import gymnasium
 import numpy as np
 import pytest
@@ -101,7 +103,7 @@ def test_pixel_reward_telescopes():
     for n in range(4):
         action = torch.rand(2, 78, generator=torch.Generator().manual_seed(n))
         states.append(envs.transition(states[-1], action, SEMANTIC))
-    total = sum(envs.reward(*pair) for pair in zip(states, states[1:], strict=False))
+    total = sum(envs.reward(*pair) for pair in itertools.pairwise(states))
     wanted = envs.mean_squared_error(states[0]) - envs.mean_squared_error(states[-1])
     assert torch.allclose(total, wanted, atol=1e-6)
     assert [bool(envs.terminal(state, SEMANTIC).all()) for state in states] == [False] * 4 + [True]

@@ -95,7 +95,7 @@ def test_coefficients_change_the_result(field, part, factor):
         "focus": lambda: rewards.focus_reward(before, after),
         "pixel": lambda: rewards.pixel_reward(before, after),
     }
-    zero = {name: 0.0 for name in ("gan_coef", "seggt_coef", "gbp_coef", "pixel_coef")}
+    zero = dict.fromkeys(("gan_coef", "seggt_coef", "gbp_coef", "pixel_coef"), 0.0)
     config = RewardConfig(**{**zero, field: 3.0})
     got = rewards.total_reward(before, after, config, *scores, use_focus=True)
     assert got.keys() == {part, "total"}

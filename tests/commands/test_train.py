@@ -15,10 +15,34 @@ from semantic_guidance.compat import load_seed_renderer
 from semantic_guidance.data.cub200 import BOXES, FOCUS, MASKS
 from semantic_guidance.training.stroke_network import exact_alpha
 
-SMALL = (
-    "--canvas_size 16 --width 4 --nenv 2 --batch_size 2 --max_eps_len 2 --bundle_size 5 --warmup 2 --rmsize 9 "
-    "--train_timesteps 6 --train_steps_per_eps 1 --val_interval 2 --val_num_eps 1 --device cpu"
-).split()
+SMALL = [
+    "--canvas_size",
+    "16",
+    "--width",
+    "4",
+    "--nenv",
+    "2",
+    "--batch_size",
+    "2",
+    "--max_eps_len",
+    "2",
+    "--bundle_size",
+    "5",
+    "--warmup",
+    "2",
+    "--rmsize",
+    "9",
+    "--train_timesteps",
+    "6",
+    "--train_steps_per_eps",
+    "1",
+    "--val_interval",
+    "2",
+    "--val_num_eps",
+    "1",
+    "--device",
+    "cpu",
+]
 
 
 @pytest.fixture
@@ -84,7 +108,7 @@ def test_bad_command_lines(words, wanted, capsys):
 
 
 def test_train_renderer(tmp_path, capsys):
-    words = ["--steps", "12", "--batch_size", "8", "--learning_rates", "1e-3,1e-3,1e-4", "--device", "cpu"]
+    words = ["--steps", "30", "--batch_size", "8", "--learning_rates", "1e-3,1e-3,1e-4", "--device", "cpu"]
     assert cli.main(["train-renderer", "--output", str(tmp_path), *words]) == 0
     network = load_seed_renderer(tmp_path / "renderer.pkl")
     vectors = torch.rand(16, 10, generator=torch.Generator().manual_seed(5))

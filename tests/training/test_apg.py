@@ -9,7 +9,7 @@ from torch import nn
 
 from semantic_guidance import envs
 from semantic_guidance.envs import EnvConfig
-from semantic_guidance.training.apg import APGConfig, AnalyticTrainer, Environment, painting_environment
+from semantic_guidance.training.apg import AnalyticTrainer, APGConfig, Environment, painting_environment
 
 GOAL = 3.0
 

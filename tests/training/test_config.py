@@ -11,11 +11,32 @@ import pytest
 from semantic_guidance.training.config import PARTS, TrainConfig, make_config, settings
 
 PACKAGE = Path(__file__).parents[2] / "semantic_guidance"
-SEED_FLAGS = (
-    "dataset debug batch_size max_eps_len bundle_size use_bilevel use_gbp gbp_coef seggt_coef exp_suffix warmup "
-    "discount rmsize nenv tau noise_factor val_interval val_num_eps train_timesteps train_steps_per_eps "
-    "load_path output high_res seed"
-).split()
+SEED_FLAGS = [
+    "dataset",
+    "debug",
+    "batch_size",
+    "max_eps_len",
+    "bundle_size",
+    "use_bilevel",
+    "use_gbp",
+    "gbp_coef",
+    "seggt_coef",
+    "exp_suffix",
+    "warmup",
+    "discount",
+    "rmsize",
+    "nenv",
+    "tau",
+    "noise_factor",
+    "val_interval",
+    "val_num_eps",
+    "train_timesteps",
+    "train_steps_per_eps",
+    "load_path",
+    "output",
+    "high_res",
+    "seed",
+]
 
 
 def reads() -> set[str]:

@@ -32,7 +32,8 @@ with processes("cpu") as group:
     config = small_config(train_timesteps=6)
     trainer = Trainer(config, discs(8, 16, 0), discs(4, 16, 1), Path(sys.argv[1]), group)
     trainer.run()
-    state = {"learner": trainer.learner.state_dict(), "samples": trainer.replay.samples[: len(trainer.replay)]}
+    samples = trainer.replay.samples[: len(trainer.replay)]
+    state = {"learner": trainer.learner.state_dict(), "samples": samples}
     torch.save(state, Path(sys.argv[1]) / f"rank{group.rank}.pt")
 """
 
@@ -108,7 +109,7 @@ def test_loss_that_is_no_number_stops_the_run(tmp_path):
 
 
 def test_resuming_another_run_is_refused(tmp_path):
-    with pytest.raises(InputError, match="--resume: .* holds no checkpoint"):
+    with pytest.raises(InputError, match=r"--resume: .* holds no checkpoint"):
         small_trainer(tmp_path, resume=True)
     small_trainer(tmp_path, train_timesteps=2).run()
     with pytest.raises(InputError, match="made with another discount"):

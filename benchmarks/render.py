@@ -44,7 +44,7 @@ from torch import Tensor
 
 from semantic_guidance.compat import strokes_from_seed
 from semantic_guidance.renderer import kernel_geometry, numba_kernel, render
-from semantic_guidance.types import Strokes
+from semantic_guidance.types import Guidance, Strokes
 
 SIDE = 128
 GOAL_SECONDS, GOAL_RATIO = 0.010, 60.0  # 250 random strokes, forward and backward, on all threads
@@ -94,7 +94,7 @@ def painting_vectors(count: int, preset: str) -> Tensor:
     side = min(picture.shape[1:])
     top, left = ((length - side) // 2 for length in picture.shape[1:])
     square = picture[:, top : top + side, left : left + side].contiguous()
-    return Painter(preset=preset, strokes=count).paint(square).strokes.pack().contiguous()
+    return Painter(preset=preset, strokes=count).paint(square, Guidance.none()).strokes.pack().contiguous()
 
 
 def short_strokes(count: int) -> Tensor:

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from typing import Any
 
 import numba
+
+# Read by the OpenMP library when the first parallel kernel runs: threads that wait sleep, they do not spin.
+# On a busy machine a spinning thread keeps its core from the very thread that it waits for.
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 
 def jit(**options: Any) -> Callable[[Callable[..., Any]], Any]:

@@ -85,7 +85,9 @@ class NeuralRenderer(nn.Module):
         alpha = self(vectors.flatten(0, 1)).view(batch, len(strokes), self.size, self.size)
         if height != self.size:
             alpha = F.interpolate(alpha, (height, width), mode="bilinear", antialias=True)
-        for n in range(len(strokes)):
-            a = alpha[:, n : n + 1] if mask is None else alpha[:, n : n + 1] * mask
-            canvas = canvas * (1 - a) + strokes.color[:, n, :, None, None] * a
+        # Not alpha[:, n]: its gradient would be a tensor of all strokes for each stroke.
+        colors = strokes.color[..., None, None].unbind(1)
+        for stroke, color in zip(alpha.split(1, dim=1), colors, strict=True):
+            a = stroke if mask is None else stroke * mask
+            canvas = canvas * (1 - a) + color * a
         return canvas

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 
 from semantic_guidance.envs import EnvConfig
 from semantic_guidance.export.atomic import replacing
@@ -40,7 +40,7 @@ def save_actor(actor: Actor, env: EnvConfig, size: int, path: Path) -> None:
         for name, values in actor.state_dict().items()
     }
     with replacing(path) as draft:
-        save_file(tensors, str(draft), {"config": json.dumps(about)})
+        draft.write_bytes(save(tensors, {"config": json.dumps(about)}))
 
 
 def load_actor(path: str | Path) -> tuple[Actor, EnvConfig, int]:

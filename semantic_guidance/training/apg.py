@@ -109,7 +109,7 @@ class AnalyticTrainer(Generic[State]):
             value = gain + self.config.discount**self.config.horizon * alive * ahead
         actor_loss = -value.mean()
         if not bool(torch.isfinite(actor_loss)):
-            raise ArithmeticError(f"actor_loss became {float(actor_loss)}, wanted a finite number")
+            raise ArithmeticError(f"actor_loss became {float(actor_loss.detach())}, wanted a finite number")
         self.optimizer.zero_grad(set_to_none=True)
         actor_loss.backward()
         if self.config.clip:

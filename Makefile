@@ -12,7 +12,7 @@ EXAMPLE := chelsea
 .PHONY: demo test lint pictures setup clean
 
 demo: $(READY)
-	.venv/bin/semantic-guidance paint examples/$(EXAMPLE).jpg --mask examples/$(EXAMPLE)_mask.png --out painted
+	.venv/bin/semantic-guidance paint examples/$(EXAMPLE).jpg --out painted
 	@echo "Look at painted/$(EXAMPLE)_painted.png, and at painted/$(EXAMPLE)_painted.mp4 to see how it came to be."
 
 test: $(READY)

@@ -29,6 +29,9 @@ from semantic_guidance.guidance import Guide
 from semantic_guidance.guidance.refine import PixelBox, box_of
 from semantic_guidance.images import load_image
 
+EXAMPLES = """examples:
+  semantic-guidance preprocess --dataset cub200 --data data
+      reads data/cub200/CUB_200_2011/images.txt; what was done before is not done again"""
 _JPEG = [cv2.IMWRITE_JPEG_QUALITY, 95]
 
 
@@ -44,6 +47,10 @@ class Job:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's flags."""
+    parser.description = (
+        "Finds the object of every picture of a data set: writes masks, focus maps and boxes."
+    )
+    parser.epilog = EXAMPLES
     parser.add_argument("--dataset", choices=["cub200"], default="cub200", help="layout of the data")
     parser.add_argument("--data", type=Path, required=True, help="folder that holds cub200/CUB_200_2011")
     parser.add_argument(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 
 from semantic_guidance.errors import InputError
 
@@ -36,5 +37,6 @@ def run(args: argparse.Namespace) -> int:
         folder = train(**values)
     except DivergedError as error:
         raise InputError(f"{error}; wanted a lower learning rate, or --resume with another --seed") from None
-    print(folder)
+    if os.environ.get("RANK", "0") == "0":  # of several processes, the first one tells
+        print(folder)
     return 0

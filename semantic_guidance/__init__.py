@@ -13,9 +13,20 @@ if TYPE_CHECKING:
     from semantic_guidance.painter import Painter
     from semantic_guidance.painting import Painting
     from semantic_guidance.renderer import render
+    from semantic_guidance.training.loop import train
     from semantic_guidance.types import Guidance, Strokes
 
-__all__ = ["Guidance", "Painter", "Painting", "Strokes", "__version__", "load_image", "render", "save"]
+__all__ = [
+    "Guidance",
+    "Painter",
+    "Painting",
+    "Strokes",
+    "__version__",
+    "load_image",
+    "render",
+    "save",
+    "train",
+]
 
 _HOMES = {
     "Guidance": "types",
@@ -25,6 +36,7 @@ _HOMES = {
     "load_image": "images",
     "render": "renderer",
     "save": "export",
+    "train": "training.loop",
 }
 
 

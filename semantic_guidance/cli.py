@@ -21,6 +21,8 @@ from semantic_guidance.version import __version__
 PROGRAM = "semantic-guidance"
 COMMANDS = {
     "paint": ("semantic_guidance.commands.paint", "turn a photograph into a painting"),
+    "train": ("semantic_guidance.commands.train", "teach an agent to paint"),
+    "train-renderer": ("semantic_guidance.commands.train_renderer", "teach a network to draw strokes"),
     "preprocess": ("semantic_guidance.preprocess", "find the objects of a whole data set"),
 }
 BAD_INPUT, INTERRUPTED = 2, 130  # exit statuses

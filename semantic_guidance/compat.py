@@ -8,10 +8,17 @@ does paint, from t = 0 to 0.99.
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
 import torch
 from torch import Tensor
 
 from semantic_guidance.types import Strokes
+
+if TYPE_CHECKING:
+    from semantic_guidance.networks.actor import Actor
+    from semantic_guidance.renderer.neural import NeuralRenderer
 
 SEED_SIZE = 128
 """Side in pixels of the seed's canvas, for which the constants below hold."""
@@ -87,3 +94,102 @@ def _part_of_line(values: Tensor, t: float) -> Tensor:
     """Values ``[..., 2]`` at the ends of a line's part from 0 to `t` (beyond 1: continued)."""
     start, end = values.unbind(-1)
     return torch.stack([start, start + t * (end - start)], dim=-1)
+
+
+Module = TypeVar("Module", bound=torch.nn.Module)
+
+BASELINE_CHANNELS, SEMANTIC_CHANNELS = 9, 13
+"""Channels that the seed's two kinds of actors see."""
+
+
+def load_seed_actor(path: str | Path) -> Actor:
+    """An actor from one of the seed's checkpoints, ready for use (in evaluation mode).
+
+    Args:
+        path: of a pickled state dict, of the baseline or of semantic guidance, with or without the prefix
+            ``module.``. It is read without running code from it.
+
+    Returns:
+        A module: observation ``[B, 9 or 13, 128, 128]`` to seed vectors ``[B, 65 or 78]`` in [0, 1].
+
+    Raises:
+        ValueError: the file is missing, corrupt, or no such checkpoint.
+    """
+    from semantic_guidance.networks.actor import Actor
+
+    state = _read_state(path, "a checkpoint of the seed's actor")
+    try:
+        width, channels = state["conv1.weight"].shape[:2]
+        outputs = len(state["fc.bias"])
+    except (KeyError, ValueError, TypeError, IndexError):
+        raise ValueError(f"{path} holds no actor, wanted a checkpoint of the seed's actor") from None
+    levels = {BASELINE_CHANNELS: 1, SEMANTIC_CHANNELS: 2}.get(channels)
+    if levels is None or outputs == 0 or outputs % (13 * levels):
+        raise ValueError(
+            f"{path} is an actor with {channels} channels and {outputs} outputs, "
+            f"wanted {BASELINE_CHANNELS} and 65, or {SEMANTIC_CHANNELS} and 78"
+        )
+    return _filled(Actor(channels, outputs, width), state, path, "a checkpoint of the seed's actor")
+
+
+def load_seed_renderer(path: str | Path) -> NeuralRenderer:
+    """A neural renderer from one of the seed's checkpoints, ready for use (in evaluation mode).
+
+    Args:
+        path: of a pickled state dict, for 128 or 256 pixels, with or without the prefix ``module.``. It is
+            read without running code from it.
+
+    Returns:
+        A module: seed vectors ``[N, 10]`` to alpha ``[N, 128, 128]`` (or 256) in [0, 1].
+
+    Raises:
+        ValueError: the file is missing, corrupt, or no such checkpoint.
+    """
+    from semantic_guidance.renderer.neural import NeuralRenderer
+
+    state = _read_state(path, "a checkpoint of the seed's renderer")
+    size = 256 if "conv8.weight" in state else 128
+    return _filled(NeuralRenderer(size), state, path, "a checkpoint of the seed's renderer")
+
+
+def _read_state(path: str | Path, what: str) -> dict[str, Tensor]:
+    """The tensors of a pickled state dict, without the prefix that data parallelism puts before names.
+
+    Raises:
+        ValueError: the file is missing, corrupt, or holds something else.
+    """
+    try:
+        content: Any = torch.load(path, map_location="cpu", weights_only=True)
+    except OSError as error:
+        raise ValueError(f"{path} cannot be read, wanted {what} ({error.strerror or error})") from None
+    except Exception as error:  # whatever a file that is no checkpoint makes the reader stumble over
+        raise ValueError(
+            f"{path} is corrupt or no checkpoint, wanted {what} ({type(error).__name__})"
+        ) from None
+    if not isinstance(content, dict) or not all(isinstance(name, str) for name in content):
+        raise ValueError(f"{path} holds no state dict, wanted {what}")
+    state = {name.removeprefix("module."): values for name, values in content.items()}
+    for name, values in state.items():
+        if not isinstance(values, Tensor):
+            raise ValueError(f"{path} holds {name!r}, which is no tensor, wanted {what}")
+        if values.is_floating_point() and not bool(torch.isfinite(values).all()):
+            raise ValueError(f"{path} holds numbers in {name!r} that are not finite, wanted {what}")
+    return state
+
+
+def _filled(module: Module, state: dict[str, Tensor], path: str | Path, what: str) -> Module:
+    """`module` in evaluation mode with the given parameters.
+
+    Raises:
+        ValueError: names or shapes are others.
+    """
+    names = {name for name in module.state_dict() if not name.endswith("num_batches_tracked")}
+    unknown = sorted(state.keys() - module.state_dict().keys())
+    if names - state.keys() or unknown:
+        odd = sorted(names - state.keys()) or unknown
+        raise ValueError(f"{path} differs from what is known in {odd[0]!r}, wanted {what}")
+    try:
+        module.load_state_dict(state, strict=False)
+    except RuntimeError:
+        raise ValueError(f"{path} has tensors of other shapes, wanted {what}") from None
+    return module.eval().requires_grad_(False)

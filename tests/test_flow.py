@@ -21,6 +21,10 @@ FORBIDDEN = {
     "painting": ("painter", "planner", "polish", "training", *FACES),
     "planner": ("painter", "painting", "export", "training", *FACES),
     "polish": ("painter", "painting", "export", "training", *FACES),
+    "envs": ("guidance", "painter", "painting", "planner", "polish", "export", "training", *FACES),
+    "rewards": ("guidance", "painter", "painting", "planner", "polish", "export", "training", *FACES),
+    "seed_agent": ("painter", "painting", "planner", "polish", "export", "training", *FACES),
+    "agent_file": ("painter", "painting", "planner", "polish", "training", *FACES),
     "painter": ("export", "training", *FACES),
 }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -47,8 +48,16 @@ class _NumbaRender(torch.autograd.Function):
         return torch.from_numpy(grads.sum(axis=1)), grad_canvas, None, None, None
 
 
+Backend = Callable[[Strokes, Tensor, Tensor | None, float], Tensor]
+"""Takes strokes, canvas, mask and softness, as `render` does."""
+
+
 def render(
-    strokes: Strokes, canvas: Tensor, mask: Tensor | None = None, softness: float = 1.0, backend: str = "auto"
+    strokes: Strokes,
+    canvas: Tensor,
+    mask: Tensor | None = None,
+    softness: float = 1.0,
+    backend: str | Backend = "auto",
 ) -> Tensor:
     """Paint strokes on a canvas: ``canvas <- canvas * (1 - a m) + colour * a m``, stroke after stroke.
 
@@ -60,7 +69,8 @@ def render(
         canvas: ``[B, 3, H, W]`` in [0, 1], any H and W.
         mask: ``[B, 1, H, W]`` in [0, 1], where the strokes show; everywhere if None.
         softness: width of the soft edge in pixels of the canvas, above 0.
-        backend: ``numba`` (CPU, float32), ``reference`` (plain torch, any device and dtype), or ``auto``.
+        backend: ``numba`` (CPU, float32), ``reference`` (plain torch, any device and dtype), ``auto``,
+            or a function such as `neural.NeuralRenderer.paint`.
 
     Returns:
         The painted canvas, ``[B, 3, H, W]``.
@@ -78,6 +88,8 @@ def render(
         )
     if not (math.isfinite(softness) and softness > 0):
         raise ValueError(f"softness is {softness}, wanted a number above 0")
+    if callable(backend):
+        return backend(strokes, canvas, mask, softness)
     if backend not in BACKENDS:
         raise ValueError(f"backend is {backend!r}, wanted one of {', '.join(BACKENDS)}")
     tensors = [strokes.points, strokes.radius, strokes.opacity, strokes.color, canvas]

@@ -1,0 +1,1 @@
+"""Networks as plain modules: sizes are arguments, and nothing is imported but torch."""

@@ -1,0 +1,104 @@
+"""Layers that the paper's networks share. Names of parameters are those of the seed's checkpoints."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+STAGES = (1, 2, 4, 8)
+"""Channels of a ResNet-18's four stages, in units of its width."""
+
+BLOCKS = 2
+"""Blocks of each stage."""
+
+
+class TReLU(nn.Module):
+    """ReLU with a learned threshold: ``max(x - alpha, 0) + alpha`` (Xiang & Li 2017)."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.alpha = nn.Parameter(torch.zeros(1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """`x` of any shape, activated."""
+        return F.relu(x - self.alpha) + self.alpha
+
+
+class WeightNormConv2d(nn.Conv2d):
+    """A convolution with weight normalisation: ``weight = g v / |v|``, the norm taken per output channel.
+
+    Not torch's parametrisation: that one renames the parameters, and the seed's checkpoints call them
+    ``weight_g`` and ``weight_v``.
+    """
+
+    def __init__(
+        self, channels: int, outputs: int, kernel: int, stride: int = 1, padding: int = 0, bias: bool = True
+    ) -> None:
+        super().__init__(channels, outputs, kernel, stride, padding, bias=bias)
+        weight = self.weight.detach()
+        del self.weight
+        self.weight_g = nn.Parameter(weight.flatten(1).norm(dim=1).view(-1, 1, 1, 1))
+        self.weight_v = nn.Parameter(weight.clone())
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Convolve `x` ``[B, channels, H, W]``."""
+        scale = self.weight_g / self.weight_v.flatten(1).norm(dim=1).view(-1, 1, 1, 1)
+        return self._conv_forward(x, self.weight_v * scale, self.bias)
+
+
+class NormBlock(nn.Module):
+    """Residual block with batch norm (He et al. 2016).
+
+    Args:
+        channels: of the input.
+        outputs: channels of the output.
+        stride: of the first convolution.
+    """
+
+    def __init__(self, channels: int, outputs: int, stride: int) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(channels, outputs, 3, stride, 1, bias=False)
+        self.bn1 = nn.BatchNorm2d(outputs)
+        self.conv2 = nn.Conv2d(outputs, outputs, 3, 1, 1, bias=False)
+        self.bn2 = nn.BatchNorm2d(outputs)
+        self.shortcut = nn.Sequential()
+        if stride != 1 or channels != outputs:
+            self.shortcut = nn.Sequential(
+                nn.Conv2d(channels, outputs, 1, stride, bias=False), nn.BatchNorm2d(outputs)
+            )
+
+    def forward(self, x: Tensor) -> Tensor:
+        """``[B, channels, H, W]`` to ``[B, outputs, H / stride, W / stride]``."""
+        out = self.bn2(self.conv2(F.relu(self.bn1(self.conv1(x)))))
+        return F.relu(out + self.shortcut(x))
+
+
+class WeightNormBlock(nn.Module):
+    """Residual block with weight norm and TReLU, without batch norm (Huang et al. 2019, section 3.5).
+
+    Args:
+        channels: of the input.
+        outputs: channels of the output.
+        stride: of the first convolution.
+    """
+
+    def __init__(self, channels: int, outputs: int, stride: int) -> None:
+        super().__init__()
+        self.conv1 = WeightNormConv2d(channels, outputs, 3, stride, 1)
+        self.conv2 = WeightNormConv2d(outputs, outputs, 3, 1, 1)
+        self.shortcut = nn.Sequential()
+        if stride != 1 or channels != outputs:
+            self.shortcut = nn.Sequential(WeightNormConv2d(channels, outputs, 1, stride))
+        self.relu_1 = TReLU()
+        self.relu_2 = TReLU()
+
+    def forward(self, x: Tensor) -> Tensor:
+        """``[B, channels, H, W]`` to ``[B, outputs, H / stride, W / stride]``."""
+        return self.relu_2(self.conv2(self.relu_1(self.conv1(x))) + self.shortcut(x))
+
+
+def stage(block: type[NormBlock] | type[WeightNormBlock], channels: int, outputs: int) -> nn.Sequential:
+    """One stage of a ResNet-18: blocks, the first of which halves the resolution."""
+    first = block(channels, outputs, 2)
+    return nn.Sequential(first, *(block(outputs, outputs, 1) for _ in range(BLOCKS - 1)))

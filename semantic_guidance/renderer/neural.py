@@ -1,0 +1,93 @@
+"""The seed's renderer: a network that has learned to draw strokes (Huang et al. 2019, section 3.2.2).
+
+The exact renderer beside it needs no training and is faster; this one is for comparison, and for agents that
+learned with it.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from semantic_guidance.compat import strokes_to_seed
+from semantic_guidance.types import Strokes
+
+SIZES = (128, 256)
+"""Sides in pixels of the canvases for which the seed has a network."""
+
+SHAPE_NUMBERS = 10
+"""Numbers of a seed vector before its colour."""
+
+_WIDTHS = {128: ((32, 32), (16, 16), (8, 4)), 256: ((64, 64), (32, 32), (16, 16), (8, 4))}
+
+
+class NeuralRenderer(nn.Module):
+    """Fully connected layers, then convolutions and pixel shuffles; names as in the seed's checkpoints.
+
+    Args:
+        size: side of the canvas in pixels, 128 or 256.
+
+    Raises:
+        ValueError: the size is another.
+    """
+
+    def __init__(self, size: int = 128) -> None:
+        super().__init__()
+        if size not in SIZES:
+            raise ValueError(f"size is {size}, wanted 128 or 256")
+        self.size = size
+        self.fc1 = nn.Linear(SHAPE_NUMBERS, 512)
+        self.fc2 = nn.Linear(512, 1024)
+        self.fc3 = nn.Linear(1024, 2048)
+        self.fc4 = nn.Linear(2048, 4096)
+        channels, number = 16, 1
+        for middle, outputs in _WIDTHS[size]:
+            setattr(self, f"conv{number}", nn.Conv2d(channels, middle, 3, 1, 1))
+            setattr(self, f"conv{number + 1}", nn.Conv2d(middle, outputs, 3, 1, 1))
+            channels, number = outputs // 4, number + 2
+
+    def forward(self, vectors: Tensor) -> Tensor:
+        """Alpha ``[N, size, size]`` in [0, 1] of seed vectors without colour ``[N, 10]``.
+
+        Raises:
+            ValueError: the shape is another.
+        """
+        if vectors.ndim != 2 or vectors.shape[1] != SHAPE_NUMBERS:
+            raise ValueError(f"vectors has shape {list(vectors.shape)}, wanted [strokes, {SHAPE_NUMBERS}]")
+        x = vectors
+        for layer in (self.fc1, self.fc2, self.fc3, self.fc4):
+            x = F.relu(layer(x))
+        x = x.view(-1, 16, 16, 16)
+        for number in range(1, 2 * len(_WIDTHS[self.size]), 2):
+            x = F.relu(self.get_submodule(f"conv{number}")(x))
+            x = F.pixel_shuffle(self.get_submodule(f"conv{number + 1}")(x), 2)
+        return torch.sigmoid(x[:, 0])
+
+    def paint(
+        self, strokes: Strokes, canvas: Tensor, mask: Tensor | None = None, softness: float = 1.0
+    ) -> Tensor:
+        """What `semantic_guidance.render` does, by the network; for square canvases.
+
+        Args:
+            strokes: ``[B, N]`` strokes that a seed vector can describe (others are clipped to one).
+            canvas: ``[B, 3, H, H]`` in [0, 1]; on other sizes than the network's the strokes are resized.
+            mask: ``[B, 1, H, H]`` in [0, 1], where the strokes show; everywhere if None.
+            softness: has no effect, the network has learned its own edge.
+
+        Raises:
+            ValueError: the canvas is not square.
+        """
+        batch, _, height, width = canvas.shape
+        if height != width:
+            raise ValueError(f"canvas is {width} x {height}, wanted a square for the neural renderer")
+        vectors = strokes_to_seed(strokes)[..., :SHAPE_NUMBERS]
+        alpha = self(vectors.flatten(0, 1)).view(batch, len(strokes), self.size, self.size)
+        if height != self.size:
+            alpha = F.interpolate(alpha, (height, width), mode="bilinear", antialias=True)
+        # Not alpha[:, n]: its gradient would be a tensor of all strokes for each stroke.
+        colors = strokes.color[..., None, None].unbind(1)
+        for stroke, color in zip(alpha.split(1, dim=1), colors, strict=True):
+            a = stroke if mask is None else stroke * mask
+            canvas = canvas * (1 - a) + color * a
+        return canvas

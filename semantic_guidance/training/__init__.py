@@ -1,0 +1,1 @@
+"""Training of painting agents. Painting never imports it."""

@@ -1,0 +1,89 @@
+"""The discriminators' training on (target, canvas) pairs: WGAN-GP (Gulrajani et al. 2017)."""
+
+from __future__ import annotations
+
+from copy import deepcopy
+
+import torch
+from torch import Tensor, nn
+
+from semantic_guidance.networks.discriminator import Discriminator
+
+
+@torch.no_grad()
+def follow(slow: nn.Module, live: nn.Module, tau: float) -> None:
+    """Move the parameters of `slow` by a part `tau` towards those of `live`. Buffers stay its own."""
+    ours: list[Tensor] = list(slow.parameters())
+    theirs: list[Tensor] = list(live.parameters())
+    torch._foreach_lerp_(ours, theirs, tau)
+
+
+def slow_copy(live: nn.Module) -> nn.Module:
+    """A copy that shares nothing with `live` and takes no gradients."""
+    return deepcopy(live).requires_grad_(False)
+
+
+class WassersteinLoss(nn.Module):
+    """The discriminator's loss; real pairs hold the target twice.
+
+    Args:
+        discriminator: to train.
+        penalty: weight of the gradient penalty.
+    """
+
+    def __init__(self, discriminator: Discriminator, penalty: float) -> None:
+        super().__init__()
+        self.discriminator, self.penalty = discriminator, penalty
+
+    def forward(self, target: Tensor, canvas: Tensor, mix: Tensor) -> Tensor:
+        """The loss: score of fakes less score of reals, plus the penalty.
+
+        Args:
+            target: ``[B, 3, H, W]``.
+            canvas: ``[B, 3, H, W]``.
+            mix: ``[B]`` in [0, 1], where between fake and real the gradient is looked at. (The target is the
+                same in both pairs, so only the canvas is mixed.)
+        """
+        batch = len(target)
+        between = torch.lerp(canvas, target, mix.view(-1, 1, 1, 1)).detach().requires_grad_()
+        pair = target.clone().requires_grad_()
+        scores = self.discriminator(
+            torch.cat([target, target, pair]), torch.cat([target, canvas, between])
+        )  # one pass for reals, fakes and mixtures
+        real, fake, mixed = scores.split(batch)
+        gradients = torch.autograd.grad(mixed.sum(), (pair, between), create_graph=True)
+        norms = torch.cat(gradients, dim=1).flatten(1).norm(dim=1)
+        loss: Tensor = fake.mean() - real.mean() + self.penalty * (norms - 1).square().mean()
+        return loss
+
+
+class Judge:
+    """A discriminator, its slow copy, which gives the rewards, and its optimiser.
+
+    Args:
+        device: where it is.
+        learning_rate: of Adam, whose betas are WGAN-GP's.
+        penalty: weight of the gradient penalty.
+        tau: how fast the slow copy follows.
+    """
+
+    def __init__(self, device: torch.device, learning_rate: float, penalty: float, tau: float) -> None:
+        self.live = Discriminator().to(device)
+        self.slow = slow_copy(self.live)
+        self.loss: nn.Module = WassersteinLoss(self.live, penalty)
+        self.optimizer = torch.optim.Adam(self.live.parameters(), learning_rate, betas=(0.5, 0.999))
+        self.tau = tau
+
+    def score(self, target: Tensor, canvas: Tensor) -> Tensor:
+        """The slow copy's score ``[B]`` of pairs ``[B, 3, H, W]``; differentiable in the canvas."""
+        scores: Tensor = self.slow(target, canvas)
+        return scores
+
+    def update(self, target: Tensor, canvas: Tensor, mix: Tensor) -> Tensor:
+        """One update on pairs ``[B, 3, H, W]``; returns the loss."""
+        self.optimizer.zero_grad(set_to_none=True)
+        loss: Tensor = self.loss(target, canvas, mix)
+        loss.backward()
+        self.optimizer.step()
+        follow(self.slow, self.live, self.tau)
+        return loss.detach()

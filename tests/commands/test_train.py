@@ -1,0 +1,118 @@
+"""``train`` and ``train-renderer`` on small data."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+import semantic_guidance
+from semantic_guidance import cli
+from semantic_guidance.compat import load_seed_renderer
+from semantic_guidance.data.cub200 import BOXES, FOCUS, MASKS
+from semantic_guidance.training.stroke_network import exact_alpha
+
+SMALL = [
+    "--canvas_size",
+    "16",
+    "--width",
+    "4",
+    "--nenv",
+    "2",
+    "--batch_size",
+    "2",
+    "--max_eps_len",
+    "2",
+    "--bundle_size",
+    "5",
+    "--warmup",
+    "2",
+    "--rmsize",
+    "9",
+    "--train_timesteps",
+    "6",
+    "--train_steps_per_eps",
+    "1",
+    "--val_interval",
+    "2",
+    "--val_num_eps",
+    "1",
+    "--device",
+    "cpu",
+]
+
+
+@pytest.fixture
+def birds(tmp_path: Path) -> Path:
+    """A CUB-200-2011 of six pictures, preprocessed by the seed."""
+    root = tmp_path / "cub200" / "CUB_200_2011"
+    names = [f"001.Bird/bird_{n}.jpg" for n in range(6)]
+    for folder in ("images", MASKS, FOCUS):
+        (root / folder / "001.Bird").mkdir(parents=True)
+    for n, name in enumerate(names):
+        pixels = np.random.default_rng(n).integers(0, 256, (20, 30, 3), dtype=np.uint8)
+        mask = np.zeros((20, 30), np.uint8)
+        mask[5:15, 10:25] = 255
+        Image.fromarray(pixels).save(root / "images" / name)
+        Image.fromarray(mask).save(root / MASKS / name)
+        Image.fromarray(mask // 2).save(root / FOCUS / name)
+    (root / "images.txt").write_text("".join(f"{n + 1} {name}\n" for n, name in enumerate(names)))
+    (root / BOXES).write_text(" x y w h\n" + "".join(f"{n} 10 5 15 10\n" for n in range(6)))
+    return tmp_path
+
+
+def test_seeds_command_and_resuming(birds, tmp_path, capsys):
+    command = ["train", "--dataset", "cub200", "--data", str(birds), "--output", str(tmp_path / "model")]
+    command += [*SMALL, "--use_bilevel", "--use_gbp", "--exp_suffix", "mine"]
+    assert cli.main(command) == 0
+    folder = tmp_path / "model" / "cub200" / "mine"
+    assert capsys.readouterr().out == f"{folder}\n"
+    assert (folder / "actor.safetensors").is_file()
+    assert cli.main(command) == 2
+    assert "holds a run already, wanted --resume" in capsys.readouterr().err
+    assert cli.main([*command, "--resume", "--train-timesteps", "8"]) == 0
+    assert {path.name for path in (folder / "checkpoints").iterdir()} == {"00000003", "00000004"}
+
+
+def test_folder_of_photographs(birds, tmp_path):
+    folder = semantic_guidance.train(
+        dataset="folder",
+        data=str(birds / "cub200" / "CUB_200_2011" / "images"),
+        output=str(tmp_path / "model"),
+        **{"canvas_size": 16, "width": 4, "nenv": 2, "batch_size": 2, "max_eps_len": 2, "warmup": 0},
+        **{"rmsize": 9, "train_timesteps": 2, "train_steps_per_eps": 1, "device": "cpu"},
+    )
+    assert (folder / "actor.safetensors").is_file()
+
+
+@pytest.mark.parametrize(
+    ("words", "wanted"),
+    [
+        (["--dataset", "mnist"], "--dataset"),
+        (["--batch_size", "many"], "--batch-size"),
+        (["--batch_size", "0"], "batch_size is 0"),
+        (["--actor_lr", "1,x,3"], "--actor-lr"),
+        (["--data", "/nowhere"], "/nowhere"),
+        (["--device", "abacus"], "--device"),
+    ],
+)
+def test_bad_command_lines(words, wanted, capsys):
+    assert cli.main(["train", *words]) == 2
+    captured = capsys.readouterr()
+    assert captured.err.startswith("semantic-guidance: error: ")
+    assert captured.err.count("\n") == 1
+    assert wanted in captured.err
+
+
+def test_train_renderer(tmp_path, capsys):
+    words = ["--steps", "30", "--batch_size", "8", "--learning_rates", "1e-3,1e-3,1e-4", "--device", "cpu"]
+    assert cli.main(["train-renderer", "--output", str(tmp_path), *words]) == 0
+    network = load_seed_renderer(tmp_path / "renderer.pkl")
+    vectors = torch.rand(16, 10, generator=torch.Generator().manual_seed(5))
+    exact = exact_alpha(vectors, 128)
+    assert network(vectors).sub(exact).square().mean() < 0.5 * exact.sub(0.5).square().mean()
+    assert cli.main(["train-renderer", "--steps", "0"]) == 2
+    assert "steps is 0" in capsys.readouterr().err

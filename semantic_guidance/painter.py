@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,6 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from semantic_guidance.actors import ActorPainter
 from semantic_guidance.guidance import Guide
 from semantic_guidance.images import to_image
 from semantic_guidance.painting import Layer, Painting
@@ -57,7 +60,8 @@ class Painter:
     """Paints pictures.
 
     Args:
-        agent: who makes the first strokes; one of `AGENTS`.
+        agent: who makes the first strokes: one of `AGENTS`, or the file of an actor, trained here
+            (``.safetensors``) or by the papers' code. Such an actor knows all objects as one.
         preset: ``draft`` (no refinement), ``standard`` or ``fine``.
         strokes: number of strokes.
         size: pixels of the painting's longer side; that of the picture, but at least 512 and at most 2048,
@@ -81,8 +85,10 @@ class Painter:
         foreground_share: float | None = None,
         progress: Progress | None = None,
     ) -> None:
-        if agent not in AGENTS:
-            raise ValueError(f"agent is {agent!r}, wanted one of {', '.join(AGENTS)}")
+        if agent not in AGENTS and not Path(agent).is_file():
+            raise ValueError(
+                f"agent is {agent!r}, wanted one of {', '.join(AGENTS)}, or the file of a trained actor"
+            )
         if preset not in PRESETS:
             raise ValueError(f"preset is {preset!r}, wanted one of {', '.join(PRESETS)}")
         if not 1 <= strokes <= MAX_STROKES:
@@ -91,6 +97,7 @@ class Painter:
             raise ValueError(f"size is {size}, wanted {SIZES[0]} to {SIZES[1]} pixels")
         if foreground_share is not None and not 0 <= foreground_share <= 1:
             raise ValueError(f"foreground_share is {foreground_share}, wanted 0 to 1")
+        self.actor = None if agent in AGENTS else ActorPainter.load(agent)
         self.preset = PRESETS[preset]
         self.strokes = strokes
         self.size = size
@@ -119,10 +126,16 @@ class Painter:
             guidance = Guide()(picture)
             self.progress("guidance", 1.0)
         guidance = guidance.resized(height, width)
+        if self.actor is not None and guidance.instances:
+            guidance = replace(guidance, instances=(Instance.from_mask(guidance.mask),))
         start = time.perf_counter()
         self.progress("plan", 0.0)
         sketch = Sketch.of(picture, guidance, self.preset.side, self.strokes, self.foreground_share)
-        vectors, runs = self._plan(sketch)
+        if self.actor is None:
+            vectors, runs = self._plan(sketch)
+        else:
+            sketch = replace(sketch, paper=(0.0, 0.0, 0.0))
+            vectors, runs = self._act(self.actor, sketch, picture, guidance)
         planned = time.perf_counter()
         self.progress("plan", 1.0)
         vectors = self._polish(sketch, vectors, runs)
@@ -131,7 +144,7 @@ class Painter:
         longer = max(height, width)
         size = self.size or min(max(longer, DEFAULT_SIZES[0]), DEFAULT_SIZES[1])
         return Painting(
-            layers=_layers(sketch.to_picture(vectors), runs, guidance),
+            layers=self._layers(sketch.to_picture(vectors), runs, guidance),
             background=sketch.paper,
             width=max(1, round(width * size / longer)),
             height=max(1, round(height * size / longer)),
@@ -163,29 +176,41 @@ class Painter:
             groups.append((count, mask))
         return Strokes.cat(parts).pack()[0], film_runs(groups)
 
+    def _act(
+        self, actor: ActorPainter, sketch: Sketch, picture: Tensor, guidance: Guidance
+    ) -> tuple[Tensor, list[Run]]:
+        """Strokes ``[N, 13]`` of an actor, level by level as it painted them, and their runs."""
+        bundles = actor.strokes(picture, guidance, self.strokes)
+        groups = [
+            (len(strokes), 0 if level == "foreground" and len(sketch.masks) else None)
+            for strokes, level in bundles
+        ]
+        strokes = Strokes.cat([strokes for strokes, _ in bundles])
+        return sketch.from_picture(strokes), film_runs(groups)
+
     def _polish(self, sketch: Sketch, vectors: Tensor, runs: list[Run]) -> Tensor:
         if self.preset.polish is None:
             return vectors
         polish = Polish(vectors, sketch.objective(runs), self.preset.polish, self.seed, sketch.views(runs))
         return polish.run(lambda share: self.progress("polish", share))
 
-
-def _layers(strokes: Strokes, runs: list[Run], guidance: Guidance) -> tuple[Layer, ...]:
-    """One layer for each stretch of strokes under the same mask."""
-    layers: list[Layer] = []
-    masks = [_stored_mask(instance) for instance in guidance.instances]
-    first = 0
-    for index, run in enumerate(runs):
-        if index + 1 < len(runs) and runs[index + 1].mask == run.mask:
-            continue
-        last = sum(run.count for run in runs[: index + 1])
-        part = strokes[first:last]
-        if run.mask is None:
-            layers.append(Layer(part))
-        else:
-            layers.append(Layer(part, "foreground", run.mask, masks[run.mask]))
-        first = last
-    return tuple(layers)
+    def _layers(self, strokes: Strokes, runs: list[Run], guidance: Guidance) -> tuple[Layer, ...]:
+        """One layer for each stretch of strokes under the same mask."""
+        masks = [_stored_mask(instance) for instance in guidance.instances]
+        # An actor's own painting shows as it learned to paint: the background outside the object alone.
+        alone = self.actor is not None and self.preset.polish is None and len(masks) > 0
+        outside = (255 - (masks[0] * 255).round()) / 255 if alone else None
+        rule = self.actor.compositing if alone and self.actor is not None else "over"
+        layers: list[Layer] = []
+        first = last = 0
+        for mask, group in itertools.groupby(runs, key=lambda run: run.mask):
+            first, last = last, last + sum(run.count for run in group)
+            part = strokes[first:last]
+            if mask is None:
+                layers.append(Layer(part, mask=outside, compositing=rule))
+            else:
+                layers.append(Layer(part, "foreground", mask, masks[mask], rule))
+        return tuple(layers)
 
 
 def _stored_mask(instance: Instance) -> Tensor:

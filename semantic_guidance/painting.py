@@ -12,9 +12,11 @@ import torch
 from torch import Tensor
 
 from semantic_guidance.renderer import render
+from semantic_guidance.renderer.seed_rule import seed_composite
 from semantic_guidance.types import Guidance, Strokes
 
 Level = Literal["background", "foreground"]
+Compositing = Literal["over", "seed"]
 
 
 @dataclass(frozen=True)
@@ -27,19 +29,23 @@ class Layer:
         instance: index of the object in the guidance; 0 in the background.
         mask: ``[1, h, w]`` in multiples of 1/255, where the strokes show; everywhere if None. It keeps the
             resolution at which it was made and is resized to that of each rendering.
+        compositing: ``over``, or ``seed`` for what an actor of the papers' code painted by itself: there the
+            mask holds back the colour of a stroke but not its alpha.
     """
 
     strokes: Strokes  # [1, N]
     level: Level = "background"
     instance: int = 0
     mask: Tensor | None = None  # [1, h, w]
+    compositing: Compositing = "over"
 
     def paint(self, canvas: Tensor, part: slice = slice(None)) -> Tensor:
         """`canvas` ``[3, H, W]`` with (a part of) the layer's strokes painted on it."""
         mask = None
         if self.mask is not None:
             mask = resize_mask(self.mask, *canvas.shape[-2:])[None]
-        return render(self.strokes[part], canvas[None], mask)[0]
+        paint = render if self.compositing == "over" else seed_composite
+        return paint(self.strokes[part], canvas[None], mask)[0]
 
 
 @dataclass(frozen=True)

@@ -58,6 +58,7 @@ class Sketch:
         weight: ``[h, w]`` of its pixels' errors.
         counts: strokes of the background, then of each object.
         zooms: the objects that are small in the picture, seen larger.
+        paper: colour of the empty canvas: the picture's mean.
         stretch: what turns (x, y) in units of the sketch's longer side into units of the picture's; not
             quite 1 where the sketch's sides were rounded.
     """
@@ -67,6 +68,7 @@ class Sketch:
     weight: Array
     counts: tuple[int, ...]
     zooms: tuple[Zoom, ...]
+    paper: tuple[float, float, float]
     stretch: tuple[float, float]
 
     @staticmethod
@@ -82,11 +84,13 @@ class Sketch:
         target, masks, focus = _resized(picture, guidance, small)
         unit = max(small) / max(height, width)
         stretch = (width / small[0] * unit, height / small[1] * unit)
+        red, green, blue = target.mean(axis=(0, 1))
         return Sketch(
             target=target,
             masks=masks,
             weight=_weight(masks, focus),
             counts=_counts(masks, strokes, share),
+            paper=(round(float(red), 6), round(float(green), 6), round(float(blue), 6)),
             zooms=tuple(_zooms(picture, guidance, small)),
             stretch=stretch,
         )
@@ -95,12 +99,6 @@ class Sketch:
     def mask(self) -> Array:
         """``[h, w]`` union of the objects."""
         return self.masks.max(axis=0) if len(self.masks) else np.zeros_like(self.weight)
-
-    @property
-    def paper(self) -> tuple[float, float, float]:
-        """Colour of the empty canvas: the picture's mean."""
-        red, green, blue = (round(float(value), 6) for value in self.target.mean(axis=(0, 1)))
-        return red, green, blue
 
     def objective(self, runs: Sequence[Run]) -> Objective:
         """The objective of the whole picture for a painting of `runs`."""
@@ -118,6 +116,10 @@ class Sketch:
         """Packed strokes ``[N, 13]`` of the sketch as strokes ``[1, N]`` of the picture."""
         strokes = Strokes.unpack(vectors[None])
         return replace(strokes, points=strokes.points * torch.tensor(self.stretch))
+
+    def from_picture(self, strokes: Strokes) -> Tensor:
+        """Inverse of `to_picture`: strokes ``[1, N]`` of the picture as packed strokes ``[N, 13]``."""
+        return replace(strokes, points=strokes.points / torch.tensor(self.stretch)).pack()[0]
 
 
 @dataclass(frozen=True)

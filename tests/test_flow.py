@@ -24,6 +24,7 @@ FORBIDDEN = {
     "envs": ("guidance", "painter", "painting", "planner", "polish", "export", "training", *FACES),
     "rewards": ("guidance", "painter", "painting", "planner", "polish", "export", "training", *FACES),
     "seed_agent": ("painter", "painting", "planner", "polish", "export", "training", *FACES),
+    "actors": ("painter", "planner", "polish", "export", "training", *FACES),
     "agent_file": ("painter", "painting", "planner", "polish", "training", *FACES),
     "painter": ("export", "training", *FACES),
 }

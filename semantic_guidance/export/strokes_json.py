@@ -3,7 +3,8 @@
 Numbers have nine significant digits, which name each float32 exactly, and the masks that clip strokes are
 stored along with them, so that replaying the file gives the same canvas bit for bit. In addition to the
 strokes' own numbers, ``masks`` lists grey PNG pictures in base64, and a stroke's ``mask``, if it has one,
-is an index into that list. Nothing in a file that is read is taken on trust.
+is an index into that list; strokes that an actor of the papers' code painted by itself say so in
+``compositing``. Nothing in a file that is read is taken on trust.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from torch import Tensor
 from semantic_guidance.errors import InputError
 from semantic_guidance.export import Progress
 from semantic_guidance.export.atomic import replacing
-from semantic_guidance.painting import Layer, Level, Painting
+from semantic_guidance.painting import Compositing, Layer, Level, Painting
 from semantic_guidance.types import Strokes
 
 FORMAT = "semantic-guidance/strokes"
@@ -77,13 +78,15 @@ class _Masks:
 
 
 def _stroke_lines(layer: Layer, masks: _Masks) -> Iterator[str]:
-    mask = {} if layer.mask is None else {"mask": masks.index(layer.mask)}
+    extra: dict[str, Any] = {} if layer.mask is None else {"mask": masks.index(layer.mask)}
+    if layer.compositing != "over":
+        extra["compositing"] = layer.compositing
     fields = (layer.strokes.points, layer.strokes.radius, layer.strokes.opacity, layer.strokes.color)
     for points, radius, opacity, color in zip(*(_numbers(values[0]) for values in fields), strict=True):
         stroke = {
             "level": layer.level,
             "instance": layer.instance,
-            **mask,
+            **extra,
             "points": points,
             "radius": radius,
             "opacity": opacity,
@@ -163,14 +166,17 @@ def _painting(document: Any) -> Painting:
             level,
             instance,
             None if mask is None else masks[mask],
+            compositing,
         )
-        for (level, instance, mask), group in itertools.groupby(parsed, key=lambda pair: pair[0])
+        for (level, instance, mask, compositing), group in itertools.groupby(parsed, key=lambda pair: pair[0])
     )
     return Painting(layers, (red, green, blue), width, height)
 
 
-def _stroke(stroke: Any, number: int, masks: int) -> tuple[tuple[Level, int, int | None], list[float]]:
-    """What tells a stroke's layer (level, instance, mask) and its 13 numbers."""
+def _stroke(
+    stroke: Any, number: int, masks: int
+) -> tuple[tuple[Level, int, int | None, Compositing], list[float]]:
+    """What tells a stroke's layer (level, instance, mask, compositing) and its 13 numbers."""
     where = f"stroke {number}"
     if not isinstance(stroke, dict):
         raise _FlawError(f"{where} is {_shown(stroke)}, wanted an object")
@@ -179,13 +185,16 @@ def _stroke(stroke: Any, number: int, masks: int) -> tuple[tuple[Level, int, int
         raise _FlawError(f"level of {where} is {_shown(level)}, wanted one of {', '.join(get_args(Level))}")
     instance = _integer(stroke, "instance", 0, MAX_STROKES, where)
     mask = _integer(stroke, "mask", 0, masks - 1, where) if "mask" in stroke else None
+    compositing = stroke.get("compositing", "over")
+    if compositing not in get_args(Compositing):
+        raise _FlawError(f"compositing of {where} is {_shown(compositing)}, wanted over or seed")
     vector = [
         *_floats(stroke, "points", (3, 2), -FAR, FAR, where),
         *_floats(stroke, "radius", (2,), 0, FAR, where),
         *_floats(stroke, "opacity", (2,), 0, 1, where),
         *_floats(stroke, "color", (3,), 0, 1, where),
     ]
-    return (level, instance, mask), vector
+    return (level, instance, mask, compositing), vector
 
 
 def _mask(text: Any, number: int) -> Tensor:

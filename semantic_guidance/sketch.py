@@ -27,7 +27,7 @@ OBJECT_WEIGHT = 0.4
 WEIGHT_RANGE = (3.0, 20.0)
 """Bounds of an object pixel's weight against a background pixel's."""
 
-FOCUS_WEIGHT = 6.0
+FOCUS_WEIGHT = 2.0
 """An object's pixel of full focus counts 1 + this much."""
 
 ZOOM_FACTOR = 0.4
@@ -45,7 +45,7 @@ LEAST_ZOOM = 1.15
 
 def foreground_share(area: float) -> float:
     """Share of the strokes that objects get which cover `area` (0 to 1) of the picture."""
-    return 0.0 if area == 0 else min(0.9, area + 0.35 * (1 - area))
+    return 0.0 if area == 0 else min(0.95, area + 0.4 * (1 - area))
 
 
 @dataclass(frozen=True)

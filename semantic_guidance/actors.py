@@ -12,7 +12,6 @@ from torch import Tensor
 from semantic_guidance.agent_file import load_actor
 from semantic_guidance.compat import SEED_SIZE, load_seed_actor
 from semantic_guidance.envs import EnvConfig
-from semantic_guidance.errors import InputError
 from semantic_guidance.networks.actor import Actor
 from semantic_guidance.painting import Compositing
 from semantic_guidance.renderer import render
@@ -42,7 +41,7 @@ class ActorPainter:
         """The actor in a file: ``.safetensors`` is one of ours, anything else a checkpoint of the seed.
 
         Raises:
-            InputError: the file is missing, corrupt, or something else.
+            ValueError: the file is missing, corrupt, or something else.
         """
         try:
             if Path(path).suffix == ".safetensors":
@@ -51,7 +50,7 @@ class ActorPainter:
             actor = load_seed_actor(path)
             return ActorPainter(actor, seed_config(actor, 1), SEED_SIZE, "seed")
         except ValueError as error:
-            raise InputError(f"agent: {error}") from None
+            raise ValueError(f"agent: {error}") from None
 
     def strokes(self, image: Tensor, guidance: Guidance, count: int) -> list[tuple[Strokes, Level]]:
         """`count` strokes for a picture ``[3, H, W]``, in bundles, in units of its longer side.
@@ -59,7 +58,9 @@ class ActorPainter:
         The actor sees the picture squashed to a square; its strokes are stretched back, their radii by the
         geometric mean of both sides.
         """
-        bundle = self.config.action_size // 13
+        # Without an object, foreground strokes would show nowhere: those of the background are all there is.
+        objects = len(guidance.instances) > 0
+        bundle = self.config.action_size // 13 if objects else self.config.level_size
         config = replace(self.config, max_eps_len=math.ceil(count / bundle))
         composite = render if self.compositing == "over" else seed_composite
         bundles = paint_with_actor(self.actor, config, image, guidance, self.size, composite)
@@ -68,6 +69,8 @@ class ActorPainter:
         sides = torch.tensor([width / longer, height / longer])
         stretched, left = [], count
         for strokes, level in bundles:
+            if level == "foreground" and not objects:
+                continue
             part = strokes[: min(left, len(strokes))]
             left -= len(part)
             if len(part):

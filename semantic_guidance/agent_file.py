@@ -61,6 +61,8 @@ def load_actor(path: str | Path) -> tuple[Actor, EnvConfig, int]:
         env = EnvConfig(**about["env"])
         actor = Actor(env.channels, env.action_size, about["width"])
         actor.load_state_dict(tensors)
+        if not all(bool(torch.isfinite(values).all()) for values in tensors.values()):
+            raise ValueError("it holds weights that are no numbers")
         size = int(about["canvas_size"])
     except (OSError, SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__

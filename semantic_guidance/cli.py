@@ -60,8 +60,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # the reader of our output has gone, as in `... | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
-    except InputError as error:
-        _complain(f"error: {error}")
+    except ValueError as error:  # the package's way to say what is wrong, and what is wanted
+        _complain(f"error: {str(error).splitlines()[0] if str(error) else type(error).__name__}")
     except OSError as error:
         _complain(f"error: {f'{error.filename}: {error.strerror}' if error.filename else error}")
     return BAD_INPUT

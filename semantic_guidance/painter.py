@@ -126,6 +126,8 @@ class Painter:
             guidance = Guide()(picture)
             self.progress("guidance", 1.0)
         guidance = guidance.resized(height, width)
+        seen = tuple(instance for instance in guidance.instances if bool((instance.mask > 0).any()))
+        guidance = replace(guidance, instances=seen)
         if self.actor is not None and guidance.instances:
             guidance = replace(guidance, instances=(Instance.from_mask(guidance.mask),))
         start = time.perf_counter()
@@ -198,7 +200,8 @@ class Painter:
         """One layer for each stretch of strokes under the same mask."""
         masks = [_stored_mask(instance) for instance in guidance.instances]
         # An actor's own painting shows as it learned to paint: the background outside the object alone.
-        alone = self.actor is not None and self.preset.polish is None and len(masks) > 0
+        alone = self.actor is not None and self.actor.config.use_bilevel and self.preset.polish is None
+        alone = alone and len(masks) > 0
         outside = (255 - (masks[0] * 255).round()) / 255 if alone else None
         rule = self.actor.compositing if alone and self.actor is not None else "over"
         layers: list[Layer] = []

@@ -48,6 +48,24 @@ def test_a_baseline_actor_paints_as_the_seed_does(tmp_path: Path) -> None:
         canvas = render(strokes, canvas)
     plain = Painter(agent=str(path), preset="draft", strokes=20, size=SIZE).paint(image, Guidance.none())
     assert (plain.canvas - canvas[0]).abs().mean() < 2e-3
+    # It knows no objects: guidance changes nothing.
+    assert torch.equal(painting.canvas, plain.canvas)
+
+
+def test_a_semantic_actor_without_an_object_paints_background(tmp_path: Path) -> None:
+    _, path = checkpoint(tmp_path, 13, 78)
+    image, _ = picture()
+    painting = Painter(agent=str(path), preset="draft", strokes=13, size=SIZE).paint(image, Guidance.none())
+    assert len(painting.strokes) == 13
+    assert painting.foreground_strokes == 0
+
+
+def test_weights_that_are_no_numbers_are_refused(tmp_path: Path) -> None:
+    actor, path = checkpoint(tmp_path, 9, 65)
+    actor.fc.weight.data[0, 0] = float("nan")
+    torch.save(actor.state_dict(), path)
+    with pytest.raises(ValueError, match=r"agent: .*actor_9.pkl holds numbers in .* that are not finite"):
+        Painter(agent=str(path))
 
 
 def test_a_semantic_actor_paints_two_levels_by_the_seeds_rule(tmp_path: Path) -> None:

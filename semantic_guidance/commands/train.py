@@ -36,7 +36,7 @@ def run(args: argparse.Namespace) -> int:
     try:
         folder = train(**values)
     except DivergedError as error:
-        raise InputError(f"{error}; wanted a lower learning rate, or --resume with another --seed") from None
+        raise InputError(f"{error}; wanted lower learning rates, which --resume takes") from None
     if os.environ.get("RANK", "0") == "0":  # of several processes, the first one tells
         print(folder)
     return 0

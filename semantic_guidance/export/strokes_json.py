@@ -64,9 +64,13 @@ class _Masks:
     def __init__(self) -> None:
         self.pictures: list[str] = []
         self._known: dict[str, int] = {}
+        self._seen: list[tuple[Tensor, int]] = []
 
     def index(self, mask: Tensor) -> int:
         """The place of `mask` ``[1, h, w]``, a multiple of 1/255 everywhere, in the list."""
+        for tensor, number in self._seen:  # layers share their masks, and packing one takes its time
+            if tensor is mask:
+                return number
         pixels = (mask[0].detach().cpu() * 255).round().to(torch.uint8).numpy()
         packed = io.BytesIO()
         Image.fromarray(pixels).save(packed, "PNG")
@@ -74,6 +78,7 @@ class _Masks:
         if text not in self._known:
             self._known[text] = len(self.pictures)
             self.pictures.append(text)
+        self._seen.append((mask, self._known[text]))
         return self._known[text]
 
 
@@ -92,7 +97,7 @@ def _stroke_lines(layer: Layer, masks: _Masks) -> Iterator[str]:
             "opacity": opacity,
             "color": color,
         }
-        yield json.dumps(stroke)
+        yield json.dumps(stroke, allow_nan=False)
 
 
 def _numbers(values: Tensor) -> Any:

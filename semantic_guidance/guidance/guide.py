@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import torch
@@ -94,8 +95,8 @@ class Guide:
         height, width = image.shape[-2:]
         if not all(torch.isfinite(torch.tensor(v, dtype=torch.float64)) for v in box):
             raise ValueError(f"box is {box}, wanted four finite numbers x, y, width, height")
-        left, top = max(0, round(box[0])), max(0, round(box[1]))
-        right, bottom = min(width, round(box[0] + box[2])), min(height, round(box[1] + box[3]))
+        left, top = max(0, math.floor(box[0])), max(0, math.floor(box[1]))
+        right, bottom = min(width, math.ceil(box[0] + box[2])), min(height, math.ceil(box[1] + box[3]))
         if right <= left or bottom <= top:
             raise ValueError(f"box is {box}, wanted a part of the {width} x {height} image")
         # Some surroundings, so that the network sees what is not the object.

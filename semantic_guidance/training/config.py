@@ -137,15 +137,18 @@ class TrainConfig:
         return make_config(**{name: value for part in parts.values() for name, value in part.items()})
 
     def differences(self, other: TrainConfig) -> list[str]:
-        """Names of the fields that differ, but for those of `run` and the training's length."""
+        """Names of the fields that differ, but for those of `run` and those that may change on the way."""
         mine, theirs = (dataclasses.asdict(config) for config in (self, other))
         return [
             name
-            for part in mine.keys() - {"run"}
+            for part in sorted(mine.keys() - {"run"})
             for name in mine[part]
-            if mine[part][name] != theirs[part][name] and name != "train_timesteps"
+            if mine[part][name] != theirs[part][name] and name not in MAY_CHANGE
         ]
 
+
+MAY_CHANGE = {"train_timesteps", "data", "actor_lr", "critic_lr", "gan_lr", "lr_episodes"}
+"""Settings that a resumed run may have otherwise."""
 
 PARTS = {"env": EnvConfig, "reward": RewardConfig, "data": DataConfig, "learn": LearnConfig, "run": RunConfig}
 

@@ -163,6 +163,11 @@ class Trainer:
                 if not math.isfinite(value := float(loss)):
                     raise DivergedError(self._last_words(name, value))
                 sums[name] = sums.get(name, 0.0) + value
+        # A step may have spoilt the weights after its loss was taken; what has no number, also in the half
+        # precision of the actor's file, must not be saved.
+        for name, network in (("actor", self.learner.actor), ("critic", self.learner.critic)):
+            if not all(bool(torch.isfinite(values.half()).all()) for values in network.state_dict().values()):
+                raise DivergedError(self._last_words(f"a weight of the {name}", math.inf))
         self.group.agree(self.learner.slow_actor)
         self.group.agree(self.learner.actor)
         means = {name: total / learn.train_steps_per_eps for name, total in sums.items()}

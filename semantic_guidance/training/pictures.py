@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 from torch.nn import functional as F
+from tqdm import tqdm
 
 from semantic_guidance.envs import EnvConfig, PaintState, guidance_tensors, initial
 from semantic_guidance.errors import InputError
@@ -63,13 +65,28 @@ class PictureBank:
         return initial(pixels[:, :3], pixels[:, 3:4], pixels[:, 4:5], boxes)
 
     def _load(self, place: int) -> None:
-        image, guidance = self.fetch(int(self.numbers[place]))
+        image, guidance = self._readable(place)
         size = (self.size, self.size)
         small = F.interpolate(image[None], size, mode="bilinear", antialias=True)[0]
         mask, focus, box = guidance_tensors(guidance, *size)
         self.pixels[place] = to_bytes(torch.cat([small, mask, focus]))
         self.boxes[place] = box
         self.loaded[place] = True
+
+    def _readable(self, place: int) -> tuple[Tensor, Guidance]:
+        """The picture at a place, or the next one that can be read: one broken file must not end a run.
+
+        Raises:
+            InputError: no picture can be read.
+        """
+        for step in range(len(self.numbers)):
+            number = int(self.numbers[(place + step) % len(self.numbers)])
+            try:
+                return self.fetch(number)
+            except (ValueError, OSError) as error:
+                reason = str(error)
+                tqdm.write(f"skipped: {reason}", file=sys.stderr)
+        raise InputError(f"no picture can be read, the last one: {reason}")
 
 
 def to_bytes(values: Tensor) -> Tensor:

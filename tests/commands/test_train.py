@@ -11,6 +11,7 @@ from PIL import Image
 
 import semantic_guidance
 from semantic_guidance import cli
+from semantic_guidance.agent_file import load_actor
 from semantic_guidance.compat import load_seed_renderer
 from semantic_guidance.data.cub200 import BOXES, FOCUS, MASKS
 from semantic_guidance.training.stroke_network import exact_alpha
@@ -116,3 +117,40 @@ def test_train_renderer(tmp_path, capsys):
     assert network(vectors).sub(exact).square().mean() < 0.5 * exact.sub(0.5).square().mean()
     assert cli.main(["train-renderer", "--steps", "0"]) == 2
     assert "steps is 0" in capsys.readouterr().err
+
+
+def test_one_broken_picture_does_not_end_a_run(tmp_path, capsys):
+    import shutil
+
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    for name in ("chelsea", "coffee", "rocket", "astronaut"):
+        shutil.copy(Path(__file__).parents[2] / "examples" / f"{name}.jpg", folder)
+    (folder / "broken.jpg").write_bytes(b"not a picture")
+    tiny = ["--canvas_size", "32", "--width", "8", "--nenv", "4", "--batch_size", "2", "--max_eps_len", "2"]
+    argv = ["train", "--dataset", "folder", "--data", str(folder), *tiny, "--warmup", "0"]
+    run = ["--train_timesteps", "8", "--train_steps_per_eps", "1", "--val_interval", "0"]
+    assert cli.main([*argv, *run, "--output", str(tmp_path / "out")]) == 0
+    assert "broken.jpg" in capsys.readouterr().err
+
+
+def test_weights_that_are_no_numbers_are_never_saved(tmp_path, capsys):
+
+    examples = Path(__file__).parents[2] / "examples"
+    tiny = ["--canvas_size", "32", "--width", "8", "--nenv", "2", "--batch_size", "2", "--max_eps_len", "2"]
+    argv = ["train", "--dataset", "folder", "--data", str(examples), *tiny, "--warmup", "0"]
+    run = [
+        "--train_timesteps",
+        "20",
+        "--train_steps_per_eps",
+        "1",
+        "--val_interval",
+        "0",
+        "--save_interval",
+        "1",
+    ]
+    wild = ["--actor_lr", "1e30,1e30,1e30", "--output", str(tmp_path / "out")]
+    assert cli.main([*argv, *run, *wild]) == 2
+    assert "lower learning rates" in capsys.readouterr().err
+    for path in (tmp_path / "out").rglob("actor.safetensors"):  # of an episode before
+        load_actor(path)  # refuses weights that are no numbers

@@ -136,8 +136,8 @@ class Polish:
     ) -> None:
         """`_reseed` for the strokes of one level, `slots` in the painting order."""
         size = max(error.shape)
-        area = error.size if error.size == 0 else float((error > 0).sum())
-        radius = float(np.clip(0.35 * math.sqrt(area / len(slots)), 1.0, 0.05 * size))
+        # A fresh stroke is as wide as its share of the area within reach.
+        radius = float(np.clip(0.35 * math.sqrt((error > 0).sum() / len(slots)), 1.0, 0.05 * size))
         count = int(self.config.reseed_share * len(slots))
         worst = np.argsort(costs, kind="stable")[:count]
         places = pick_places(error, count, 1.5 * radius, self.rng)

@@ -63,7 +63,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="standard",
         help="draft (fastest), standard, or fine (best, slowest) (default: standard)",
     )
-    add("--agent", metavar="NAME|PATH", help="who decides on the strokes (default: the best there is)")
+    add(
+        "--agent",
+        metavar="NAME|PATH",
+        help="who makes the first strokes: planner, or the file of a trained actor, ours (.safetensors)"
+        " or the papers' (.pkl) (default: planner)",
+    )
     add(
         "--baseline",
         "--no-guidance",

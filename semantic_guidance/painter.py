@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from semantic_guidance.actors import ActorPainter
+from semantic_guidance.agent_file import WINDOW_ACTOR, agent_format
 from semantic_guidance.guidance import Guide
 from semantic_guidance.images import to_image
 from semantic_guidance.painting import Layer, Painting
@@ -23,11 +24,13 @@ from semantic_guidance.polish import Polish, PolishConfig
 from semantic_guidance.renderer.objective import Objective, Run
 from semantic_guidance.sketch import Sketch, film_runs
 from semantic_guidance.types import Guidance, Instance, Strokes
+from semantic_guidance.window_agent import WindowAgent
 
 Progress = Callable[[str, float], None]
 Array = NDArray[np.float32]
 
-AGENTS = ("planner",)
+AGENTS = ("semantic", "baseline", "planner")
+WEIGHTS = Path(__file__).parent / "weights"
 MAX_STROKES = 100_000
 SIZES = (16, 8192)  # of a painting's longer side in pixels
 DEFAULT_SIZES = (512, 2048)
@@ -60,8 +63,10 @@ class Painter:
     """Paints pictures.
 
     Args:
-        agent: who makes the first strokes: one of `AGENTS`, or the file of an actor, trained here
-            (``.safetensors``) or by the papers' code. Such an actor knows all objects as one.
+        agent: who makes the first strokes: ``semantic`` (a network that is told of the objects),
+            ``baseline`` (one that is not, so that nothing else of the painting is either), ``planner`` (no
+            network), or the file of an agent, trained here (``.safetensors``) or by the papers' code. An
+            actor of the paper's kind knows all objects as one.
         preset: ``draft`` (no refinement), ``standard`` or ``fine``.
         strokes: number of strokes.
         size: pixels of the painting's longer side; that of the picture, but at least 512 and at most 2048,
@@ -76,7 +81,7 @@ class Painter:
 
     def __init__(
         self,
-        agent: str = "planner",
+        agent: str = "semantic",
         preset: str = "standard",
         *,
         strokes: int = 300,
@@ -97,7 +102,7 @@ class Painter:
             raise ValueError(f"size is {size}, wanted {SIZES[0]} to {SIZES[1]} pixels")
         if foreground_share is not None and not 0 <= foreground_share <= 1:
             raise ValueError(f"foreground_share is {foreground_share}, wanted 0 to 1")
-        self.actor = None if agent in AGENTS else ActorPainter.load(agent)
+        self.actor, self.agent = _load(agent)
         self.preset = PRESETS[preset]
         self.strokes = strokes
         self.size = size
@@ -121,6 +126,9 @@ class Painter:
         height, width = picture.shape[-2:]
         self._compile()
         begin = time.perf_counter()
+        given = guidance
+        if self.agent is not None and not self.agent.guided:
+            guidance = Guidance.none(height, width)
         if guidance is None:
             self.progress("guidance", 0.0)
             guidance = Guide()(picture)
@@ -133,11 +141,13 @@ class Painter:
         start = time.perf_counter()
         self.progress("plan", 0.0)
         sketch = Sketch.of(picture, guidance, self.preset.side, self.strokes, self.foreground_share)
-        if self.actor is None:
-            vectors, runs = self._plan(sketch)
-        else:
+        if self.actor is not None:
             sketch = replace(sketch, paper=(0.0, 0.0, 0.0))
             vectors, runs = self._act(self.actor, sketch, picture, guidance)
+        elif self.agent is not None:
+            vectors, runs = self.agent.draft(sketch)
+        else:
+            vectors, runs = self._plan(sketch)
         planned = time.perf_counter()
         self.progress("plan", 1.0)
         vectors = self._polish(sketch, vectors, runs)
@@ -150,7 +160,7 @@ class Painter:
             background=sketch.paper,
             width=max(1, round(width * size / longer)),
             height=max(1, round(height * size / longer)),
-            guidance=guidance,
+            guidance=guidance if given is None else given.resized(height, width),
             seconds={"guidance": start - begin, "plan": planned - start, "polish": polished - planned},
         )
 
@@ -214,6 +224,16 @@ class Painter:
             else:
                 layers.append(Layer(part, "foreground", mask, masks[mask], rule))
         return tuple(layers)
+
+
+def _load(agent: str) -> tuple[ActorPainter | None, WindowAgent | None]:
+    """The agent, in the place of its kind; the planner needs neither."""
+    if agent == "planner":
+        return None, None
+    path = WEIGHTS / f"{agent}.safetensors" if agent in AGENTS else Path(agent)
+    if path.suffix == ".safetensors" and agent_format(path) == WINDOW_ACTOR:
+        return None, WindowAgent.load(path)
+    return ActorPainter.load(path), None
 
 
 def _stored_mask(instance: Instance) -> Tensor:

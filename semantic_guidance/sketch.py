@@ -55,6 +55,7 @@ class Sketch:
     Attributes:
         target: ``[h, w, 3]`` the picture.
         masks: ``[M, h, w]`` of its objects.
+        focus: ``[h, w]`` in [0, 1], see `Guidance`.
         weight: ``[h, w]`` of its pixels' errors.
         counts: strokes of the background, then of each object.
         zooms: the objects that are small in the picture, seen larger.
@@ -65,6 +66,7 @@ class Sketch:
 
     target: Array
     masks: Array
+    focus: Array
     weight: Array
     counts: tuple[int, ...]
     zooms: tuple[Zoom, ...]
@@ -88,6 +90,7 @@ class Sketch:
         return Sketch(
             target=target,
             masks=masks,
+            focus=focus,
             weight=_weight(masks, focus),
             counts=_counts(masks, strokes, share),
             paper=(round(float(red), 6), round(float(green), 6), round(float(blue), 6)),

@@ -179,7 +179,7 @@ def test_own_actors_come_back_from_their_file(tmp_path):
     assert [len(strokes) for strokes, _ in bundles] == [2] * 6
     (tmp_path / "broken.safetensors").write_bytes(b"nonsense")
     for path in (tmp_path / "broken.safetensors", tmp_path / "missing.safetensors"):
-        with pytest.raises(ValueError, match="wanted an actor's weights"):
+        with pytest.raises(ValueError, match="wanted an agent's weights"):
             load_actor(path)
 
 

@@ -1,0 +1,265 @@
+"""A window actor at work: all of the background or of an object first, then what is still wrong."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor
+
+from semantic_guidance.networks.window_actor import WindowActor
+from semantic_guidance.renderer import render
+from semantic_guidance.renderer.objective import Objective, Run
+from semantic_guidance.types import Strokes
+from semantic_guidance.windows import Array, Window, decode, observe
+
+FIRST_LOOKS = 3
+"""Times that all of a level is looked at before its details are."""
+
+DETAIL_SIDES = (0.62, 0.44, 0.31, 0.22)
+"""Sides of the windows in which details are looked for, in units of the level's extent."""
+
+LEAST_SIDE = 12
+"""Pixels of the smallest such window."""
+
+CANDIDATES = 2
+"""Windows of each size that are tried in a round."""
+
+APART = 0.3
+"""Windows painted in one round share at most this much of the smaller one."""
+
+CHOSEN = 3
+"""Windows that are painted in a round, at most."""
+
+SURPLUS = 1.3
+"""Strokes that are made for each stroke of the budget; the least useful ones are dropped in the end."""
+
+PRUNINGS = 3
+"""Passes in which they are dropped: what a stroke is worth changes when its neighbours go."""
+
+USELESS = 1e-3
+"""A stroke must lower the error by this share of what a stroke lowers it by on average."""
+
+
+@dataclass(frozen=True)
+class Level:
+    """What is painted in one go: the background, or one object.
+
+    Attributes:
+        target: ``[h, w, 3]`` the picture.
+        show: ``[h, w]`` in [0, 1], where the strokes show; everywhere if None.
+        weight: ``[h, w]`` in [0, 1], how much a pixel's error counts.
+        count: strokes, at most.
+        wholes: the windows that show all of it.
+    """
+
+    target: Array
+    show: Array | None
+    weight: Array
+    count: int
+    wholes: tuple[Window, ...]
+
+
+class WindowPainter:
+    """Paints levels with an actor.
+
+    Args:
+        actor: put into evaluation mode.
+    """
+
+    def __init__(self, actor: WindowActor) -> None:
+        self.actor = actor.eval().requires_grad_(False)
+        for parameter in self.actor.parameters():
+            if parameter.ndim == 4:
+                parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
+
+    def paint(self, level: Level, canvas: Array) -> tuple[Tensor, Array]:
+        """Strokes for a level, on top of what is on the canvas.
+
+        Args:
+            level: what to paint.
+            canvas: ``[h, w, 3]`` in [0, 1].
+
+        Returns:
+            Packed strokes ``[N, 13]``, at most ``level.count``, in units of the canvas's longer side, and
+            the canvas after them.
+        """
+        easel = _Easel(level, canvas)
+        wanted = math.ceil(SURPLUS * level.count)
+        looks, idle = 0, 0
+        while len(easel.strokes) < wanted and idle < 2:
+            before = len(easel.strokes)
+            easel.add(self._whole(easel) if looks < FIRST_LOOKS else self._promising(easel))
+            looks += 1
+            idle = idle + 1 if len(easel.strokes) == before else 0
+        easel.prune(level.count)
+        return easel.strokes, easel.picture()
+
+    def _strokes(self, easel: _Easel, windows: Sequence[Window]) -> tuple[Strokes, _Views]:
+        """The actor's strokes ``[windows, cells]`` for what it sees in some windows."""
+        views = easel.views(windows)
+        with torch.inference_mode():
+            raw = self.actor(observe(views.canvas, views.target, views.show, views.weight))
+            return decode(raw, views.target), views
+
+    def _whole(self, easel: _Easel) -> Tensor:
+        """Packed strokes ``[N, 13]`` for all of the level."""
+        windows = easel.level.wholes
+        return pack(self._strokes(easel, windows)[0], windows, easel.longer)
+
+    def _promising(self, easel: _Easel) -> Tensor:
+        """Packed strokes ``[N, 13]`` of the windows, of several sizes, in which they gain most."""
+        windows = easel.candidates()
+        strokes, views = self._strokes(easel, windows)
+        after = render(strokes, views.canvas, views.show)
+        gain = ((views.canvas - views.target) ** 2 - (after - views.target) ** 2).sum(dim=1, keepdim=True)
+        areas = torch.tensor([float(window.side) ** 2 for window in windows])
+        order = ((gain * views.weight).mean(dim=(1, 2, 3)) * areas).argsort(descending=True)
+        chosen: list[int] = []
+        for index in order.tolist():
+            apart = all(windows[index].overlap(windows[other]) < APART for other in chosen)
+            if len(chosen) < CHOSEN and apart:
+                chosen.append(index)
+        picked = strokes.map(lambda values: values[chosen])
+        return pack(picked, [windows[index] for index in chosen], easel.longer)
+
+
+@dataclass(frozen=True)
+class _Views:
+    """What is seen in some windows, ``[windows, C, SIDE, SIDE]`` each."""
+
+    canvas: Tensor
+    target: Tensor
+    show: Tensor
+    weight: Tensor
+
+
+class _Easel:
+    """A level in progress.
+
+    Attributes:
+        strokes: ``[N, 13]`` packed, so far.
+        canvas: ``[3, h, w]`` with the strokes on it.
+    """
+
+    def __init__(self, level: Level, canvas: Array) -> None:
+        self.level = level
+        self.longer = max(canvas.shape[:2])
+        self.blank = _planes(canvas)
+        self.canvas = self.blank
+        self.target = _planes(level.target)
+        self.masks = (
+            torch.from_numpy(level.show)[None]
+            if level.show is not None
+            else torch.empty(0, *canvas.shape[:2])
+        )
+        self.strokes = torch.empty(0, 13)
+
+    def picture(self) -> Array:
+        """The canvas as ``[h, w, 3]``."""
+        return self.canvas.permute(1, 2, 0).contiguous().numpy()
+
+    def views(self, windows: Sequence[Window]) -> _Views:
+        """What is seen in some windows. Beyond the picture's edge nothing counts."""
+        level, canvas = self.level, self.picture()
+        show = np.ones_like(level.weight) if level.show is None else level.show
+
+        def look(plane: Array, border: float | None = None) -> Tensor:
+            stacked = np.stack([window.look(plane, border) for window in windows])
+            return torch.from_numpy(stacked).permute(0, 3, 1, 2).contiguous()
+
+        return _Views(look(canvas), look(level.target), look(show), look(level.weight, 0.0))
+
+    def add(self, strokes: Tensor) -> None:
+        """Paint the strokes ``[N, 13]`` that lower the error."""
+        for _ in range(2):
+            if len(strokes) == 0:
+                return
+            gains = self._gains(strokes, self.canvas)
+            strokes = strokes[gains > USELESS * gains.clamp(min=0).mean()]
+        self.canvas = self._painted(strokes, self.canvas)
+        self.strokes = torch.cat([self.strokes, strokes])
+
+    def prune(self, count: int) -> None:
+        """Keep the `count` strokes that are worth most."""
+        for left in range(PRUNINGS, 0, -1):
+            surplus = len(self.strokes) - count
+            if surplus <= 0:
+                break
+            gains = self._gains(self.strokes, self.blank)
+            order = gains.argsort(stable=True)[math.ceil(surplus / left) :]
+            self.strokes = self.strokes[order.sort().values]
+        self.canvas = self._painted(self.strokes, self.blank)
+
+    def candidates(self) -> list[Window]:
+        """Windows of several sizes where the weighted error is greatest."""
+        error = ((self.canvas - self.target) ** 2).sum(dim=0).numpy() * self.level.weight
+        height, width = error.shape
+        rows, columns = np.nonzero(self.level.weight > 0.5 * self.level.weight.max())
+        extent = min(self.longer, max(np.ptp(rows), np.ptp(columns)) + 1)
+        sums = cv2.integral(error)
+        found = []
+        for share in DETAIL_SIDES:
+            side = min(max(LEAST_SIDE, round(share * extent)), self.longer)
+            tops, lefts = _places(height, side), _places(width, side)
+            bottoms, rights = np.minimum(tops + side, height), np.minimum(lefts + side, width)
+            tops0, lefts0 = np.maximum(tops, 0), np.maximum(lefts, 0)
+            inside = sums[np.ix_(bottoms, rights)] - sums[np.ix_(tops0, rights)]
+            inside = inside - sums[np.ix_(bottoms, lefts0)] + sums[np.ix_(tops0, lefts0)]
+            for _ in range(CANDIDATES):
+                i, j = np.unravel_index(int(inside.argmax()), inside.shape)
+                if inside[i, j] <= 0:
+                    break
+                found.append(Window(int(lefts[j]), int(tops[i]), side))
+                near = np.ix_(abs(tops - tops[i]) < 0.6 * side, abs(lefts - lefts[j]) < 0.6 * side)
+                inside[near] = 0
+        return found or [Window(0, 0, self.longer)]
+
+    def _gains(self, strokes: Tensor, blank: Tensor) -> Tensor:
+        """What the weighted error would rise by without each of the strokes ``[N, 13]``."""
+        runs = (Run(len(strokes), 0 if len(self.masks) else None, 1.0),)
+        weight = torch.from_numpy(self.level.weight) + 1e-6
+        objective = Objective(runs, self.masks, blank, self.target, weight)
+        return objective.removal_costs(strokes, 1.0)[0]
+
+    def _painted(self, strokes: Tensor, blank: Tensor) -> Tensor:
+        mask = self.masks[None] if len(self.masks) else None
+        return render(Strokes.unpack(strokes[None]), blank[None], mask)[0]
+
+
+def pack(strokes: Strokes, windows: Sequence[Window], longer: int) -> Tensor:
+    """Strokes ``[windows, cells]`` of some windows as packed ones ``[N, 13]`` of their picture."""
+    parts = []
+    for n, window in enumerate(windows):
+        part = Strokes.unpack(strokes.pack()[n : n + 1])
+        parts.append(window.to_picture(part, longer).pack()[0])
+    return torch.cat(parts)
+
+
+def _planes(picture: Array) -> Tensor:
+    """``[h, w, C]`` as ``[C, h, w]``."""
+    return torch.from_numpy(picture).permute(2, 0, 1).contiguous()
+
+
+def _places(length: int, side: int) -> np.ndarray:
+    """Starts of windows of `side` pixels along a `length`, a quarter of their side apart, edges included."""
+    room = length - side
+    if room <= 0:
+        return np.array([room // 2])
+    return np.unique(np.round(np.linspace(0, room, max(2, 1 + math.ceil(4 * room / side)))).astype(int))
+
+
+def whole_windows(height: int, width: int) -> tuple[Window, ...]:
+    """Squares that cover a picture: one that is larger than it, or several where it is long."""
+    shorter, longer = min(height, width), max(height, width)
+    side = min(longer, math.ceil(1.34 * shorter))
+    count = math.ceil((longer - 0.15 * side) / (0.85 * side))
+    starts = np.round(np.linspace(0, longer - side, max(1, count))).astype(int).tolist()
+    across = (shorter - side) // 2
+    return tuple(
+        Window(start, across, side) if width >= height else Window(across, start, side) for start in starts
+    )

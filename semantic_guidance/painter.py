@@ -145,7 +145,8 @@ class Painter:
             sketch = replace(sketch, paper=(0.0, 0.0, 0.0))
             vectors, runs = self._act(self.actor, sketch, picture, guidance)
         elif self.agent is not None:
-            vectors, runs = self.agent.draft(sketch)
+            fill = np.random.default_rng(self.seed) if self.preset.polish else None
+            vectors, runs = self.agent.draft(sketch, fill)
         else:
             vectors, runs = self._plan(sketch)
         planned = time.perf_counter()

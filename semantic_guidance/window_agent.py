@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from semantic_guidance.agent_file import load_window_actor
+from semantic_guidance.planner import plan
 from semantic_guidance.renderer.objective import Run
 from semantic_guidance.sketch import Sketch, film_runs
 from semantic_guidance.window_painter import Level, WindowPainter, whole_windows
@@ -41,10 +42,11 @@ class WindowAgent:
             raise ValueError(f"agent: {error}") from None
         return WindowAgent(WindowPainter(actor), guided)
 
-    def draft(self, sketch: Sketch) -> tuple[Tensor, list[Run]]:
+    def draft(self, sketch: Sketch, fill: np.random.Generator | None = None) -> tuple[Tensor, list[Run]]:
         """Strokes ``[N, 13]`` of the background, then of each object, and the runs that they form.
 
-        They are fewer than the sketch asks for where more would not make it better.
+        They are fewer than the sketch asks for where more would not make it better, unless `fill` is given:
+        then the planner adds the missing ones, for polish to make something of them.
         """
         canvas = np.full_like(sketch.target, np.asarray(sketch.paper, np.float32))
         parts, groups, left = [torch.empty(0, 13)], [], 0
@@ -54,6 +56,10 @@ class WindowAgent:
             left += level.count - len(strokes)
             parts.append(strokes)
             groups.append((len(strokes), mask))
+        if fill is not None and left > 0:
+            more, _ = plan(sketch.target, level.weight, left, canvas, level.show, fill)
+            parts.append(more.pack()[0])
+            groups[-1] = (groups[-1][0] + left, mask)
         return torch.cat(parts), film_runs(groups)
 
     def _levels(self, sketch: Sketch) -> list[tuple[Level, int | None]]:

@@ -41,8 +41,8 @@ SURPLUS = 1.3
 PRUNINGS = 3
 """Passes in which they are dropped: what a stroke is worth changes when its neighbours go."""
 
-USELESS = 1e-3
-"""A stroke must lower the error by this share of what a stroke lowers it by on average."""
+USELESS = (1e-3, 1e-9)
+"""A stroke must lower the error by this share of what a stroke lowers it by on average, and by this much."""
 
 
 @dataclass(frozen=True)
@@ -180,7 +180,7 @@ class _Easel:
             if len(strokes) == 0:
                 return
             gains = self._gains(strokes, self.canvas)
-            strokes = strokes[gains > USELESS * gains.clamp(min=0).mean()]
+            strokes = strokes[gains > max(USELESS[0] * float(gains.clamp(min=0).mean()), USELESS[1])]
         self.canvas = self._painted(strokes, self.canvas)
         self.strokes = torch.cat([self.strokes, strokes])
 

@@ -66,8 +66,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add(
         "--agent",
         metavar="NAME|PATH",
-        help="who makes the first strokes: planner, or the file of a trained actor, ours (.safetensors)"
-        " or the papers' (.pkl) (default: planner)",
+        help="who makes the first strokes: semantic (a network that knows the objects), baseline (one that"
+        " does not), planner (no network), or the file of a trained agent, ours (.safetensors) or the"
+        " papers' (.pkl) (default: semantic; baseline with --baseline)",
     )
     add(
         "--baseline",
@@ -239,10 +240,9 @@ def _clipped_box(box: Box, image: Tensor, file_size: tuple[int, int]) -> Box:
 def _painter(args: argparse.Namespace, bar: StageBar) -> Painter:
     from semantic_guidance.painter import Painter
 
-    chosen = {} if args.agent is None else {"agent": args.agent}
     try:
         return Painter(
-            **chosen,
+            agent=args.agent or ("baseline" if args.baseline else "semantic"),
             preset=args.preset,
             strokes=args.strokes,
             size=args.size,

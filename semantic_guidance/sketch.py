@@ -86,7 +86,7 @@ class Sketch:
         target, masks, focus = _resized(picture, guidance, small)
         unit = max(small) / max(height, width)
         stretch = (width / small[0] * unit, height / small[1] * unit)
-        red, green, blue = target.mean(axis=(0, 1))
+        red, green, blue = target.mean(axis=(0, 1), dtype=np.float64)
         return Sketch(
             target=target,
             masks=masks,

@@ -41,7 +41,7 @@ SURPLUS = 1.3
 PRUNINGS = 3
 """Passes in which they are dropped: what a stroke is worth changes when its neighbours go."""
 
-USELESS = (1e-3, 1e-9)
+USELESS = (1e-3, 1e-8)
 """A stroke must lower the error by this share of what a stroke lowers it by on average, and by this much."""
 
 

@@ -17,10 +17,10 @@ from semantic_guidance.renderer.objective import Objective, Run
 from semantic_guidance.types import Strokes
 from semantic_guidance.windows import Array, Window, decode, observe
 
-FIRST_LOOKS = 3
+FIRST_LOOKS = 2
 """Times that all of a level is looked at before its details are."""
 
-DETAIL_SIDES = (0.62, 0.44, 0.31, 0.22)
+DETAIL_SIDES = (0.48, 0.34, 0.24, 0.16)
 """Sides of the windows in which details are looked for, in units of the level's extent."""
 
 LEAST_SIDE = 12
@@ -35,7 +35,7 @@ APART = 0.3
 CHOSEN = 3
 """Windows that are painted in a round, at most."""
 
-SURPLUS = 1.3
+SURPLUS = 1.35
 """Strokes that are made for each stroke of the budget; the least useful ones are dropped in the end."""
 
 PRUNINGS = 3

@@ -16,6 +16,10 @@ Array = NDArray[np.float32]
 Bytes = NDArray[np.uint8]
 
 CANDIDATES = 6
+"""Windows of which the one with the greatest error is looked at."""
+
+DETAILS = (0.12, 0.6)
+"""Least and greatest side of a window on a detail, in units of what it is a detail of."""
 
 
 @dataclass(frozen=True)
@@ -139,7 +143,7 @@ class Easels:
                 return whole
         error = ((canvas - easel.scene[..., :3]) ** 2).mean(axis=2) * weight
         best, most = whole, -1.0
-        inner = max(12, round(whole.side * np.exp(rng.uniform(np.log(0.2), np.log(0.65)))))
+        inner = max(12, round(whole.side * np.exp(rng.uniform(np.log(DETAILS[0]), np.log(DETAILS[1])))))
         for _ in range(CANDIDATES):
             left = whole.left + int(rng.integers(0, max(1, whole.side - inner + 1)))
             top = whole.top + int(rng.integers(0, max(1, whole.side - inner + 1)))

@@ -87,19 +87,9 @@ def read_folder(folder: Path) -> list[Subject]:
     ]
 
 
-def squashed(image: Tensor) -> Tensor:
-    """A picture ``[3, H, W]`` at 128 x 128."""
-    import torch
-
-    from semantic_guidance.images import resize_array
-
-    pixels = resize_array(image.permute(1, 2, 0).contiguous().numpy(), SIDE, SIDE)
-    return torch.from_numpy(pixels).permute(2, 0, 1)
-
-
 def quality(painted: Tensor, target: Tensor, mask: Tensor | None) -> dict[str, float | None]:
     """Errors and similarity of a painting."""
-    from semantic_guidance.metrics import painting_errors, ssim
+    from semantic_guidance.metrics import painting_errors, squashed, ssim
 
     errors = painting_errors(painted, target, mask)
     return {
@@ -114,6 +104,8 @@ def registered_error(painted: Tensor, target: Tensor) -> float:
     """The lowest error of a painting when it is moved by up to two pixels of 128."""
     import cv2
     import numpy as np
+
+    from semantic_guidance.metrics import squashed
 
     first, second = (squashed(image).permute(1, 2, 0).numpy() for image in (painted, target))
     lowest = np.inf

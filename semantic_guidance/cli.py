@@ -21,6 +21,7 @@ from semantic_guidance.version import __version__
 PROGRAM = "semantic-guidance"
 COMMANDS = {
     "paint": ("semantic_guidance.commands.paint", "turn a photograph into a painting"),
+    "evaluate": ("semantic_guidance.commands.evaluate", "compare ways to paint on a folder of pictures"),
     "train": ("semantic_guidance.commands.train", "teach an agent to paint"),
     "train-renderer": ("semantic_guidance.commands.train_renderer", "teach a network to draw strokes"),
     "preprocess": ("semantic_guidance.preprocess", "find the objects of a whole data set"),

@@ -1,16 +1,30 @@
-"""How near a painting is to its target: squared errors as the literature takes them, and SSIM."""
+"""How near a painting is to its target: squared errors as the literature takes them, SSIM, and what the
+bundled ImageNet classifier makes of both.
+
+SSIM and the perceptual distance are written here: scikit-image would bring SciPy and four more packages for
+one function of twenty lines (the tests compare with it), and LPIPS, DISTS and the like download networks.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
+from semantic_guidance.guidance.classifier import imagenet_classifier
+from semantic_guidance.guidance.efficientnet import normalise
+from semantic_guidance.guidance.threads import torch_threads
 from semantic_guidance.images import resize_array
+from semantic_guidance.types import Box
 
 SIDE = 128  # pixels; published errors are taken at 128 x 128, whatever the picture's aspect ratio
+VIEW_SIDE = 224  # pixels; what the classifier was trained on
+WINDOW_MARGIN = 0.1  # what the window of an object shows beside it, as a share of its longer side
+WHOLE: Box = (0.0, 0.0, 1.0, 1.0)
 SSIM_WINDOW = 11
 SSIM_SIGMA = 1.5
 
@@ -41,8 +55,10 @@ def painting_errors(painted: Tensor, target: Tensor, mask: Tensor | None = None)
     Raises:
         ValueError: a picture is not ``[3, H, W]`` or the mask not ``[1, H, W]``.
     """
-    squared = (_squashed(painted, 3) - _squashed(target, 3)) ** 2
-    inside = _squashed(mask, 1)[0] > 0.5 if mask is not None else torch.zeros(SIDE, SIDE, dtype=torch.bool)
+    squared = (squashed(painted) - squashed(target)) ** 2
+    inside = (
+        _resized(mask, 1, SIDE)[0] > 0.5 if mask is not None else torch.zeros(SIDE, SIDE, dtype=torch.bool)
+    )
 
     def mean(where: Tensor) -> float | None:
         return float(squared[:, where].mean()) if bool(where.any()) else None
@@ -86,10 +102,143 @@ def ssim(first: Tensor, second: Tensor) -> float:
     return float(similarity.mean())
 
 
-def _squashed(image: Tensor, channels: int) -> Tensor:
-    """``[channels, H, W]`` as float64 ``[channels, 128, 128]``."""
+def squashed(image: Tensor) -> Tensor:
+    """A picture ``[3, H, W]`` as float64 ``[3, 128, 128]``, averaged over areas.
+
+    Raises:
+        ValueError: the picture has another shape.
+    """
+    return _resized(image, 3, SIDE)
+
+
+def object_window(mask: Tensor) -> Box | None:
+    """The square window around an object, (x, y, width, height) in shares of the picture's sides.
+
+    The box of the mask above one half, with `WINDOW_MARGIN` on each side, made square, moved into the picture
+    where it reaches out of it, and cut off where it is larger than it.
+
+    Args:
+        mask: ``[1, H, W]`` in [0, 1].
+
+    Returns:
+        The window; None if the mask is nowhere above one half.
+    """
+    height, width = mask.shape[-2:]
+    rows, columns = (mask[0] > 0.5).nonzero(as_tuple=True)
+    if len(rows) == 0:
+        return None
+    top, bottom = int(rows.min()), int(rows.max()) + 1
+    left, right = int(columns.min()), int(columns.max()) + 1
+    side = (1 + 2 * WINDOW_MARGIN) * max(bottom - top, right - left)
+    wide, high = min(side, width), min(side, height)
+    x = min(max(0.0, (left + right - wide) / 2), width - wide)
+    y = min(max(0.0, (top + bottom - high) / 2), height - high)
+    return x / width, y / height, wide / width, high / height
+
+
+def classifier_features(images: Tensor) -> list[Tensor]:
+    """Feature maps of `normalise`d pictures ``[B, 3, H, W]`` at five scales, from the bundled classifier."""
+    return imagenet_classifier().features(images)
+
+
+def perceptual_distance(
+    painted: Tensor,
+    target: Tensor,
+    window: Box = WHOLE,
+    features: Callable[[Tensor], Sequence[Tensor]] = classifier_features,
+) -> float:
+    """How different a painting looks from its target to a network that knows objects, 0 (not at all) to 2.
+
+    One minus the cosine of the angle between both pictures' features, the mean over positions, then over the
+    five scales of the ImageNet classifier that ships (EfficientNet-Lite0), at 224 x 224. This is LPIPS (Zhang
+    et al. 2018, arXiv 1801.03924) without its learned weights and on another network: its numbers compare
+    with each other, not with those of LPIPS. Beware: the painter's focus map is of the same classifier.
+
+    Args:
+        painted: ``[3, h, w]`` in [0, 1].
+        target: ``[3, H, W]`` in [0, 1], of any size.
+        window: what is looked at, (x, y, width, height) in shares of the pictures' sides.
+        features: feature maps ``[B, C, h, w]`` of normalised pictures.
+
+    Raises:
+        ValueError: a picture is not ``[3, H, W]``.
+    """
+    with torch_threads(), torch.no_grad():
+        levels = features(normalise(torch.stack([_view(painted, window), _view(target, window)])))
+        angles = [1 - F.cosine_similarity(level[0], level[1], dim=0).mean() for level in levels]
+    return max(0.0, float(torch.stack(angles).mean()))
+
+
+@dataclass(frozen=True)
+class Recognition:
+    """What the classifier sees in a photograph, and whether it sees the same in a painting of it.
+
+    Attributes:
+        label: ImageNet class (0 to 999) that it gives the photograph.
+        probability: that it gives this class in the photograph.
+        painted_label: class that it gives the painting.
+        painted_probability: that it gives the photograph's class in the painting.
+        top1: whether both classes are the same.
+        top5: whether the photograph's class is among the painting's five likeliest.
+    """
+
+    label: int
+    probability: float
+    painted_label: int
+    painted_probability: float
+    top1: bool
+    top5: bool
+
+
+def recognition(
+    painted: Tensor,
+    target: Tensor,
+    window: Box = WHOLE,
+    classifier: Callable[[Tensor], Tensor] | None = None,
+) -> Recognition:
+    """Whether the bundled ImageNet classifier takes a painting for what it takes the photograph for.
+
+    Args:
+        painted: ``[3, h, w]`` in [0, 1].
+        target: ``[3, H, W]`` in [0, 1], of any size.
+        window: what is looked at, (x, y, width, height) in shares of the pictures' sides.
+        classifier: logits ``[B, classes]`` of normalised pictures; the bundled one if None.
+
+    Raises:
+        ValueError: a picture is not ``[3, H, W]``.
+    """
+    views = normalise(torch.stack([_view(painted, window), _view(target, window)]))
+    with torch_threads(), torch.no_grad():
+        seen, wanted = (classifier or imagenet_classifier())(views).double().softmax(1)
+    label, likeliest = int(wanted.argmax()), seen.topk(min(5, len(seen))).indices.tolist()
+    return Recognition(
+        label=label,
+        probability=float(wanted[label]),
+        painted_label=likeliest[0],
+        painted_probability=float(seen[label]),
+        top1=likeliest[0] == label,
+        top5=label in likeliest,
+    )
+
+
+def _view(image: Tensor, window: Box) -> Tensor:
+    """The part of ``[3, H, W]`` within a window, as the classifier takes it: ``[3, 224, 224]``."""
+    _check(image, 3)
+    height, width = image.shape[-2:]
+    left, top = min(width - 1, round(window[0] * width)), min(height - 1, round(window[1] * height))
+    right = max(left + 1, round((window[0] + window[2]) * width))
+    bottom = max(top + 1, round((window[1] + window[3]) * height))
+    return _resized(image[:, top:bottom, left:right], 3, VIEW_SIDE).float()
+
+
+def _check(image: Tensor, channels: int) -> None:
     if image.ndim != 3 or image.shape[0] != channels or 0 in image.shape:
         raise ValueError(f"picture has shape {list(image.shape)}, wanted [{channels}, H, W]")
+
+
+def _resized(image: Tensor, channels: int, side: int) -> Tensor:
+    """``[channels, H, W]`` as float64 ``[channels, side, side]``."""
+    _check(image, channels)
     pixels = np.ascontiguousarray(image.detach().cpu().float().permute(1, 2, 0).numpy())
-    resized = resize_array(pixels, SIDE, SIDE).reshape(SIDE, SIDE, channels)
+    resized = resize_array(pixels, side, side).reshape(side, side, channels)
     return torch.from_numpy(resized).permute(2, 0, 1).double()

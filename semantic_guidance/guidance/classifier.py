@@ -87,3 +87,10 @@ def imagenet_classifier() -> EfficientNetLite0:
     network = EfficientNetLite0()
     network.load_state_dict(load_imagenet_state())
     return network.eval().requires_grad_(False)
+
+
+@lru_cache(maxsize=1)
+def imagenet_labels() -> tuple[str, ...]:
+    """The names of the classifier's 1000 classes, short, as torchvision (BSD-3-Clause) gives them."""
+    path = Path(__file__).with_name("imagenet_labels.txt")
+    return tuple(path.read_text(encoding="utf-8").splitlines())

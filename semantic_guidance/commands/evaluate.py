@@ -1,0 +1,162 @@
+"""``semantic-guidance evaluate``: ways to paint, compared on a folder of pictures."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from semantic_guidance.commands import values
+from semantic_guidance.commands.paint import MOST_SEED, MOST_STROKES
+
+if TYPE_CHECKING:
+    from semantic_guidance.evaluation import Evaluation
+
+SKIPPED = 1  # exit status
+SHOWN = ("mse", "mse_foreground", "mse_background", "ssim", "perceptual", "top1", "top5")
+
+EXAMPLES = """examples:
+  semantic-guidance evaluate photographs --out evaluation
+  semantic-guidance evaluate photographs --masks masks --methods planner+draft,planner+polish --strokes 500
+  semantic-guidance evaluate photographs --methods planner,model/actor.safetensors --limit 20"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    parser.description = (
+        "Paints every picture of a folder in several ways and compares the paintings: errors, SSIM,\n"
+        "perceptual distance, whether a classifier recognises them, and seconds. Writes index.html, a page\n"
+        "with all of them side by side, results.csv and results.json. Started again, it goes on where it\n"
+        "was interrupted."
+    )
+    parser.epilog = EXAMPLES
+    add = parser.add_argument
+    add("images", metavar="IMAGES_DIR", type=Path, help="folder of the pictures")
+    add(
+        "--masks",
+        metavar="DIR",
+        type=Path,
+        help="folder of masks NAME.png or NAME_mask.png, bright where the object is (default: the object is"
+        " looked for, as it is for pictures without a mask)",
+    )
+    add(
+        "--methods",
+        metavar="LIST",
+        help="ways to paint, separated by commas: AGENT (by itself and polished), AGENT+draft,"
+        " AGENT+polish or AGENT+fine, all as in paint; with +unguided at the end the agent does not"
+        " know the object (default: all agents that ship)",
+    )
+    add(
+        "--strokes",
+        metavar="N",
+        type=values.whole_number(1, MOST_STROKES),
+        default=300,
+        help="number of brush strokes of each painting (default: 300)",
+    )
+    add(
+        "--out",
+        metavar="DIR",
+        type=Path,
+        default=Path("evaluation"),
+        help="folder for the results (default: evaluation)",
+    )
+    add(
+        "--limit",
+        metavar="N",
+        type=values.whole_number(1, 10**9),
+        help="only so many pictures, the first by name",
+    )
+    add(
+        "--seed",
+        metavar="N",
+        type=values.whole_number(0, MOST_SEED),
+        default=0,
+        help="the same number gives the same paintings (default: 0)",
+    )
+    add("--json", action="store_true", help="print a summary as one line of JSON")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Evaluate; returns the exit status: 0, or 1 if a picture was skipped."""
+    from semantic_guidance.evaluation import (
+        Evaluation,
+        check_folder,
+        find_subjects,
+        parse_methods,
+        write_results,
+    )
+
+    subjects = find_subjects(args.images, args.masks, args.limit)
+    methods = parse_methods(None if args.methods is None else args.methods.split(","))
+    notes = {
+        "images": args.images.resolve().name,
+        "masks": args.masks.resolve().name if args.masks else None,
+        "limit": args.limit,
+    }
+    evaluation = Evaluation(subjects, methods, args.out, args.strokes, args.seed, notes)
+    check_folder(args.out)
+    document = _run(evaluation, len(subjects) * len(methods))
+    write_results(document, args.out)
+    skipped = document["skipped"]
+    if args.json:
+        print(json.dumps(_summary(args, document)))
+    else:
+        print(_table(document))
+        print(args.out / "index.html")
+    if skipped:
+        print(f"{len(skipped)} of {len(subjects)} pictures skipped", file=sys.stderr)
+    return SKIPPED if skipped else 0
+
+
+def _run(evaluation: Evaluation, total: int) -> dict[str, Any]:
+    """The evaluation, with a progress bar where there is a terminal."""
+    from tqdm import tqdm
+
+    from semantic_guidance.evaluation import Listener
+
+    form = "{percentage:3.0f}% |{bar}| {elapsed}<{remaining} {desc}"
+    with tqdm(total=total, disable=None, leave=False, bar_format=form) as bar:
+
+        def done(count: float, name: str) -> None:
+            bar.set_description_str(name[:30], refresh=False)
+            bar.update(max(0.0, count - bar.n))
+
+        def skipped(reason: str) -> None:
+            bar.write(f"skipped: {reason}", file=sys.stderr)
+
+        return evaluation.run(Listener(done, skipped))
+
+
+def _summary(args: argparse.Namespace, document: dict[str, Any]) -> dict[str, Any]:
+    """What ``--json`` prints: the means, without what only the files tell."""
+    means = document["summary"]["methods"]
+    return {
+        "outputs": {name: str(args.out / name) for name in ("results.csv", "results.json", "index.html")},
+        "pictures": len(document["pictures"]),
+        "skipped": len(document["skipped"]),
+        "strokes": args.strokes,
+        "methods": {
+            method: {name: figure["mean"] for name, figure in figures.items()}
+            for method, figures in means.items()
+        },
+    }
+
+
+def _table(document: dict[str, Any]) -> str:
+    """The means as text, in columns."""
+    from semantic_guidance.evaluation.columns import COLUMNS
+
+    columns = [column for column in COLUMNS if column.key in SHOWN]
+    rows = [["", *(column.title for column in columns), "seconds"]]
+    for method, figures in document["summary"]["methods"].items():
+        times = [figures[name]["mean"] or 0.0 for name in ("seconds_plan", "seconds_polish")]
+        rows.append([method, *(c.shown_mean(figures[c.key]["mean"]) for c in columns), f"{sum(times):.2f}"])
+    widths = [max(map(len, cells)) for cells in zip(*rows, strict=True)]
+    return "\n".join(
+        "  ".join(
+            [row[0].ljust(widths[0]), *(cell.rjust(w) for cell, w in zip(row[1:], widths[1:], strict=True))]
+        )
+        for row in rows
+    )

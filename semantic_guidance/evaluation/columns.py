@@ -1,0 +1,116 @@
+"""The figures that are taken of each painting: their names, meanings, and which way is better."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+
+@dataclass(frozen=True)
+class Column:
+    """One figure.
+
+    Attributes:
+        key: its name in result files.
+        title: for people, short.
+        about: for people, a sentence.
+        better: which way.
+        kind: ``number`` (of any size), ``share`` (0 to 1), ``flag`` (yes or no; its mean is a share),
+            ``seconds``.
+    """
+
+    key: str
+    title: str
+    about: str
+    better: Literal["lower", "higher"] = "lower"
+    kind: Literal["number", "share", "flag", "seconds"] = "number"
+
+    @property
+    def ratio(self) -> bool:
+        """Whether one method's figure over another's says something."""
+        return self.better == "lower"
+
+    def shown(self, value: float | bool | None) -> str:
+        """The figure of one painting as text; a dash if there is none."""
+        if value is None:
+            return "–"
+        if self.kind == "flag":
+            return "yes" if value else "no"
+        return self.shown_mean(value)
+
+    def shown_mean(self, value: float | None) -> str:
+        """A mean of figures as text; a dash if there is none."""
+        if value is None:
+            return "–"
+        if self.kind in ("flag", "share"):
+            return f"{100 * value:.0f} %"
+        if self.kind == "seconds":
+            return f"{value:.2f}"
+        return f"{value:.3f}" if value >= 0.1 else f"{value:.5f}"
+
+    def best(self, values: Mapping[str, Any], mean: bool = False) -> set[str]:
+        """Who has the best of `values`, as far as the text shows it; nobody where all are the same."""
+        there = {name: float(value) for name, value in values.items() if value is not None}
+        if not there:
+            return set()
+        show = self.shown_mean if mean else self.shown
+        winner = (min if self.better == "lower" else max)(there.values())
+        winners = {name for name, value in there.items() if show(value) == show(winner)}
+        return winners if len(winners) < len(there) else set()
+
+
+COLUMNS = (
+    Column(
+        "mse",
+        "error",
+        "Mean squared error over pixels and RGB in [0, 1], both pictures squashed to 128 x 128.",
+    ),
+    Column(
+        "mse_foreground", "object", "The same error where the object is: where its mask is above one half."
+    ),
+    Column("mse_background", "background", "The same error elsewhere."),
+    Column(
+        "ssim",
+        "SSIM",
+        "Structural similarity (Wang et al. 2004) at 128 x 128: Gaussian windows of 11 x 11, mean over RGB.",
+        better="higher",
+    ),
+    Column(
+        "perceptual",
+        "perceptual",
+        "One minus the cosine between the features of painting and picture in the bundled ImageNet"
+        " classifier, mean over positions and five scales, at 224 x 224. It compares with"
+        " itself only, not with LPIPS.",
+    ),
+    Column(
+        "perceptual_object",
+        "perceptual, object",
+        "The same within the object's window: its box, a tenth wider on each side, made square.",
+    ),
+    Column(
+        "top1",
+        "top-1",
+        "Whether the bundled ImageNet classifier takes the painting for what it takes the photograph for,"
+        " looking at the object's window (at the whole frame if there is no object).",
+        better="higher",
+        kind="flag",
+    ),
+    Column(
+        "top5",
+        "top-5",
+        "Whether that class is among the five likeliest of the painting.",
+        better="higher",
+        kind="flag",
+    ),
+    Column(
+        "label_probability",
+        "certainty",
+        "The probability that the classifier gives the photograph's class in the painting.",
+        better="higher",
+        kind="share",
+    ),
+    Column("seconds_plan", "plan, s", "Seconds to find the first strokes.", kind="seconds"),
+    Column("seconds_polish", "polish, s", "Seconds to refine them.", kind="seconds"),
+    Column("seconds_guidance", "guidance, s", "Seconds to find the object and its focus.", kind="seconds"),
+)

@@ -144,7 +144,7 @@ def classifier_features(images: Tensor) -> list[Tensor]:
 def perceptual_distance(
     painted: Tensor,
     target: Tensor,
-    window: Box = WHOLE,
+    mask: Tensor | None = None,
     features: Callable[[Tensor], Sequence[Tensor]] = classifier_features,
 ) -> float:
     """How different a painting looks from its target to a network that knows objects, 0 (not at all) to 2.
@@ -157,15 +157,28 @@ def perceptual_distance(
     Args:
         painted: ``[3, h, w]`` in [0, 1].
         target: ``[3, H, W]`` in [0, 1], of any size.
-        window: what is looked at, (x, y, width, height) in shares of the pictures' sides.
+        mask: ``[1, h', w']`` in [0, 1]; if given, the window of the object is looked at, and the mean over
+            positions is weighted by the mask, so that the background hardly counts.
         features: feature maps ``[B, C, h, w]`` of normalised pictures.
 
     Raises:
-        ValueError: a picture is not ``[3, H, W]``.
+        ValueError: a picture is not ``[3, H, W]``, or the mask not ``[1, H, W]`` or nowhere above one half.
     """
+    _check(painted, 3)
+    _check(target, 3)
+    window, weight = WHOLE, torch.ones(1, VIEW_SIDE, VIEW_SIDE)
+    if mask is not None:
+        _check(mask, 1)
+        if (found := object_window(mask)) is None:
+            raise ValueError("mask is empty, wanted at least one pixel above 0.5")
+        window, weight = found, _view(mask, found)
     with torch_threads(), torch.no_grad():
         levels = features(normalise(torch.stack([_view(painted, window), _view(target, window)])))
-        angles = [1 - F.cosine_similarity(level[0], level[1], dim=0).mean() for level in levels]
+        angles = []
+        for level in levels:
+            there = F.interpolate(weight[None], level.shape[-2:], mode="area")[0, 0]
+            angle = 1 - F.cosine_similarity(level[0], level[1], dim=0)
+            angles.append((angle * there).sum() / there.sum())
     return max(0.0, float(torch.stack(angles).mean()))
 
 
@@ -207,6 +220,8 @@ def recognition(
     Raises:
         ValueError: a picture is not ``[3, H, W]``.
     """
+    _check(painted, 3)
+    _check(target, 3)
     views = normalise(torch.stack([_view(painted, window), _view(target, window)]))
     with torch_threads(), torch.no_grad():
         seen, wanted = (classifier or imagenet_classifier())(views).double().softmax(1)
@@ -222,13 +237,12 @@ def recognition(
 
 
 def _view(image: Tensor, window: Box) -> Tensor:
-    """The part of ``[3, H, W]`` within a window, as the classifier takes it: ``[3, 224, 224]``."""
-    _check(image, 3)
+    """The part of ``[C, H, W]`` within a window, as large as the classifier takes it: ``[C, 224, 224]``."""
     height, width = image.shape[-2:]
     left, top = min(width - 1, round(window[0] * width)), min(height - 1, round(window[1] * height))
     right = max(left + 1, round((window[0] + window[2]) * width))
     bottom = max(top + 1, round((window[1] + window[3]) * height))
-    return _resized(image[:, top:bottom, left:right], 3, VIEW_SIDE).float()
+    return _resized(image[:, top:bottom, left:right], len(image), VIEW_SIDE).float()
 
 
 def _check(image: Tensor, channels: int) -> None:

@@ -9,7 +9,18 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / "semantic_guidance"
 FACES = ("cli", "commands", "web", "__main__")  # what people see; nothing builds on it
-MAKERS = ("painter", "painting", "planner", "polish", "sketch", "renderer", "envs", "rewards", "export")
+MAKERS = (
+    "painter",
+    "painting",
+    "planner",
+    "polish",
+    "sketch",
+    "renderer",
+    "envs",
+    "rewards",
+    "export",
+    "evaluation",
+)
 FORBIDDEN = {
     "guidance": (*MAKERS, "networks", "training", *FACES),
     "networks": ("guidance", *MAKERS, "training", *FACES),
@@ -18,7 +29,6 @@ FORBIDDEN = {
     "types": ("guidance", *MAKERS, "images", "training", *FACES),
     "metrics": (*MAKERS, "training", *FACES),
     "export": ("painter", "planner", "polish", "guidance", "training", *FACES),
-    "painting": ("painter", "planner", "polish", "training", *FACES),
     "planner": ("painter", "painting", "export", "training", *FACES),
     "polish": ("painter", "painting", "export", "training", *FACES),
     "envs": ("guidance", "painter", "painting", "planner", "polish", "export", "training", *FACES),
@@ -26,7 +36,9 @@ FORBIDDEN = {
     "seed_agent": ("painter", "painting", "planner", "polish", "export", "training", *FACES),
     "actors": ("painter", "planner", "polish", "export", "training", *FACES),
     "agent_file": ("painter", "painting", "planner", "polish", "training", *FACES),
-    "painter": ("export", "training", *FACES),
+    "painter": ("export", "evaluation", "training", *FACES),
+    "painting": ("painter", "planner", "polish", "evaluation", "training", *FACES),
+    "evaluation": ("training", *FACES),
 }
 
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from semantic_guidance.evaluation import Evaluation
 
 SKIPPED = 1  # exit status
-SHOWN = ("mse", "mse_foreground", "mse_background", "ssim", "perceptual", "top1", "top5")
+SHOWN = ("mse", "mse_foreground", "mse_background", "ssim", "perceptual", "top1", "top5", "seconds")
 
 EXAMPLES = """examples:
   semantic-guidance evaluate photographs --out evaluation
@@ -149,10 +149,9 @@ def _table(document: dict[str, Any]) -> str:
     from semantic_guidance.evaluation.columns import COLUMNS
 
     columns = [column for column in COLUMNS if column.key in SHOWN]
-    rows = [["", *(column.title for column in columns), "seconds"]]
+    rows = [["", *(column.title for column in columns)]]
     for method, figures in document["summary"]["methods"].items():
-        times = [figures[name]["mean"] or 0.0 for name in ("seconds_plan", "seconds_polish")]
-        rows.append([method, *(c.shown_mean(figures[c.key]["mean"]) for c in columns), f"{sum(times):.2f}"])
+        rows.append([method, *(column.shown_mean(figures[column.key]["mean"]) for column in columns)])
     widths = [max(map(len, cells)) for cells in zip(*rows, strict=True)]
     return "\n".join(
         "  ".join(

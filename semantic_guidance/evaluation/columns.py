@@ -18,6 +18,7 @@ class Column:
         better: which way.
         kind: ``number`` (of any size), ``share`` (0 to 1), ``flag`` (yes or no; its mean is a share),
             ``seconds``.
+        part: it is a part of another figure, and nobody's is called the best.
     """
 
     key: str
@@ -25,6 +26,7 @@ class Column:
     about: str
     better: Literal["lower", "higher"] = "lower"
     kind: Literal["number", "share", "flag", "seconds"] = "number"
+    part: bool = False
 
     @property
     def ratio(self) -> bool:
@@ -51,6 +53,8 @@ class Column:
 
     def best(self, values: Mapping[str, Any], mean: bool = False) -> set[str]:
         """Who has the best of `values`, as far as the text shows it; nobody where all are the same."""
+        if self.part:
+            return set()
         there = {name: float(value) for name, value in values.items() if value is not None}
         if not there:
             return set()
@@ -86,7 +90,8 @@ COLUMNS = (
     Column(
         "perceptual_object",
         "perceptual, object",
-        "The same within the object's window: its box, a tenth wider on each side, made square.",
+        "The same of the object: its window (its box, a tenth wider on each side, made square) is looked at,"
+        " and positions count by its mask.",
     ),
     Column(
         "top1",
@@ -110,7 +115,14 @@ COLUMNS = (
         better="higher",
         kind="share",
     ),
-    Column("seconds_plan", "plan, s", "Seconds to find the first strokes.", kind="seconds"),
-    Column("seconds_polish", "polish, s", "Seconds to refine them.", kind="seconds"),
-    Column("seconds_guidance", "guidance, s", "Seconds to find the object and its focus.", kind="seconds"),
+    Column("seconds", "seconds", "Seconds of painting: planning and polishing.", kind="seconds"),
+    Column("seconds_plan", "plan, s", "Seconds to find the first strokes.", kind="seconds", part=True),
+    Column("seconds_polish", "polish, s", "Seconds to refine them.", kind="seconds", part=True),
+    Column(
+        "seconds_guidance",
+        "guidance, s",
+        "Seconds to find the object and its focus, beyond those of painting.",
+        kind="seconds",
+        part=True,
+    ),
 )

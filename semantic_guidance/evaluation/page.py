@@ -11,6 +11,8 @@ from semantic_guidance.evaluation.columns import COLUMNS, Column
 
 Json = dict[str, Any]
 
+SHOWN = [column for column in COLUMNS if column.kind != "flag" and not column.part]  # of each picture
+
 FRAME = """<!doctype html>
 <!-- semantic-guidance evaluate -->
 <html lang="en">
@@ -106,7 +108,7 @@ def _summary(document: Json) -> str:
 
 def _arrow(column: Column) -> str:
     arrow = "↓" if column.better == "lower" else "↑"
-    return f' <span class="better" title="{column.better} is better">{arrow}</span>'
+    return f'&nbsp;<span class="better" title="{column.better} is better">{arrow}</span>'
 
 
 def _averages(means: Json, what: str) -> str:
@@ -133,7 +135,7 @@ def _multiples(ratios: Json, names: list[str], other: str) -> str:
 
 def _rows(cells: dict[str, list[str]]) -> str:
     return "".join(
-        f'<tr><th scope="row">{escape(name)}</th>{"".join(row)}</tr>\n' for name, row in cells.items()
+        f'<tr><th scope="row">{_named(name)}</th>{"".join(row)}</tr>\n' for name, row in cells.items()
     )
 
 
@@ -145,7 +147,7 @@ def _cell(value: float | bool | None, shown: str, best: bool = False, attributes
 
 def _pictures(document: Json) -> str:
     names = [method["name"] for method in document["methods"]]
-    keys = "".join(f'<option value="{column.key}">{escape(column.title)}</option>' for column in COLUMNS)
+    keys = "".join(f'<option value="{column.key}">{escape(column.title)}</option>' for column in SHOWN)
     methods = "".join(f'<option value="{n}">{escape(name)}</option>' for n, name in enumerate(names))
     controls = (
         '<p class="controls needs-script">'
@@ -166,9 +168,9 @@ def _picture(picture: Json, names: list[str]) -> str:
     heads = [_shown_picture(picture["target"], "picture", picture)]
     heads += [_shown_picture(results[name]["painting"], name, picture) for name in names]
     rows = []
-    for column in COLUMNS:
+    for column in SHOWN:
         values = {name: results[name][column.key] for name in names}
-        best = set() if column.key == "seconds_guidance" else column.best(values)
+        best = column.best(values)
         cells = [
             _cell(values[name], column.shown(values[name]), name in best, f' data-key="{column.key}:{n}"')
             for n, name in enumerate(names)
@@ -176,7 +178,7 @@ def _picture(picture: Json, names: list[str]) -> str:
         title = f'<th scope="row" title="{escape(column.about)}">{escape(column.title)}{_arrow(column)}</th>'
         rows.append(f"<tr>{title}{''.join(cells)}</tr>")
         if column.key == "perceptual_object":
-            seen = "".join(f"<td>{escape(results[name]['painted_label'])}</td>" for name in names)
+            seen = "".join(f"<td>{_taken_for(results[name])}</td>" for name in names)
             rows.append(
                 f'<tr><th scope="row" title="The likeliest class of ImageNet">taken for</th>{seen}</tr>'
             )
@@ -186,6 +188,12 @@ def _picture(picture: Json, names: list[str]) -> str:
         f'<div class="scroll"><table>\n<thead><tr>{"".join(heads)}</tr></thead>\n'
         f"<tbody>\n{chr(10).join(rows)}\n</tbody></table></div>\n</article>"
     )
+
+
+def _taken_for(figures: Json) -> str:
+    """The painting's class, and whether it or one of the next four is the photograph's."""
+    label = escape(figures["painted_label"])
+    return f"<b>{label} ✓</b>" if figures["top1"] else f"{label} (✓ top 5)" if figures["top5"] else label
 
 
 def _about(picture: Json) -> str:
@@ -206,8 +214,13 @@ def _shown_picture(path: str, name: str, picture: Json) -> str:
     height = max(1, round(512 * picture["height"] / picture["width"]))
     return (
         f'<th scope="col"><a href="{address}"><img src="{address}" width="512" height="{height}" '
-        f'loading="lazy" alt="{escape(picture["name"])}: {escape(name)}"></a><span>{escape(name)}</span></th>'
+        f'loading="lazy" alt="{escape(picture["name"])}: {escape(name)}"></a><span>{_named(name)}</span></th>'
     )
+
+
+def _named(method: str) -> str:
+    """A method's name, which may be broken before a plus sign."""
+    return escape(method).replace("+", "<wbr>+")
 
 
 def _notes(document: Json) -> str:
@@ -223,6 +236,6 @@ def _notes(document: Json) -> str:
     )
     return (
         "<h2>What the figures mean</h2>\n<p>The best figure of each comparison is in bold on colour, unless "
-        "all are the same. All methods are measured with the same mask. Guidance is found once for all.</p>\n"
+        "all are the same; so is a class that is the photograph's. All are measured with the same mask.</p>\n"
         f"<dl>\n{terms}</dl>\n<h2>How they came about</h2>\n<dl>\n{items}</dl>"
     )

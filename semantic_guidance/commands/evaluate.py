@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from semantic_guidance.commands import values
+from semantic_guidance.commands.folder import prepare_folder
 from semantic_guidance.commands.paint import MOST_SEED, MOST_STROKES
 
 if TYPE_CHECKING:
@@ -97,6 +98,7 @@ def run(args: argparse.Namespace) -> int:
     }
     evaluation = Evaluation(subjects, methods, args.out, args.strokes, args.seed, notes)
     check_folder(args.out)
+    prepare_folder(args.out)
     document = _run(evaluation, len(subjects) * len(methods))
     write_results(document, args.out)
     skipped = document["skipped"]
@@ -131,9 +133,11 @@ def _run(evaluation: Evaluation, total: int) -> dict[str, Any]:
 
 def _summary(args: argparse.Namespace, document: dict[str, Any]) -> dict[str, Any]:
     """What ``--json`` prints: the means, without what only the files tell."""
+    from semantic_guidance.evaluation import OUTPUTS
+
     means = document["summary"]["methods"]
     return {
-        "outputs": {name: str(args.out / name) for name in ("results.csv", "results.json", "index.html")},
+        "outputs": {name: str(args.out / name) for name in OUTPUTS},
         "pictures": len(document["pictures"]),
         "skipped": len(document["skipped"]),
         "strokes": args.strokes,

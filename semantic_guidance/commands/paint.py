@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import argparse
 import json
-import secrets
 import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from semantic_guidance.commands import values
+from semantic_guidance.commands.folder import prepare_folder
 from semantic_guidance.errors import InputError
 
 if TYPE_CHECKING:
@@ -186,7 +186,7 @@ def _check(args: argparse.Namespace, bar: StageBar) -> _Job:
         painter=painter,
         outputs=outputs,
     )
-    _prepare_folder(args.out)
+    prepare_folder(args.out)
     return job
 
 
@@ -254,21 +254,6 @@ def _painter(args: argparse.Namespace, bar: StageBar) -> Painter:
         raise
     except ValueError as error:  # it names its parameters as we name our flags
         raise InputError(f"--{error}") from None
-
-
-def _prepare_folder(folder: Path) -> None:
-    """Make the folder for the outputs, if there is none, and see that files can be made in it.
-
-    Raises:
-        OSError: it cannot be made or written.
-    """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        trial = folder / f".{secrets.token_hex(6)}.part"
-        trial.touch(exist_ok=False)
-        trial.unlink()
-    except OSError as error:
-        raise OSError(f"--out: {folder}: {error.strerror}, wanted a folder to write to") from None
 
 
 def _export(painting: Painting, job: _Job, bar: StageBar) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import secrets
 from pathlib import Path
 from typing import Any
 
@@ -39,19 +38,12 @@ OUTPUTS = {  # and how each begins if it was written here
 
 
 def check_folder(folder: Path) -> None:
-    """Make the folder for the results, and see that they can be written without harm to other files.
+    """See that the results can be written to a folder without harm to other files.
 
     Raises:
         InputError: a file of the same name is there that was not written here.
-        OSError: it cannot be made or written.
+        OSError: it cannot be read.
     """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        trial = folder / f".{secrets.token_hex(6)}.part"
-        trial.touch(exist_ok=False)
-        trial.unlink()
-    except OSError as error:
-        raise OSError(f"--out: {folder}: {error.strerror}, wanted a folder to write to") from None
     for name, beginning in OUTPUTS.items():
         path = folder / name
         if path.exists() and (path.is_dir() or not path.read_bytes().startswith(beginning.encode())):

@@ -110,6 +110,11 @@ class Painter:
         self.foreground_share = foreground_share
         self.progress = progress or (lambda stage, share: None)
 
+    @property
+    def guided(self) -> bool:
+        """Whether it makes anything of guidance."""
+        return self.agent is None or self.agent.guided
+
     def paint(self, image: Any, guidance: Guidance | None = None) -> Painting:
         """Paint a picture.
 
@@ -127,7 +132,7 @@ class Painter:
         self._compile()
         begin = time.perf_counter()
         given = guidance
-        if self.agent is not None and not self.agent.guided:
+        if not self.guided:
             guidance = Guidance.none(height, width)
         if guidance is None:
             self.progress("guidance", 0.0)

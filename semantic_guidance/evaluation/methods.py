@@ -12,7 +12,6 @@ from semantic_guidance.painter import AGENTS, PRESETS, Painter
 ALONE, POLISHED = "draft", "standard"
 ALIASES = {"polish": POLISHED}
 UNGUIDED = "unguided"
-UNGUIDED_AGENTS = frozenset({"baseline"})  # by what they are
 
 
 @dataclass(frozen=True)
@@ -23,7 +22,7 @@ class Method:
         name: for people and for files of results, unique among the methods of an evaluation.
         agent: as `Painter` takes it: one of its agents, or a path.
         preset: one of the painter's.
-        guided: whether it is told where the object is.
+        guided: whether it is told where the object is, if it cares.
     """
 
     name: str
@@ -48,8 +47,7 @@ def parse_methods(words: Sequence[str] | None) -> list[Method]:
 
     A word is an agent, or an agent, a plus sign and one of the painter's presets; ``polish`` stands for
     ``standard``. An agent without a preset stands for two methods: by itself (``draft``) and polished
-    (``standard``). With ``+unguided`` at its end the agent paints without guidance, as the agent ``baseline``
-    always does.
+    (``standard``). With ``+unguided`` at its end the agent paints without guidance; some always do.
 
     Args:
         words: at least one; all agents that ship if None.
@@ -64,8 +62,7 @@ def parse_methods(words: Sequence[str] | None) -> list[Method]:
     names = _short_names({agent for agent, _, _ in parts})
     methods = []
     for agent, presets, guided in parts:
-        guided = guided and agent not in UNGUIDED_AGENTS
-        marked = f"+{UNGUIDED}" if not guided and agent not in UNGUIDED_AGENTS else ""
+        marked = "" if guided else f"+{UNGUIDED}"
         methods += [Method(f"{names[agent]}+{preset}{marked}", agent, preset, guided) for preset in presets]
     return list(dict.fromkeys(methods))
 

@@ -6,7 +6,6 @@ import datetime
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path, PurePath
-from typing import Any
 
 import torch
 
@@ -126,9 +125,10 @@ class Evaluation:
         painter.progress = lambda stage, share: listener.done(
             count + (share if stage == "polish" else 0.0), subject.name
         )
-        guidance = known.guidance if method.guided else Guidance.none(*known.image.shape[1:])
+        guided = method.guided and painter.guided
+        guidance = known.guidance if guided else Guidance.none(*known.image.shape[1:])
         painting = painter.paint(known.image, guidance)
-        figures = known.facts() | measure(painting, known, method.guided)
+        figures = known.facts() | measure(painting, known, guided)
         self._store.write(subject, method, key, painting.canvas, figures)
         return figures
 
@@ -149,7 +149,7 @@ class Evaluation:
             "version": 1,
             "date": datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d"),
             "settings": self.settings | self.notes,
-            "methods": [_described(method) for method in self.methods],
+            "methods": [self._described(method) for method in self.methods],
             "software": software(),
             "machine": machine(),
             "cores_busy_elsewhere": neighbours.cores(),
@@ -159,11 +159,11 @@ class Evaluation:
             "pictures": pictures,
         }
 
-
-def _described(method: Method) -> dict[str, Any]:
-    digest = agent_digest(method)
-    about = asdict(method) | {"agent": PurePath(method.agent).name}
-    return about | {"sha256": digest} if digest else about
+    def _described(self, method: Method) -> Json:
+        guided = method.guided and self._painters[method].guided
+        about = asdict(method) | {"agent": PurePath(method.agent).name, "guided": guided}
+        digest = agent_digest(method)
+        return about | {"sha256": digest} if digest else about
 
 
 def _nameless(reason: str, subject: Subject) -> str:

@@ -109,6 +109,15 @@ def test_evaluate(evaluate, folder):
     assert str(folder.parent) not in json.dumps(results)
 
 
+def test_a_baseline_is_measured_with_the_mask_that_it_does_not_know(evaluate):
+    _, _, results = evaluate("--methods", "baseline+draft,baseline+draft+unguided", "--limit", 1)
+    told, untold = results["pictures"][0]["results"].values()
+    assert [method["guided"] for method in results["methods"]] == [False, False]
+    assert told["foreground_strokes"] == 0
+    assert told["seconds_guidance"] == 0
+    assert told["mse_foreground"] == untold["mse_foreground"] > 0
+
+
 def test_csv_and_page(evaluate, folder):
     printed, _, results = evaluate()
     out = folder.parent / "out"

@@ -36,14 +36,6 @@ def test_all_agents_that_ship_by_default():
     ]
 
 
-def test_a_baseline_is_never_guided(monkeypatch):
-    monkeypatch.setattr("semantic_guidance.evaluation.methods.AGENTS", ("baseline", "semantic"))
-    assert described(["baseline+draft", "semantic+draft", "baseline+draft+unguided"]) == [
-        ("baseline+draft", "baseline", "draft", False),
-        ("semantic+draft", "semantic", "draft", True),
-    ]
-
-
 def test_files_of_agents(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     paths = ["runs/one/actor.safetensors", "runs/two/actor.safetensors", "other+fine.pkl", "planner.pkl"]

@@ -111,7 +111,7 @@ def squashed(image: Tensor) -> Tensor:
     return _resized(image, 3, SIDE)
 
 
-def object_window(mask: Tensor) -> Box | None:
+def object_view(mask: Tensor) -> Box | None:
     """The square window around an object, (x, y, width, height) in shares of the picture's sides.
 
     The box of the mask above one half, with `WINDOW_MARGIN` on each side, made square, moved into the picture
@@ -169,7 +169,7 @@ def perceptual_distance(
     window, weight = WHOLE, torch.ones(1, VIEW_SIDE, VIEW_SIDE)
     if mask is not None:
         _check(mask, 1)
-        if (found := object_window(mask)) is None:
+        if (found := object_view(mask)) is None:
             raise ValueError("mask is empty, wanted at least one pixel above 0.5")
         window, weight = found, _view(mask, found)
     with torch_threads(), torch.no_grad():

@@ -11,7 +11,7 @@ from PIL import Image, ImageFilter
 
 from semantic_guidance.guidance.classifier import imagenet_labels
 from semantic_guidance.images import load_image, to_image
-from semantic_guidance.metrics import WHOLE, object_window, perceptual_distance, recognition
+from semantic_guidance.metrics import WHOLE, object_view, perceptual_distance, recognition
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 
@@ -29,16 +29,16 @@ def test_window_of_an_object_by_hand():
     """A box of 20 x 10 pixels from (30, 50) in 200 x 100: a square of side 20 * 1.2 about (40, 55)."""
     mask = torch.zeros(1, 100, 200)
     mask[:, 50:60, 30:50] = 1
-    assert object_window(mask) == pytest.approx((28 / 200, 43 / 100, 24 / 200, 24 / 100))
+    assert object_view(mask) == pytest.approx((28 / 200, 43 / 100, 24 / 200, 24 / 100))
 
 
 def test_window_stays_in_the_picture():
     mask = torch.zeros(1, 100, 200)
     mask[:, 90:100, 190:200] = 1  # in the corner: moved inside
-    assert object_window(mask) == pytest.approx((188 / 200, 88 / 100, 12 / 200, 12 / 100))
+    assert object_view(mask) == pytest.approx((188 / 200, 88 / 100, 12 / 200, 12 / 100))
     mask[:, :, :] = 1  # larger than the picture: cut off
-    assert object_window(mask) == pytest.approx(WHOLE)
-    assert object_window(torch.full((1, 100, 200), 0.5)) is None
+    assert object_view(mask) == pytest.approx(WHOLE)
+    assert object_view(torch.full((1, 100, 200), 0.5)) is None
 
 
 def test_perceptual_distance_by_hand():

@@ -14,7 +14,7 @@ from semantic_guidance.guidance.classifier import imagenet_labels
 from semantic_guidance.images import load_image, load_mask
 from semantic_guidance.metrics import (
     WHOLE,
-    object_window,
+    object_view,
     painting_errors,
     perceptual_distance,
     recognition,
@@ -80,7 +80,7 @@ def measure(painting: Painting, known: Known, guided: bool) -> dict[str, Any]:
     """
     canvas, image, mask = painting.canvas, known.image, known.guidance.mask
     errors = painting_errors(canvas, image, mask)
-    window = object_window(mask)
+    window = object_view(mask)
     seen = recognition(canvas, image, window or WHOLE)
     names = imagenet_labels()
     return {

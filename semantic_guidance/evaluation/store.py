@@ -28,6 +28,15 @@ PICTURES = "pictures"  # folder of the paintings, within that of the results
 TARGET = "target"
 SIDE = 512  # pixels of the paintings' longer side, whatever the picture's
 PACKAGE = Path(__file__).parents[1]
+ELSEWHERE = (
+    "commands",
+    "data",
+    "training",
+    "evaluation/page.py",
+    "evaluation/summary.py",
+    "evaluation/tables.py",
+)
+"""Parts of the package on which no painting and no figure of one depends."""
 
 Json = dict[str, Any]
 
@@ -135,11 +144,12 @@ def agent_digest(method: Method) -> str | None:
 
 @lru_cache(maxsize=1)
 def software() -> dict[str, str]:
-    """Versions, and a digest of this package's code and weights."""
+    """Versions, and a digest of those parts of this package on which paintings depend."""
     code = hashlib.sha256()
     for path in sorted(PACKAGE.rglob("*")):
-        if path.suffix in (".py", ".safetensors"):
-            code.update(f"{path.relative_to(PACKAGE).as_posix()} {file_digest(path)}\n".encode())
+        name = path.relative_to(PACKAGE).as_posix()
+        if path.suffix in (".py", ".safetensors") and not name.startswith(ELSEWHERE):
+            code.update(f"{name} {file_digest(path)}\n".encode())
     return {
         "semantic_guidance": __version__,
         "code": code.hexdigest()[:16],

@@ -18,7 +18,7 @@ class Column:
         better: which way.
         kind: ``number`` (of any size), ``share`` (0 to 1), ``flag`` (yes or no; its mean is a share),
             ``seconds``.
-        part: it is a part of another figure, and nobody's is called the best.
+        part: it is a part of another figure: nobody's is called the best, and there are no ratios.
     """
 
     key: str
@@ -31,7 +31,7 @@ class Column:
     @property
     def ratio(self) -> bool:
         """Whether one method's figure over another's says something."""
-        return self.better == "lower"
+        return self.better == "lower" and not self.part
 
     def shown(self, value: float | bool | None) -> str:
         """The figure of one painting as text; a dash if there is none."""

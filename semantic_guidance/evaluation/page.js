@@ -33,3 +33,29 @@ if (table) {
   };
   [key, method, reverse].forEach((control) => control.addEventListener("change", sort));
 }
+
+// A painting that is clicked is shown large; another click or an arrow key shows the next one in its place.
+const dialog = document.createElement("dialog");
+dialog.append(document.createElement("img"), document.createElement("p"));
+document.body.append(dialog);
+let shown = [], at = 0;
+const show = (number) => {
+  at = (number + shown.length) % shown.length;
+  dialog.querySelector("img").src = shown[at].href;
+  const name = shown[at].parentElement.querySelector("span").textContent;
+  dialog.querySelector("p").textContent = `${name} (${at + 1} of ${shown.length}, click for the next) × close`;
+};
+document.addEventListener("click", (event) => {
+  const link = event.target.closest("article a");
+  if (link && !event.ctrlKey && !event.metaKey && !event.shiftKey) {
+    event.preventDefault();
+    shown = [...link.closest("tr").querySelectorAll("a")];
+    show(shown.indexOf(link));
+    dialog.showModal();
+  } else if (event.target.closest("dialog img")) show(at + 1);
+  else if (event.target.closest("dialog")) dialog.close();
+});
+dialog.addEventListener("keydown", (event) => {
+  const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+  if (step) show(at + step);
+});

@@ -83,11 +83,13 @@ def _summary(document: Json) -> str:
     """One table with a body for each way to sum up; scripts choose among them, the first one shows."""
     names = [method["name"] for method in document["methods"]]
     means, ratios = document["summary"]["methods"], document["summary"]["ratios"]
-    views = {f"{what} over the pictures": _averages(means, what.lower()) for what in ("Mean", "Median")} | {
-        f"Mean as a multiple of {other}'s": _multiples(ratios, names, other)
-        for other in names
-        if len(names) > 1
+    views = {
+        "Mean over the pictures": _averages(means, "mean"),
+        "Median over the pictures": _averages(means, "median"),
     }
+    for other in names if len(names) > 1 else ():
+        views[f"Mean as a multiple of {other}'s"] = _multiples(ratios, names, other, "of_means")
+        views[f"Each picture's multiple of {other}'s, median"] = _multiples(ratios, names, other, "median")
     options = "".join(f"<option>{escape(title)}</option>" for title in views)
     heads = "".join(
         f'<th scope="col" title="{escape(column.about)}"><button type="button">{escape(column.title)}'
@@ -121,13 +123,13 @@ def _averages(means: Json, what: str) -> str:
     return _rows(cells)
 
 
-def _multiples(ratios: Json, names: list[str], other: str) -> str:
+def _multiples(ratios: Json, names: list[str], other: str, what: str) -> str:
     cells: dict[str, list[str]] = {name: [] for name in names}
     for column in COLUMNS:
         for name in names:
             value = 1.0 if name == other else None
             if column.ratio and name != other:
-                value = ratios[name][other][column.key]["of_means"]
+                value = ratios[name][other][column.key][what]
             shown = "–" if value is None or not column.ratio else f"{value:.2f} ×"
             cells[name].append(_cell(value if column.ratio else None, shown))
     return _rows(cells)

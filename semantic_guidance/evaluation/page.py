@@ -232,10 +232,10 @@ def _notes(document: Json) -> str:
         "machine": document["machine"] | {"cores busy elsewhere": document["cores_busy_elsewhere"]},
         "software": document["software"],
     }
-    items = "".join(
-        f"<dt>{name}</dt><dd>{escape(', '.join(f'{key} {value}' for key, value in values.items()))}</dd>\n"
-        for name, values in facts.items()
-    )
+    items = ""
+    for name, values in facts.items():
+        words = ", ".join(f"{key} {value}" for key, value in values.items() if value is not None)
+        items += f"<dt>{name}</dt><dd>{escape(words)}</dd>\n"
     return (
         "<h2>What the figures mean</h2>\n<p>The best figure of each comparison is in bold on colour, unless "
         "all are the same; so is a class that is the photograph's. All are measured with the same mask.</p>\n"

@@ -227,6 +227,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("folder", metavar="FOLDER", type=Path, help="targets, masks and published paintings")
     parser.add_argument("--strokes", type=positive, default=300)
     parser.add_argument("--preset", default="standard", help="draft, standard or fine")
+    parser.add_argument("--agent", help="semantic, baseline, planner, or a file (default: the painter's)")
     parser.add_argument(
         "--repeats", type=positive, default=1, help="paintings of each target, for the seconds"
     )
@@ -250,13 +251,15 @@ def run(args: argparse.Namespace) -> None:
     from semantic_guidance.painter import Painter
 
     neighbours = Neighbours()
-    painter = Painter(preset=args.preset, strokes=args.strokes)
+    chosen = {"agent": args.agent} if args.agent else {}
+    painter = Painter(**chosen, preset=args.preset, strokes=args.strokes)
     painter.paint(load_image(subjects[0].target))  # warm-up: compiles, or loads what was compiled
     rows = []
     for number, subject in enumerate(subjects):
         print(f"{number + 1} of {len(subjects)}: {subject.name}", file=sys.stderr)
         rows.append(compare(subject, painter, args.repeats, args.pictures))
-    settings = {"strokes": args.strokes, "preset": args.preset, "preset_numbers": asdict(painter.preset)}
+    settings = {"strokes": args.strokes, "agent": args.agent, "preset": args.preset}
+    settings["preset_numbers"] = asdict(painter.preset)
     write_results(args.out, "paint", neighbours, {"settings": settings, "results": rows})
     show(rows, neighbours)
 

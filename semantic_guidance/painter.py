@@ -168,6 +168,7 @@ class Painter:
             height=max(1, round(height * size / longer)),
             guidance=guidance if given is None else given.resized(height, width),
             seconds={"guidance": start - begin, "plan": planned - start, "polish": polished - planned},
+            photo=picture,
         )
 
     def _compile(self) -> None:

@@ -59,6 +59,7 @@ class Painting:
         height: pixels of `canvas`.
         guidance: what the painter knew of the picture, at the size of the picture.
         seconds: wall time by stage (``guidance``, ``plan``, ``polish``).
+        photo: ``[3, h, w]`` the picture that was painted, if it is at hand.
     """
 
     layers: tuple[Layer, ...]
@@ -67,6 +68,7 @@ class Painting:
     height: int
     guidance: Guidance = field(default_factory=Guidance.none)
     seconds: dict[str, float] = field(default_factory=dict)
+    photo: Tensor | None = None
 
     @property
     def strokes(self) -> Strokes:

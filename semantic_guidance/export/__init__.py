@@ -40,6 +40,7 @@ FORMATS = {
     "webp": Format("image", "the painting", picture=True),
     "mp4": Format("video", "a film of the painting process"),
     "json": Format("strokes_json", "the strokes"),
+    "html": Format("html", "a page that replays the strokes"),
 }
 
 

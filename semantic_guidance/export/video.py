@@ -13,7 +13,7 @@ from torch import Tensor
 
 from semantic_guidance.export import Progress
 from semantic_guidance.export.atomic import replacing
-from semantic_guidance.export.frames import one_thread, schedule, states
+from semantic_guidance.export.frames import one_thread, pace, schedule, states
 from semantic_guidance.images import to_bytes
 from semantic_guidance.painting import Painting
 
@@ -26,7 +26,7 @@ BT709, LIMITED = 1, 1  # the numbers of the colour matrix and of the range in H.
 def write(painting: Painting, path: Path, progress: Progress) -> None:
     """Write the film to `path`, frame after frame, so that memory does not grow with its length."""
     size = min(LONGEST, max(painting.width, painting.height))
-    counts = schedule(len(painting.strokes), RATE)
+    counts = schedule(pace(painting), RATE)
     held = round(HOLD * RATE)
     width, height = (_film_side(side) for side in painting.blank(size).shape[:0:-1])
     with (

@@ -15,8 +15,10 @@ from PIL import Image
 from semantic_guidance.errors import InputError
 from semantic_guidance.export import FORMATS, format_of, save, save_painting
 from semantic_guidance.export.atomic import replacing
-from semantic_guidance.export.frames import one_thread, schedule, states
+from semantic_guidance.export.frames import one_thread, pace, schedule, states
 from semantic_guidance.images import load_image, to_bytes
+from semantic_guidance.painting import Layer, Painting
+from tests.conftest import random_strokes
 
 
 @pytest.mark.parametrize("name", FORMATS)
@@ -50,7 +52,9 @@ def test_lone_pictures(painting, tmp_path, name):
 
 @pytest.mark.parametrize("name", ["a.gif", "a.svg", "a", "a.tiff", ".png"])
 def test_unknown_formats(painting, tmp_path, name):
-    with pytest.raises(InputError, match=r"is not known, wanted one of png, jpg, jpeg, webp, mp4, json"):
+    with pytest.raises(
+        InputError, match=r"is not known, wanted one of png, jpg, jpeg, webp, mp4, json, html"
+    ):
         painting.save(tmp_path / name)
     assert not os.listdir(tmp_path)
 
@@ -132,13 +136,24 @@ def test_jpeg_is_good(tmp_path):
 
 @pytest.mark.parametrize("strokes", [0, 1, 7, 300, 10_000])
 def test_schedule(strokes):
-    counts = schedule(strokes, 30)
+    layers = (Layer(random_strokes(strokes)),) if strokes else ()
+    counts = schedule(pace(Painting(layers, (0, 0, 0), 9, 9)), 30)
     assert counts[0] == 0
     assert counts[-1] == strokes
     assert counts == sorted(counts)
     assert len(counts) <= 30 * 12 + 1
     if strokes == 300:
         assert len(counts) == 30 * 8 + 1
+
+
+def test_half_of_the_film_is_the_objects():
+    layers = (Layer(random_strokes(200)), Layer(random_strokes(50), "foreground"))
+    parts = pace(Painting(layers, (0, 0, 0), 9, 9), 10)
+    assert parts == [(200, pytest.approx(5)), (50, pytest.approx(5))]
+    counts = schedule(parts, 10)
+    assert len(counts) == 101
+    assert counts[50] == 200
+    assert counts[60] == 200 + round(50 * 0.2**1.5)
 
 
 @pytest.mark.parametrize("counts", [[0, 37], [0, 1, 2, 20, 21, 21, 33, 36, 37, 37], list(range(38)), [25]])

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from av.video.reformatter import ColorRange, Colorspace
 
-from semantic_guidance.export.frames import schedule
+from semantic_guidance.export.frames import pace, schedule
 from semantic_guidance.export.video import HOLD, LONGEST, RATE, SHORTEST
 from semantic_guidance.images import to_bytes
 from semantic_guidance.painting import Painting
@@ -29,7 +29,7 @@ def test_film(painting, tmp_path):
         assert (stream.width, stream.height) == (96, 64)
         frames = [frame.to_ndarray(format="rgb24") for frame in container.decode(stream)]
         duration = container.duration / 1_000_000
-    painted = len(schedule(37, RATE))
+    painted = len(schedule(pace(painting), RATE))
     assert len(frames) == painted + HOLD * RATE
     assert duration == pytest.approx(len(frames) / RATE, abs=0.1)
     empty = to_bytes(painting.blank())
@@ -40,7 +40,7 @@ def test_film(painting, tmp_path):
         difference = (frame.astype(int) - finished).reshape(16, 4, 24, 4, 3).mean((1, 3))
         assert np.abs(difference).mean() < 2.5
         assert np.abs(difference).max() < 20
-    middle = to_bytes(list(painting.replay())[schedule(37, RATE)[painted // 2]]).astype(int)
+    middle = to_bytes(list(painting.replay())[schedule(pace(painting), RATE)[painted // 2]]).astype(int)
     assert np.abs(frames[painted // 2].astype(int) - middle).mean() < 6
 
 

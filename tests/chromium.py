@@ -1,4 +1,4 @@
-"""Chromium without a window, driven over a pipe by its DevTools protocol: nothing to install but the browser."""
+"""Chromium without a window, driven over a pipe by its DevTools protocol: only the browser is needed."""
 
 from __future__ import annotations
 

@@ -55,7 +55,8 @@ def _data(painting: Painting) -> dict[str, Any]:
     size = min(LONGEST, max(painting.width, painting.height))
     height, width = painting.blank(size).shape[1:]
     masks: list[Tensor] = []
-    layers, objects = [], {}
+    layers: list[dict[str, Any]] = []
+    objects: dict[int, dict[str, Any]] = {}
     for layer in painting.layers:
         mask = None
         if layer.mask is not None:

@@ -1,12 +1,15 @@
 """Paints the pictures of the README from the examples: ``make pictures``."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import torch
+from PIL import Image
 from torch import Tensor
 
 from semantic_guidance import Guidance, Painter, load_image, save
-from semantic_guidance.images import load_mask, resize_array
+from semantic_guidance.brushes import BRUSHES, Brush
+from semantic_guidance.images import load_mask, resize_array, to_bytes
 
 HERE = Path(__file__).parent
 EXAMPLES = HERE.parent / "examples"
@@ -20,8 +23,19 @@ def fit(picture: Tensor, height: int) -> Tensor:
     return torch.from_numpy(resize_array(picture.permute(1, 2, 0).numpy(), height, width)).permute(2, 0, 1)
 
 
+def brushes() -> None:
+    """Write ``pictures/brushes.jpg``: one set of strokes with every brush."""
+    photo = load_image(EXAMPLES / "coffee.jpg")
+    mask = load_mask(EXAMPLES / "coffee_mask.png", *photo.shape[1:])
+    painting = Painter(strokes=600, size=1400).paint(photo, Guidance.from_mask(mask))
+    views = [fit(replace(painting, brush=Brush(name)).canvas, 440) for name in BRUSHES]
+    rows = [torch.cat(views[:2], dim=2), torch.cat(views[2:], dim=2)]
+    Image.fromarray(to_bytes(torch.cat(rows, dim=1))).save(HERE / "pictures" / "brushes.jpg", quality=86)
+
+
 def main() -> None:
-    """Write ``pictures/gallery.jpg`` and ``pictures/film.jpg``."""
+    """Write ``pictures/gallery.jpg``, ``pictures/film.jpg`` and ``pictures/brushes.jpg``."""
+    brushes()
     rows = []
     for name in ("chelsea", "coffee", "rocket"):
         photo = load_image(EXAMPLES / f"{name}.jpg")

@@ -88,10 +88,7 @@ def load_mask(path: str | Path, height: int, width: int) -> Tensor:
         OSError: there is no such file, it is a directory, or it may not be read.
         InputError: it is not a picture, has another aspect ratio, or is empty; the message names it.
     """
-    path = Path(path)
-    with _decoded(path) as image:
-        image = _upright(image)
-        mask = _mask_values(image)
+    mask = load_grey(path)
     got_height, got_width = mask.shape
     wanted = height * got_width / width
     if abs(got_height - wanted) > max(1.0, ASPECT_TOLERANCE * max(wanted, got_height)):
@@ -103,6 +100,19 @@ def load_mask(path: str | Path, height: int, width: int) -> Tensor:
     if not bool((resized > 0.5).any()):
         raise InputError(f"{path}: the mask is empty, wanted some bright pixels where the object is")
     return resized
+
+
+def load_grey(path: str | Path) -> NDArray[np.float32]:
+    """The upright picture in a file in grey, ``[H, W]`` in [0, 1]: its transparency if that varies.
+
+    Pictures whose only values are 0 and 1 of 255 are taken for 0 and 255.
+
+    Raises:
+        OSError: there is no such file, it is a directory, or it may not be read.
+        InputError: it is not a picture; the message names it.
+    """
+    with _decoded(Path(path)) as image:
+        return _mask_values(_upright(image))
 
 
 def picture_size(path: str | Path) -> tuple[int, int]:

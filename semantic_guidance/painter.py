@@ -16,6 +16,7 @@ from torch import Tensor
 
 from semantic_guidance.actors import ActorPainter
 from semantic_guidance.agent_file import WINDOW_ACTOR, agent_format
+from semantic_guidance.brushes import Brush
 from semantic_guidance.guidance import Guide
 from semantic_guidance.images import to_image
 from semantic_guidance.painting import Layer, Painting
@@ -73,6 +74,8 @@ class Painter:
             if None.
         seed: of all random choices; the same seed gives the same painting.
         foreground_share: share of the strokes, 0 to 1, that the objects get; by their area if None.
+        brush: ``flat``, ``oil``, ``watercolor``, ``pencil``, or the file of a grey picture, bright where the
+            brush leaves paint, from the stroke's start on the left to its end on the right.
         progress: called with a stage (``compile``, ``guidance``, ``plan``, ``polish``) and its done share.
 
     Raises:
@@ -88,6 +91,7 @@ class Painter:
         size: int | None = None,
         seed: int = 0,
         foreground_share: float | None = None,
+        brush: str | Path = "flat",
         progress: Progress | None = None,
     ) -> None:
         if agent not in AGENTS and not Path(agent).is_file():
@@ -102,6 +106,7 @@ class Painter:
             raise ValueError(f"size is {size}, wanted {SIZES[0]} to {SIZES[1]} pixels")
         if foreground_share is not None and not 0 <= foreground_share <= 1:
             raise ValueError(f"foreground_share is {foreground_share}, wanted 0 to 1")
+        self.brush = Brush.of(brush, seed)
         self.actor, self.agent = _load(agent)
         self.preset = PRESETS[preset]
         self.strokes = strokes
@@ -169,6 +174,7 @@ class Painter:
             guidance=guidance if given is None else given.resized(height, width),
             seconds={"guidance": start - begin, "plan": planned - start, "polish": polished - planned},
             photo=picture,
+            brush=self.brush,
         )
 
     def _compile(self) -> None:

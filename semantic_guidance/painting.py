@@ -6,14 +6,18 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import torch
 from torch import Tensor
 
+from semantic_guidance.brushes import Brush
 from semantic_guidance.renderer import render
 from semantic_guidance.renderer.seed_rule import seed_composite
 from semantic_guidance.types import Guidance, Strokes
+
+if TYPE_CHECKING:
+    from semantic_guidance.brushes.canvas import TexturedCanvas
 
 Level = Literal["background", "foreground"]
 Compositing = Literal["over", "seed"]
@@ -60,6 +64,7 @@ class Painting:
         guidance: what the painter knew of the picture, at the size of the picture.
         seconds: wall time by stage (``guidance``, ``plan``, ``polish``).
         photo: ``[3, h, w]`` the picture that was painted, if it is at hand.
+        brush: how the strokes look on the canvas.
     """
 
     layers: tuple[Layer, ...]
@@ -69,6 +74,7 @@ class Painting:
     guidance: Guidance = field(default_factory=Guidance.none)
     seconds: dict[str, float] = field(default_factory=dict)
     photo: Tensor | None = None
+    brush: Brush = field(default_factory=Brush)
 
     @property
     def strokes(self) -> Strokes:
@@ -87,19 +93,19 @@ class Painting:
 
     def render(self, size: int | None = None) -> Tensor:
         """The painted picture with `size` pixels on its longer side (those of the painting if None)."""
-        canvas = self.blank(size)
+        easel = Easel(self, size)
         for layer in self.layers:
-            canvas = layer.paint(canvas)
-        return canvas
+            easel.paint(layer)
+        return easel.picture()
 
     def replay(self, size: int | None = None) -> Iterator[Tensor]:
         """The canvas ``[3, H, W]``, empty at first, then after each stroke; the last one is the painting."""
-        canvas = self.blank(size)
-        yield canvas
+        easel = Easel(self, size)
+        yield easel.picture()
         for layer in self.layers:
             for n in range(len(layer.strokes)):
-                canvas = layer.paint(canvas, slice(n, n + 1))
-                yield canvas
+                easel.paint(layer, slice(n, n + 1))
+                yield easel.picture()
 
     def blank(self, size: int | None = None) -> Tensor:
         """The empty canvas, ``[3, H, W]``, with `size` pixels on its longer side.
@@ -124,6 +130,35 @@ class Painting:
         from semantic_guidance.export import save_painting
 
         save_painting(self, Path(path))
+
+
+class Easel:
+    """The canvas of a painting in the making.
+
+    Args:
+        painting: its size, background and brush.
+        size: pixels of the canvas's longer side, those of the painting if None.
+    """
+
+    def __init__(self, painting: Painting, size: int | None = None) -> None:
+        self._canvas = painting.blank(size)
+        self._textured: TexturedCanvas | None = None
+        if painting.brush.style != "flat":
+            from semantic_guidance.brushes.canvas import TexturedCanvas
+
+            self._textured = TexturedCanvas(painting.brush, self._canvas)
+
+    def paint(self, layer: Layer, part: slice = slice(None)) -> None:
+        """Paint (a part of) the strokes of a layer."""
+        if self._textured is None:
+            self._canvas = layer.paint(self._canvas, part)
+        else:
+            mask = None if layer.mask is None else resize_mask(layer.mask, *self._canvas.shape[-2:])
+            self._textured.paint(layer.strokes[part], mask)
+
+    def picture(self) -> Tensor:
+        """The canvas as it looks now, ``[3, H, W]`` in [0, 1]."""
+        return self._canvas if self._textured is None else self._textured.picture()
 
 
 def resize_mask(mask: Tensor, height: int, width: int) -> Tensor:

@@ -10,6 +10,7 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "semantic_guidance"
 FACES = ("cli", "commands", "web", "__main__")  # what people see; nothing builds on it
 MAKERS = (
+    "brushes",
     "painter",
     "painting",
     "planner",
@@ -29,6 +30,7 @@ FORBIDDEN = {
     "types": ("guidance", *MAKERS, "images", "training", *FACES),
     "metrics": (*MAKERS, "training", *FACES),
     "export": ("painter", "planner", "polish", "guidance", "training", *FACES),
+    "brushes": ("guidance", *(set(MAKERS) - {"renderer"}), "training", *FACES),
     "planner": ("painter", "painting", "export", "training", *FACES),
     "polish": ("painter", "painting", "export", "training", *FACES),
     "envs": ("guidance", "painter", "painting", "planner", "polish", "export", "training", *FACES),

@@ -96,6 +96,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="longer side of the painting (default: the photograph's, but from 512 to 2048)",
     )
     add(
+        "--brush",
+        metavar="NAME|FILE",
+        default="flat",
+        help="how the strokes look: flat, oil, watercolor, pencil, or a grey picture of your own brush,"
+        " bright where it leaves paint, drawn from left to right (default: flat)",
+    )
+    add(
         "--formats",
         metavar="LIST",
         type=values.formats,
@@ -196,7 +203,8 @@ def _outputs(args: argparse.Namespace) -> dict[str, Path]:
     outputs = {name: args.out / f"{args.image.stem}_painted.{name}" for name in args.formats}
     if args.show_guidance:
         outputs["guidance"] = args.out / f"{args.image.stem}_guidance.png"
-    inputs = [path for path in (args.image, args.mask, Path(args.agent or "")) if path and path.is_file()]
+    given = (args.image, args.mask, Path(args.agent or ""), Path(args.brush))
+    inputs = [path for path in given if path and path.is_file()]
     for output in outputs.values():
         if output.is_dir():
             raise InputError(f"{output}: this is a directory, wanted to write a file of this name")
@@ -249,6 +257,7 @@ def _painter(args: argparse.Namespace, bar: StageBar) -> Painter:
             size=args.size,
             seed=args.seed,
             foreground_share=args.foreground_share,
+            brush=args.brush,
             progress=bar,
         )
     except InputError:

@@ -11,7 +11,7 @@ import numba
 import torch
 from torch import Tensor
 
-from semantic_guidance.painting import Painting
+from semantic_guidance.painting import Easel, Painting
 
 EASING = 1.5  # exponent: the first strokes are large and few a second, the last ones small and many
 SECONDS_A_STROKE = 0.2  # at most, for paintings of few strokes
@@ -80,18 +80,18 @@ def states(painting: Painting, counts: Sequence[int], size: int) -> Iterator[Ten
         counts: numbers of strokes, ascending.
         size: pixels of the longer side.
     """
-    canvas = painting.blank(size)
+    easel = Easel(painting, size)
     layers = iter(painting.layers)
     layer, begin, done = next(layers, None), 0, 0  # the current layer, how many of its strokes are done, all
     for count in counts:
         while layer is not None and done < count:
             end = min(len(layer.strokes), begin + count - done)
             if end > begin:
-                canvas = layer.paint(canvas, slice(begin, end))
+                easel.paint(layer, slice(begin, end))
             done, begin = done + end - begin, end
             if end == len(layer.strokes):
                 layer, begin = next(layers, None), 0
-        yield canvas
+        yield easel.picture()
 
 
 @contextlib.contextmanager

@@ -1,7 +1,8 @@
 """A page that replays the painting: one file that works from anywhere, without a network.
 
 The page draws the strokes itself, with the same mathematics as the renderer, from the same numbers. What it
-needs lies beside this module in ``player/``: the page, its style, the stroke renderer and the player.
+needs lies beside this module in ``player/``: the page, its style, the stroke renderer and the player. A
+textured brush's work is a picture that appears when the last stroke is done.
 """
 
 from __future__ import annotations
@@ -54,6 +55,7 @@ def _data(painting: Painting) -> dict[str, Any]:
     """What the player reads; lengths in pixels of its canvas but for those of the strokes."""
     size = min(LONGEST, max(painting.width, painting.height))
     height, width = painting.blank(size).shape[1:]
+    flat = painting.brush.style == "flat"
     masks: list[Tensor] = []
     layers: list[dict[str, Any]] = []
     objects: dict[int, dict[str, Any]] = {}
@@ -82,6 +84,7 @@ def _data(painting: Painting) -> dict[str, Any]:
         "objects": list(objects.values()),
         "masks": [_packed(to_bytes(resize_mask(mask, height, width))[..., 0], "PNG") for mask in masks],
         "photo": None if painting.photo is None else _photo(painting.photo, height, width),
+        "finish": None if flat else _photo(painting.render(size), height, width),
         "pace": pace(painting),
         "strokes": base64.b64encode(vectors.tobytes()).decode("ascii"),
     }

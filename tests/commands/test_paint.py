@@ -172,6 +172,7 @@ def test_bad_pictures(refused, tmp_path, photo):
         ("--seed", "0.5", "a whole number from 0 to"),
         ("--preset", "best", "draft"),
         ("--agent", "nobody", "planner"),
+        ("--brush", "crayon", "flat, oil, watercolor, pencil, or the file"),
         ("--formats", "png,tiff", "png,jpg"),
         ("--formats", "gif", "png,jpg"),
         ("--formats", "", "png,jpg"),
@@ -201,6 +202,16 @@ def test_bad_masks(refused, tmp_path, photo, photo_mask):
     assert "upright.png: the mask is 40 x 60, wanted" in refused(photo, "--mask", "upright.png")
     assert "--box: the object is given by --mask" in refused(photo, "--mask", photo_mask, "--box", "1,1,9,9")
     assert "--mask: --baseline paints without guidance" in refused(photo, "--mask", photo_mask, "--baseline")
+
+
+def test_bad_brushes(refused, tmp_path, photo):
+    Image.new("L", (60, 40)).save(tmp_path / "black.png")
+    (tmp_path / "text.png").write_text("words")
+    assert "black.png: the brush is empty, wanted bright pixels" in refused(photo, "--brush", "black.png")
+    assert "text.png: not a picture that can be read" in refused(photo, "--brush", "text.png")
+    Image.new("L", (60, 40), 200).save(tmp_path / "photo_painted.png")
+    line = refused(photo, "--brush", "photo_painted.png")
+    assert "photo_painted.png: painting would overwrite its own input" in line
 
 
 def test_bad_out(refused, tmp_path, photo, monkeypatch):

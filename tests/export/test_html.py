@@ -16,6 +16,7 @@ import pytest
 import torch
 from PIL import Image
 
+from semantic_guidance.brushes import Brush
 from semantic_guidance.images import to_bytes
 from semantic_guidance.painting import Layer, Painting
 from tests.chromium import PROGRAM, Page, chromium
@@ -123,6 +124,20 @@ def test_layers(browser, page_file):
     assert browser.run(pixel.format("overlay", 50, 30))[3] == 0  # the object shows
     assert browser.run(pixel.format("overlay", 5, 60))[3] > 150  # the rest is veiled
     assert browser.run(pixel.format("overlay", 50, 18))[:3] == [255, 217, 26]
+
+
+@needs_chromium
+def test_a_textured_painting_appears_at_the_end(browser, painting, tmp_path):
+    replace(painting, brush=Brush("oil")).save(tmp_path / "a.html")
+    browser.open(tmp_path / "a.html", 900, 700)
+    browser.wait("document.body.dataset.ready !== undefined")
+    browser.run("seek(20)")
+    seen = "getComputedStyle(document.getElementById('finish')).opacity"
+    browser.wait(f"{seen} == 0")
+    browser.run("seek(total)")
+    browser.wait(f"{seen} == 1")
+    browser.run("document.querySelector('[data-layer=finish]').click()")
+    browser.wait(f"{seen} == 0")
 
 
 @needs_chromium

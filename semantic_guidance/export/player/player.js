@@ -13,7 +13,7 @@ const vectors = new Float32Array(Uint8Array.from(atob(data.strokes), (c) => c.ch
 const total = vectors.length / 13;
 const layers = [];
 for (const layer of data.layers) for (let n = 0; n < layer.count; n++) layers.push(layer);
-const shown = { background: true, foreground: true, masks: false, boxes: false, brush: true, photo: false };
+const shown = { background: true, foreground: true, masks: false, boxes: false, brush: true, finish: true, photo: false };
 const seconds = data.pace.reduce((sum, part) => sum + part[1], 0);
 let picture, masks = [], veils = [], kept = new Map();
 let drawn = 0, target = 0, elapsed = 0, speed = 1, playing = false, before = 0, waiting = false, brushAt = -1;
@@ -68,6 +68,8 @@ function frame(now) {
   }
   const done = advance();
   picture.show(find("painting").getContext("2d"));
+  const plain = !shown.background || !shown.foreground;
+  find("finish").classList.toggle("on", shown.finish && drawn === total && !plain);
   drawOverlay();
   tell();
   if (playing || !done) wake();
@@ -179,6 +181,7 @@ function buildControls() {
   const chips = [["brush", "Brush"]];
   if (objects) chips.unshift(["background", "Background"], ["foreground", data.objects.length > 1 ? "Objects" : "Object"]);
   if (data.objects.length) chips.push(["masks", data.objects.length > 1 ? "Masks" : "Mask"], ["boxes", data.objects.length > 1 ? "Boxes" : "Box"]);
+  if (data.finish) chips.push(["finish", "Texture"]);
   if (data.photo) chips.push(["photo", "Photograph"]);
   for (const [layer, text] of chips) {
     chip("layers", text, () => toggle(layer), { "data-layer": layer, "aria-pressed": shown[layer] });
@@ -263,6 +266,7 @@ async function begin() {
   style.setProperty("--aspect", data.width / data.height);
   style.setProperty("--width", `${Math.max(data.width, 320)}px`);
   if (data.photo) find("photo").src = data.photo;
+  if (data.finish) Object.assign(find("finish"), { src: data.finish, hidden: false });
   const read = await Promise.all(data.masks.map(readMask));
   masks = read.map(([values]) => values);
   veils = data.objects.map(({ mask }) => read[mask][1]);

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from semantic_guidance.commands.progress import StageBar
+    from semantic_guidance.export import Film
     from semantic_guidance.metrics import Errors
     from semantic_guidance.painter import Painter
     from semantic_guidance.painting import Painting
@@ -107,8 +108,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="LIST",
         type=values.formats,
         default=("png", "mp4"),
-        help="what to write: some of png,jpg,webp,mp4,json (the strokes),html (a page that replays them)"
-        " (default: png,mp4)",
+        help="what to write: some of png,jpg,webp, films mp4,webm,gif,anim.webp,apng, json (the strokes),"
+        " html (a page that replays them) (default: png,mp4)",
+    )
+    add(
+        "--fps",
+        metavar="N",
+        type=values.whole_number(1, 60),
+        help="frames a second of films (default: 30; gif and apng 15, anim.webp 20)",
+    )
+    add(
+        "--duration",
+        metavar="SECONDS",
+        type=values.seconds,
+        help="length of films, a hold at the end included (default: about 10, by the number of strokes)",
     )
     add(
         "--seed",
@@ -130,6 +143,7 @@ class _Job:
         scale: pixels of the file for each pixel of `image`, across and down; above 1 if it was reduced.
         guidance_seconds: time that finding what the person pointed at took.
         painter: ready to paint.
+        film: how films are to be.
         outputs: the file for each format.
     """
 
@@ -138,6 +152,7 @@ class _Job:
     scale: tuple[float, float]
     guidance_seconds: float
     painter: Painter
+    film: Film
     outputs: dict[str, Path]
 
 
@@ -177,8 +192,13 @@ def _check(args: argparse.Namespace, bar: StageBar) -> _Job:
             raise InputError(f"--{flag}: --baseline paints without guidance, wanted only one of the two")
     if args.mask is not None and args.box is not None:
         raise InputError("--box: the object is given by --mask already, wanted only one of the two")
+    from semantic_guidance.export import FORMATS, Film
     from semantic_guidance.images import load_image, picture_size
 
+    films = [name for name, kind in FORMATS.items() if kind.film]
+    for flag in ("fps", "duration"):
+        if getattr(args, flag) is not None and not set(films) & set(args.formats):
+            raise InputError(f"--{flag}: --formats has no film, wanted one of {', '.join(films)} in it")
     image = load_image(args.image)
     file_size = picture_size(args.image)
     outputs = _outputs(args)
@@ -192,6 +212,7 @@ def _check(args: argparse.Namespace, bar: StageBar) -> _Job:
         guidance_seconds=time.perf_counter() - looking,
         scale=(file_size[0] / image.shape[2], file_size[1] / image.shape[1]),
         painter=painter,
+        film=Film(args.fps, args.duration),
         outputs=outputs,
     )
     prepare_folder(args.out)
@@ -278,7 +299,7 @@ def _export(painting: Painting, job: _Job, bar: StageBar) -> None:
         if name == "guidance":
             save(guidance_overlay(job.image, painting.guidance), path)
         else:
-            save_painting(painting, path, tell)
+            save_painting(painting, path, tell, job.film)
 
 
 def _summary(

@@ -33,6 +33,17 @@ def share(word: str) -> float:
     return number
 
 
+def seconds(word: str) -> float:
+    """Takes numbers of seconds from half a one to an hour."""
+    try:
+        number = float(word)
+    except ValueError:
+        number = -1.0
+    if not 0.5 <= number <= 3600:
+        raise argparse.ArgumentTypeError(f"got {word!r}, wanted a number of seconds from 0.5 to 3600")
+    return number
+
+
 def box(word: str) -> tuple[float, float, float, float]:
     """Takes ``X,Y,W,H``: finite numbers, the last two above 0."""
     complaint = f"got {word!r}, wanted X,Y,W,H in pixels, W and H above 0"

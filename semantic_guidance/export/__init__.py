@@ -26,11 +26,26 @@ class Format:
         module: in this package, with a function ``write(painting, path, progress)``.
         summary: for people, a few words.
         picture: whether a lone picture without strokes can be written to it, too.
+        film: whether it shows the painting process; its ``write`` takes a `Film`, too.
     """
 
     module: str
     summary: str
     picture: bool = False
+    film: bool = False
+
+
+@dataclass(frozen=True)
+class Film:
+    """How a film is to be.
+
+    Attributes:
+        fps: frames a second, 1 to 60; what suits the format if None.
+        seconds: length with the hold at the end; by the number of strokes if None.
+    """
+
+    fps: int | None = None
+    seconds: float | None = None
 
 
 FORMATS = {
@@ -38,7 +53,11 @@ FORMATS = {
     "jpg": Format("image", "the painting", picture=True),
     "jpeg": Format("image", "the painting", picture=True),
     "webp": Format("image", "the painting", picture=True),
-    "mp4": Format("video", "a film of the painting process"),
+    "mp4": Format("video", "a film of the painting process", film=True),
+    "webm": Format("video", "the same for web pages", film=True),
+    "gif": Format("video", "the same as an animation", film=True),
+    "anim.webp": Format("video", "the same, smaller and finer", film=True),
+    "apng": Format("video", "the same, without loss", film=True),
     "json": Format("strokes_json", "the strokes"),
     "html": Format("html", "a page that replays the strokes"),
 }
@@ -50,26 +69,33 @@ def format_of(path: str | Path) -> str:
     Raises:
         InputError: the suffix names no known format.
     """
-    name = Path(path).suffix.lower().removeprefix(".")
+    suffixes = [suffix.removeprefix(".") for suffix in Path(path).suffixes]
+    names = [".".join(suffixes[-count:]).lower() for count in (2, 1)]
+    name = next((name for name in names if name in FORMATS), names[-1])
     if name not in FORMATS:
         raise InputError(f"{path}: format {name!r} is not known, wanted one of {', '.join(FORMATS)}")
     return name
 
 
-def save_painting(painting: Painting, path: str | Path, progress: Progress | None = None) -> None:
+def save_painting(
+    painting: Painting, path: str | Path, progress: Progress | None = None, film: Film | None = None
+) -> None:
     """Write a painting to a file, by its suffix. The file is either whole or untouched.
 
     Args:
         painting: what to write.
         path: its suffix is one of `FORMATS`.
         progress: told now and then which fraction (0 to 1) is done.
+        film: how a film is to be, if it is one.
 
     Raises:
         InputError: the suffix names no known format.
         OSError: the file cannot be written.
     """
-    module: Any = importlib.import_module(f"{__name__}.{FORMATS[format_of(path)].module}")
-    module.write(painting, Path(path), progress or (lambda fraction: None))
+    kind = FORMATS[format_of(path)]
+    module: Any = importlib.import_module(f"{__name__}.{kind.module}")
+    extra = {"film": film} if kind.film else {}
+    module.write(painting, Path(path), progress or (lambda fraction: None), **extra)
 
 
 def save(picture: Painting | Tensor, path: str | Path) -> None:

@@ -1,77 +1,207 @@
-"""Films of the painting process: H.264 in an MP4 file that plays everywhere and starts at once."""
+"""Films of the painting process: MP4 and WebM for players, GIF, WebP and APNG for pages and messages.
+
+Frames are painted, encoded and forgotten one by one, so memory does not grow with the film's length.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import repeat
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import av
 import numpy as np
+from av.filter import Graph
 from torch import Tensor
 
-from semantic_guidance.export import Progress
+from semantic_guidance.export import Film, Progress
 from semantic_guidance.export.atomic import replacing
-from semantic_guidance.export.frames import one_thread, pace, schedule, states
+from semantic_guidance.export.frames import Pace, one_thread, pace, schedule, states
 from semantic_guidance.images import to_bytes
 from semantic_guidance.painting import Painting
 
-RATE = 30  # frames a second
-HOLD = 2.0  # seconds for which the finished painting stays
-LONGEST, SHORTEST = 720, 16  # pixels: of the longer side, and of any side (smaller ones do not play)
+HOLD, HOLD_SHARE = 2.0, 0.25  # seconds for which the finished painting stays; at most this share of the film
+SHORTEST = 16  # pixels of any side: smaller films do not play
 BT709, LIMITED = 1, 1  # the numbers of the colour matrix and of the range in H.264 and FFmpeg
+TICKS = 1000  # of an animation's clock in a second
+PALETTE_STATES = 24  # canvases of which a GIF's palette is made
 
 
-def write(painting: Painting, path: Path, progress: Progress) -> None:
-    """Write the film to `path`, frame after frame, so that memory does not grow with its length."""
-    size = min(LONGEST, max(painting.width, painting.height))
-    counts = schedule(pace(painting), RATE)
-    held = round(HOLD * RATE)
-    width, height = (_film_side(side) for side in painting.blank(size).shape[:0:-1])
-    with (
-        one_thread(),
-        replacing(path) as draft,
-        av.open(str(draft), "w", format="mp4", options={"movflags": "+faststart"}) as container,
-    ):
-        stream = _stream(container, width, height)
-        for number, frame in enumerate(_frames(painting, counts, held, size)):
+@dataclass(frozen=True)
+class Kind:
+    """One kind of film.
+
+    Attributes:
+        container: FFmpeg's name of the file format.
+        codec: FFmpeg's name of the encoder.
+        pixels: format of the encoder's frames.
+        longest: pixels of the longer side at most.
+        rate: frames a second, if none are asked for.
+        coding: options of the encoder.
+        packing: options of the container.
+        steady: whether every frame is written; else only those that differ from the one before.
+    """
+
+    container: str
+    codec: str
+    pixels: str
+    longest: int
+    rate: int
+    coding: dict[str, str] = field(default_factory=dict)
+    packing: dict[str, str] = field(default_factory=dict)
+    steady: bool = False
+
+
+VP9 = {"crf": "30", "b": "0", "deadline": "realtime", "cpu-used": "7"}
+KINDS = {
+    "mp4": Kind(
+        "mp4",
+        "libx264",
+        "yuv420p",
+        720,
+        30,
+        {"crf": "18", "preset": "veryfast"},
+        {"movflags": "+faststart"},
+        steady=True,
+    ),
+    "webm": Kind("webm", "libvpx-vp9", "yuv420p", 720, 30, VP9, steady=True),
+    "gif": Kind("gif", "gif", "pal8", 480, 15, packing={"loop": "0"}),
+    "anim.webp": Kind("webp", "libwebp_anim", "bgra", 640, 20, {"quality": "80"}, {"loop": "0"}),
+    "apng": Kind("apng", "apng", "rgb24", 480, 15, {"pred": "mixed"}, {"plays": "0"}),
+}
+
+
+def write(painting: Painting, path: Path, progress: Progress, film: Film | None = None) -> None:
+    """Write the film to `path`, by the end of its name one of `KINDS`."""
+    film = film or Film()
+    kind = next(kind for name, kind in KINDS.items() if path.name.lower().endswith(f".{name}"))
+    rate = film.fps or kind.rate
+    parts, hold = _timing(painting, film)
+    counts = schedule(parts, rate)
+    size = min(kind.longest, max(painting.width, painting.height))
+    frames = _frames(painting, counts, round(hold * rate), size, kind)
+    with ExitStack() as stack:
+        stack.enter_context(one_thread())
+        draft = stack.enter_context(replacing(path))
+        container: Any = stack.enter_context(
+            av.open(str(draft), "w", format=kind.container, options=_packing(kind, rate))
+        )
+        stream = _stream(container, kind, rate, *_film_size(painting, size, kind))
+        palette = _Palette(painting, counts, size, kind) if kind.codec == "gif" else None
+        for number, frame in frames:
             frame.pts = number
-            container.mux(stream.encode(frame))
-            progress((number + 1) / (len(counts) + held))
+            if not kind.steady:
+                frame.pts, frame.time_base = round(number * TICKS / rate), Fraction(1, TICKS)
+            for ready in [frame] if palette is None else palette.applied(frame):
+                container.mux(stream.encode(ready))
+            progress((number + 1) / (len(counts) + round(hold * rate)))
         container.mux(stream.encode(None))
 
 
-def _film_side(side: int) -> int:
-    """An even number of pixels, as 4:2:0 colour wants it."""
-    return max(SHORTEST, side + side % 2)
+def _packing(kind: Kind, rate: int) -> dict[str, str]:
+    # Without this, APNG's last frame, which ends the hold, would hold as long once more.
+    return kind.packing | ({"final_delay": f"1/{rate}"} if kind.container == "apng" else {})
 
 
-def _frames(painting: Painting, counts: list[int], held: int, size: int) -> Iterator[av.VideoFrame]:
-    """One frame for each number of strokes, then the last one `held` times more."""
+def _timing(painting: Painting, film: Film) -> tuple[Pace, float]:
+    """How the film's time is spent, and how long it holds at its end."""
+    if film.seconds is None:
+        return pace(painting), HOLD
+    hold = min(HOLD, HOLD_SHARE * film.seconds)
+    return pace(painting, film.seconds - hold), hold
+
+
+def _film_size(painting: Painting, size: int, kind: Kind) -> tuple[int, int]:
+    """Width and height: even numbers, as 4:2:0 colour wants them, where it is used."""
+    height, width = painting.blank(size).shape[1:]
+    even = 2 if kind.pixels == "yuv420p" else 1
+    return max(SHORTEST, width + width % even), max(SHORTEST, height + height % even)
+
+
+def _frames(
+    painting: Painting, counts: list[int], held: int, size: int, kind: Kind
+) -> Iterator[tuple[int, av.VideoFrame]]:
+    """Frames and their numbers: one for each number of strokes, then the last one until the hold's end."""
     frame: Any = None
     shown = -1
-    for count, canvas in zip(counts, states(painting, counts, size), strict=True):
+    for number, (count, canvas) in enumerate(zip(counts, states(painting, counts, size), strict=True)):
         if count != shown:
-            frame, shown = _frame(canvas), count
-        yield frame
-    yield from repeat(frame, held)
+            frame, shown = _frame(canvas, _film_size(painting, size, kind), kind), count
+        elif not kind.steady:
+            continue
+        yield number, frame
+    for number in range(len(counts) if kind.steady else len(counts) + held - 1, len(counts) + held):
+        yield number, frame
 
 
-def _frame(canvas: Tensor) -> av.VideoFrame:
+def _frame(canvas: Tensor, film_size: tuple[int, int], kind: Kind) -> av.VideoFrame:
     """The canvas ``[3, H, W]`` in the film's pixel format, its last row and column repeated where needed."""
     pixels = to_bytes(canvas)
     height, width = pixels.shape[:2]
-    margins = ((0, _film_side(height) - height), (0, _film_side(width) - width), (0, 0))
+    margins = ((0, film_size[1] - height), (0, film_size[0] - width), (0, 0))
     frame = av.VideoFrame.from_ndarray(np.pad(pixels, margins, mode="edge"), format="rgb24")
-    return frame.reformat(format="yuv420p", dst_colorspace=BT709, dst_color_range=LIMITED)
+    if kind.pixels == "yuv420p":
+        return frame.reformat(format="yuv420p", dst_colorspace=BT709, dst_color_range=LIMITED)
+    return frame.reformat(format="bgra" if kind.pixels == "pal8" else kind.pixels)
 
 
-def _stream(container: Any, width: int, height: int) -> Any:
-    stream = container.add_stream("libx264", rate=RATE, options={"crf": "18", "preset": "veryfast"})
-    stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
-    # Untagged films have their colours guessed from their size, differently by different players.
+def _stream(container: Any, kind: Kind, rate: int, width: int, height: int) -> Any:
+    stream = container.add_stream(kind.codec, rate=rate, options=kind.coding)
+    stream.width, stream.height, stream.pix_fmt = width, height, kind.pixels
     coder = stream.codec_context
-    coder.colorspace = coder.color_primaries = coder.color_trc = BT709
-    coder.color_range = LIMITED
+    if kind.steady:
+        # Untagged films have their colours guessed from their size, differently by different players.
+        coder.colorspace = coder.color_primaries = coder.color_trc = BT709
+        coder.color_range = LIMITED
+    else:
+        coder.time_base = stream.time_base = Fraction(1, TICKS)
     return stream
+
+
+class _Palette:
+    """The 256 colours of a GIF, chosen for the whole film, and frames reduced to them."""
+
+    def __init__(self, painting: Painting, counts: list[int], size: int, kind: Kind) -> None:
+        width, height = self.size = _film_size(painting, size, kind)
+        chooser = Graph()
+        source = self._source(chooser, width, height)
+        choose, sink = chooser.add("palettegen", "reserve_transparent=1"), chooser.add("buffersink")
+        source.link_to(choose)
+        choose.link_to(sink)
+        chooser.configure()
+        some = sorted({counts[n * (len(counts) - 1) // PALETTE_STATES] for n in range(PALETTE_STATES + 1)})
+        for number, canvas in enumerate(states(painting, some, size)):
+            frame = _frame(canvas, self.size, kind)
+            frame.pts, frame.time_base = number, Fraction(1, TICKS)
+            source.push(frame)
+        source.push(None)
+        palette: Any = sink.pull()
+        self.graph = Graph()
+        self.source, given = self._source(self.graph, width, height), self._source(self.graph, 16, 16)
+        use = self.graph.add("paletteuse", "dither=sierra2_4a:diff_mode=rectangle")
+        self.sink = self.graph.add("buffersink")
+        self.source.link_to(use, 0, 0)
+        given.link_to(use, 0, 1)
+        use.link_to(self.sink)
+        self.graph.configure()
+        palette.pts = 0
+        given.push(palette)
+        given.push(None)
+
+    @staticmethod
+    def _source(graph: Graph, width: int, height: int) -> Any:
+        form: Any = "bgra"
+        return graph.add_buffer(width=width, height=height, format=form, time_base=Fraction(1, TICKS))
+
+    def applied(self, frame: av.VideoFrame) -> Iterator[av.VideoFrame]:
+        """The frames that are ready when `frame` has come in."""
+        self.source.push(frame)
+        while True:
+            try:
+                ready: Any = self.sink.pull()
+            except (av.BlockingIOError, av.EOFError):
+                return
+            yield ready

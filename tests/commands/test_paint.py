@@ -174,7 +174,14 @@ def test_bad_pictures(refused, tmp_path, photo):
         ("--agent", "nobody", "planner"),
         ("--brush", "crayon", "flat, oil, watercolor, pencil, or the file"),
         ("--formats", "png,tiff", "png,jpg"),
-        ("--formats", "gif", "png,jpg"),
+        ("--formats", "avi", "png,jpg"),
+        ("--fps", "0", "a whole number from 1 to 60"),
+        ("--fps", "61", "a whole number from 1 to 60"),
+        ("--fps", "29.97", "a whole number from 1 to 60"),
+        ("--duration", "0", "a number of seconds from 0.5 to 3600"),
+        ("--duration", "nan", "a number of seconds from 0.5 to 3600"),
+        ("--duration", "inf", "a number of seconds from 0.5 to 3600"),
+        ("--duration", "long", "a number of seconds from 0.5 to 3600"),
         ("--formats", "", "png,jpg"),
         ("--box", "1,2,3", "X,Y,W,H"),
         ("--box", "1,2,3,nan", "X,Y,W,H"),
@@ -202,6 +209,11 @@ def test_bad_masks(refused, tmp_path, photo, photo_mask):
     assert "upright.png: the mask is 40 x 60, wanted" in refused(photo, "--mask", "upright.png")
     assert "--box: the object is given by --mask" in refused(photo, "--mask", photo_mask, "--box", "1,1,9,9")
     assert "--mask: --baseline paints without guidance" in refused(photo, "--mask", photo_mask, "--baseline")
+
+
+def test_pace_is_for_films(refused, photo):
+    assert "--fps: --formats has no film, wanted one of mp4" in refused(photo, "--fps", 9, "--formats", "png")
+    assert "--duration: --formats has no" in refused(photo, "--duration", 9, "--formats", "png,json")
 
 
 def test_bad_brushes(refused, tmp_path, photo):

@@ -50,11 +50,9 @@ def test_lone_pictures(painting, tmp_path, name):
     assert load_image(tmp_path / f"b.{name}").shape == (3, 64, 96)
 
 
-@pytest.mark.parametrize("name", ["a.gif", "a.svg", "a", "a.tiff", ".png"])
+@pytest.mark.parametrize("name", ["a.avi", "a", "a.tiff", ".png"])
 def test_unknown_formats(painting, tmp_path, name):
-    with pytest.raises(
-        InputError, match=r"is not known, wanted one of png, jpg, jpeg, webp, mp4, json, html"
-    ):
+    with pytest.raises(InputError, match="is not known, wanted one of png, jpg, "):
         painting.save(tmp_path / name)
     assert not os.listdir(tmp_path)
 
@@ -69,6 +67,8 @@ def test_a_picture_is_no_film(tmp_path):
 
 def test_suffix_decides():
     assert format_of(Path("x/y.z.PNG")) == "png"
+    assert format_of("x.anim.WEBP") == "anim.webp"
+    assert format_of("my.anim.gif") == "gif"
 
 
 @pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])

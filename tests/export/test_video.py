@@ -2,26 +2,37 @@
 
 from __future__ import annotations
 
+import pickle
+import subprocess
+import sys
 from dataclasses import replace
+from pathlib import Path
 
 import av
 import numpy as np
 import pytest
 from av.video.reformatter import ColorRange, Colorspace
+from PIL import Image
 
+from semantic_guidance.export import Film, save_painting
 from semantic_guidance.export.frames import pace, schedule
-from semantic_guidance.export.video import HOLD, LONGEST, RATE, SHORTEST
+from semantic_guidance.export.video import HOLD, KINDS, SHORTEST
 from semantic_guidance.images import to_bytes
-from semantic_guidance.painting import Painting
+from semantic_guidance.painting import Layer, Painting
+from tests.conftest import random_strokes
+
+LONGEST, RATE = KINDS["mp4"].longest, KINDS["mp4"].rate
+ANIMATIONS = ("gif", "anim.webp", "apng")
 
 
-def test_film(painting, tmp_path):
-    path = tmp_path / "a.mp4"
+@pytest.mark.parametrize(("name", "codec"), [("mp4", "h264"), ("webm", "vp9")])
+def test_film(painting, tmp_path, name, codec):
+    path = tmp_path / f"a.{name}"
     painting.save(path)
     with av.open(str(path)) as container:
         stream = container.streams.video[0]
         assert len(container.streams) == 1
-        assert stream.codec_context.name == "h264"
+        assert stream.codec_context.name == codec
         assert stream.codec_context.pix_fmt == "yuv420p"
         assert stream.codec_context.colorspace == Colorspace.ITU709
         assert stream.codec_context.color_range == ColorRange.MPEG
@@ -33,13 +44,13 @@ def test_film(painting, tmp_path):
     assert len(frames) == painted + HOLD * RATE
     assert duration == pytest.approx(len(frames) / RATE, abs=0.1)
     empty = to_bytes(painting.blank())
-    assert np.abs(frames[0].astype(int) - empty).max() <= 6
+    assert np.abs(frames[0].astype(int) - empty).max() <= 8
     finished = to_bytes(painting.canvas).astype(int)
     # Colour has half the resolution in a film, so compare averages over small areas.
     for frame in (frames[-1], frames[painted]):
         difference = (frame.astype(int) - finished).reshape(16, 4, 24, 4, 3).mean((1, 3))
-        assert np.abs(difference).mean() < 2.5
-        assert np.abs(difference).max() < 20
+        assert np.abs(difference).mean() < 3.5
+        assert np.abs(difference).max() < 30
     middle = to_bytes(list(painting.replay())[schedule(pace(painting), RATE)[painted // 2]]).astype(int)
     assert np.abs(frames[painted // 2].astype(int) - middle).mean() < 6
 
@@ -73,3 +84,66 @@ def test_a_painting_without_strokes(painting, tmp_path):
     replace(painting, layers=()).save(tmp_path / "a.mp4")
     with av.open(str(tmp_path / "a.mp4")) as container:
         assert sum(1 for _ in container.decode(video=0)) == 2 + HOLD * RATE
+
+
+def read_animation(path: Path) -> tuple[list[np.ndarray], list[float]]:
+    """Frames as Pillow sees them, and how many seconds each stays."""
+    frames, seconds = [], []
+    with Image.open(path) as image:
+        assert image.info["loop"] == 0  # for ever
+        for number in range(image.n_frames):
+            image.seek(number)
+            frames.append(np.array(image.convert("RGB")).astype(int))
+            seconds.append(image.info["duration"] / 1000)
+    return frames, seconds
+
+
+@pytest.mark.parametrize("name", ANIMATIONS)
+def test_animations(painting, tmp_path, name):
+    path = tmp_path / f"a.{name}"
+    painting.save(path)
+    frames, seconds = read_animation(path)
+    states = list(painting.replay())
+    # 37 strokes, some of them hidden by their mask, and the empty canvas; the last frame may come twice.
+    assert 25 < len(frames) <= 1 + 37 + 1
+    assert sum(seconds) == pytest.approx(0.2 * 37 + HOLD, abs=0.25)
+    assert sum(seconds[-2:]) >= HOLD
+    far = {"gif": 6, "anim.webp": 5, "apng": 0}[name]
+    assert np.abs(frames[0] - to_bytes(states[0])).mean() <= far
+    assert np.abs(frames[-1] - to_bytes(states[-1])).mean() <= far
+    assert min(np.abs(frames[15] - to_bytes(state)).mean() for state in states) <= far
+
+
+@pytest.mark.parametrize("name", KINDS)
+@pytest.mark.parametrize(("fps", "seconds"), [(10, 3.0), (None, 0.5), (60, 1.2)])
+def test_rate_and_length(painting, tmp_path, name, fps, seconds):
+    path = tmp_path / f"a.{name}"
+    save_painting(painting, path, film=Film(fps, seconds))
+    if name in ANIMATIONS:
+        length = sum(read_animation(path)[1])
+    else:
+        with av.open(str(path)) as container:
+            frames = [frame.time for frame in container.decode(video=0)]
+            assert container.streams.video[0].average_rate == (fps or KINDS[name].rate)
+            length = frames[-1] + 1 / (fps or KINDS[name].rate)
+    assert length == pytest.approx(seconds, abs=0.2)
+
+
+def test_memory_does_not_grow_with_length(painting, tmp_path):
+    """Seven times the frames: all of them together would take 130 MB as pixels."""
+    script = (
+        "import pickle, resource, sys\n"
+        "from semantic_guidance.export import Film, save_painting\n"
+        "painting = pickle.load(open(sys.argv[1], 'rb'))\n"
+        "save_painting(painting, sys.argv[2], film=Film(30, 2.0))\n"
+        "before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
+        "save_painting(painting, sys.argv[2], film=Film(30, 14.0))\n"
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)\n"
+    )
+    layers = (Layer(random_strokes(200)),)
+    (tmp_path / "p").write_bytes(pickle.dumps(replace(painting, layers=layers, width=320, height=240)))
+    done = subprocess.run(
+        [sys.executable, "-c", script, tmp_path / "p", tmp_path / "a.gif"], capture_output=True, text=True
+    )
+    assert done.stderr == ""
+    assert int(done.stdout) < 25_000  # KiB

@@ -17,6 +17,7 @@ from torch import Tensor
 from semantic_guidance.actors import ActorPainter
 from semantic_guidance.agent_file import WINDOW_ACTOR, agent_format
 from semantic_guidance.brushes import Brush
+from semantic_guidance.detail import BASE_SHARE, add_detail, closer_side, windows_across
 from semantic_guidance.guidance import Guide
 from semantic_guidance.images import to_image
 from semantic_guidance.painting import Layer, Painting
@@ -35,6 +36,8 @@ WEIGHTS = Path(__file__).parent / "weights"
 MAX_STROKES = 100_000
 SIZES = (16, 8192)  # of a painting's longer side in pixels
 DEFAULT_SIZES = (512, 2048)
+MOST_DETAIL = 8
+FEWER_STEPS = 0.3  # exponent of 300 strokes against more, in the steps of polish
 MASK_SIZE = 1024  # longer side at which a painting keeps its masks
 
 
@@ -76,7 +79,10 @@ class Painter:
         foreground_share: share of the strokes, 0 to 1, that the objects get; by their area if None.
         brush: ``flat``, ``oil``, ``watercolor``, ``pencil``, or the file of a grey picture, bright where the
             brush leaves paint, from the stroke's start on the left to its end on the right.
-        progress: called with a stage (``compile``, ``guidance``, ``plan``, ``polish``) and its done share.
+        detail: how many times as closely the picture is worked over in windows of that part of its sides,
+            once the first of the strokes stand; 1 for not at all, by the number of strokes if None.
+        progress: called with a stage (``compile``, ``guidance``, ``plan``, ``polish``, ``detail``) and which
+            share of it is done.
 
     Raises:
         ValueError: an unknown agent or preset, or a number out of range.
@@ -92,6 +98,7 @@ class Painter:
         seed: int = 0,
         foreground_share: float | None = None,
         brush: str | Path = "flat",
+        detail: int | None = None,
         progress: Progress | None = None,
     ) -> None:
         if agent not in AGENTS and not Path(agent).is_file():
@@ -106,11 +113,15 @@ class Painter:
             raise ValueError(f"size is {size}, wanted {SIZES[0]} to {SIZES[1]} pixels")
         if foreground_share is not None and not 0 <= foreground_share <= 1:
             raise ValueError(f"foreground_share is {foreground_share}, wanted 0 to 1")
+        if detail is not None and not 1 <= detail <= MOST_DETAIL:
+            raise ValueError(f"detail is {detail}, wanted 1 to {MOST_DETAIL}")
         self.brush = Brush.of(brush, seed)
         self.actor, self.agent = _load(agent)
         self.preset = PRESETS[preset]
         self.strokes = strokes
         self.size = size
+        alone = detail is None and self.preset.polish is None
+        self.detail = detail or (1 if alone else windows_across(strokes))
         self.seed = seed
         self.foreground_share = foreground_share
         self.progress = progress or (lambda stage, share: None)
@@ -150,7 +161,8 @@ class Painter:
             guidance = replace(guidance, instances=(Instance.from_mask(guidance.mask),))
         start = time.perf_counter()
         self.progress("plan", 0.0)
-        sketch = Sketch.of(picture, guidance, self.preset.side, self.strokes, self.foreground_share)
+        first = self.strokes if self.detail == 1 else max(1, round(BASE_SHARE * self.strokes))
+        sketch = Sketch.of(picture, guidance, self.preset.side, first, self.foreground_share)
         if self.actor is not None:
             sketch = replace(sketch, paper=(0.0, 0.0, 0.0))
             vectors, runs = self._act(self.actor, sketch, picture, guidance)
@@ -161,13 +173,25 @@ class Painter:
             vectors, runs = self._plan(sketch)
         planned = time.perf_counter()
         self.progress("plan", 1.0)
-        vectors = self._polish(sketch, vectors, runs)
+        strokes = sketch.to_picture(self._polish(sketch, vectors, runs))
+        if self.detail > 1:
+            side = closer_side(sketch, self.detail, picture, self.strokes)
+            close = Sketch.of(picture, guidance, side, self.strokes, self.foreground_share)
+            strokes, runs = add_detail(
+                replace(close, paper=sketch.paper),
+                strokes,
+                runs,
+                self.detail,
+                self.preset.polish,
+                self.seed,
+                lambda share: self.progress("detail", share),
+            )
         polished = time.perf_counter()
 
         longer = max(height, width)
         size = self.size or min(max(longer, DEFAULT_SIZES[0]), DEFAULT_SIZES[1])
         return Painting(
-            layers=self._layers(sketch.to_picture(vectors), runs, guidance),
+            layers=self._layers(strokes, runs, guidance),
             background=sketch.paper,
             width=max(1, round(width * size / longer)),
             height=max(1, round(height * size / longer)),
@@ -216,7 +240,10 @@ class Painter:
     def _polish(self, sketch: Sketch, vectors: Tensor, runs: list[Run]) -> Tensor:
         if self.preset.polish is None:
             return vectors
-        polish = Polish(vectors, sketch.objective(runs), self.preset.polish, self.seed, sketch.views(runs))
+        # More strokes cost more by the step, and need fewer.
+        share = min(1.0, (300 / max(1, len(vectors))) ** FEWER_STEPS)
+        config = replace(self.preset.polish, steps=round(share * self.preset.polish.steps))
+        polish = Polish(vectors, sketch.objective(runs), config, self.seed, sketch.views(runs))
         return polish.run(lambda share: self.progress("polish", share))
 
     def _layers(self, strokes: Strokes, runs: list[Run], guidance: Guidance) -> tuple[Layer, ...]:

@@ -48,6 +48,11 @@ def foreground_share(area: float) -> float:
     return 0.0 if area == 0 else min(0.95, area + 0.4 * (1 - area))
 
 
+def length_factor(strokes: int) -> float:
+    """Sides of the sketch for a number of strokes, against those for 300."""
+    return min(max(1.0, math.sqrt(strokes / 300)), 8.0)
+
+
 @dataclass(frozen=True)
 class Sketch:
     """The picture at the size at which its strokes are found.
@@ -74,13 +79,13 @@ class Sketch:
     stretch: tuple[float, float]
 
     @staticmethod
-    def of(picture: Tensor, guidance: Guidance, side: int, strokes: int, share: float | None) -> Sketch:
+    def of(picture: Tensor, guidance: Guidance, side: float, strokes: int, share: float | None) -> Sketch:
         """The sketch of `picture` ``[3, H, W]``, with about ``side`` squared pixels for 300 strokes.
 
         Objects get `share` of the strokes, `foreground_share` of their area if None.
         """
         height, width = picture.shape[-2:]
-        length = side * min(max(1.0, math.sqrt(strokes / 300)), 8.0)
+        length = side * length_factor(strokes)
         scale = min(length / math.sqrt(height * width), 8 * length / max(height, width))
         small = (max(1, round(width * scale)), max(1, round(height * scale)))  # as OpenCV has it
         target, masks, focus = _resized(picture, guidance, small)

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from semantic_guidance.types import Box, Guidance
 
 MOST_STROKES = 100_000
+MOST_DETAIL = 8
 SIZES = (16, 8192)  # pixels of the longer side
 MOST_SEED = 2**32 - 1
 
@@ -89,6 +90,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--show-guidance",
         action="store_true",
         help="also write NAME_guidance.png: the photograph with the mask, box and focus that were used",
+    )
+    add(
+        "--detail",
+        metavar="N",
+        type=values.whole_number(1, MOST_DETAIL),
+        help="work N times as closely, in windows, 1 for not at all (default: by the number of strokes)",
     )
     add(
         "--size",
@@ -279,6 +286,7 @@ def _painter(args: argparse.Namespace, bar: StageBar) -> Painter:
             seed=args.seed,
             foreground_share=args.foreground_share,
             brush=args.brush,
+            detail=args.detail,
             progress=bar,
         )
     except InputError:

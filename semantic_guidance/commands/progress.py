@@ -10,6 +10,7 @@ NAMES = {
     "guidance": "looking",
     "plan": "painting",
     "polish": "polishing",
+    "detail": "detailing",
     "export": "saving",
 }
 

@@ -2,8 +2,8 @@
 
 The windows overlap. Each takes the canvas as the ones before it have left it, its strokes keep within its
 frame, and their effect on all of the frame counts. So a window mends what its neighbours did along their
-common edge, and nothing is cut off there: no seams. At last all strokes are refined together, in windows
-whose edges lie elsewhere.
+common edge, and nothing is cut off there: no seams. At last all strokes are refined together, again in
+windows.
 """
 
 from __future__ import annotations
@@ -83,21 +83,11 @@ class Window:
         return max(bottom - top, right - left)
 
 
-def windows(height: int, width: int, across: int, shifted: bool = False) -> list[Window]:
-    """`across` by `across` windows over a picture, row by row, fewer where pixels are few.
-
-    Shifted ones have their edges where the others have their middles; there is one more each way.
-    """
-
-    def edges(length: int) -> list[int]:
-        count = min(across, length)
-        half = length / count / 2
-        places = (
-            np.linspace(-half, length + half, count + 2) if shifted else np.linspace(0, length, count + 1)
-        )
-        return sorted({int(place) for place in places.clip(0, length).round()})
-
-    rows, columns = edges(height), edges(width)
+def windows(height: int, width: int, across: int) -> list[Window]:
+    """`across` by `across` windows over a picture, row by row, fewer where pixels are few."""
+    rows, columns = (
+        np.linspace(0, side, min(across, side) + 1).round().astype(int).tolist() for side in (height, width)
+    )
     down, right = (max(2, math.ceil(MARGIN * side / across)) for side in (height, width))
     return [
         Window(
@@ -223,14 +213,9 @@ class Detail:
     ) -> None:
         self.sketch = sketch
         height, width = sketch.weight.shape
+        tiles = windows(height, width, across)
         # What matters most comes last, which is how a film of it reads best.
-        self.windows, self.shifted = (
-            sorted(
-                windows(height, width, across, shifted),
-                key=lambda window: float(sketch.weight[window.own].mean()),
-            )
-            for shifted in (False, True)
-        )
+        self.windows = sorted(tiles, key=lambda window: float(sketch.weight[window.own].mean()))
         self.config, self.gentle = config, PolishConfig(steps=0)
         if config is not None:
             self.config = replace(config, steps=max(1, round(HURRY * config.steps)))
@@ -265,7 +250,7 @@ class Detail:
         vectors = vectors.clone()
         level = torch.from_numpy(np.repeat(np.arange(len(runs)), [run.count for run in runs]))
         blank = torch.tensor(self.sketch.paper).view(3, 1, 1).expand(3, *self.sketch.weight.shape)
-        for number, window in enumerate(self.shifted):
+        for number, window in enumerate(self.windows):
             scale, shift = _to_sketch(window, self.sketch)
             seen = (vectors - shift) / scale
             near, free = _near_and_free(seen, window, self.sketch)
@@ -280,7 +265,7 @@ class Detail:
                 polish.lowest = torch.where(free, polish.lowest, polish.vectors)
                 polish.highest = torch.where(free, polish.highest, polish.vectors)
                 vectors[near] = torch.where(free, polish.run() * scale + shift, vectors[near])
-            self.progress(FIRST_PART + (1 - FIRST_PART) * (number + 1) / len(self.shifted))
+            self.progress(FIRST_PART + (1 - FIRST_PART) * (number + 1) / len(self.windows))
         return vectors
 
     def _window(

@@ -33,6 +33,7 @@ FORBIDDEN = {
     "brushes": ("guidance", *(set(MAKERS) - {"renderer"}), "training", *FACES),
     "planner": ("painter", "painting", "export", "training", *FACES),
     "polish": ("painter", "painting", "export", "training", *FACES),
+    "detail": ("painter", "painting", "export", "training", *FACES),
     "envs": ("guidance", "painter", "painting", "planner", "polish", "export", "training", *FACES),
     "rewards": ("guidance", "painter", "painting", "planner", "polish", "export", "training", *FACES),
     "seed_agent": ("painter", "painting", "planner", "polish", "export", "training", *FACES),

@@ -1,7 +1,7 @@
 """Brushes: the same strokes in oil, watercolour or pencil, or with a person's own brush.
 
-A brush changes how a painting looks, not its strokes. All texture is computed from a seed: at any size the
-same strokes get the same bristles and the same paper.
+A brush changes how a painting looks, not its strokes. All texture is computed from a seed at the size of the
+canvas: larger canvases show finer bristles and finer paper.
 """
 
 from __future__ import annotations

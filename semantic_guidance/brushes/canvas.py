@@ -22,8 +22,11 @@ PAPER_SHARE = {"watercolor": 0.35, "pencil": 0.75}  # how much of it there is in
 LIGHTS = {"oil": (2.4, 0.5, 0.2), "watercolor": (0.8, 0.12, 0.0), "pencil": (0.6, 0.1, 0.0)}
 """Height of the surface in fine details, strength of its light and shade, brightness of highlights."""
 
-DETAILS, FINEST = 1024, 0.75
-"""Fine details across the picture's longer side, and the least size of one in pixels."""
+DETAILS, GROWTH, FINEST = 1024, 0.65, 0.75
+"""Pixels of a picture whose fine details are one pixel, exponent of their growth with it, and their least size.
+
+Details that grew in proportion would be blurred ones on a large print; here they become finer and more.
+"""
 
 
 class TexturedCanvas:
@@ -37,7 +40,7 @@ class TexturedCanvas:
     def __init__(self, brush: Brush, blank: Tensor) -> None:
         _, height, width = blank.shape
         self.brush = brush
-        self.unit = max(FINEST, max(height, width) / DETAILS)
+        self.unit = max(FINEST, (max(height, width) / DETAILS) ** GROWTH)
         self.levels = np.zeros((1, 1, 1), np.float32) if brush.levels is None else brush.levels
         self.grain: NDArray[np.float32] = np.zeros((1, 1), np.float32)
         self.state = np.zeros((4, height, width), np.float32)  # red, green, blue, height of the paint

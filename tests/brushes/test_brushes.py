@@ -92,7 +92,7 @@ def test_threads_and_steps_change_nothing(painting: Painting, style):
 
 
 @pytest.mark.parametrize("style", TEXTURED)
-def test_a_larger_canvas_shows_the_same_texture(painting: Painting, style):
+def test_a_larger_canvas_shows_the_same_picture(painting: Painting, style):
     painting = replace(painting, brush=Brush(style))
     small, large = painting.render(1024), painting.render(1536)
     shrunk = torch.nn.functional.interpolate(large[None], small.shape[1:], mode="area")[0]

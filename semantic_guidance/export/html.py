@@ -32,8 +32,8 @@ LONGEST = 1024  # pixels of the page's canvas at most
 
 
 def write(painting: Painting, path: Path, progress: Progress) -> None:
-    """Write the page to `path`; its title is the file's name."""
-    page = _page(path.stem, _data(painting))
+    """Write the page to `path`; its title is the file's name, without what `paint` adds to a photograph's."""
+    page = _page(path.stem.removesuffix("_painted").replace("_", " "), _data(painting))
     with replacing(path) as draft:
         draft.write_text(page, encoding="utf-8", newline="\n")
     progress(1.0)

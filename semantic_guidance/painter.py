@@ -175,17 +175,7 @@ class Painter:
         self.progress("plan", 1.0)
         strokes = sketch.to_picture(self._polish(sketch, vectors, runs))
         if self.detail > 1:
-            side = closer_side(sketch, self.detail, picture, self.strokes)
-            close = Sketch.of(picture, guidance, side, self.strokes, self.foreground_share)
-            strokes, runs = add_detail(
-                replace(close, paper=sketch.paper),
-                strokes,
-                runs,
-                self.detail,
-                self.preset.polish,
-                self.seed,
-                lambda share: self.progress("detail", share),
-            )
+            strokes, runs = self._detailed(sketch, strokes, runs, picture, guidance)
         polished = time.perf_counter()
 
         longer = max(height, width)
@@ -245,6 +235,22 @@ class Painter:
         config = replace(self.preset.polish, steps=round(share * self.preset.polish.steps))
         polish = Polish(vectors, sketch.objective(runs), config, self.seed, sketch.views(runs))
         return polish.run(lambda share: self.progress("polish", share))
+
+    def _detailed(
+        self, sketch: Sketch, strokes: Strokes, runs: list[Run], picture: Tensor, guidance: Guidance
+    ) -> tuple[Strokes, list[Run]]:
+        """The strokes ``[1, N]`` of the picture with those that are made in windows, and their runs."""
+        side = closer_side(sketch, self.detail, picture, self.strokes)
+        close = Sketch.of(picture, guidance, side, self.strokes, self.foreground_share)
+        return add_detail(
+            replace(close, paper=sketch.paper),
+            strokes,
+            runs,
+            self.detail,
+            self.preset.polish,
+            self.seed,
+            lambda share: self.progress("detail", share),
+        )
 
     def _layers(self, strokes: Strokes, runs: list[Run], guidance: Guidance) -> tuple[Layer, ...]:
         """One layer for each stretch of strokes under the same mask."""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from semantic_guidance.commands import values
 from semantic_guidance.commands.folder import prepare_folder
+from semantic_guidance.commands.outputs import check_outputs, shown
 from semantic_guidance.errors import InputError
 
 if TYPE_CHECKING:
@@ -196,12 +197,7 @@ def _outputs(args: argparse.Namespace) -> dict[str, Path]:
     if args.show_guidance:
         outputs["guidance"] = args.out / f"{args.image.stem}_guidance.png"
     inputs = [path for path in (args.image, args.mask, Path(args.agent or "")) if path and path.is_file()]
-    for output in outputs.values():
-        if output.is_dir():
-            raise InputError(f"{output}: this is a directory, wanted to write a file of this name")
-        for path in inputs:
-            if output.exists() and output.samefile(path):
-                raise InputError(f"{output}: painting would overwrite its own input, wanted another --out")
+    check_outputs(outputs.values(), inputs)
     return outputs
 
 
@@ -292,7 +288,7 @@ def _summary(
 def _tell(job: _Job, painting: Painting, errors: Errors, seconds: dict[str, float]) -> None:
     """Say in words what was done."""
     for path in job.outputs.values():
-        print(str(path).encode("utf-8", "backslashreplace").decode())
+        print(shown(path))
     line = f"{len(painting.strokes)} strokes, squared error {errors.everywhere:.5f}"
     if errors.foreground is not None:
         line += f" (object {errors.foreground:.5f}, {painting.foreground_strokes} strokes)"

@@ -31,10 +31,12 @@ from semantic_guidance.types import Strokes
 
 FORMAT = "semantic-guidance/strokes"
 VERSION = 1
-MAX_STROKES = 1_000_000
+MAX_STROKES = 200_000
+MAX_COMMAS = 32 * MAX_STROKES  # a stroke has 20; with them, what parsing makes of a file is bounded
 MAX_SIDE = 32_768  # pixels of a canvas or a mask
-MAX_PIXELS = 100_000_000
-MAX_BYTES = 1 << 30
+MAX_PIXELS = 100_000_000  # of the canvas, and of all masks together
+MAX_BYTES = 128 << 20
+ASPECT_TOLERANCE = 0.05  # of a mask's sides against the canvas's, beside what rounding does
 FAR = 100.0  # no coordinate or radius is further than this from 0, in units of the longer side
 
 
@@ -133,11 +135,15 @@ def _load(path: Path) -> Any:
     if path.is_dir():
         raise IsADirectoryError(f"{path}: this is a directory, wanted a file of strokes")
     try:
-        if path.stat().st_size > MAX_BYTES:
-            raise _FlawError(f"the file is larger than {MAX_BYTES} bytes")
-        text = path.read_bytes()
+        with path.open("rb") as file:
+            text = file.read(MAX_BYTES + 1)  # not `stat`, which knows nothing of a pipe's length
     except FileNotFoundError:
         raise FileNotFoundError(f"{path}: no such file, wanted a file of strokes") from None
+    if len(text) > MAX_BYTES:
+        raise _FlawError(f"the file is larger than {MAX_BYTES} bytes")
+    # Before parsing, which takes many times the memory of the text.
+    if text.count(b"{") > MAX_STROKES + 1 or text.count(b",") > MAX_COMMAS:
+        raise _FlawError(f"there are more than {MAX_STROKES} strokes in it, wanted at most that many")
 
     def refuse(constant: str) -> NoReturn:
         raise _FlawError(f"{constant} is not a number, wanted finite numbers")
@@ -160,10 +166,8 @@ def _painting(document: Any) -> Painting:
     if width * height > MAX_PIXELS:
         raise _FlawError(f"the canvas is {width} x {height}, wanted at most {MAX_PIXELS} pixels")
     red, green, blue = _floats(document, "background", (3,), 0, 1, "the file")
-    masks = [_mask(text, n) for n, text in enumerate(_list(document.get("masks", []), "masks"))]
     strokes = _list(_field(document, "strokes", "the file"), "strokes")
-    if len(strokes) > MAX_STROKES:
-        raise _FlawError(f"there are {len(strokes)} strokes, wanted at most {MAX_STROKES}")
+    masks = _masks(_list(document.get("masks", []), "masks"), width, height)
     parsed = [_stroke(stroke, n, len(masks)) for n, stroke in enumerate(strokes)]
     layers = tuple(
         Layer(
@@ -202,8 +206,25 @@ def _stroke(
     return (level, instance, mask, compositing), vector
 
 
-def _mask(text: Any, number: int) -> Tensor:
-    """The mask ``[1, h, w]`` in a base64 PNG."""
+def _masks(texts: list[Any], width: int, height: int) -> list[Tensor]:
+    """The masks of a canvas of the given size, all together of at most `MAX_PIXELS`."""
+    masks, left = [], MAX_PIXELS
+    for number, text in enumerate(texts):
+        masks.append(_mask(text, number, left))
+        left -= masks[-1].numel()
+        sides = masks[-1].shape[1:]
+        grow = max(width, height) / max(sides)
+        for got, wanted in zip(sides, (height, width), strict=True):  # each may have been rounded
+            if abs(got * grow - wanted) > 1 + grow + ASPECT_TOLERANCE * wanted:
+                raise _FlawError(
+                    f"mask {number} is {sides[1]} x {sides[0]}, wanted the canvas's {width} x {height} "
+                    "or the same aspect ratio"
+                )
+    return masks
+
+
+def _mask(text: Any, number: int, most: int) -> Tensor:
+    """The mask ``[1, h, w]`` of at most `most` pixels in a base64 PNG."""
     wanted = f"mask {number} is not a grey PNG picture in base64"
     if not isinstance(text, str):
         raise _FlawError(wanted)
@@ -212,8 +233,12 @@ def _mask(text: Any, number: int) -> Tensor:
         with warnings.catch_warnings():
             warnings.simplefilter("error")  # of Pillow's against gigantic pictures
             with Image.open(data, formats=["PNG"]) as picture:
+                if picture.width * picture.height > most:
+                    raise _FlawError(f"the masks have more than {MAX_PIXELS} pixels, wanted fewer")
                 pixels = np.array(picture)
                 mode = picture.mode
+    except _FlawError:
+        raise
     except Exception:  # decoders raise nearly anything on broken data
         raise _FlawError(wanted) from None
     if mode != "L":

@@ -101,7 +101,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="LIST",
         type=values.formats,
         default=("png", "mp4"),
-        help="what to write: some of png,jpg,webp,mp4,json (json: the strokes) (default: png,mp4)",
+        help="what to write: some of png,jpg,webp,mp4, json (the strokes), svg (their outlines, for editing),"
+        " exact.svg (for showing) (default: png,mp4)",
     )
     add(
         "--seed",

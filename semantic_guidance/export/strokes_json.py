@@ -73,15 +73,20 @@ class _Masks:
         for tensor, number in self._seen:  # layers share their masks, and packing one takes its time
             if tensor is mask:
                 return number
-        pixels = (mask[0].detach().cpu() * 255).round().to(torch.uint8).numpy()
-        packed = io.BytesIO()
-        Image.fromarray(pixels).save(packed, "PNG")
-        text = base64.b64encode(packed.getvalue()).decode("ascii")
+        text = packed_mask(mask)
         if text not in self._known:
             self._known[text] = len(self.pictures)
             self.pictures.append(text)
         self._seen.append((mask, self._known[text]))
         return self._known[text]
+
+
+def packed_mask(mask: Tensor) -> str:
+    """A mask ``[1, h, w]``, a multiple of 1/255 everywhere, as a grey PNG picture in base64."""
+    pixels = (mask[0].detach().cpu() * 255).round().to(torch.uint8).numpy()
+    packed = io.BytesIO()
+    Image.fromarray(pixels).save(packed, "PNG")
+    return base64.b64encode(packed.getvalue()).decode("ascii")
 
 
 def _stroke_lines(layer: Layer, masks: _Masks) -> Iterator[str]:

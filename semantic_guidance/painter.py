@@ -18,7 +18,9 @@ from semantic_guidance.actors import ActorPainter
 from semantic_guidance.agent_file import WINDOW_ACTOR, agent_format
 from semantic_guidance.guidance import Guide
 from semantic_guidance.images import to_image
+from semantic_guidance.medium import Medium, Tools
 from semantic_guidance.painting import Layer, Painting
+from semantic_guidance.palette import nearest_color
 from semantic_guidance.planner import plan
 from semantic_guidance.polish import Polish, PolishConfig
 from semantic_guidance.renderer.objective import Objective, Run
@@ -73,6 +75,7 @@ class Painter:
             if None.
         seed: of all random choices; the same seed gives the same painting.
         foreground_share: share of the strokes, 0 to 1, that the objects get; by their area if None.
+        medium: palette, brushes, paint and paper; no limits if None.
         progress: called with a stage (``compile``, ``guidance``, ``plan``, ``polish``) and its done share.
 
     Raises:
@@ -88,6 +91,7 @@ class Painter:
         size: int | None = None,
         seed: int = 0,
         foreground_share: float | None = None,
+        medium: Medium | None = None,
         progress: Progress | None = None,
     ) -> None:
         if agent not in AGENTS and not Path(agent).is_file():
@@ -108,6 +112,7 @@ class Painter:
         self.size = size
         self.seed = seed
         self.foreground_share = foreground_share
+        self.medium = medium or Medium()
         self.progress = progress or (lambda stage, share: None)
 
     @property
@@ -146,8 +151,9 @@ class Painter:
         start = time.perf_counter()
         self.progress("plan", 0.0)
         sketch = Sketch.of(picture, guidance, self.preset.side, self.strokes, self.foreground_share)
+        tools = self._tools(sketch, height, width)
+        sketch = replace(sketch, paper=self._paper(sketch, tools))
         if self.actor is not None:
-            sketch = replace(sketch, paper=(0.0, 0.0, 0.0))
             vectors, runs = self._act(self.actor, sketch, picture, guidance)
         elif self.agent is not None:
             fill = np.random.default_rng(self.seed) if self.preset.polish else None
@@ -156,7 +162,7 @@ class Painter:
             vectors, runs = self._plan(sketch)
         planned = time.perf_counter()
         self.progress("plan", 1.0)
-        vectors = self._polish(sketch, vectors, runs)
+        vectors = self._polish(sketch, vectors, runs, tools)
         polished = time.perf_counter()
 
         longer = max(height, width)
@@ -168,6 +174,7 @@ class Painter:
             height=max(1, round(height * size / longer)),
             guidance=guidance if given is None else given.resized(height, width),
             seconds={"guidance": start - begin, "plan": planned - start, "polish": polished - planned},
+            paper=self.medium.paper,
         )
 
     def _compile(self) -> None:
@@ -206,19 +213,48 @@ class Painter:
         strokes = Strokes.cat([strokes for strokes, _ in bundles])
         return sketch.from_picture(strokes), film_runs(groups)
 
-    def _polish(self, sketch: Sketch, vectors: Tensor, runs: list[Run]) -> Tensor:
+    def _tools(self, sketch: Sketch, height: int, width: int) -> Tools | None:
+        if self.medium.free:
+            return None
+        target = torch.from_numpy(sketch.target).permute(2, 0, 1)
+        return self.medium.tools(target, torch.from_numpy(sketch.weight), height, width, self.seed)
+
+    def _paper(self, sketch: Sketch, tools: Tools | None) -> tuple[float, float, float]:
+        """Colour of the empty canvas."""
+        if self.actor is not None:
+            return 0.0, 0.0, 0.0  # as it learned
+        if self.medium.opaque:
+            return 1.0, 1.0, 1.0  # real paper
+        if tools is None or tools.colors is None:
+            return sketch.paper
+        red, green, blue = tools.colors[nearest_color(torch.tensor([sketch.paper]), tools.colors)[0]].tolist()
+        return red, green, blue
+
+    def _polish(self, sketch: Sketch, vectors: Tensor, runs: list[Run], tools: Tools | None) -> Tensor:
+        """Strokes ``[N, 13]`` refined, by the preset, and such as the tools can paint."""
         if self.preset.polish is None:
-            return vectors
-        polish = Polish(vectors, sketch.objective(runs), self.preset.polish, self.seed, sketch.views(runs))
+            return vectors if tools is None else tools(vectors)
+        shown = [replace(run, mask=None) for run in runs] if self.medium.opaque else runs
+        polish = Polish(
+            vectors,
+            sketch.objective(shown),
+            self.preset.polish,
+            self.seed,
+            sketch.views(shown),
+            tools,
+            runs,
+        )
         return polish.run(lambda share: self.progress("polish", share))
 
     def _layers(self, strokes: Strokes, runs: list[Run], guidance: Guidance) -> tuple[Layer, ...]:
         """One layer for each stretch of strokes under the same mask."""
-        masks = [_stored_mask(instance) for instance in guidance.instances]
+        clipped = not self.medium.opaque  # nothing stops a real brush
+        masks = [_stored_mask(instance) if clipped else None for instance in guidance.instances]
         # An actor's own painting shows as it learned to paint: the background outside the object alone.
         alone = self.actor is not None and self.actor.config.use_bilevel and self.preset.polish is None
-        alone = alone and len(masks) > 0
-        outside = (255 - (masks[0] * 255).round()) / 255 if alone else None
+        first_mask = masks[0] if alone and masks else None
+        outside = None if first_mask is None else (255 - (first_mask * 255).round()) / 255
+        alone = outside is not None
         rule = self.actor.compositing if alone and self.actor is not None else "over"
         layers: list[Layer] = []
         first = last = 0

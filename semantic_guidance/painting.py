@@ -59,6 +59,7 @@ class Painting:
         height: pixels of `canvas`.
         guidance: what the painter knew of the picture, at the size of the picture.
         seconds: wall time by stage (``guidance``, ``plan``, ``polish``).
+        paper: width and height in mm of the paper that it is meant for, if any.
     """
 
     layers: tuple[Layer, ...]
@@ -67,6 +68,7 @@ class Painting:
     height: int
     guidance: Guidance = field(default_factory=Guidance.none)
     seconds: dict[str, float] = field(default_factory=dict)
+    paper: tuple[float, float] | None = None
 
     @property
     def strokes(self) -> Strokes:

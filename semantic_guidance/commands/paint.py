@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from semantic_guidance.commands import values
+from semantic_guidance.commands import medium, values
 from semantic_guidance.commands.folder import prepare_folder
 from semantic_guidance.commands.outputs import check_outputs, shown
 from semantic_guidance.errors import InputError
@@ -102,7 +102,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=values.formats,
         default=("png", "mp4"),
         help="what to write: some of png,jpg,webp,mp4, json (the strokes), svg (their outlines, for editing),"
-        " exact.svg (for showing) (default: png,mp4)",
+        " exact.svg (for showing), plotter (centre lines in mm, as SVG and JSON) (default: png,mp4)",
     )
     add(
         "--seed",
@@ -112,6 +112,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="the same number gives the same painting (default: 0)",
     )
     add("--json", action="store_true", help="print a summary as one line of JSON")
+    medium.add_arguments(parser)
 
 
 @dataclass(frozen=True)
@@ -197,7 +198,8 @@ def _outputs(args: argparse.Namespace) -> dict[str, Path]:
     outputs = {name: args.out / f"{args.image.stem}_painted.{name}" for name in args.formats}
     if args.show_guidance:
         outputs["guidance"] = args.out / f"{args.image.stem}_guidance.png"
-    inputs = [path for path in (args.image, args.mask, Path(args.agent or "")) if path and path.is_file()]
+    given = (args.image, args.mask, Path(args.agent or ""), Path(args.palette or ""))
+    inputs = [path for path in given if path and path.is_file()]
     check_outputs(outputs.values(), inputs)
     return outputs
 
@@ -245,6 +247,7 @@ def _painter(args: argparse.Namespace, bar: StageBar) -> Painter:
             size=args.size,
             seed=args.seed,
             foreground_share=args.foreground_share,
+            medium=medium.medium(args),
             progress=bar,
         )
     except InputError:

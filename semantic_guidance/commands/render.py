@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from semantic_guidance.commands import values
 from semantic_guidance.commands.folder import prepare_folder
+from semantic_guidance.commands.medium import add_paper
 from semantic_guidance.commands.outputs import check_outputs, shown
 from semantic_guidance.errors import InputError
 
@@ -55,6 +56,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="what to write, as with paint (default: png)",
     )
     add("--json", action="store_true", help="print a summary as one line of JSON")
+    add_paper(parser)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -107,6 +109,7 @@ def _painting(args: argparse.Namespace) -> Painting:
     if args.size is not None:
         height, width = painting.blank(args.size).shape[1:]
         painting = replace(painting, width=width, height=height)
+    painting = replace(painting, paper=args.paper or painting.paper)
     size = max(painting.width, painting.height)
     if size > SIZES[1]:
         raise InputError(

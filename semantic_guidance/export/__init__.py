@@ -42,7 +42,11 @@ FORMATS = {
     "json": Format("strokes_json", "the strokes"),
     "svg": Format("svg", "the strokes as shapes, for editing"),
     "exact.svg": Format("svg", "the strokes as shapes, for showing"),
+    "plotter.svg": Format("plotter", "centre lines in mm, in layers of one colour"),
+    "plotter.json": Format("plotter", "the same as numbers"),
 }
+SETS = {"plotter": ("plotter.svg", "plotter.json")}
+"""Formats that go together, by the name for all of them."""
 
 
 def format_of(path: str | Path) -> str:

@@ -4,7 +4,8 @@ Numbers have nine significant digits, which name each float32 exactly, and the m
 stored along with them, so that replaying the file gives the same canvas bit for bit. In addition to the
 strokes' own numbers, ``masks`` lists grey PNG pictures in base64, and a stroke's ``mask``, if it has one,
 is an index into that list; strokes that an actor of the papers' code painted by itself say so in
-``compositing``. Nothing in a file that is read is taken on trust.
+``compositing``; ``paper`` is the size in mm of the paper that a painting is meant for, if any. Nothing in a
+file that is read is taken on trust.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from torch import Tensor
 from semantic_guidance.errors import InputError
 from semantic_guidance.export import Progress
 from semantic_guidance.export.atomic import replacing
+from semantic_guidance.medium import SIDES
 from semantic_guidance.painting import Compositing, Layer, Level, Painting
 from semantic_guidance.types import Strokes
 
@@ -52,6 +54,8 @@ def write(painting: Painting, path: Path, progress: Progress) -> None:
         "background": _numbers(torch.tensor(painting.background)),
         "masks": masks.pictures,
     }
+    if painting.paper is not None:
+        head["paper"] = list(painting.paper)
     with replacing(path) as draft, draft.open("w", encoding="ascii", newline="\n") as file:
         file.write(json.dumps(head)[:-1] + ', "strokes": [')
         for n, line in enumerate(lines):
@@ -184,7 +188,9 @@ def _painting(document: Any) -> Painting:
         )
         for (level, instance, mask, compositing), group in itertools.groupby(parsed, key=lambda pair: pair[0])
     )
-    return Painting(layers, (red, green, blue), width, height)
+    across, down = _floats(document, "paper", (2,), *SIDES, "the file") if "paper" in document else (0.0, 0.0)
+    paper = (across, down) if across else None
+    return Painting(layers, (red, green, blue), width, height, paper=paper)
 
 
 def _stroke(

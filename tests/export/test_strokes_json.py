@@ -85,6 +85,11 @@ def test_same_canvas_bit_for_bit(painting, tmp_path):
     assert (tmp_path / "b.json").read_bytes() == (tmp_path / "a.json").read_bytes()
 
 
+def test_paper_is_kept(painting, tmp_path):
+    replace(painting, paper=(420.0, 297.0)).save(tmp_path / "a.json")
+    assert read_strokes(tmp_path / "a.json").paper == (420, 297)
+
+
 def test_the_file_is_as_documented(painting, tmp_path):
     painting.save(tmp_path / "a.json")
     document = json.loads((tmp_path / "a.json").read_text())
@@ -133,6 +138,8 @@ FLAWS = [
     (("masks", 1), "iVBORw0KGgo=", "mask 1 is not a grey PNG"),
     (("masks", 0), "!", "mask 0 is not a grey PNG"),
     (("width",), 50, "mask 0 is 48 x 32, wanted the canvas's 50 x 64"),
+    (("paper",), [210], "paper of the file has another shape"),
+    (("paper",), [1, 300], "paper of the file holds 1, wanted numbers from 20"),
     (("strokes",), None, "strokes is None, wanted a list"),
     (("strokes", 3), [], r"stroke 3 is \[\], wanted an object"),
     (("strokes", 3, "points"), ..., "points is missing in stroke 3"),

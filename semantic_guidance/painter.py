@@ -20,11 +20,12 @@ from semantic_guidance.guidance import Guide
 from semantic_guidance.images import to_image
 from semantic_guidance.medium import Medium, Tools
 from semantic_guidance.painting import Layer, Painting
-from semantic_guidance.palette import nearest_color
+from semantic_guidance.palette import Color, nearest_color
 from semantic_guidance.planner import plan
 from semantic_guidance.polish import Polish, PolishConfig
 from semantic_guidance.renderer.objective import Objective, Run
 from semantic_guidance.sketch import Sketch, film_runs
+from semantic_guidance.styles import cover
 from semantic_guidance.types import Guidance, Instance, Strokes
 from semantic_guidance.window_agent import WindowAgent
 
@@ -36,7 +37,7 @@ WEIGHTS = Path(__file__).parent / "weights"
 MAX_STROKES = 100_000
 SIZES = (16, 8192)  # of a painting's longer side in pixels
 DEFAULT_SIZES = (512, 2048)
-MASK_SIZE = 1024  # longer side at which a painting keeps its masks
+MASK_SIZE = 1024  # longer side at which a painting keeps its masks and what it was painted on
 
 
 @dataclass(frozen=True)
@@ -76,6 +77,8 @@ class Painter:
         seed: of all random choices; the same seed gives the same painting.
         foreground_share: share of the strokes, 0 to 1, that the objects get; by their area if None.
         medium: palette, brushes, paint and paper; no limits if None.
+        start: the canvas before the first stroke: a colour, RGB in [0, 1], or a picture ``[3, h, w]`` that
+            is scaled to fill it. If None, the picture's mean colour, or what suits the medium.
         progress: called with a stage (``compile``, ``guidance``, ``plan``, ``polish``) and its done share.
 
     Raises:
@@ -92,6 +95,7 @@ class Painter:
         seed: int = 0,
         foreground_share: float | None = None,
         medium: Medium | None = None,
+        start: Color | Tensor | None = None,
         progress: Progress | None = None,
     ) -> None:
         if agent not in AGENTS and not Path(agent).is_file():
@@ -113,6 +117,7 @@ class Painter:
         self.seed = seed
         self.foreground_share = foreground_share
         self.medium = medium or Medium()
+        self.start = start
         self.progress = progress or (lambda stage, share: None)
 
     @property
@@ -150,7 +155,8 @@ class Painter:
             guidance = replace(guidance, instances=(Instance.from_mask(guidance.mask),))
         start = time.perf_counter()
         self.progress("plan", 0.0)
-        sketch = Sketch.of(picture, guidance, self.preset.side, self.strokes, self.foreground_share)
+        under = cover(self.start, height, width) if isinstance(self.start, Tensor) else None
+        sketch = Sketch.of(picture, guidance, self.preset.side, self.strokes, self.foreground_share, under)
         tools = self._tools(sketch, height, width)
         sketch = replace(sketch, paper=self._paper(sketch, tools))
         if self.actor is not None:
@@ -175,6 +181,7 @@ class Painter:
             guidance=guidance if given is None else given.resized(height, width),
             seconds={"guidance": start - begin, "plan": planned - start, "polish": polished - planned},
             paper=self.medium.paper,
+            start=None if under is None else _stored(under),
         )
 
     def _compile(self) -> None:
@@ -191,7 +198,7 @@ class Painter:
     def _plan(self, sketch: Sketch) -> tuple[Tensor, list[Run]]:
         """Strokes ``[N, 13]`` of the background, then of each object, and the runs that they form."""
         rng = np.random.default_rng(self.seed)
-        canvas = np.full_like(sketch.target, np.asarray(sketch.paper, np.float32))
+        canvas = sketch.canvas
         parts, groups = [Strokes.empty()], []
         for mask, count in zip([None, *range(len(sketch.masks))], sketch.counts, strict=True):
             area = None if mask is None else sketch.masks[mask]
@@ -221,6 +228,8 @@ class Painter:
 
     def _paper(self, sketch: Sketch, tools: Tools | None) -> tuple[float, float, float]:
         """Colour of the empty canvas."""
+        if isinstance(self.start, tuple):
+            return self.start
         if self.actor is not None:
             return 0.0, 0.0, 0.0  # as it learned
         if self.medium.opaque:
@@ -249,7 +258,7 @@ class Painter:
     def _layers(self, strokes: Strokes, runs: list[Run], guidance: Guidance) -> tuple[Layer, ...]:
         """One layer for each stretch of strokes under the same mask."""
         clipped = not self.medium.opaque  # nothing stops a real brush
-        masks = [_stored_mask(instance) if clipped else None for instance in guidance.instances]
+        masks = [_stored(instance.mask) if clipped else None for instance in guidance.instances]
         # An actor's own painting shows as it learned to paint: the background outside the object alone.
         alone = self.actor is not None and self.actor.config.use_bilevel and self.preset.polish is None
         first_mask = masks[0] if alone and masks else None
@@ -278,12 +287,11 @@ def _load(agent: str) -> tuple[ActorPainter | None, WindowAgent | None]:
     return ActorPainter.load(path), None
 
 
-def _stored_mask(instance: Instance) -> Tensor:
-    """The mask in multiples of 1/255, at most `MASK_SIZE` pixels on its longer side."""
-    mask = instance.mask
-    height, width = mask.shape[-2:]
+def _stored(values: Tensor) -> Tensor:
+    """Values ``[C, H, W]`` in multiples of 1/255, at most `MASK_SIZE` pixels on their longer side."""
+    height, width = values.shape[-2:]
     scale = MASK_SIZE / max(height, width)
     if scale < 1:
         size = (max(1, round(height * scale)), max(1, round(width * scale)))
-        mask = torch.nn.functional.interpolate(mask[None], size, mode="bilinear", antialias=True)[0]
-    return (mask.clamp(0, 1) * 255).round() / 255
+        values = torch.nn.functional.interpolate(values[None], size, mode="bilinear", antialias=True)[0]
+    return (values.clamp(0, 1) * 255).round() / 255

@@ -12,6 +12,7 @@ from semantic_guidance.commands import values
 from semantic_guidance.commands.folder import prepare_folder
 from semantic_guidance.commands.medium import add_paper
 from semantic_guidance.commands.outputs import check_outputs, shown
+from semantic_guidance.commands.styles import add_transparent, check_transparent
 from semantic_guidance.errors import InputError
 
 if TYPE_CHECKING:
@@ -57,6 +58,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add("--json", action="store_true", help="print a summary as one line of JSON")
     add_paper(parser)
+    add_transparent(parser)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -65,6 +67,7 @@ def run(args: argparse.Namespace) -> int:
     from semantic_guidance.export import save_painting
 
     started = time.perf_counter()
+    check_transparent(args)
     painting = _painting(args)
     outputs = {name: args.out / f"{args.strokes.stem}.{name}" for name in args.formats}
     check_outputs(outputs.values(), [args.strokes])
@@ -109,7 +112,7 @@ def _painting(args: argparse.Namespace) -> Painting:
     if args.size is not None:
         height, width = painting.blank(args.size).shape[1:]
         painting = replace(painting, width=width, height=height)
-    painting = replace(painting, paper=args.paper or painting.paper)
+    painting = replace(painting, paper=args.paper or painting.paper, transparent=args.transparent)
     size = max(painting.width, painting.height)
     if size > SIZES[1]:
         raise InputError(

@@ -4,8 +4,9 @@ Numbers have nine significant digits, which name each float32 exactly, and the m
 stored along with them, so that replaying the file gives the same canvas bit for bit. In addition to the
 strokes' own numbers, ``masks`` lists grey PNG pictures in base64, and a stroke's ``mask``, if it has one,
 is an index into that list; strokes that an actor of the papers' code painted by itself say so in
-``compositing``; ``paper`` is the size in mm of the paper that a painting is meant for, if any. Nothing in a
-file that is read is taken on trust.
+``compositing``; ``paper`` is the size in mm of the paper that a painting is meant for, if any, and ``start``
+a picture (PNG in base64) on the canvas before the first stroke. Nothing in a file that is read is taken on
+trust.
 """
 
 from __future__ import annotations
@@ -56,6 +57,8 @@ def write(painting: Painting, path: Path, progress: Progress) -> None:
     }
     if painting.paper is not None:
         head["paper"] = list(painting.paper)
+    if painting.start is not None:
+        head["start"] = packed_picture(painting.start)
     with replacing(path) as draft, draft.open("w", encoding="ascii", newline="\n") as file:
         file.write(json.dumps(head)[:-1] + ', "strokes": [')
         for n, line in enumerate(lines):
@@ -77,7 +80,7 @@ class _Masks:
         for tensor, number in self._seen:  # layers share their masks, and packing one takes its time
             if tensor is mask:
                 return number
-        text = packed_mask(mask)
+        text = packed_picture(mask)
         if text not in self._known:
             self._known[text] = len(self.pictures)
             self.pictures.append(text)
@@ -85,11 +88,11 @@ class _Masks:
         return self._known[text]
 
 
-def packed_mask(mask: Tensor) -> str:
-    """A mask ``[1, h, w]``, a multiple of 1/255 everywhere, as a grey PNG picture in base64."""
-    pixels = (mask[0].detach().cpu() * 255).round().to(torch.uint8).numpy()
+def packed_picture(picture: Tensor) -> str:
+    """A picture ``[3, h, w]`` or mask ``[1, h, w]``, in multiples of 1/255, as a PNG picture in base64."""
+    pixels = (picture.detach().cpu() * 255).round().to(torch.uint8).permute(1, 2, 0).numpy()
     packed = io.BytesIO()
-    Image.fromarray(pixels).save(packed, "PNG")
+    Image.fromarray(pixels[..., 0] if len(picture) == 1 else pixels).save(packed, "PNG")
     return base64.b64encode(packed.getvalue()).decode("ascii")
 
 
@@ -177,6 +180,10 @@ def _painting(document: Any) -> Painting:
     red, green, blue = _floats(document, "background", (3,), 0, 1, "the file")
     strokes = _list(_field(document, "strokes", "the file"), "strokes")
     masks = _masks(_list(document.get("masks", []), "masks"), width, height)
+    start = None
+    if "start" in document:
+        start = _picture(document["start"], "start", "RGB", MAX_PIXELS)
+        _check_sides(start, "start", width, height)
     parsed = [_stroke(stroke, n, len(masks)) for n, stroke in enumerate(strokes)]
     layers = tuple(
         Layer(
@@ -190,7 +197,7 @@ def _painting(document: Any) -> Painting:
     )
     across, down = _floats(document, "paper", (2,), *SIDES, "the file") if "paper" in document else (0.0, 0.0)
     paper = (across, down) if across else None
-    return Painting(layers, (red, green, blue), width, height, paper=paper)
+    return Painting(layers, (red, green, blue), width, height, paper=paper, start=start)
 
 
 def _stroke(
@@ -221,22 +228,27 @@ def _masks(texts: list[Any], width: int, height: int) -> list[Tensor]:
     """The masks of a canvas of the given size, all together of at most `MAX_PIXELS`."""
     masks, left = [], MAX_PIXELS
     for number, text in enumerate(texts):
-        masks.append(_mask(text, number, left))
+        masks.append(_picture(text, f"mask {number}", "L", left))
         left -= masks[-1].numel()
-        sides = masks[-1].shape[1:]
-        grow = max(width, height) / max(sides)
-        for got, wanted in zip(sides, (height, width), strict=True):  # each may have been rounded
-            if abs(got * grow - wanted) > 1 + grow + ASPECT_TOLERANCE * wanted:
-                raise _FlawError(
-                    f"mask {number} is {sides[1]} x {sides[0]}, wanted the canvas's {width} x {height} "
-                    "or the same aspect ratio"
-                )
+        _check_sides(masks[-1], f"mask {number}", width, height)
     return masks
 
 
-def _mask(text: Any, number: int, most: int) -> Tensor:
-    """The mask ``[1, h, w]`` of at most `most` pixels in a base64 PNG."""
-    wanted = f"mask {number} is not a grey PNG picture in base64"
+def _check_sides(picture: Tensor, name: str, width: int, height: int) -> None:
+    """See that a picture ``[C, h, w]`` has the aspect ratio of the canvas; sides may have been rounded."""
+    sides = picture.shape[1:]
+    grow = max(width, height) / max(sides)
+    for got, wanted in zip(sides, (height, width), strict=True):
+        if abs(got * grow - wanted) > 1 + grow + ASPECT_TOLERANCE * wanted:
+            raise _FlawError(
+                f"{name} is {sides[1]} x {sides[0]}, wanted the canvas's {width} x {height} "
+                "or the same aspect ratio"
+            )
+
+
+def _picture(text: Any, name: str, mode: str, most: int) -> Tensor:
+    """The picture ``[C, h, w]`` of at most `most` pixels in a base64 PNG of Pillow's `mode`, L or RGB."""
+    wanted = f"{name} is not a {'grey' if mode == 'L' else 'colour'} PNG picture in base64"
     if not isinstance(text, str):
         raise _FlawError(wanted)
     try:
@@ -245,16 +257,18 @@ def _mask(text: Any, number: int, most: int) -> Tensor:
             warnings.simplefilter("error")  # of Pillow's against gigantic pictures
             with Image.open(data, formats=["PNG"]) as picture:
                 if picture.width * picture.height > most:
-                    raise _FlawError(f"the masks have more than {MAX_PIXELS} pixels, wanted fewer")
+                    raise _FlawError(
+                        f"{name} and those before have more than {MAX_PIXELS} pixels, wanted fewer"
+                    )
                 pixels = np.array(picture)
-                mode = picture.mode
+                got = picture.mode
     except _FlawError:
         raise
     except Exception:  # decoders raise nearly anything on broken data
         raise _FlawError(wanted) from None
-    if mode != "L":
+    if got != mode:
         raise _FlawError(wanted)
-    return torch.from_numpy(pixels)[None].float() / 255
+    return torch.from_numpy(pixels.reshape(*pixels.shape[:2], -1)).permute(2, 0, 1).float() / 255
 
 
 def _field(record: Mapping[str, Any], name: str, where: str) -> Any:

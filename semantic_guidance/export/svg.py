@@ -21,7 +21,7 @@ from torch import Tensor
 from semantic_guidance.export import Progress
 from semantic_guidance.export.atomic import replacing
 from semantic_guidance.export.outline import outline_path, stroke_end
-from semantic_guidance.export.strokes_json import packed_mask
+from semantic_guidance.export.strokes_json import packed_picture
 from semantic_guidance.painting import Layer, Painting
 
 HEAD = (
@@ -70,16 +70,26 @@ class _Drawing:
     def lines(self) -> Iterator[str]:
         width, height = self.painting.width, self.painting.height
         yield f'{HEAD}width="{width}" height="{height}" viewBox="0 0 {width} {height}">'
-        yield group(self._name("canvas"), "canvas")
-        color = hex_color(np.array(self.painting.background))
-        yield f'<rect width="{width}" height="{height}" fill="{color}"/>'
-        yield "</g>"
+        if self.painting.transparent is None:
+            yield group(self._name("canvas"), "canvas")
+            yield self._canvas()
+            yield "</g>"
         for level, layers in itertools.groupby(self.painting.layers, key=lambda layer: layer.level):
+            if self.painting.transparent == "object" and level != "foreground":
+                continue
             yield group(self._name(level), level)
             for layer in layers:
                 yield from self._layer(layer)
             yield "</g>"
         yield "</svg>"
+
+    def _canvas(self) -> str:
+        """What is there before the first stroke."""
+        size = f'width="{self.painting.width}" height="{self.painting.height}"'
+        if self.painting.start is None:
+            return f'<rect {size} fill="{hex_color(np.array(self.painting.background))}"/>'
+        data = f"data:image/png;base64,{packed_picture(self.painting.start)}"
+        return f'<image {size} preserveAspectRatio="none" xlink:href="{data}"/>'
 
     def _name(self, name: str) -> str:
         """`name`, numbered from its second use on: names are unique in a file."""
@@ -151,7 +161,7 @@ class _Drawing:
         return name, [
             f'<mask id="{name}" maskUnits="userSpaceOnUse" x="0" y="0" width="{width}" height="{height}">'
             f'<image width="{width}" height="{height}" preserveAspectRatio="none" '
-            f'xlink:href="data:image/png;base64,{packed_mask(mask)}"/></mask>'
+            f'xlink:href="data:image/png;base64,{packed_picture(mask)}"/></mask>'
         ]
 
 

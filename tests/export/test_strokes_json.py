@@ -138,6 +138,7 @@ FLAWS = [
     (("masks", 1), "iVBORw0KGgo=", "mask 1 is not a grey PNG"),
     (("masks", 0), "!", "mask 0 is not a grey PNG"),
     (("width",), 50, "mask 0 is 48 x 32, wanted the canvas's 50 x 64"),
+    (("start",), "x", "start is not a colour PNG"),
     (("paper",), [210], "paper of the file has another shape"),
     (("paper",), [1, 300], "paper of the file holds 1, wanted numbers from 20"),
     (("strokes",), None, "strokes is None, wanted a list"),
@@ -201,7 +202,7 @@ def test_masks_are_measured_before_they_are_decoded(painting, tmp_path):
     Image.new("L", (9600, 6400)).save(bomb, "PNG")
     document["masks"] = [base64.b64encode(bomb.getvalue()).decode()] * 2
     (tmp_path / "a.json").write_text(json.dumps(document))
-    with pytest.raises(InputError, match="the masks have more than 100000000 pixels"):
+    with pytest.raises(InputError, match="mask 1 and those before have more than 100000000 pixels"):
         read_strokes(tmp_path / "a.json")
 
 

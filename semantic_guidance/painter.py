@@ -156,9 +156,7 @@ class Painter:
         start = time.perf_counter()
         self.progress("plan", 0.0)
         under = cover(self.start, height, width) if isinstance(self.start, Tensor) else None
-        sketch = Sketch.of(picture, guidance, self.preset.side, self.strokes, self.foreground_share, under)
-        tools = self._tools(sketch, height, width)
-        sketch = replace(sketch, paper=self._paper(sketch, tools))
+        sketch, tools = self._sketch(picture, guidance, under)
         if self.actor is not None:
             vectors, runs = self._act(self.actor, sketch, picture, guidance)
         elif self.agent is not None:
@@ -195,6 +193,18 @@ class Painter:
         objective.removal_costs(stroke.pack()[0], 1.0)
         self.progress("compile", 1.0)
 
+    def _sketch(
+        self, picture: Tensor, guidance: Guidance, under: Tensor | None
+    ) -> tuple[Sketch, Tools | None]:
+        """The sketch, on a canvas with the picture `under`, and the tools if they are limited."""
+        sketch = Sketch.of(picture, guidance, self.preset.side, self.strokes, self.foreground_share, under)
+        tools = None
+        if not self.medium.free:
+            target, weight = torch.from_numpy(sketch.target).permute(2, 0, 1), torch.from_numpy(sketch.weight)
+            height, width = picture.shape[1:]
+            tools = self.medium.tools(target, weight, height, width, self.seed)
+        return replace(sketch, paper=self._paper(sketch, tools)), tools
+
     def _plan(self, sketch: Sketch) -> tuple[Tensor, list[Run]]:
         """Strokes ``[N, 13]`` of the background, then of each object, and the runs that they form."""
         rng = np.random.default_rng(self.seed)
@@ -219,12 +229,6 @@ class Painter:
         ]
         strokes = Strokes.cat([strokes for strokes, _ in bundles])
         return sketch.from_picture(strokes), film_runs(groups)
-
-    def _tools(self, sketch: Sketch, height: int, width: int) -> Tools | None:
-        if self.medium.free:
-            return None
-        target = torch.from_numpy(sketch.target).permute(2, 0, 1)
-        return self.medium.tools(target, torch.from_numpy(sketch.weight), height, width, self.seed)
 
     def _paper(self, sketch: Sketch, tools: Tools | None) -> tuple[float, float, float]:
         """Colour of the empty canvas."""

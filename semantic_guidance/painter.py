@@ -245,13 +245,14 @@ class Painter:
 
     def _polish(self, sketch: Sketch, vectors: Tensor, runs: list[Run], tools: Tools | None) -> Tensor:
         """Strokes ``[N, 13]`` refined, by the preset, and such as the tools can paint."""
-        if self.preset.polish is None:
-            return vectors if tools is None else tools(vectors)
+        if self.preset.polish is None and tools is None:
+            return vectors
+        config = self.preset.polish or PolishConfig(steps=0)
         shown = [replace(run, mask=None) for run in runs] if self.medium.opaque else runs
         polish = Polish(
             vectors,
             sketch.objective(shown),
-            self.preset.polish,
+            config,
             self.seed,
             sketch.views(shown),
             tools,

@@ -28,7 +28,7 @@ class PolishConfig:
     """Numbers of the refinement.
 
     Attributes:
-        steps: gradient steps.
+        steps: gradient steps; without any, strokes are only fitted to the tools.
         softness: width of the strokes' edge in pixels, at the first step and from `annealed` on.
         annealed: share of the steps after which the softness has reached its end.
         position_rate: greatest change of a point in one step, in units of the longer side (as Adam counts).
@@ -114,6 +114,8 @@ class Polish:
             self._descend(step)
             if progress is not None:
                 progress((step + 1) / steps)
+        if not steps and len(self.vectors):
+            self._fit(0)
         return self._painted()
 
     def _descend(self, step: int) -> None:

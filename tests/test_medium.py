@@ -54,8 +54,9 @@ def test_strokes_keep_to_the_medium(picture, preset):
     assert set((2 * unit * strokes.radius).round(decimals=3).flatten().tolist()) <= {6, 15, 40}
 
 
-def test_colors_come_once_in_each_level(picture):
-    painting = painted(picture, Medium(palette=PALETTE, opaque=True))
+@pytest.mark.parametrize("preset", ["draft", "standard"])
+def test_colors_come_once_in_each_level(picture, preset):
+    painting = painted(picture, Medium(palette=PALETTE, opaque=True), preset)
     for level in ("background", "foreground"):
         colors = [
             tuple(color)

@@ -7,6 +7,8 @@ from torch import Tensor
 
 from semantic_guidance import Guidance, Painter, load_image, save
 from semantic_guidance.images import load_mask, resize_array
+from semantic_guidance.medium import Medium
+from semantic_guidance.styles import replace_background, transfer_colors
 
 HERE = Path(__file__).parent
 EXAMPLES = HERE.parent / "examples"
@@ -20,8 +22,31 @@ def fit(picture: Tensor, height: int) -> Tensor:
     return torch.from_numpy(resize_array(picture.permute(1, 2, 0).numpy(), height, width)).permute(2, 0, 1)
 
 
+def styles() -> Tensor:
+    """Two pictures in few opaque colours and brushes, in other colours, before another background."""
+    photos = {name: load_image(EXAMPLES / f"{name}.jpg") for name in ("chelsea", "coffee", "rocket")}
+    rows = []
+    for name in ("chelsea", "coffee"):
+        photo = photos[name]
+        guidance = Guidance.from_mask(load_mask(EXAMPLES / f"{name}_mask.png", *photo.shape[1:]))
+        few = Painter(size=900, medium=Medium(palette=10, brushes=(3, 6, 12, 24), opaque=True))
+        dusk = transfer_colors(photo, photos["rocket"])
+        blue = (0.13, 0.25, 0.38)
+        alone = Painter(size=900, start=blue, foreground_share=1.0)
+        paintings = (
+            few.paint(photo, guidance),
+            Painter(size=900).paint(dusk, guidance),
+            alone.paint(replace_background(photo, guidance.mask, blue), guidance),
+        )
+        tiles = [fit(painting.canvas, HEIGHT) for painting in paintings]
+        rows.append(torch.cat(tiles, dim=2))
+    width = min(row.shape[2] for row in rows)
+    return torch.cat([row[:, :, :width] for row in rows], dim=1)
+
+
 def main() -> None:
-    """Write ``pictures/gallery.jpg`` and ``pictures/film.jpg``."""
+    """Write ``pictures/gallery.jpg``, ``pictures/film.jpg`` and ``pictures/styles.jpg``."""
+    save(styles(), HERE / "pictures" / "styles.jpg")
     rows = []
     for name in ("chelsea", "coffee", "rocket"):
         photo = load_image(EXAMPLES / f"{name}.jpg")

@@ -18,11 +18,14 @@ from semantic_guidance.actors import ActorPainter
 from semantic_guidance.agent_file import WINDOW_ACTOR, agent_format
 from semantic_guidance.guidance import Guide
 from semantic_guidance.images import to_image
+from semantic_guidance.medium import Medium, Tools
 from semantic_guidance.painting import Layer, Painting
+from semantic_guidance.palette import Color, nearest_color
 from semantic_guidance.planner import plan
 from semantic_guidance.polish import Polish, PolishConfig
 from semantic_guidance.renderer.objective import Objective, Run
 from semantic_guidance.sketch import Sketch, film_runs
+from semantic_guidance.styles import cover
 from semantic_guidance.types import Guidance, Instance, Strokes
 from semantic_guidance.window_agent import WindowAgent
 
@@ -34,7 +37,7 @@ WEIGHTS = Path(__file__).parent / "weights"
 MAX_STROKES = 100_000
 SIZES = (16, 8192)  # of a painting's longer side in pixels
 DEFAULT_SIZES = (512, 2048)
-MASK_SIZE = 1024  # longer side at which a painting keeps its masks
+MASK_SIZE = 1024  # longer side at which a painting keeps its masks and what it was painted on
 
 
 @dataclass(frozen=True)
@@ -73,6 +76,9 @@ class Painter:
             if None.
         seed: of all random choices; the same seed gives the same painting.
         foreground_share: share of the strokes, 0 to 1, that the objects get; by their area if None.
+        medium: palette, brushes, paint and paper; no limits if None.
+        start: the canvas before the first stroke: a colour, RGB in [0, 1], or a picture ``[3, h, w]`` that
+            is scaled to fill it. If None, the picture's mean colour, or what suits the medium.
         progress: called with a stage (``compile``, ``guidance``, ``plan``, ``polish``) and its done share.
 
     Raises:
@@ -88,6 +94,8 @@ class Painter:
         size: int | None = None,
         seed: int = 0,
         foreground_share: float | None = None,
+        medium: Medium | None = None,
+        start: Color | Tensor | None = None,
         progress: Progress | None = None,
     ) -> None:
         if agent not in AGENTS and not Path(agent).is_file():
@@ -108,6 +116,8 @@ class Painter:
         self.size = size
         self.seed = seed
         self.foreground_share = foreground_share
+        self.medium = medium or Medium()
+        self.start = start
         self.progress = progress or (lambda stage, share: None)
 
     @property
@@ -145,9 +155,9 @@ class Painter:
             guidance = replace(guidance, instances=(Instance.from_mask(guidance.mask),))
         start = time.perf_counter()
         self.progress("plan", 0.0)
-        sketch = Sketch.of(picture, guidance, self.preset.side, self.strokes, self.foreground_share)
+        under = cover(self.start, height, width) if isinstance(self.start, Tensor) else None
+        sketch, tools = self._sketch(picture, guidance, under)
         if self.actor is not None:
-            sketch = replace(sketch, paper=(0.0, 0.0, 0.0))
             vectors, runs = self._act(self.actor, sketch, picture, guidance)
         elif self.agent is not None:
             fill = np.random.default_rng(self.seed) if self.preset.polish else None
@@ -156,7 +166,7 @@ class Painter:
             vectors, runs = self._plan(sketch)
         planned = time.perf_counter()
         self.progress("plan", 1.0)
-        vectors = self._polish(sketch, vectors, runs)
+        vectors = self._polish(sketch, vectors, runs, tools)
         polished = time.perf_counter()
 
         longer = max(height, width)
@@ -168,6 +178,8 @@ class Painter:
             height=max(1, round(height * size / longer)),
             guidance=guidance if given is None else given.resized(height, width),
             seconds={"guidance": start - begin, "plan": planned - start, "polish": polished - planned},
+            paper=self.medium.paper,
+            start=None if under is None else _stored(under),
         )
 
     def _compile(self) -> None:
@@ -181,10 +193,22 @@ class Painter:
         objective.removal_costs(stroke.pack()[0], 1.0)
         self.progress("compile", 1.0)
 
+    def _sketch(
+        self, picture: Tensor, guidance: Guidance, under: Tensor | None
+    ) -> tuple[Sketch, Tools | None]:
+        """The sketch, on a canvas with the picture `under`, and the tools if they are limited."""
+        sketch = Sketch.of(picture, guidance, self.preset.side, self.strokes, self.foreground_share, under)
+        tools = None
+        if not self.medium.free:
+            target, weight = torch.from_numpy(sketch.target).permute(2, 0, 1), torch.from_numpy(sketch.weight)
+            height, width = picture.shape[1:]
+            tools = self.medium.tools(target, weight, height, width, self.seed)
+        return replace(sketch, paper=self._paper(sketch, tools)), tools
+
     def _plan(self, sketch: Sketch) -> tuple[Tensor, list[Run]]:
         """Strokes ``[N, 13]`` of the background, then of each object, and the runs that they form."""
         rng = np.random.default_rng(self.seed)
-        canvas = np.full_like(sketch.target, np.asarray(sketch.paper, np.float32))
+        canvas = sketch.canvas
         parts, groups = [Strokes.empty()], []
         for mask, count in zip([None, *range(len(sketch.masks))], sketch.counts, strict=True):
             area = None if mask is None else sketch.masks[mask]
@@ -206,19 +230,45 @@ class Painter:
         strokes = Strokes.cat([strokes for strokes, _ in bundles])
         return sketch.from_picture(strokes), film_runs(groups)
 
-    def _polish(self, sketch: Sketch, vectors: Tensor, runs: list[Run]) -> Tensor:
-        if self.preset.polish is None:
+    def _paper(self, sketch: Sketch, tools: Tools | None) -> tuple[float, float, float]:
+        """Colour of the empty canvas."""
+        if isinstance(self.start, tuple):
+            return self.start
+        if self.actor is not None:
+            return 0.0, 0.0, 0.0  # as it learned
+        if self.medium.opaque:
+            return 1.0, 1.0, 1.0  # real paper
+        if tools is None or tools.colors is None:
+            return sketch.paper
+        red, green, blue = tools.colors[nearest_color(torch.tensor([sketch.paper]), tools.colors)[0]].tolist()
+        return red, green, blue
+
+    def _polish(self, sketch: Sketch, vectors: Tensor, runs: list[Run], tools: Tools | None) -> Tensor:
+        """Strokes ``[N, 13]`` refined, by the preset, and such as the tools can paint."""
+        if self.preset.polish is None and tools is None:
             return vectors
-        polish = Polish(vectors, sketch.objective(runs), self.preset.polish, self.seed, sketch.views(runs))
+        config = self.preset.polish or PolishConfig(steps=0)
+        shown = [replace(run, mask=None) for run in runs] if self.medium.opaque else runs
+        polish = Polish(
+            vectors,
+            sketch.objective(shown),
+            config,
+            self.seed,
+            sketch.views(shown),
+            tools,
+            runs,
+        )
         return polish.run(lambda share: self.progress("polish", share))
 
     def _layers(self, strokes: Strokes, runs: list[Run], guidance: Guidance) -> tuple[Layer, ...]:
         """One layer for each stretch of strokes under the same mask."""
-        masks = [_stored_mask(instance) for instance in guidance.instances]
+        clipped = not self.medium.opaque  # nothing stops a real brush
+        masks = [_stored(instance.mask) if clipped else None for instance in guidance.instances]
         # An actor's own painting shows as it learned to paint: the background outside the object alone.
         alone = self.actor is not None and self.actor.config.use_bilevel and self.preset.polish is None
-        alone = alone and len(masks) > 0
-        outside = (255 - (masks[0] * 255).round()) / 255 if alone else None
+        first_mask = masks[0] if alone and masks else None
+        outside = None if first_mask is None else (255 - (first_mask * 255).round()) / 255
+        alone = outside is not None
         rule = self.actor.compositing if alone and self.actor is not None else "over"
         layers: list[Layer] = []
         first = last = 0
@@ -242,12 +292,11 @@ def _load(agent: str) -> tuple[ActorPainter | None, WindowAgent | None]:
     return ActorPainter.load(path), None
 
 
-def _stored_mask(instance: Instance) -> Tensor:
-    """The mask in multiples of 1/255, at most `MASK_SIZE` pixels on its longer side."""
-    mask = instance.mask
-    height, width = mask.shape[-2:]
+def _stored(values: Tensor) -> Tensor:
+    """Values ``[C, H, W]`` in multiples of 1/255, at most `MASK_SIZE` pixels on their longer side."""
+    height, width = values.shape[-2:]
     scale = MASK_SIZE / max(height, width)
     if scale < 1:
         size = (max(1, round(height * scale)), max(1, round(width * scale)))
-        mask = torch.nn.functional.interpolate(mask[None], size, mode="bilinear", antialias=True)[0]
-    return (mask.clamp(0, 1) * 255).round() / 255
+        values = torch.nn.functional.interpolate(values[None], size, mode="bilinear", antialias=True)[0]
+    return (values.clamp(0, 1) * 255).round() / 255

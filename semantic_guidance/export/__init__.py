@@ -40,7 +40,13 @@ FORMATS = {
     "webp": Format("image", "the painting", picture=True),
     "mp4": Format("video", "a film of the painting process"),
     "json": Format("strokes_json", "the strokes"),
+    "svg": Format("svg", "the strokes as shapes, for editing"),
+    "exact.svg": Format("svg", "the strokes as shapes, for showing"),
+    "plotter.svg": Format("plotter", "centre lines in mm, in layers of one colour"),
+    "plotter.json": Format("plotter", "the same as numbers"),
 }
+SETS = {"plotter": ("plotter.svg", "plotter.json")}
+"""Formats that go together, by the name for all of them."""
 
 
 def format_of(path: str | Path) -> str:
@@ -49,10 +55,12 @@ def format_of(path: str | Path) -> str:
     Raises:
         InputError: the suffix names no known format.
     """
-    name = Path(path).suffix.lower().removeprefix(".")
-    if name not in FORMATS:
-        raise InputError(f"{path}: format {name!r} is not known, wanted one of {', '.join(FORMATS)}")
-    return name
+    file = Path(path).name.lower()
+    for name in sorted(FORMATS, key=len, reverse=True):  # exact.svg before svg
+        if file.endswith(f".{name}") and file != f".{name}":
+            return name
+    suffix = Path(path).suffix.lower().removeprefix(".")
+    raise InputError(f"{path}: format {suffix!r} is not known, wanted one of {', '.join(FORMATS)}")
 
 
 def save_painting(painting: Painting, path: str | Path, progress: Progress | None = None) -> None:

@@ -48,7 +48,7 @@ def test_lone_pictures(painting, tmp_path, name):
     assert load_image(tmp_path / f"b.{name}").shape == (3, 64, 96)
 
 
-@pytest.mark.parametrize("name", ["a.gif", "a.svg", "a", "a.tiff", ".png"])
+@pytest.mark.parametrize("name", ["a.gif", "a.psd", "a", "a.tiff", ".png", ".svg"])
 def test_unknown_formats(painting, tmp_path, name):
     with pytest.raises(InputError, match=r"is not known, wanted one of png, jpg, jpeg, webp, mp4, json"):
         painting.save(tmp_path / name)
@@ -65,6 +65,8 @@ def test_a_picture_is_no_film(tmp_path):
 
 def test_suffix_decides():
     assert format_of(Path("x/y.z.PNG")) == "png"
+    assert format_of("exact.svg") == format_of("inexact.svg") == "svg"
+    assert format_of("a.Exact.SVG") == "exact.svg"
 
 
 @pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])

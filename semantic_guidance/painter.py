@@ -24,7 +24,7 @@ from semantic_guidance.palette import Color, nearest_color
 from semantic_guidance.planner import plan
 from semantic_guidance.polish import Polish, PolishConfig
 from semantic_guidance.renderer.objective import Objective, Run
-from semantic_guidance.sketch import Sketch, film_runs
+from semantic_guidance.sketch import OBJECT_SHARE, Sketch, film_runs, foreground_share
 from semantic_guidance.styles import cover
 from semantic_guidance.types import Guidance, Instance, Strokes
 from semantic_guidance.window_agent import WindowAgent
@@ -46,15 +46,18 @@ class Preset:
 
     Attributes:
         side: the strokes are found on a canvas of this many pixels squared, for 300 strokes.
+        object_share: share of the strokes that objects get beyond the share of their area, see
+            `sketch.foreground_share`.
         polish: the refinement; None leaves the strokes as they were planned.
     """
 
     side: int = 176
+    object_share: float = OBJECT_SHARE
     polish: PolishConfig | None = field(default_factory=PolishConfig)
 
 
 PRESETS = {
-    "draft": Preset(polish=None),
+    "draft": Preset(object_share=0.55, polish=None),
     "standard": Preset(),
     "fine": Preset(
         side=256, polish=replace(PolishConfig(), steps=1500, reseed_at=tuple(np.arange(0.04, 0.7, 0.03)))
@@ -197,7 +200,9 @@ class Painter:
         self, picture: Tensor, guidance: Guidance, under: Tensor | None
     ) -> tuple[Sketch, Tools | None]:
         """The sketch, on a canvas with the picture `under`, and the tools if they are limited."""
-        sketch = Sketch.of(picture, guidance, self.preset.side, self.strokes, self.foreground_share, under)
+        preset, share = self.preset, self.foreground_share
+        share = foreground_share(guidance, preset.object_share) if share is None else share
+        sketch = Sketch.of(picture, guidance, preset.side, self.strokes, share, under)
         tools = None
         if not self.medium.free:
             target, weight = torch.from_numpy(sketch.target).permute(2, 0, 1), torch.from_numpy(sketch.weight)

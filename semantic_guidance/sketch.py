@@ -39,13 +39,19 @@ ZOOM_SIDE = 128
 ZOOM_MARGIN = 0.06
 """What is seen beside its box, as a share of the box."""
 
+OBJECT_SHARE = 0.4
+"""Share of the strokes that objects get beyond the share of their area."""
+
 LEAST_ZOOM = 1.15
 """Objects that would be enlarged less are not."""
 
 
-def foreground_share(area: float) -> float:
-    """Share of the strokes that objects get which cover `area` (0 to 1) of the picture."""
-    return 0.0 if area == 0 else min(0.95, area + 0.4 * (1 - area))
+def foreground_share(guidance: Guidance, beyond: float = OBJECT_SHARE) -> float:
+    """Share of the strokes that the objects get: that of their area, and `beyond` of the rest."""
+    if not guidance.instances:
+        return 0.0
+    area = float(torch.stack([instance.mask for instance in guidance.instances]).amax(dim=0).mean())
+    return min(0.95, area + beyond * (1 - area))
 
 
 @dataclass(frozen=True)
@@ -81,13 +87,13 @@ class Sketch:
         guidance: Guidance,
         side: int,
         strokes: int,
-        share: float | None,
+        share: float,
         start: Tensor | None = None,
     ) -> Sketch:
         """The sketch of `picture` ``[3, H, W]``, with about ``side`` squared pixels for 300 strokes.
 
-        Objects get `share` of the strokes, `foreground_share` of their area if None. The canvas is the
-        picture `start` ``[3, H, W]`` at first, or of one colour.
+        Objects get `share` of the strokes. The canvas is the picture `start` ``[3, H, W]`` at first, or of
+        one colour.
         """
         height, width = picture.shape[-2:]
         length = side * min(max(1.0, math.sqrt(strokes / 300)), 8.0)
@@ -232,11 +238,10 @@ def _weight(masks: Array, focus: Array) -> Array:
     return np.asarray(1 + (ratio * importance / mean - 1) * union, np.float32)
 
 
-def _counts(masks: Array, strokes: int, share: float | None) -> tuple[int, ...]:
+def _counts(masks: Array, strokes: int, share: float) -> tuple[int, ...]:
     """Strokes of the background, then of each object: by the square root of its area."""
     if not len(masks):
         return (strokes,)
-    share = foreground_share(float(masks.max(axis=0).mean())) if share is None else share
     foreground = round(strokes * share)
     sizes = np.sqrt(masks.mean(axis=(1, 2)))
     bounds = np.round(np.cumsum(sizes) / sizes.sum() * foreground).astype(int)

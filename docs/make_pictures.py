@@ -10,6 +10,8 @@ from torch import Tensor
 from semantic_guidance import Guidance, Painter, load_image, save
 from semantic_guidance.brushes import BRUSHES, Brush
 from semantic_guidance.images import load_mask, resize_array, to_bytes
+from semantic_guidance.medium import Medium
+from semantic_guidance.styles import replace_background, transfer_colors
 
 HERE = Path(__file__).parent
 EXAMPLES = HERE.parent / "examples"
@@ -33,8 +35,31 @@ def brushes() -> None:
     Image.fromarray(to_bytes(torch.cat(rows, dim=1))).save(HERE / "pictures" / "brushes.jpg", quality=86)
 
 
+def styles() -> Tensor:
+    """Two pictures in few opaque colours and brushes, in other colours, before another background."""
+    photos = {name: load_image(EXAMPLES / f"{name}.jpg") for name in ("chelsea", "coffee", "rocket")}
+    rows = []
+    for name in ("chelsea", "coffee"):
+        photo = photos[name]
+        guidance = Guidance.from_mask(load_mask(EXAMPLES / f"{name}_mask.png", *photo.shape[1:]))
+        few = Painter(size=900, medium=Medium(palette=10, brushes=(3, 6, 12, 24), opaque=True))
+        dusk = transfer_colors(photo, photos["rocket"])
+        blue = (0.13, 0.25, 0.38)
+        alone = Painter(size=900, start=blue, foreground_share=1.0)
+        paintings = (
+            few.paint(photo, guidance),
+            Painter(size=900).paint(dusk, guidance),
+            alone.paint(replace_background(photo, guidance.mask, blue), guidance),
+        )
+        tiles = [fit(painting.canvas, HEIGHT) for painting in paintings]
+        rows.append(torch.cat(tiles, dim=2))
+    width = min(row.shape[2] for row in rows)
+    return torch.cat([row[:, :, :width] for row in rows], dim=1)
+
+
 def main() -> None:
-    """Write ``pictures/gallery.jpg``, ``pictures/film.jpg`` and ``pictures/brushes.jpg``."""
+    """Write ``pictures/gallery.jpg``, ``film.jpg``, ``brushes.jpg`` and ``styles.jpg``."""
+    save(styles(), HERE / "pictures" / "styles.jpg")
     brushes()
     rows = []
     for name in ("chelsea", "coffee", "rocket"):

@@ -22,6 +22,7 @@ PROGRAM = "semantic-guidance"
 COMMANDS = {
     "paint": ("semantic_guidance.commands.paint", "turn a photograph into a painting"),
     "evaluate": ("semantic_guidance.commands.evaluate", "compare ways to paint on a folder of pictures"),
+    "render": ("semantic_guidance.commands.render", "turn a file of strokes into pictures and films"),
     "train": ("semantic_guidance.commands.train", "teach an agent to paint"),
     "train-renderer": ("semantic_guidance.commands.train_renderer", "teach a network to draw strokes"),
     "preprocess": ("semantic_guidance.preprocess", "find the objects of a whole data set"),

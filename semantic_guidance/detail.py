@@ -151,8 +151,7 @@ def add_detail(
     groups += [(mask, 0) for mask in levels if mask not in met]
     more = _more_strokes(sketch, groups, len(strokes))
     detail = Detail(sketch, across, config, seed, progress, sum(more.values()))
-    height, width = sketch.target.shape[:2]
-    canvas = torch.tensor(sketch.paper).view(3, 1, 1).expand(3, height, width).contiguous()
+    canvas = _blank(sketch)
     parts, done = [Strokes.empty()], 0
     for n, (mask, count) in enumerate(groups):
         base = Strokes.unpack(sketch.from_picture(strokes[done : done + count])[None])
@@ -183,6 +182,11 @@ def _more_strokes(
     left = max(0, sum(sketch.counts) - made)
     shares = np.diff(np.round(np.cumsum(lack) / lack.sum() * left).astype(int), prepend=0)
     return dict(zip(levels, shares.tolist(), strict=True))
+
+
+def _blank(sketch: Sketch) -> Tensor:
+    """The canvas ``[3, H, W]`` before the first stroke."""
+    return torch.from_numpy(sketch.canvas).permute(2, 0, 1).contiguous()
 
 
 def _painted(canvas: Tensor, strokes: Strokes, mask: Array | None) -> Tensor:
@@ -249,7 +253,7 @@ class Detail:
         """All strokes ``[N, 13]`` refined together, window by window; those that leave its frame stay."""
         vectors = vectors.clone()
         level = torch.from_numpy(np.repeat(np.arange(len(runs)), [run.count for run in runs]))
-        blank = torch.tensor(self.sketch.paper).view(3, 1, 1).expand(3, *self.sketch.weight.shape)
+        blank = _blank(self.sketch)
         for number, window in enumerate(self.windows):
             scale, shift = _to_sketch(window, self.sketch)
             seen = (vectors - shift) / scale

@@ -115,6 +115,24 @@ def load_grey(path: str | Path) -> NDArray[np.float32]:
         return _mask_values(_upright(image))
 
 
+def load_alpha(path: str | Path) -> Tensor | None:
+    """The transparency of the picture in a file as `load_image` sizes it, ``[1, H, W]`` in [0, 1].
+
+    None if it has none, or the same everywhere. 1 is opaque.
+
+    Raises:
+        OSError: there is no such file, it is a directory, or it may not be read.
+        InputError: the file holds no picture; the message names it.
+    """
+    with _decoded(Path(path)) as image:
+        if not image.has_transparency_data:
+            return None
+        upright = _upright(image).convert("RGBA").getchannel("A")
+        if upright.getextrema()[0] == upright.getextrema()[1]:
+            return None
+        return torch.from_numpy(_reduced(np.asarray(upright, np.float32) / np.float32(255)))[None]
+
+
 def picture_size(path: str | Path) -> tuple[int, int]:
     """Width and height of the upright picture in a file, before any reduction.
 

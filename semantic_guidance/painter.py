@@ -20,11 +20,14 @@ from semantic_guidance.brushes import Brush
 from semantic_guidance.detail import BASE_SHARE, add_detail, closer_side, windows_across
 from semantic_guidance.guidance import Guide
 from semantic_guidance.images import to_image
+from semantic_guidance.medium import Medium, Tools
 from semantic_guidance.painting import Layer, Painting
+from semantic_guidance.palette import Color, nearest_color
 from semantic_guidance.planner import plan
 from semantic_guidance.polish import Polish, PolishConfig
 from semantic_guidance.renderer.objective import Objective, Run
-from semantic_guidance.sketch import Sketch, film_runs
+from semantic_guidance.sketch import OBJECT_SHARE, Sketch, film_runs, foreground_share
+from semantic_guidance.styles import cover
 from semantic_guidance.types import Guidance, Instance, Strokes
 from semantic_guidance.window_agent import WindowAgent
 
@@ -38,7 +41,7 @@ SIZES = (16, 8192)  # of a painting's longer side in pixels
 DEFAULT_SIZES = (512, 2048)
 MOST_DETAIL = 8
 FEWER_STEPS = 0.3  # exponent of 300 strokes against more, in the steps of polish
-MASK_SIZE = 1024  # longer side at which a painting keeps its masks
+MASK_SIZE = 1024  # longer side at which a painting keeps its masks and what it was painted on
 
 
 @dataclass(frozen=True)
@@ -47,15 +50,18 @@ class Preset:
 
     Attributes:
         side: the strokes are found on a canvas of this many pixels squared, for 300 strokes.
+        object_share: share of the strokes that objects get beyond the share of their area, see
+            `sketch.foreground_share`.
         polish: the refinement; None leaves the strokes as they were planned.
     """
 
     side: int = 176
+    object_share: float = OBJECT_SHARE
     polish: PolishConfig | None = field(default_factory=PolishConfig)
 
 
 PRESETS = {
-    "draft": Preset(polish=None),
+    "draft": Preset(object_share=0.55, polish=None),
     "standard": Preset(),
     "fine": Preset(
         side=256, polish=replace(PolishConfig(), steps=1500, reseed_at=tuple(np.arange(0.04, 0.7, 0.03)))
@@ -77,6 +83,9 @@ class Painter:
             if None.
         seed: of all random choices; the same seed gives the same painting.
         foreground_share: share of the strokes, 0 to 1, that the objects get; by their area if None.
+        medium: palette, brushes, paint and paper; no limits if None.
+        start: the canvas before the first stroke: a colour, RGB in [0, 1], or a picture ``[3, h, w]`` that
+            is scaled to fill it. If None, the picture's mean colour, or what suits the medium.
         brush: ``flat``, ``oil``, ``watercolor``, ``pencil``, or the file of a grey picture, bright where the
             brush leaves paint, from the stroke's start on the left to its end on the right.
         detail: how many times as closely the picture is worked over in windows of that part of its sides,
@@ -99,6 +108,8 @@ class Painter:
         foreground_share: float | None = None,
         brush: str | Path = "flat",
         detail: int | None = None,
+        medium: Medium | None = None,
+        start: Color | Tensor | None = None,
         progress: Progress | None = None,
     ) -> None:
         if agent not in AGENTS and not Path(agent).is_file():
@@ -120,10 +131,14 @@ class Painter:
         self.preset = PRESETS[preset]
         self.strokes = strokes
         self.size = size
-        alone = detail is None and self.preset.polish is None
-        self.detail = detail or (1 if alone else windows_across(strokes))
         self.seed = seed
         self.foreground_share = foreground_share
+        self.medium = medium or Medium()
+        whole = self.preset.polish is None or not self.medium.free
+        self.detail = detail or (1 if whole else windows_across(strokes))
+        if self.detail > 1 and not self.medium.free:
+            raise ValueError(f"detail is {detail}, wanted 1 with a palette, brushes or opaque paint")
+        self.start = start
         self.progress = progress or (lambda stage, share: None)
 
     @property
@@ -161,10 +176,9 @@ class Painter:
             guidance = replace(guidance, instances=(Instance.from_mask(guidance.mask),))
         start = time.perf_counter()
         self.progress("plan", 0.0)
-        first = self.strokes if self.detail == 1 else max(1, round(BASE_SHARE * self.strokes))
-        sketch = Sketch.of(picture, guidance, self.preset.side, first, self.foreground_share)
+        under = cover(self.start, height, width) if isinstance(self.start, Tensor) else None
+        sketch, tools = self._sketch(picture, guidance, under)
         if self.actor is not None:
-            sketch = replace(sketch, paper=(0.0, 0.0, 0.0))
             vectors, runs = self._act(self.actor, sketch, picture, guidance)
         elif self.agent is not None:
             fill = np.random.default_rng(self.seed) if self.preset.polish else None
@@ -173,9 +187,9 @@ class Painter:
             vectors, runs = self._plan(sketch)
         planned = time.perf_counter()
         self.progress("plan", 1.0)
-        strokes = sketch.to_picture(self._polish(sketch, vectors, runs))
+        strokes = sketch.to_picture(self._polish(sketch, vectors, runs, tools))
         if self.detail > 1:
-            strokes, runs = self._detailed(sketch, strokes, runs, picture, guidance)
+            strokes, runs = self._detailed(sketch, strokes, runs, picture, guidance, under)
         polished = time.perf_counter()
 
         longer = max(height, width)
@@ -189,6 +203,8 @@ class Painter:
             seconds={"guidance": start - begin, "plan": planned - start, "polish": polished - planned},
             photo=picture,
             brush=self.brush,
+            paper=self.medium.paper,
+            start=None if under is None else _stored(under),
         )
 
     def _compile(self) -> None:
@@ -202,10 +218,28 @@ class Painter:
         objective.removal_costs(stroke.pack()[0], 1.0)
         self.progress("compile", 1.0)
 
+    def _share(self, guidance: Guidance) -> float:
+        """Share of the strokes that objects get."""
+        given = self.foreground_share
+        return foreground_share(guidance, self.preset.object_share) if given is None else given
+
+    def _sketch(
+        self, picture: Tensor, guidance: Guidance, under: Tensor | None
+    ) -> tuple[Sketch, Tools | None]:
+        """The sketch, on a canvas with the picture `under`, and the tools if they are limited."""
+        first = self.strokes if self.detail == 1 else max(1, round(BASE_SHARE * self.strokes))
+        sketch = Sketch.of(picture, guidance, self.preset.side, first, self._share(guidance), under)
+        tools = None
+        if not self.medium.free:
+            target, weight = torch.from_numpy(sketch.target).permute(2, 0, 1), torch.from_numpy(sketch.weight)
+            height, width = picture.shape[1:]
+            tools = self.medium.tools(target, weight, height, width, self.seed)
+        return replace(sketch, paper=self._paper(sketch, tools)), tools
+
     def _plan(self, sketch: Sketch) -> tuple[Tensor, list[Run]]:
         """Strokes ``[N, 13]`` of the background, then of each object, and the runs that they form."""
         rng = np.random.default_rng(self.seed)
-        canvas = np.full_like(sketch.target, np.asarray(sketch.paper, np.float32))
+        canvas = sketch.canvas
         parts, groups = [Strokes.empty()], []
         for mask, count in zip([None, *range(len(sketch.masks))], sketch.counts, strict=True):
             area = None if mask is None else sketch.masks[mask]
@@ -227,21 +261,51 @@ class Painter:
         strokes = Strokes.cat([strokes for strokes, _ in bundles])
         return sketch.from_picture(strokes), film_runs(groups)
 
-    def _polish(self, sketch: Sketch, vectors: Tensor, runs: list[Run]) -> Tensor:
-        if self.preset.polish is None:
+    def _paper(self, sketch: Sketch, tools: Tools | None) -> tuple[float, float, float]:
+        """Colour of the empty canvas."""
+        if isinstance(self.start, tuple):
+            return self.start
+        if self.actor is not None:
+            return 0.0, 0.0, 0.0  # as it learned
+        if self.medium.opaque:
+            return 1.0, 1.0, 1.0  # real paper
+        if tools is None or tools.colors is None:
+            return sketch.paper
+        red, green, blue = tools.colors[nearest_color(torch.tensor([sketch.paper]), tools.colors)[0]].tolist()
+        return red, green, blue
+
+    def _polish(self, sketch: Sketch, vectors: Tensor, runs: list[Run], tools: Tools | None) -> Tensor:
+        """Strokes ``[N, 13]`` refined, by the preset, and such as the tools can paint."""
+        if self.preset.polish is None and tools is None:
             return vectors
+        config = self.preset.polish or PolishConfig(steps=0)
         # More strokes cost more by the step, and need fewer.
-        share = min(1.0, (300 / max(1, len(vectors))) ** FEWER_STEPS)
-        config = replace(self.preset.polish, steps=round(share * self.preset.polish.steps))
-        polish = Polish(vectors, sketch.objective(runs), config, self.seed, sketch.views(runs))
+        fewer = min(1.0, (300 / max(1, len(vectors))) ** FEWER_STEPS)
+        config = replace(config, steps=round(fewer * config.steps))
+        shown = [replace(run, mask=None) for run in runs] if self.medium.opaque else runs
+        polish = Polish(
+            vectors,
+            sketch.objective(shown),
+            config,
+            self.seed,
+            sketch.views(shown),
+            tools,
+            runs,
+        )
         return polish.run(lambda share: self.progress("polish", share))
 
     def _detailed(
-        self, sketch: Sketch, strokes: Strokes, runs: list[Run], picture: Tensor, guidance: Guidance
+        self,
+        sketch: Sketch,
+        strokes: Strokes,
+        runs: list[Run],
+        picture: Tensor,
+        guidance: Guidance,
+        under: Tensor | None,
     ) -> tuple[Strokes, list[Run]]:
         """The strokes ``[1, N]`` of the picture with those that are made in windows, and their runs."""
         side = closer_side(sketch, self.detail, picture, self.strokes)
-        close = Sketch.of(picture, guidance, side, self.strokes, self.foreground_share)
+        close = Sketch.of(picture, guidance, side, self.strokes, self._share(guidance), under)
         return add_detail(
             replace(close, paper=sketch.paper),
             strokes,
@@ -254,11 +318,13 @@ class Painter:
 
     def _layers(self, strokes: Strokes, runs: list[Run], guidance: Guidance) -> tuple[Layer, ...]:
         """One layer for each stretch of strokes under the same mask."""
-        masks = [_stored_mask(instance) for instance in guidance.instances]
+        clipped = not self.medium.opaque  # nothing stops a real brush
+        masks = [_stored(instance.mask) if clipped else None for instance in guidance.instances]
         # An actor's own painting shows as it learned to paint: the background outside the object alone.
         alone = self.actor is not None and self.actor.config.use_bilevel and self.preset.polish is None
-        alone = alone and len(masks) > 0
-        outside = (255 - (masks[0] * 255).round()) / 255 if alone else None
+        first_mask = masks[0] if alone and masks else None
+        outside = None if first_mask is None else (255 - (first_mask * 255).round()) / 255
+        alone = outside is not None
         rule = self.actor.compositing if alone and self.actor is not None else "over"
         layers: list[Layer] = []
         first = last = 0
@@ -282,12 +348,11 @@ def _load(agent: str) -> tuple[ActorPainter | None, WindowAgent | None]:
     return ActorPainter.load(path), None
 
 
-def _stored_mask(instance: Instance) -> Tensor:
-    """The mask in multiples of 1/255, at most `MASK_SIZE` pixels on its longer side."""
-    mask = instance.mask
-    height, width = mask.shape[-2:]
+def _stored(values: Tensor) -> Tensor:
+    """Values ``[C, H, W]`` in multiples of 1/255, at most `MASK_SIZE` pixels on their longer side."""
+    height, width = values.shape[-2:]
     scale = MASK_SIZE / max(height, width)
     if scale < 1:
         size = (max(1, round(height * scale)), max(1, round(width * scale)))
-        mask = torch.nn.functional.interpolate(mask[None], size, mode="bilinear", antialias=True)[0]
-    return (mask.clamp(0, 1) * 255).round() / 255
+        values = torch.nn.functional.interpolate(values[None], size, mode="bilinear", antialias=True)[0]
+    return (values.clamp(0, 1) * 255).round() / 255

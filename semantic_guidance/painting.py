@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -65,6 +65,11 @@ class Painting:
         seconds: wall time by stage (``guidance``, ``plan``, ``polish``).
         photo: ``[3, h, w]`` the picture that was painted, if it is at hand.
         brush: how the strokes look on the canvas.
+        paper: width and height in mm of the paper that it is meant for, if any.
+        start: ``[3, h, w]`` in multiples of 1/255, a picture on the canvas before the first stroke. Like
+            masks it is resized to each rendering.
+        transparent: what pictures of it show, the rest being transparent: the strokes without the canvas
+            (``painting``) or the objects alone (``object``).
     """
 
     layers: tuple[Layer, ...]
@@ -75,6 +80,9 @@ class Painting:
     seconds: dict[str, float] = field(default_factory=dict)
     photo: Tensor | None = None
     brush: Brush = field(default_factory=Brush)
+    paper: tuple[float, float] | None = None
+    start: Tensor | None = None
+    transparent: Literal["painting", "object"] | None = None
 
     @property
     def strokes(self) -> Strokes:
@@ -118,7 +126,35 @@ class Painting:
         if size < 1:
             raise ValueError(f"size is {size}, wanted at least 1 pixel")
         height, width = (max(1, round(side * size / longer)) for side in (self.height, self.width))
+        if self.start is not None:
+            return resize_mask(self.start, height, width).clamp(0, 1).contiguous()
         return torch.tensor(self.background).view(3, 1, 1).expand(3, height, width).contiguous()
+
+    def cut_out(self, size: int | None = None) -> Tensor:
+        """The painting without its canvas, or its objects alone, by `transparent`: RGBA ``[4, H, W]``."""
+        if self.transparent == "object":
+            return torch.cat([self.render(size).clamp(0, 1), self._object_alpha(size)])
+        return self._without_canvas(size)
+
+    def _without_canvas(self, size: int | None) -> Tensor:
+        """The strokes' own colour and alpha: what a black and a white canvas make of them."""
+        shades = ((0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
+        flat = replace(self, start=None, brush=Brush())
+        black, white = (replace(flat, background=shade).render(size) for shade in shades)
+        alpha = (1 - (white - black).mean(dim=0, keepdim=True)).clamp(0, 1)
+        if self.brush.style != "flat":  # textured paint covers what its strokes cover
+            return torch.cat([self.render(size).clamp(0, 1), alpha])
+        return torch.cat([(black / alpha.clamp(min=1e-6)).clamp(0, 1), alpha])
+
+    def _object_alpha(self, size: int | None) -> Tensor:
+        """``[1, H, W]`` where the objects are: under their masks, or where their unclipped strokes are."""
+        objects = tuple(layer for layer in self.layers if layer.level == "foreground")
+        free = replace(self, layers=tuple(layer for layer in objects if layer.mask is None))
+        alpha = free._without_canvas(size)[3:]
+        for layer in objects:
+            if layer.mask is not None:
+                alpha = torch.maximum(alpha, resize_mask(layer.mask, *alpha.shape[1:]))
+        return alpha
 
     def save(self, path: str | Path) -> None:
         """Write the painting to `path`: png, jpg or webp, mp4, or json (the strokes), by its suffix.
@@ -162,7 +198,7 @@ class Easel:
 
 
 def resize_mask(mask: Tensor, height: int, width: int) -> Tensor:
-    """`mask` ``[1, h, w]`` at another size, area-averaged when it shrinks; the same tensor at its own."""
+    """`mask` ``[C, h, w]`` at another size, area-averaged when it shrinks; the same tensor at its own."""
     if mask.shape[-2:] == (height, width):
         return mask
     return torch.nn.functional.interpolate(mask[None], (height, width), mode="bilinear", antialias=True)[0]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -12,10 +12,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from semantic_guidance.medium import Tools
+from semantic_guidance.palette import nearest_color
 from semantic_guidance.planner import pick_places, strokes_at, structure
-from semantic_guidance.renderer.objective import Objective, View
+from semantic_guidance.renderer.objective import Objective, Run, View
 from semantic_guidance.renderer.threads import Threads
 
+FREE_SHARE = 0.4  # of the steps, before strokes get their colours and brushes from what there is
+COLOR_ROUND = 8  # steps from one choice of colours to the next
 MEAN_DECAY, SQUARE_DECAY = 0.9, 0.99  # of Adam's running moments
 
 
@@ -24,7 +28,7 @@ class PolishConfig:
     """Numbers of the refinement.
 
     Attributes:
-        steps: gradient steps.
+        steps: gradient steps; without any, strokes are only fitted to the tools.
         softness: width of the strokes' edge in pixels, at the first step and from `annealed` on.
         annealed: share of the steps after which the softness has reached its end.
         position_rate: greatest change of a point in one step, in units of the longer side (as Adam counts).
@@ -64,6 +68,8 @@ class Polish:
         config: numbers.
         seed: of the places of moved strokes.
         views: parts of the picture whose objectives are added.
+        tools: what the strokes are to be painted with; anything if None.
+        levels: the objective's runs, if those do not tell what the strokes depict.
     """
 
     def __init__(
@@ -73,11 +79,17 @@ class Polish:
         config: PolishConfig,
         seed: int = 0,
         views: Sequence[View] = (),
+        tools: Tools | None = None,
+        levels: Sequence[Run] = (),
     ) -> None:
         self.vectors = vectors.clone()
         self.objective = objective
         self.terms: list[Objective | View] = [objective, *views]
         self.config = config
+        self.tools = tools
+        self.ranks = torch.empty(0)  # of the palette's colours in the order of painting
+        self.fitted = False  # to palette and brushes
+        self.levels = levels or objective.runs
         self.rng = np.random.default_rng(seed)
         self.threads = Threads()
         self.mean = torch.zeros_like(self.vectors)
@@ -96,17 +108,21 @@ class Polish:
         steps = self.config.steps
         reseeds = {round(share * steps) for share in self.config.reseed_at}
         for step in range(steps if len(self.vectors) else 0):
+            self._fit(step)
             if step in reseeds:
                 self._reseed(step)
             self._descend(step)
             if progress is not None:
                 progress((step + 1) / steps)
-        return self.vectors
+        if not steps and len(self.vectors):
+            self._fit(0)
+        return self._painted()
 
     def _descend(self, step: int) -> None:
         """One step of Adam. Every stroke has its own age: one that was moved starts afresh."""
         softness = self.config.softness_at(step)
-        gradients = self.threads(lambda: [term.gradient(self.vectors, softness)[1] for term in self.terms])
+        vectors = self._painted()
+        gradients = self.threads(lambda: [term.gradient(vectors, softness)[1] for term in self.terms])
         gradient = torch.stack(gradients).sum(dim=0)
         self.age += 1
         self.mean.lerp_(gradient, 1 - MEAN_DECAY)
@@ -116,20 +132,77 @@ class Polish:
         self.vectors -= self.config.rate_at(step) * self.rates * mean / scale
         self.vectors.clamp_(self.lowest, self.highest)
 
+    def _fit(self, step: int) -> None:
+        """Give every stroke one of the brushes, once, and a colour of the palette, time and again.
+
+        Brushes and colours are free at first. A colour that is then set apart from the others would be led
+        astray by its gradient, which never comes to rest: so it is found anew by `_wanted_colors`.
+        """
+        tools = self.tools
+        if tools is None or tools.free or step < FREE_SHARE * self.config.steps:
+            return
+        if not self.fitted:
+            self.fitted = True
+            self.rates[6:8] *= float(tools.radii is None)
+            self.rates[10:13] *= float(tools.colors is None)
+        if tools.colors is not None and step % COLOR_ROUND == 0:
+            self.vectors[:, 10:13] = self._wanted_colors(self.config.softness_at(step))
+            if tools.opaque:
+                self._sort_colors(tools.colors)
+
+    def _wanted_colors(self, softness: float) -> Tensor:
+        """``[N, 3]`` the colour with which each stroke would lower the error most, all others as they are.
+
+        The error is quadratic in it. Its curvature is the gradient for white strokes on a black canvas with
+        a black target, exactly so where strokes are opaque, and else it is above it.
+        """
+        vectors = self._painted()
+        slope = self.objective.gradient(vectors, softness)[1][:, 10:13]
+        white = torch.cat([vectors[:, :10], torch.ones_like(slope)], dim=1)
+        black = torch.zeros_like(self.objective.target)
+        curvature = replace(self.objective, blank=black, target=black).gradient(white, softness)[1][:, 10:13]
+        return (vectors[:, 10:13] - slope / curvature.clamp(min=1e-9)).clamp(0, 1)
+
+    def _sort_colors(self, palette: Tensor) -> None:
+        """Sort the strokes of each level by colour: so every colour is needed once in a level.
+
+        The colours keep the order in which they were needed on average when they were sorted first.
+        """
+        chosen = nearest_color(self.vectors[:, 10:13], palette)
+        if not len(self.ranks):
+            length = (self.vectors[:, 4:6] - self.vectors[:, :2]).norm(dim=1)
+            area = self.vectors[:, 6] * (length + self.vectors[:, 6])
+            place = area * torch.arange(len(area))
+            empty = torch.zeros(len(palette))
+            self.ranks = empty.index_add(0, chosen, place) / empty.index_add(0, chosen, area).clamp(min=1e-12)
+        levels = torch.from_numpy(self._masks())
+        for mask in levels.unique():
+            slots = (levels == mask).nonzero()[:, 0]
+            order = slots[self.ranks[chosen[slots]].argsort(stable=True)]
+            self._reorder(slots, order, self.vectors[:0])
+
+    def _painted(self) -> Tensor:
+        """The strokes ``[N, 13]`` as they are painted."""
+        if self.tools is None:
+            return self.vectors
+        return self.tools(self.vectors) if self.fitted else self.tools.loose(self.vectors)
+
     def _reseed(self, step: int) -> None:
         """Move the strokes that help least to where the error is greatest, on top of their level."""
         objective = self.objective
-        costs, canvas = objective.removal_costs(self.vectors, self.config.softness_at(step))
+        costs, canvas = objective.removal_costs(self._painted(), self.config.softness_at(step))
         error = objective.error_map(canvas).numpy()
         hidden = objective.masks.amax(dim=0).numpy() if len(objective.masks) else np.zeros_like(error)
-        mask_of_stroke = np.repeat(
-            [-1 if run.mask is None else run.mask for run in objective.runs],
-            [run.count for run in objective.runs],
-        )
+        mask_of_stroke = self._masks()
         for mask in np.unique(mask_of_stroke):
             slots = np.flatnonzero(mask_of_stroke == mask)
             reach = 1 - hidden if mask < 0 else objective.masks[mask].numpy()
             self._reseed_level(slots, costs.numpy()[slots], error * reach)
+
+    def _masks(self) -> NDArray[np.intp]:
+        """``[N]`` the mask of each stroke's level, -1 for the background."""
+        masks = [-1 if run.mask is None else run.mask for run in self.levels]
+        return np.repeat(masks, [run.count for run in self.levels])
 
     def _reseed_level(
         self, slots: NDArray[np.intp], costs: NDArray[np.float32], error: NDArray[np.float32]

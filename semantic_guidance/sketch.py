@@ -39,13 +39,19 @@ ZOOM_SIDE = 128
 ZOOM_MARGIN = 0.06
 """What is seen beside its box, as a share of the box."""
 
+OBJECT_SHARE = 0.4
+"""Share of the strokes that objects get beyond the share of their area."""
+
 LEAST_ZOOM = 1.15
 """Objects that would be enlarged less are not."""
 
 
-def foreground_share(area: float) -> float:
-    """Share of the strokes that objects get which cover `area` (0 to 1) of the picture."""
-    return 0.0 if area == 0 else min(0.95, area + 0.4 * (1 - area))
+def foreground_share(guidance: Guidance, beyond: float = OBJECT_SHARE) -> float:
+    """Share of the strokes that the objects get: that of their area, and `beyond` of the rest."""
+    if not guidance.instances:
+        return 0.0
+    area = float(torch.stack([instance.mask for instance in guidance.instances]).amax(dim=0).mean())
+    return min(0.95, area + beyond * (1 - area))
 
 
 def length_factor(strokes: int) -> float:
@@ -65,6 +71,7 @@ class Sketch:
         counts: strokes of the background, then of each object.
         zooms: the objects that are small in the picture, seen larger.
         paper: colour of the empty canvas: the picture's mean.
+        start: ``[h, w, 3]`` the canvas before the first stroke, if it is not of one colour.
         stretch: what turns (x, y) in units of the sketch's longer side into units of the picture's; not
             quite 1 where the sketch's sides were rounded.
     """
@@ -77,12 +84,21 @@ class Sketch:
     zooms: tuple[Zoom, ...]
     paper: tuple[float, float, float]
     stretch: tuple[float, float]
+    start: Array | None = None
 
     @staticmethod
-    def of(picture: Tensor, guidance: Guidance, side: float, strokes: int, share: float | None) -> Sketch:
+    def of(
+        picture: Tensor,
+        guidance: Guidance,
+        side: float,
+        strokes: int,
+        share: float,
+        start: Tensor | None = None,
+    ) -> Sketch:
         """The sketch of `picture` ``[3, H, W]``, with about ``side`` squared pixels for 300 strokes.
 
-        Objects get `share` of the strokes, `foreground_share` of their area if None.
+        Objects get `share` of the strokes. The canvas is the picture `start` ``[3, H, W]`` at first, or of
+        one colour.
         """
         height, width = picture.shape[-2:]
         length = side * length_factor(strokes)
@@ -99,9 +115,17 @@ class Sketch:
             weight=_weight(masks, focus),
             counts=_counts(masks, strokes, share),
             paper=(round(float(red), 6), round(float(green), 6), round(float(blue), 6)),
-            zooms=tuple(_zooms(picture, guidance, small)),
+            zooms=tuple(_zooms(picture, guidance, small, start)),
             stretch=stretch,
+            start=None if start is None else _shrunk(start, small),
         )
+
+    @property
+    def canvas(self) -> Array:
+        """``[h, w, 3]`` the canvas before the first stroke."""
+        if self.start is not None:
+            return self.start.copy()
+        return np.full_like(self.target, np.asarray(self.paper, np.float32))
 
     @property
     def mask(self) -> Array:
@@ -140,6 +164,7 @@ class Zoom:
         weight: ``[h, w]``: the object and its focus alone.
         scale: ``[13]`` with `shift`, what turns packed strokes of the sketch into ones of this frame.
         shift: ``[13]``.
+        start: ``[h, w, 3]`` see `Sketch`.
     """
 
     target: Array
@@ -147,6 +172,7 @@ class Zoom:
     weight: Array
     scale: Tensor
     shift: Tensor
+    start: Array | None = None
 
 
 def _resized(picture: Tensor, guidance: Guidance, size: tuple[int, int]) -> tuple[Array, Array, Array]:
@@ -161,13 +187,24 @@ def _resized(picture: Tensor, guidance: Guidance, size: tuple[int, int]) -> tupl
     return resize(picture).reshape(height, width, 3), stacked, resize(guidance.focus).reshape(height, width)
 
 
+def _shrunk(picture: Tensor, size: tuple[int, int]) -> Array:
+    """A picture ``[3, H, W]`` as ``[h, w, 3]`` at a size (w, h)."""
+    width, height = size
+    small = resize_array(picture.permute(1, 2, 0).contiguous().numpy(), height, width)
+    return small.reshape(height, width, 3)
+
+
 def _objective(frame: Sketch | Zoom, paper: tuple[float, float, float], runs: Sequence[Run]) -> Objective:
     target = torch.from_numpy(frame.target).permute(2, 0, 1).contiguous()
     blank = torch.tensor(paper).view(3, 1, 1).expand_as(target).contiguous()
+    if frame.start is not None:
+        blank = torch.from_numpy(frame.start).permute(2, 0, 1).contiguous()
     return Objective(runs, torch.from_numpy(frame.masks), blank, target, torch.from_numpy(frame.weight))
 
 
-def _zooms(picture: Tensor, guidance: Guidance, sketch_size: tuple[int, int]) -> Iterator[Zoom]:
+def _zooms(
+    picture: Tensor, guidance: Guidance, sketch_size: tuple[int, int], start: Tensor | None
+) -> Iterator[Zoom]:
     """The objects that are worth a closer look than the sketch of size (w, h) gives."""
     height, width = picture.shape[-2:]
     pixel = (width / sketch_size[0], height / sketch_size[1])  # of the sketch, in pixels of the picture
@@ -188,7 +225,9 @@ def _zooms(picture: Tensor, guidance: Guidance, sketch_size: tuple[int, int]) ->
         sx, sy = max(sketch_size) * pixel[0] * kx, max(sketch_size) * pixel[1] * ky
         scale = torch.tensor([sx, sy] * 3 + [math.sqrt(sx * sy)] * 2 + [1.0] * 5)
         shift = torch.tensor([-left * kx, -top * ky] * 3 + [0.0] * 7)
-        yield Zoom(target, masks, masks[index] * (1 + FOCUS_WEIGHT * focus) + 1e-6, scale, shift)
+        weight = masks[index] * (1 + FOCUS_WEIGHT * focus) + 1e-6
+        under = None if start is None else _shrunk(start[part], size)
+        yield Zoom(target, masks, weight, scale, shift, under)
 
 
 def _weight(masks: Array, focus: Array) -> Array:
@@ -204,11 +243,10 @@ def _weight(masks: Array, focus: Array) -> Array:
     return np.asarray(1 + (ratio * importance / mean - 1) * union, np.float32)
 
 
-def _counts(masks: Array, strokes: int, share: float | None) -> tuple[int, ...]:
+def _counts(masks: Array, strokes: int, share: float) -> tuple[int, ...]:
     """Strokes of the background, then of each object: by the square root of its area."""
     if not len(masks):
         return (strokes,)
-    share = foreground_share(float(masks.max(axis=0).mean())) if share is None else share
     foreground = round(strokes * share)
     sizes = np.sqrt(masks.mean(axis=(1, 2)))
     bounds = np.round(np.cumsum(sizes) / sizes.sum() * foreground).astype(int)

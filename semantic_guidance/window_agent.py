@@ -48,7 +48,7 @@ class WindowAgent:
         They are fewer than the sketch asks for where more would not make it better, unless `fill` is given:
         then the planner adds the missing ones, for polish to make something of them.
         """
-        canvas = np.full_like(sketch.target, np.asarray(sketch.paper, np.float32))
+        canvas = sketch.canvas
         parts, groups, left = [torch.empty(0, 13)], [], 0
         for level, mask in self._levels(sketch):
             # What one level has no use for, the next one gets.

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from semantic_guidance.networks.window_actor import WindowActor
+from semantic_guidance.networks.window_actor import WindowActor, fused
 from semantic_guidance.renderer import render
 from semantic_guidance.renderer.objective import Objective, Run
 from semantic_guidance.types import Strokes
@@ -68,14 +68,11 @@ class WindowPainter:
     """Paints levels with an actor.
 
     Args:
-        actor: put into evaluation mode.
+        actor: is copied.
     """
 
     def __init__(self, actor: WindowActor) -> None:
-        self.actor = actor.eval().requires_grad_(False)
-        for parameter in self.actor.parameters():
-            if parameter.ndim == 4:
-                parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
+        self.actor = fused(actor)
 
     def paint(self, level: Level, canvas: Array) -> tuple[Tensor, Array]:
         """Strokes for a level, on top of what is on the canvas.

@@ -11,6 +11,7 @@ import torch
 
 from semantic_guidance import Guidance, Painter, Strokes
 from semantic_guidance.detail import BASE_SHARE, Detail, add_detail, shared_out, windows, windows_across
+from semantic_guidance.medium import Medium
 from semantic_guidance.polish import PolishConfig
 from semantic_guidance.renderer import render
 from semantic_guidance.renderer.objective import Run
@@ -31,7 +32,7 @@ def picture() -> torch.Tensor:
 
 @pytest.fixture
 def sketch(picture) -> Sketch:
-    return Sketch.of(picture, Guidance.none(120, 180), 120.0, 300, None)
+    return Sketch.of(picture, Guidance.none(120, 180), 120.0, 300, 0.0)
 
 
 @pytest.mark.parametrize(("height", "width", "across"), [(90, 120, 3), (50, 31, 4), (7, 300, 8), (1, 1, 5)])
@@ -140,6 +141,13 @@ def test_detail_of_an_object_stays_under_its_mask(picture):
     background = replace(paintings[0], layers=paintings[0].layers[:1])
     outside = (background.canvas - paintings[0].canvas).abs() * (1 - mask)
     assert outside.max() < 1e-6
+
+
+def test_windows_have_every_tool():
+    limited = Medium(opaque=True)
+    assert Painter(agent="planner", strokes=5000, medium=limited).detail == 1
+    with pytest.raises(ValueError, match="detail is 3, wanted 1 with a palette, brushes or opaque paint"):
+        Painter(detail=3, medium=limited)
 
 
 @pytest.mark.parametrize("detail", [0, 9])

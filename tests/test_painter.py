@@ -9,7 +9,6 @@ from PIL import Image
 from semantic_guidance import Guidance, Painter, load_image
 from semantic_guidance.images import load_mask
 from semantic_guidance.metrics import painting_errors
-from semantic_guidance.sketch import foreground_share
 from semantic_guidance.types import Instance
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
@@ -62,7 +61,7 @@ def test_each_object_has_its_own_layer() -> None:
         image, Guidance(masks.amax(0), torch.zeros(1, 60, 100), instances)
     )
     counts = [(layer.level, layer.instance, len(layer.strokes)) for layer in painting.layers]
-    share = round(90 * foreground_share(masks.amax(0).mean().item()))
+    share = 59  # of 90: their area of 0.2333, and a draft gives them 0.55 of the rest
     # Areas 1200 and 200: by square roots, 0.71 and 0.29 of the share.
     assert counts == [
         ("background", 0, 90 - share),

@@ -5,12 +5,13 @@ from __future__ import annotations
 import argparse
 import json
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from semantic_guidance.commands import values
+from semantic_guidance.commands import medium, styles, values
 from semantic_guidance.commands.folder import prepare_folder
+from semantic_guidance.commands.outputs import check_outputs, shown
 from semantic_guidance.errors import InputError
 
 if TYPE_CHECKING:
@@ -115,8 +116,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="LIST",
         type=values.formats,
         default=("png", "mp4"),
-        help="what to write: some of png,jpg,webp, films mp4,webm,gif,anim.webp,apng, json (the strokes),"
-        " html (a page that replays them) (default: png,mp4)",
+        help="what to write: some of png,jpg,webp, films mp4,webm,gif,anim.webp,apng, html (a page that"
+        " replays the strokes), json (the strokes), svg (their outlines, for editing), exact.svg (for"
+        " showing), plotter (centre lines in mm, as SVG and JSON) (default: png,mp4)",
     )
     add(
         "--fps",
@@ -138,6 +140,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="the same number gives the same painting (default: 0)",
     )
     add("--json", action="store_true", help="print a summary as one line of JSON")
+    medium.add_arguments(parser)
+    styles.add_arguments(parser)
 
 
 @dataclass(frozen=True)
@@ -145,7 +149,8 @@ class _Job:
     """Everything needed for a painting, checked.
 
     Attributes:
-        image: ``[3, H, W]``.
+        image: ``[3, H, W]`` to be painted.
+        shown: the same as a person sees it: over white, where it is transparent.
         guidance: given by the person; None if the painter is to look for itself.
         scale: pixels of the file for each pixel of `image`, across and down; above 1 if it was reduced.
         guidance_seconds: time that finding what the person pointed at took.
@@ -155,6 +160,7 @@ class _Job:
     """
 
     image: Tensor
+    shown: Tensor
     guidance: Guidance | None
     scale: tuple[float, float]
     guidance_seconds: float
@@ -170,13 +176,17 @@ def run(args: argparse.Namespace) -> int:
     started = time.perf_counter()
     with StageBar() as bar:
         job = _check(args, bar)
-        painting = job.painter.paint(job.image, job.guidance)
+        painting = replace(job.painter.paint(job.image, job.guidance), transparent=args.transparent)
         exporting = time.perf_counter()
         _export(painting, job, bar)
     finished = time.perf_counter()
     from semantic_guidance.metrics import painting_errors
 
-    errors = painting_errors(painting.canvas, job.image, painting.guidance.mask)
+    canvas = painting.canvas
+    if painting.transparent == "painting":
+        rgba = painting.cut_out()
+        canvas = rgba[:3] * rgba[3:] + (1 - rgba[3:])
+    errors = painting_errors(canvas, job.shown, painting.guidance.mask)
     seconds = {stage: painting.seconds.get(stage, 0.0) for stage in ("guidance", "plan", "polish")}
     seconds["guidance"] += job.guidance_seconds
     seconds |= {"export": finished - exporting, "total": finished - started}
@@ -209,12 +219,14 @@ def _check(args: argparse.Namespace, bar: StageBar) -> _Job:
     image = load_image(args.image)
     file_size = picture_size(args.image)
     outputs = _outputs(args)
-    painter = _painter(args, bar)
+    style = styles.Style.of(args, image)
+    painter = _painter(args, bar, style)
     bar("guidance", 0.0)
     looking = time.perf_counter()
-    guidance = _guidance(args, image, file_size)
+    image, guidance = style.apply(image, _guidance(args, image, file_size))
     job = _Job(
         image=image,
+        shown=style.shown(image),
         guidance=guidance,
         guidance_seconds=time.perf_counter() - looking,
         scale=(file_size[0] / image.shape[2], file_size[1] / image.shape[1]),
@@ -231,14 +243,10 @@ def _outputs(args: argparse.Namespace) -> dict[str, Path]:
     outputs = {name: args.out / f"{args.image.stem}_painted.{name}" for name in args.formats}
     if args.show_guidance:
         outputs["guidance"] = args.out / f"{args.image.stem}_guidance.png"
-    given = (args.image, args.mask, Path(args.agent or ""), Path(args.brush))
+    named = (Path(name or "") for name in (args.agent, args.brush, args.palette))
+    given = (args.image, args.mask, *named, *styles.files(args))
     inputs = [path for path in given if path and path.is_file()]
-    for output in outputs.values():
-        if output.is_dir():
-            raise InputError(f"{output}: this is a directory, wanted to write a file of this name")
-        for path in inputs:
-            if output.exists() and output.samefile(path):
-                raise InputError(f"{output}: painting would overwrite its own input, wanted another --out")
+    check_outputs(outputs.values(), inputs)
     return outputs
 
 
@@ -274,7 +282,7 @@ def _clipped_box(box: Box, image: Tensor, file_size: tuple[int, int]) -> Box:
     return left * sx, top * sy, (right - left) * sx, (bottom - top) * sy
 
 
-def _painter(args: argparse.Namespace, bar: StageBar) -> Painter:
+def _painter(args: argparse.Namespace, bar: StageBar, style: styles.Style) -> Painter:
     from semantic_guidance.painter import Painter
 
     try:
@@ -284,7 +292,9 @@ def _painter(args: argparse.Namespace, bar: StageBar) -> Painter:
             strokes=args.strokes,
             size=args.size,
             seed=args.seed,
-            foreground_share=args.foreground_share,
+            foreground_share=1.0 if style.alone and args.foreground_share is None else args.foreground_share,
+            medium=medium.medium(args),
+            start=style.start,
             brush=args.brush,
             detail=args.detail,
             progress=bar,
@@ -305,7 +315,7 @@ def _export(painting: Painting, job: _Job, bar: StageBar) -> None:
             bar("export", (done + fraction) / len(job.outputs))
 
         if name == "guidance":
-            save(guidance_overlay(job.image, painting.guidance), path)
+            save(guidance_overlay(job.shown, painting.guidance), path)
         else:
             save_painting(painting, path, tell, job.film)
 
@@ -331,7 +341,7 @@ def _summary(
 def _tell(job: _Job, painting: Painting, errors: Errors, seconds: dict[str, float]) -> None:
     """Say in words what was done."""
     for path in job.outputs.values():
-        print(str(path).encode("utf-8", "backslashreplace").decode())
+        print(shown(path))
     line = f"{len(painting.strokes)} strokes, squared error {errors.everywhere:.5f}"
     if errors.foreground is not None:
         line += f" (object {errors.foreground:.5f}, {painting.foreground_strokes} strokes)"

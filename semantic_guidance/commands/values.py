@@ -58,10 +58,11 @@ def box(word: str) -> tuple[float, float, float, float]:
 
 def formats(word: str) -> tuple[str, ...]:
     """Takes names of file formats, separated by commas, each once."""
-    from semantic_guidance.export import FORMATS
+    from semantic_guidance.export import FORMATS, SETS
 
-    names = tuple(dict.fromkeys(name.strip().lower().removeprefix(".") for name in word.split(",")))
+    given = (name.strip().lower().removeprefix(".") for name in word.split(","))
+    names = tuple(dict.fromkeys(name for each in given for name in SETS.get(each, (each,))))
     for name in names:
         if name not in FORMATS:
-            raise argparse.ArgumentTypeError(f"got {name!r}, wanted some of {','.join(FORMATS)}")
+            raise argparse.ArgumentTypeError(f"got {name!r}, wanted some of {','.join([*FORMATS, *SETS])}")
     return names

@@ -60,7 +60,13 @@ FORMATS = {
     "apng": Format("video", "the same, without loss", film=True),
     "json": Format("strokes_json", "the strokes"),
     "html": Format("html", "a page that replays the strokes"),
+    "svg": Format("svg", "the strokes as shapes, for editing"),
+    "exact.svg": Format("svg", "the strokes as shapes, for showing"),
+    "plotter.svg": Format("plotter", "centre lines in mm, in layers of one colour"),
+    "plotter.json": Format("plotter", "the same as numbers"),
 }
+SETS = {"plotter": ("plotter.svg", "plotter.json")}
+"""Formats that go together, by the name for all of them."""
 
 
 def format_of(path: str | Path) -> str:
@@ -69,12 +75,12 @@ def format_of(path: str | Path) -> str:
     Raises:
         InputError: the suffix names no known format.
     """
-    suffixes = [suffix.removeprefix(".") for suffix in Path(path).suffixes]
-    names = [".".join(suffixes[-count:]).lower() for count in (2, 1)]
-    name = next((name for name in names if name in FORMATS), names[-1])
-    if name not in FORMATS:
-        raise InputError(f"{path}: format {name!r} is not known, wanted one of {', '.join(FORMATS)}")
-    return name
+    file = Path(path).name.lower()
+    for name in sorted(FORMATS, key=len, reverse=True):  # exact.svg before svg
+        if file.endswith(f".{name}") and file != f".{name}":
+            return name
+    suffix = Path(path).suffix.lower().removeprefix(".")
+    raise InputError(f"{path}: format {suffix!r} is not known, wanted one of {', '.join(FORMATS)}")
 
 
 def save_painting(

@@ -84,6 +84,7 @@ def _data(painting: Painting) -> dict[str, Any]:
         "objects": list(objects.values()),
         "masks": [_packed(to_bytes(resize_mask(mask, height, width))[..., 0], "PNG") for mask in masks],
         "photo": None if painting.photo is None else _photo(painting.photo, height, width),
+        "start": None if painting.start is None else _packed(to_bytes(painting.blank(size)), "PNG"),
         "finish": None if flat else _photo(painting.render(size), height, width),
         "pace": pace(painting),
         "strokes": base64.b64encode(vectors.tobytes()).decode("ascii"),

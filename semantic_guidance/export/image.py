@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from PIL import Image
 from torch import Tensor
 
@@ -20,16 +21,27 @@ OPTIONS: dict[str, tuple[str, dict[str, Any]]] = {
     ".webp": ("WEBP", {"quality": 92}),
 }
 
+CLEAR = (".png", ".webp")  # these know transparency
+
 
 def write(painting: Painting, path: Path, progress: Progress) -> None:
     """Write the finished painting to `path`."""
-    write_picture(painting.canvas, path)
+    clear = painting.transparent is not None and path.suffix.lower() in CLEAR
+    write_picture(painting.cut_out() if clear else painting.canvas, path)
     progress(1.0)
 
 
 def write_picture(picture: Tensor, path: Path) -> None:
-    """Write a picture ``[3, H, W]`` in [0, 1] to `path`, whose suffix is in `OPTIONS`."""
+    """Write a picture to `path`, whose suffix is in `OPTIONS`.
+
+    Args:
+        picture: ``[3, H, W]`` in [0, 1], or with alpha ``[4, H, W]`` if the suffix is in `CLEAR`.
+        path: of the file.
+    """
     kind, options = OPTIONS[path.suffix.lower()]
-    pixels = to_bytes(to_image(picture))
+    pixels = to_bytes(to_image(picture[:3]))
+    if len(picture) == 4:
+        alpha = to_bytes(to_image(picture[3:].expand(3, -1, -1)))[..., :1]
+        pixels = np.concatenate([pixels, alpha], axis=2)
     with replacing(path) as draft:
         Image.fromarray(pixels).save(draft, kind, **options)

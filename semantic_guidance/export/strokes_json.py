@@ -4,7 +4,9 @@ Numbers have nine significant digits, which name each float32 exactly, and the m
 stored along with them, so that replaying the file gives the same canvas bit for bit. In addition to the
 strokes' own numbers, ``masks`` lists grey PNG pictures in base64, and a stroke's ``mask``, if it has one,
 is an index into that list; strokes that an actor of the papers' code painted by itself say so in
-``compositing``. Nothing in a file that is read is taken on trust.
+``compositing``; ``paper`` is the size in mm of the paper that a painting is meant for, if any, and ``start``
+a picture (PNG in base64) on the canvas before the first stroke. Nothing in a file that is read is taken on
+trust.
 """
 
 from __future__ import annotations
@@ -26,15 +28,18 @@ from torch import Tensor
 from semantic_guidance.errors import InputError
 from semantic_guidance.export import Progress
 from semantic_guidance.export.atomic import replacing
+from semantic_guidance.medium import SIDES
 from semantic_guidance.painting import Compositing, Layer, Level, Painting
 from semantic_guidance.types import Strokes
 
 FORMAT = "semantic-guidance/strokes"
 VERSION = 1
-MAX_STROKES = 1_000_000
+MAX_STROKES = 200_000
+MAX_COMMAS = 32 * MAX_STROKES  # a stroke has 20; with them, what parsing makes of a file is bounded
 MAX_SIDE = 32_768  # pixels of a canvas or a mask
-MAX_PIXELS = 100_000_000
-MAX_BYTES = 1 << 30
+MAX_PIXELS = 100_000_000  # of the canvas, and of all masks together
+MAX_BYTES = 128 << 20
+ASPECT_TOLERANCE = 0.05  # of a mask's sides against the canvas's, beside what rounding does
 FAR = 100.0  # no coordinate or radius is further than this from 0, in units of the longer side
 
 
@@ -50,6 +55,10 @@ def write(painting: Painting, path: Path, progress: Progress) -> None:
         "background": _numbers(torch.tensor(painting.background)),
         "masks": masks.pictures,
     }
+    if painting.paper is not None:
+        head["paper"] = list(painting.paper)
+    if painting.start is not None:
+        head["start"] = packed_picture(painting.start)
     with replacing(path) as draft, draft.open("w", encoding="ascii", newline="\n") as file:
         file.write(json.dumps(head)[:-1] + ', "strokes": [')
         for n, line in enumerate(lines):
@@ -71,15 +80,20 @@ class _Masks:
         for tensor, number in self._seen:  # layers share their masks, and packing one takes its time
             if tensor is mask:
                 return number
-        pixels = (mask[0].detach().cpu() * 255).round().to(torch.uint8).numpy()
-        packed = io.BytesIO()
-        Image.fromarray(pixels).save(packed, "PNG")
-        text = base64.b64encode(packed.getvalue()).decode("ascii")
+        text = packed_picture(mask)
         if text not in self._known:
             self._known[text] = len(self.pictures)
             self.pictures.append(text)
         self._seen.append((mask, self._known[text]))
         return self._known[text]
+
+
+def packed_picture(picture: Tensor) -> str:
+    """A picture ``[3, h, w]`` or mask ``[1, h, w]``, in multiples of 1/255, as a PNG picture in base64."""
+    pixels = (picture.detach().cpu() * 255).round().to(torch.uint8).permute(1, 2, 0).numpy()
+    packed = io.BytesIO()
+    Image.fromarray(pixels[..., 0] if len(picture) == 1 else pixels).save(packed, "PNG")
+    return base64.b64encode(packed.getvalue()).decode("ascii")
 
 
 def _stroke_lines(layer: Layer, masks: _Masks) -> Iterator[str]:
@@ -133,11 +147,15 @@ def _load(path: Path) -> Any:
     if path.is_dir():
         raise IsADirectoryError(f"{path}: this is a directory, wanted a file of strokes")
     try:
-        if path.stat().st_size > MAX_BYTES:
-            raise _FlawError(f"the file is larger than {MAX_BYTES} bytes")
-        text = path.read_bytes()
+        with path.open("rb") as file:
+            text = file.read(MAX_BYTES + 1)  # not `stat`, which knows nothing of a pipe's length
     except FileNotFoundError:
         raise FileNotFoundError(f"{path}: no such file, wanted a file of strokes") from None
+    if len(text) > MAX_BYTES:
+        raise _FlawError(f"the file is larger than {MAX_BYTES} bytes")
+    # Before parsing, which takes many times the memory of the text.
+    if text.count(b"{") > MAX_STROKES + 1 or text.count(b",") > MAX_COMMAS:
+        raise _FlawError(f"there are more than {MAX_STROKES} strokes in it, wanted at most that many")
 
     def refuse(constant: str) -> NoReturn:
         raise _FlawError(f"{constant} is not a number, wanted finite numbers")
@@ -160,10 +178,12 @@ def _painting(document: Any) -> Painting:
     if width * height > MAX_PIXELS:
         raise _FlawError(f"the canvas is {width} x {height}, wanted at most {MAX_PIXELS} pixels")
     red, green, blue = _floats(document, "background", (3,), 0, 1, "the file")
-    masks = [_mask(text, n) for n, text in enumerate(_list(document.get("masks", []), "masks"))]
     strokes = _list(_field(document, "strokes", "the file"), "strokes")
-    if len(strokes) > MAX_STROKES:
-        raise _FlawError(f"there are {len(strokes)} strokes, wanted at most {MAX_STROKES}")
+    masks = _masks(_list(document.get("masks", []), "masks"), width, height)
+    start = None
+    if "start" in document:
+        start = _picture(document["start"], "start", "RGB", MAX_PIXELS)
+        _check_sides(start, "start", width, height)
     parsed = [_stroke(stroke, n, len(masks)) for n, stroke in enumerate(strokes)]
     layers = tuple(
         Layer(
@@ -175,7 +195,9 @@ def _painting(document: Any) -> Painting:
         )
         for (level, instance, mask, compositing), group in itertools.groupby(parsed, key=lambda pair: pair[0])
     )
-    return Painting(layers, (red, green, blue), width, height)
+    across, down = _floats(document, "paper", (2,), *SIDES, "the file") if "paper" in document else (0.0, 0.0)
+    paper = (across, down) if across else None
+    return Painting(layers, (red, green, blue), width, height, paper=paper, start=start)
 
 
 def _stroke(
@@ -202,9 +224,31 @@ def _stroke(
     return (level, instance, mask, compositing), vector
 
 
-def _mask(text: Any, number: int) -> Tensor:
-    """The mask ``[1, h, w]`` in a base64 PNG."""
-    wanted = f"mask {number} is not a grey PNG picture in base64"
+def _masks(texts: list[Any], width: int, height: int) -> list[Tensor]:
+    """The masks of a canvas of the given size, all together of at most `MAX_PIXELS`."""
+    masks, left = [], MAX_PIXELS
+    for number, text in enumerate(texts):
+        masks.append(_picture(text, f"mask {number}", "L", left))
+        left -= masks[-1].numel()
+        _check_sides(masks[-1], f"mask {number}", width, height)
+    return masks
+
+
+def _check_sides(picture: Tensor, name: str, width: int, height: int) -> None:
+    """See that a picture ``[C, h, w]`` has the aspect ratio of the canvas; sides may have been rounded."""
+    sides = picture.shape[1:]
+    grow = max(width, height) / max(sides)
+    for got, wanted in zip(sides, (height, width), strict=True):
+        if abs(got * grow - wanted) > 1 + grow + ASPECT_TOLERANCE * wanted:
+            raise _FlawError(
+                f"{name} is {sides[1]} x {sides[0]}, wanted the canvas's {width} x {height} "
+                "or the same aspect ratio"
+            )
+
+
+def _picture(text: Any, name: str, mode: str, most: int) -> Tensor:
+    """The picture ``[C, h, w]`` of at most `most` pixels in a base64 PNG of Pillow's `mode`, L or RGB."""
+    wanted = f"{name} is not a {'grey' if mode == 'L' else 'colour'} PNG picture in base64"
     if not isinstance(text, str):
         raise _FlawError(wanted)
     try:
@@ -212,13 +256,19 @@ def _mask(text: Any, number: int) -> Tensor:
         with warnings.catch_warnings():
             warnings.simplefilter("error")  # of Pillow's against gigantic pictures
             with Image.open(data, formats=["PNG"]) as picture:
+                if picture.width * picture.height > most:
+                    raise _FlawError(
+                        f"{name} and those before have more than {MAX_PIXELS} pixels, wanted fewer"
+                    )
                 pixels = np.array(picture)
-                mode = picture.mode
+                got = picture.mode
+    except _FlawError:
+        raise
     except Exception:  # decoders raise nearly anything on broken data
         raise _FlawError(wanted) from None
-    if mode != "L":
+    if got != mode:
         raise _FlawError(wanted)
-    return torch.from_numpy(pixels)[None].float() / 255
+    return torch.from_numpy(pixels.reshape(*pixels.shape[:2], -1)).permute(2, 0, 1).float() / 255
 
 
 def _field(record: Mapping[str, Any], name: str, where: str) -> Any:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import copy
 from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 NUMBERS = 13
 """Numbers of a stroke, see `windows.decode`."""
@@ -62,3 +64,17 @@ class WindowActor(nn.Module):
         x = F.relu(x + self.context(x.mean(dim=(2, 3)))[:, :, None, None])
         raw: Tensor = self.head(x).flatten(2).transpose(1, 2)
         return raw.contiguous(memory_format=torch.contiguous_format)
+
+
+def fused(actor: WindowActor) -> WindowActor:
+    """The same actor for painting: in evaluation mode, fixed, its norms part of the convolutions."""
+    actor = copy.deepcopy(actor).eval().requires_grad_(False)
+    for module in actor.modules():
+        pairs = {WindowActor: [("stem", "norm")], _Block: [("conv1", "norm1"), ("conv2", "norm2")]}
+        for conv, norm in pairs.get(type(module), []):
+            setattr(module, conv, fuse_conv_bn_eval(getattr(module, conv), getattr(module, norm)))
+            setattr(module, norm, nn.Identity())
+    for parameter in actor.parameters():
+        if parameter.ndim == 4:
+            parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
+    return actor

@@ -50,7 +50,7 @@ def test_lone_pictures(painting, tmp_path, name):
     assert load_image(tmp_path / f"b.{name}").shape == (3, 64, 96)
 
 
-@pytest.mark.parametrize("name", ["a.avi", "a", "a.tiff", ".png"])
+@pytest.mark.parametrize("name", ["a.avi", "a.psd", "a", "a.tiff", ".png", ".svg"])
 def test_unknown_formats(painting, tmp_path, name):
     with pytest.raises(InputError, match="is not known, wanted one of png, jpg, "):
         painting.save(tmp_path / name)
@@ -69,6 +69,8 @@ def test_suffix_decides():
     assert format_of(Path("x/y.z.PNG")) == "png"
     assert format_of("x.anim.WEBP") == "anim.webp"
     assert format_of("my.anim.gif") == "gif"
+    assert format_of("exact.svg") == format_of("inexact.svg") == "svg"
+    assert format_of("a.Exact.SVG") == "exact.svg"
 
 
 @pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])

@@ -32,7 +32,8 @@ def data_of(path: Path) -> dict:
 def page_file(painting: Painting, tmp_path: Path) -> Path:
     photo = torch.nn.functional.avg_pool2d(painting.canvas, 5, 1, 2)
     actor = Layer(painting.layers[0].strokes[:6], "foreground", 0, painting.layers[1].mask, "seed")
-    painting = replace(painting, photo=photo, layers=(*painting.layers, actor))
+    start = torch.linspace(0, 1, 96).expand(3, 64, 96).mul(255).round() / 255
+    painting = replace(painting, photo=photo, start=start, layers=(*painting.layers, actor))
     painting.save(tmp_path / "a.html")
     Image.fromarray(to_bytes(painting.canvas)).save(tmp_path / "a.png")
     return tmp_path / "a.html"
@@ -117,7 +118,7 @@ def test_layers(browser, page_file):
     for layer in ("background", "foreground"):
         browser.run(f"document.querySelector('[data-layer={layer}]').click()")
     browser.wait("document.body.dataset.drawn == 43")
-    assert browser.run(pixel.format("painting", 50, 30)) == [51, 102, 153, 255]  # the empty canvas
+    assert browser.run(pixel.format("painting", 50, 30)) == [134, 134, 134, 255]  # the empty canvas
     for layer in ("masks", "boxes"):
         browser.run(f"document.querySelector('[data-layer={layer}]').click()")
     browser.wait("shown.boxes && brushAt === 0")

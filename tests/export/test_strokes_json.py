@@ -8,6 +8,8 @@ import io
 import json
 import math
 import os
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -33,8 +35,10 @@ def paintings(draw: st.DrawFn) -> Painting:
     """Any painting: nonsensical strokes, empty layers, masks of other sizes, equal masks."""
     layers = []
     masks: list[torch.Tensor | None] = [None]
+    width, height = draw(st.integers(1, 24)), draw(st.integers(1, 24))
     for _ in range(draw(st.integers(1, 2))):
-        pixels = draw(arrays(np.uint8, st.tuples(st.integers(1, 9), st.integers(1, 9))))
+        scale = draw(st.floats(0.1, 1.5))
+        pixels = draw(arrays(np.uint8, (max(1, round(height * scale)), max(1, round(width * scale)))))
         masks.append(torch.from_numpy(pixels)[None].float() / 255)
     for _ in range(draw(st.integers(0, 4))):
         count = draw(st.integers(0, 4))
@@ -45,7 +49,7 @@ def paintings(draw: st.DrawFn) -> Painting:
         level = draw(st.sampled_from(["background", "foreground"]))
         layers.append(Layer(strokes, level, draw(st.integers(0, 3)), draw(st.sampled_from(masks))))
     background = (draw(share), draw(share), draw(share))
-    return Painting(tuple(layers), background, draw(st.integers(1, 24)), draw(st.integers(1, 24)))
+    return Painting(tuple(layers), background, width, height)
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -79,6 +83,11 @@ def test_same_canvas_bit_for_bit(painting, tmp_path):
         assert torch.equal(got, wanted)
     again.save(tmp_path / "b.json")
     assert (tmp_path / "b.json").read_bytes() == (tmp_path / "a.json").read_bytes()
+
+
+def test_paper_is_kept(painting, tmp_path):
+    replace(painting, paper=(420.0, 297.0)).save(tmp_path / "a.json")
+    assert read_strokes(tmp_path / "a.json").paper == (420, 297)
 
 
 def test_the_file_is_as_documented(painting, tmp_path):
@@ -128,6 +137,10 @@ FLAWS = [
     (("masks", 0), 7, "mask 0 is not a grey PNG"),
     (("masks", 1), "iVBORw0KGgo=", "mask 1 is not a grey PNG"),
     (("masks", 0), "!", "mask 0 is not a grey PNG"),
+    (("width",), 50, "mask 0 is 48 x 32, wanted the canvas's 50 x 64"),
+    (("start",), "x", "start is not a colour PNG"),
+    (("paper",), [210], "paper of the file has another shape"),
+    (("paper",), [1, 300], "paper of the file holds 1, wanted numbers from 20"),
     (("strokes",), None, "strokes is None, wanted a list"),
     (("strokes", 3), [], r"stroke 3 is \[\], wanted an object"),
     (("strokes", 3, "points"), ..., "points is missing in stroke 3"),
@@ -167,12 +180,87 @@ def test_what_is_no_file_of_strokes(tmp_path, data):
 
 def test_limits(painting, tmp_path, monkeypatch):
     painting.save(tmp_path / "a.json")
-    monkeypatch.setattr("semantic_guidance.export.strokes_json.MAX_STROKES", 36)
-    with pytest.raises(InputError, match=r"a\.json: there are 37 strokes, wanted at most 36"):
+    read_strokes(tmp_path / "a.json")
+    limits = [
+        ("MAX_PIXELS", 96 * 64 - 1, "the canvas is 96 x 64, wanted at most 6143 pixels"),
+        ("MAX_COMMAS", 500, "there are more than 37 strokes"),
+        ("MAX_STROKES", 36, "there are more than 36 strokes"),
+        ("MAX_BYTES", 100, "the file is larger than 100 bytes"),
+    ]
+    for name, limit, complaint in limits:
+        with monkeypatch.context() as patch:
+            patch.setattr("semantic_guidance.export.strokes_json.MAX_STROKES", 37)
+            patch.setattr(f"semantic_guidance.export.strokes_json.{name}", limit)
+            with pytest.raises(InputError, match=rf"a\.json: {complaint}"):
+                read_strokes(tmp_path / "a.json")
+
+
+def test_masks_are_measured_before_they_are_decoded(painting, tmp_path):
+    painting.save(tmp_path / "a.json")
+    document = json.loads((tmp_path / "a.json").read_text())
+    bomb = io.BytesIO()
+    Image.new("L", (9600, 6400)).save(bomb, "PNG")
+    document["masks"] = [base64.b64encode(bomb.getvalue()).decode()] * 2
+    (tmp_path / "a.json").write_text(json.dumps(document))
+    with pytest.raises(InputError, match="mask 1 and those before have more than 100000000 pixels"):
         read_strokes(tmp_path / "a.json")
-    monkeypatch.setattr("semantic_guidance.export.strokes_json.MAX_BYTES", 100)
-    with pytest.raises(InputError, match=r"a\.json: the file is larger than 100 bytes"):
-        read_strokes(tmp_path / "a.json")
+
+
+junk = st.recursive(
+    st.none() | st.booleans() | st.integers(-(10**12), 10**12) | st.floats() | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+def places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    """The paths to all values in a document."""
+    steps = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    return [path, *(found for step, inner in steps for found in places(inner, (*path, step)))]
+
+
+def read_or_refused(path: Path) -> None:
+    """A file is read as a painting that can be painted, or refused by one line with its name."""
+    complaint = ""
+    try:
+        painting = read_strokes(path)
+    except InputError as error:
+        complaint = str(error)
+    if complaint:
+        assert complaint.startswith(f"{path}: ")
+        assert "\n" not in complaint
+    else:
+        assert len(painting.strokes) <= 4
+        canvas = painting.render(8)
+        assert bool(((canvas >= 0) & (canvas <= 1.0001)).all())
+
+
+SMALL = settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+
+
+@SMALL
+@given(data=st.data())
+def test_any_value_anywhere(data, painting, tmp_path):
+    layers = tuple(replace(layer, strokes=layer.strokes[:2]) for layer in painting.layers[:2])
+    replace(painting, layers=layers).save(tmp_path / "a.json")
+    document = json.loads((tmp_path / "a.json").read_text())
+    place = data.draw(st.sampled_from(places(document)[1:]))
+    document = changed(document, place, data.draw(junk | st.just(...)))
+    (tmp_path / "a.json").write_text(json.dumps(document))
+    read_or_refused(tmp_path / "a.json")
+
+
+@SMALL
+@given(noise=st.binary(max_size=6), data=st.data())
+def test_any_bytes_anywhere(noise, data, painting, tmp_path):
+    replace(painting, layers=(replace(painting.layers[1], strokes=painting.strokes[:2]),)).save(
+        tmp_path / "a.json"
+    )
+    text = (tmp_path / "a.json").read_bytes()
+    at = data.draw(st.integers(0, len(text)))
+    end = data.draw(st.integers(at, min(len(text), at + 9)))
+    (tmp_path / "a.json").write_bytes(text[:at] + noise + text[end:])
+    read_or_refused(tmp_path / "a.json")
 
 
 def test_a_file_that_is_none(tmp_path):

@@ -13,6 +13,8 @@ from semantic_guidance.networks.actor import Actor
 from semantic_guidance.networks.blocks import TReLU, WeightNormConv2d
 from semantic_guidance.networks.critic import Critic
 from semantic_guidance.networks.discriminator import Discriminator
+from semantic_guidance.networks.window_actor import WindowActor, fused
+from semantic_guidance.windows import CHANNELS
 
 BLOCKS = [f"layer{stage}.{block}" for stage in range(1, 5) for block in range(2)]
 
@@ -113,3 +115,13 @@ def test_trelu():
     layer = TReLU()
     layer.alpha.data.fill_(0.5)
     assert layer(torch.tensor([-1.0, 0.4, 0.6])).tolist() == pytest.approx([0.5, 0.5, 0.6])
+
+
+def test_a_fused_window_actor_answers_as_the_actor_does() -> None:
+    torch.manual_seed(0)
+    actor = WindowActor(CHANNELS, (8, 8, 16, 16)).train()
+    for _ in range(3):  # so that the norms have something to do
+        actor(torch.randn(4, CHANNELS, 64, 64))
+    seen = torch.randn(2, CHANNELS, 64, 64)
+    with torch.no_grad():
+        assert torch.allclose(fused(actor)(seen), actor.eval()(seen), atol=1e-5)

@@ -270,7 +270,8 @@ async function begin() {
   const read = await Promise.all(data.masks.map(readMask));
   masks = read.map(([values]) => values);
   veils = data.objects.map(({ mask }) => read[mask][1]);
-  picture = new Picture(data.width, data.height, data.background);
+  const start = data.start ? (await decoded(data.start)).data : null;
+  picture = new Picture(data.width, data.height, data.background, start);
   buildControls();
   buildSplit();
   document.body.dataset.ready = "";

@@ -3,10 +3,11 @@
 const DISCS = 100, FLATNESS = 0.1, MAX_SEGMENTS = 256, LEAST_LEADING = 1e-4, SOFTNESS = 1;
 
 class Picture {
-  constructor(width, height, background) {
+  constructor(width, height, background, start) {
     this.width = width;
     this.height = height;
     this.background = background;
+    this.start = start; // pixels of the empty canvas (RGBA), if it is not of one colour
     this.planes = background.map(() => new Float32Array(width * height));
     this.distance = new Float64Array(width);
     this.place = new Float64Array(width);
@@ -18,7 +19,10 @@ class Picture {
   }
 
   clear() {
-    this.planes.forEach((plane, channel) => plane.fill(this.background[channel]));
+    this.planes.forEach((plane, channel) => {
+      plane.fill(this.background[channel]);
+      if (this.start) for (let k = 0; k < plane.length; k++) plane[k] = this.start[4 * k + channel] / 255;
+    });
     this.touch(0, 0, this.width, this.height);
   }
 

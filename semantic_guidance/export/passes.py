@@ -1,0 +1,156 @@
+"""The order in which lines are drawn: few changes of colour and short ways, and the same picture.
+
+Two strokes of one colour may change places, and so may two that do not touch each other. Of the others, the
+earlier one stays the earlier one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+SAMPLES = 17  # places of a line at which its distance from another one is measured
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Line:
+    """One stroke to be drawn.
+
+    Attributes:
+        points: ``[3, 2]`` start, control and end of a quadratic Bezier curve in mm.
+        width: of the brush in mm.
+        color: as ``#rrggbb``.
+        opacity: of the paint in [0, 1].
+        level: what it depicts, see `Layer`.
+        instance: see `Layer`.
+    """
+
+    points: Array
+    width: float
+    color: str
+    opacity: float = 1.0
+    level: str = "background"
+    instance: int = 0
+
+    @property
+    def samples(self) -> Array:
+        """``[SAMPLES, 2]`` places on it."""
+        t = np.linspace(0, 1, SAMPLES)
+        return np.stack([(1 - t) ** 2, 2 * t * (1 - t), t * t], axis=1) @ self.points
+
+    @property
+    def length(self) -> float:
+        """In mm."""
+        return float(np.hypot(*np.diff(self.samples, axis=0).T).sum())
+
+    @property
+    def reversed(self) -> Line:
+        """The same, drawn from its end."""
+        return replace(self, points=self.points[::-1])
+
+
+@dataclass(frozen=True)
+class Pass:
+    """Lines of one colour that are drawn one after the other."""
+
+    color: str
+    lines: list[Line]
+
+
+def in_passes(lines: list[Line], progress: Callable[[float], None] = lambda share: None) -> list[Pass]:
+    """The lines, which are in painting order, in passes of one colour each: few, and with short ways.
+
+    In a pass the wider lines come first, each after the one from which the way to it is shortest.
+    """
+    before = covered(lines, progress)
+    colors = np.unique([line.color for line in lines], return_inverse=True)[1]
+    plans = (_schedule(colors, before, choose) for choose in (_first_color, _freest_color))
+    passes: list[Pass] = []
+    pen = np.zeros(2)
+    for chosen in min(plans, key=len):
+        ordered = _short_way([lines[number] for number in chosen], pen)
+        passes.append(Pass(ordered[0].color, ordered))
+        pen = ordered[-1].points[2]
+    return passes
+
+
+Choice = Callable[[NDArray[np.intp], NDArray[np.bool_], NDArray[np.bool_]], int]
+
+
+def _schedule(colors: NDArray[np.intp], before: list[list[int]], choose: Choice) -> list[NDArray[np.intp]]:
+    """The lines of each pass: those of a colour, chosen by `choose`, that are free to be drawn."""
+    waiting = np.array([len(earlier) for earlier in before], dtype=np.int64)
+    after: list[list[int]] = [[] for _ in before]
+    for later, earlier in enumerate(before):
+        for line in earlier:
+            after[line].append(later)
+    todo = np.ones(len(before), dtype=bool)
+    passes = []
+    while todo.any():
+        ready = todo & (waiting == 0)
+        chosen = np.flatnonzero(ready & (colors == choose(colors, ready, todo)))
+        todo[chosen] = False
+        for number in chosen:
+            waiting[after[number]] -= 1
+        passes.append(chosen)
+    return passes
+
+
+def _first_color(colors: NDArray[np.intp], ready: NDArray[np.bool_], todo: NDArray[np.bool_]) -> int:
+    """The colour of the first line that is left."""
+    return int(colors[todo.argmax()])
+
+
+def _freest_color(colors: NDArray[np.intp], ready: NDArray[np.bool_], todo: NDArray[np.bool_]) -> int:
+    """A colour that can be finished now, else the one of which most lines can be drawn."""
+    free, left = np.bincount(colors[ready]), np.bincount(colors[todo])[: colors[ready].max() + 1]
+    done = (free > 0) & (free == left)
+    return int(np.where(done, free, 0).argmax() if done.any() else free.argmax())
+
+
+def covered(lines: list[Line], progress: Callable[[float], None] = lambda share: None) -> list[list[int]]:
+    """For each line, the earlier ones of another colour that it touches."""
+    if not lines:
+        return []
+    samples = np.stack([line.samples for line in lines])  # [N, S, 2]
+    reach = np.array([line.width / 2 for line in lines])
+    # Between two samples a line is at most half their distance away from the nearer one, and bends a little.
+    slack = np.hypot(*np.moveaxis(np.diff(samples, axis=1), 2, 0)).max(axis=1) * 0.55
+    low, high = samples.min(axis=1) - reach[:, None], samples.max(axis=1) + reach[:, None]
+    colors = np.unique([line.color for line in lines], return_inverse=True)[1]
+    found: list[list[int]] = []
+    for n in range(len(lines)):
+        near = (low[:n] <= high[n]).all(axis=1) & (high[:n] >= low[n]).all(axis=1) & (colors[:n] != colors[n])
+        candidates = np.flatnonzero(near)
+        gaps = samples[candidates][:, :, None] - samples[n][None, None]  # [C, S, S, 2]
+        closest = np.sqrt((gaps**2).sum(axis=-1).min(axis=(1, 2)))
+        touching = closest < reach[candidates] + reach[n] + slack[candidates] + slack[n]
+        found.append(candidates[touching].tolist())
+        progress((n + 1) / len(lines))
+    return found
+
+
+def _short_way(lines: list[Line], pen: Array) -> list[Line]:
+    """The lines from wide to narrow, each width by going to the nearest end of what is left."""
+    ordered: list[Line] = []
+    for width in sorted({round(line.width, 3) for line in lines}, reverse=True) if _few(lines) else [None]:
+        left = [line for line in lines if width is None or round(line.width, 3) == width]
+        ends = np.stack([line.points[[0, 2]] for line in left])  # [N, 2, 2]
+        free = np.ones(len(left), dtype=bool)
+        for _ in left:
+            away = np.where(free[:, None], ((ends - pen) ** 2).sum(axis=2), np.inf)
+            line, end = divmod(int(away.argmin()), 2)
+            free[line] = False
+            ordered.append(left[line].reversed if end else left[line])
+            pen = ordered[-1].points[2]
+    return ordered
+
+
+def _few(lines: list[Line]) -> bool:
+    """Whether the widths are those of a set of brushes."""
+    return len({round(line.width, 3) for line in lines}) <= 16

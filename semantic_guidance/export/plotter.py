@@ -1,0 +1,183 @@
+"""Paintings for plotters, robots and people with brushes: centre lines in mm, in the order of the colours.
+
+``NAME.plotter.svg`` has one layer for each pass of a colour, numbered as vpype and the AxiDraw's programs
+expect; ``NAME.plotter.json`` has the same as numbers. A colour comes back in a later pass only where it must
+cover another one that was painted in between; within a pass the strokes are in the order of a short way.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from semantic_guidance.errors import InputError
+from semantic_guidance.export import Progress
+from semantic_guidance.export.atomic import replacing
+from semantic_guidance.export.passes import Line, Pass, in_passes
+from semantic_guidance.export.svg import HEAD, group, hex_color
+from semantic_guidance.medium import PAPERS, Sheet
+from semantic_guidance.painting import Layer, Painting
+from semantic_guidance.palette import MOST_COLORS, choose_colors, nearest_color
+
+FORMAT, VERSION = "semantic-guidance/plotter", 1
+MOST_STROKES = 20_000
+COLORS = 12  # to which the strokes' colours are reduced where they have no palette
+PIECES = 64  # of a line, each of which a mask shows or hides
+OPAQUE = 0.995  # opacity from which paint counts as opaque
+
+Array = NDArray[np.float64]
+
+
+def write(painting: Painting, path: Path, progress: Progress) -> None:
+    """Write the painting to `path`; as JSON if it ends in ``.json``.
+
+    Raises:
+        InputError: it has more than `MOST_STROKES` strokes.
+    """
+    if len(painting.strokes) > MOST_STROKES:
+        raise InputError(
+            f"{path}: there are {len(painting.strokes)} strokes, wanted at most {MOST_STROKES} for a plotter"
+        )
+    sheet = Sheet.of(painting.paper or PAPERS["a4"], painting.height, painting.width)
+    passes = in_passes(list(_lines(painting, sheet)), lambda share: progress(0.9 * share))
+    lines = _json(painting, sheet, passes) if path.suffix.lower() == ".json" else _svg(sheet, passes)
+    with replacing(path) as draft, draft.open("w", encoding="ascii", newline="\n") as file:
+        file.writelines(f"{line}\n" for line in lines)
+    progress(1.0)
+
+
+def _lines(painting: Painting, sheet: Sheet) -> Iterator[Line]:
+    """The strokes as lines in mm, in the order of the painting."""
+    colors = iter(_few_colors(painting))
+    for layer in painting.layers:
+        strokes = layer.strokes.map(lambda values: values.double())
+        shift = np.array([sheet.left, sheet.top])
+        for n in range(len(layer.strokes)):
+            color = next(colors)
+            points = strokes.points[0, n].numpy() * sheet.unit + shift
+            for part in _shown(layer, strokes.points[0, n].numpy(), points, painting, sheet):
+                yield Line(
+                    points=part,
+                    width=2 * sheet.unit * float(strokes.radius[0, n].mean()),
+                    color=color,
+                    opacity=float(strokes.opacity[0, n].mean()),
+                    level=layer.level,
+                    instance=layer.instance,
+                )
+
+
+def _few_colors(painting: Painting) -> list[str]:
+    """The strokes' colours, reduced to `COLORS` if there are too many to be a palette."""
+    strokes = painting.strokes
+    colors = strokes.color[0].float()
+    names = [hex_color(color.numpy()) for color in colors]
+    if len(set(names)) <= MOST_COLORS:
+        return names
+    length = strokes.points[0].diff(dim=1).norm(dim=-1).sum(dim=1)
+    area = (length + strokes.radius[0].mean(dim=1)) * strokes.radius[0].mean(dim=1)
+    palette = choose_colors(colors, area, COLORS)
+    return [hex_color(color.numpy()) for color in palette[nearest_color(colors, palette)]]
+
+
+def _shown(layer: Layer, place: Array, points: Array, painting: Painting, sheet: Sheet) -> Iterator[Array]:
+    """The parts of a curve that are on the paper and that the layer's mask shows.
+
+    Args:
+        layer: of the curve.
+        place: ``[3, 2]`` the curve in units of the painting's longer side.
+        points: ``[3, 2]`` the same in mm.
+        painting: of the layer.
+        sheet: of paper.
+
+    Yields:
+        ``[3, 2]`` curves in mm.
+    """
+    t = (np.arange(PIECES) + 0.5) / PIECES
+    weights = np.stack([(1 - t) ** 2, 2 * t * (1 - t), t * t], axis=1)
+    at = weights @ points
+    inside = ((at > 0) & (at < (sheet.width, sheet.height))).all(axis=1)
+    if layer.mask is not None:
+        mask = layer.mask[0].numpy()
+        share = weights @ place * max(painting.width, painting.height) / (painting.width, painting.height)
+        cells = np.clip(share * mask.shape[::-1], 0, np.array(mask.shape[::-1]) - 1).astype(int)
+        inside &= mask[cells[:, 1], cells[:, 0]] > 0.5
+    if inside.all():
+        yield points
+        return
+    framed = np.concatenate([[False], inside, [False]])
+    edges = np.flatnonzero(framed[1:] != framed[:-1])
+    for start, end in edges.reshape(-1, 2) / PIECES:
+        yield _between(points, float(start), float(end))
+
+
+def _between(points: Array, start: float, end: float) -> Array:
+    """The part of a quadratic Bezier curve ``[3, 2]`` between two parameters, as another one."""
+
+    def blossom(s: float, t: float) -> Array:
+        return np.asarray(
+            (1 - s) * (1 - t) * points[0] + (s * (1 - t) + t * (1 - s)) * points[1] + s * t * points[2]
+        )
+
+    return np.stack([blossom(start, start), blossom(start, end), blossom(end, end)])
+
+
+def _svg(sheet: Sheet, passes: list[Pass]) -> Iterator[str]:
+    width, height = f"{sheet.width:g}", f"{sheet.height:g}"
+    yield f'{HEAD}width="{width}mm" height="{height}mm" viewBox="0 0 {width} {height}">'
+    for number, each in enumerate(passes, 1):
+        style = f' fill="none" stroke="{each.color}" stroke-linecap="round" stroke-linejoin="round"'
+        yield group(f"layer{number}", f"{number} {each.color}", style)
+        for line in each.lines:
+            (ax, ay), (bx, by), (cx, cy) = line.points
+            shine = "" if line.opacity > OPAQUE else f' stroke-opacity="{line.opacity:.3f}"'
+            yield (
+                f'<path d="M{ax:.3f} {ay:.3f}Q{bx:.3f} {by:.3f} {cx:.3f} {cy:.3f}" '
+                f'stroke-width="{line.width:.3f}"{shine}/>'
+            )
+        yield "</g>"
+    yield "</svg>"
+
+
+def _json(painting: Painting, sheet: Sheet, passes: list[Pass]) -> Iterator[str]:
+    lines = [line for each in passes for line in each.lines]
+    ground = hex_color(np.array(painting.background))
+    head = {
+        "format": FORMAT,
+        "version": VERSION,
+        "unit": "mm",
+        "paper": [sheet.width, sheet.height],
+        "ground": ground,
+        "palette": sorted({line.color for line in lines}),
+        "brushes": sorted({round(line.width, 3) for line in lines}),
+        "drawn": round(sum(line.length for line in lines), 1),
+        "travel": round(travel(lines), 1),
+    }
+    yield json.dumps(head)[:-1] + ', "passes": ['
+    for number, each in enumerate(passes, 1):
+        yield f'{{"color": "{each.color}", "strokes": ['
+        for n, line in enumerate(each.lines, 1):
+            yield json.dumps(_record(line)) + ("," if n < len(each.lines) else "")
+        yield "]}" + ("," if number < len(passes) else "")
+    yield "]}"
+
+
+def _record(line: Line) -> dict[str, Any]:
+    return {
+        "level": line.level,
+        "instance": line.instance,
+        "points": [[round(float(x), 3), round(float(y), 3)] for x, y in line.points],
+        "width": round(line.width, 3),
+        "opacity": round(line.opacity, 3),
+    }
+
+
+def travel(lines: list[Line]) -> float:
+    """Way in mm between the lines, from the end of each to the start of the next."""
+    ends = np.array([line.points[2] for line in lines[:-1]]).reshape(-1, 2)
+    starts = np.array([line.points[0] for line in lines[1:]]).reshape(-1, 2)
+    return float(np.hypot(*(starts - ends).T).sum())

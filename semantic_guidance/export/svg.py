@@ -1,0 +1,234 @@
+"""Paintings as SVG: a closed outline for each stroke, in layers that Inkscape knows.
+
+``NAME.svg`` is for editing: where strokes are clipped by a mask, their group has a clip path, and where the
+opacity changes along a stroke it has a linear gradient. ``NAME.exact.svg`` is for showing: each stroke has
+the mask itself, a grey picture that keeps soft edges soft, and its opacity is drawn disc upon disc.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+import xml.sax.saxutils as sax
+from collections.abc import Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from semantic_guidance.export import Progress
+from semantic_guidance.export.atomic import replacing
+from semantic_guidance.export.outline import outline_path, stroke_end
+from semantic_guidance.export.strokes_json import packed_picture
+from semantic_guidance.painting import Layer, Painting
+
+HEAD = (
+    '<?xml version="1.0" encoding="UTF-8"?>\n'
+    '<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" '
+    'xmlns:inkscape="http://www.inkscape.org/namespaces/inkscape" '
+)
+FINER = 4  # the outline of a mask is traced on a picture this many times larger
+STEPS = 100  # discs of which the last one that covers a place decides its opacity
+ALIKE = 0.004  # opacities that differ less need no gradient
+STEP = 0.03  # of opacity from one shape to the next in the form for showing
+
+Array = NDArray[np.float64]
+
+
+def write(painting: Painting, path: Path, progress: Progress) -> None:
+    """Write the painting to `path`; the form for showing if its name ends in ``.exact.svg``."""
+    drawing = _Drawing(painting, exact=path.name.lower().endswith(".exact.svg"))
+    total = max(1, len(painting.strokes))
+    with replacing(path) as draft, draft.open("w", encoding="ascii", newline="\n") as file:
+        for number, line in enumerate(drawing.lines()):
+            file.write(line + "\n")
+            progress(min(1.0, number / total))
+    progress(1.0)
+
+
+def hex_color(color: Array) -> str:
+    """RGB in [0, 1] as ``#rrggbb``."""
+    return "#" + "".join(f"{round(255 * float(value)):02x}" for value in color)
+
+
+def group(name: str, label: str, extra: str = "") -> str:
+    """The beginning of a layer."""
+    return f'<g id="{name}" inkscape:groupmode="layer" inkscape:label={sax.quoteattr(label)}{extra}>'
+
+
+class _Drawing:
+    """The lines of an SVG file."""
+
+    def __init__(self, painting: Painting, exact: bool) -> None:
+        self.painting, self.exact = painting, exact
+        self.scale = max(painting.width, painting.height)
+        self.masks: list[Tensor] = []
+        self.names: dict[str, int] = {}
+
+    def lines(self) -> Iterator[str]:
+        width, height = self.painting.width, self.painting.height
+        yield f'{HEAD}width="{width}" height="{height}" viewBox="0 0 {width} {height}">'
+        if self.painting.transparent is None:
+            yield group(self._name("canvas"), "canvas")
+            yield self._canvas()
+            yield "</g>"
+        for level, layers in itertools.groupby(self.painting.layers, key=lambda layer: layer.level):
+            if self.painting.transparent == "object" and level != "foreground":
+                continue
+            yield group(self._name(level), level)
+            for layer in layers:
+                yield from self._layer(layer)
+            yield "</g>"
+        yield "</svg>"
+
+    def _canvas(self) -> str:
+        """What is there before the first stroke."""
+        size = f'width="{self.painting.width}" height="{self.painting.height}"'
+        if self.painting.start is None:
+            return f'<rect {size} fill="{hex_color(np.array(self.painting.background))}"/>'
+        data = f"data:image/png;base64,{packed_picture(self.painting.start)}"
+        return f'<image {size} preserveAspectRatio="none" xlink:href="{data}"/>'
+
+    def _name(self, name: str) -> str:
+        """`name`, numbered from its second use on: names are unique in a file."""
+        self.names[name] = self.names.get(name, 0) + 1
+        return name if self.names[name] == 1 else f"{name}-{self.names[name]}"
+
+    def _layer(self, layer: Layer) -> Iterator[str]:
+        clip = ""
+        if layer.mask is not None:
+            name, lines = self._mask(layer.mask)
+            yield from lines
+            clip = f' {"mask" if self.exact else "clip-path"}="url(#{name})"'
+        apart = self.exact or layer.compositing == "seed"  # clip each stroke, not all of them at once
+        whole = "" if apart else clip
+        if layer.level == "foreground":
+            name = f"instance-{layer.instance + 1}"
+            yield group(self._name(name), name, whole)
+        else:
+            yield f"<g{whole}>"
+        strokes = layer.strokes.map(lambda values: values.double())
+        fields = (strokes.points, strokes.radius, strokes.opacity, strokes.color)
+        for points, radius, opacity, color in zip(*(values[0].numpy() for values in fields), strict=True):
+            shape = (points * self.scale, radius * self.scale, opacity)
+            if layer.compositing == "seed":
+                yield self._seed_stroke(*shape, hex_color(color), clip)
+            else:
+                path = self._stroke(*shape, hex_color(color))
+                yield f"<g{clip}>{path}</g>" if clip and apart else path
+        yield "</g>"
+
+    def _stroke(self, points: Array, radius: Array, opacity: Array, color: str) -> str:
+        outline = outline_path(points, radius)
+        if (even := _even(opacity)) is not None:
+            shine = f' fill-opacity="{even:.3f}"' if even < 1 else ""
+            return f'<path d="{outline}" fill="{color}"{shine}/>'
+        name = self._name("opacity")
+        if self.exact:
+            mask = _steps(name, points, radius, opacity)
+            return f'{mask}<path d="{outline}" fill="{color}" mask="url(#{name})"/>'
+        start, end = opacity_ramp(points, radius)
+        stops = (f'stop-color="{color}" stop-opacity="{value:.3f}"' for value in opacity)
+        return (
+            f'<linearGradient id="{name}" gradientUnits="userSpaceOnUse" '
+            f'x1="{start[0]:.2f}" y1="{start[1]:.2f}" x2="{end[0]:.2f}" y2="{end[1]:.2f}">'
+            f'<stop offset="0" {next(stops)}/><stop offset="1" {next(stops)}/></linearGradient>'
+            f'<path d="{outline}" fill="url(#{name})"/>'
+        )
+
+    def _seed_stroke(self, points: Array, radius: Array, opacity: Array, color: str, clip: str) -> str:
+        """A stroke whose mask holds back its colour but not its alpha: black where it does not show."""
+        outline = outline_path(points, radius)
+        drawn = f'<path d="{outline}"/><g{clip}><path d="{outline}" fill="{color}"/></g>'
+        if (even := _even(opacity)) is not None:
+            return f'<g opacity="{even:.3f}">{drawn}</g>'
+        name = self._name("opacity")
+        return f'{_steps(name, points, radius, opacity)}<g mask="url(#{name})">{drawn}</g>'
+
+    def _mask(self, mask: Tensor) -> tuple[str, list[str]]:
+        """The name of a mask or clip path, and its lines when it is met for the first time."""
+        for number, known in enumerate(self.masks):
+            if known is mask:
+                return f"mask-{number + 1}", []
+        self.masks.append(mask)
+        name = f"mask-{len(self.masks)}"
+        width, height = self.painting.width, self.painting.height
+        if not self.exact:
+            d = mask_outline(mask, width, height)
+            return name, [f'<clipPath id="{name}"><path d="{d}" clip-rule="evenodd"/></clipPath>']
+        return name, [
+            f'<mask id="{name}" maskUnits="userSpaceOnUse" x="0" y="0" width="{width}" height="{height}">'
+            f'<image width="{width}" height="{height}" preserveAspectRatio="none" '
+            f'xlink:href="data:image/png;base64,{packed_picture(mask)}"/></mask>'
+        ]
+
+
+def _even(opacity: Array) -> float | None:
+    """The opacity of a stroke whose ends hardly differ, 1 if it hardly differs from that; else None."""
+    if abs(opacity[0] - opacity[1]) >= ALIKE:
+        return None
+    return 1.0 if opacity.mean() > 1 - ALIKE else float(opacity.mean())
+
+
+def opacity_ramp(points: Array, radius: Array) -> tuple[Array, Array]:
+    """Where a linear gradient that is nearest to a stroke's opacity begins and ends.
+
+    A place's opacity is that of the last disc that covers it, so the gradient lags behind the curve.
+
+    Args:
+        points: ``[3, 2]`` in pixels.
+        radius: ``[2]`` in pixels.
+
+    Returns:
+        The points ``[2]`` of the start's and of the end's opacity.
+    """
+    t = np.linspace(0, 1, STEPS)[:, None]
+    centers = (1 - t) ** 2 * points[0] + 2 * t * (1 - t) * points[1] + t * t * points[2]
+    reach = (1 - t[:, 0]) * radius[0] + t[:, 0] * radius[1]
+    angles = np.linspace(0, 2 * np.pi, 8, endpoint=False)
+    ring = np.stack([np.cos(angles), np.sin(angles)], axis=1)
+    spots = np.concatenate([np.zeros((1, 2)), 0.5 * ring, 0.9 * ring])
+    places = (centers[::4, None] + reach[::4, None, None] * spots).reshape(-1, 2)
+    covered = ((places[:, None] - centers) ** 2).sum(axis=2) <= reach**2 * (1 + 1e-9) + 1e-12
+    last = t[STEPS - 1 - covered[:, ::-1].argmax(axis=1), 0]
+    middle = places.mean(axis=0)
+    system = np.concatenate([places - middle, np.ones((len(places), 1))], axis=1)
+    slope_x, slope_y, at = np.linalg.lstsq(system, last, rcond=None)[0]
+    slope = np.array([slope_x, slope_y])
+    steep = max(float(slope @ slope), 1e-12)
+    return middle - at / steep * slope, middle + (1 - at) / steep * slope
+
+
+def _steps(name: str, points: Array, radius: Array, opacity: Array) -> str:
+    """A mask that is as bright as a stroke is opaque: ever shorter ends of it, one upon the other."""
+    low, high = points.min(axis=0) - radius.max() - 1, points.max(axis=0) + radius.max() + 1
+    frame = (
+        f'x="{low[0]:.1f}" y="{low[1]:.1f}" width="{high[0] - low[0]:.1f}" height="{high[1] - low[1]:.1f}"'
+    )
+    count = math.ceil(abs(opacity[1] - opacity[0]) / STEP)
+    grey = [
+        hex_color(np.full(3, opacity[0] + (n + 0.5) / count * (opacity[1] - opacity[0])))
+        for n in range(count)
+    ]
+    shapes = [f'<rect {frame} fill="{grey[0]}"/>']
+    for n in range(1, count):
+        outline = outline_path(*stroke_end(points, radius, n / count))
+        shapes.append(f'<path d="{outline}" fill="{grey[n]}"/>')
+    return f'<mask id="{name}" maskUnits="userSpaceOnUse" {frame}>{"".join(shapes)}</mask>'
+
+
+def mask_outline(mask: Tensor, width: int, height: int) -> str:
+    """Where a mask ``[1, h, w]`` crosses one half, as a path on a canvas of the given size."""
+    rows, columns = mask.shape[1:]
+    size = (columns * FINER, rows * FINER)
+    fine = cv2.resize(mask[0].numpy(), size, interpolation=cv2.INTER_LINEAR)
+    inside = np.pad((fine >= 0.5).astype(np.uint8), 1)
+    contours, _ = cv2.findContours(inside, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
+    scale = np.array([width / size[0], height / size[1]])
+    parts = []
+    for contour in contours:
+        traced = (cv2.approxPolyDP(contour, 1.0, True)[:, 0] - 0.5) * scale
+        parts.append("M" + "L".join(f"{x:.2f} {y:.2f}" for x, y in traced) + "Z")
+    return "".join(parts)

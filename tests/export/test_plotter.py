@@ -1,0 +1,155 @@
+"""Files for plotters: lines in mm, in an order that covers what the painting covers."""
+
+from __future__ import annotations
+
+import io
+import itertools
+import json
+import xml.etree.ElementTree as ElementTree
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from semantic_guidance import render
+from semantic_guidance.errors import InputError
+from semantic_guidance.export.passes import Line, in_passes
+from semantic_guidance.export.plotter import travel
+from semantic_guidance.export.svg import hex_color
+from semantic_guidance.medium import Medium
+from semantic_guidance.painting import Layer, Painting
+from semantic_guidance.palette import parse_color
+from semantic_guidance.types import Strokes
+from tests.conftest import random_strokes
+
+SVG, INKSCAPE = "{http://www.w3.org/2000/svg}", "{http://www.inkscape.org/namespaces/inkscape}"
+COLORS = ("#102030", "#aa2211", "#f0e0d0", "#2050c0")
+
+
+def random_lines(count: int, seed: int) -> list[Line]:
+    rng = np.random.default_rng(seed)
+    starts = rng.uniform(0, 200, (count, 1, 2))
+    points = starts + rng.normal(0, 25, (count, 3, 2))
+    widths, colors = rng.choice([2.0, 5.0, 10.0], count), rng.choice(COLORS, count)
+    return [Line(p, float(w), str(c)) for p, w, c in zip(points, widths, colors, strict=True)]
+
+
+def picture(lines: list[Line]) -> torch.Tensor:
+    """The lines, painted in the order given on white paper of 200 mm."""
+    points = torch.tensor(np.stack([line.points for line in lines]) / 200, dtype=torch.float32)[None]
+    radius = torch.tensor([[line.width / 400] * 2 for line in lines])[None]
+    colors = torch.tensor([parse_color(line.color) for line in lines])[None]
+    strokes = Strokes(points, radius, torch.ones(1, len(lines), 2), colors)
+    return render(strokes, torch.ones(1, 3, 256, 256))[0]
+
+
+@settings(max_examples=25, deadline=None)
+@given(count=st.integers(1, 60), seed=st.integers(0, 10_000))
+def test_the_order_covers_what_the_painting_covers(count, seed):
+    lines = random_lines(count, seed)
+    passes = in_passes(lines)
+    drawn = [line for each in passes for line in each.lines]
+    assert sorted(line.width for line in drawn) == sorted(line.width for line in lines)
+    assert all({line.color for line in each.lines} == {each.color} for each in passes)
+    assert all(one.color != two.color for one, two in itertools.pairwise(passes))
+    assert torch.allclose(picture(drawn), picture(lines), atol=1e-4)
+
+
+def test_ways_are_short_and_passes_few():
+    lines = random_lines(200, 1)
+    passes = in_passes(lines)
+    changes = 1 + sum(one.color != two.color for one, two in itertools.pairwise(lines))
+    assert len(passes) < 0.5 * changes
+    assert travel([line for each in passes for line in each.lines]) < 0.85 * travel(lines)
+    thin = [replace(line, width=0.5, points=0.2 * line.points + 0.8 * line.points[0]) for line in lines]
+    assert travel([line for each in in_passes(thin) for line in each.lines]) < 0.3 * travel(thin)
+    ordered = sorted(lines, key=lambda line: line.color)
+    assert len(in_passes(ordered)) == len(COLORS)
+    assert in_passes([]) == []
+
+
+@pytest.fixture
+def plotted(tmp_path):
+    """A painting of two objects' worth of flat strokes, 96 x 64, for A4; its SVG root and its JSON."""
+    medium = Medium(palette=[parse_color(color) for color in COLORS], brushes=(12, 30), opaque=True)
+    strokes = random_strokes(40, 3)
+    tools = medium.tools(torch.zeros(3, 2, 2), torch.ones(2, 2), 64, 96)
+    strokes = Strokes.unpack(tools(strokes.pack()[0])[None])
+    strokes = replace(strokes, points=strokes.points * torch.tensor([1.0, 64 / 96]))
+    layers = (Layer(strokes[:25]), Layer(strokes[25:], "foreground", 1))
+    painting = Painting(layers, (1.0, 1.0, 1.0), 960, 640, paper=(210.0, 297.0))
+    painting.save(tmp_path / "a.plotter.svg")
+    painting.save(tmp_path / "a.plotter.json")
+    root = ElementTree.parse(tmp_path / "a.plotter.svg").getroot()
+    return painting, root, json.loads((tmp_path / "a.plotter.json").read_text())
+
+
+def test_svg_is_as_plotters_expect(plotted):
+    _, root, document = plotted
+    assert (root.get("width"), root.get("height"), root.get("viewBox")) == ("297mm", "210mm", "0 0 297 210")
+    layers = list(root)
+    assert [layer.get(f"{INKSCAPE}groupmode") for layer in layers] == ["layer"] * len(document["passes"])
+    labels = [f"{n} {each['color']}" for n, each in enumerate(document["passes"], 1)]
+    assert [layer.get(f"{INKSCAPE}label") for layer in layers] == labels
+    for layer, each in zip(layers, document["passes"], strict=True):
+        assert layer.get("fill") == "none"
+        assert layer.get("stroke") == each["color"]
+        widths = [float(path.get("stroke-width")) for path in layer.iter(f"{SVG}path")]
+        assert widths == [stroke["width"] for stroke in each["strokes"]]
+        assert widths == sorted(widths, reverse=True)
+
+
+def test_json_says_everything(plotted):
+    painting, _, document = plotted
+    assert document["format"] == "semantic-guidance/plotter"
+    assert document["paper"] == [297, 210]
+    assert document["palette"] == sorted({hex_color(c.numpy()) for c in painting.strokes.color[0]})
+    assert document["brushes"] == [12, 30]
+    strokes = [stroke for each in document["passes"] for stroke in each["strokes"]]
+    assert len(strokes) == 40
+    assert sum(stroke["level"] == "foreground" for stroke in strokes) == 15
+    assert {stroke["opacity"] for stroke in strokes} == {1.0}
+
+
+def test_drawn_lines_are_the_painting(plotted, tmp_path):
+    """Another program's picture of the plotter's file, cut to the painting, is our canvas."""
+    resvg = pytest.importorskip("resvg_py", reason="resvg-py, of the extra dev, rasterises the file")
+    painting, _, _ = plotted
+    png = resvg.svg_to_bytes(svg_path=str(tmp_path / "a.plotter.svg"), background="white", dpi=25.4, zoom=4)
+    with Image.open(io.BytesIO(bytes(png))) as image:
+        theirs = np.asarray(image.convert("RGB")) / 255
+    # A4 with 10.5 mm of margin: 276 mm across would be too high, so the painting is 276 x 184 mm.
+    assert theirs.shape == (840, 1188, 3)
+    cut = theirs[52 : 52 + 736, 42 : 42 + 1104]
+    ours = painting.render(1104).permute(1, 2, 0).numpy()
+    assert -10 * np.log10(((cut - ours) ** 2).mean()) > 27
+
+
+def test_masks_and_paper_clip_lines(painting, tmp_path):
+    """`painting` has transparent strokes and a mask; its colours are of no palette."""
+    layers = (replace(painting.layers[0], strokes=random_strokes(60, 9)), *painting.layers[1:])
+    painting = replace(painting, layers=layers)
+    painting.save(tmp_path / "a.plotter.json")
+    document = json.loads((tmp_path / "a.plotter.json").read_text())
+    assert 10 <= len(document["palette"]) <= 12
+    for each in document["passes"]:
+        for stroke in each["strokes"]:
+            points = np.array(stroke["points"])
+            t = np.linspace(0, 1, 30)[:, None]
+            curve = (1 - t) ** 2 * points[0] + 2 * t * (1 - t) * points[1] + t**2 * points[2]
+            assert (curve > -1).all()
+            assert (curve < np.array(document["paper"]) + 1).all()
+            if stroke["level"] == "foreground":  # shows in x 10..40 of 48 and y 8..24 of 32; 276 x 184 mm
+                x, y = (curve - (10.5, 13)).T
+                assert ((x > 276 * 10 / 48 - 3) & (x < 276 * 40 / 48 + 3)).all()
+                assert ((y > 184 * 8 / 32 - 3) & (y < 184 * 24 / 32 + 3)).all()
+
+
+def test_too_many_strokes(painting, tmp_path, monkeypatch):
+    monkeypatch.setattr("semantic_guidance.export.plotter.MOST_STROKES", 36)
+    with pytest.raises(InputError, match=r"a\.plotter\.svg: there are 37 strokes, wanted at most 36"):
+        painting.save(tmp_path / "a.plotter.svg")

@@ -6,6 +6,7 @@ from copy import deepcopy
 
 import torch
 from torch import Tensor, nn
+from torch.func import functional_call
 
 from semantic_guidance.networks.discriminator import Discriminator
 
@@ -44,17 +45,29 @@ class WassersteinLoss(nn.Module):
             mix: ``[B]`` in [0, 1], where between fake and real the gradient is looked at. (The target is the
                 same in both pairs, so only the canvas is mixed.)
         """
-        batch = len(target)
-        between = torch.lerp(canvas, target, mix.view(-1, 1, 1, 1)).detach().requires_grad_()
-        pair = target.clone().requires_grad_()
-        scores = self.discriminator(
-            torch.cat([target, target, pair]), torch.cat([target, canvas, between])
-        )  # one pass for reals, fakes and mixtures
-        real, fake, mixed = scores.split(batch)
-        gradients = torch.autograd.grad(mixed.sum(), (pair, between), create_graph=True)
-        norms = torch.cat(gradients, dim=1).flatten(1).norm(dim=1)
-        loss: Tensor = fake.mean() - real.mean() + self.penalty * (norms - 1).square().mean()
+        between = torch.lerp(canvas, target, mix.view(-1, 1, 1, 1)).detach()
+        scores = self.discriminator(torch.cat([target, target]), torch.cat([target, canvas]))
+        real, fake = scores.split(len(target))
+        loss: Tensor = fake.mean() - real.mean() + self.penalty * self._excess(target, between)
         return loss
+
+    def _excess(self, target: Tensor, canvas: Tensor) -> Tensor:
+        """Mean squared difference between 1 and the norm of the score's gradient in the pairs.
+
+        Its gradient in the parameters is not taken by differentiating the gradient g once more, which
+        takes convolutions with kernels as large as the maps: it is that of the score's slope along
+        v = d excess / d g, held fixed, since slope = <g, v>.
+        """
+        fixed = {name: values.detach() for name, values in self.discriminator.named_parameters()}
+        inputs = (target.detach().requires_grad_(), canvas.detach().requires_grad_())
+        scores = functional_call(self.discriminator, fixed, inputs)
+        gradients = torch.autograd.grad(scores.sum(), inputs)
+        norms = torch.cat(gradients, dim=1).flatten(1).norm(dim=1)
+        excess = (norms - 1).square().mean()
+        pull = 2 * (norms - 1) / norms.clamp(min=1e-12) / len(norms)
+        direction = torch.cat(gradients, dim=1) * pull.view(-1, 1, 1, 1)
+        slope = self.discriminator.slope(*(values.detach() for values in inputs), direction).sum()
+        return slope - slope.detach() + excess
 
 
 class Judge:

@@ -57,7 +57,7 @@ class Parser(argparse.ArgumentParser):
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command line; returns the exit status: 0, 2 for bad input, 130 when interrupted, 143 when ended."""
+    """Run one command line; returns the exit status: 0, 2 for bad input, 130 interrupted, 143 terminated."""
     try:
         with _clean_end():
             return _run(_normalised(sys.argv[1:] if argv is None else argv))

@@ -75,8 +75,10 @@ class Learner:
         env, learn, weights = config.env, config.learn, config.reward
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(learn.seed)
-            self.actor = Actor(env.channels, env.action_size, learn.width).to(device)
-            self.critic = Critic(CANVAS + env.channels, learn.width).to(device)
+            # Channels last: convolutions on a CPU then need not reorder what they read.
+            place = {"device": device, "memory_format": torch.channels_last}
+            self.actor = Actor(env.channels, env.action_size, learn.width).to(**place)
+            self.critic = Critic(CANVAS + env.channels, learn.width).to(**place)
             judges = {"whole": weights.gan_coef, "foreground": env.use_bilevel and weights.seggt_coef}
             self.judges = {
                 name: Judge(device, learn.gan_lr, learn.gradient_penalty, learn.gan_tau)
@@ -84,8 +86,8 @@ class Learner:
                 if weight
             }
         self.slow_actor, self.slow_critic = slow_copy(self.actor), slow_copy(self.critic)
-        self.actor_optimizer = torch.optim.Adam(self.actor.parameters(), learn.actor_lr[0])
-        self.critic_optimizer = torch.optim.Adam(self.critic.parameters(), learn.critic_lr[0])
+        self.actor_optimizer = torch.optim.Adam(self.actor.parameters(), learn.actor_lr[0], fused=True)
+        self.critic_optimizer = torch.optim.Adam(self.critic.parameters(), learn.critic_lr[0], fused=True)
         self._state: PaintState | None = None  # the one that the actor's loss is looking at
         self.critic_loss = spread(CriticLoss(self.critic, learn.bf16))
         self.actor_loss = spread(ActorLoss(self.actor, self._value, learn.bf16))

@@ -81,7 +81,7 @@ class Judge:
     """
 
     def __init__(self, device: torch.device, learning_rate: float, penalty: float, tau: float) -> None:
-        self.live = Discriminator().to(device)
+        self.live = Discriminator().to(device=device, memory_format=torch.channels_last)
         self.slow = slow_copy(self.live)
         self.loss: nn.Module = WassersteinLoss(self.live, penalty)
         self.optimizer = torch.optim.Adam(self.live.parameters(), learning_rate, betas=(0.5, 0.999))

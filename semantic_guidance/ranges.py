@@ -22,8 +22,9 @@ def check_ranges(config: Any) -> None:
         ValueError: one is not; the message has its name, what it is and what is wanted.
     """
     for item in dataclasses.fields(config):
-        several = isinstance(item.default, tuple)
-        example = item.default[0] if several else item.default
+        default: Any = item.default
+        several = isinstance(default, tuple)
+        example = default[0] if several else default
         if isinstance(example, bool) or not isinstance(example, int | float):
             continue
         value = getattr(config, item.name)

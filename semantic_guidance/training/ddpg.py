@@ -20,7 +20,7 @@ from semantic_guidance.networks.critic import Critic
 from semantic_guidance.renderer import render
 from semantic_guidance.rewards import aligned, total_reward
 from semantic_guidance.training.config import TrainConfig
-from semantic_guidance.training.wgan import Judge, follow, slow_copy
+from semantic_guidance.training.wgan import Judge, follow, placed, slow_copy
 
 CANVAS = 3
 """Channels that the critic sees before those of the observation: the previous canvas."""
@@ -75,10 +75,8 @@ class Learner:
         env, learn, weights = config.env, config.learn, config.reward
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(learn.seed)
-            # Channels last: convolutions on a CPU then need not reorder what they read.
-            place = {"device": device, "memory_format": torch.channels_last}
-            self.actor = Actor(env.channels, env.action_size, learn.width).to(**place)
-            self.critic = Critic(CANVAS + env.channels, learn.width).to(**place)
+            self.actor = placed(Actor(env.channels, env.action_size, learn.width), device)
+            self.critic = placed(Critic(CANVAS + env.channels, learn.width), device)
             judges = {"whole": weights.gan_coef, "foreground": env.use_bilevel and weights.seggt_coef}
             self.judges = {
                 name: Judge(device, learn.gan_lr, learn.gradient_penalty, learn.gan_tau)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from copy import deepcopy
+from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
 from semantic_guidance.networks.discriminator import Discriminator
+
+Network = TypeVar("Network", bound=nn.Module)
 
 
 @torch.no_grad()
@@ -17,6 +20,12 @@ def follow(slow: nn.Module, live: nn.Module, tau: float) -> None:
     ours: list[Tensor] = list(slow.parameters())
     theirs: list[Tensor] = list(live.parameters())
     torch._foreach_lerp_(ours, theirs, tau)
+
+
+def placed(network: Network, device: torch.device) -> Network:
+    """`network` on a device, channels last: convolutions on a CPU then need not reorder what they read."""
+    network.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return network
 
 
 def slow_copy(live: nn.Module) -> nn.Module:
@@ -66,7 +75,7 @@ class WassersteinLoss(nn.Module):
         excess = (norms - 1).square().mean()
         pull = 2 * (norms - 1) / norms.clamp(min=1e-12) / len(norms)
         direction = torch.cat(gradients, dim=1) * pull.view(-1, 1, 1, 1)
-        slope = self.discriminator.slope(*(values.detach() for values in inputs), direction).sum()
+        slope = self.discriminator.slope(target.detach(), canvas.detach(), direction).sum()
         return slope - slope.detach() + excess
 
 
@@ -81,7 +90,7 @@ class Judge:
     """
 
     def __init__(self, device: torch.device, learning_rate: float, penalty: float, tau: float) -> None:
-        self.live = Discriminator().to(device=device, memory_format=torch.channels_last)
+        self.live = placed(Discriminator(), device)
         self.slow = slow_copy(self.live)
         self.loss: nn.Module = WassersteinLoss(self.live, penalty)
         self.optimizer = torch.optim.Adam(self.live.parameters(), learning_rate, betas=(0.5, 0.999))

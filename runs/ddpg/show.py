@@ -2,7 +2,8 @@
 
     python runs/ddpg/show.py model/cutouts/baseline model/cutouts/semantic --out runs/ddpg
 
-Writes curves.png and paintings.png (rows: targets, then each run's paintings of the same held-out pictures).
+Writes curves.png and paintings.png (rows: targets, then each run's paintings of the same held-out pictures,
+the first ones with an object that covers a tenth).
 """
 
 from __future__ import annotations
@@ -19,7 +20,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from semantic_guidance import envs
-from semantic_guidance.export.image import write_picture
+from semantic_guidance.agent_file import load_actor
+from semantic_guidance.images import to_bytes, to_image
 from semantic_guidance.training import checkpoint
 from semantic_guidance.training.config import TrainConfig
 from semantic_guidance.training.pictures import open_banks
@@ -27,6 +29,8 @@ from semantic_guidance.training.pictures import open_banks
 COLOURS = ((200, 90, 40), (40, 90, 170), (60, 140, 80), (120, 60, 140))
 SIZE, MARGIN = (560, 300), 44  # of the curves' picture in pixels
 SHOWN, ENLARGED = 10, 96  # paintings of a row, and their side in pixels
+OBJECT = 0.1  # least part of a shown picture that its object covers
+CPU = torch.device("cpu")
 PARTS = {"all": "mean_dist", "object": "mean_dist_foreground"}
 
 Curve = dict[int, float]
@@ -91,11 +95,11 @@ def draw_curves(names: Sequence[str], found: Sequence[dict[str, Curve]]) -> Imag
 @torch.no_grad()
 def paintings(run: Path) -> tuple[Tensor, Tensor]:
     """Targets and a run's paintings of them, ``[SHOWN, 3, H, W]``."""
-    from semantic_guidance.agent_file import load_actor
-
     actor, env, _ = load_actor(run / "actor.safetensors")
     held_out = open_banks(settings(run).data, env)[1]
-    state = held_out.start(2 * torch.arange(SHOWN), torch.device("cpu"))
+    samples = 2 * torch.arange(min(len(held_out), 8 * SHOWN))
+    covered = held_out.start(samples, CPU).mask.mean(dim=(1, 2, 3))
+    state = held_out.start(samples[covered > OBJECT][:SHOWN], CPU)
     for _ in range(env.max_eps_len):
         state = envs.transition(state, actor(envs.observation(state, env)), env)
     return state.target, state.canvas
@@ -114,7 +118,7 @@ def main() -> None:
     rows = [shown[0][0], *(canvas for _, canvas in shown)]
     rows = [F.interpolate(row, (ENLARGED, ENLARGED), mode="bicubic").clamp(0, 1) for row in rows]
     sheet = torch.cat([torch.cat(list(row), dim=2) for row in rows], dim=1)
-    write_picture(sheet, args.out / "paintings.png")
+    Image.fromarray(to_bytes(to_image(sheet))).quantize(160).save(args.out / "paintings.png", optimize=True)
 
 
 if __name__ == "__main__":

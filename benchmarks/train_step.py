@@ -1,28 +1,45 @@
 """Updates of model-based DDPG at the paper's size: ours, ours in bfloat16, and the reference code's steps.
 
-    python benchmarks/train_step.py [--batch 4] [--repeats 3]
+    python benchmarks/train_step.py [--batch 16] [--repeats 5]
 
 Networks, discriminators and rewards have the same shapes everywhere. The reference renders with the neural
-renderer, renders and scores the remembered action again, and computes the critic's gradients for the actor.
+renderer, renders and scores the remembered action again, computes the critic's gradients for the actor, and
+differentiates the discriminators' gradients once more. The three take turns. Factors are of the processor's
+seconds, which other processes disturb less than those of the clock.
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import Any
 
 import torch
-from common import Neighbours, Parser, measure_parts, timed
+from common import RESULTS, Neighbours, Parser, Timing, headline, significant, table, write_results
 from torch import Tensor
+from torch.profiler import profile
 
 from semantic_guidance import envs
 from semantic_guidance.renderer.neural import NeuralRenderer
-from semantic_guidance.training.config import make_config
+from semantic_guidance.training.config import TrainConfig, make_config
 from semantic_guidance.training.ddpg import Learner
 from semantic_guidance.training.processes import settle_threads
+from semantic_guidance.training.wgan import WassersteinLoss
 
 SIZE = 128
+CPU = torch.device("cpu")
+KINDS = {
+    "convolutions, forward": ("aten::mkldnn_convolution", "aten::convolution", "aten::_convolution"),
+    "convolutions, backward": ("aten::convolution_backward", "ConvolutionBackward0"),
+    "renderer": ("_NumbaRender", "_NumbaRenderBackward"),
+    "batch norm": ("aten::native_batch_norm", "aten::native_batch_norm_backward"),
+    "copies, casts, joining": ("aten::copy_", "aten::cat", "aten::fill_", "aten::clone", "aten::_to_copy"),
+    "optimisers, slow copies": ("aten::_fused_adam_", "aten::_foreach_lerp_"),
+    "alignment": ("aten::grid_sampler_2d", "aten::grid_sampler_2d_backward"),
+}
+"""What the profile tells apart; all else is arithmetic by element and its sums."""
 
 
 def states(batch: int) -> tuple[envs.PaintState, envs.PaintState]:
@@ -35,8 +52,34 @@ def states(batch: int) -> tuple[envs.PaintState, envs.PaintState]:
     return replace(start, canvas=before), replace(start, canvas=after, step=start.step + 1)
 
 
+class ReferenceLoss(WassersteinLoss):
+    """The discriminator's loss as the reference code has it: three passes, and a second derivative."""
+
+    def forward(self, target: Tensor, canvas: Tensor, mix: Tensor) -> Tensor:
+        """The loss, as that of `WassersteinLoss`."""
+        pair = target.clone().requires_grad_()
+        between = torch.lerp(canvas, target, mix.view(-1, 1, 1, 1)).requires_grad_()
+        real, fake = self.discriminator(target, target), self.discriminator(target, canvas)
+        mixed = self.discriminator(pair, between)
+        gradients = torch.autograd.grad(mixed.sum(), (pair, between), create_graph=True)
+        norms = torch.cat(gradients, dim=1).flatten(1).norm(dim=1)
+        loss: Tensor = fake.mean() - real.mean() + self.penalty * (norms - 1).square().mean()
+        return loss
+
+
 class Reference(Learner):
     """The updates as the reference code has them."""
+
+    def __init__(self, config: TrainConfig) -> None:
+        super().__init__(config, CPU, NeuralRenderer().requires_grad_(False).paint)
+        networks = [self.actor, self.critic, self.slow_actor, self.slow_critic]
+        for judge in self.judges.values():
+            networks += [judge.live, judge.slow]
+            judge.loss = ReferenceLoss(judge.live, config.learn.gradient_penalty)
+        for network in networks:
+            network.to(memory_format=torch.contiguous_format)
+        self.actor_optimizer = torch.optim.Adam(self.actor.parameters())
+        self.critic_optimizer = torch.optim.Adam(self.critic.parameters())
 
     def _update_critic(self, before: envs.PaintState, after: envs.PaintState) -> Tensor:
         env, learn = self.config.env, self.config.learn
@@ -62,29 +105,91 @@ class Reference(Learner):
         return self.critic(view) + self.rewards(self._state, after)["total"]
 
 
+def measure(functions: Sequence[Callable[[], Any]], repeats: int) -> list[tuple[Timing, Timing]]:
+    """Seconds by the clock and of the processor, of functions that take turns, after one turn to warm up."""
+    seconds: list[list[tuple[float, float]]] = [[] for _ in functions]
+    for _ in range(repeats + 1):
+        for function, taken in zip(functions, seconds, strict=True):
+            clock, processor = time.perf_counter(), time.process_time()
+            function()
+            taken.append((time.perf_counter() - clock, time.process_time() - processor))
+    return [
+        (Timing.of([clock for clock, _ in taken[1:]]), Timing.of([used for _, used in taken[1:]]))
+        for taken in seconds
+    ]
+
+
+def shares(learner: Learner, phases: dict[str, Callable[[], Any]]) -> dict[str, dict[str, float]]:
+    """Percent of an update's processor time by kind of work (rows) and part of the update (columns)."""
+    spent: dict[str, dict[str, float]] = {
+        kind: dict.fromkeys(phases, 0.0) for kind in [*KINDS, "everything else"]
+    }
+    kinds = {name: kind for kind, names in KINDS.items() for name in names}
+    for phase, function in phases.items():
+        with profile() as profiler:
+            function()
+        for event in profiler.key_averages():
+            spent[kinds.get(event.key, "everything else")][phase] += event.self_cpu_time_total
+    total = sum(sum(row.values()) for row in spent.values())
+    return {
+        kind: {phase: significant(100 * part / total, 3) for phase, part in row.items()}
+        for kind, row in spent.items()
+    }
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     parser = Parser(description=__doc__.splitlines()[0])
-    parser.add_argument("--batch", type=int, default=4, help="transitions of an update (the paper's: 96)")
-    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--batch", type=int, default=16, help="transitions of an update (the paper's: 96)")
+    parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--threads", type=int, default=1)
     args = parser.parse_args(argv)
     settle_threads(args.threads)
     config = make_config(use_bilevel=True, use_gbp=True, batch_size=args.batch)
     low = replace(config, learn=replace(config.learn, bf16=True))
-    neural = NeuralRenderer().requires_grad_(False)
-    cpu = torch.device("cpu")
-    learners = [Learner(config, cpu), Learner(low, cpu), Reference(config, cpu, neural.paint)]
+    learners = {
+        "ours": Learner(config, CPU),
+        "ours, bfloat16": Learner(low, CPU),
+        "reference": Reference(config),
+    }
     before, after = states(args.batch)
     mix = torch.rand(2, args.batch)
     neighbours = Neighbours()
-
-    def update(learner: Learner) -> float:
-        return timed(lambda: learner.update(before, after, mix))
-
-    timings = measure_parts(lambda: [update(learner) for learner in learners], args.repeats, 1)
-    for name, timing in zip(("ours", "ours, bfloat16", "reference"), timings, strict=True):
-        print(f"{name:15} {timing}, {timings[-1].median / timing.median:.2f} times as fast as the reference")
-    print(f"batch {args.batch}, cores kept busy by others: {neighbours.cores()}")
+    updates = [lambda learner=learner: learner.update(before, after, mix) for learner in learners.values()]
+    timings = dict(zip(learners, measure(updates, args.repeats), strict=True))
+    base = timings["reference"][1].median
+    ours = learners["ours, bfloat16"]
+    phases = {
+        "discriminators": lambda: ours._update_judges(after, mix),
+        "critic": lambda: ours._update_critic(before, after),
+        "actor": lambda: ours._update_actor(before),
+    }
+    parts = shares(ours, phases)
+    rows = [
+        (name, clock, used, f"{1 / used.median:.3g}", f"{base / used.median:.2f}")
+        for name, (clock, used) in timings.items()
+    ]
+    print(headline(neighbours))
+    print(f"batch {args.batch}, {SIZE} x {SIZE}, {args.threads} thread(s)\n")
+    print(table(("update", "clock", "processor", "a second", "times the reference's speed"), rows))
+    print("\nPercent of the processor's time, ours in bfloat16\n")
+    print(
+        table(("work", *phases), [(kind, *(f"{x:g}" for x in row.values())) for kind, row in parts.items()])
+    )
+    results = {
+        "batch": args.batch,
+        "side_px": SIZE,
+        "threads": args.threads,
+        "updates": {
+            name: {
+                "clock": clock.record(),
+                "processor": used.record(),
+                "factor": significant(base / used.median, 3),
+            }
+            for name, (clock, used) in timings.items()
+        },
+        "percent_bfloat16": parts,
+    }
+    write_results(RESULTS / "train_step.json", "train_step", neighbours, results)
     return 0
 
 

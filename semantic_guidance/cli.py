@@ -8,11 +8,15 @@ complaints come at once.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import importlib
 import os
 import re
+import signal
 import sys
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
+from types import FrameType
 from typing import Any, NoReturn
 
 from semantic_guidance.errors import InputError
@@ -27,7 +31,7 @@ COMMANDS = {
     "train-renderer": ("semantic_guidance.commands.train_renderer", "teach a network to draw strokes"),
     "preprocess": ("semantic_guidance.preprocess", "find the objects of a whole data set"),
 }
-BAD_INPUT, INTERRUPTED = 2, 130  # exit statuses
+BAD_INPUT, INTERRUPTED, TERMINATED = 2, 130, 143  # exit statuses
 
 DESCRIPTION = "Turns a photograph into a painting, stroke by stroke, and knows what the picture is of."
 EPILOG = f"""examples:
@@ -53,9 +57,13 @@ class Parser(argparse.ArgumentParser):
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command line; returns the exit status: 0, 2 for bad input, 130 when interrupted."""
+    """Run one command line; returns the exit status: 0, 2 for bad input, 130 interrupted, 143 terminated."""
     try:
-        return _run(_normalised(sys.argv[1:] if argv is None else argv))
+        with _clean_end():
+            return _run(_normalised(sys.argv[1:] if argv is None else argv))
+    except _Terminated:
+        _complain("terminated")
+        return TERMINATED
     except KeyboardInterrupt:
         _complain("interrupted")
         return INTERRUPTED
@@ -67,6 +75,27 @@ def main(argv: Sequence[str] | None = None) -> int:
     except OSError as error:
         _complain(f"error: {f'{error.filename}: {error.strerror}' if error.filename else error}")
     return BAD_INPUT
+
+
+class _Terminated(BaseException):
+    """SIGTERM has come."""
+
+
+@contextlib.contextmanager
+def _clean_end() -> Iterator[None]:
+    """While the block runs, SIGTERM unwinds it as Ctrl-C does, so that half-written files are removed."""
+
+    def stop(number: int, frame: FrameType | None) -> NoReturn:
+        raise _Terminated
+
+    if threading.current_thread() is not threading.main_thread():  # which alone may set handlers
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before or signal.SIG_DFL)
 
 
 def _run(argv: list[str]) -> int:

@@ -16,6 +16,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from semantic_guidance.compat import strokes_from_seed
+from semantic_guidance.ranges import check_ranges
 from semantic_guidance.renderer import render
 from semantic_guidance.types import Guidance, Strokes
 
@@ -50,23 +51,25 @@ Renderer = Callable[[Strokes, Tensor, Tensor | None, float], Tensor]
 class EnvConfig:
     """What an episode looks like."""
 
-    max_eps_len: int = field(default=50, metadata={"help": "steps of an episode"})
+    max_eps_len: int = field(default=50, metadata={"help": "steps of an episode", "least": 1})
     bundle_size: int = field(
         default=5,
-        metadata={"help": "strokes of a step; with --use_bilevel each level gets half of them, rounded up"},
+        metadata={
+            "help": "strokes of a step; with --use_bilevel each level gets half of them, rounded up",
+            "least": 1,
+        },
     )
     use_bilevel: bool = field(
-        default=False, metadata={"help": "paint background and foreground apart, and align the object"}
+        default=False,
+        metadata={"help": "paint background and foreground apart, and align the object"},
     )
     use_gbp: bool = field(default=False, metadata={"help": "show the agent the focus map, and reward by it"})
     softness: float = field(
-        default=1.0, metadata={"help": "width in pixels of a stroke's soft edge while training"}
+        default=1.0, metadata={"help": "width in pixels of a stroke's soft edge while training", "above": 0}
     )
 
     def __post_init__(self) -> None:
-        for name in ("max_eps_len", "bundle_size", "softness"):
-            if not getattr(self, name) > 0:
-                raise ValueError(f"{name} is {getattr(self, name)}, wanted a number above 0")
+        check_ranges(self)
 
     @property
     def levels(self) -> int:

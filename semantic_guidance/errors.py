@@ -1,4 +1,8 @@
-"""The one exception for what a person can put right."""
+"""The exceptions that others tell apart."""
+
+
+class NotFiniteError(ValueError):
+    """Strokes hold an infinite number, or none at all: whoever made them went astray."""
 
 
 class InputError(ValueError):

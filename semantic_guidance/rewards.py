@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from torch import Tensor
 
 from semantic_guidance.envs import PaintState, mean_squared_error, zoom
+from semantic_guidance.ranges import check_ranges
 
 Score = Callable[[Tensor, Tensor], Tensor]
 """Takes target and canvas, ``[B, 3, H, W]``; gives ``[B]``, higher the better they match."""
@@ -23,15 +24,26 @@ PAPER_FOREGROUND = 2.0
 class RewardConfig:
     """Weights of the rewards. All of them change the result."""
 
-    gan_coef: float = field(default=1.0, metadata={"help": "weight of the adversarial reward, whole picture"})
+    gan_coef: float = field(
+        default=1.0, metadata={"help": "weight of the adversarial reward, whole picture", "least": 0}
+    )
     seggt_coef: float = field(
         default=1.0,
-        metadata={"help": f"weight of the aligned foreground reward, times the paper's {PAPER_FOREGROUND:g}"},
+        metadata={
+            "help": f"weight of the aligned foreground reward, times the paper's {PAPER_FOREGROUND:g}",
+            "least": 0,
+        },
     )
     gbp_coef: float = field(
-        default=1.0, metadata={"help": f"weight of the focus reward, times the paper's {PAPER_FOCUS:g}"}
+        default=1.0,
+        metadata={"help": f"weight of the focus reward, times the paper's {PAPER_FOCUS:g}", "least": 0},
     )
-    pixel_coef: float = field(default=0.0, metadata={"help": "weight of the plain squared error's fall"})
+    pixel_coef: float = field(
+        default=0.0, metadata={"help": "weight of the plain squared error's fall", "least": 0}
+    )
+
+    def __post_init__(self) -> None:
+        check_ranges(self)
 
 
 def focus_error(state: PaintState) -> Tensor:

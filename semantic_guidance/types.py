@@ -12,6 +12,8 @@ from dataclasses import dataclass, fields
 import torch
 from torch import Tensor
 
+from semantic_guidance.errors import NotFiniteError
+
 Box = tuple[float, float, float, float]
 
 
@@ -83,6 +85,18 @@ class Strokes:
     def empty(batch: int = 1) -> Strokes:
         """A batch of sequences without a stroke."""
         return Strokes.unpack(torch.zeros(batch, 0, 13))
+
+
+def require_finite(vectors: Tensor) -> None:
+    """See that packed strokes ``[..., N, 13]`` are numbers, and none infinite: what draws them relies on it.
+
+    Raises:
+        NotFiniteError: it is not so.
+    """
+    finite = vectors.detach().isfinite()
+    if not bool(finite.all()):
+        stroke = int((~finite).any(-1).nonzero()[0, -1])
+        raise NotFiniteError(f"stroke {stroke} holds infinite numbers or none at all, wanted finite ones")
 
 
 @dataclass(frozen=True)

@@ -70,6 +70,35 @@ def test_negative_numbers_belong_to_their_flag():
     assert cli._normalised(["--seed=1", "-5"]) == ["--seed=1", "-5"]
 
 
+SLOW_SAVE = """
+import sys, time
+from pathlib import Path
+from semantic_guidance import cli
+from semantic_guidance.export.atomic import replacing
+
+def save(argv):
+    with replacing(Path(sys.argv[1])) as draft:
+        draft.write_bytes(b"half")
+        print("saving", flush=True)
+        time.sleep(60)
+
+cli._run = save
+sys.exit(cli.main([]))
+"""
+
+
+def test_termination_leaves_no_half_written_file(tmp_path):
+    (tmp_path / "file").write_bytes(b"whole")
+    command = [sys.executable, "-c", SLOW_SAVE, str(tmp_path / "file")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout.readline() == "saving\n"
+        process.terminate()
+        complaint = process.communicate(timeout=30)[1]
+    assert (process.returncode, complaint) == (143, "semantic-guidance: terminated\n")
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+    assert (tmp_path / "file").read_bytes() == b"whole"
+
+
 def test_interruption(capsys, monkeypatch):
     def interrupt(argv):
         raise KeyboardInterrupt

@@ -30,13 +30,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Train; returns the exit status."""
+    from semantic_guidance.training.config import make_config
     from semantic_guidance.training.loop import DivergedError, train
 
     values = {name: value for name, value in vars(args).items() if name != "command"}
     try:
+        make_config(**values)
+    except ValueError as error:
+        raise InputError(f"--{error}") from None
+    try:
         folder = train(**values)
     except DivergedError as error:
         raise InputError(f"{error}; wanted lower learning rates, which --resume takes") from None
+    except RuntimeError as error:
+        if "allocate" not in str(error):  # what torch says on any device when memory is short
+            raise
+        reason = str(error).splitlines()[0]
+        raise InputError(f"--batch-size, --nenv, --width: wanted smaller ones ({reason})") from None
     if os.environ.get("RANK", "0") == "0":  # of several processes, the first one tells
         print(folder)
     return 0

@@ -41,10 +41,16 @@ class WeightNormConv2d(nn.Conv2d):
         self.weight_g = nn.Parameter(weight.flatten(1).norm(dim=1).view(-1, 1, 1, 1))
         self.weight_v = nn.Parameter(weight.clone())
 
+    def _normalised(self) -> Tensor:
+        return self.weight_v * (self.weight_g / self.weight_v.flatten(1).norm(dim=1).view(-1, 1, 1, 1))
+
     def forward(self, x: Tensor) -> Tensor:
         """Convolve `x` ``[B, channels, H, W]``."""
-        scale = self.weight_g / self.weight_v.flatten(1).norm(dim=1).view(-1, 1, 1, 1)
-        return self._conv_forward(x, self.weight_v * scale, self.bias)
+        return self._conv_forward(x, self._normalised(), self.bias)
+
+    def linear(self, x: Tensor) -> Tensor:
+        """Convolve `x` ``[B, channels, H, W]`` without the bias."""
+        return self._conv_forward(x, self._normalised(), None)
 
 
 class NormBlock(nn.Module):

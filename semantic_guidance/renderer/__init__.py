@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from semantic_guidance.renderer import reference
-from semantic_guidance.types import Strokes
+from semantic_guidance.types import Strokes, require_finite
 
 BACKENDS = ("auto", "reference", "numba")
 
@@ -76,7 +76,7 @@ def render(
         The painted canvas, ``[B, 3, H, W]``.
 
     Raises:
-        ValueError: a shape, the softness or the backend is not as above.
+        ValueError: a shape, the softness or the backend is not as above, or a stroke's number not finite.
     """
     if canvas.ndim != 4 or canvas.shape[1] != 3:
         raise ValueError(f"canvas has shape {list(canvas.shape)}, wanted [batch, 3, height, width]")
@@ -88,6 +88,8 @@ def render(
         )
     if not (math.isfinite(softness) and softness > 0):
         raise ValueError(f"softness is {softness}, wanted a number above 0")
+    vectors = strokes.pack()
+    require_finite(vectors)
     if callable(backend):
         return backend(strokes, canvas, mask, softness)
     if backend not in BACKENDS:
@@ -99,5 +101,5 @@ def render(
     if backend == "reference" or not compiled:
         return reference.render(strokes, canvas, mask, softness)
     keep = torch.is_grad_enabled() and any(tensor.requires_grad for tensor in tensors)
-    painted: Tensor = _NumbaRender.apply(strokes.pack(), canvas, mask, softness, keep)
+    painted: Tensor = _NumbaRender.apply(vectors, canvas, mask, softness, keep)
     return painted

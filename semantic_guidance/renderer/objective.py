@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from semantic_guidance.renderer import kernel_geometry, kernel_objective
+from semantic_guidance.types import require_finite
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,12 @@ class Objective:
     weight: Tensor  # [H, W]
 
     def gradient(self, vectors: Tensor, softness: float) -> tuple[float, Tensor]:
-        """The objective for packed strokes ``[N, 13]``, and its gradient ``[N, 13]``."""
+        """The objective for packed strokes ``[N, 13]``, and its gradient ``[N, 13]``.
+
+        Raises:
+            NotFiniteError: a stroke's number is infinite, or none.
+        """
+        require_finite(vectors)
         runs, masks, blank, target, weight, bands = self._arrays()
         factors = np.array([run.factor for run in self.runs], np.float32)
         totals, grads = kernel_objective.objective(
@@ -63,7 +69,11 @@ class Objective:
 
         Returns:
             ``[N]`` rise of the weighted mean squared error, and the canvas ``[3, H, W]``.
+
+        Raises:
+            NotFiniteError: a stroke's number is infinite, or none.
         """
+        require_finite(vectors)
         runs, masks, blank, target, weight, bands = self._arrays()
         canvas, costs = kernel_objective.removal_costs(
             vectors.numpy(), *runs, masks, blank, target, weight, softness, bands

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from semantic_guidance import envs
 from semantic_guidance.envs import EnvConfig, PaintState, Renderer
+from semantic_guidance.ranges import check_ranges
 from semantic_guidance.renderer import render
 from semantic_guidance.training.wgan import follow, slow_copy
 
@@ -26,16 +27,21 @@ State = TypeVar("State")
 class APGConfig:
     """How a policy learns by the analytic gradient."""
 
-    horizon: int = field(default=1, metadata={"help": "steps that a gradient reaches back"})
-    learning_rate: float = field(default=1e-3, metadata={"help": "the policy's learning rate"})
-    critic_lr: float = field(default=1e-3, metadata={"help": "the critic's learning rate"})
-    discount: float = field(default=1.0, metadata={"help": "discount of a step's reward"})
-    tau: float = field(default=0.01, metadata={"help": "how fast the slow critic follows"})
-    clip: float = field(default=1.0, metadata={"help": "greatest norm of the policy's gradient; 0: any"})
+    horizon: int = field(default=1, metadata={"help": "steps that a gradient reaches back", "least": 1})
+    learning_rate: float = field(default=1e-3, metadata={"help": "the policy's learning rate", "least": 0})
+    critic_lr: float = field(default=1e-3, metadata={"help": "the critic's learning rate", "least": 0})
+    discount: float = field(
+        default=1.0, metadata={"help": "discount of a step's reward", "least": 0, "most": 1}
+    )
+    tau: float = field(
+        default=0.01, metadata={"help": "how fast the slow critic follows", "least": 0, "most": 1}
+    )
+    clip: float = field(
+        default=1.0, metadata={"help": "greatest norm of the policy's gradient; 0: any", "least": 0}
+    )
 
     def __post_init__(self) -> None:
-        if self.horizon < 1:
-            raise ValueError(f"horizon is {self.horizon}, wanted at least 1 step")
+        check_ranges(self)
 
 
 @dataclass(frozen=True)

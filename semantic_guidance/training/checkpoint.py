@@ -43,6 +43,12 @@ def publish(path: Path, keep: int) -> Path:
     return whole
 
 
+def sweep(run: Path) -> None:
+    """Remove what a killed process left half-written in a run's folder."""
+    for left in run.glob(f".*{_DRAFT}.*"):
+        left.unlink(missing_ok=True)
+
+
 def write(path: Path, content: dict[str, Any]) -> None:
     """Write one of a draft's files, and see that it has reached the disk."""
     with path.open("wb") as file:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from semantic_guidance.envs import EnvConfig
+from semantic_guidance.ranges import LAST_SEED, check_ranges
 from semantic_guidance.rewards import RewardConfig
 
 DATASETS = ("cub200", "cars196", "vkitti", "cutouts", "folder")
@@ -24,19 +25,21 @@ class DataConfig:
         default="cub200", metadata={"help": f"one of {', '.join(DATASETS)}", "choices": DATASETS}
     )
     data: str = field(default="data", metadata={"help": "folder of the dataset"})
-    canvas_size: int = field(default=128, metadata={"help": "side of the canvas in pixels"})
+    canvas_size: int = field(default=128, metadata={"help": "side of the canvas in pixels", "least": 8})
     high_res: bool = field(default=False, metadata={"help": f"paint on {HIGH_RES} x {HIGH_RES} pixels"})
-    pictures: int = field(default=10_000, metadata={"help": "composites to make, for --dataset cutouts"})
+    pictures: int = field(
+        default=10_000,
+        metadata={"help": "composites to make, for --dataset cutouts", "least": 1, "most": 10**8},
+    )
     num_val: int = field(
-        default=2000, metadata={"help": "pictures held out for validation (at most a fifth of all)"}
+        default=2000,
+        metadata={"help": "pictures held out for validation (at most a fifth of all)", "least": 1},
     )
 
     def __post_init__(self) -> None:
         if self.dataset not in DATASETS:
             raise ValueError(f"dataset is {self.dataset!r}, wanted one of {', '.join(DATASETS)}")
-        for name in ("canvas_size", "pictures", "num_val"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} is {getattr(self, name)}, wanted at least 1")
+        check_ranges(self)
 
     @property
     def side(self) -> int:
@@ -48,37 +51,50 @@ class DataConfig:
 class LearnConfig:
     """How the networks learn."""
 
-    batch_size: int = field(default=96, metadata={"help": "transitions of an update"})
-    nenv: int = field(default=96, metadata={"help": "paintings made at once"})
-    rmsize: int = field(default=800, metadata={"help": "episodes that the replay memory holds"})
-    warmup: int = field(default=400, metadata={"help": "steps that only fill the replay memory"})
-    train_timesteps: int = field(default=2_000_000, metadata={"help": "steps of the whole training"})
-    train_steps_per_eps: int = field(default=10, metadata={"help": "updates after each episode"})
-    discount: float = field(default=0.95**5, metadata={"help": "discount of the next step's value"})
-    tau: float = field(default=0.001, metadata={"help": "how fast the slow networks follow"})
+    batch_size: int = field(default=96, metadata={"help": "transitions of an update", "least": 2})
+    nenv: int = field(default=96, metadata={"help": "paintings made at once", "least": 1})
+    rmsize: int = field(default=800, metadata={"help": "episodes that the replay memory holds", "least": 1})
+    warmup: int = field(default=400, metadata={"help": "steps that only fill the replay memory", "least": 0})
+    train_timesteps: int = field(
+        default=2_000_000, metadata={"help": "steps of the whole training", "least": 1}
+    )
+    train_steps_per_eps: int = field(default=10, metadata={"help": "updates after each episode", "least": 1})
+    discount: float = field(
+        default=0.95**5, metadata={"help": "discount of the next step's value", "least": 0, "most": 1}
+    )
+    tau: float = field(
+        default=0.001, metadata={"help": "how fast the slow networks follow", "least": 0, "most": 1}
+    )
     noise_factor: float = field(
-        default=0.0, metadata={"help": "largest standard deviation of the noise on actions"}
+        default=0.0, metadata={"help": "largest standard deviation of the noise on actions", "least": 0}
     )
     actor_lr: tuple[float, ...] = field(
-        default=(1e-3, 3e-4, 1e-4), metadata={"help": "the actor's learning rates, one after the other"}
+        default=(1e-3, 3e-4, 1e-4),
+        metadata={"help": "the actor's learning rates, one after the other", "least": 0},
     )
     critic_lr: tuple[float, ...] = field(
-        default=(3e-4, 1e-4, 3e-5), metadata={"help": "the critic's learning rates, one after the other"}
+        default=(3e-4, 1e-4, 3e-5),
+        metadata={"help": "the critic's learning rates, one after the other", "least": 0},
     )
     lr_episodes: tuple[int, ...] = field(
-        default=(10_000, 20_000), metadata={"help": "episodes at which the learning rates step"}
+        default=(10_000, 20_000), metadata={"help": "episodes at which the learning rates step", "least": 0}
     )
-    gan_lr: float = field(default=3e-4, metadata={"help": "the discriminators' learning rate"})
-    gan_tau: float = field(default=0.001, metadata={"help": "how fast the slow discriminators follow"})
-    gradient_penalty: float = field(default=10.0, metadata={"help": "weight of WGAN-GP's penalty"})
-    width: int = field(default=64, metadata={"help": "channels of the networks' first stage"})
+    gan_lr: float = field(default=3e-4, metadata={"help": "the discriminators' learning rate", "least": 0})
+    gan_tau: float = field(
+        default=0.001, metadata={"help": "how fast the slow discriminators follow", "least": 0, "most": 1}
+    )
+    gradient_penalty: float = field(
+        default=10.0, metadata={"help": "weight of WGAN-GP's penalty", "least": 0}
+    )
+    width: int = field(default=64, metadata={"help": "channels of the networks' first stage", "least": 1})
     bf16: bool = field(default=False, metadata={"help": "run actor and critic in bfloat16"})
-    seed: int = field(default=1234, metadata={"help": "the same number gives the same training"})
+    seed: int = field(
+        default=1234,
+        metadata={"help": "the same number gives the same training", "least": 0, "most": LAST_SEED},
+    )
 
     def __post_init__(self) -> None:
-        for name in ("batch_size", "nenv", "rmsize", "train_timesteps", "train_steps_per_eps", "width"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} is {getattr(self, name)}, wanted at least 1")
+        check_ranges(self)
         for name in ("actor_lr", "critic_lr"):
             if len(getattr(self, name)) != len(self.lr_episodes) + 1:
                 raise ValueError(
@@ -98,11 +114,15 @@ class RunConfig:
 
     output: str = field(default="model", metadata={"help": "folder for runs"})
     exp_suffix: str = field(default="base", metadata={"help": "name of the run"})
-    val_interval: int = field(default=50, metadata={"help": "episodes between validations; 0: none"})
-    val_num_eps: int = field(default=5, metadata={"help": "batches of --nenv pictures to validate on"})
-    save_interval: int = field(default=200, metadata={"help": "episodes between checkpoints"})
-    keep: int = field(default=2, metadata={"help": "checkpoints to keep"})
-    threads: int = field(default=1, metadata={"help": "threads of each process on the CPU"})
+    val_interval: int = field(
+        default=50, metadata={"help": "episodes between validations; 0: none", "least": 0}
+    )
+    val_num_eps: int = field(
+        default=5, metadata={"help": "batches of --nenv pictures to validate on", "least": 1}
+    )
+    save_interval: int = field(default=200, metadata={"help": "episodes between checkpoints", "least": 1})
+    keep: int = field(default=2, metadata={"help": "checkpoints to keep", "least": 1})
+    threads: int = field(default=1, metadata={"help": "threads of each process on the CPU", "least": 1})
     device: str = field(default="auto", metadata={"help": "cpu, cuda, cuda:1, ..., or auto"})
     load_path: str | None = field(
         default=None, metadata={"help": "checkpoint whose networks to start from (a folder)"}
@@ -111,9 +131,10 @@ class RunConfig:
     debug: bool = field(default=False, metadata={"help": "tell of every episode on standard error"})
 
     def __post_init__(self) -> None:
-        for name in ("val_num_eps", "save_interval", "keep", "threads"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} is {getattr(self, name)}, wanted at least 1")
+        check_ranges(self)
+        name = self.exp_suffix
+        if name in ("", ".", "..") or any(letter in name for letter in "/\\\0"):
+            raise ValueError(f"exp_suffix is {name!r}, wanted the name of a folder, without slashes")
 
 
 @dataclass(frozen=True)

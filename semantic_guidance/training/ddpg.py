@@ -20,7 +20,7 @@ from semantic_guidance.networks.critic import Critic
 from semantic_guidance.renderer import render
 from semantic_guidance.rewards import aligned, total_reward
 from semantic_guidance.training.config import TrainConfig
-from semantic_guidance.training.wgan import Judge, follow, slow_copy
+from semantic_guidance.training.wgan import Judge, follow, placed, slow_copy
 
 CANVAS = 3
 """Channels that the critic sees before those of the observation: the previous canvas."""
@@ -75,8 +75,8 @@ class Learner:
         env, learn, weights = config.env, config.learn, config.reward
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(learn.seed)
-            self.actor = Actor(env.channels, env.action_size, learn.width).to(device)
-            self.critic = Critic(CANVAS + env.channels, learn.width).to(device)
+            self.actor = placed(Actor(env.channels, env.action_size, learn.width), device)
+            self.critic = placed(Critic(CANVAS + env.channels, learn.width), device)
             judges = {"whole": weights.gan_coef, "foreground": env.use_bilevel and weights.seggt_coef}
             self.judges = {
                 name: Judge(device, learn.gan_lr, learn.gradient_penalty, learn.gan_tau)
@@ -84,8 +84,8 @@ class Learner:
                 if weight
             }
         self.slow_actor, self.slow_critic = slow_copy(self.actor), slow_copy(self.critic)
-        self.actor_optimizer = torch.optim.Adam(self.actor.parameters(), learn.actor_lr[0])
-        self.critic_optimizer = torch.optim.Adam(self.critic.parameters(), learn.critic_lr[0])
+        self.actor_optimizer = torch.optim.Adam(self.actor.parameters(), learn.actor_lr[0], fused=True)
+        self.critic_optimizer = torch.optim.Adam(self.critic.parameters(), learn.critic_lr[0], fused=True)
         self._state: PaintState | None = None  # the one that the actor's loss is looking at
         self.critic_loss = spread(CriticLoss(self.critic, learn.bf16))
         self.actor_loss = spread(ActorLoss(self.actor, self._value, learn.bf16))

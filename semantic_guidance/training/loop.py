@@ -15,7 +15,7 @@ from tqdm import tqdm
 from semantic_guidance import envs
 from semantic_guidance.agent_file import save_actor
 from semantic_guidance.envs import PaintState, Renderer
-from semantic_guidance.errors import InputError
+from semantic_guidance.errors import InputError, NotFiniteError
 from semantic_guidance.renderer import render
 from semantic_guidance.training import checkpoint
 from semantic_guidance.training.config import TrainConfig, make_config
@@ -87,6 +87,8 @@ class Trainer:
         self.learner = Learner(config, group.device, renderer, group.spread)
         self.replay = Replay(config.learn.rmsize, config.env.max_eps_len, pictures.size)
         self.generator = torch.Generator().manual_seed(config.learn.seed + 1000 * group.rank)
+        if group.rank == 0:
+            checkpoint.sweep(folder)
         self.episode = 0
         self.history: list[dict[str, float]] = []  # losses of each episode, for whoever looks on
         if config.run.resume:
@@ -106,8 +108,8 @@ class Trainer:
         Raises:
             DivergedError: a loss became infinite or no number.
         """
-        run, learn, steps = self.config.run, self.config.learn, self.config.env.max_eps_len
-        total = math.ceil(learn.train_timesteps / steps)
+        run = self.config.run
+        total = math.ceil(self.config.learn.train_timesteps / self.config.env.max_eps_len)
         first = self.group.rank == 0
         hidden = run.debug or not first
         with (
@@ -116,9 +118,7 @@ class Trainer:
         ):
             while self.episode < total:
                 started = time.perf_counter()
-                self._collect()
-                self.episode += 1
-                losses = self._learn() if self.step > learn.warmup else {}
+                losses = self._episode()
                 self.history.append(losses)
                 log.scalars("train", losses, self.step)
                 if run.debug and first:
@@ -128,6 +128,15 @@ class Trainer:
                 if self.episode % run.save_interval == 0 or self.episode == total:
                     self.save()
                 bar.update()
+
+    def _episode(self) -> dict[str, float]:
+        """Paint, remember and learn; returns the mean losses."""
+        try:
+            self._collect()
+            self.episode += 1
+            return self._learn() if self.step > self.config.learn.warmup else {}
+        except NotFiniteError:
+            raise DivergedError(self._last_words("a stroke", math.nan)) from None
 
     @torch.no_grad()
     def _collect(self) -> None:

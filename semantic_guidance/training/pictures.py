@@ -15,6 +15,7 @@ from tqdm import tqdm
 from semantic_guidance.envs import EnvConfig, PaintState, guidance_tensors, initial
 from semantic_guidance.errors import InputError
 from semantic_guidance.training.config import DataConfig
+from semantic_guidance.training.memory import byte_table
 from semantic_guidance.types import Guidance
 
 Fetch = Callable[[int], tuple[Tensor, Guidance]]
@@ -33,14 +34,17 @@ class PictureBank:
         fetch: gives the pictures.
         numbers: of the pictures that belong to the bank.
         size: side of the canvas in pixels.
+
+    Raises:
+        InputError: the machine's memory is too small for them.
     """
 
     def __init__(self, fetch: Fetch, numbers: Tensor, size: int) -> None:
         if len(numbers) == 0:
             raise ValueError("numbers is empty, wanted at least one picture")
         self.fetch, self.numbers, self.size = fetch, numbers, size
-        # Memory that nobody wrote to yet takes no room.
-        self.pixels = torch.empty(len(numbers), 5, size, size, dtype=torch.uint8)  # colour, mask, focus
+        flags = "--pictures, --canvas-size"
+        self.pixels = byte_table(len(numbers), 5, size, size, flags=flags)  # colour, mask, focus
         self.boxes = torch.empty(len(numbers), 4)
         self.loaded = torch.zeros(len(numbers), dtype=torch.bool)
 

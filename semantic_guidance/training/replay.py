@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from semantic_guidance.training.memory import byte_table
+
 
 @dataclass(frozen=True)
 class Transitions:
@@ -34,11 +36,14 @@ class Replay:
         episodes: to keep, at most.
         steps: of an episode.
         size: side of the canvas in pixels.
+
+    Raises:
+        InputError: the machine's memory is too small for it.
     """
 
     def __init__(self, episodes: int, steps: int, size: int) -> None:
-        # Memory that nobody wrote to yet takes no room.
-        self.canvases = torch.empty(episodes, steps + 1, 3, size, size, dtype=torch.uint8)
+        flags = "--rmsize, --max-eps-len, --canvas-size"
+        self.canvases = byte_table(episodes, steps + 1, 3, size, size, flags=flags)
         self.samples = torch.empty(episodes, dtype=torch.long)
         self.count = 0
         self.next = 0

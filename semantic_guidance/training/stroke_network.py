@@ -15,6 +15,7 @@ from tqdm import tqdm
 from semantic_guidance.compat import strokes_from_seed
 from semantic_guidance.errors import InputError
 from semantic_guidance.export.atomic import replacing
+from semantic_guidance.ranges import LAST_SEED, check_ranges
 from semantic_guidance.renderer import render
 from semantic_guidance.renderer.neural import SHAPE_NUMBERS, NeuralRenderer
 from semantic_guidance.training.log import Log
@@ -26,24 +27,26 @@ class RendererConfig:
     """How the neural renderer learns. The defaults are the seed's."""
 
     output: str = field(default="model/renderer", metadata={"help": "folder for renderer.pkl and the log"})
-    steps: int = field(default=500_000, metadata={"help": "updates"})
-    batch_size: int = field(default=64, metadata={"help": "strokes of an update"})
+    steps: int = field(default=500_000, metadata={"help": "updates", "least": 1})
+    batch_size: int = field(default=64, metadata={"help": "strokes of an update", "least": 1})
     learning_rates: tuple[float, ...] = field(
-        default=(1e-4, 1e-5, 1e-6), metadata={"help": "learning rates, one after the other"}
+        default=(1e-4, 1e-5, 1e-6), metadata={"help": "learning rates, one after the other", "least": 0}
     )
     bounds: tuple[float, ...] = field(
-        default=(0.4, 0.8), metadata={"help": "parts of the training at which the learning rate steps"}
+        default=(0.4, 0.8),
+        metadata={"help": "parts of the training at which the learning rate steps", "least": 0, "most": 1},
     )
     high_res: bool = field(default=False, metadata={"help": "draw on 256 x 256 pixels"})
-    save_interval: int = field(default=1000, metadata={"help": "updates between saves"})
-    threads: int = field(default=1, metadata={"help": "threads on the CPU"})
+    save_interval: int = field(default=1000, metadata={"help": "updates between saves", "least": 1})
+    threads: int = field(default=1, metadata={"help": "threads on the CPU", "least": 1})
     device: str = field(default="auto", metadata={"help": "cpu, cuda, cuda:1, ..., or auto"})
-    seed: int = field(default=1234, metadata={"help": "the same number gives the same training"})
+    seed: int = field(
+        default=1234,
+        metadata={"help": "the same number gives the same training", "least": 0, "most": LAST_SEED},
+    )
 
     def __post_init__(self) -> None:
-        for name in ("steps", "batch_size", "save_interval", "threads"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} is {getattr(self, name)}, wanted at least 1")
+        check_ranges(self)
         if len(self.learning_rates) != len(self.bounds) + 1:
             raise ValueError(
                 f"learning_rates has {len(self.learning_rates)} numbers, wanted {len(self.bounds) + 1}"

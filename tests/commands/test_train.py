@@ -44,6 +44,7 @@ SMALL = [
     "--device",
     "cpu",
 ]
+EXAMPLES = str(Path(__file__).parents[2] / "examples")
 
 
 @pytest.fixture
@@ -94,7 +95,11 @@ def test_folder_of_photographs(birds, tmp_path):
     [
         (["--dataset", "mnist"], "--dataset"),
         (["--batch_size", "many"], "--batch-size"),
-        (["--batch_size", "0"], "batch_size is 0"),
+        (["--batch_size", "0"], "--batch_size is 0"),
+        (["--canvas_size", "1"], "--canvas_size is 1"),
+        (["--noise_factor", "-1"], "--noise_factor is -1.0"),
+        (["--exp_suffix", "../x"], "--exp_suffix is '../x', wanted the name of a folder"),
+        (["--dataset", "folder", "--data", EXAMPLES, "--rmsize", "99999999"], "--rmsize"),
         (["--actor_lr", "1,x,3"], "--actor-lr"),
         (["--data", "/nowhere"], "/nowhere"),
         (["--device", "abacus"], "--device"),

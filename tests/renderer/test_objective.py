@@ -1,9 +1,11 @@
 """The objective in one pass, against the same written with `render` and automatic differentiation."""
 
+import pytest
 import torch
 from torch import Tensor
 
 from semantic_guidance import Strokes, render
+from semantic_guidance.errors import NotFiniteError
 from semantic_guidance.renderer.objective import Objective, Run, View
 from semantic_guidance.renderer.threads import Threads
 
@@ -87,3 +89,11 @@ def test_a_view_is_the_picture_enlarged() -> None:
     (by_autograd,) = torch.autograd.grad(expected, tracked)
     assert abs(value - expected.item()) < 1e-6
     assert torch.allclose(gradient, by_autograd, atol=1e-5)
+
+
+def test_strokes_that_are_no_numbers_are_refused() -> None:
+    vectors, objective = case()
+    vectors[3, 0] = torch.nan
+    for method in (objective.gradient, objective.removal_costs):
+        with pytest.raises(NotFiniteError, match="stroke 3"):
+            method(vectors, 1.0)

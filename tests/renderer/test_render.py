@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from semantic_guidance import Strokes, render
+from semantic_guidance.errors import NotFiniteError
 from semantic_guidance.renderer import kernel_geometry, numba_kernel
 
 
@@ -213,3 +214,12 @@ def test_what_is_wrong_is_named(change: dict[str, object], message: str) -> None
     arguments = {"strokes": Strokes.empty(), "canvas": torch.zeros(1, 3, 8, 8)} | change
     with pytest.raises(ValueError, match=message):
         render(**arguments)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("backend", ["reference", "numba", lambda *arguments: arguments[1]])
+@pytest.mark.parametrize("number", [math.nan, math.inf])
+def test_strokes_that_are_no_numbers_are_refused(backend: object, number: float) -> None:
+    vectors = torch.full((2, 3, 13), 0.5)
+    vectors[1, 2, 7] = number
+    with pytest.raises(NotFiniteError, match="stroke 2 holds infinite numbers or none"):
+        render(Strokes.unpack(vectors), torch.zeros(2, 3, 8, 8), backend=backend)  # type: ignore[arg-type]

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import ast
 import dataclasses
+import math
 from pathlib import Path
 
 import pytest
 
+from semantic_guidance.training.apg import APGConfig
 from semantic_guidance.training.config import PARTS, TrainConfig, make_config, settings
+from semantic_guidance.training.stroke_network import RendererConfig
 
 PACKAGE = Path(__file__).parents[2] / "semantic_guidance"
 SEED_FLAGS = [
@@ -88,13 +91,34 @@ def test_text_and_back():
         ({"dataset": "mnist"}, "dataset is 'mnist'"),
         ({"actor_lr": (1e-3,)}, "actor_lr has 1 numbers, wanted 3"),
         ({"save_interval": 0}, "save_interval is 0"),
-        ({"canvas_size": 0}, "canvas_size is 0"),
+        ({"canvas_size": 1}, "canvas_size is 1, wanted a whole number of at least 8"),
+        ({"noise_factor": -0.1}, "noise_factor is -0.1, wanted a number of at least 0"),
+        ({"discount": 1.5}, "discount is 1.5, wanted a number from 0 to 1"),
+        ({"gan_coef": math.nan}, "gan_coef is nan"),
+        ({"softness": 0.0}, "softness is 0.0, wanted a number above 0"),
+        ({"batch_size": 2.5}, "batch_size is 2.5, wanted a whole number"),
+        ({"actor_lr": (1e-3, -1e-3, 0.0)}, "actor_lr is .*, wanted .*at least 0"),
+        ({"seed": 2**40}, "seed is"),
+        ({"exp_suffix": "../x"}, "exp_suffix is '../x', wanted the name of a folder"),
+        ({"exp_suffix": ""}, "exp_suffix is ''"),
         ({"max_eps_len": -1}, "max_eps_len is -1"),
     ],
 )
 def test_bad_values(values, complaint):
     with pytest.raises(ValueError, match=complaint):
         make_config(**values)
+
+
+@pytest.mark.parametrize("part", [*PARTS.values(), APGConfig, RendererConfig])
+def test_every_number_has_a_range(part):
+    for field in dataclasses.fields(part):
+        example = field.default[0] if isinstance(field.default, tuple) else field.default
+        if isinstance(example, int | float) and not isinstance(example, bool):
+            assert {"least", "above"} & field.metadata.keys(), field.name
+            low = field.metadata.get("least", field.metadata.get("above")) - 1
+            bad = type(example)(low)
+            with pytest.raises(ValueError, match=f"{field.name} is"):
+                part(**{field.name: (bad,) if isinstance(field.default, tuple) else bad})
 
 
 def test_parts_are_frozen():

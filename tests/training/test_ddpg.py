@@ -105,6 +105,8 @@ def test_solves_a_disc(tmp_path):
         "gan_coef": 0.0,
         "pixel_coef": 100.0,
         "softness": 2.0,
+        # With the paper's 0.001 the critic would still learn from an untrained actor's steps at the end.
+        "tau": 0.02,
         "use_bilevel": False,
         "use_gbp": False,
         "actor_lr": (5e-3, 3e-3, 1e-3),
@@ -116,7 +118,7 @@ def test_solves_a_disc(tmp_path):
     empty = float(disc_on_black()[0].square().mean())
     trainer.run()
     results, _ = trainer.validate()
-    assert results["mean_dist"] < 0.1 * empty
+    assert results["mean_dist"] < 0.05 * empty
 
 
 def test_canvas_comes_from_bytes():

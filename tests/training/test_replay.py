@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
+from semantic_guidance.errors import InputError
 from semantic_guidance.training.replay import Replay
 
 
@@ -47,3 +48,10 @@ def test_bad_input():
         replay.add(episodes(1, 0, steps=4), torch.tensor([0]))
     with pytest.raises(ValueError, match="canvases has shape"):
         Replay(2, 3, 4).load_state_dict({"canvases": episodes(3, 0), "samples": torch.arange(3)})
+
+
+def test_too_large_for_the_machine():
+    with pytest.raises(
+        InputError, match=r"--rmsize.*: this takes 3,072,000,000.0 GB of memory, wanted less than"
+    ):
+        Replay(10**12, 999, 32)

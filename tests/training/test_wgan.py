@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import nn
 
+from semantic_guidance.networks.discriminator import Discriminator
 from semantic_guidance.training.wgan import Judge, WassersteinLoss, follow, slow_copy
 
 
@@ -18,6 +19,9 @@ class Linear(nn.Module):
 
     def forward(self, target, canvas):
         return self.slopes[0] * target.sum((1, 2, 3)) + self.slopes[1] * canvas.sum((1, 2, 3))
+
+    def slope(self, target, canvas, direction):
+        return self(*direction.split(3, dim=1))
 
 
 def test_loss_of_a_linear_score():
@@ -36,6 +40,35 @@ def test_penalty_has_a_gradient():
     norm = 0.5 * 192**0.5
     wanted = 20 * (norm - 1) * 192**0.5 * torch.tensor([0.6, 0.8])
     assert torch.allclose(score.slopes.grad, wanted, rtol=1e-3)
+
+
+def test_penalty_is_that_of_the_second_derivative():
+    """The usual way: differentiate the gradient once more."""
+    torch.manual_seed(0)
+    network = Discriminator()
+    for name, values in network.named_parameters():
+        if name.endswith("alpha"):
+            values.data.fill_(0.03)
+    target, canvas, mix = torch.rand(3, 3, 32, 32), torch.rand(3, 3, 32, 32), torch.rand(3)
+    pair = target.clone().requires_grad_()
+    between = torch.lerp(canvas, target, mix.view(-1, 1, 1, 1)).requires_grad_()
+    gradients = torch.autograd.grad(network(pair, between).sum(), (pair, between), create_graph=True)
+    norms = torch.cat(gradients, dim=1).flatten(1).norm(dim=1)
+    fall = network(target, canvas).mean() - network(target, target).mean()
+    wanted = fall + 10 * (norms - 1).square().mean()
+    loss = WassersteinLoss(network, 10.0)(target, canvas, mix)
+    assert float(loss.detach()) == pytest.approx(float(wanted.detach()), rel=1e-6)
+    parameters = list(network.parameters())
+    for ours, theirs in zip(
+        torch.autograd.grad(loss, parameters), torch.autograd.grad(wanted, parameters), strict=True
+    ):
+        assert torch.allclose(ours, theirs, rtol=1e-3, atol=1e-6 + 1e-4 * float(theirs.abs().max()))
+
+
+def test_flat_score_has_a_finite_penalty():
+    loss = WassersteinLoss(Linear(0.0, 0.0), 10.0)(*torch.rand(2, 3, 3, 8, 8), torch.rand(3))
+    loss.backward()
+    assert float(loss.detach()) == pytest.approx(10)
 
 
 def test_judge_learns_to_tell_targets_from_other_pictures():

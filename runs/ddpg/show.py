@@ -1,0 +1,125 @@
+"""What training runs came to: their validation errors as a table and as curves, and some of their paintings.
+
+    python runs/ddpg/show.py model/cutouts/baseline model/cutouts/semantic --out runs/ddpg
+
+Writes curves.png and paintings.png (rows: targets, then each run's paintings of the same held-out pictures,
+the first ones with an object that covers a tenth).
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from PIL import Image, ImageDraw
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from torch import Tensor
+from torch.nn import functional as F
+
+from semantic_guidance import envs
+from semantic_guidance.agent_file import load_actor
+from semantic_guidance.images import to_bytes, to_image
+from semantic_guidance.training import checkpoint
+from semantic_guidance.training.config import TrainConfig
+from semantic_guidance.training.pictures import open_banks
+
+COLOURS = ((200, 90, 40), (40, 90, 170), (60, 140, 80), (120, 60, 140))
+SIZE, MARGIN = (560, 300), 44  # of the curves' picture in pixels
+SHOWN, ENLARGED = 10, 96  # paintings of a row, and their side in pixels
+OBJECT = 0.1  # least part of a shown picture that its object covers
+CPU = torch.device("cpu")
+PARTS = {"all": "mean_dist", "object": "mean_dist_foreground"}
+
+Curve = dict[int, float]
+"""Error by episode."""
+
+
+def settings(run: Path) -> TrainConfig:
+    """What a run was told, from its newest checkpoint."""
+    return TrainConfig.from_json(checkpoint.read(checkpoint.checkpoints(run)[-1] / "networks.pt")["config"])
+
+
+def curves(run: Path) -> dict[str, Curve]:
+    """The validation errors in a run's log, of the whole pictures and of their objects."""
+    events = EventAccumulator(str(run / "log"))
+    events.Reload()
+    steps = settings(run).env.max_eps_len
+    return {
+        part: {event.step // steps: event.value for event in events.Scalars(f"validate/{tag}")}
+        for part, tag in PARTS.items()
+    }
+
+
+def table(names: Sequence[str], found: Sequence[dict[str, Curve]]) -> str:
+    """The errors in Markdown: all / object for each run."""
+    lines = ["| episodes | " + " | ".join(names) + " |", "|---" * (len(names) + 1) + "|"]
+    for episode in sorted({episode for run in found for episode in run["all"]}):
+        cells = [
+            f"{run['all'][episode]:.4f} / {run['object'][episode]:.4f}" if episode in run["all"] else ""
+            for run in found
+        ]
+        lines.append(f"| {episode} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def draw_curves(names: Sequence[str], found: Sequence[dict[str, Curve]]) -> Image.Image:
+    """Errors over episodes, on a logarithmic scale; whole pictures in full lines, objects in thin ones."""
+    picture = Image.new("RGB", SIZE, "white")
+    draw = ImageDraw.Draw(picture)
+    values = [value for run in found for curve in run.values() for value in curve.values()]
+    low, high = math.log(min(values) / 1.1), math.log(max(values) * 1.1)
+    last = max(episode for run in found for episode in run["all"])
+    width, height = SIZE[0] - 2 * MARGIN, SIZE[1] - 2 * MARGIN
+
+    def place(episode: float, value: float) -> tuple[float, float]:
+        up = (math.log(value) - low) / (high - low)
+        return MARGIN + width * episode / last, SIZE[1] - MARGIN - height * up
+
+    for tick in (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5):
+        if low <= math.log(tick) <= high:
+            draw.line([place(0, tick), place(last, tick)], (225, 225, 225))
+            draw.text((8, place(0, tick)[1] - 6), f"{tick:g}", "black")
+    for tick in range(0, last + 1, max(20, 20 * round(last / 120))):
+        draw.text((place(tick, math.exp(low))[0] - 8, SIZE[1] - MARGIN + 6), str(tick), "black")
+    draw.text((SIZE[0] // 2 - 24, SIZE[1] - 20), "episodes", "black")
+    for n, (name, run, colour) in enumerate(zip(names, found, COLOURS, strict=False)):
+        for part, line_width in (("all", 3), ("object", 1)):
+            draw.line([place(*point) for point in run[part].items()], colour, line_width)
+        draw.text((SIZE[0] - 210, 10 + 14 * n), f"{name}: all (thick), object (thin)", colour)
+    return picture
+
+
+@torch.no_grad()
+def paintings(run: Path) -> tuple[Tensor, Tensor]:
+    """Targets and a run's paintings of them, ``[SHOWN, 3, H, W]``."""
+    actor, env, _ = load_actor(run / "actor.safetensors")
+    held_out = open_banks(settings(run).data, env)[1]
+    samples = 2 * torch.arange(min(len(held_out), 8 * SHOWN))
+    covered = held_out.start(samples, CPU).mask.mean(dim=(1, 2, 3))
+    state = held_out.start(samples[covered > OBJECT][:SHOWN], CPU)
+    for _ in range(env.max_eps_len):
+        state = envs.transition(state, actor(envs.observation(state, env)), env)
+    return state.target, state.canvas
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("runs", type=Path, nargs="+", help="folders of runs")
+    parser.add_argument("--out", type=Path, default=Path(), help="folder for the pictures")
+    args = parser.parse_args()
+    names = [run.name for run in args.runs]
+    found = [curves(run) for run in args.runs]
+    print(table(names, found))
+    draw_curves(names, found).quantize(32).save(args.out / "curves.png", optimize=True)
+    shown = [paintings(run) for run in args.runs]
+    rows = [shown[0][0], *(canvas for _, canvas in shown)]
+    rows = [F.interpolate(row, (ENLARGED, ENLARGED), mode="bicubic").clamp(0, 1) for row in rows]
+    sheet = torch.cat([torch.cat(list(row), dim=2) for row in rows], dim=1)
+    Image.fromarray(to_bytes(to_image(sheet))).quantize(160).save(args.out / "paintings.png", optimize=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -10,8 +10,10 @@ import torch
 from torch import Tensor
 
 from semantic_guidance.agent_file import load_window_actor
+from semantic_guidance.guidance.threads import torch_threads
 from semantic_guidance.planner import plan
 from semantic_guidance.renderer.objective import Run
+from semantic_guidance.renderer.threads import renderer_threads
 from semantic_guidance.sketch import Sketch, film_runs
 from semantic_guidance.window_painter import Level, WindowPainter, whole_windows
 from semantic_guidance.windows import background_weight, foreground_weight, object_window
@@ -50,12 +52,14 @@ class WindowAgent:
         """
         canvas = sketch.canvas
         parts, groups, left = [torch.empty(0, 13)], [], 0
-        for level, mask in self._levels(sketch):
-            # What one level has no use for, the next one gets.
-            strokes, canvas = self.painter.paint(replace(level, count=level.count + left), canvas)
-            left += level.count - len(strokes)
-            parts.append(strokes)
-            groups.append((len(strokes), mask))
+        # Hundreds of short computations: on a busy machine each would wait for its slowest thread.
+        with torch_threads(), renderer_threads():
+            for level, mask in self._levels(sketch):
+                # What one level has no use for, the next one gets.
+                strokes, canvas = self.painter.paint(replace(level, count=level.count + left), canvas)
+                left += level.count - len(strokes)
+                parts.append(strokes)
+                groups.append((len(strokes), mask))
         if fill is not None and left > 0:
             more, _ = plan(sketch.target, level.weight, left, canvas, level.show, fill)
             parts.append(more.pack()[0])

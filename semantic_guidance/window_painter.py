@@ -178,8 +178,11 @@ class _Easel:
                 return
             gains = self._gains(strokes, self.canvas)
             strokes = strokes[gains > max(USELESS[0] * float(gains.clamp(min=0).mean()), USELESS[1])]
-        self.canvas = self._painted(strokes, self.canvas)
-        self.strokes = torch.cat([self.strokes, strokes])
+        painted = self._painted(strokes, self.canvas)
+        # Each may be worth something only because it repairs what another one did.
+        if self._error(painted) < self._error(self.canvas) - USELESS[1]:
+            self.canvas = painted
+            self.strokes = torch.cat([self.strokes, strokes])
 
     def prune(self, count: int) -> None:
         """Keep the `count` strokes that are worth most."""
@@ -194,7 +197,7 @@ class _Easel:
 
     def candidates(self) -> list[Window]:
         """Windows of several sizes where the weighted error is greatest."""
-        error = ((self.canvas - self.target) ** 2).sum(dim=0).numpy() * self.level.weight
+        error = self._errors(self.canvas).numpy()
         height, width = error.shape
         rows, columns = np.nonzero(self.level.weight > 0.5 * self.level.weight.max())
         extent = min(self.longer, max(np.ptp(rows), np.ptp(columns)) + 1)
@@ -215,6 +218,14 @@ class _Easel:
                 near = np.ix_(abs(tops - tops[i]) < 0.6 * side, abs(lefts - lefts[j]) < 0.6 * side)
                 inside[near] = 0
         return found or [Window(0, 0, self.longer)]
+
+    def _errors(self, canvas: Tensor) -> Tensor:
+        """Weighted squared error by pixel ``[h, w]``."""
+        return ((canvas - self.target) ** 2).sum(dim=0) * torch.from_numpy(self.level.weight)
+
+    def _error(self, canvas: Tensor) -> float:
+        """Weighted mean squared error, as in `_gains`."""
+        return float(self._errors(canvas).double().sum()) / float(self.level.weight.sum() + 1e-6) / 3
 
     def _gains(self, strokes: Tensor, blank: Tensor) -> Tensor:
         """What the weighted error would rise by without each of the strokes ``[N, 13]``."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TypeVar
 
 import numba
@@ -12,6 +13,17 @@ Result = TypeVar("Result")
 
 PATIENCE = 16
 """Calls from one trial to the next; doubled as long as one choice wins clearly."""
+
+
+@contextmanager
+def renderer_threads(most: int = 1) -> Iterator[None]:
+    """At most so many threads of the compiled renderer inside; the caller's number afterwards."""
+    before = numba.get_num_threads()
+    numba.set_num_threads(max(1, min(before, most)))
+    try:
+        yield
+    finally:
+        numba.set_num_threads(before)
 
 
 class Threads:

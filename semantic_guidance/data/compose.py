@@ -28,6 +28,10 @@ _ACTORS = frozenset(
     {"birds", "mammals", "insects", "reptiles_amphibians", "fish_shellfish", "people", "vehicles"}
 )
 _PLANTS = frozenset({"flowers", "plants"})
+_NEIGHBOURS = frozenset(
+    {"flowers", "plants", "stones_graves"}
+)  # what an actor sits on, feeds from, hides behind
+_WINGED = frozenset({"birds", "insects"})
 _LEAST_AREA = 0.0015  # of the frame; smaller objects do not count
 
 
@@ -113,10 +117,9 @@ def _matrix(
     return np.concatenate([linear, offset[:, None]], 1), float(zoom)
 
 
-def _place(rng: Generator, rgba: Picture, height: int, width: int, scale: float) -> Picture:
-    """The object somewhere in an empty frame: ``[height, width, 4]``, colour premultiplied by alpha."""
+def _warp(rgba: Picture, matrix: NDArray[np.float64], zoom: float, height: int, width: int) -> Picture:
+    """The object in an empty frame: ``[height, width, 4]``, colour premultiplied by alpha."""
     h, w = rgba.shape[:2]
-    matrix, zoom = _matrix(rng, h, w, height, width, scale)
     layer = rgba.copy()
     layer[..., :3] *= layer[..., 3:]
     if zoom < 0.7:  # warping does not average, so shrink before
@@ -124,7 +127,13 @@ def _place(rng: Generator, rgba: Picture, height: int, width: int, scale: float)
         small = cv2.resize(layer, size, interpolation=cv2.INTER_AREA)
         matrix[:, :2] = matrix[:, :2] @ np.diag([w / small.shape[1], h / small.shape[0]])
         layer = small
-    out = cv2.warpAffine(layer, matrix, (width, height), flags=cv2.INTER_LINEAR)
+    return np.asarray(cv2.warpAffine(layer, matrix, (width, height), flags=cv2.INTER_LINEAR), np.float32)
+
+
+def _place(rng: Generator, rgba: Picture, height: int, width: int, scale: float) -> Picture:
+    """The object somewhere in an empty frame, sometimes bent, as `_warp` gives it."""
+    h, w = rgba.shape[:2]
+    out = _warp(rgba, *_matrix(rng, h, w, height, width, scale), height, width)
     if rng.random() < 0.3:
         longer = max(height, width)
         bend = (
@@ -220,15 +229,45 @@ def _limb(rng: Generator, pack: CutoutPack, alpha: Plane, thin: bool) -> Picture
     pick = int(len(ys) * rng.uniform(0.5 if rng.random() < 0.7 else 0, 1))  # rows come in order
     pick = min(pick, len(ys) - 1)
     size = np.sqrt(len(ys))
-    thickness = max(2.0, size * (rng.uniform(0.03, 0.14) if thin else rng.uniform(0.06, 0.45)))
+    thickness = max(2.0, size * (rng.uniform(0.03, 0.2) if thin else rng.uniform(0.06, 0.45)))
     if rng.random() < 0.5:
         texture = jitter_colour(rng, _texture(rng, pack, height, width))
     else:
         grain = noise_field(rng, height, width, max(height, width) / rng.uniform(2, 8))
         base = np.array([0.45, 0.36, 0.28], np.float32) if rng.random() < 0.6 else rng.random(3)
         texture = np.clip(base * rng.uniform(0.5, 1.6) * (0.6 + 0.8 * grain), 0, 1)
-    layer = draw_limb(rng, np.asarray(texture, np.float32), (float(xs[pick]), float(ys[pick])), thickness)
+    place = (float(xs[pick]), float(ys[pick]))
+    layer = draw_limb(rng, np.asarray(texture, np.float32), place, thickness)
+    if rng.random() < 0.3:  # a fork
+        other = draw_limb(rng, np.asarray(texture, np.float32), place, thickness * rng.uniform(0.3, 0.8))
+        layer = layer * (1 - other[..., 3:]) + other
     return blur(layer, rng.choice([0.0, 0.5, 1.0]))
+
+
+def _neighbour(rng: Generator, pack: CutoutPack, canvas: Picture, alpha: Plane) -> Picture | None:
+    """A flower, plant or stone that touches the object `alpha` ``[H, W]`` from outside, as ``[H, W, 4]``."""
+    solid = (alpha > 0.5).astype(np.uint8)
+    rim = np.argwhere(solid - cv2.erode(solid, np.ones((3, 3), np.uint8)))
+    pool = _members(pack, _NEIGHBOURS)
+    if not len(rim) or not pool:
+        return None
+    rgba = _dress(rng, pack, pack.cutouts[pool[rng.integers(len(pool))]].astype(np.float32) / 255)
+    h, w = rgba.shape[:2]
+    size = np.sqrt(solid.sum()) * np.exp(rng.uniform(np.log(0.25), np.log(1.4)))
+    zoom, angle = float(size / max(h, w)), rng.normal(0, 0.6)
+    turned = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    linear = turned @ np.diag([zoom * rng.choice([-1.0, 1.0]), zoom])
+    # Rows come in order: the lower half of the rim is likelier.
+    place = rim[int(len(rim) * (rng.uniform(0.5, 1) if rng.random() < 0.4 else rng.random()))][::-1]
+    outward = place - np.argwhere(solid).mean(0)[::-1]
+    outward = outward / (np.linalg.norm(outward) + 1e-6)
+    half = np.abs(linear @ (outward @ linear / zoom**2 * np.array([w, h]) / 2)) @ np.abs(outward)
+    centre = place + outward * half * rng.uniform(0.4, 1.0)
+    offset = centre - linear @ np.array([w / 2, h / 2])
+    layer = _warp(rgba, np.concatenate([linear, offset[:, None]], 1), zoom, *alpha.shape)
+    if rng.random() < 0.5:
+        layer = _harmonise(rng, layer, canvas)
+    return blur(layer, rng.choice([0.0, 0.5, 1.0, 2.0]))
 
 
 def _in_front(rng: Generator, canvas: Picture, masks: list[Plane]) -> tuple[Picture, list[Plane]]:
@@ -248,27 +287,64 @@ def _fade_part(rng: Generator, layer: Picture) -> Picture:
     return np.asarray((layer * (1 - part) + smeared * part) * (1 - part * rng.uniform(0.2, 0.6)), np.float32)
 
 
+def _beat_wing(rng: Generator, layer: Picture) -> Picture:
+    """Smear an outer part of the object and let what is behind shine through, as with a beating wing."""
+    height, width = layer.shape[:2]
+    ys, xs = np.nonzero(layer[..., 3] > 0.5)
+    if len(ys) < 50:
+        return layer
+    angle = rng.uniform(0, 2 * np.pi)
+    along = np.array([np.cos(angle), np.sin(angle)], np.float32)
+    inside = xs * along[0] + ys * along[1]
+    edge = np.quantile(inside, rng.uniform(0.55, 0.85))
+    grid = (
+        np.arange(width, dtype=np.float32) * along[0]
+        + np.arange(height, dtype=np.float32)[:, None] * along[1]
+    )
+    part = np.clip((grid - edge) / (0.1 * np.ptp(inside) + 1) + 0.5, 0, 1)[..., None]
+    sigma = np.sqrt(len(ys)) * rng.uniform(0.02, 0.1)
+    smeared = cv2.GaussianBlur(layer, (0, 0), sigma * 0.3 + 0.3, sigmaY=sigma + 0.3)
+    if rng.random() < 0.5:
+        smeared = cv2.GaussianBlur(layer, (0, 0), sigma + 0.3, sigmaY=sigma * 0.3 + 0.3)
+    return np.asarray((layer * (1 - part) + smeared * part) * (1 - part * rng.uniform(0.2, 0.75)), np.float32)
+
+
+def _over(canvas: Picture, masks: list[Plane], layer: Picture | None) -> tuple[Picture, list[Plane]]:
+    """Put something that is no object on the canvas; it hides the objects there."""
+    if layer is None:
+        return canvas, masks
+    cover = np.clip(layer[..., 3], 0, 1)
+    return canvas * (1 - cover[..., None]) + layer[..., :3], [mask * (1 - cover) for mask in masks]
+
+
 def _add(
-    rng: Generator, pack: CutoutPack, canvas: Picture, masks: list[Plane], layer: Picture
+    rng: Generator, pack: CutoutPack, canvas: Picture, masks: list[Plane], layer: Picture, category: str
 ) -> tuple[Picture, list[Plane]]:
-    """Put an object on the canvas, sometimes with a branch behind or before it."""
+    """Put an object on the canvas, sometimes with a branch or plants behind or before it."""
     # What is faded still belongs to the object.
     whole = np.clip(layer[..., 3], 0, 1)
-    if rng.random() < 0.13:
+    fade = rng.random()
+    if category in _WINGED and fade < 0.2:
+        layer = _beat_wing(rng, layer)
+    elif fade < 0.13:
         layer = _fade_part(rng, layer)
     alpha = np.clip(layer[..., 3], 0, 1)
     where = rng.random()
-    limb = _limb(rng, pack, alpha, thin=where < 0.08) if where < 0.26 else None
-    if limb is not None and where >= 0.08:
-        cover = np.clip(limb[..., 3], 0, 1)
-        canvas = canvas * (1 - cover[..., None]) + limb[..., :3]
-        masks = [mask * (1 - cover) for mask in masks]
+    limb = _limb(rng, pack, alpha, thin=where < 0.12) if where < 0.3 else None
+    if where >= 0.12:
+        canvas, masks = _over(canvas, masks, limb)
+    count = int(rng.integers(1, 4)) if category in _ACTORS and rng.random() < 0.22 else 0
+    near = [(_neighbour(rng, pack, canvas, alpha), rng.random() < 0.4) for _ in range(count)]
+    for plant, before in near:
+        if not before:
+            canvas, masks = _over(canvas, masks, plant)
     canvas = canvas * (1 - alpha[..., None]) + layer[..., :3]
     masks = [*(mask * (1 - whole) for mask in masks), whole]
-    if limb is not None and where < 0.08:
-        cover = np.clip(limb[..., 3], 0, 1)
-        canvas = canvas * (1 - cover[..., None]) + limb[..., :3]
-        masks = [mask * (1 - cover) for mask in masks]
+    for plant, before in near:
+        if before:
+            canvas, masks = _over(canvas, masks, plant)
+    if where < 0.12:
+        canvas, masks = _over(canvas, masks, limb)
     return np.asarray(canvas, np.float32), masks
 
 
@@ -307,7 +383,7 @@ def compose(rng: Generator, pack: CutoutPack, height: int, width: int) -> Compos
             canvas = _cast_shadow(rng, canvas, alpha)
         elif rng.random() < 0.07:
             canvas = _mirror_below(rng, canvas, layer)
-        canvas, masks = _add(rng, pack, canvas, masks, layer)
+        canvas, masks = _add(rng, pack, canvas, masks, layer, pack.categories[index])
     if masks and rng.random() < 0.08:
         canvas, masks = _in_front(rng, canvas, masks)
     masks = [mask for mask in masks if mask.mean() >= _LEAST_AREA]

@@ -160,7 +160,7 @@ def _neighbour(rng: Generator, pack: CutoutPack, canvas: Picture, alpha: Plane) 
     outward = touch - np.argwhere(solid).mean(0)[::-1]
     outward = outward / (np.linalg.norm(outward) + 1e-6)
     half = np.abs(linear @ (outward @ linear / zoom**2 * np.array([w, h]) / 2)) @ np.abs(outward)
-    centre = touch + outward * half * rng.uniform(0.4, 1.0)
+    centre = touch + outward * half * rng.uniform(0.2, 0.9)
     offset = centre - linear @ np.array([w / 2, h / 2])
     layer = warp(rgba, np.concatenate([linear, offset[:, None]], 1), zoom, *alpha.shape)
     if rng.random() < 0.5:

@@ -108,7 +108,7 @@ class Real:
         part = np.ascontiguousarray(part[:, flip])
         crop = cv2.resize(crop, (width, height), interpolation=cv2.INTER_AREA).astype(np.float32) / 255
         part = cv2.resize(part, (width, height), interpolation=cv2.INTER_AREA).astype(np.float32) / 255
-        if kind == "animal" and rng.random() < 0.4:
+        if kind == "animal" and rng.random() < 0.5:
             crop, part = surround(rng, self.pack, crop, part)
         return camera(rng, crop), part
 

@@ -222,16 +222,16 @@ def _add(
     # What is faded still belongs to the object.
     whole = np.clip(layer[..., 3], 0, 1)
     fade = rng.random()
-    if category in _WINGED and fade < 0.2:
+    if category in _WINGED and fade < 0.3:
         layer = _beat_wing(rng, layer)
     elif fade < 0.13:
         layer = _fade_part(rng, layer)
     alpha = np.clip(layer[..., 3], 0, 1)
     where = rng.random()
-    limb = _limb(rng, pack, alpha, thin=where < 0.12) if where < 0.3 else None
-    if where >= 0.12:
+    limb = _limb(rng, pack, alpha, thin=where < 0.15) if where < 0.33 else None
+    if where >= 0.15:
         canvas, masks = _over(canvas, masks, limb)
-    count = int(rng.integers(1, 4)) if category in _ACTORS and rng.random() < 0.22 else 0
+    count = int(rng.integers(1, 4)) if category in _ACTORS and rng.random() < 0.35 else 0
     near = [(_neighbour(rng, pack, canvas, alpha), rng.random() < 0.4) for _ in range(count)]
     for plant, before in near:
         if not before:
@@ -241,7 +241,7 @@ def _add(
     for plant, before in near:
         if before:
             canvas, masks = _over(canvas, masks, plant)
-    if where < 0.12:
+    if where < 0.15:
         canvas, masks = _over(canvas, masks, limb)
     return np.asarray(canvas, np.float32), masks
 
@@ -287,7 +287,7 @@ def compose(rng: Generator, pack: CutoutPack, height: int, width: int) -> Compos
     if count and scene < 0.18 and (actors := members(pack, _ACTORS)):
         pool = np.array(actors)
         canvas = _among_plants(rng, pack, canvas)
-    elif scene > 0.94 and (plants := members(pack, _PLANTS)):
+    elif scene > 0.92 and (plants := members(pack, _PLANTS)):
         pool = np.array(plants)  # so that plants alone stay a subject
     masks: list[Plane] = []
     same = int(rng.choice(pool)) if rng.random() < 0.4 else None

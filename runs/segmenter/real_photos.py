@@ -15,6 +15,7 @@ import struct
 import sys
 import tempfile
 import zlib
+from functools import cache
 from pathlib import Path
 
 import cv2
@@ -26,6 +27,7 @@ HERE = Path(__file__).parent
 SIDE = 512  # longer side of a photograph and its mask, at most
 
 
+@cache
 def rcc_files(path: Path) -> dict[str, bytes]:
     """The uncompressed files in a Qt binary resource (https://doc.qt.io/qt-5/resources.html), by name."""
     data = path.read_bytes()

@@ -1,6 +1,7 @@
 """The composer: exact masks, determinism, variety; and the pack it reads."""
 
 import csv
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -216,3 +217,13 @@ def test_manifest_that_ships_names_packages_and_licences():
         rows = list(csv.DictReader(file))
     assert len(rows) > 300
     assert all(row["source_package"] and row["licence"] and row["source_path"] for row in rows)
+
+
+def test_every_named_photograph_has_a_mask():
+    folder = Path(__file__).parents[1] / "runs" / "segmenter"
+    with (folder / "real_photos.csv").open(newline="", encoding="utf-8") as file:
+        names = {row["name"] for row in csv.DictReader(file)}
+    assert names == {path.stem for path in (folder / "masks").glob("*.png")}
+    for name in names:
+        share = (cv2.imread(str(folder / "masks" / f"{name}.png"), cv2.IMREAD_GRAYSCALE) > 127).mean()
+        assert 0.005 < share < 0.99, name

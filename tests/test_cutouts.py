@@ -1,6 +1,7 @@
 """The composer: exact masks, determinism, variety; and the pack it reads."""
 
 import csv
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 import torch
 
 from semantic_guidance.data import rebuild_pack
+from semantic_guidance.data.compose import surround
 from semantic_guidance.data.cutouts import CutoutDataset, CutoutPack, compose
 from semantic_guidance.data.photometry import blur, camera, jpeg
 
@@ -98,7 +100,7 @@ def test_mask_is_where_the_object_is(pack, monkeypatch):
     from semantic_guidance.data import compose as module
 
     monkeypatch.setattr(module, "camera", lambda rng, picture: picture)
-    monkeypatch.setattr(module, "_harmonise", lambda rng, layer, canvas: layer)
+    monkeypatch.setattr(module, "harmonise", lambda rng, layer, canvas: layer)
     monkeypatch.setattr(module, "_mirror_below", lambda rng, canvas, layer: canvas)
     dark = [np.concatenate([c[..., :3] // 8, c[..., 3:]], 2) for c in pack.cutouts]
     different = replace(pack, cutouts=tuple(dark))
@@ -113,6 +115,25 @@ def test_mask_is_where_the_object_is(pack, monkeypatch):
             continue
         checked += int(change[a.mask == 0].max() < 1e-6)
     assert checked > 8
+
+
+def test_what_surrounds_an_object_is_not_the_object(pack):
+    """Plants and branches change the picture only off the mask that comes back, which only shrinks."""
+    ys, xs = np.mgrid[:64, :80]
+    mask = (((ys - 30) / 18) ** 2 + ((xs - 40) / 24) ** 2 < 1).astype(np.float32)
+    image = np.random.default_rng(0).random((64, 80, 3), dtype=np.float32)
+    hidden, touched = 0, 0
+    for index in range(40):
+        after, seen = surround(np.random.default_rng([6, index]), pack, image, mask)
+        assert after.shape == image.shape
+        assert (seen <= mask + 1e-6).all()
+        change = np.abs(after - image).max(2)
+        assert change[seen == 1].max(initial=0) < 1e-6
+        hidden += int(seen.sum() < 0.99 * mask.sum())
+        rim = cv2.dilate(mask, np.ones((5, 5), np.uint8)) - mask
+        touched += int(change[rim > 0].max() > 0.02)
+    assert hidden > 5
+    assert touched > 20
 
 
 def test_dataset_gives_image_and_guidance(pack):
@@ -196,3 +217,13 @@ def test_manifest_that_ships_names_packages_and_licences():
         rows = list(csv.DictReader(file))
     assert len(rows) > 300
     assert all(row["source_package"] and row["licence"] and row["source_path"] for row in rows)
+
+
+def test_every_named_photograph_has_a_mask():
+    folder = Path(__file__).parents[1] / "runs" / "segmenter"
+    with (folder / "real_photos.csv").open(newline="", encoding="utf-8") as file:
+        names = {row["name"] for row in csv.DictReader(file)}
+    assert names == {path.stem for path in (folder / "masks").glob("*.png")}
+    for name in names:
+        share = (cv2.imread(str(folder / "masks" / f"{name}.png"), cv2.IMREAD_GRAYSCALE) > 127).mean()
+        assert 0.005 < share < 0.99, name

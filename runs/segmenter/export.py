@@ -1,4 +1,4 @@
-"""Turns a training checkpoint (its averaged weights) into the file that ships."""
+"""Turns a training checkpoint (its averaged weights), or the mean of two, into the file that ships."""
 
 from __future__ import annotations
 
@@ -14,11 +14,19 @@ from semantic_guidance.guidance.segmenter import WEIGHTS, Segmenter
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("checkpoint", type=Path)
+    parser.add_argument("--blend", type=Path, help="an earlier checkpoint of the same line, to average with")
+    parser.add_argument("--share", type=float, default=0.3, help="of the earlier one's weights")
     parser.add_argument("--out", type=Path, default=WEIGHTS)
     args = parser.parse_args()
     saved = torch.load(args.checkpoint, weights_only=True)
+    state = saved["ema"]
+    if args.blend:
+        earlier = torch.load(args.blend, weights_only=True)["ema"]
+        for key, value in state.items():
+            if value.is_floating_point():
+                state[key] = value.lerp(earlier[key], args.share)
     network = SegmentationNetwork()
-    network.load_state_dict(saved["ema"])
+    network.load_state_dict(state)
     Segmenter(network).save(args.out)
     print(f"step {saved['step']}: {args.out}, {args.out.stat().st_size / 1e6:.2f} MB")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import copy
+import csv
 import json
 import math
 import os
@@ -17,6 +18,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from tqdm import tqdm
 
+from semantic_guidance.data.compose import surround
 from semantic_guidance.data.cutouts import CutoutPack, compose
 from semantic_guidance.data.photometry import camera
 from semantic_guidance.guidance.classifier import kind_evidence, load_imagenet_state
@@ -42,7 +44,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--split", default="train")
-    parser.add_argument("--real", type=Path, help="folder of photographs with masks (NAME.jpg, NAME.png)")
+    parser.add_argument("--real", type=Path, help="folder `train` of real_photos.py")
     parser.add_argument("--real-share", type=float, default=0.1)
     return parser.parse_args()
 
@@ -78,18 +80,21 @@ def loss_of(logits: Tensor, objectness: Tensor, mask: Tensor) -> Tensor:
 
 
 class Real:
-    """Photographs with masks, cropped and varied at random."""
+    """Photographs with masks (see `real_photos.py`), cropped and varied, some with plants put round them."""
 
-    def __init__(self, folder: Path) -> None:
-        self.pairs = []
-        for path in sorted(folder.glob("*.jpg")):
-            mask = cv2.imread(str(path.with_suffix(".png")), cv2.IMREAD_GRAYSCALE)
-            self.pairs.append((cv2.imread(str(path))[..., ::-1], mask))
+    def __init__(self, folder: Path, pack: CutoutPack) -> None:
+        self.pack = pack
+        with Path(__file__).with_name("real_photos.csv").open(newline="", encoding="utf-8") as file:
+            kinds = {row["name"]: row["kind"] for row in csv.DictReader(file)}
+        self.photos = []
+        for path in sorted(folder.glob("*_mask.png")):
+            name = path.name.removesuffix("_mask.png")
+            image = cv2.imread(str(folder / f"{name}.jpg"))[..., ::-1]
+            self.photos.append((image, cv2.imread(str(path), cv2.IMREAD_GRAYSCALE), kinds[name]))
 
     def sample(self, rng: np.random.Generator, height: int, width: int) -> tuple[np.ndarray, np.ndarray]:
         """A crop [height, width, 3] and its mask [height, width], both in [0, 1]."""
-
-        image, mask = self.pairs[rng.integers(len(self.pairs))]
+        image, mask, kind = self.photos[rng.integers(len(self.photos))]
         rows, columns = mask.shape
         for _ in range(20):
             fit = min(rows / height, columns / width) * rng.uniform(0.4, 1)
@@ -103,6 +108,8 @@ class Real:
         part = np.ascontiguousarray(part[:, flip])
         crop = cv2.resize(crop, (width, height), interpolation=cv2.INTER_AREA).astype(np.float32) / 255
         part = cv2.resize(part, (width, height), interpolation=cv2.INTER_AREA).astype(np.float32) / 255
+        if kind == "animal" and rng.random() < 0.5:
+            crop, part = surround(rng, self.pack, crop, part)
         return camera(rng, crop), part
 
 
@@ -146,7 +153,7 @@ def main() -> None:
     torch.manual_seed(args.seed)
     pack = CutoutPack.load(args.pack, args.split)
     held_out = CutoutPack.load(args.pack, "held_out")
-    real = Real(args.real) if args.real else None
+    real = Real(args.real, pack) if args.real else None
     network = build(args)
     ema = copy.deepcopy(network).requires_grad_(False)
     trained = [(name, p) for name, p in network.named_parameters() if p.requires_grad]

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 from numpy.random import Generator
-from numpy.typing import NDArray
 
-from semantic_guidance.data.backgrounds import crop_photo, draw_limb, draw_stems, make_background
+from semantic_guidance.data.backgrounds import draw_limb, draw_stems, make_background
+from semantic_guidance.data.objects import dress, harmonise, members, place, texture, warp
 from semantic_guidance.data.pack import CutoutPack
 from semantic_guidance.data.photometry import (
     Picture,
@@ -18,7 +18,6 @@ from semantic_guidance.data.photometry import (
     camera,
     jitter_colour,
     noise_field,
-    relight,
 )
 
 # Categories that also serve, out of focus, as things behind the subject.
@@ -28,6 +27,10 @@ _ACTORS = frozenset(
     {"birds", "mammals", "insects", "reptiles_amphibians", "fish_shellfish", "people", "vehicles"}
 )
 _PLANTS = frozenset({"flowers", "plants"})
+_NEIGHBOURS = frozenset(
+    {"flowers", "plants", "stones_graves"}
+)  # what an actor sits on, feeds from, hides behind
+_WINGED = frozenset({"birds", "insects"})
 _LEAST_AREA = 0.0015  # of the frame; smaller objects do not count
 
 
@@ -50,102 +53,6 @@ class Composite:
         for mask in self.masks:
             total += mask
         return np.clip(total, 0, 1)
-
-
-def _members(pack: CutoutPack, categories: frozenset[str]) -> list[int]:
-    """Indices of the cut-outs of some categories."""
-    return [i for i, name in enumerate(pack.categories) if name in categories]
-
-
-def _texture(rng: Generator, pack: CutoutPack, height: int, width: int) -> Picture:
-    """A texture to dress an object in: a piece of a photograph or of another cut-out's inside."""
-    photos = pack.scenes + pack.others
-    if photos and rng.random() < 0.6:
-        return crop_photo(rng, photos[rng.integers(len(photos))], height, width, least=0.1)
-    other = pack.cutouts[rng.integers(len(pack.cutouts))]
-    h, w = other.shape[:2]
-    inside = np.ascontiguousarray(other[h // 4 : h - h // 4 or 1, w // 4 : w - w // 4 or 1, :3])
-    return cv2.resize(inside, (width, height), interpolation=cv2.INTER_LINEAR).astype(np.float32) / 255
-
-
-def _dress(rng: Generator, pack: CutoutPack, rgba: Picture) -> Picture:
-    """Vary an object's own look: colours, light, sometimes another texture, sometimes a faded part."""
-    height, width = rgba.shape[:2]
-    rgb, alpha = rgba[..., :3], rgba[..., 3:]
-    if rng.random() < 0.14:
-        tex = _texture(rng, pack, height, width)
-        shade = rgb.mean(2, keepdims=True)
-        shade = shade / (float((shade * alpha).sum() / (alpha.sum() + 1e-6)) + 0.05)
-        depth = rng.uniform(0, 0.8)
-        mixed = tex * (1 - depth + depth * np.clip(shade, 0, 2))
-        keep = rng.uniform(0, 0.5)
-        rgb = rgb * keep + mixed * (1 - keep)
-    if rng.random() < 0.8:
-        rgb = jitter_colour(rng, rgb)
-    if rng.random() < 0.5:
-        rgb = relight(rng, rgb)
-    if rng.random() < 0.12:
-        # Two-coloured coats and clothes: another tint on a smooth part of the object.
-        part = np.clip((noise_field(rng, height, width, 2.5) - 0.5) * 12 + 0.5, 0, 1)
-        rgb = rgb * (1 - part) + jitter_colour(rng, rgb, 2.0) * part
-    return np.concatenate([np.clip(rgb, 0, 1), alpha], 2)
-
-
-def _matrix(
-    rng: Generator, h: int, w: int, height: int, width: int, scale: float
-) -> tuple[NDArray[np.float64], float]:
-    """An affine map from cut-out pixels to frame pixels, and its mean magnification."""
-    turn = rng.normal(0, 12) if rng.random() < 0.85 else rng.uniform(-180, 180)
-    angle, flip = np.deg2rad(turn), rng.choice([-1.0, 1.0])
-    stretch = np.exp(rng.normal(0, 0.12))
-    zoom = scale * min(height / h, width / w) if scale <= 1 else scale * max(height / h, width / w)
-    shear = rng.normal(0, 0.08)
-    rotation = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
-    linear = rotation @ np.array([[flip * stretch, shear], [0, 1 / stretch]]) * zoom
-    # Small objects lie anywhere, also partly outside; large ones near the middle.
-    half = np.abs(linear) @ np.array([w / 2, h / 2])
-    frame = np.array([width, height])
-    room = np.maximum(frame / 2 - half, 0)
-    slack = 0.5 * half if rng.random() < 0.3 else 0.1 * half
-    reach = np.where(rng.random(2) < 0.4, room * 0.4, room + slack)
-    centre = frame / 2 + rng.uniform(-1, 1, 2) * reach
-    offset = centre - linear @ np.array([w / 2, h / 2])
-    return np.concatenate([linear, offset[:, None]], 1), float(zoom)
-
-
-def _place(rng: Generator, rgba: Picture, height: int, width: int, scale: float) -> Picture:
-    """The object somewhere in an empty frame: ``[height, width, 4]``, colour premultiplied by alpha."""
-    h, w = rgba.shape[:2]
-    matrix, zoom = _matrix(rng, h, w, height, width, scale)
-    layer = rgba.copy()
-    layer[..., :3] *= layer[..., 3:]
-    if zoom < 0.7:  # warping does not average, so shrink before
-        size = (max(2, round(w * zoom)), max(2, round(h * zoom)))
-        small = cv2.resize(layer, size, interpolation=cv2.INTER_AREA)
-        matrix[:, :2] = matrix[:, :2] @ np.diag([w / small.shape[1], h / small.shape[0]])
-        layer = small
-    out = cv2.warpAffine(layer, matrix, (width, height), flags=cv2.INTER_LINEAR)
-    if rng.random() < 0.3:
-        longer = max(height, width)
-        bend = (
-            (noise_field(rng, height, width, rng.uniform(2, 5), 2) - 0.5) * longer * rng.uniform(0.02, 0.12)
-        )
-        ys, xs = np.mgrid[:height, :width].astype(np.float32)
-        out = cv2.remap(out, xs + bend[..., 0], ys + bend[..., 1], cv2.INTER_LINEAR)
-    return np.asarray(out, np.float32)
-
-
-def _harmonise(rng: Generator, layer: Picture, canvas: Picture) -> Picture:
-    """Move the object's mean colour and contrast part of the way to what lies behind and around it."""
-    alpha = layer[..., 3:]
-    area = float(alpha.sum()) + 1e-6
-    mine = layer[..., :3].sum((0, 1)) / area
-    around = blur(alpha[..., 0], max(canvas.shape[:2]) * 0.08)[..., None]
-    theirs = (canvas * around).sum((0, 1)) / (float(around.sum()) + 1e-6)
-    weight = rng.uniform(0, 0.65)
-    contrast = rng.uniform(0.75, 1.1)
-    rgb = (layer[..., :3] - mine * alpha) * contrast + (mine + weight * (theirs - mine)) * alpha
-    return np.concatenate([np.clip(rgb, 0, 1), alpha], 2).astype(np.float32)
 
 
 def _cast_shadow(rng: Generator, canvas: Picture, alpha: Plane) -> Picture:
@@ -187,11 +94,11 @@ def _draw_scale(rng: Generator, count: int) -> float:
 def _behind(rng: Generator, pack: CutoutPack, canvas: Picture) -> Picture:
     """Things out of focus behind the subject."""
     height, width = canvas.shape[:2]
-    pool = _members(pack, _SCENERY) or list(range(len(pack.cutouts)))
+    pool = members(pack, _SCENERY) or list(range(len(pack.cutouts)))
     for _ in range(int(rng.integers(1, 5))):
         rgba = pack.cutouts[pool[rng.integers(len(pool))]].astype(np.float32) / 255
-        layer = _place(rng, _dress(rng, pack, rgba), height, width, rng.uniform(0.15, 1.2))
-        layer = blur(_harmonise(rng, layer, canvas), max(height, width) * rng.uniform(0.025, 0.08))
+        layer = place(rng, dress(rng, pack, rgba), height, width, rng.uniform(0.15, 1.2))
+        layer = blur(harmonise(rng, layer, canvas), max(height, width) * rng.uniform(0.025, 0.08))
         canvas = canvas * (1 - layer[..., 3:]) + layer[..., :3]
     return np.asarray(canvas, np.float32)
 
@@ -199,13 +106,13 @@ def _behind(rng: Generator, pack: CutoutPack, canvas: Picture) -> Picture:
 def _among_plants(rng: Generator, pack: CutoutPack, canvas: Picture) -> Picture:
     """Flowers and plants, mostly in focus, that the subject will stand before."""
     height, width = canvas.shape[:2]
-    pool = _members(pack, _PLANTS)
+    pool = members(pack, _PLANTS)
     size = rng.uniform(0.15, 0.8)
     for _ in range(int(rng.integers(1, 4 if size > 0.4 else 10)) if pool else 0):
         rgba = pack.cutouts[pool[rng.integers(len(pool))]].astype(np.float32) / 255
-        layer = _place(rng, _dress(rng, pack, rgba), height, width, size * rng.uniform(0.6, 1.4))
+        layer = place(rng, dress(rng, pack, rgba), height, width, size * rng.uniform(0.6, 1.4))
         if rng.random() < 0.5:
-            layer = _harmonise(rng, layer, canvas)
+            layer = harmonise(rng, layer, canvas)
         layer = blur(layer, rng.choice([0.0, 0.7, 1.5, 3.0]))
         canvas = canvas * (1 - layer[..., 3:]) + layer[..., :3]
     return np.asarray(canvas, np.float32)
@@ -220,15 +127,45 @@ def _limb(rng: Generator, pack: CutoutPack, alpha: Plane, thin: bool) -> Picture
     pick = int(len(ys) * rng.uniform(0.5 if rng.random() < 0.7 else 0, 1))  # rows come in order
     pick = min(pick, len(ys) - 1)
     size = np.sqrt(len(ys))
-    thickness = max(2.0, size * (rng.uniform(0.03, 0.14) if thin else rng.uniform(0.06, 0.45)))
+    thickness = max(2.0, size * (rng.uniform(0.03, 0.2) if thin else rng.uniform(0.06, 0.45)))
     if rng.random() < 0.5:
-        texture = jitter_colour(rng, _texture(rng, pack, height, width))
+        bark = jitter_colour(rng, texture(rng, pack, height, width))
     else:
         grain = noise_field(rng, height, width, max(height, width) / rng.uniform(2, 8))
         base = np.array([0.45, 0.36, 0.28], np.float32) if rng.random() < 0.6 else rng.random(3)
-        texture = np.clip(base * rng.uniform(0.5, 1.6) * (0.6 + 0.8 * grain), 0, 1)
-    layer = draw_limb(rng, np.asarray(texture, np.float32), (float(xs[pick]), float(ys[pick])), thickness)
+        bark = np.clip(base * rng.uniform(0.5, 1.6) * (0.6 + 0.8 * grain), 0, 1)
+    point = (float(xs[pick]), float(ys[pick]))
+    layer = draw_limb(rng, np.asarray(bark, np.float32), point, thickness)
+    if rng.random() < 0.3:  # a fork
+        other = draw_limb(rng, np.asarray(bark, np.float32), point, thickness * rng.uniform(0.3, 0.8))
+        layer = layer * (1 - other[..., 3:]) + other
     return blur(layer, rng.choice([0.0, 0.5, 1.0]))
+
+
+def _neighbour(rng: Generator, pack: CutoutPack, canvas: Picture, alpha: Plane) -> Picture | None:
+    """A flower, plant or stone that touches the object `alpha` ``[H, W]`` from outside, as ``[H, W, 4]``."""
+    solid = (alpha > 0.5).astype(np.uint8)
+    rim = np.argwhere(solid - cv2.erode(solid, np.ones((3, 3), np.uint8)))
+    pool = members(pack, _NEIGHBOURS)
+    if not len(rim) or not pool:
+        return None
+    rgba = dress(rng, pack, pack.cutouts[pool[rng.integers(len(pool))]].astype(np.float32) / 255)
+    h, w = rgba.shape[:2]
+    size = np.sqrt(solid.sum()) * np.exp(rng.uniform(np.log(0.25), np.log(1.4)))
+    zoom, angle = float(size / max(h, w)), rng.normal(0, 0.6)
+    turned = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    linear = turned @ np.diag([zoom * rng.choice([-1.0, 1.0]), zoom])
+    # Rows come in order: the lower half of the rim is likelier.
+    touch = rim[int(len(rim) * (rng.uniform(0.5, 1) if rng.random() < 0.4 else rng.random()))][::-1]
+    outward = touch - np.argwhere(solid).mean(0)[::-1]
+    outward = outward / (np.linalg.norm(outward) + 1e-6)
+    half = np.abs(linear @ (outward @ linear / zoom**2 * np.array([w, h]) / 2)) @ np.abs(outward)
+    centre = touch + outward * half * rng.uniform(0.2, 0.9)
+    offset = centre - linear @ np.array([w / 2, h / 2])
+    layer = warp(rgba, np.concatenate([linear, offset[:, None]], 1), zoom, *alpha.shape)
+    if rng.random() < 0.5:
+        layer = harmonise(rng, layer, canvas)
+    return blur(layer, rng.choice([0.0, 0.5, 1.0, 2.0]))
 
 
 def _in_front(rng: Generator, canvas: Picture, masks: list[Plane]) -> tuple[Picture, list[Plane]]:
@@ -248,28 +185,88 @@ def _fade_part(rng: Generator, layer: Picture) -> Picture:
     return np.asarray((layer * (1 - part) + smeared * part) * (1 - part * rng.uniform(0.2, 0.6)), np.float32)
 
 
+def _beat_wing(rng: Generator, layer: Picture) -> Picture:
+    """Smear an outer part of the object and let what is behind shine through, as with a beating wing."""
+    height, width = layer.shape[:2]
+    ys, xs = np.nonzero(layer[..., 3] > 0.5)
+    if len(ys) < 50:
+        return layer
+    angle = rng.uniform(0, 2 * np.pi)
+    along = np.array([np.cos(angle), np.sin(angle)], np.float32)
+    inside = xs * along[0] + ys * along[1]
+    edge = np.quantile(inside, rng.uniform(0.55, 0.85))
+    grid = (
+        np.arange(width, dtype=np.float32) * along[0]
+        + np.arange(height, dtype=np.float32)[:, None] * along[1]
+    )
+    part = np.clip((grid - edge) / (0.1 * np.ptp(inside) + 1) + 0.5, 0, 1)[..., None]
+    sigma = np.sqrt(len(ys)) * rng.uniform(0.02, 0.1)
+    smeared = cv2.GaussianBlur(layer, (0, 0), sigma * 0.3 + 0.3, sigmaY=sigma + 0.3)
+    if rng.random() < 0.5:
+        smeared = cv2.GaussianBlur(layer, (0, 0), sigma + 0.3, sigmaY=sigma * 0.3 + 0.3)
+    return np.asarray((layer * (1 - part) + smeared * part) * (1 - part * rng.uniform(0.2, 0.75)), np.float32)
+
+
+def _over(canvas: Picture, masks: list[Plane], layer: Picture | None) -> tuple[Picture, list[Plane]]:
+    """Put something that is no object on the canvas; it hides the objects there."""
+    if layer is None:
+        return canvas, masks
+    cover = np.clip(layer[..., 3], 0, 1)
+    return canvas * (1 - cover[..., None]) + layer[..., :3], [mask * (1 - cover) for mask in masks]
+
+
 def _add(
-    rng: Generator, pack: CutoutPack, canvas: Picture, masks: list[Plane], layer: Picture
+    rng: Generator, pack: CutoutPack, canvas: Picture, masks: list[Plane], layer: Picture, category: str
 ) -> tuple[Picture, list[Plane]]:
-    """Put an object on the canvas, sometimes with a branch behind or before it."""
+    """Put an object on the canvas, sometimes with a branch or plants behind or before it."""
     # What is faded still belongs to the object.
     whole = np.clip(layer[..., 3], 0, 1)
-    if rng.random() < 0.13:
+    fade = rng.random()
+    if category in _WINGED and fade < 0.3:
+        layer = _beat_wing(rng, layer)
+    elif fade < 0.13:
         layer = _fade_part(rng, layer)
     alpha = np.clip(layer[..., 3], 0, 1)
     where = rng.random()
-    limb = _limb(rng, pack, alpha, thin=where < 0.08) if where < 0.26 else None
-    if limb is not None and where >= 0.08:
-        cover = np.clip(limb[..., 3], 0, 1)
-        canvas = canvas * (1 - cover[..., None]) + limb[..., :3]
-        masks = [mask * (1 - cover) for mask in masks]
+    limb = _limb(rng, pack, alpha, thin=where < 0.15) if where < 0.33 else None
+    if where >= 0.15:
+        canvas, masks = _over(canvas, masks, limb)
+    count = int(rng.integers(1, 4)) if category in _ACTORS and rng.random() < 0.35 else 0
+    near = [(_neighbour(rng, pack, canvas, alpha), rng.random() < 0.4) for _ in range(count)]
+    for plant, before in near:
+        if not before:
+            canvas, masks = _over(canvas, masks, plant)
     canvas = canvas * (1 - alpha[..., None]) + layer[..., :3]
     masks = [*(mask * (1 - whole) for mask in masks), whole]
-    if limb is not None and where < 0.08:
-        cover = np.clip(limb[..., 3], 0, 1)
-        canvas = canvas * (1 - cover[..., None]) + limb[..., :3]
-        masks = [mask * (1 - cover) for mask in masks]
+    for plant, before in near:
+        if before:
+            canvas, masks = _over(canvas, masks, plant)
+    if where < 0.15:
+        canvas, masks = _over(canvas, masks, limb)
     return np.asarray(canvas, np.float32), masks
+
+
+def surround(rng: Generator, pack: CutoutPack, image: Picture, mask: Plane) -> tuple[Picture, Plane]:
+    """Put branches and plants behind or before the animal or person of a photograph.
+
+    Args:
+        rng: all randomness comes from it.
+        pack: what the plants are taken from.
+        image: ``[H, W, 3]`` in [0, 1].
+        mask: ``[H, W]`` in [0, 1], the object.
+
+    Returns:
+        The picture and what is visible of the object.
+    """
+    for _ in range(int(rng.integers(1, 4))):
+        before = rng.random() < 0.4
+        kind = rng.random()
+        layer = _limb(rng, pack, mask, before) if kind < 0.3 else _neighbour(rng, pack, image, mask)
+        if layer is not None and not before:
+            layer = layer * (1 - mask[..., None])
+        image, masks = _over(image, [mask], layer)
+        mask = masks[0] if before else mask
+    return np.asarray(image, np.float32), np.asarray(mask, np.float32)
 
 
 def compose(rng: Generator, pack: CutoutPack, height: int, width: int) -> Composite:
@@ -287,19 +284,19 @@ def compose(rng: Generator, pack: CutoutPack, height: int, width: int) -> Compos
     if count and rng.random() < 0.18:
         canvas = _behind(rng, pack, canvas)
     scene = rng.random()
-    if count and scene < 0.18 and (actors := _members(pack, _ACTORS)):
+    if count and scene < 0.18 and (actors := members(pack, _ACTORS)):
         pool = np.array(actors)
         canvas = _among_plants(rng, pack, canvas)
-    elif scene > 0.94 and (plants := _members(pack, _PLANTS)):
+    elif scene > 0.92 and (plants := members(pack, _PLANTS)):
         pool = np.array(plants)  # so that plants alone stay a subject
     masks: list[Plane] = []
     same = int(rng.choice(pool)) if rng.random() < 0.4 else None
     for _ in range(count):
         index = int(rng.choice(pool)) if same is None else same
         rgba = pack.cutouts[index].astype(np.float32) / 255
-        layer = _place(rng, _dress(rng, pack, rgba), height, width, _draw_scale(rng, count))
+        layer = place(rng, dress(rng, pack, rgba), height, width, _draw_scale(rng, count))
         if rng.random() < 0.5:
-            layer = _harmonise(rng, layer, canvas)
+            layer = harmonise(rng, layer, canvas)
         if rng.random() < 0.2:
             layer = blur(layer, rng.uniform(0.3, 1.2))
         alpha = np.clip(layer[..., 3], 0, 1)
@@ -307,7 +304,7 @@ def compose(rng: Generator, pack: CutoutPack, height: int, width: int) -> Compos
             canvas = _cast_shadow(rng, canvas, alpha)
         elif rng.random() < 0.07:
             canvas = _mirror_below(rng, canvas, layer)
-        canvas, masks = _add(rng, pack, canvas, masks, layer)
+        canvas, masks = _add(rng, pack, canvas, masks, layer, pack.categories[index])
     if masks and rng.random() < 0.08:
         canvas, masks = _in_front(rng, canvas, masks)
     masks = [mask for mask in masks if mask.mean() >= _LEAST_AREA]

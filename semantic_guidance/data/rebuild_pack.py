@@ -2,7 +2,7 @@
 
     python -m semantic_guidance.data.rebuild_pack OUT_FOLDER
 
-needs `apt-get` and `dpkg` (any Debian or Ubuntu, no root) and downloads about 330 MB. The pictures' licences
+needs `apt-get` and `dpkg` (any Debian or Ubuntu, no root) and downloads about 355 MB. The pictures' licences
 stand in the manifest's column `licence`. Packages already unpacked are taken with `--unpacked FOLDER`.
 """
 

@@ -48,7 +48,7 @@ class SegmenterConfig:
     work_side: int = 512
     zoom_below: float = 0.6
     grabcut_side: int = 300
-    grabcut_weight: float = 0.6
+    grabcut_weight: float = 0.3
     threads: int = 1
 
 

@@ -1,0 +1,95 @@
+"""Collects the photographs with masks that the segmenter was tuned and measured on, from Debian packages.
+
+    python runs/segmenter/real_photos.py OUT
+
+writes OUT/train and OUT/held_out with NAME.jpg and NAME_mask.png. The masks lie in `masks` beside this file,
+the photographs' packages and paths in `real_photos.csv`. Downloads about 140 MB with `apt-get`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import shutil
+import struct
+import sys
+import tempfile
+import zlib
+from functools import cache
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from semantic_guidance.data.rebuild_pack import fetch
+
+HERE = Path(__file__).parent
+SIDE = 512  # longer side of a photograph and its mask, at most
+
+
+@cache
+def rcc_files(path: Path) -> dict[str, bytes]:
+    """The uncompressed files in a Qt binary resource (https://doc.qt.io/qt-5/resources.html), by name."""
+    data = path.read_bytes()
+    magic, version, tree, blobs, names = struct.unpack_from(">4sIIII", data)
+    if magic != b"qres":
+        raise ValueError(f"{path} is no Qt resource, wanted one that begins with 'qres'")
+    node = 14 if version == 1 else 22
+    out: dict[str, bytes] = {}
+
+    def walk(index: int, prefix: str) -> None:
+        at = tree + index * node
+        name, flags = struct.unpack_from(">IH", data, at)
+        label = ""
+        if index:
+            length = struct.unpack_from(">H", data, names + name)[0]
+            label = data[names + name + 6 : names + name + 6 + 2 * length].decode("utf-16-be")
+        if flags & 2:
+            count, first = struct.unpack_from(">II", data, at + 6)
+            for child in range(first, first + count):
+                walk(child, f"{prefix}{label}/" if label else prefix)
+        elif not flags & 5:
+            start = blobs + struct.unpack_from(">I", data, at + 10)[0]
+            size = struct.unpack_from(">I", data, start)[0]
+            out[prefix + label] = data[start + 4 : start + 4 + size]
+
+    walk(0, "")
+    return out
+
+
+def held_out(name: str) -> bool:
+    """A quarter of the photographs, chosen by a hash of the name, is only measured on."""
+    return zlib.crc32(name.encode()) % 4 == 0
+
+
+def read(unpacked: Path, row: dict[str, str]) -> np.ndarray:
+    """A row's photograph, BGR bytes, at most `SIDE` long."""
+    container = unpacked / row["path"]
+    data = rcc_files(container)[row["entry"]] if row["entry"] else container.read_bytes()
+    photo = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+    scale = min(1.0, SIDE / max(photo.shape[:2]))
+    return photo if scale == 1 else cv2.resize(photo, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--unpacked", type=Path, help="folder where the packages are unpacked already")
+    args = parser.parse_args()
+    with (HERE / "real_photos.csv").open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    with tempfile.TemporaryDirectory() as folder:
+        unpacked = args.unpacked or Path(folder)
+        if not args.unpacked:
+            fetch(sorted({row["package"] for row in rows}), unpacked)
+        for row in rows:
+            target = args.out / ("held_out" if held_out(row["name"]) else "train")
+            target.mkdir(parents=True, exist_ok=True)
+            jpeg = [cv2.IMWRITE_JPEG_QUALITY, 95]
+            cv2.imwrite(str(target / f"{row['name']}.jpg"), read(unpacked, row), jpeg)
+            shutil.copyfile(HERE / "masks" / f"{row['name']}.png", target / f"{row['name']}_mask.png")
+    print(f"{len(rows)} photographs in {args.out}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

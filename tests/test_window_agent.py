@@ -69,8 +69,6 @@ def test_a_window_actor_comes_back_from_its_file(tmp_path: Path) -> None:
 
 
 def test_agents_travel_by_the_hub(tmp_path: Path) -> None:
-    hub = pytest.importorskip("huggingface_hub")
-    assert hub
     from semantic_guidance.hub import HubWindowActor
     from semantic_guidance.painter import WEIGHTS
 

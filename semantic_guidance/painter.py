@@ -61,7 +61,7 @@ class Preset:
 
 
 PRESETS = {
-    "draft": Preset(object_share=0.55, polish=None),
+    "draft": Preset(object_share=0.5, polish=None),
     "standard": Preset(),
     "fine": Preset(
         side=256, polish=replace(PolishConfig(), steps=1500, reseed_at=tuple(np.arange(0.04, 0.7, 0.03)))

@@ -39,7 +39,7 @@ class PolishConfig:
         reseed_share: greatest share of a level's strokes that is moved each time.
     """
 
-    steps: int = 400
+    steps: int = 330
     softness: tuple[float, float] = (2.0, 1.0)
     annealed: float = 0.6
     position_rate: float = 0.005

@@ -2,8 +2,20 @@
 
 from __future__ import annotations
 
+import argparse
 import secrets
 from pathlib import Path
+
+
+def add_folder(parser: argparse.ArgumentParser) -> None:
+    """Declare ``--out``."""
+    parser.add_argument(
+        "--out",
+        metavar="DIR",
+        type=Path,
+        default=Path(),
+        help="folder for what is written, made if there is none (default: the current folder)",
+    )
 
 
 def prepare_folder(folder: Path) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from semantic_guidance.commands import medium, styles, values
-from semantic_guidance.commands.folder import prepare_folder
+from semantic_guidance.commands.folder import add_folder, prepare_folder
 from semantic_guidance.commands.outputs import check_outputs, shown
 from semantic_guidance.errors import InputError
 
@@ -46,13 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = EXAMPLES
     add = parser.add_argument
     add("image", metavar="IMAGE", type=Path, help="the photograph: JPEG, PNG, WebP, TIFF, ...")
-    add(
-        "--out",
-        metavar="DIR",
-        type=Path,
-        default=Path(),
-        help="folder for what is written, made if there is none (default: the current folder)",
-    )
+    add_folder(parser)
     add(
         "--strokes",
         metavar="N",

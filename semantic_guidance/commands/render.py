@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from semantic_guidance.commands import values
-from semantic_guidance.commands.folder import prepare_folder
+from semantic_guidance.commands.folder import add_folder, prepare_folder
 from semantic_guidance.commands.medium import add_paper
 from semantic_guidance.commands.outputs import check_outputs, shown
 from semantic_guidance.commands.styles import add_transparent, check_transparent
@@ -36,13 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = EXAMPLES
     add = parser.add_argument
     add("strokes", metavar="STROKES", type=Path, help="the file of strokes, NAME.json")
-    add(
-        "--out",
-        metavar="DIR",
-        type=Path,
-        default=Path(),
-        help="folder for what is written, made if there is none (default: the current folder)",
-    )
+    add_folder(parser)
     add(
         "--size",
         metavar="PIXELS",

@@ -56,10 +56,11 @@ def measure_row(vx, vy, vr, count, along, y, first, end, low, high, row):
     """Coordinates of a row's pixels on a stroke, in pixels.
 
     Writes to the planes of `row`: signed distance to the round cone's edge, length along the curve (negative
-    before its start, beyond its length after its end), signed offset across it, radius there.
+    before its start, beyond its length after its end), signed offset across it, radius there; `FAR` and zeros
+    where no segment is near.
     """
     for i in range(first, end):
-        row[0, i] = FAR
+        row[0, i], row[1, i], row[2, i], row[3, i] = FAR, ZERO, ZERO, ZERO
     for s in range(count):
         dx, dy, growth = vx[s + 1] - vx[s], vy[s + 1] - vy[s], vr[s + 1] - vr[s]
         length = np.sqrt(dx * dx + dy * dy)

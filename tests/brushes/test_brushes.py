@@ -54,6 +54,19 @@ def test_places_on_a_stroke_are_those_of_the_plain_renderer(seed):
     assert seen > 8
 
 
+def test_places_beside_a_stroke_are_those_of_no_stroke():
+    """Between the arms of a V, where no segment is near, nothing is left of what was in the memory before."""
+    vx, vy, vr = np.array([[10, 30, 50], [5, 45, 5], [2, 2, 2]], np.float32)
+    spans, along, row = np.zeros((2, 2), np.int64), np.empty(3, np.float32), np.full((4, 60), np.inf, np.float32)
+    fields.lengths_along(vx, vy, 2, along)
+    first, end = kernel_geometry.row_spans(vx, vy, vr, 2, np.float32(9.5), np.float32(0), 60, *spans)
+    fields.measure_row(vx, vy, vr, 2, along, np.float32(9.5), first, end, *spans, row)
+    assert first < 15
+    assert end > 45
+    assert (row[0, 20:40] > 1e6).all()
+    assert (row[1:, 20:40] == 0).all()
+
+
 def test_noise_is_smooth_and_fair():
     x = np.linspace(-30, 30, 6001, dtype=np.float32)
     values = np.array([fields.noise(at, np.float32(0.3), 7) for at in x])

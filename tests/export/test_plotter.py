@@ -11,7 +11,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -39,15 +39,21 @@ def random_lines(count: int, seed: int) -> list[Line]:
 
 
 def picture(lines: list[Line]) -> torch.Tensor:
-    """The lines, painted in the order given on white paper of 200 mm."""
+    """The lines, painted in the order given on white paper of 200 mm.
+
+    Each is half a pixel thinner on either side: the pixels of its soft edge are then inside it, and lines that
+    do not touch have no pixel in common.
+    """
     points = torch.tensor(np.stack([line.points for line in lines]) / 200, dtype=torch.float32)[None]
-    radius = torch.tensor([[line.width / 400] * 2 for line in lines])[None]
+    radius = torch.tensor([[line.width / 400 - 0.5 / 256] * 2 for line in lines])[None]
     colors = torch.tensor([parse_color(line.color) for line in lines])[None]
     strokes = Strokes(points, radius, torch.ones(1, len(lines), 2), colors)
     return render(strokes, torch.ones(1, 3, 256, 256))[0]
 
 
 @settings(max_examples=25, deadline=None)
+@example(count=13, seed=2369)  # edges of two lines that share a pixel and do not touch
+@example(count=40, seed=43)
 @given(count=st.integers(1, 60), seed=st.integers(0, 10_000))
 def test_the_order_covers_what_the_painting_covers(count, seed):
     lines = random_lines(count, seed)

@@ -57,7 +57,8 @@ def test_places_on_a_stroke_are_those_of_the_plain_renderer(seed):
 def test_places_beside_a_stroke_are_those_of_no_stroke():
     """Between the arms of a V, where no segment is near, nothing is left of what was in the memory before."""
     vx, vy, vr = np.array([[10, 30, 50], [5, 45, 5], [2, 2, 2]], np.float32)
-    spans, along, row = np.zeros((2, 2), np.int64), np.empty(3, np.float32), np.full((4, 60), np.inf, np.float32)
+    spans, along = np.zeros((2, 2), np.int64), np.empty(3, np.float32)
+    row = np.full((4, 60), np.inf, np.float32)
     fields.lengths_along(vx, vy, 2, along)
     first, end = kernel_geometry.row_spans(vx, vy, vr, 2, np.float32(9.5), np.float32(0), 60, *spans)
     fields.measure_row(vx, vy, vr, 2, along, np.float32(9.5), first, end, *spans, row)

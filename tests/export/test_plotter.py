@@ -41,7 +41,7 @@ def random_lines(count: int, seed: int) -> list[Line]:
 def picture(lines: list[Line]) -> torch.Tensor:
     """The lines, painted in the order given on white paper of 200 mm.
 
-    Each is half a pixel thinner on either side: the pixels of its soft edge are then inside it, and lines that
+    Each is half a pixel thinner on either side: the pixels of its soft edge are inside it, and lines that
     do not touch have no pixel in common.
     """
     points = torch.tensor(np.stack([line.points for line in lines]) / 200, dtype=torch.float32)[None]

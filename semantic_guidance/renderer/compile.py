@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import Any
 
 import numba
@@ -11,6 +12,29 @@ import numba
 # Read by the OpenMP library when the first parallel kernel runs: threads that wait sleep, they do not spin.
 # On a busy machine a spinning thread keeps its core from the very thread that it waits for.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+
+
+PACKAGE = Path(__file__).parents[1]
+FOLDERS = (PACKAGE / "renderer", PACKAGE / "brushes")  # that hold kernels
+
+
+def clear_outdated(folders: Iterable[Path] = FOLDERS) -> None:
+    """Remove the cached kernels that are older than some source file in the folders.
+
+    Numba itself looks at the file that a kernel is in, not at those of the kernels that it calls.
+    """
+    folders = list(folders)
+    newest = max(source.stat().st_mtime for folder in folders for source in folder.glob("*.py"))
+    for folder in folders:
+        for cached in folder.glob("__pycache__/*.nb[ci]"):
+            try:
+                if cached.stat().st_mtime < newest:
+                    cached.unlink()
+            except OSError:  # another process was faster, or the folder is not ours
+                continue
+
+
+clear_outdated()
 
 
 def jit(**options: Any) -> Callable[[Callable[..., Any]], Any]:

@@ -192,6 +192,28 @@ print(painted.double().sum().item().hex(), vectors.grad.double().sum().item().he
     assert len(outputs) == 1
 
 
+def test_a_kernel_is_compiled_again_where_one_that_it_calls_has_changed(tmp_path: Path) -> None:
+    inner, outer = tmp_path / "inner.py", tmp_path / "outer.py"
+    head = "from semantic_guidance.renderer.compile import jit\n"
+    outer.write_text(f"{head}from inner import answer\n@jit()\ndef double(x): return 2 * answer(x)\n")
+    program = """
+import sys, pathlib
+from semantic_guidance.renderer.compile import clear_outdated
+sys.path.insert(0, sys.argv[1])
+clear_outdated([pathlib.Path(sys.argv[1])])
+from outer import double
+print(double(3), sum(double.stats.cache_hits.values()))
+"""
+
+    def run() -> str:
+        return subprocess.check_output([sys.executable, "-c", program, str(tmp_path)], text=True).strip()
+
+    inner.write_text(f"{head}@jit()\ndef answer(x): return x + 1\n")
+    assert [run(), run()] == ["8 0", "8 1"]
+    inner.write_text(f"{head}@jit()\ndef answer(x): return x + 2\n")
+    assert run() == "10 0"
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [

@@ -1,9 +1,10 @@
-"""Collects the photographs with masks that the segmenter was tuned and measured on, from Debian packages.
+"""Collects the photographs that the segmenter is trained and measured on, from Debian packages.
 
     python runs/segmenter/real_photos.py OUT
 
-writes OUT/train and OUT/held_out with NAME.jpg and NAME_mask.png. The masks lie in `masks` beside this file,
-the photographs' packages and paths in `real_photos.csv`. Downloads about 140 MB with `apt-get`.
+writes OUT/train and OUT/held_out with NAME.jpg and NAME_mask.png; scenes without a subject have no mask.
+The masks lie in `masks` beside this file, the photographs' packages and paths in `real_photos.csv`. Downloads
+about 700 MB with `apt-get`.
 """
 
 from __future__ import annotations
@@ -14,7 +15,6 @@ import shutil
 import struct
 import sys
 import tempfile
-import zlib
 from functools import cache
 from pathlib import Path
 
@@ -57,11 +57,6 @@ def rcc_files(path: Path) -> dict[str, bytes]:
     return out
 
 
-def held_out(name: str) -> bool:
-    """A quarter of the photographs, chosen by a hash of the name, is only measured on."""
-    return zlib.crc32(name.encode()) % 4 == 0
-
-
 def read(unpacked: Path, row: dict[str, str]) -> np.ndarray:
     """A row's photograph, BGR bytes, at most `SIDE` long."""
     container = unpacked / row["path"]
@@ -83,11 +78,12 @@ def main() -> None:
         if not args.unpacked:
             fetch(sorted({row["package"] for row in rows}), unpacked)
         for row in rows:
-            target = args.out / ("held_out" if held_out(row["name"]) else "train")
+            target = args.out / row["split"]
             target.mkdir(parents=True, exist_ok=True)
             jpeg = [cv2.IMWRITE_JPEG_QUALITY, 95]
             cv2.imwrite(str(target / f"{row['name']}.jpg"), read(unpacked, row), jpeg)
-            shutil.copyfile(HERE / "masks" / f"{row['name']}.png", target / f"{row['name']}_mask.png")
+            if row["kind"] != "scene":
+                shutil.copyfile(HERE / "masks" / f"{row['name']}.png", target / f"{row['name']}_mask.png")
     print(f"{len(rows)} photographs in {args.out}")
 
 

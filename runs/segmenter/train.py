@@ -16,14 +16,17 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
 from tqdm import tqdm
 
 from semantic_guidance.data.compose import surround
 from semantic_guidance.data.cutouts import CutoutPack, compose
+from semantic_guidance.data.pack import photo_cutout
 from semantic_guidance.data.photometry import camera
 from semantic_guidance.guidance.classifier import kind_evidence, load_imagenet_state
 from semantic_guidance.guidance.efficientnet import fold_state_dict
 from semantic_guidance.guidance.network import SegmentationNetwork
+from semantic_guidance.guidance.segmenter import Segmenter
 
 SHAPES = ((0, 0), (0, 0), (0, 0), (-32, 32), (32, -32), (32, 32), (-32, -32))
 
@@ -32,7 +35,9 @@ def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--pack", type=Path, required=True, help="cut-out pack")
     parser.add_argument("--out", type=Path, required=True, help="folder for checkpoints and log")
-    parser.add_argument("--init", type=Path, help="checkpoint whose weights (EMA) to start from")
+    parser.add_argument(
+        "--init", type=Path, help="weights to start from: a checkpoint's (EMA), or a file that ships"
+    )
     parser.add_argument("--samples", type=int, default=50_000)
     parser.add_argument("--size", type=int, default=192)
     parser.add_argument("--batch", type=int, default=16)
@@ -43,6 +48,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--ema", type=float, default=0.998)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--workers", type=int, default=1, help="processes that compose pictures")
     parser.add_argument("--split", default="train")
     parser.add_argument("--real", type=Path, help="folder `train` of real_photos.py")
     parser.add_argument("--real-share", type=float, default=0.1)
@@ -52,8 +58,10 @@ def parse() -> argparse.Namespace:
 def build(args: argparse.Namespace) -> SegmentationNetwork:
     network = SegmentationNetwork()
     if args.init:
-        # Checkpoints from before the evidence lack its branches, which begin at zero.
-        network.load_state_dict(torch.load(args.init, weights_only=True)["ema"], strict=False)
+        if args.init.suffix == ".safetensors":
+            network.load_state_dict(Segmenter.load(args.init).network.state_dict())
+        else:
+            network.load_state_dict(torch.load(args.init, weights_only=True)["ema"])
     else:
         state = fold_state_dict(load_imagenet_state())
         network.encoder.load_state_dict(
@@ -80,25 +88,46 @@ def loss_of(logits: Tensor, objectness: Tensor, mask: Tensor) -> Tensor:
 
 
 class Real:
-    """Photographs with masks (see `real_photos.py`), cropped and varied, some with plants put round them."""
+    """Photographs with masks (see `real_photos.py`), cropped and varied, some with plants put round them.
+
+    Args:
+        folder: `train` of what `real_photos.py` writes.
+        pack: of cut-outs; becomes `self.pack`, with the photographs' scenes and objects added.
+    """
 
     def __init__(self, folder: Path, pack: CutoutPack) -> None:
-        self.pack = pack
         with Path(__file__).with_name("real_photos.csv").open(newline="", encoding="utf-8") as file:
             kinds = {row["name"]: row["kind"] for row in csv.DictReader(file)}
-        self.photos = []
-        for path in sorted(folder.glob("*_mask.png")):
-            name = path.name.removesuffix("_mask.png")
-            image = cv2.imread(str(folder / f"{name}.jpg"))[..., ::-1]
-            self.photos.append((image, cv2.imread(str(path), cv2.IMREAD_GRAYSCALE), kinds[name]))
+        self.photos, scenes, objects, categories = [], [], [], []
+        for path in sorted(folder.glob("*.jpg")):
+            image, kind = cv2.imread(str(path))[..., ::-1], kinds[path.stem]
+            if kind == "scene":
+                scenes.append(image)
+                continue
+            mask = cv2.imread(str(path.with_name(f"{path.stem}_mask.png")), cv2.IMREAD_GRAYSCALE)
+            self.photos.append((image, mask, kind))
+            cutout = photo_cutout(image, mask)
+            if cutout is not None:
+                objects.append(cutout)
+                categories.append("mammals" if kind == "animal" else "photo")
+        self.pack = CutoutPack(
+            (*pack.cutouts, *objects),
+            (*pack.categories, *categories),
+            (*pack.scenes, *scenes),
+            pack.others,
+        )
 
     def sample(self, rng: np.random.Generator, height: int, width: int) -> tuple[np.ndarray, np.ndarray]:
         """A crop [height, width, 3] and its mask [height, width], both in [0, 1]."""
         image, mask, kind = self.photos[rng.integers(len(self.photos))]
         rows, columns = mask.shape
+        whole = rng.random() < 0.3  # the photograph as it is, but for its sides' ratio
         for _ in range(20):
-            fit = min(rows / height, columns / width) * rng.uniform(0.4, 1)
-            ch, cw = int(height * fit), int(width * fit)
+            if whole:
+                ch, cw = rows, columns
+            else:
+                fit = min(rows / height, columns / width) * rng.uniform(0.4, 1)
+                ch, cw = int(height * fit), int(width * fit)
             y, x = int(rng.integers(0, rows - ch + 1)), int(rng.integers(0, columns - cw + 1))
             part = mask[y : y + ch, x : x + cw]
             if part.sum() > 0.5 * mask.sum():
@@ -108,25 +137,40 @@ class Real:
         part = np.ascontiguousarray(part[:, flip])
         crop = cv2.resize(crop, (width, height), interpolation=cv2.INTER_AREA).astype(np.float32) / 255
         part = cv2.resize(part, (width, height), interpolation=cv2.INTER_AREA).astype(np.float32) / 255
-        if kind == "animal" and rng.random() < 0.5:
+        if rng.random() < 0.3:  # turned a little
+            turn = cv2.getRotationMatrix2D((width / 2, height / 2), rng.normal(0, 12), rng.uniform(1, 1.25))
+            crop = cv2.warpAffine(crop, turn, (width, height), borderMode=cv2.BORDER_REFLECT_101)
+            part = cv2.warpAffine(part, turn, (width, height), borderMode=cv2.BORDER_REFLECT_101)
+        if kind == "animal" and rng.random() < 0.35:
             crop, part = surround(rng, self.pack, crop, part)
         return camera(rng, crop), part
 
 
-def batch_of(args, pack: CutoutPack, real: Real | None, step: int) -> tuple[Tensor, Tensor]:
-    rng = np.random.default_rng([args.seed, step])
-    dy, dx = SHAPES[rng.integers(len(SHAPES))]
-    images, masks = [], []
-    for _ in range(args.batch):
-        if real is not None and rng.random() < args.real_share:
-            image, mask = real.sample(rng, args.size + dy, args.size + dx)
-        else:
-            made = compose(rng, pack, args.size + dy, args.size + dx)
-            image, mask = made.image, made.mask
-        images.append(image)
-        masks.append(mask)
-    x = torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2)  # channels last already
-    return x, torch.from_numpy(np.stack(masks))[:, None]
+class Batches(Dataset[tuple[Tensor, Tensor]]):
+    """The batch of each step, decided by the seed and the step alone."""
+
+    def __init__(self, args: argparse.Namespace, pack: CutoutPack, real: Real | None, start: int, steps: int):
+        self.args, self.pack, self.real, self.start, self.steps = args, pack, real, start, steps
+
+    def __len__(self) -> int:
+        return self.steps - self.start
+
+    def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
+        args = self.args
+        cv2.setNumThreads(1)
+        rng = np.random.default_rng([args.seed, self.start + index])
+        dy, dx = SHAPES[rng.integers(len(SHAPES))]
+        images, masks = [], []
+        for _ in range(args.batch):
+            if self.real is not None and rng.random() < args.real_share:
+                image, mask = self.real.sample(rng, args.size + dy, args.size + dx)
+            else:
+                made = compose(rng, self.pack, args.size + dy, args.size + dx)
+                image, mask = made.image, made.mask
+            images.append(image)
+            masks.append(mask)
+        x = torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2)  # channels last already
+        return x, torch.from_numpy(np.stack(masks))[:, None]
 
 
 @torch.no_grad()
@@ -154,6 +198,8 @@ def main() -> None:
     pack = CutoutPack.load(args.pack, args.split)
     held_out = CutoutPack.load(args.pack, "held_out")
     real = Real(args.real, pack) if args.real else None
+    if real is not None:
+        pack = real.pack
     network = build(args)
     ema = copy.deepcopy(network).requires_grad_(False)
     trained = [(name, p) for name, p in network.named_parameters() if p.requires_grad]
@@ -175,15 +221,18 @@ def main() -> None:
         start, spent = saved["step"], saved["seconds"]
     (args.out / "pid").write_text(str(os.getpid()))
     began, running = time.monotonic() - spent, 0.0
-    bar = tqdm(range(start, steps), initial=start, total=steps, mininterval=10)
-    for step in bar:
+    batches = DataLoader(
+        Batches(args, pack, real, start, steps), batch_size=None, num_workers=args.workers, prefetch_factor=8
+    )
+    bar = tqdm(batches, initial=start, total=steps, mininterval=10)
+    for step, (x, mask) in enumerate(bar, start):
         network.train()
         progress = step / steps
         scale = min(1.0, (step + 1) / 200)
         scale *= args.final_lr + (1 - args.final_lr) * (1 + math.cos(math.pi * progress)) / 2
         for group in optimiser.param_groups:
             group["lr"] = group["peak"] * scale
-        x, mask = batch_of(args, pack, real, step)
+        x = x.contiguous(memory_format=torch.channels_last)
         loss = loss_of(*network(x, kind_evidence()(x)), mask)
         optimiser.zero_grad(set_to_none=True)
         loss.backward()

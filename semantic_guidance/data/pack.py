@@ -11,6 +11,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+CUTOUT_SIDE = 256  # longer side of a cut-out, at most
+
 
 @dataclass(frozen=True)
 class CutoutPack:
@@ -86,3 +88,27 @@ def _trim(cutout: NDArray[np.uint8], path: Path) -> NDArray[np.uint8]:
     if not len(rows):
         raise ValueError(f"{path} is fully transparent, wanted an object")
     return cutout[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1]
+
+
+def photo_cutout(image: NDArray[np.uint8], mask: NDArray[np.uint8]) -> NDArray[np.uint8] | None:
+    """The object of a photograph as a cut-out, or None where the frame cuts it or next to nothing is left.
+
+    Args:
+        image: ``[H, W, 3]`` RGB bytes.
+        mask: ``[H, W]``, 255 on the object.
+
+    Returns:
+        ``[h, w, 4]``, at most `CUTOUT_SIDE` long. A pixel of the edge is left away: it shows the background.
+    """
+    solid = cv2.erode((mask > 127).astype(np.uint8), np.ones((3, 3), np.uint8), borderValue=1)
+    rim = np.concatenate([solid[0], solid[-1], solid[:, 0], solid[:, -1]])
+    if solid.sum() < 2000 or rim.sum() > 0.05 * len(rim):
+        return None
+    rows, columns = np.nonzero(solid)
+    box = slice(rows.min(), rows.max() + 1), slice(columns.min(), columns.max() + 1)
+    alpha = cv2.GaussianBlur(solid[box] * 255, (0, 0), 0.6)
+    cutout = np.dstack([image[box], alpha])
+    scale = min(1.0, CUTOUT_SIDE / max(cutout.shape[:2]))
+    if scale < 1:
+        cutout = cv2.resize(cutout, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    return np.asarray(cutout, np.uint8)

@@ -20,9 +20,11 @@ from pathlib import Path
 from PIL import Image, UnidentifiedImageError
 from tqdm import tqdm
 
+from semantic_guidance.data.pack import CUTOUT_SIDE
+
 MANIFEST = Path(__file__).with_name("pack_manifest.csv")
 _STAMPS = "usr/share/tuxpaint/stamps"
-_CUTOUT_SIDE, _PHOTO_SIDE = 256, 512
+_PHOTO_SIDE = 512
 _FAINT = 16  # alpha up to this is no part of the object
 
 
@@ -63,7 +65,7 @@ def convert(source: Path, target: Path, kind: str) -> None:
                 picture = picture.crop(solid.getbbox())
     except (OSError, UnidentifiedImageError, SyntaxError) as error:
         raise ValueError(f"{source} cannot be read, wanted a picture ({error})") from error
-    limit = _CUTOUT_SIDE / max(picture.size) if kind == "cutout" else _PHOTO_SIDE / min(picture.size)
+    limit = CUTOUT_SIDE / max(picture.size) if kind == "cutout" else _PHOTO_SIDE / min(picture.size)
     if limit < 1:
         size = (max(1, round(picture.width * limit)), max(1, round(picture.height * limit)))
         picture = picture.resize(size, Image.Resampling.LANCZOS)

@@ -11,6 +11,7 @@ import torch
 from semantic_guidance.data import rebuild_pack
 from semantic_guidance.data.compose import surround
 from semantic_guidance.data.cutouts import CutoutDataset, CutoutPack, compose
+from semantic_guidance.data.pack import CUTOUT_SIDE, photo_cutout
 from semantic_guidance.data.photometry import blur, camera, jpeg
 
 
@@ -154,6 +155,18 @@ def test_dataset_gives_image_and_guidance(pack):
         data[30]
 
 
+def test_objects_of_photographs_become_cutouts():
+    photo, mask = np.full((400, 600, 3), (200, 30, 30), np.uint8), np.zeros((400, 600), np.uint8)
+    cv2.circle(mask, (300, 200), 150, 255, -1)
+    photo[mask > 0] = (10, 220, 90)
+    cutout = photo_cutout(photo, mask)
+    assert cutout.shape == (CUTOUT_SIDE, CUTOUT_SIDE, 4)
+    assert abs((cutout[..., 3] / 255).mean() - np.pi / 4) < 0.01
+    assert np.abs(cutout[cutout[..., 3] > 128][:, :3].astype(int) - (10, 220, 90)).max() <= 2
+    assert photo_cutout(photo, np.roll(mask, 200, axis=1)) is None  # the frame cuts it
+    assert photo_cutout(photo, mask // 255) is None  # nothing there
+
+
 def test_missing_pieces_are_named(tmp_path):
     with pytest.raises(ValueError, match=r"manifest\.csv cannot be read"):
         CutoutPack.load(tmp_path)
@@ -222,7 +235,9 @@ def test_manifest_that_ships_names_packages_and_licences():
 def test_every_named_photograph_has_a_mask():
     folder = Path(__file__).parents[1] / "runs" / "segmenter"
     with (folder / "real_photos.csv").open(newline="", encoding="utf-8") as file:
-        names = {row["name"] for row in csv.DictReader(file)}
+        rows = list(csv.DictReader(file))
+    assert all(row["package"] and row["version"] and row["path"] for row in rows)
+    names = {row["name"] for row in rows if row["kind"] != "scene"}
     assert names == {path.stem for path in (folder / "masks").glob("*.png")}
     for name in names:
         share = (cv2.imread(str(folder / "masks" / f"{name}.png"), cv2.IMREAD_GRAYSCALE) > 127).mean()

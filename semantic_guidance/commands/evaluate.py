@@ -8,9 +8,9 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from semantic_guidance.commands import values
+from semantic_guidance.commands import looks, values
 from semantic_guidance.commands.folder import prepare_folder
-from semantic_guidance.commands.paint import MOST_SEED, MOST_STROKES
+from semantic_guidance.commands.paint import MOST_STROKES
 
 if TYPE_CHECKING:
     from semantic_guidance.evaluation import Evaluation
@@ -69,13 +69,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=values.whole_number(1, 10**9),
         help="only so many pictures, the first by name",
     )
-    add(
-        "--seed",
-        metavar="N",
-        type=values.whole_number(0, MOST_SEED),
-        default=0,
-        help="the same number gives the same paintings (default: 0)",
-    )
+    looks.add_seed(parser)
     add("--json", action="store_true", help="print a summary as one line of JSON")
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from semantic_guidance.commands import medium, styles, values
+from semantic_guidance.commands import looks, medium, styles, values
 from semantic_guidance.commands.folder import add_folder, prepare_folder
 from semantic_guidance.commands.outputs import check_outputs, shown
 from semantic_guidance.errors import InputError
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 MOST_STROKES = 100_000
 MOST_DETAIL = 8
 SIZES = (16, 8192)  # pixels of the longer side
-MOST_SEED = 2**32 - 1
 
 EXAMPLES = """examples:
   semantic-guidance paint cat.jpg
@@ -98,13 +97,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=values.whole_number(*SIZES),
         help="longer side of the painting (default: the photograph's, but from 512 to 2048)",
     )
-    add(
-        "--brush",
-        metavar="NAME|FILE",
-        default="flat",
-        help="how the strokes look: flat, oil, watercolor, pencil, or a grey picture of your own brush,"
-        " bright where it leaves paint, drawn from left to right (default: flat)",
-    )
+    looks.add_brush(parser)
     add(
         "--formats",
         metavar="LIST",
@@ -114,25 +107,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         " replays the strokes), json (the strokes), svg (their outlines, for editing), exact.svg (for"
         " showing), plotter (centre lines in mm, as SVG and JSON) (default: png,mp4)",
     )
-    add(
-        "--fps",
-        metavar="N",
-        type=values.whole_number(1, 60),
-        help="frames a second of films (default: 30; gif and apng 15, anim.webp 20)",
-    )
-    add(
-        "--duration",
-        metavar="SECONDS",
-        type=values.seconds,
-        help="length of films, a hold at the end included (default: about 10, by the number of strokes)",
-    )
-    add(
-        "--seed",
-        metavar="N",
-        type=values.whole_number(0, MOST_SEED),
-        default=0,
-        help="the same number gives the same painting (default: 0)",
-    )
+    looks.add_film(parser)
+    looks.add_seed(parser)
     add("--json", action="store_true", help="print a summary as one line of JSON")
     medium.add_arguments(parser)
     styles.add_arguments(parser)
@@ -203,13 +179,9 @@ def _check(args: argparse.Namespace, bar: StageBar) -> _Job:
             raise InputError(f"--{flag}: --baseline paints without guidance, wanted only one of the two")
     if args.mask is not None and args.box is not None:
         raise InputError("--box: the object is given by --mask already, wanted only one of the two")
-    from semantic_guidance.export import FORMATS, Film
     from semantic_guidance.images import load_image, picture_size
 
-    films = [name for name, kind in FORMATS.items() if kind.film]
-    for flag in ("fps", "duration"):
-        if getattr(args, flag) is not None and not set(films) & set(args.formats):
-            raise InputError(f"--{flag}: --formats has no film, wanted one of {', '.join(films)} in it")
+    film = looks.film(args)
     image = load_image(args.image)
     file_size = picture_size(args.image)
     outputs = _outputs(args)
@@ -225,7 +197,7 @@ def _check(args: argparse.Namespace, bar: StageBar) -> _Job:
         guidance_seconds=time.perf_counter() - looking,
         scale=(file_size[0] / image.shape[2], file_size[1] / image.shape[1]),
         painter=painter,
-        film=Film(args.fps, args.duration),
+        film=film,
         outputs=outputs,
     )
     prepare_folder(args.out)

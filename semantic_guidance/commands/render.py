@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from semantic_guidance.commands import values
+from semantic_guidance.commands import looks, values
 from semantic_guidance.commands.folder import add_folder, prepare_folder
 from semantic_guidance.commands.medium import add_paper
 from semantic_guidance.commands.outputs import check_outputs, shown
@@ -24,7 +24,8 @@ MOST_WORK = 10**11  # pixels touched by all strokes: a quarter of an hour; 300 s
 EXAMPLES = """examples:
   semantic-guidance render cat_painted.json
       writes cat_painted.png, the same picture to the last bit
-  semantic-guidance render cat_painted.json --size 4096 --formats png,mp4 --out large"""
+  semantic-guidance render cat_painted.json --size 4096 --formats png,mp4 --out large
+  semantic-guidance render cat_painted.json --brush watercolor --formats png,gif --duration 5"""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -50,6 +51,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=("png",),
         help="what to write, as with paint (default: png)",
     )
+    looks.add_brush(parser)
+    looks.add_film(parser)
+    looks.add_seed(parser, of="brush texture")
     add("--json", action="store_true", help="print a summary as one line of JSON")
     add_paper(parser)
     add_transparent(parser)
@@ -62,9 +66,10 @@ def run(args: argparse.Namespace) -> int:
 
     started = time.perf_counter()
     check_transparent(args)
+    film = looks.film(args)
     painting = _painting(args)
     outputs = {name: args.out / f"{args.strokes.stem}.{name}" for name in args.formats}
-    check_outputs(outputs.values(), [args.strokes])
+    check_outputs(outputs.values(), [path for path in (args.strokes, Path(args.brush)) if path.is_file()])
     prepare_folder(args.out)
     with StageBar() as bar:
         for n, path in enumerate(outputs.values()):
@@ -73,7 +78,7 @@ def run(args: argparse.Namespace) -> int:
                 bar("export", (done + fraction) / len(outputs))
 
             tell(0.0)
-            save_painting(painting, path, tell)
+            save_painting(painting, path, tell, film)
     if args.json:
         summary = {
             "input": str(args.strokes),
@@ -100,9 +105,16 @@ def _painting(args: argparse.Namespace) -> Painting:
     """
     from dataclasses import replace
 
+    from semantic_guidance.brushes import Brush
     from semantic_guidance.export.strokes_json import read_strokes
 
-    painting = read_strokes(args.strokes)
+    try:
+        brush = Brush.of(args.brush, args.seed)
+    except InputError:
+        raise
+    except ValueError as error:  # it names its parameter as we name our flag
+        raise InputError(f"--{error}") from None
+    painting = replace(read_strokes(args.strokes), brush=brush)
     if args.size is not None:
         height, width = painting.blank(args.size).shape[1:]
         painting = replace(painting, width=width, height=height)

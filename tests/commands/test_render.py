@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from PIL import Image, ImageSequence
 
 from semantic_guidance import render
 from semantic_guidance.cli import main
@@ -47,6 +48,23 @@ def test_the_painted_picture_comes_back_bit_for_bit(photo, photo_mask, tmp_path,
     assert capsys.readouterr().err == ""
 
 
+def test_brushes_and_films_are_those_of_paint(photo, photo_mask, tmp_path):
+    argv = ["paint", str(photo), "--mask", str(photo_mask), "--strokes", "20", "--preset", "draft"]
+    argv += ["--size", "77", "--seed", "3"]
+    looks = ["--brush", "oil", "--formats", "png,gif", "--fps", "10", "--duration", "2"]
+    assert main([*argv, "--formats", "json", "--out", str(tmp_path / "a")]) == 0
+    assert main([*argv, *looks, "--out", str(tmp_path / "a")]) == 0
+    strokes = str(tmp_path / "a" / "photo_painted.json")
+    assert main(["render", strokes, *looks, "--seed", "3", "--out", str(tmp_path / "b")]) == 0
+    assert main(["render", strokes, *looks, "--out", str(tmp_path / "c")]) == 0
+    for name in ("photo_painted.png", "photo_painted.gif"):
+        assert (tmp_path / "b" / name).read_bytes() == (tmp_path / "a" / name).read_bytes()
+        assert (tmp_path / "c" / name).read_bytes() != (tmp_path / "a" / name).read_bytes()
+    with Image.open(tmp_path / "b" / "photo_painted.gif") as film:
+        durations = [frame.info["duration"] for frame in ImageSequence.Iterator(film)]
+    assert sum(durations) == pytest.approx(2000, abs=100)
+
+
 def test_another_size(painting, tmp_path, capsys):
     painting.save(tmp_path / "a.json")
     argv = ["render", str(tmp_path / "a.json"), "--size", "240", "--formats", "png,mp4,json"]
@@ -74,6 +92,8 @@ def test_the_input_is_never_overwritten(painting, tmp_path, complaint):
         ("--size", "0", "a whole number from 16 to"),
         ("--size", "9000", "a whole number from 16 to"),
         ("--formats", "tiff", "png,jpg"),
+        ("--brush", "crayon", "one of flat, oil"),
+        ("--duration", "3", "wanted one of mp4"),
     ],
 )
 def test_bad_flags(painting, tmp_path, complaint, flag, value, wanted):

@@ -4,7 +4,7 @@
 
 writes OUT/train and OUT/held_out with NAME.jpg and NAME_mask.png; scenes without a subject have no mask.
 The masks lie in `masks` beside this file, the photographs' packages and paths in `real_photos.csv`. Downloads
-about 700 MB with `apt-get`.
+1.0 GB; needs `dpkg`.
 """
 
 from __future__ import annotations
@@ -13,16 +13,19 @@ import argparse
 import csv
 import shutil
 import struct
+import subprocess
 import sys
 import tempfile
+import urllib.error
+import urllib.request
 from functools import cache
 from pathlib import Path
 
 import cv2
 import numpy as np
+from tqdm import tqdm
 
-from semantic_guidance.data.rebuild_pack import fetch
-
+MIRROR = "http://deb.debian.org/debian"  # later: http://snapshot.debian.org/archive/debian/20261101T000000Z
 HERE = Path(__file__).parent
 SIDE = 512  # longer side of a photograph and its mask, at most
 
@@ -66,17 +69,32 @@ def read(unpacked: Path, row: dict[str, str]) -> np.ndarray:
     return photo if scale == 1 else cv2.resize(photo, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
 
 
+def fetch(mirror: str, pools: list[str], folder: Path) -> None:
+    """Download Debian packages and unpack their files below `folder`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    archive = folder / "package.deb"
+    for pool in tqdm(pools, desc="packages"):
+        try:
+            with urllib.request.urlopen(f"{mirror}/{pool}") as answer, archive.open("wb") as file:
+                shutil.copyfileobj(answer, file)
+        except urllib.error.URLError as error:
+            sys.exit(f"{mirror}/{pool} cannot be read ({error}), wanted a mirror that has it, see --mirror")
+        subprocess.run(["dpkg", "-x", str(archive), str(folder)], check=True)
+    archive.unlink()
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("out", type=Path)
     parser.add_argument("--unpacked", type=Path, help="folder where the packages are unpacked already")
+    parser.add_argument("--mirror", default=MIRROR, help=f"of Debian (default: {MIRROR})")
     args = parser.parse_args()
     with (HERE / "real_photos.csv").open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     with tempfile.TemporaryDirectory() as folder:
         unpacked = args.unpacked or Path(folder)
         if not args.unpacked:
-            fetch(sorted({row["package"] for row in rows}), unpacked)
+            fetch(args.mirror, sorted({row["pool"] for row in rows}), unpacked)
         for row in rows:
             target = args.out / row["split"]
             target.mkdir(parents=True, exist_ok=True)

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from semantic_guidance import Guidance, Painter, load_image, save
 from semantic_guidance.brushes import BRUSHES, Brush
+from semantic_guidance.export.overlay import guidance_overlay
 from semantic_guidance.images import load_mask, resize_array, to_bytes
 from semantic_guidance.medium import Medium
 from semantic_guidance.styles import replace_background, transfer_colors
@@ -57,8 +58,23 @@ def styles() -> Tensor:
     return torch.cat([row[:, :, :width] for row in rows], dim=1)
 
 
+def guidance() -> Tensor:
+    """What was found, and as few strokes with and without knowing it."""
+    rows = []
+    for name in ("astronaut", "rocket"):
+        photo = load_image(EXAMPLES / f"{name}.jpg")
+        painter = Painter(strokes=150, size=900)
+        painting = painter.paint(photo)
+        plain = Painter("baseline", strokes=150, size=900).paint(photo, Guidance.none(*photo.shape[1:]))
+        tiles = (guidance_overlay(photo, painting.guidance), painting.canvas, plain.canvas)
+        rows.append(torch.cat([fit(tile, HEIGHT) for tile in tiles], dim=2))
+    width = min(row.shape[2] for row in rows)
+    return torch.cat([row[:, :, :width] for row in rows], dim=1)
+
+
 def main() -> None:
-    """Write ``pictures/gallery.jpg``, ``film.jpg``, ``brushes.jpg`` and ``styles.jpg``."""
+    """Write ``pictures/gallery.jpg``, ``film.jpg``, ``brushes.jpg``, ``styles.jpg`` and ``guidance.jpg``."""
+    save(guidance(), HERE / "pictures" / "guidance.jpg")
     save(styles(), HERE / "pictures" / "styles.jpg")
     brushes()
     rows = []

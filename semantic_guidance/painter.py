@@ -243,7 +243,9 @@ class Painter:
         parts, groups = [Strokes.empty()], []
         for mask, count in zip([None, *range(len(sketch.masks))], sketch.counts, strict=True):
             area = None if mask is None else sketch.masks[mask]
-            weight = 1 - 0.8 * sketch.mask if area is None else sketch.weight * area
+            weight = sketch.uncovered(-1 if mask is None else mask)
+            if area is not None:
+                weight = sketch.weight * area * weight
             strokes, canvas = plan(sketch.target, weight, count, canvas, area, rng)
             parts.append(strokes)
             groups.append((count, mask))

@@ -192,11 +192,12 @@ class Polish:
         objective = self.objective
         costs, canvas = objective.removal_costs(self._painted(), self.config.softness_at(step))
         error = objective.error_map(canvas).numpy()
-        hidden = objective.masks.amax(dim=0).numpy() if len(objective.masks) else np.zeros_like(error)
+        masks = objective.masks.numpy()
         mask_of_stroke = self._masks()
         for mask in np.unique(mask_of_stroke):
             slots = np.flatnonzero(mask_of_stroke == mask)
-            reach = 1 - hidden if mask < 0 else objective.masks[mask].numpy()
+            later = masks[mask + 1 :]  # hides what is painted there
+            reach = (masks[mask] if mask >= 0 else 1.0) * (1 - later.max(axis=0, initial=0.0))
             self._reseed_level(slots, costs.numpy()[slots], error * reach)
 
     def _masks(self) -> NDArray[np.intp]:

@@ -89,7 +89,7 @@ def _stored_box(mask: Path) -> PixelBox | None:
 
 @lru_cache(maxsize=1)
 def _guide() -> Guide:
-    return Guide()
+    return Guide(faces=False)  # the papers' data know nothing of them
 
 
 def _start_worker() -> None:

@@ -14,6 +14,7 @@ from torch import Tensor
 from semantic_guidance.images import resize_array
 from semantic_guidance.renderer.objective import Objective, Run, View
 from semantic_guidance.types import Guidance, Strokes
+from semantic_guidance.windows import background_weight
 
 Array = NDArray[np.float32]
 
@@ -131,6 +132,11 @@ class Sketch:
     def mask(self) -> Array:
         """``[h, w]`` union of the objects."""
         return self.masks.max(axis=0) if len(self.masks) else np.zeros_like(self.weight)
+
+    def uncovered(self, index: int) -> Array:
+        """``[h, w]`` weight of errors, little where objects after number `index` (from -1) cover them."""
+        later = self.masks[index + 1 :]
+        return background_weight(later.max(axis=0) if len(later) else np.zeros_like(self.weight))
 
     def objective(self, runs: Sequence[Run]) -> Objective:
         """The objective of the whole picture for a painting of `runs`."""

@@ -101,7 +101,7 @@ def require_finite(vectors: Tensor) -> None:
 
 @dataclass(frozen=True)
 class Instance:
-    """One object of a picture.
+    """One object of a picture, or the face of one.
 
     Attributes:
         mask: ``[1, H, W]`` soft mask in [0, 1].
@@ -132,7 +132,7 @@ class Guidance:
     Attributes:
         mask: ``[1, H, W]`` soft foreground mask in [0, 1], the union of the instances.
         focus: ``[1, H, W]`` each pixel's importance for recognition in [0, 1], zero off the mask.
-        instances: the objects, largest first; empty when the picture has none.
+        instances: the objects, largest first, then people's faces; empty when the picture has none.
     """
 
     mask: Tensor  # [1, H, W]

@@ -16,7 +16,7 @@ from semantic_guidance.renderer.objective import Run
 from semantic_guidance.renderer.threads import renderer_threads
 from semantic_guidance.sketch import Sketch, film_runs
 from semantic_guidance.window_painter import Level, WindowPainter, whole_windows
-from semantic_guidance.windows import background_weight, foreground_weight, object_window
+from semantic_guidance.windows import foreground_weight, object_window
 
 
 @dataclass(frozen=True)
@@ -69,12 +69,12 @@ class WindowAgent:
     def _levels(self, sketch: Sketch) -> list[tuple[Level, int | None]]:
         """The levels of a sketch, each with the number of its mask."""
         target = sketch.target
-        weight = background_weight(sketch.mask)
+        weight = sketch.uncovered(-1)
         levels: list[tuple[Level, int | None]] = [
             (Level(target, None, weight, sketch.counts[0], whole_windows(*target.shape[:2])), None)
         ]
         for index, mask in enumerate(sketch.masks):
-            weight = foreground_weight(mask, sketch.focus)
+            weight = foreground_weight(mask * sketch.uncovered(index), sketch.focus)
             levels.append(
                 (Level(target, mask, weight, sketch.counts[index + 1], (object_window(mask),)), index)
             )

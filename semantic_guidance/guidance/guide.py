@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from semantic_guidance.guidance.faces import find_faces
 from semantic_guidance.guidance.focus import focus_map
 from semantic_guidance.guidance.refine import components
 from semantic_guidance.guidance.segmenter import Segmenter, default_segmenter
@@ -16,6 +17,7 @@ from semantic_guidance.guidance.threads import torch_threads
 from semantic_guidance.types import Box, Guidance, Instance
 
 _MAX_INSTANCES = 8
+MOST_FACE = 0.4  # of the objects' area, up to which a face is an instance of its own
 _LONGEST = 1024  # pixels; larger pictures are analysed at this size
 _LEAST_OBJECTNESS = 0.3
 
@@ -35,6 +37,22 @@ def split_instances(mask: Tensor, most: int = _MAX_INSTANCES) -> tuple[Instance,
     return tuple(Instance.from_mask(plane) for plane in planes)
 
 
+def with_faces(image: Tensor, guidance: Guidance) -> Guidance:
+    """`guidance` of a picture ``[3, H, W]`` with its faces, in the focus and as the last instances.
+
+    A face that is most of all there is has the look at the object already, and is no instance.
+    """
+    focus, heads = guidance.focus, []
+    for face in find_faces(image, guidance.boxes):
+        head = face.instance(guidance.mask)
+        if head is None:
+            continue
+        focus = torch.maximum(focus, face.focus(*image.shape[-2:]).to(focus) * (guidance.mask > 0.5))
+        if float(head.mask.sum()) < MOST_FACE * float(guidance.mask.sum()):
+            heads.append(head)
+    return replace(guidance, focus=focus, instances=(*guidance.instances, *heads))
+
+
 class Guide:
     """Finds a picture's objects and what makes them recognisable.
 
@@ -42,14 +60,20 @@ class Guide:
         segmenter: by default the one that ships, loaded on first use.
         classifier: whose attention makes the focus map, see `focus_map`; by default ImageNet's.
         focus: whether to compute a focus map (else it is zero).
+        faces: whether the faces of people are instances, too, after the objects, and focused on.
     """
 
     def __init__(
-        self, segmenter: Segmenter | None = None, classifier: nn.Module | None = None, focus: bool = True
+        self,
+        segmenter: Segmenter | None = None,
+        classifier: nn.Module | None = None,
+        focus: bool = True,
+        faces: bool = True,
     ) -> None:
         self._segmenter = segmenter
         self._classifier = classifier
         self._focus = focus
+        self._faces = faces
 
     def __call__(self, image: Tensor) -> Guidance:
         """Guidance of a picture ``[3, H, W]`` in [0, 1]; without instances where it has no object.
@@ -122,4 +146,5 @@ class Guide:
         if self._focus and instances:
             with torch_threads():
                 focus = focus_map(image, instances, self._classifier)
-        return Guidance(mask, focus, instances)
+        guidance = Guidance(mask, focus, instances)
+        return with_faces(image, guidance) if self._faces and instances else guidance

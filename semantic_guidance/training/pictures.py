@@ -161,7 +161,7 @@ def _completed(fetch: Callable[[int], tuple[Tensor, Guidance | None]], env: EnvC
     """`fetch` with the guidance that the environment needs and the dataset lacks, found by a `Guide`."""
     from semantic_guidance.guidance import Guide
 
-    guide = Guide(focus=env.use_gbp)
+    guide = Guide(focus=env.use_gbp, faces=False)
 
     def complete(index: int) -> tuple[Tensor, Guidance]:
         image, guidance = fetch(index)

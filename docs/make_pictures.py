@@ -17,6 +17,7 @@ from semantic_guidance.styles import replace_background, transfer_colors
 HERE = Path(__file__).parent
 EXAMPLES = HERE.parent / "examples"
 HEIGHT = 300
+WIDTH = 360
 FILM = (0, 20, 60, 120, 191, 300)
 
 
@@ -59,17 +60,16 @@ def styles() -> Tensor:
 
 
 def guidance() -> Tensor:
-    """What was found, and as few strokes with and without knowing it."""
+    """What was found, and 200 strokes with and without knowing it."""
     rows = []
     for name in ("astronaut", "rocket"):
         photo = load_image(EXAMPLES / f"{name}.jpg")
-        painter = Painter(strokes=150, size=900)
-        painting = painter.paint(photo)
-        plain = Painter("baseline", strokes=150, size=900).paint(photo, Guidance.none(*photo.shape[1:]))
+        painting = Painter(strokes=200, size=900).paint(photo)
+        plain = Painter("baseline", strokes=200, size=900).paint(photo, Guidance.none(*photo.shape[1:]))
         tiles = (guidance_overlay(photo, painting.guidance), painting.canvas, plain.canvas)
-        rows.append(torch.cat([fit(tile, HEIGHT) for tile in tiles], dim=2))
-    width = min(row.shape[2] for row in rows)
-    return torch.cat([row[:, :, :width] for row in rows], dim=1)
+        height = round(WIDTH * photo.shape[1] / photo.shape[2])
+        rows.append(torch.cat([fit(tile, height)[:, :, :WIDTH] for tile in tiles], dim=2))
+    return torch.cat(rows, dim=1)
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""What a look at faces costs and brings: paintings of photographs with and without it, same strokes, same mask.
+"""What a look at faces brings and costs: paintings with and without it, same strokes, same mask.
 
     python runs/faces/evaluate.py PHOTOS [--preset NAME]
 

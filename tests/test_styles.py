@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import threading
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,7 +16,7 @@ from PIL import Image
 from semantic_guidance import Guidance, Painter
 from semantic_guidance.cli import main
 from semantic_guidance.export.strokes_json import read_strokes
-from semantic_guidance.images import load_alpha, load_image
+from semantic_guidance.images import load_image, load_picture
 from semantic_guidance.palette import to_lab
 from semantic_guidance.styles import cover, replace_background, transfer_colors, unlike, without_white
 
@@ -135,13 +137,13 @@ def cut(tmp_path: Path) -> Path:
 
 
 def test_alpha_of_files(cut, photo, tmp_path):
-    alpha = load_alpha(cut)
+    alpha = load_picture(cut).alpha
     assert alpha is not None
     assert alpha.shape == (1, 40, 60)
     assert (alpha[0, 20, 30], alpha[0, 0, 0]) == (1, 0)
-    assert load_alpha(photo) is None
+    assert load_picture(photo).alpha is None
     Image.new("RGBA", (9, 9), (1, 2, 3, 255)).save(tmp_path / "solid.png")
-    assert load_alpha(tmp_path / "solid.png") is None
+    assert load_picture(tmp_path / "solid.png").alpha is None
     bare = without_white(load_image(cut), alpha)
     inside = alpha.expand(3, -1, -1) > 0.1
     assert torch.allclose(
@@ -175,6 +177,26 @@ def test_a_transparent_picture_stays_so(cut, tmp_path, capsys):
     assert (tmp_path / "again" / "cut_painted.png").read_bytes() == (
         tmp_path / "cut_painted.png"
     ).read_bytes()
+
+
+def test_a_picture_from_a_pipe(cut, tmp_path):
+    """It can be read but once, and its size and its transparency are wanted, too."""
+    os.mkfifo(tmp_path / "pipe")
+    threading.Thread(target=lambda: (tmp_path / "pipe").write_bytes(cut.read_bytes()), daemon=True).start()
+    argv = ["paint", str(tmp_path / "pipe"), *QUICK, "--transparent=object", "--formats", "png"]
+    assert main([*argv, "--out", str(tmp_path / "out")]) == 0
+    assert (tmp_path / "out" / "pipe_painted.png").exists()
+
+
+@pytest.mark.parametrize("what", ["painting", "object"])
+def test_a_picture_that_is_hardly_there(tmp_path, capsys, what):
+    pixels = np.full((40, 60, 4), 120, np.uint8)
+    pixels[:5, :, 3] = 0
+    Image.fromarray(pixels).save(tmp_path / "faint.png")
+    argv = ["paint", str(tmp_path / "faint.png"), *QUICK, f"--transparent={what}"]
+    assert main([*argv, "--out", str(tmp_path / "out")]) == 2
+    assert "faint.png is nowhere more than half opaque, wanted --mask" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
 
 
 def test_flags(photo, photo_mask, tmp_path, capsys):

@@ -12,6 +12,7 @@ from semantic_guidance.errors import InputError
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from semantic_guidance.images import Picture
     from semantic_guidance.palette import Color
     from semantic_guidance.types import Guidance
 
@@ -80,18 +81,18 @@ class Style:
     alpha: Tensor | None
 
     @staticmethod
-    def of(args: argparse.Namespace, image: Tensor) -> Style:
+    def of(args: argparse.Namespace, picture: Picture) -> Style:
         """Read what the flags ask for.
 
         Args:
             args: the flags.
-            image: ``[3, H, W]`` the picture.
+            picture: to be painted.
 
         Raises:
             InputError: something is wrong with them.
             OSError: a file cannot be read.
         """
-        from semantic_guidance.images import load_alpha, load_image
+        from semantic_guidance.images import load_image
         from semantic_guidance.styles import unlike
 
         check_transparent(args)
@@ -102,11 +103,18 @@ class Style:
         given = args.mask is not None or args.box is not None or args.baseline
         background = _color_or_picture("--background", args.background)
         start = _color_or_picture("--start-canvas", args.start_canvas)
-        alpha = load_alpha(args.image) if args.transparent and not given else None
+        alpha = picture.alpha if args.transparent and not given else None
+        if alpha is not None and not bool((alpha > 0.5).any()):
+            raise InputError(
+                f"--transparent: {args.image} is nowhere more than half opaque, wanted --mask or --box"
+                " to show the object"
+            )
         if start is None and isinstance(background, tuple):
             start = background  # it need not be painted
         elif start is None and args.transparent == "painting":
-            start = unlike(image, alpha)  # it will not be there in the end, so strokes have to cover it
+            start = unlike(
+                picture.image, alpha
+            )  # it will not be there in the end, so strokes have to cover it
         return Style(
             reference=None if args.palette_from is None else load_image(args.palette_from),
             background=background,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import threading
@@ -17,6 +18,7 @@ from semantic_guidance import Guidance, Painter
 from semantic_guidance.cli import main
 from semantic_guidance.export.strokes_json import read_strokes
 from semantic_guidance.images import load_image, load_picture
+from semantic_guidance.painting import resize_mask
 from semantic_guidance.palette import to_lab
 from semantic_guidance.styles import cover, replace_background, transfer_colors, unlike, without_white
 
@@ -113,16 +115,40 @@ def test_cut_out(painting, tmp_path):
     assert torch.equal(painting.blank(), replace(painting, transparent="painting").blank())
     replace(painting, transparent="object").save(tmp_path / "a.svg")
     text = (tmp_path / "a.svg").read_text()
-    assert 'id="foreground"' in text
-    assert 'id="canvas"' not in text
-    assert 'id="background"' not in text
+    assert 'id="object"' in text
 
 
 def test_unclipped_objects_are_where_their_strokes_are(painting):
     layers = (painting.layers[0], replace(painting.layers[1], mask=None))
-    alpha = replace(painting, layers=layers, transparent="object").cut_out()[3]
-    strokes = replace(painting, layers=layers[1:], transparent="painting").cut_out()[3]
+    unknown = replace(painting, guidance=Guidance.none())
+    alpha = replace(unknown, layers=layers, transparent="object").cut_out()[3]
+    strokes = replace(unknown, layers=layers[1:], transparent="painting").cut_out()[3]
     assert torch.equal(alpha, strokes)
+    known = replace(painting, layers=layers, transparent="object").cut_out()[3]
+    assert torch.equal(known, torch.maximum(alpha, resize_mask(painting.guidance.mask, 64, 96)[0]))
+
+
+def test_objects_without_strokes_are_cut_out_too(painting):
+    bare = replace(painting, layers=painting.layers[:1])
+    alpha = replace(bare, transparent="object").cut_out()[3:]
+    assert torch.equal(alpha, resize_mask(painting.guidance.mask, 64, 96))
+    with pytest.raises(ValueError, match="transparent: there is no object in the painting, wanted"):
+        replace(bare, guidance=Guidance.none(), transparent="object")
+
+
+@pytest.mark.parametrize("name", ["a.svg", "a.exact.svg"])
+@pytest.mark.parametrize("layers", [slice(None), slice(1)])
+def test_objects_are_the_same_as_shapes(painting, tmp_path, name, layers):
+    resvg = pytest.importorskip("resvg_py", reason="resvg-py, of the extra dev, rasterises the files")
+    cut = replace(painting, layers=painting.layers[layers], transparent="object")
+    cut.save(tmp_path / name)
+    drawn = resvg.svg_to_bytes(svg_string=(tmp_path / name).read_text())
+    with Image.open(io.BytesIO(bytes(drawn))) as image:
+        got = np.asarray(image.convert("RGBA")) / 255
+    wanted = cut.cut_out().permute(1, 2, 0).numpy()
+    assert np.abs(got[..., 3] - wanted[..., 3]).mean() < 0.02
+    seen = wanted[..., 3] == 1
+    assert ((got[seen, :3] - wanted[seen, :3]) ** 2).mean() < 0.003
 
 
 @pytest.fixture
@@ -216,9 +242,11 @@ def test_flags(photo, photo_mask, tmp_path, capsys):
     assert pixels[1, 1, 2] > 150 > pixels[1, 1, 0]
     _, pixels = paint("--palette-from", str(tmp_path / "blue.png"))
     assert pixels[..., 2].mean() > 1.5 * pixels[..., 0].mean()
-    _, pixels = paint("--start-canvas", "#fff", "--transparent", "object")
-    assert pixels[0, 0, 3] == 0
-    assert pixels[16, 24, 3] == 255
+    none = ("--foreground-share", "0")
+    for flags in (("--start-canvas", "#fff"), none, ("--agent", "baseline"), ("--agent", "baseline", *none)):
+        _, pixels = paint(*flags, "--transparent", "object")
+        assert pixels[0, 0, 3] == 0
+        assert pixels[16, 24, 3] == 255
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from semantic_guidance.palette import Color
     from semantic_guidance.types import Guidance
 
+WHAT = ("painting", "object")  # what ``--transparent`` leaves, the usual one first
 CLEAR = ("png", "webp", "svg", "exact.svg")  # formats that know transparency
 
 
@@ -25,8 +26,8 @@ def add_transparent(parser: argparse._ActionsContainer) -> None:
         "--transparent",
         metavar="WHAT",
         nargs="?",
-        const="painting",
-        choices=("painting", "object"),
+        const=WHAT[0],
+        choices=WHAT,
         help="leave away the canvas (painting) or all but the object (object) in png, webp and svg"
         " (default if given: painting)",
     )

@@ -19,6 +19,7 @@ from collections.abc import Iterator, Sequence
 from types import FrameType
 from typing import Any, NoReturn
 
+from semantic_guidance.commands.styles import WHAT
 from semantic_guidance.errors import InputError
 from semantic_guidance.version import __version__
 
@@ -31,6 +32,7 @@ COMMANDS = {
     "train-renderer": ("semantic_guidance.commands.train_renderer", "teach a network to draw strokes"),
     "preprocess": ("semantic_guidance.preprocess", "find the objects of a whole data set"),
 }
+OPTIONAL = {"--transparent": WHAT}  # flags whose value may be left away; for the first one, if it is
 BAD_INPUT, INTERRUPTED, TERMINATED = 2, 130, 143  # exit statuses
 
 DESCRIPTION = "Turns a photograph into a painting, stroke by stroke, and knows what the picture is of."
@@ -58,6 +60,8 @@ class Parser(argparse.ArgumentParser):
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command line; returns the exit status: 0, 2 for bad input, 130 interrupted, 143 terminated."""
+    if sys.stderr is None:  # closed, as by `2>&-`
+        sys.stderr = open(os.devnull, "w")  # noqa: SIM115
     try:
         with _clean_end():
             return _run(_normalised(sys.argv[1:] if argv is None else argv))
@@ -121,13 +125,17 @@ def _run(argv: list[str]) -> int:
 
 
 def _normalised(argv: Sequence[str]) -> list[str]:
-    """The words with flags spelled with dashes, and with numbers like -1,2 tied to the flag before them."""
+    """The words with flags spelled with dashes, with the values that `OPTIONAL` ones lack, and with numbers
+    like -1,2 tied to the flag before them.
+    """
     words: list[str] = []
     for n, word in enumerate(argv):
         if word == "--":
             return [*words, *argv[n:]]
         flag, equals, value = word.partition("=")
-        if flag.startswith("--"):
+        if word in OPTIONAL and not {*argv[n + 1 : n + 2]} & {*OPTIONAL[word]}:
+            words.append(f"{word}={OPTIONAL[word][0]}")
+        elif flag.startswith("--"):
             words.append(flag.replace("_", "-") + equals + value)
         elif words and re.fullmatch("--[^=]+", words[-1]) and re.match(r"-(\d|\.|inf|nan)", word):
             words[-1] += f"={word}"

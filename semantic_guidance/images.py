@@ -11,6 +11,7 @@ import io
 import threading
 import warnings
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -28,8 +29,44 @@ ASPECT_TOLERANCE = 0.05  # of a mask's aspect ratio against its picture's
 UNSAFE = {"EPS", "WMF"}  # formats that Pillow reads by running another program
 ORIENTATION = 0x0112  # EXIF tag
 DEEP = {"I", "F", "I;16", "I;16L", "I;16B", "I;16N"}  # grey modes with more than 8 bits
+USUAL = 0.95  # share of a float picture's pixels by which its white is told; the rest may be brighter
+BEYOND = 1.5  # of its white, what resampling may add to the usual ones
+GREY = 32  # of 255, by which the channels of a colour differ at most if it is but a tinted grey
 
 _opening = threading.Lock()
+
+
+@dataclass(frozen=True)
+class Picture:
+    """All that is wanted of the picture in a file, which may be a pipe, and readable but once.
+
+    Attributes:
+        image: ``[3, H, W]`` in [0, 1], upright, over white; its longer side is at most `MAX_SIDE`.
+        alpha: ``[1, H, W]`` in [0, 1], 1 where it is opaque; None if it is the same everywhere.
+        size: width and height of the upright picture in the file, before any reduction.
+    """
+
+    image: Tensor  # [3, H, W]
+    alpha: Tensor | None  # [1, H, W]
+    size: tuple[int, int]
+
+
+def load_picture(path: str | Path) -> Picture:
+    """The picture in a file, its transparency, and its size there.
+
+    A picture whose longer side is above `MAX_SIDE` is reduced to it.
+
+    Raises:
+        OSError: there is no such file, it is a directory, or it may not be read.
+        InputError: the file holds no picture, a broken one, or too large a one; the message names it.
+    """
+    with _opened(Path(path)) as image:
+        size = image.size[::-1] if _orientation(image) >= 5 else image.size
+        _decode(image, Path(path))
+        alpha = _alpha(_upright(image))
+        return Picture(
+            _from_pil(image), None if alpha is None else torch.from_numpy(_reduced(alpha))[None], size
+        )
 
 
 def load_image(path: str | Path) -> Tensor:
@@ -77,7 +114,9 @@ def load_mask(path: str | Path, height: int, width: int) -> Tensor:
     """The mask of an object in a file, ``[1, height, width]`` in [0, 1]: bright is the object.
 
     The picture's transparency is the mask if it has any that varies, its brightness otherwise. Masks whose
-    only values are 0 and 1 of 255 are taken for 0 and 255. A mask of another size is resized.
+    only values are 0 and 1 (of 255, or of 65535) are taken for black and white. A picture with a palette of
+    colours of which the first alone is black, as those of PASCAL VOC, holds labels: all but the first are
+    the object. A mask of another size is resized.
 
     Args:
         path: the file.
@@ -88,7 +127,8 @@ def load_mask(path: str | Path, height: int, width: int) -> Tensor:
         OSError: there is no such file, it is a directory, or it may not be read.
         InputError: it is not a picture, has another aspect ratio, or is empty; the message names it.
     """
-    mask = load_grey(path)
+    with _decoded(Path(path)) as image:
+        mask = _mask_values(_upright(image), labels=True)
     got_height, got_width = mask.shape
     wanted = height * got_width / width
     if abs(got_height - wanted) > max(1.0, ASPECT_TOLERANCE * max(wanted, got_height)):
@@ -105,7 +145,7 @@ def load_mask(path: str | Path, height: int, width: int) -> Tensor:
 def load_grey(path: str | Path) -> NDArray[np.float32]:
     """The upright picture in a file in grey, ``[H, W]`` in [0, 1]: its transparency if that varies.
 
-    Pictures whose only values are 0 and 1 of 255 are taken for 0 and 255.
+    Pictures whose only values are 0 and 1 (of 255, or of 65535) are taken for black and white.
 
     Raises:
         OSError: there is no such file, it is a directory, or it may not be read.
@@ -113,35 +153,6 @@ def load_grey(path: str | Path) -> NDArray[np.float32]:
     """
     with _decoded(Path(path)) as image:
         return _mask_values(_upright(image))
-
-
-def load_alpha(path: str | Path) -> Tensor | None:
-    """The transparency of the picture in a file as `load_image` sizes it, ``[1, H, W]`` in [0, 1].
-
-    None if it has none, or the same everywhere. 1 is opaque.
-
-    Raises:
-        OSError: there is no such file, it is a directory, or it may not be read.
-        InputError: the file holds no picture; the message names it.
-    """
-    with _decoded(Path(path)) as image:
-        if not image.has_transparency_data:
-            return None
-        upright = _upright(image).convert("RGBA").getchannel("A")
-        if upright.getextrema()[0] == upright.getextrema()[1]:
-            return None
-        return torch.from_numpy(_reduced(np.asarray(upright, np.float32) / np.float32(255)))[None]
-
-
-def picture_size(path: str | Path) -> tuple[int, int]:
-    """Width and height of the upright picture in a file, before any reduction.
-
-    Raises:
-        OSError: there is no such file, it is a directory, or it may not be read.
-        InputError: the file holds no picture; the message names it.
-    """
-    with _opened(Path(path)) as image:
-        return image.size[::-1] if _orientation(image) >= 5 else image.size
 
 
 def resize_array(values: NDArray[np.float32], height: int, width: int) -> NDArray[np.float32]:
@@ -211,17 +222,21 @@ def _open_unlimited(data: io.BufferedReader) -> Image.Image:
 def _decoded(path: Path) -> Iterator[Image.Image]:
     """The file as a Pillow image with its pixels."""
     with _opened(path) as image:
-        try:
-            with _opening, warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                shrink = min(1.0, MAX_SIDE / max(image.size))
-                image.draft(None, (round(image.width * shrink), round(image.height * shrink)))
-                image.load()
-        # Decoders raise nearly anything on broken data: OSError, SyntaxError, struct.error, IndexError ...
-        except Exception as error:
-            reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-            raise InputError(f"{path}: the picture is broken ({reason}), wanted a whole one") from None
+        _decode(image, path)
         yield image
+
+
+def _decode(image: Image.Image, path: Path) -> None:
+    """Read the pixels, of a JPEG picture no more of them than are needed."""
+    try:
+        with _opening, warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            image.draft(None, _reduced_size(*image.size))
+            image.load()
+    # Decoders raise nearly anything on broken data: OSError, SyntaxError, struct.error, IndexError ...
+    except Exception as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise InputError(f"{path}: the picture is broken ({reason}), wanted a whole one") from None
 
 
 def _orientation(image: Image.Image) -> int:
@@ -245,7 +260,7 @@ def _from_pil(image: Image.Image) -> Tensor:
         return torch.from_numpy(np.ascontiguousarray(values.transpose(2, 0, 1)))
     rgb = _to_srgb(image)
     if max(rgb.size) > MAX_SIDE:
-        rgb.thumbnail((MAX_SIDE, MAX_SIDE), Image.Resampling.BOX, reducing_gap=None)
+        rgb = rgb.resize(_reduced_size(*rgb.size), Image.Resampling.BOX)
     return _from_array(np.array(rgb))
 
 
@@ -284,7 +299,9 @@ def _deep_grey(image: Image.Image) -> NDArray[np.float32]:
     values = np.nan_to_num(np.array(image).astype(np.float32), posinf=0, neginf=0)
     highest = float(values.max())
     if image.mode == "F":
-        whole = 1.0 if highest <= 1 else 255.0 if highest <= 255 else highest
+        lit = values[values > 0]
+        usual = float(np.quantile(lit, USUAL)) / BEYOND if lit.size else 0.0
+        whole = 1.0 if usual <= 1 else 255.0 if usual <= 255 else highest
     elif image.mode == "I":
         whole = 255.0 if highest <= 255 else 65535.0 if highest <= 65535 else highest
     else:
@@ -292,20 +309,45 @@ def _deep_grey(image: Image.Image) -> NDArray[np.float32]:
     return (values / np.float32(whole)).clip(0, 1)
 
 
+def _reduced_size(width: int, height: int) -> tuple[int, int]:
+    """Width and height of a picture whose longer side is `MAX_SIDE` at most."""
+    shrink = min(1.0, MAX_SIDE / max(width, height))
+    return max(1, round(width * shrink)), max(1, round(height * shrink))
+
+
 def _reduced(values: NDArray[np.float32]) -> NDArray[np.float32]:
-    height, width = values.shape[:2]
-    shrink = min(1.0, MAX_SIDE / max(height, width))
-    return resize_array(values, max(1, round(height * shrink)), max(1, round(width * shrink)))
+    width, height = _reduced_size(values.shape[1], values.shape[0])
+    return resize_array(values, height, width)
 
 
-def _mask_values(image: Image.Image) -> NDArray[np.float32]:
-    """The values of a mask ``[H, W]`` in [0, 1]."""
+def _alpha(image: Image.Image) -> NDArray[np.float32] | None:
+    """The transparency of a picture, ``[H, W]`` in [0, 1]; None if it is the same everywhere."""
+    if image.mode in DEEP or not image.has_transparency_data:
+        return None
+    alpha = np.array(image.convert("RGBA").getchannel("A"))
+    return None if alpha.min() == alpha.max() else np.asarray(alpha / np.float32(255), np.float32)
+
+
+def _has_labels(image: Image.Image) -> bool:
+    """Whether the picture has a palette to tell labels apart: in colour, and only the first of them black.
+
+    Palettes for pictures have no colour, or other first ones; Pillow's own begins with several blacks.
+    """
+    palette = np.array(image.getpalette() if image.mode == "P" else [], np.int16).reshape(-1, 3)
+    if len(palette) < 2 or palette[0].any() or not palette[1].any():
+        return False
+    return bool((palette.max(axis=1) - palette.min(axis=1) > GREY).any())
+
+
+def _mask_values(image: Image.Image, labels: bool = False) -> NDArray[np.float32]:
+    """The values of a mask ``[H, W]`` in [0, 1]; `labels` are looked for if wanted."""
     if image.mode in DEEP:
-        return _deep_grey(image)
-    if image.has_transparency_data:
-        alpha = np.array(image.convert("RGBA").getchannel("A"))
-        if alpha.min() != alpha.max():
-            return np.asarray(alpha / np.float32(255), np.float32)
+        values = np.array(image)
+        return values.astype(np.float32).clip(0, 1) if values.max() == 1 else _deep_grey(image)
+    if (alpha := _alpha(image)) is not None:
+        return alpha
+    if labels and _has_labels(image):
+        return (np.array(image) > 0).astype(np.float32)
     grey = np.array(image.convert("RGB").convert("L") if image.mode == "CMYK" else image.convert("L"))
     return np.asarray(grey / np.float32(1 if grey.max() == 1 else 255), np.float32)
 

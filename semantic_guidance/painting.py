@@ -70,6 +70,9 @@ class Painting:
             masks it is resized to each rendering.
         transparent: what pictures of it show, the rest being transparent: the strokes without the canvas
             (``painting``) or the objects alone (``object``).
+
+    Raises:
+        ValueError: the objects alone are to be shown, and there are none.
     """
 
     layers: tuple[Layer, ...]
@@ -83,6 +86,10 @@ class Painting:
     paper: tuple[float, float] | None = None
     start: Tensor | None = None
     transparent: Literal["painting", "object"] | None = None
+
+    def __post_init__(self) -> None:
+        if self.transparent == "object" and not (self.guidance.instances or self.foreground_strokes):
+            raise ValueError("transparent: there is no object in the painting, wanted one, or 'painting'")
 
     @property
     def strokes(self) -> Strokes:
@@ -133,7 +140,7 @@ class Painting:
     def cut_out(self, size: int | None = None) -> Tensor:
         """The painting without its canvas, or its objects alone, by `transparent`: RGBA ``[4, H, W]``."""
         if self.transparent == "object":
-            return torch.cat([self.render(size).clamp(0, 1), self._object_alpha(size)])
+            return torch.cat([self.render(size).clamp(0, 1), self.object_mask(size)])
         return self._without_canvas(size)
 
     def _without_canvas(self, size: int | None) -> Tensor:
@@ -146,15 +153,19 @@ class Painting:
             return torch.cat([self.render(size).clamp(0, 1), alpha])
         return torch.cat([(black / alpha.clamp(min=1e-6)).clamp(0, 1), alpha])
 
-    def _object_alpha(self, size: int | None) -> Tensor:
-        """``[1, H, W]`` where the objects are: under their masks, or where their unclipped strokes are."""
-        objects = tuple(layer for layer in self.layers if layer.level == "foreground")
-        free = replace(self, layers=tuple(layer for layer in objects if layer.mask is None))
-        alpha = free._without_canvas(size)[3:]
-        for layer in objects:
-            if layer.mask is not None:
-                alpha = torch.maximum(alpha, resize_mask(layer.mask, *alpha.shape[1:]))
-        return alpha
+    def object_mask(self, size: int | None = None) -> Tensor:
+        """``[1, H, W]`` in [0, 1] where the objects are: under their masks, and unclipped strokes of theirs.
+
+        The masks are those of the guidance, or, if nothing is known of it, those of the objects' strokes.
+        """
+        objects = [layer for layer in self.layers if layer.level == "foreground"]
+        free = tuple(layer for layer in objects if layer.mask is None)
+        mask = replace(self, layers=free, transparent=None)._without_canvas(size)[3:]
+        known = self.guidance.mask if self.guidance.instances else None
+        for part in [layer.mask for layer in objects] if known is None else [known]:
+            if part is not None:
+                mask = torch.maximum(mask, resize_mask(part, *mask.shape[1:]))
+        return mask
 
     def save(self, path: str | Path) -> None:
         """Write the painting to `path`: png, jpg or webp, mp4, or json (the strokes), by its suffix.

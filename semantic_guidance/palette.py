@@ -50,6 +50,8 @@ def read_palette(path: Path) -> tuple[Color, ...]:
             text = file.read(MOST_BYTES + 1).decode("utf-8", "replace")
     except FileNotFoundError:
         raise FileNotFoundError(f"{path}: no such file, wanted a file of colours") from None
+    except OSError as error:
+        raise OSError(f"{path}: cannot be read ({error.strerror}), wanted a file of colours") from None
     if text.lstrip("\ufeff").startswith("GIMP Palette"):
         lines = re.findall(r"^\s*(\d{1,3})\s+(\d{1,3})\s+(\d{1,3})\b", text, re.MULTILINE)
         found = [tuple(min(int(number), 255) / 255 for number in line) for line in lines]

@@ -132,7 +132,8 @@ class Guidance:
     Attributes:
         mask: ``[1, H, W]`` soft foreground mask in [0, 1], the union of the instances.
         focus: ``[1, H, W]`` each pixel's importance for recognition in [0, 1], zero off the mask.
-        instances: the objects, largest first, then people's faces; empty when the picture has none.
+        instances: the objects, largest first (of a given mask, the last may be several), then people's
+            faces; empty when the picture has none.
     """
 
     mask: Tensor  # [1, H, W]

@@ -65,6 +65,13 @@ def test_flags_take_dashes_and_underscores():
     assert cli._normalised(["paint", "--", "--a_b.jpg"]) == ["paint", "--", "--a_b.jpg"]
 
 
+def test_a_value_that_may_be_left_away_is_no_other_word():
+    for rest in (["photo.jpg"], [], ["--", "photo.jpg"], ["--formats", "png"]):
+        assert cli._normalised(["--transparent", *rest]) == ["--transparent=painting", *rest]
+    for words in (["--transparent", "object", "photo.jpg"], ["--transparent=all"]):
+        assert cli._normalised(words) == words
+
+
 def test_negative_numbers_belong_to_their_flag():
     assert cli._normalised(["--box", "-1,2,3,4", "-5"]) == ["--box=-1,2,3,4", "-5"]
     assert cli._normalised(["--seed=1", "-5"]) == ["--seed=1", "-5"]
@@ -138,6 +145,13 @@ def test_the_module_runs():
     assert done.returncode == 2
     assert done.stdout == ""
     assert done.stderr == "semantic-guidance: error: none.jpg: no such file, wanted a picture\n"
+
+
+def test_standard_error_may_be_closed(photo, tmp_path):
+    command = f"{sys.executable} -m semantic_guidance paint {photo} --strokes 3 --preset draft --formats png"
+    done = subprocess.run(["bash", "-c", f"{command} --size 48 --baseline --out {tmp_path / 'out'} 2>&-"])
+    assert done.returncode == 0
+    assert (tmp_path / "out" / "photo_painted.png").exists()
 
 
 def test_a_reader_that_leaves_early():

@@ -250,3 +250,14 @@ def test_folder(tmp_path):
         data[2]
     with pytest.raises(ValueError, match="holds no pictures"):
         PictureFolder(save(tmp_path / "c" / "x.gif", bird()[0]).parent)
+
+
+def test_a_folder_that_may_not_be_read(tmp_path, monkeypatch):
+    def refuse(path):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr("os.listdir", refuse)
+    with pytest.raises(
+        ValueError, match=r"cannot be read \(Permission denied\), wanted a folder of pictures"
+    ):
+        PictureFolder(tmp_path)

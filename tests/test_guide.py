@@ -209,6 +209,25 @@ def test_given_mask_is_kept():
         Guide().from_mask(image, torch.zeros(1, 3, 3))
 
 
+def test_nothing_of_a_given_mask_is_dropped():
+    image = torch.rand(3, 120, 160, generator=torch.Generator().manual_seed(0))
+    squares = torch.zeros(1, 120, 160)
+    for n in range(12):
+        squares[:, 40 * (n // 4) + 10 : 40 * (n // 4) + 25, 40 * (n % 4) + 10 : 40 * (n % 4) + 25] = 1
+    speck = torch.zeros(1, 120, 160)
+    speck[:, 20:80, 20:80] = 1
+    speck[:, 100:102, 150:152] = 1
+    speck[:, 90:95, 100:140] = 0.4
+    for mask, count in ((squares, 8), (speck, 1)):
+        guidance = Guide(focus=False).from_mask(image, mask)
+        assert torch.equal(guidance.mask, mask)
+        planes = torch.stack([instance.mask for instance in guidance.instances])
+        assert len(planes) == count
+        assert torch.equal(planes.sum(dim=0), mask)
+    assert len(split_instances(speck)) == 1
+    assert split_instances(speck)[0].box == (20, 20, 60, 60)
+
+
 def test_given_box_chooses_the_object():
     image, truth = ball_picture(160, 320, 80, 70, 30)
     other, second = ball_picture(160, 320, 80, 230, 50)

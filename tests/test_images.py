@@ -13,7 +13,7 @@ import torch
 from PIL import Image, ImageCms
 
 from semantic_guidance.errors import InputError
-from semantic_guidance.images import MAX_SIDE, load_image, load_mask, picture_size, to_bytes, to_image
+from semantic_guidance.images import MAX_SIDE, load_image, load_mask, load_picture, to_bytes, to_image
 
 
 def gradient(height: int = 12, width: int = 20) -> np.ndarray:
@@ -50,9 +50,9 @@ def test_exif_orientation_is_honoured(tmp_path, orientation):
         8: lambda a: np.rot90(a),
     }[orientation]
     path = saved(tmp_path / "a.png", Image.fromarray(gradient()), exif=exif)
-    image = load_image(path)
-    assert np.array_equal(to_bytes(image), undo(gradient()))
-    assert picture_size(path) == (image.shape[2], image.shape[1])
+    picture = load_picture(path)
+    assert np.array_equal(to_bytes(picture.image), undo(gradient()))
+    assert picture.size == (picture.image.shape[2], picture.image.shape[1])
 
 
 def test_broken_exif_is_no_obstacle(tmp_path):
@@ -93,6 +93,18 @@ def test_sixteen_bit_colour(tmp_path):
     image = load_image(tmp_path / "a.png")
     assert image.shape == (3, 2, 3)
     assert torch.allclose(image[:, 0, 0], torch.tensor([1.0, 0.0, 0.5]), atol=0.01)
+
+
+@pytest.mark.parametrize("whole", [1, 255])
+def test_float_pictures_may_have_a_few_pixels_above_their_white(tmp_path, whole):
+    values = np.linspace(0, 1, 240, dtype=np.float32).reshape(12, 20)
+    values[5, 5:8] = (1.004, 1.3, 40)
+    path = saved(tmp_path / "a.tif", Image.fromarray(values * np.float32(whole)))
+    assert torch.allclose(load_image(path)[0], torch.from_numpy(values.clip(0, 1)), atol=1e-6)
+    mask = np.zeros((12, 20), np.float32)
+    mask[5, 5:8] = (1, 1.004, 1)
+    path = saved(tmp_path / "m.tif", Image.fromarray(mask * np.float32(whole)))
+    assert torch.allclose(load_mask(path, 12, 20)[0], torch.from_numpy(mask.clip(0, 1)), atol=0.01)
 
 
 @pytest.mark.parametrize("mode", ["RGBA", "LA", "PA", "P"])
@@ -149,11 +161,22 @@ def test_gigantic_pictures_are_reduced(tmp_path, suffix):
     image = Image.new("RGB", (30_000, 2_000), (200, 30, 60))
     image.paste((0, 0, 0), (0, 0, 15_000, 2_000))
     path = saved(tmp_path / f"a.{suffix}", image)
-    got = load_image(path)
+    picture = load_picture(path)
+    got = picture.image
     assert got.shape == (3, round(2_000 * MAX_SIDE / 30_000), MAX_SIDE)
-    assert picture_size(path) == (30_000, 2_000)
+    assert picture.size == (30_000, 2_000)
     assert torch.allclose(got[:, 100, -500], torch.tensor([200, 30, 60]) / 255, atol=0.01)
     assert got[:, 100, 500].max() < 0.01
+
+
+@pytest.mark.parametrize("size", [(8192, 5461), (5461, 8192), (8191, 3001)])
+def test_a_reduced_picture_and_its_transparency_have_one_size(tmp_path, size):
+    image = Image.new("RGBA", size, (200, 30, 60, 255))
+    image.paste((0, 0, 0, 0), (0, 0, 1000, 1000))
+    picture = load_picture(saved(tmp_path / "a.png", image, compress_level=1))
+    assert picture.size == size
+    assert picture.alpha is not None
+    assert picture.alpha.shape == (1, *picture.image.shape[1:])
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 900), (6000, 1)])
@@ -247,10 +270,32 @@ def test_mask_of_transparency_of_bits_and_of_ones(tmp_path):
         Image.fromarray(np.repeat(inside[..., None] * np.uint8(255), 3, axis=2)),
         Image.fromarray(np.dstack([alpha[..., 3]] * 3 + [np.full((12, 20), 255, np.uint8)])),
         Image.fromarray(inside.astype(np.uint16) * 65535),
+        Image.fromarray(inside.astype(np.uint16)),
     ]
     for n, picture in enumerate(pictures):
         mask = load_mask(saved(tmp_path / f"{n}.png", picture), 12, 20)
         assert torch.equal(mask[0] > 0.5, torch.from_numpy(inside)), n
+    path = saved(tmp_path / "m.tif", Image.fromarray(inside.astype(np.int32)))
+    assert torch.equal(load_mask(path, 12, 20)[0], torch.from_numpy(inside).float())
+
+
+def test_mask_of_labels(tmp_path):
+    """Of a palette as that of PASCAL VOC; other palettes are but a way to store brightness."""
+    labels = np.zeros((12, 20), np.uint8)
+    labels[3:9, 4:10] = 1
+    labels[5, 5] = 7
+    picture = Image.fromarray(labels, "L").convert("P")
+    picture.putpalette(
+        [0, 0, 0, 128, 0, 0, 0, 128, 0, 128, 128, 0, 0, 0, 128, 128, 0, 128, 0, 128, 128] + [128] * 3
+    )
+    mask = load_mask(saved(tmp_path / "m.png", picture), 12, 20)
+    assert torch.equal(mask[0], torch.from_numpy(labels > 0).float())
+    grey = np.full((12, 20), 51, np.uint8)
+    grey[3:9, 4:10] = 204
+    wanted = torch.from_numpy(grey).float() / 255
+    for n, mode in enumerate(("L", "RGB")):  # for RGB, Pillow's palette has colours, too
+        path = saved(tmp_path / f"{n}.png", Image.fromarray(grey).convert(mode).convert("P"))
+        assert torch.equal(load_mask(path, 12, 20)[0], wanted)
 
 
 def test_mask_of_another_size(tmp_path):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -148,5 +149,7 @@ def test_palette_files(tmp_path):
         read_palette(tmp_path / "none.txt")
     with pytest.raises(IsADirectoryError, match="this is a directory"):
         read_palette(tmp_path)
+    with pytest.raises(OSError, match=r"mem: cannot be read \(.*\), wanted a file of colours"):
+        read_palette(Path("/proc/self/mem"))  # a file that even root may open, but not read from its start
     with pytest.raises(ValueError, match="no colour"):
         parse_color("red")

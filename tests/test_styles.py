@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import threading
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,7 +16,8 @@ from PIL import Image
 from semantic_guidance import Guidance, Painter
 from semantic_guidance.cli import main
 from semantic_guidance.export.strokes_json import read_strokes
-from semantic_guidance.images import load_alpha, load_image
+from semantic_guidance.images import load_image, load_picture
+from semantic_guidance.painting import resize_mask
 from semantic_guidance.palette import to_lab
 from semantic_guidance.styles import cover, replace_background, transfer_colors, unlike, without_white
 
@@ -111,16 +114,25 @@ def test_cut_out(painting, tmp_path):
     assert torch.equal(painting.blank(), replace(painting, transparent="painting").blank())
     replace(painting, transparent="object").save(tmp_path / "a.svg")
     text = (tmp_path / "a.svg").read_text()
-    assert 'id="foreground"' in text
-    assert 'id="canvas"' not in text
-    assert 'id="background"' not in text
+    assert 'id="object"' in text
 
 
 def test_unclipped_objects_are_where_their_strokes_are(painting):
     layers = (painting.layers[0], replace(painting.layers[1], mask=None))
-    alpha = replace(painting, layers=layers, transparent="object").cut_out()[3]
-    strokes = replace(painting, layers=layers[1:], transparent="painting").cut_out()[3]
+    unknown = replace(painting, guidance=Guidance.none())
+    alpha = replace(unknown, layers=layers, transparent="object").cut_out()[3]
+    strokes = replace(unknown, layers=layers[1:], transparent="painting").cut_out()[3]
     assert torch.equal(alpha, strokes)
+    known = replace(painting, layers=layers, transparent="object").cut_out()[3]
+    assert torch.equal(known, torch.maximum(alpha, resize_mask(painting.guidance.mask, 64, 96)[0]))
+
+
+def test_objects_without_strokes_are_cut_out_too(painting):
+    bare = replace(painting, layers=painting.layers[:1])
+    alpha = replace(bare, transparent="object").cut_out()[3:]
+    assert torch.equal(alpha, resize_mask(painting.guidance.mask, 64, 96))
+    with pytest.raises(ValueError, match="transparent: there is no object in the painting, wanted"):
+        replace(bare, guidance=Guidance.none(), transparent="object")
 
 
 @pytest.fixture
@@ -135,13 +147,13 @@ def cut(tmp_path: Path) -> Path:
 
 
 def test_alpha_of_files(cut, photo, tmp_path):
-    alpha = load_alpha(cut)
+    alpha = load_picture(cut).alpha
     assert alpha is not None
     assert alpha.shape == (1, 40, 60)
     assert (alpha[0, 20, 30], alpha[0, 0, 0]) == (1, 0)
-    assert load_alpha(photo) is None
+    assert load_picture(photo).alpha is None
     Image.new("RGBA", (9, 9), (1, 2, 3, 255)).save(tmp_path / "solid.png")
-    assert load_alpha(tmp_path / "solid.png") is None
+    assert load_picture(tmp_path / "solid.png").alpha is None
     bare = without_white(load_image(cut), alpha)
     inside = alpha.expand(3, -1, -1) > 0.1
     assert torch.allclose(
@@ -177,6 +189,26 @@ def test_a_transparent_picture_stays_so(cut, tmp_path, capsys):
     ).read_bytes()
 
 
+def test_a_picture_from_a_pipe(cut, tmp_path):
+    """It can be read but once, and its size and its transparency are wanted, too."""
+    os.mkfifo(tmp_path / "pipe")
+    threading.Thread(target=lambda: (tmp_path / "pipe").write_bytes(cut.read_bytes()), daemon=True).start()
+    argv = ["paint", str(tmp_path / "pipe"), *QUICK, "--transparent=object", "--formats", "png"]
+    assert main([*argv, "--out", str(tmp_path / "out")]) == 0
+    assert (tmp_path / "out" / "pipe_painted.png").exists()
+
+
+@pytest.mark.parametrize("what", ["painting", "object"])
+def test_a_picture_that_is_hardly_there(tmp_path, capsys, what):
+    pixels = np.full((40, 60, 4), 120, np.uint8)
+    pixels[:5, :, 3] = 0
+    Image.fromarray(pixels).save(tmp_path / "faint.png")
+    argv = ["paint", str(tmp_path / "faint.png"), *QUICK, f"--transparent={what}"]
+    assert main([*argv, "--out", str(tmp_path / "out")]) == 2
+    assert "faint.png is nowhere more than half opaque, wanted --mask" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
 def test_flags(photo, photo_mask, tmp_path, capsys):
     Image.new("RGB", (30, 50), (20, 30, 200)).save(tmp_path / "blue.png")
     argv = ["paint", str(photo), *QUICK, "--mask", str(photo_mask), "--formats", "png", "--json"]
@@ -194,9 +226,11 @@ def test_flags(photo, photo_mask, tmp_path, capsys):
     assert pixels[1, 1, 2] > 150 > pixels[1, 1, 0]
     _, pixels = paint("--palette-from", str(tmp_path / "blue.png"))
     assert pixels[..., 2].mean() > 1.5 * pixels[..., 0].mean()
-    _, pixels = paint("--start-canvas", "#fff", "--transparent", "object")
-    assert pixels[0, 0, 3] == 0
-    assert pixels[16, 24, 3] == 255
+    none = ("--foreground-share", "0")
+    for flags in (("--start-canvas", "#fff"), none, ("--agent", "baseline"), ("--agent", "baseline", *none)):
+        _, pixels = paint(*flags, "--transparent", "object")
+        assert pixels[0, 0, 3] == 0
+        assert pixels[16, 24, 3] == 255
 
 
 @pytest.mark.parametrize(
@@ -208,7 +242,7 @@ def test_flags(photo, photo_mask, tmp_path, capsys):
         (["--background", "#fff", "--baseline"], "--background: --baseline knows no object"),
         (["--start-canvas", "#1234567"], "--start-canvas: '#1234567' is no colour"),
         (["--start-canvas", "."], ".: this is a directory, wanted a picture"),
-        (["--transparent", "all"], "--transparent: invalid choice: 'all'"),
+        (["--transparent=all"], "--transparent: invalid choice: 'all'"),
         (["--transparent", "--formats", "jpg,mp4"], "--transparent: wanted one of png, webp"),
         (["--transparent", "object", "--baseline"], "--transparent: --baseline knows no object"),
     ],

@@ -179,13 +179,13 @@ def _check(args: argparse.Namespace, bar: StageBar) -> _Job:
             raise InputError(f"--{flag}: --baseline paints without guidance, wanted only one of the two")
     if args.mask is not None and args.box is not None:
         raise InputError("--box: the object is given by --mask already, wanted only one of the two")
-    from semantic_guidance.images import load_image, picture_size
+    from semantic_guidance.images import load_picture
 
     film = looks.film(args)
-    image = load_image(args.image)
-    file_size = picture_size(args.image)
+    picture = load_picture(args.image)
+    image, file_size = picture.image, picture.size
     outputs = _outputs(args)
-    style = styles.Style.of(args, image)
+    style = styles.Style.of(args, picture)
     painter = _painter(args, bar, style)
     bar("guidance", 0.0)
     looking = time.perf_counter()

@@ -118,7 +118,10 @@ def _painting(args: argparse.Namespace) -> Painting:
     if args.size is not None:
         height, width = painting.blank(args.size).shape[1:]
         painting = replace(painting, width=width, height=height)
-    painting = replace(painting, paper=args.paper or painting.paper, transparent=args.transparent)
+    try:
+        painting = replace(painting, paper=args.paper or painting.paper, transparent=args.transparent)
+    except ValueError as error:
+        raise InputError(f"{args.strokes}: --{error}") from None
     size = max(painting.width, painting.height)
     if size > SIZES[1]:
         raise InputError(

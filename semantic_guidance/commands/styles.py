@@ -12,9 +12,11 @@ from semantic_guidance.errors import InputError
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from semantic_guidance.images import Picture
     from semantic_guidance.palette import Color
     from semantic_guidance.types import Guidance
 
+WHAT = ("painting", "object")  # what ``--transparent`` leaves, the usual one first
 CLEAR = ("png", "webp", "svg", "exact.svg")  # formats that know transparency
 
 
@@ -24,8 +26,8 @@ def add_transparent(parser: argparse._ActionsContainer) -> None:
         "--transparent",
         metavar="WHAT",
         nargs="?",
-        const="painting",
-        choices=("painting", "object"),
+        const=WHAT[0],
+        choices=WHAT,
         help="leave away the canvas (painting) or all but the object (object) in png, webp and svg"
         " (default if given: painting)",
     )
@@ -80,18 +82,18 @@ class Style:
     alpha: Tensor | None
 
     @staticmethod
-    def of(args: argparse.Namespace, image: Tensor) -> Style:
+    def of(args: argparse.Namespace, picture: Picture) -> Style:
         """Read what the flags ask for.
 
         Args:
             args: the flags.
-            image: ``[3, H, W]`` the picture.
+            picture: to be painted.
 
         Raises:
             InputError: something is wrong with them.
             OSError: a file cannot be read.
         """
-        from semantic_guidance.images import load_alpha, load_image
+        from semantic_guidance.images import load_image
         from semantic_guidance.styles import unlike
 
         check_transparent(args)
@@ -102,11 +104,18 @@ class Style:
         given = args.mask is not None or args.box is not None or args.baseline
         background = _color_or_picture("--background", args.background)
         start = _color_or_picture("--start-canvas", args.start_canvas)
-        alpha = load_alpha(args.image) if args.transparent and not given else None
+        alpha = picture.alpha if args.transparent and not given else None
+        if alpha is not None and not bool((alpha > 0.5).any()):
+            raise InputError(
+                f"--transparent: {args.image} is nowhere more than half opaque, wanted --mask or --box"
+                " to show the object"
+            )
         if start is None and isinstance(background, tuple):
             start = background  # it need not be painted
         elif start is None and args.transparent == "painting":
-            start = unlike(image, alpha)  # it will not be there in the end, so strokes have to cover it
+            start = unlike(
+                picture.image, alpha
+            )  # it will not be there in the end, so strokes have to cover it
         return Style(
             reference=None if args.palette_from is None else load_image(args.palette_from),
             background=background,

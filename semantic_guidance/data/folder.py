@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -75,7 +76,7 @@ class PictureFolder(PictureDataset):
         root: the folder.
 
     Raises:
-        ValueError: there is no such folder, or no picture in it.
+        ValueError: there is no such folder, it may not be read, or there is no picture in it.
     """
 
     def __init__(self, root: str | Path) -> None:
@@ -91,13 +92,17 @@ class PictureFolder(PictureDataset):
 
 
 def need_folder(path: Path, what: str) -> Path:
-    """`path`, if it is a folder.
+    """`path`, if it is a folder that can be read.
 
     Raises:
         ValueError: it is none; the message says that it should be `what`.
     """
     if not path.is_dir():
         raise ValueError(f"{path} is no folder, wanted {what}")
+    try:
+        os.listdir(path)  # `Path.rglob` finds nothing where it may not look, and says nothing
+    except OSError as error:
+        raise ValueError(f"{path} cannot be read ({error.strerror}), wanted {what}") from None
     return path
 
 

@@ -151,6 +151,8 @@ def _load(path: Path) -> Any:
             text = file.read(MAX_BYTES + 1)  # not `stat`, which knows nothing of a pipe's length
     except FileNotFoundError:
         raise FileNotFoundError(f"{path}: no such file, wanted a file of strokes") from None
+    except OSError as error:
+        raise OSError(f"{path}: cannot be read ({error.strerror}), wanted a file of strokes") from None
     if len(text) > MAX_BYTES:
         raise _FlawError(f"the file is larger than {MAX_BYTES} bytes")
     # Before parsing, which takes many times the memory of the text.
@@ -172,7 +174,7 @@ def _painting(document: Any) -> Painting:
         raise _FlawError(f"not a file of strokes, wanted an object whose format is {FORMAT!r}")
     version = _field(document, "version", "the file")
     if version != VERSION or isinstance(version, bool):
-        raise _FlawError(f"version is {version!r}, wanted {VERSION}")
+        raise _FlawError(f"version is {_shown(version)}, wanted {VERSION}")
     width = _integer(document, "width", 1, MAX_SIDE)
     height = _integer(document, "height", 1, MAX_SIDE)
     if width * height > MAX_PIXELS:

@@ -70,16 +70,20 @@ class _Drawing:
     def lines(self) -> Iterator[str]:
         width, height = self.painting.width, self.painting.height
         yield f'{HEAD}width="{width}" height="{height}" viewBox="0 0 {width} {height}">'
-        if self.painting.transparent is None:
+        if self.painting.transparent == "object":
+            name, lines = self._mask(self.painting.object_mask())
+            yield from lines
+            yield group(self._name("object"), "object", self._clip(name))
+        if self.painting.transparent != "painting":
             yield group(self._name("canvas"), "canvas")
             yield self._canvas()
             yield "</g>"
         for level, layers in itertools.groupby(self.painting.layers, key=lambda layer: layer.level):
-            if self.painting.transparent == "object" and level != "foreground":
-                continue
             yield group(self._name(level), level)
             for layer in layers:
                 yield from self._layer(layer)
+            yield "</g>"
+        if self.painting.transparent == "object":
             yield "</g>"
         yield "</svg>"
 
@@ -91,6 +95,10 @@ class _Drawing:
         data = f"data:image/png;base64,{packed_picture(self.painting.start)}"
         return f'<image {size} preserveAspectRatio="none" xlink:href="{data}"/>'
 
+    def _clip(self, name: str) -> str:
+        """The attribute that shows a group under a mask or clip path only."""
+        return f' {"mask" if self.exact else "clip-path"}="url(#{name})"'
+
     def _name(self, name: str) -> str:
         """`name`, numbered from its second use on: names are unique in a file."""
         self.names[name] = self.names.get(name, 0) + 1
@@ -101,7 +109,7 @@ class _Drawing:
         if layer.mask is not None:
             name, lines = self._mask(layer.mask)
             yield from lines
-            clip = f' {"mask" if self.exact else "clip-path"}="url(#{name})"'
+            clip = self._clip(name)
         apart = self.exact or layer.compositing == "seed"  # clip each stroke, not all of them at once
         whole = "" if apart else clip
         if layer.level == "foreground":

@@ -53,6 +53,19 @@ def with_faces(image: Tensor, guidance: Guidance) -> Guidance:
     return replace(guidance, focus=focus, instances=(*guidance.instances, *heads))
 
 
+def _given_instances(mask: Tensor) -> tuple[Instance, ...]:
+    """The objects of a mask ``[1, H, W]`` that a person gave: what is small or too many is the last one's.
+
+    Raises:
+        ValueError: no pixel of the mask is above one half.
+    """
+    first = split_instances(mask)[:-1]
+    rest = mask.float()
+    for instance in first:
+        rest = (rest - instance.mask).clamp(min=0)
+    return (*first, Instance.from_mask(rest))
+
+
 class Guide:
     """Finds a picture's objects and what makes them recognisable.
 
@@ -98,14 +111,15 @@ class Guide:
     def from_mask(self, image: Tensor, mask: Tensor) -> Guidance:
         """Guidance with the objects given: ``[3, H, W]`` and ``[1, H, W]``, both in [0, 1].
 
+        There are at most eight objects; the last one is all that is in none of the others.
+
         Raises:
             ValueError: shapes differ, or no pixel of the mask is above one half.
         """
         check_image(image)
         if mask.shape != image[:1].shape:
             raise ValueError(f"mask has shape {list(mask.shape)}, wanted {list(image[:1].shape)}")
-        instances = split_instances(mask) or (Instance.from_mask(mask),)
-        return self._finish(image, instances, mask)
+        return self._finish(image, _given_instances(mask))
 
     def from_box(self, image: Tensor, box: Box) -> Guidance:
         """Guidance with the object's box given, (x, y, width, height) in pixels.
@@ -135,13 +149,12 @@ class Guide:
         mask = mask * inside
         if float((mask > 0.5).sum()) < 0.1 * float(inside.sum()):
             mask = inside
-        return self.from_mask(image, mask)
+        return self._finish(image, split_instances(mask) or (Instance.from_mask(mask),))
 
-    def _finish(self, image: Tensor, instances: tuple[Instance, ...], mask: Tensor | None = None) -> Guidance:
-        if mask is None:
-            mask = torch.zeros_like(image[:1])
-            for instance in instances:
-                mask = torch.maximum(mask, instance.mask)
+    def _finish(self, image: Tensor, instances: tuple[Instance, ...]) -> Guidance:
+        mask = torch.zeros_like(image[:1])
+        for instance in instances:
+            mask = torch.maximum(mask, instance.mask)
         focus = torch.zeros_like(mask)
         if self._focus and instances:
             with torch_threads():

@@ -119,6 +119,12 @@ def test_endless_files(complaint):
     assert "/dev/zero: the file is larger than" in complaint("/dev/zero")
 
 
+def test_no_object_to_cut_out(painting, tmp_path, complaint):
+    replace(painting, layers=painting.layers[:1]).save(tmp_path / "a.json")
+    said = complaint("a.json", "--transparent=object", "--formats", "jpg,png", "--out", "out")
+    assert "a.json: --transparent: there is no object in the painting, wanted" in said
+
+
 def test_hours_of_work_are_refused(painting, tmp_path, complaint, monkeypatch):
     painting.save(tmp_path / "a.json")
     monkeypatch.setattr("semantic_guidance.commands.render.MOST_WORK", work(painting) - 1)

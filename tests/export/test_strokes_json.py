@@ -125,6 +125,7 @@ FLAWS = [
     (("format",), "svg", "not a file of strokes"),
     (("format",), ..., "not a file of strokes"),
     (("version",), 2, "version is 2, wanted 1"),
+    (("version",), "x" * 999, r"version is 'x{36}\.\.\., wanted 1"),
     (("version",), ..., "version is missing"),
     (("width",), ..., "width is missing"),
     (("width",), 0, "width of the file is 0"),
@@ -268,4 +269,6 @@ def test_a_file_that_is_none(tmp_path):
         read_strokes(tmp_path / "a.json")
     with pytest.raises(IsADirectoryError, match="this is a directory"):
         read_strokes(tmp_path)
+    with pytest.raises(OSError, match=r"mem: cannot be read \(.*\), wanted a file of strokes"):
+        read_strokes("/proc/self/mem")  # a file that even root may open, but not read from its start
     assert not os.listdir(tmp_path)

@@ -120,6 +120,21 @@ def test_examples(example, tmp_path):
     assert psnr(painting, tmp_path / "a.exact.svg") > 40
 
 
+@pytest.mark.parametrize("name", ["a.svg", "a.exact.svg"])
+@pytest.mark.parametrize("layers", [slice(None), slice(1)])
+def test_objects_alone_are_those_of_pictures(painting, tmp_path, name, layers):
+    """Where the object has strokes of its own, and where it has none."""
+    cut = replace(painting, layers=painting.layers[layers], transparent="object")
+    cut.save(tmp_path / name)
+    drawn = resvg.svg_to_bytes(svg_string=(tmp_path / name).read_text())
+    with Image.open(io.BytesIO(bytes(drawn))) as image:
+        got = np.asarray(image.convert("RGBA")) / 255
+    wanted = cut.cut_out().permute(1, 2, 0).numpy()
+    assert np.abs(got[..., 3] - wanted[..., 3]).mean() < 0.03
+    inside = wanted[..., 3] == 1
+    assert ((got[inside, :3] - wanted[inside, :3]) ** 2).mean() < 0.003
+
+
 def test_layers(painting, tmp_path):
     painting = replace(painting, layers=(*painting.layers, replace(painting.layers[1], instance=1)))
     for name in ("a.svg", "a.exact.svg"):

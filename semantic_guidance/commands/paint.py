@@ -182,6 +182,7 @@ def _check(args: argparse.Namespace, bar: StageBar) -> _Job:
     from semantic_guidance.images import load_image, picture_size
 
     film = looks.film(args)
+    medium.check_plotter(args.formats, args.strokes, "--strokes")
     image = load_image(args.image)
     file_size = picture_size(args.image)
     outputs = _outputs(args)

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from semantic_guidance.actors import ActorPainter
-from semantic_guidance.agent_file import WINDOW_ACTOR, agent_format
+from semantic_guidance.agent_file import WINDOW_ACTOR, agent_format, is_ours
 from semantic_guidance.brushes import Brush
 from semantic_guidance.detail import BASE_SHARE, add_detail, closer_side, windows_across
 from semantic_guidance.guidance import Guide
@@ -343,9 +343,12 @@ def _load(agent: str) -> tuple[ActorPainter | None, WindowAgent | None]:
     if agent == "planner":
         return None, None
     path = WEIGHTS / f"{agent}.safetensors" if agent in AGENTS else Path(agent)
-    if path.suffix == ".safetensors" and agent_format(path) == WINDOW_ACTOR:
-        return None, WindowAgent.load(path)
-    return ActorPainter.load(path), None
+    try:
+        if is_ours(path) and agent_format(path) == WINDOW_ACTOR:
+            return None, WindowAgent.load(path)
+        return ActorPainter.load(path), None
+    except ValueError as error:
+        raise ValueError(f"agent: {error}") from None
 
 
 def _stored(values: Tensor) -> Tensor:

@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from semantic_guidance.agent_file import load_actor
+from semantic_guidance.agent_file import is_ours, load_actor
 from semantic_guidance.compat import SEED_SIZE, load_seed_actor
 from semantic_guidance.envs import EnvConfig
 from semantic_guidance.networks.actor import Actor
@@ -43,14 +43,11 @@ class ActorPainter:
         Raises:
             ValueError: the file is missing, corrupt, or something else.
         """
-        try:
-            if Path(path).suffix == ".safetensors":
-                actor, config, size = load_actor(path)
-                return ActorPainter(actor, config, size, "over")
-            actor = load_seed_actor(path)
-            return ActorPainter(actor, seed_config(actor, 1), SEED_SIZE, "seed")
-        except ValueError as error:
-            raise ValueError(f"agent: {error}") from None
+        if is_ours(path):
+            actor, config, size = load_actor(path)
+            return ActorPainter(actor, config, size, "over")
+        actor = load_seed_actor(path)
+        return ActorPainter(actor, seed_config(actor, 1), SEED_SIZE, "seed")
 
     def strokes(self, image: Tensor, guidance: Guidance, count: int) -> list[tuple[Strokes, Level]]:
         """`count` strokes for a picture ``[3, H, W]``, in bundles, in units of its longer side.

@@ -89,6 +89,11 @@ def load_window_actor(path: str | Path) -> tuple[WindowActor, bool]:
     return actor.to(torch.float32).eval().requires_grad_(False), guided
 
 
+def is_ours(path: str | Path) -> bool:
+    """Whether a file's name says that it is one of ours, not a pickle of the papers' code."""
+    return Path(path).suffix.lower() == ".safetensors"
+
+
 def agent_format(path: str | Path) -> str:
     """`ACTOR` or `WINDOW_ACTOR`, whichever the file says that it holds.
 
@@ -128,4 +133,6 @@ def _read(path: str | Path, wanted: str) -> tuple[dict[str, Any], dict[str, Tens
 
 def _unreadable(path: str | Path, error: Exception) -> ValueError:
     reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+    if isinstance(error, KeyError):  # whose text is the bare name
+        reason = f"it has no {reason}"
     return ValueError(f"{path} cannot be read, wanted an agent's weights ({reason})")

@@ -87,19 +87,33 @@ class _Terminated(BaseException):
 
 @contextlib.contextmanager
 def _clean_end() -> Iterator[None]:
-    """While the block runs, SIGTERM unwinds it as Ctrl-C does, so that half-written files are removed."""
+    """While the block runs, SIGTERM unwinds it as Ctrl-C does, so that half-written files are removed.
+
+    A signal that comes while Numba calls a kernel leaves it as a SystemError, or a chain of them; here it
+    becomes again what it was.
+    """
+    ends: dict[int, type[BaseException]] = {signal.SIGINT: KeyboardInterrupt, signal.SIGTERM: _Terminated}
+    came: list[int] = []
 
     def stop(number: int, frame: FrameType | None) -> NoReturn:
-        raise _Terminated
+        came.append(number)
+        raise ends[number]
 
     if threading.current_thread() is not threading.main_thread():  # which alone may set handlers
         yield
         return
-    before = signal.signal(signal.SIGTERM, stop)
+    before = {signal.SIGTERM: signal.signal(signal.SIGTERM, stop)}
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # not ignored, as by nohup
+        before[signal.SIGINT] = signal.signal(signal.SIGINT, stop)
     try:
         yield
+    except SystemError:
+        if came:
+            raise ends[came[0]] from None
+        raise
     finally:
-        signal.signal(signal.SIGTERM, before or signal.SIG_DFL)
+        for number, handler in before.items():
+            signal.signal(number, handler or signal.SIG_DFL)
 
 
 def _run(argv: list[str]) -> int:

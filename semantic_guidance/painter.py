@@ -6,6 +6,7 @@ import itertools
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from numbers import Integral, Real
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from semantic_guidance.actors import ActorPainter
-from semantic_guidance.agent_file import WINDOW_ACTOR, agent_format
+from semantic_guidance.agent_file import WINDOW_ACTOR, agent_format, is_ours
 from semantic_guidance.brushes import Brush
 from semantic_guidance.detail import BASE_SHARE, add_detail, closer_side, windows_across
 from semantic_guidance.guidance import Guide
@@ -94,7 +95,7 @@ class Painter:
             share of it is done.
 
     Raises:
-        ValueError: an unknown agent or preset, or a number out of range.
+        ValueError: an unknown agent or preset, a number out of range, or a canvas that is none.
     """
 
     def __init__(
@@ -118,14 +119,13 @@ class Painter:
             )
         if preset not in PRESETS:
             raise ValueError(f"preset is {preset!r}, wanted one of {', '.join(PRESETS)}")
-        if not 1 <= strokes <= MAX_STROKES:
-            raise ValueError(f"strokes is {strokes}, wanted 1 to {MAX_STROKES}")
-        if size is not None and not SIZES[0] <= size <= SIZES[1]:
-            raise ValueError(f"size is {size}, wanted {SIZES[0]} to {SIZES[1]} pixels")
+        _check_whole("strokes", strokes, 1, MAX_STROKES)
+        if size is not None:
+            _check_whole("size", size, *SIZES)
         if foreground_share is not None and not 0 <= foreground_share <= 1:
             raise ValueError(f"foreground_share is {foreground_share}, wanted 0 to 1")
-        if detail is not None and not 1 <= detail <= MOST_DETAIL:
-            raise ValueError(f"detail is {detail}, wanted 1 to {MOST_DETAIL}")
+        if detail is not None:
+            _check_whole("detail", detail, 1, MOST_DETAIL)
         self.brush = Brush.of(brush, seed)
         self.actor, self.agent = _load(agent)
         self.preset = PRESETS[preset]
@@ -138,7 +138,7 @@ class Painter:
         self.detail = detail or (1 if whole else windows_across(strokes))
         if self.detail > 1 and not self.medium.free:
             raise ValueError(f"detail is {detail}, wanted 1 with a palette, brushes or opaque paint")
-        self.start = start
+        self.start = _checked_start(start)
         self.progress = progress or (lambda stage, share: None)
 
     @property
@@ -340,14 +340,46 @@ class Painter:
         return tuple(layers)
 
 
+def _check_whole(name: str, value: Any, least: int, most: int) -> None:
+    """Raise ValueError unless `value` is a whole number in the range."""
+    if not isinstance(value, Integral) or isinstance(value, bool) or not least <= int(value) <= most:
+        raise ValueError(f"{name} is {value!r}, wanted a whole number from {least} to {most}")
+
+
+def _checked_start(start: Any) -> Color | Tensor | None:
+    """The canvas before the first stroke, if it is a colour, a picture or None.
+
+    Raises:
+        ValueError: it is something else.
+    """
+    if isinstance(start, Tensor):
+        try:
+            return to_image(start)
+        except ValueError as error:
+            raise ValueError(f"start: {error}") from None
+    if start is None:
+        return None
+    if (
+        not isinstance(start, tuple)
+        or len(start) != 3
+        or not all(isinstance(part, Real) and 0 <= float(part) <= 1 for part in start)
+    ):
+        raise ValueError(f"start is {start!r}, wanted a tuple of RGB in [0, 1], or a picture [3, h, w]")
+    red, green, blue = start
+    return float(red), float(green), float(blue)
+
+
 def _load(agent: str) -> tuple[ActorPainter | None, WindowAgent | None]:
     """The agent, in the place of its kind; the planner needs neither."""
     if agent == "planner":
         return None, None
     path = WEIGHTS / f"{agent}.safetensors" if agent in AGENTS else Path(agent)
-    if path.suffix == ".safetensors" and agent_format(path) == WINDOW_ACTOR:
-        return None, WindowAgent.load(path)
-    return ActorPainter.load(path), None
+    try:
+        if is_ours(path) and agent_format(path) == WINDOW_ACTOR:
+            return None, WindowAgent.load(path)
+        return ActorPainter.load(path), None
+    except ValueError as error:
+        raise ValueError(f"agent: {error}") from None
 
 
 def _stored(values: Tensor) -> Tensor:

@@ -14,6 +14,9 @@ from typing import Any
 LAST_SEED = 2**32 - 1
 """The largest seed of a random generator."""
 
+MOST_THREADS = 1024
+"""The largest number of threads of a process: with very many of them OpenMP crashes."""
+
 
 def check_ranges(config: Any) -> None:
     """See that a frozen dataclass holds numbers as it declares them; call it from ``__post_init__``.

@@ -38,10 +38,7 @@ class WindowAgent:
         Raises:
             ValueError: the file is missing, corrupt, or something else.
         """
-        try:
-            actor, guided = load_window_actor(path)
-        except ValueError as error:
-            raise ValueError(f"agent: {error}") from None
+        actor, guided = load_window_actor(path)
         return WindowAgent(WindowPainter(actor), guided)
 
     def draft(self, sketch: Sketch, fill: np.random.Generator | None = None) -> tuple[Tensor, list[Run]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 import time
@@ -113,6 +114,41 @@ def test_interruption(capsys, monkeypatch):
     monkeypatch.setattr(cli, "_run", interrupt)
     assert cli.main(["paint"]) == 130
     assert capsys.readouterr().err == "semantic-guidance: interrupted\n"
+
+
+@pytest.mark.parametrize(
+    ("number", "status", "said"), [(signal.SIGINT, 130, "interrupted"), (signal.SIGTERM, 143, "terminated")]
+)
+def test_signals_that_numba_makes_system_errors_of(capsys, monkeypatch, number, status, said):
+    def kernel(argv):
+        try:
+            signal.raise_signal(number)
+        except BaseException as error:
+            raise SystemError("CPUDispatcher returned a result with an exception set") from error
+
+    monkeypatch.setattr(cli, "_run", kernel)
+    before = signal.getsignal(number)
+    assert cli.main(["paint"]) == status
+    assert capsys.readouterr().err == f"semantic-guidance: {said}\n"
+    assert signal.getsignal(number) is before
+
+
+def test_other_system_errors_are_faults_of_ours(monkeypatch):
+    def fail(argv):
+        raise SystemError("unknown opcode")
+
+    monkeypatch.setattr(cli, "_run", fail)
+    with pytest.raises(SystemError, match="unknown opcode"):
+        cli.main(["paint"])
+
+
+def test_an_ignored_interrupt_stays_ignored(monkeypatch):
+    monkeypatch.setattr(cli, "_run", lambda argv: signal.raise_signal(signal.SIGINT) or 0)
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        assert cli.main(["paint"]) == 0
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def test_errors_of_the_system_name_the_file(capsys, monkeypatch):

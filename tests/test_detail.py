@@ -152,5 +152,5 @@ def test_windows_have_every_tool():
 
 @pytest.mark.parametrize("detail", [0, 9])
 def test_what_is_wrong_is_named(detail):
-    with pytest.raises(ValueError, match=f"detail is {detail}, wanted 1 to 8"):
+    with pytest.raises(ValueError, match=f"detail is {detail}, wanted a whole number from 1 to 8"):
         Painter(detail=detail)

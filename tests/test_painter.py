@@ -121,10 +121,27 @@ def test_pictures_of_other_libraries() -> None:
     [
         ({"agent": "bob"}, "agent is 'bob', wanted one of"),
         ({"preset": "best"}, "preset is 'best', wanted one of draft, standard, fine"),
-        ({"strokes": 0}, "strokes is 0, wanted 1 to"),
-        ({"size": 4}, "size is 4, wanted 16 to"),
+        ({"strokes": 0}, "strokes is 0, wanted a whole number from 1 to"),
+        ({"strokes": 5.5}, "strokes is 5.5, wanted a whole number from 1 to"),
+        ({"strokes": True}, "strokes is True, wanted a whole number"),
+        ({"size": 4}, "size is 4, wanted a whole number from 16 to"),
+        ({"size": 64.5}, "size is 64.5, wanted a whole number from 16 to"),
+        ({"size": float("nan")}, "size is nan, wanted a whole number from 16 to"),
+        ({"detail": 1.5}, "detail is 1.5, wanted a whole number from 1 to 8"),
+        ({"start": "#fff"}, "start is '#fff', wanted a tuple of RGB in"),
+        ({"start": [1, 0, 0]}, r"start is \[1, 0, 0\], wanted a tuple of RGB in"),
+        ({"start": (2, 0, 0)}, r"start is \(2, 0, 0\), wanted a tuple of RGB in"),
+        ({"start": (0.0, float("nan"), 0.0)}, "start is .*nan.*, wanted a tuple of RGB in"),
+        ({"start": (0.0, 1.0)}, "start is .*, wanted a tuple of RGB in"),
+        ({"start": torch.zeros(4, 4)}, r"start: image is a tensor of shape \[4, 4\], wanted"),
+        ({"start": torch.full((3, 4, 4), 255.0)}, "start: image has values from 255"),
     ],
 )
 def test_what_is_wrong_is_named(arguments: dict[str, object], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         Painter(**arguments)  # type: ignore[arg-type]
+
+
+def test_numbers_of_numpy_are_numbers() -> None:
+    painter = Painter("planner", strokes=np.int64(5), size=np.int32(64), start=(np.float32(0.5), 0, 1))  # type: ignore[arg-type]
+    assert (painter.strokes, painter.size, painter.start) == (5, 64, (0.5, 0.0, 1.0))

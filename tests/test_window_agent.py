@@ -1,7 +1,9 @@
+import shutil
 from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import save
 
 from semantic_guidance import Guidance, Painter, load_image
 from semantic_guidance.agent_file import load_window_actor, save_window_actor
@@ -59,12 +61,26 @@ def test_a_window_actor_comes_back_from_its_file(tmp_path: Path) -> None:
     seen = torch.rand(2, CHANNELS, SIDE, SIDE)
     assert guided
     assert torch.allclose(loaded(seen), actor(seen), atol=2e-2)  # half precision
+    shutil.copy(path, tmp_path / "LOUD.SAFETENSORS")
+    assert Painter(str(tmp_path / "LOUD.SAFETENSORS")).guided
     image = torch.rand(3, 30, 40)
     assert (
         len(Painter(str(path), "draft", strokes=5, size=64).paint(image, Guidance.none(30, 40)).strokes) <= 5
     )
     path.write_bytes(path.read_bytes()[:-50])
-    with pytest.raises(ValueError, match="wanted an agent's weights"):
+    with pytest.raises(
+        ValueError, match=r"^agent: .*mine\.safetensors cannot be read, wanted an agent's weights"
+    ):
+        Painter(str(path))
+
+
+@pytest.mark.parametrize(("about", "missing"), [(None, "'config'"), ({"config": "{}"}, "'format'")])
+def test_a_file_of_something_else_is_refused(
+    tmp_path: Path, about: dict[str, str] | None, missing: str
+) -> None:
+    path = tmp_path / "other.safetensors"
+    path.write_bytes(save({"weight": torch.zeros(1)}, about))
+    with pytest.raises(ValueError, match=rf"^agent: .* wanted an agent's weights \(it has no {missing}\)"):
         Painter(str(path))
 
 

@@ -50,6 +50,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_paper(group)
 
 
+def check_plotter(formats: Sequence[str], count: int, where: object) -> None:
+    """See that, if plotters' files are among the formats, `count` strokes are not too many for them.
+
+    Raises:
+        InputError: they are; it names `where`.
+    """
+    if _plotted(formats):
+        from semantic_guidance.export.plotter import check_count
+
+        check_count(count, where)
+
+
+def _plotted(formats: Sequence[str]) -> bool:
+    from semantic_guidance.export import SETS
+
+    return bool(set(formats) & set(SETS["plotter"]))
+
+
 def medium(args: argparse.Namespace) -> Medium:
     """What the flags ask for.
 
@@ -57,10 +75,9 @@ def medium(args: argparse.Namespace) -> Medium:
         InputError: something is wrong with them.
         OSError: a palette cannot be read.
     """
-    from semantic_guidance.export import SETS
     from semantic_guidance.medium import PAPERS, Medium
 
-    plotted = bool(set(args.formats) & set(SETS["plotter"]))
+    plotted = _plotted(args.formats)
     palette = PLOTTER_COLORS if plotted and args.palette is None else _palette(args.palette)
     try:
         return Medium(

@@ -182,6 +182,7 @@ def _check(args: argparse.Namespace, bar: StageBar) -> _Job:
     from semantic_guidance.images import load_picture
 
     film = looks.film(args)
+    medium.check_plotter(args.formats, args.strokes, "--strokes")
     picture = load_picture(args.image)
     image, file_size = picture.image, picture.size
     outputs = _outputs(args)

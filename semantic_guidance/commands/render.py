@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from semantic_guidance.commands import looks, values
 from semantic_guidance.commands.folder import add_folder, prepare_folder
-from semantic_guidance.commands.medium import add_paper
+from semantic_guidance.commands.medium import add_paper, check_plotter
 from semantic_guidance.commands.outputs import check_outputs, shown
 from semantic_guidance.commands.styles import add_transparent, check_transparent
 from semantic_guidance.errors import InputError
@@ -68,6 +68,7 @@ def run(args: argparse.Namespace) -> int:
     check_transparent(args)
     film = looks.film(args)
     painting = _painting(args)
+    check_plotter(args.formats, len(painting.strokes), args.strokes)
     outputs = {name: args.out / f"{args.strokes.stem}.{name}" for name in args.formats}
     check_outputs(outputs.values(), [path for path in (args.strokes, Path(args.brush)) if path.is_file()])
     prepare_folder(args.out)

@@ -41,7 +41,7 @@ def run(args: argparse.Namespace) -> int:
     try:
         folder = train(**values)
     except DivergedError as error:
-        raise InputError(f"{error}; wanted lower learning rates, which --resume takes") from None
+        raise InputError(str(error)) from None
     except RuntimeError as error:
         if "allocate" not in str(error):  # what torch says on any device when memory is short
             raise

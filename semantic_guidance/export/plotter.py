@@ -27,7 +27,7 @@ from semantic_guidance.palette import MOST_COLORS, choose_colors, nearest_color
 FORMAT, VERSION = "semantic-guidance/plotter", 1
 MOST_STROKES = 20_000
 COLORS = 12  # to which the strokes' colours are reduced where they have no palette
-PIECES = 64  # of a line, each of which a mask shows or hides
+PIECES = 64  # of a line under a mask, which shows or hides each of them
 OPAQUE = 0.995  # opacity from which paint counts as opaque
 
 Array = NDArray[np.float64]
@@ -39,16 +39,23 @@ def write(painting: Painting, path: Path, progress: Progress) -> None:
     Raises:
         InputError: it has more than `MOST_STROKES` strokes.
     """
-    if len(painting.strokes) > MOST_STROKES:
-        raise InputError(
-            f"{path}: there are {len(painting.strokes)} strokes, wanted at most {MOST_STROKES} for a plotter"
-        )
+    check_count(len(painting.strokes), path)
     sheet = Sheet.of(painting.paper or PAPERS["a4"], painting.height, painting.width)
     passes = in_passes(list(_lines(painting, sheet)), lambda share: progress(0.9 * share))
     lines = _json(painting, sheet, passes) if path.suffix.lower() == ".json" else _svg(sheet, passes)
     with replacing(path) as draft, draft.open("w", encoding="ascii", newline="\n") as file:
         file.writelines(f"{line}\n" for line in lines)
     progress(1.0)
+
+
+def check_count(count: int, where: object) -> None:
+    """See that a painting of `count` strokes can be written; `where` is what to name if it cannot.
+
+    Raises:
+        InputError: there are more than `MOST_STROKES`.
+    """
+    if count > MOST_STROKES:
+        raise InputError(f"{where}: there are {count} strokes, wanted at most {MOST_STROKES} for a plotter")
 
 
 def _lines(painting: Painting, sheet: Sheet) -> Iterator[Line]:
@@ -97,22 +104,39 @@ def _shown(layer: Layer, place: Array, points: Array, painting: Painting, sheet:
     Yields:
         ``[3, 2]`` curves in mm.
     """
-    t = (np.arange(PIECES) + 0.5) / PIECES
+    cuts = _crossings(points, sheet)
+    if layer.mask is not None:
+        cuts = np.concatenate([cuts, np.arange(1, PIECES) / PIECES])
+    cuts = np.unique(np.concatenate([[0.0, 1.0], cuts]))
+    t = (cuts[1:] + cuts[:-1]) / 2
     weights = np.stack([(1 - t) ** 2, 2 * t * (1 - t), t * t], axis=1)
+    paper = np.array([sheet.width, sheet.height])
     at = weights @ points
-    inside = ((at > 0) & (at < (sheet.width, sheet.height))).all(axis=1)
+    inside = ((at >= 0) & (at <= paper)).all(axis=1)
     if layer.mask is not None:
         mask = layer.mask[0].numpy()
         share = weights @ place * max(painting.width, painting.height) / (painting.width, painting.height)
         cells = np.clip(share * mask.shape[::-1], 0, np.array(mask.shape[::-1]) - 1).astype(int)
         inside &= mask[cells[:, 1], cells[:, 0]] > 0.5
-    if inside.all():
-        yield points
-        return
     framed = np.concatenate([[False], inside, [False]])
-    edges = np.flatnonzero(framed[1:] != framed[:-1])
-    for start, end in edges.reshape(-1, 2) / PIECES:
-        yield _between(points, float(start), float(end))
+    edges = cuts[np.flatnonzero(framed[1:] != framed[:-1])]
+    for start, end in edges.reshape(-1, 2):
+        part = _between(points, float(start), float(end))
+        part[[0, 2]] = part[[0, 2]].clip(0, paper)  # where it was cut, rounding may leave it beyond
+        yield part
+
+
+def _crossings(points: Array, sheet: Sheet) -> Array:
+    """Parameters between 0 and 1 at which a curve ``[3, 2]`` in mm meets the lines of the paper's edges."""
+    edges = np.array([[0.0, 0.0], [sheet.width, sheet.height]])
+    square = points[0] - 2 * points[1] + points[2]
+    half = points[1] - points[0]
+    rest = points[0] - edges
+    inner = half**2 - square * rest  # of square t^2 + 2 half t + rest = 0
+    away = -(half + np.copysign(np.sqrt(inner.clip(0)), half))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        t = np.stack([away / square, rest / away])[:, inner >= 0]
+    return np.asarray(t[(t > 0) & (t < 1)])
 
 
 def _between(points: Array, start: float, end: float) -> Array:

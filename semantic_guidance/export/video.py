@@ -124,16 +124,21 @@ def _film_size(painting: Painting, size: int, kind: Kind) -> tuple[int, int]:
 def _frames(
     painting: Painting, counts: list[int], held: int, size: int, kind: Kind
 ) -> Iterator[tuple[int, av.VideoFrame]]:
-    """Frames and their numbers: one for each number of strokes, then the last one until the hold's end."""
+    """Frames and their numbers: one for each number of strokes, then the last one until the hold's end.
+
+    The numbers ascend; those of a film that is not `Kind.steady` have gaps where a frame stays.
+    """
     frame: Any = None
-    shown = -1
+    shown, following = -1, 0
     for number, (count, canvas) in enumerate(zip(counts, states(painting, counts, size), strict=True)):
         if count != shown:
             frame, shown = _frame(canvas, _film_size(painting, size, kind), kind), count
         elif not kind.steady:
             continue
         yield number, frame
-    for number in range(len(counts) if kind.steady else len(counts) + held - 1, len(counts) + held):
+        following = number + 1
+    end = len(counts) + held
+    for number in range(len(counts) if kind.steady else max(following, end - 1), end):
         yield number, frame
 
 

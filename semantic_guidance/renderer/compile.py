@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
+import hashlib
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,25 +18,32 @@ os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 PACKAGE = Path(__file__).parents[1]
 FOLDERS = (PACKAGE / "renderer", PACKAGE / "brushes")  # that hold kernels
+STAMP = "kernels.sha256"  # beside the cached kernels: of which sources they are made
 
 
-def clear_outdated(folders: Iterable[Path] = FOLDERS) -> None:
-    """Remove the cached kernels that are older than some source file in the folders.
+@functools.cache
+def clear_outdated(cache: Path, folder: Path) -> None:
+    """Remove from `cache` the compiled kernels of `folder`, unless they are of today's sources.
 
-    Numba itself looks at the file that a kernel is in, not at those of the kernels that it calls.
+    Numba itself looks at the file that a kernel is in, not at those of the kernels that it calls. It puts its
+    files beside the sources, or elsewhere by ``NUMBA_CACHE_DIR`` or where the sources cannot be written.
     """
-    folders = list(folders)
-    newest = max(source.stat().st_mtime for folder in folders for source in folder.glob("*.py"))
-    for folder in folders:
-        for cached in folder.glob("__pycache__/*.nb[ci]"):
-            try:
-                if cached.stat().st_mtime < newest:
-                    cached.unlink()
-            except OSError:  # another process was faster, or the folder is not ours
-                continue
+    stamp = cache / STAMP
+    try:
+        today = _digest(folder)
+        if stamp.exists() and stamp.read_text() == today:
+            return
+        for cached in cache.glob("*.nb[ci]"):
+            cached.unlink(missing_ok=True)  # another process may be faster
+        stamp.write_text(today)
+    except OSError:  # there are no source files, or the cached ones are not ours
+        return
 
 
-clear_outdated()
+def _digest(folder: Path) -> str:
+    """Of all sources with kernels that one in `folder` may call."""
+    sources = sorted(source for each in {*FOLDERS, folder} for source in each.glob("*.py"))
+    return hashlib.sha256(b"\0".join(source.read_bytes() for source in sources)).hexdigest()
 
 
 def jit(**options: Any) -> Callable[[Callable[..., Any]], Any]:
@@ -47,8 +56,11 @@ def jit(**options: Any) -> Callable[[Callable[..., Any]], Any]:
     def compile(function: Callable[..., Any]) -> Any:
         settings = {"error_model": "numpy"} | options
         try:
-            return numba.njit(cache=True, **settings)(function)
+            kernel: Any = numba.njit(cache=True, **settings)(function)
         except RuntimeError:  # no writable place for the cache: compile in memory
             return numba.njit(**settings)(function)
+        if kernel is not function:  # as it is with NUMBA_DISABLE_JIT
+            clear_outdated(Path(kernel.stats.cache_path), Path(function.__code__.co_filename).parent)
+        return kernel
 
     return compile

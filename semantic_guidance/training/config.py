@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from semantic_guidance.envs import EnvConfig
-from semantic_guidance.ranges import LAST_SEED, check_ranges
+from semantic_guidance.ranges import LAST_SEED, MOST_THREADS, check_ranges
 from semantic_guidance.rewards import RewardConfig
 
 DATASETS = ("cub200", "cars196", "vkitti", "cutouts", "folder")
@@ -122,7 +122,10 @@ class RunConfig:
     )
     save_interval: int = field(default=200, metadata={"help": "episodes between checkpoints", "least": 1})
     keep: int = field(default=2, metadata={"help": "checkpoints to keep", "least": 1})
-    threads: int = field(default=1, metadata={"help": "threads of each process on the CPU", "least": 1})
+    threads: int = field(
+        default=1,
+        metadata={"help": "threads of each process on the CPU", "least": 1, "most": MOST_THREADS},
+    )
     device: str = field(default="auto", metadata={"help": "cpu, cuda, cuda:1, ..., or auto"})
     load_path: str | None = field(
         default=None, metadata={"help": "checkpoint whose networks to start from (a folder)"}

@@ -184,8 +184,13 @@ class Trainer:
 
     def _last_words(self, name: str, value: float) -> str:
         kept = checkpoint.checkpoints(self.folder)
-        last = f"the last checkpoint is {kept[-1]}" if kept else "there is no checkpoint yet"
-        return f"{name} became {value} in episode {self.episode}, training has stopped; {last}"
+        last, how = "there is no checkpoint yet", ""
+        if kept:
+            last, how = f"the last checkpoint is {kept[-1]}", ", which --resume takes"
+        return (
+            f"{name} became {value} in episode {self.episode}, training has stopped; {last}; "
+            f"wanted lower learning rates{how}"
+        )
 
     def _tell(self, losses: dict[str, float], seconds: float) -> None:
         shown = " ".join(f"{name} {value:.4g}" for name, value in losses.items())

@@ -87,7 +87,7 @@ def settle_threads(count: int) -> None:
 
 
 def choose_device(name: str, local_rank: int = 0) -> torch.device:
-    """The device of that name; ``auto`` and ``cuda`` share the GPUs out among the processes.
+    """The CPU or GPU of that name; ``auto`` and ``cuda`` share the GPUs out among the processes.
 
     Raises:
         InputError: there is no such device.
@@ -95,9 +95,11 @@ def choose_device(name: str, local_rank: int = 0) -> torch.device:
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
     try:
-        device = torch.device(name)
+        device: torch.device | None = torch.device(name)
     except RuntimeError:
-        raise InputError(f"--device: got {name!r}, wanted cpu, cuda, cuda:1, ..., or auto") from None
+        device = None
+    if device is None or device.type not in ("cpu", "cuda"):
+        raise InputError(f"--device: got {name!r}, wanted cpu, cuda, cuda:1, ..., or auto")
     if device.type == "cuda" and not torch.cuda.is_available():
         raise InputError(f"--device: got {name!r}, but torch finds no GPU, wanted cpu or auto")
     if device.type == "cuda" and device.index is None:

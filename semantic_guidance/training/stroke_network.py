@@ -15,7 +15,7 @@ from tqdm import tqdm
 from semantic_guidance.compat import strokes_from_seed
 from semantic_guidance.errors import InputError
 from semantic_guidance.export.atomic import replacing
-from semantic_guidance.ranges import LAST_SEED, check_ranges
+from semantic_guidance.ranges import LAST_SEED, MOST_THREADS, check_ranges
 from semantic_guidance.renderer import render
 from semantic_guidance.renderer.neural import SHAPE_NUMBERS, NeuralRenderer
 from semantic_guidance.training.log import Log
@@ -38,7 +38,7 @@ class RendererConfig:
     )
     high_res: bool = field(default=False, metadata={"help": "draw on 256 x 256 pixels"})
     save_interval: int = field(default=1000, metadata={"help": "updates between saves", "least": 1})
-    threads: int = field(default=1, metadata={"help": "threads on the CPU", "least": 1})
+    threads: int = field(default=1, metadata={"help": "threads on the CPU", "least": 1, "most": MOST_THREADS})
     device: str = field(default="auto", metadata={"help": "cpu, cuda, cuda:1, ..., or auto"})
     seed: int = field(
         default=1234,

@@ -35,6 +35,18 @@ def test_plotter(photo, tmp_path, capsys):
     assert 'width="100mm" height="80mm"' in (tmp_path / "b" / "photo_painted.plotter.svg").read_text()
 
 
+def test_too_many_strokes_for_a_plotter_are_refused_before_any_work(photo, tmp_path, capsys, monkeypatch):
+    out, strokes = ["--out", str(tmp_path / "b")], str(tmp_path / "photo_painted.json")
+    assert main(["paint", str(photo), *QUICK, "--formats", "json", "--out", str(tmp_path)]) == 0
+    monkeypatch.setattr("semantic_guidance.export.plotter.MOST_STROKES", 11)
+    capsys.readouterr()
+    for argv, where in ((["paint", str(photo), *QUICK], "--strokes"), (["render", strokes], strokes)):
+        assert main([*argv, "--formats", "png,plotter.json", *out]) == 2
+        wanted = f"{where}: there are 12 strokes, wanted at most 11 for a plotter"
+        assert capsys.readouterr().err == f"semantic-guidance: error: {wanted}\n"
+    assert not (tmp_path / "b").exists()
+
+
 def test_plotters_get_few_opaque_colors(photo, tmp_path):
     argv = [
         "paint",

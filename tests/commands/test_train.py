@@ -103,6 +103,9 @@ def test_folder_of_photographs(birds, tmp_path):
         (["--actor_lr", "1,x,3"], "--actor-lr"),
         (["--data", "/nowhere"], "/nowhere"),
         (["--device", "abacus"], "--device"),
+        (["--device", "mps"], "--device: got 'mps', wanted cpu, cuda"),
+        (["--device", "meta"], "--device: got 'meta', wanted cpu, cuda"),
+        (["--threads", "100000"], "--threads is 100000, wanted a whole number from 1 to 1024"),
     ],
 )
 def test_bad_command_lines(words, wanted, capsys):
@@ -111,6 +114,19 @@ def test_bad_command_lines(words, wanted, capsys):
     assert captured.err.startswith("semantic-guidance: error: ")
     assert captured.err.count("\n") == 1
     assert wanted in captured.err
+
+
+@pytest.mark.parametrize("interval", [1, 200])
+def test_a_run_that_diverged_is_to_be_resumed_where_it_can_be(tmp_path, capsys, interval):
+    words = ["--dataset", "folder", "--data", EXAMPLES, *SMALL, "--output", str(tmp_path)]
+    words += ["--actor_lr", "1e30,1,1", "--save_interval", str(interval)]
+    assert cli.main(["train", *words]) == 2
+    captured = capsys.readouterr()
+    if interval == 1:
+        assert "checkpoint is" in captured.err
+        assert captured.err.endswith("; wanted lower learning rates, which --resume takes\n")
+    else:
+        assert captured.err.endswith("; there is no checkpoint yet; wanted lower learning rates\n")
 
 
 def test_train_renderer(tmp_path, capsys):
@@ -122,6 +138,8 @@ def test_train_renderer(tmp_path, capsys):
     assert network(vectors).sub(exact).square().mean() < 0.5 * exact.sub(0.5).square().mean()
     assert cli.main(["train-renderer", "--steps", "0"]) == 2
     assert "steps is 0" in capsys.readouterr().err
+    assert cli.main(["train-renderer", "--threads", "100000"]) == 2
+    assert "threads is 100000, wanted a whole number from 1 to 1024" in capsys.readouterr().err
 
 
 def test_one_broken_picture_does_not_end_a_run(tmp_path, capsys):

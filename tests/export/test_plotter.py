@@ -18,9 +18,9 @@ from PIL import Image
 from semantic_guidance import render
 from semantic_guidance.errors import InputError
 from semantic_guidance.export.passes import Line, in_passes
-from semantic_guidance.export.plotter import travel
+from semantic_guidance.export.plotter import _shown, travel
 from semantic_guidance.export.svg import hex_color
-from semantic_guidance.medium import Medium
+from semantic_guidance.medium import Medium, Sheet
 from semantic_guidance.painting import Layer, Painting
 from semantic_guidance.palette import parse_color
 from semantic_guidance.types import Strokes
@@ -144,15 +144,42 @@ def test_masks_and_paper_clip_lines(painting, tmp_path):
     assert 10 <= len(document["palette"]) <= 12
     for each in document["passes"]:
         for stroke in each["strokes"]:
-            points = np.array(stroke["points"])
-            t = np.linspace(0, 1, 30)[:, None]
-            curve = (1 - t) ** 2 * points[0] + 2 * t * (1 - t) * points[1] + t**2 * points[2]
-            assert (curve > -1).all()
-            assert (curve < np.array(document["paper"]) + 1).all()
+            curve = along(np.array(stroke["points"]), 30)
+            assert (curve > -0.002).all()
+            assert (curve < np.array(document["paper"]) + 0.002).all()
             if stroke["level"] == "foreground":  # shows in x 10..40 of 48 and y 8..24 of 32; 276 x 184 mm
                 x, y = (curve - (10.5, 13)).T
                 assert ((x > 276 * 10 / 48 - 3) & (x < 276 * 40 / 48 + 3)).all()
                 assert ((y > 184 * 8 / 32 - 3) & (y < 184 * 24 / 32 + 3)).all()
+
+
+def along(points, count=200):
+    """``[count, 2]`` places on a quadratic Bezier curve."""
+    t = np.linspace(0, 1, count)[:, None]
+    return (1 - t) ** 2 * points[0] + 2 * t * (1 - t) * points[1] + t**2 * points[2]
+
+
+@settings(max_examples=100, deadline=None)
+@example(points=[-20, 20, 100, 20, 120, 20])  # straight, at an even pace nearly
+@example(points=[-20, 105, 440, 105, -20, 105])  # off the right edge and back, on one line
+@example(points=[50, 50, 50, 50, 50, 50])
+@example(points=[0, -30, 0, 100, 0, 300])  # on the edge
+@given(points=st.lists(st.floats(-150, 450), min_size=6, max_size=6))
+def test_lines_end_at_the_edge_of_the_paper(points):
+    """What is drawn lies on the paper, and all of the line that lies there is drawn."""
+    sheet = Sheet.of((210, 297), 64, 96)
+    points = np.array(points, float).reshape(3, 2)
+    painting = Painting((), (1.0, 1.0, 1.0), 96, 64)
+    parts = list(_shown(Layer(Strokes.empty()), points, points, painting, sheet))
+    size = np.array([sheet.width, sheet.height])
+    drawn = np.concatenate([np.empty((0, 2)), *(along(part) for part in parts)])
+    assert (drawn >= -1e-9).all()
+    assert (drawn <= size + 1e-9).all()
+    whole = along(points)
+    there = whole[((whole > 1e-6) & (whole < size - 1e-6)).all(axis=1)]
+    step = np.hypot(*np.diff(whole, axis=0).T).max()
+    for place in there:
+        assert np.hypot(*(drawn - place).T).min() <= step + 1e-6
 
 
 def test_too_many_strokes(painting, tmp_path, monkeypatch):

@@ -132,6 +132,18 @@ def test_rate_and_length(painting, tmp_path, name, fps, seconds):
     assert length == pytest.approx(seconds, abs=0.2)
 
 
+@pytest.mark.parametrize("name", KINDS)
+def test_films_too_short_for_a_hold(painting, tmp_path, name):
+    """A quarter of half a second is no frame of one a second: there are the first state and the last."""
+    path = tmp_path / f"a.{name}"
+    save_painting(painting, path, film=Film(1, 0.5))
+    if name in ANIMATIONS:
+        assert len(read_animation(path)[0]) == 2
+    else:
+        with av.open(str(path)) as container:
+            assert sum(1 for _ in container.decode(video=0)) == 2
+
+
 def test_memory_does_not_grow_with_length(painting, tmp_path):
     """Seven times the frames: all of them together would take 130 MB as pixels."""
     script = (

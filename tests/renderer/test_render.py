@@ -14,6 +14,7 @@ from torch import Tensor
 from semantic_guidance import Strokes, render
 from semantic_guidance.errors import NotFiniteError
 from semantic_guidance.renderer import kernel_geometry, numba_kernel
+from semantic_guidance.renderer.compile import STAMP
 
 
 def random_vectors(batch: int, count: int, seed: int, widest: float = 0.2) -> Tensor:
@@ -192,25 +193,35 @@ print(painted.double().sum().item().hex(), vectors.grad.double().sum().item().he
     assert len(outputs) == 1
 
 
-def test_a_kernel_is_compiled_again_where_one_that_it_calls_has_changed(tmp_path: Path) -> None:
-    inner, outer = tmp_path / "inner.py", tmp_path / "outer.py"
+@pytest.mark.parametrize("elsewhere", [False, True], ids=["beside the sources", "NUMBA_CACHE_DIR"])
+def test_a_kernel_is_compiled_again_where_one_that_it_calls_has_changed(
+    tmp_path: Path, elsewhere: bool
+) -> None:
+    folder = tmp_path / "sources"
+    folder.mkdir()
+    inner, outer = folder / "inner.py", folder / "outer.py"
     head = "from semantic_guidance.renderer.compile import jit\n"
     outer.write_text(f"{head}from inner import answer\n@jit()\ndef double(x): return 2 * answer(x)\n")
     program = """
-import sys, pathlib
-from semantic_guidance.renderer.compile import clear_outdated
+import sys
 sys.path.insert(0, sys.argv[1])
-clear_outdated([pathlib.Path(sys.argv[1])])
 from outer import double
 print(double(3), sum(double.stats.cache_hits.values()))
 """
+    environment = {name: value for name, value in os.environ.items() if name != "NUMBA_CACHE_DIR"}
+    if elsewhere:
+        environment["NUMBA_CACHE_DIR"] = str(tmp_path / "cache")
 
     def run() -> str:
-        return subprocess.check_output([sys.executable, "-c", program, str(tmp_path)], text=True).strip()
+        command = [sys.executable, "-c", program, str(folder)]
+        return subprocess.check_output(command, text=True, env=environment).strip()
 
     inner.write_text(f"{head}@jit()\ndef answer(x): return x + 1\n")
     assert [run(), run()] == ["8 0", "8 1"]
+    assert (folder / "__pycache__" / STAMP).exists() is not elsewhere
+    written = inner.stat()
     inner.write_text(f"{head}@jit()\ndef answer(x): return x + 2\n")
+    os.utime(inner, (written.st_atime, written.st_mtime - 3600))  # as from an archive
     assert run() == "10 0"
 
 

@@ -98,3 +98,15 @@ def test_render(tmp_path: Path):
     ratio = next(r for r in document["ratios"] if r["case"] == "8 random strokes" and r["threads"] == 1)
     assert ratio["times_faster"] == pytest.approx(medians["neural renderer"] / medians["ours"], rel=0.01)
     assert [goal["measured"] for goal in document["goals"]][1] > 0
+
+
+def test_guidance(folder: Path, tmp_path: Path) -> None:
+    done = run("guidance.py", folder, "--preset", "draft", "--strokes", 12, "--out", tmp_path / "a.json")
+    assert done.returncode == 0, done.stderr
+    results = json.loads((tmp_path / "a.json").read_text())
+    rows = results["pictures"]
+    assert list(rows) == ["astronaut", "chelsea", "coffee", "rocket", "field"]
+    ratios = [row["object"] / row["object_without"] for row in rows.values()]
+    assert results["ratios"]["object"] == pytest.approx(np.prod(ratios) ** (1 / 5), rel=1e-3)
+    assert "field" in done.stdout
+    assert run("guidance.py", tmp_path / "none").returncode == 2

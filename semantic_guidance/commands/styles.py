@@ -113,9 +113,8 @@ class Style:
         if start is None and isinstance(background, tuple):
             start = background  # it need not be painted
         elif start is None and args.transparent == "painting":
-            start = unlike(
-                picture.image, alpha
-            )  # it will not be there in the end, so strokes have to cover it
+            # It will not be there in the end, so strokes have to cover it.
+            start = unlike(picture.image, alpha)
         return Style(
             reference=None if args.palette_from is None else load_image(args.palette_from),
             background=background,

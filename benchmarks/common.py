@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
-from semantic_guidance.machine import Neighbours, machine
+from semantic_guidance.core.machine import Neighbours, machine
+from semantic_guidance.renderer.backends.cpu.threads import about_threads
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "benchmarks" / "results"
@@ -130,7 +131,7 @@ def write_results(path: Path, name: str, neighbours: Neighbours, results: dict[s
         "benchmark": name,
         "date": datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d"),
         "commit": commit(),
-        "machine": machine(),
+        "machine": machine() | about_threads(),
         "cores_busy_elsewhere": neighbours.cores(),
         **results,
     }
@@ -151,7 +152,7 @@ def table(heads: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
 
 def headline(neighbours: Neighbours) -> str:
     """The machine in a line."""
-    facts = machine()
+    facts = machine() | about_threads()
     return (
         f"{facts['cpu']}, {facts['cores']} cores, of which other processes used {neighbours.cores()}; "
         f"Python {facts['python']}, torch {facts['torch']}, numba {facts['numba']}"

@@ -27,8 +27,8 @@ def examples() -> list[Subject]:
 def compare(subject: Subject, strokes: int, preset: str) -> dict[str, float]:
     """Errors on the object and everywhere, with guidance and without, and seconds of looking."""
     from semantic_guidance import Guidance, Painter, load_image
-    from semantic_guidance.images import load_mask
-    from semantic_guidance.metrics import painting_errors
+    from semantic_guidance.images.files import load_mask
+    from semantic_guidance.images.metrics import painting_errors
 
     image = load_image(subject.target)
     mask = load_mask(subject.mask, *image.shape[1:])

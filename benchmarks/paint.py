@@ -25,8 +25,8 @@ from common import BAD_INPUT, RESULTS, Neighbours, Parser, Timing, headline, sig
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from semantic_guidance.painter import Painter
-    from semantic_guidance.painting import Painting
+    from semantic_guidance.painter.painter import Painter
+    from semantic_guidance.painting.painting import Painting
 
 SUFFIXES = (".png", ".jpg", ".jpeg")
 TARGET, MASK = "target", "mask"
@@ -89,7 +89,7 @@ def read_folder(folder: Path) -> list[Subject]:
 
 def quality(painted: Tensor, target: Tensor, mask: Tensor | None) -> dict[str, float | None]:
     """Errors and similarity of a painting."""
-    from semantic_guidance.metrics import painting_errors, squashed, ssim
+    from semantic_guidance.images.metrics import painting_errors, squashed, ssim
 
     errors = painting_errors(painted, target, mask)
     return {
@@ -105,7 +105,7 @@ def registered_error(painted: Tensor, target: Tensor) -> float:
     import cv2
     import numpy as np
 
-    from semantic_guidance.metrics import squashed
+    from semantic_guidance.images.metrics import squashed
 
     first, second = (squashed(image).permute(1, 2, 0).numpy() for image in (painted, target))
     lowest = np.inf
@@ -119,7 +119,7 @@ def registered_error(painted: Tensor, target: Tensor) -> float:
 
 def film(painting: Painting, target: Tensor, mask: Tensor | None) -> list[dict[str, Any]]:
     """Errors of the unfinished painting, after each of `FILM_SHARES` of its strokes."""
-    from semantic_guidance.metrics import painting_errors
+    from semantic_guidance.images.metrics import painting_errors
 
     total = len(painting.strokes)
     marks = {share: round(share * total) for share in FILM_SHARES}
@@ -136,8 +136,8 @@ def film(painting: Painting, target: Tensor, mask: Tensor | None) -> list[dict[s
 
 def compare(subject: Subject, painter: Painter, repeats: int, pictures: Path | None) -> dict[str, Any]:
     """Paint a subject and judge it and its published paintings."""
-    from semantic_guidance.images import load_image, load_mask
-    from semantic_guidance.types import Guidance
+    from semantic_guidance.core.guidance import Guidance
+    from semantic_guidance.images.files import load_image, load_mask
 
     target = load_image(subject.target)
     mask = None if subject.mask is None else load_mask(subject.mask, *target.shape[1:])
@@ -169,7 +169,7 @@ def save_sheet(path: Path, images: dict[str, Tensor]) -> None:
     """Write pictures side by side, 256 pixels high, with their names."""
     from PIL import Image, ImageDraw
 
-    from semantic_guidance.images import to_bytes
+    from semantic_guidance.images.arrays import to_bytes
 
     height, strip = 256, 14
     tiles = []
@@ -247,8 +247,8 @@ def run(args: argparse.Namespace) -> None:
         raise FolderError(f"{args.folder}: no target {min(unknown)}")
     subjects = [subject for subject in subjects if not args.only or subject.name in args.only]
 
-    from semantic_guidance.images import load_image
-    from semantic_guidance.painter import Painter
+    from semantic_guidance.images.files import load_image
+    from semantic_guidance.painter.painter import Painter
 
     neighbours = Neighbours()
     chosen = {"agent": args.agent} if args.agent else {}

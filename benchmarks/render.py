@@ -42,15 +42,18 @@ from common import (
 from neural_renderer import NeuralRenderer, paint
 from torch import Tensor
 
-from semantic_guidance.compat import strokes_from_seed
-from semantic_guidance.renderer import kernel_geometry, numba_kernel, render
-from semantic_guidance.types import Guidance, Strokes
+from semantic_guidance.core.guidance import Guidance
+from semantic_guidance.core.ltp_format import strokes_from_ltp
+from semantic_guidance.core.strokes import Strokes
+from semantic_guidance.renderer import render
+from semantic_guidance.renderer.backends.cpu import geometry as kernel_geometry
+from semantic_guidance.renderer.backends.cpu import kernel as numba_kernel
 
 SIDE = 128
 GOAL_SECONDS, GOAL_RATIO = 0.010, 60.0  # 250 random strokes, forward and backward, on all threads
 GOAL_LARGE_SECONDS, GOAL_LARGE_MIB = 0.8, 2048.0  # 10,000 short strokes at 2048 x 2048
 LARGEST = (2048, 10_000)
-MOST_THREADS = numba.get_num_threads()
+MAX_THREADS = numba.get_num_threads()
 
 
 @dataclass(frozen=True)
@@ -87,8 +90,8 @@ def random_vectors(batch: int, count: int) -> Tensor:
 
 def painting_vectors(count: int, preset: str) -> Tensor:
     """Packed strokes ``[1, count, 13]`` of a painting of the middle of examples/chelsea.jpg."""
-    from semantic_guidance.images import load_image
-    from semantic_guidance.painter import Painter
+    from semantic_guidance.images.files import load_image
+    from semantic_guidance.painter.painter import Painter
 
     picture = load_image(ROOT / "examples" / "chelsea.jpg")
     side = min(picture.shape[1:])
@@ -160,7 +163,7 @@ class Threads(AbstractContextManager[None]):
 
 def seed_render(vectors: Tensor) -> Tensor:
     """Our painting of seed vectors on black."""
-    return render(strokes_from_seed(vectors), torch.zeros(len(vectors), 3, SIDE, SIDE))
+    return render(strokes_from_ltp(vectors), torch.zeros(len(vectors), 3, SIDE, SIDE))
 
 
 def our_render(vectors: Tensor, side: int = SIDE, backend: str = "auto") -> Tensor:
@@ -176,7 +179,7 @@ def neural_render(network: NeuralRenderer, vectors: Tensor) -> Tensor:
 
 def all_threads() -> list[int]:
     """One thread, and all."""
-    return sorted({1, MOST_THREADS})
+    return sorted({1, MAX_THREADS})
 
 
 def small_canvases(effort: Effort) -> list[dict[str, Any]]:
@@ -208,7 +211,7 @@ def small_canvases(effort: Effort) -> list[dict[str, Any]]:
 def plain_torch(effort: Effort) -> list[dict[str, Any]]:
     """Times of the definition in plain torch, against the kernel, for a small case."""
     count = max(2, effort.strokes // 10)
-    strokes = strokes_from_seed(random_vectors(1, count)).pack()
+    strokes = strokes_from_ltp(random_vectors(1, count)).pack()
     rows = []
     threads = all_threads()[-1]
     for backend in ("numba", "reference"):

@@ -15,7 +15,7 @@ import resvg_py
 from PIL import Image
 
 from semantic_guidance import Guidance, Painter, Painting, load_image
-from semantic_guidance.images import load_mask
+from semantic_guidance.images.files import load_mask
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 SIZE = 512  # pixels of the longer side

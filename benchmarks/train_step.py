@@ -14,6 +14,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import torch
@@ -21,12 +22,13 @@ from common import RESULTS, Neighbours, Parser, Timing, headline, significant, t
 from torch import Tensor
 from torch.profiler import profile
 
-from semantic_guidance import envs
-from semantic_guidance.renderer.neural import NeuralRenderer
-from semantic_guidance.training.config import TrainConfig, make_config
-from semantic_guidance.training.ddpg import Learner
-from semantic_guidance.training.processes import settle_threads
-from semantic_guidance.training.wgan import WassersteinLoss
+from semantic_guidance.agents.ltp import episode
+from semantic_guidance.learning.algorithms.ddpg import Learner
+from semantic_guidance.learning.algorithms.wgan import WassersteinLoss
+from semantic_guidance.learning.config import TrainConfig, make_config
+from semantic_guidance.learning.run.processes import settle_threads
+from semantic_guidance.renderer import render
+from semantic_guidance.renderer.backends.neural import NeuralBackend, NeuralRenderer
 
 SIZE = 128
 CPU = torch.device("cpu")
@@ -42,13 +44,13 @@ KINDS = {
 """What the profile tells apart; all else is arithmetic by element and its sums."""
 
 
-def states(batch: int) -> tuple[envs.PaintState, envs.PaintState]:
+def states(batch: int) -> tuple[episode.PaintState, episode.PaintState]:
     """A step between random canvases, with a mask, a focus map and a box."""
     generator = torch.Generator().manual_seed(0)
     target, before, after = torch.rand(3, batch, 3, SIZE, SIZE, generator=generator)
     mask = torch.zeros(batch, 1, SIZE, SIZE)
     mask[..., 32:96, 32:96] = 1
-    start = envs.initial(target, mask, mask, torch.tensor([[0.25, 0.25, 0.5, 0.5]]).expand(batch, 4))
+    start = episode.initial(target, mask, mask, torch.tensor([[0.25, 0.25, 0.5, 0.5]]).expand(batch, 4))
     return replace(start, canvas=before), replace(start, canvas=after, step=start.step + 1)
 
 
@@ -71,7 +73,8 @@ class Reference(Learner):
     """The updates as the reference code has them."""
 
     def __init__(self, config: TrainConfig) -> None:
-        super().__init__(config, CPU, NeuralRenderer().requires_grad_(False).paint)
+        network = NeuralRenderer().requires_grad_(False)
+        super().__init__(config, CPU, partial(render, backend=NeuralBackend(network)))
         networks = [self.actor, self.critic, self.slow_actor, self.slow_critic]
         for judge in self.judges.values():
             networks += [judge.live, judge.slow]
@@ -81,16 +84,16 @@ class Reference(Learner):
         self.actor_optimizer = torch.optim.Adam(self.actor.parameters())
         self.critic_optimizer = torch.optim.Adam(self.critic.parameters())
 
-    def _update_critic(self, before: envs.PaintState, after: envs.PaintState) -> Tensor:
+    def _update_critic(self, before: episode.PaintState, after: episode.PaintState) -> Tensor:
         env, learn = self.config.env, self.config.learn
         action = torch.rand(before.batch, env.action_size)  # the memory's
         with torch.no_grad():
-            following = self.step(after, self.slow_actor(envs.observation(after, env)))
-            ahead = self.slow_critic(envs.critic_observation(after, following, env))
+            following = self.step(after, self.slow_actor(episode.observation(after, env)))
+            ahead = self.slow_critic(episode.critic_observation(after, following, env))
             target_q_value = learn.discount * (ahead + self.rewards(after, following)["total"])
         again = self.step(before, action)
         reward = self.rewards(before, again)["total"]
-        q_value = self.critic(envs.critic_observation(before, again, env)) + reward
+        q_value = self.critic(episode.critic_observation(before, again, env)) + reward
         loss = (q_value - target_q_value - reward).square().mean()
         self.critic_optimizer.zero_grad(set_to_none=True)
         loss.backward()
@@ -101,7 +104,7 @@ class Reference(Learner):
         if self._state is None:
             raise ValueError("there is no state, wanted an update")
         after = self.step(self._state, action)
-        view = envs.critic_observation(self._state, after, self.config.env)
+        view = episode.critic_observation(self._state, after, self.config.env)
         return self.critic(view) + self.rewards(self._state, after)["total"]
 
 

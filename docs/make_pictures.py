@@ -8,11 +8,12 @@ from PIL import Image
 from torch import Tensor
 
 from semantic_guidance import Guidance, Painter, load_image, save
-from semantic_guidance.brushes import BRUSHES, Brush
 from semantic_guidance.export.overlay import guidance_overlay
-from semantic_guidance.images import load_mask, resize_array, to_bytes
-from semantic_guidance.medium import Medium
-from semantic_guidance.styles import replace_background, transfer_colors
+from semantic_guidance.images.arrays import resize_array, to_bytes
+from semantic_guidance.images.files import load_mask
+from semantic_guidance.images.restyle import replace_background, transfer_colors
+from semantic_guidance.painting.brushes import BRUSHES, Brush
+from semantic_guidance.painting.medium import Medium
 
 HERE = Path(__file__).parent
 EXAMPLES = HERE.parent / "examples"

@@ -2,6 +2,6 @@
 
 import sys
 
-from semantic_guidance.cli import main
+from semantic_guidance.apps.cli.main import main
 
 sys.exit(main())

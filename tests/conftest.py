@@ -10,14 +10,16 @@ import pytest
 import torch
 from PIL import Image
 
-from semantic_guidance.painting import Layer, Painting
-from semantic_guidance.types import Guidance, Strokes
+from semantic_guidance.core.guidance import Guidance
+from semantic_guidance.core.strokes import Strokes
+from semantic_guidance.painting.painting import Layer, Painting
 
 # Several threads on a busy machine can be far slower than one.
 torch.set_num_threads(1)
 cv2.setNumThreads(1)
 
-EXAMPLES = Path(__file__).parents[1] / "examples"
+ROOT = Path(__file__).parents[1]
+EXAMPLES = ROOT / "examples"
 
 
 def random_strokes(count: int, seed: int = 0) -> Strokes:

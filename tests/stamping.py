@@ -23,7 +23,7 @@ def stamp(vector: NDArray[np.float32], width: int = 128) -> NDArray[np.float32]:
     return cv2.resize(canvas, (width, width))
 
 
-def random_seed_vectors(count: int, seed: int, widest: float = 1.0) -> NDArray[np.float32]:
+def random_ltp_vectors(count: int, seed: int, widest: float = 1.0) -> NDArray[np.float32]:
     """Uniform seed vectors ``[count, 13]``, radii scaled by `widest`."""
     vectors = np.random.default_rng(seed).random((count, 13), dtype=np.float32)
     vectors[:, 6:8] *= widest

@@ -19,12 +19,13 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from torch import Tensor
 from torch.nn import functional as F
 
-from semantic_guidance import envs
-from semantic_guidance.agent_file import load_actor
-from semantic_guidance.images import to_bytes, to_image
-from semantic_guidance.training import checkpoint
-from semantic_guidance.training.config import TrainConfig
-from semantic_guidance.training.pictures import open_banks
+from semantic_guidance.agents.ltp import episode
+from semantic_guidance.agents.ltp.files import load_actor
+from semantic_guidance.images.arrays import to_bytes
+from semantic_guidance.images.files import to_image
+from semantic_guidance.learning.bank import open_banks
+from semantic_guidance.learning.config import TrainConfig
+from semantic_guidance.learning.run import checkpoint
 
 COLOURS = ((200, 90, 40), (40, 90, 170), (60, 140, 80), (120, 60, 140))
 SIZE, MARGIN = (560, 300), 44  # of the curves' picture in pixels
@@ -56,12 +57,12 @@ def curves(run: Path) -> dict[str, Curve]:
 def table(names: Sequence[str], found: Sequence[dict[str, Curve]]) -> str:
     """The errors in Markdown: all / object for each run."""
     lines = ["| episodes | " + " | ".join(names) + " |", "|---" * (len(names) + 1) + "|"]
-    for episode in sorted({episode for run in found for episode in run["all"]}):
+    for number in sorted({number for run in found for number in run["all"]}):
         cells = [
-            f"{run['all'][episode]:.4f} / {run['object'][episode]:.4f}" if episode in run["all"] else ""
+            f"{run['all'][number]:.4f} / {run['object'][number]:.4f}" if number in run["all"] else ""
             for run in found
         ]
-        lines.append(f"| {episode} | " + " | ".join(cells) + " |")
+        lines.append(f"| {number} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
 
 
@@ -101,7 +102,7 @@ def paintings(run: Path) -> tuple[Tensor, Tensor]:
     covered = held_out.start(samples, CPU).mask.mean(dim=(1, 2, 3))
     state = held_out.start(samples[covered > OBJECT][:SHOWN], CPU)
     for _ in range(env.max_eps_len):
-        state = envs.transition(state, actor(envs.observation(state, env)), env)
+        state = episode.transition(state, actor(episode.observation(state, env)), env)
     return state.target, state.canvas
 
 

@@ -14,9 +14,9 @@ import cv2
 import numpy as np
 import torch
 
-from semantic_guidance.data.cutouts import CutoutPack, compose
 from semantic_guidance.guidance.segmenter import WEIGHTS, Segmenter
-from semantic_guidance.images import load_image
+from semantic_guidance.images.files import load_image
+from semantic_guidance.learning.data.cutouts.dataset import CutoutPack, compose
 
 
 def iou(mask: torch.Tensor, truth: np.ndarray) -> float:

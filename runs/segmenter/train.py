@@ -19,14 +19,14 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 from tqdm import tqdm
 
-from semantic_guidance.data.compose import surround
-from semantic_guidance.data.cutouts import CutoutPack, compose
-from semantic_guidance.data.pack import photo_cutout
-from semantic_guidance.data.photometry import camera
 from semantic_guidance.guidance.classifier import kind_evidence, load_imagenet_state
 from semantic_guidance.guidance.efficientnet import fold_state_dict
 from semantic_guidance.guidance.network import SegmentationNetwork
 from semantic_guidance.guidance.segmenter import Segmenter
+from semantic_guidance.learning.data.cutouts.compose import surround
+from semantic_guidance.learning.data.cutouts.dataset import CutoutPack, compose
+from semantic_guidance.learning.data.cutouts.pack import photo_cutout
+from semantic_guidance.learning.data.cutouts.photometry import camera
 
 SHAPES = ((0, 0), (0, 0), (0, 0), (-32, 32), (32, -32), (32, 32), (-32, -32))
 

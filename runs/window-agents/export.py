@@ -8,8 +8,8 @@ from pathlib import Path
 
 import torch
 
-from semantic_guidance.agent_file import save_window_actor
-from semantic_guidance.networks.window_actor import WindowActor
+from semantic_guidance.agents.window.files import save_window_actor
+from semantic_guidance.agents.window.network import WindowActor
 
 
 def main() -> None:

@@ -15,13 +15,13 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from semantic_guidance.data.cutouts import CutoutPack, compose
+from semantic_guidance.agents.window.network import WindowActor
+from semantic_guidance.agents.window.view import CHANNELS
 from semantic_guidance.guidance import Guide
-from semantic_guidance.networks.window_actor import WindowActor
-from semantic_guidance.training.apg import AnalyticTrainer, APGConfig
-from semantic_guidance.training.scenes import Easels, SceneBank
-from semantic_guidance.training.window_env import View, error, window_environment
-from semantic_guidance.windows import CHANNELS
+from semantic_guidance.learning.algorithms.apg import AnalyticTrainer, APGConfig
+from semantic_guidance.learning.data.cutouts.dataset import CutoutPack, compose
+from semantic_guidance.learning.window.env import View, error, window_environment
+from semantic_guidance.learning.window.scenes import Easels, SceneBank
 
 
 class Mixed(torch.nn.Module):

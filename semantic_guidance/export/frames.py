@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import itertools
 import math
 from collections.abc import Iterator, Sequence
 
-import numba
-import torch
 from torch import Tensor
 
-from semantic_guidance.painting import Easel, Painting
+from semantic_guidance.painting.painting import Easel, Painting
 
 EASING = 1.5  # exponent: the first strokes are large and few a second, the last ones small and many
 SECONDS_A_STROKE = 0.2  # at most, for paintings of few strokes
@@ -92,19 +89,3 @@ def states(painting: Painting, counts: Sequence[int], size: int) -> Iterator[Ten
             if end == len(layer.strokes):
                 layer, begin = next(layers, None), 0
         yield easel.picture()
-
-
-@contextlib.contextmanager
-def one_thread() -> Iterator[None]:
-    """Rendering and tensor operations within the block use one thread.
-
-    The work on a frame is small: on a busy machine, waiting for a second thread takes ten times longer.
-    """
-    before = torch.get_num_threads(), numba.get_num_threads()
-    torch.set_num_threads(1)
-    numba.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before[0])
-        numba.set_num_threads(before[1])

@@ -9,10 +9,12 @@ import numpy as np
 from PIL import Image
 from torch import Tensor
 
-from semantic_guidance.export import Progress
-from semantic_guidance.export.atomic import replacing
-from semantic_guidance.images import to_bytes, to_image
-from semantic_guidance.painting import Painting
+from semantic_guidance.core.files import replacing
+from semantic_guidance.export.base import Exporter, Progress
+from semantic_guidance.export.options import NoOptions
+from semantic_guidance.images.arrays import to_bytes
+from semantic_guidance.images.files import to_image
+from semantic_guidance.painting.painting import Painting
 
 OPTIONS: dict[str, tuple[str, dict[str, Any]]] = {
     ".png": ("PNG", {}),
@@ -24,7 +26,7 @@ OPTIONS: dict[str, tuple[str, dict[str, Any]]] = {
 CLEAR = (".png", ".webp")  # these know transparency
 
 
-def write(painting: Painting, path: Path, progress: Progress) -> None:
+def write(painting: Painting, path: Path, options: NoOptions, progress: Progress) -> None:
     """Write the finished painting to `path`."""
     clear = painting.transparent is not None and path.suffix.lower() in CLEAR
     write_picture(painting.cut_out() if clear else painting.canvas, path)
@@ -45,3 +47,7 @@ def write_picture(picture: Tensor, path: Path) -> None:
         pixels = np.concatenate([pixels, alpha], axis=2)
     with replacing(path) as draft:
         Image.fromarray(pixels).save(draft, kind, **options)
+
+
+clear = Exporter(write, "the painting", still=True, transparent=True)
+plain = Exporter(write, "the painting", still=True)

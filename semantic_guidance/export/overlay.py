@@ -7,8 +7,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from semantic_guidance.images import resize_array
-from semantic_guidance.types import Guidance
+from semantic_guidance.core.guidance import Guidance
+from semantic_guidance.images.arrays import resize_array
 
 LONGEST = 1024  # pixels of the overlay's longer side at most
 SHADE = 0.35  # brightness of what is no object

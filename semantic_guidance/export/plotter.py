@@ -15,17 +15,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from semantic_guidance.errors import InputError
-from semantic_guidance.export import Progress
-from semantic_guidance.export.atomic import replacing
+from semantic_guidance.core.errors import InputError
+from semantic_guidance.core.files import replacing
+from semantic_guidance.export.base import Exporter, Progress
+from semantic_guidance.export.options import NoOptions
 from semantic_guidance.export.passes import Line, Pass, in_passes
 from semantic_guidance.export.svg import HEAD, group, hex_color
-from semantic_guidance.medium import PAPERS, Sheet
-from semantic_guidance.painting import Layer, Painting
-from semantic_guidance.palette import MOST_COLORS, choose_colors, nearest_color
+from semantic_guidance.images.color import MAX_COLORS, choose_colors, nearest_color
+from semantic_guidance.painting.medium import PAPERS, Sheet
+from semantic_guidance.painting.painting import Layer, Painting
 
 FORMAT, VERSION = "semantic-guidance/plotter", 1
-MOST_STROKES = 20_000
+MAX_STROKES = 20_000
 COLORS = 12  # to which the strokes' colours are reduced where they have no palette
 PIECES = 64  # of a line under a mask, which shows or hides each of them
 OPAQUE = 0.995  # opacity from which paint counts as opaque
@@ -33,11 +34,11 @@ OPAQUE = 0.995  # opacity from which paint counts as opaque
 Array = NDArray[np.float64]
 
 
-def write(painting: Painting, path: Path, progress: Progress) -> None:
+def write(painting: Painting, path: Path, options: NoOptions, progress: Progress) -> None:
     """Write the painting to `path`; as JSON if it ends in ``.json``.
 
     Raises:
-        InputError: it has more than `MOST_STROKES` strokes.
+        InputError: it has more than `MAX_STROKES` strokes.
     """
     check_count(len(painting.strokes), path)
     sheet = Sheet.of(painting.paper or PAPERS["a4"], painting.height, painting.width)
@@ -52,10 +53,10 @@ def check_count(count: int, where: object) -> None:
     """See that a painting of `count` strokes can be written; `where` is what to name if it cannot.
 
     Raises:
-        InputError: there are more than `MOST_STROKES`.
+        InputError: there are more than `MAX_STROKES`.
     """
-    if count > MOST_STROKES:
-        raise InputError(f"{where}: there are {count} strokes, wanted at most {MOST_STROKES} for a plotter")
+    if count > MAX_STROKES:
+        raise InputError(f"{where}: there are {count} strokes, wanted at most {MAX_STROKES} for a plotter")
 
 
 def _lines(painting: Painting, sheet: Sheet) -> Iterator[Line]:
@@ -83,7 +84,7 @@ def _few_colors(painting: Painting) -> list[str]:
     strokes = painting.strokes
     colors = strokes.color[0].float()
     names = [hex_color(color.numpy()) for color in colors]
-    if len(set(names)) <= MOST_COLORS:
+    if len(set(names)) <= MAX_COLORS:
         return names
     length = strokes.points[0].diff(dim=1).norm(dim=-1).sum(dim=1)
     area = (length + strokes.radius[0].mean(dim=1)) * strokes.radius[0].mean(dim=1)
@@ -205,3 +206,7 @@ def travel(lines: list[Line]) -> float:
     ends = np.array([line.points[2] for line in lines[:-1]]).reshape(-1, 2)
     starts = np.array([line.points[0] for line in lines[1:]]).reshape(-1, 2)
     return float(np.hypot(*(starts - ends).T).sum())
+
+
+shapes = Exporter(write, "centre lines in mm, in layers of one colour")
+numbers = Exporter(write, "centre lines in mm, as numbers")

@@ -25,12 +25,13 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from semantic_guidance.errors import InputError
-from semantic_guidance.export import Progress
-from semantic_guidance.export.atomic import replacing
-from semantic_guidance.medium import SIDES
-from semantic_guidance.painting import Compositing, Layer, Level, Painting
-from semantic_guidance.types import Strokes
+from semantic_guidance.core.errors import InputError
+from semantic_guidance.core.files import replacing
+from semantic_guidance.core.strokes import Strokes
+from semantic_guidance.export.base import Exporter, Progress
+from semantic_guidance.export.options import NoOptions
+from semantic_guidance.painting.medium import SIDES
+from semantic_guidance.painting.painting import Compositing, Layer, Level, Painting
 
 FORMAT = "semantic-guidance/strokes"
 VERSION = 1
@@ -43,7 +44,7 @@ ASPECT_TOLERANCE = 0.05  # of a mask's sides against the canvas's, beside what r
 FAR = 100.0  # no coordinate or radius is further than this from 0, in units of the longer side
 
 
-def write(painting: Painting, path: Path, progress: Progress) -> None:
+def write(painting: Painting, path: Path, options: NoOptions, progress: Progress) -> None:
     """Write the strokes to `path`, one a line."""
     masks = _Masks()
     lines = [line for layer in painting.layers for line in _stroke_lines(layer, masks)]
@@ -313,3 +314,6 @@ def _floats(
 def _shown(value: Any) -> str:
     text = repr(value)
     return text if len(text) <= 40 else text[:37] + "..."
+
+
+strokes = Exporter(write, "the strokes")

@@ -18,11 +18,12 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from semantic_guidance.export import Progress
-from semantic_guidance.export.atomic import replacing
+from semantic_guidance.core.files import replacing
+from semantic_guidance.export.base import Exporter, Progress
+from semantic_guidance.export.options import NoOptions
 from semantic_guidance.export.outline import outline_path, stroke_end
 from semantic_guidance.export.strokes_json import packed_picture
-from semantic_guidance.painting import Layer, Painting
+from semantic_guidance.painting.painting import Layer, Painting
 
 HEAD = (
     '<?xml version="1.0" encoding="UTF-8"?>\n'
@@ -37,7 +38,7 @@ STEP = 0.03  # of opacity from one shape to the next in the form for showing
 Array = NDArray[np.float64]
 
 
-def write(painting: Painting, path: Path, progress: Progress) -> None:
+def write(painting: Painting, path: Path, options: NoOptions, progress: Progress) -> None:
     """Write the painting to `path`; the form for showing if its name ends in ``.exact.svg``."""
     drawing = _Drawing(painting, exact=path.name.lower().endswith(".exact.svg"))
     total = max(1, len(painting.strokes))
@@ -240,3 +241,7 @@ def mask_outline(mask: Tensor, width: int, height: int) -> str:
         traced = (cv2.approxPolyDP(contour, 1.0, True)[:, 0] - 0.5) * scale
         parts.append("M" + "L".join(f"{x:.2f} {y:.2f}" for x, y in traced) + "Z")
     return "".join(parts)
+
+
+editing = Exporter(write, "the strokes as shapes, for editing", transparent=True)
+showing = Exporter(write, "the strokes as shapes, for showing", transparent=True)

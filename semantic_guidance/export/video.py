@@ -14,14 +14,17 @@ from typing import Any
 
 import av
 import numpy as np
+import torch
 from av.filter import Graph
 from torch import Tensor
 
-from semantic_guidance.export import Film, Progress
-from semantic_guidance.export.atomic import replacing
-from semantic_guidance.export.frames import Pace, one_thread, pace, schedule, states
-from semantic_guidance.images import to_bytes
-from semantic_guidance.painting import Painting
+from semantic_guidance.core.files import replacing
+from semantic_guidance.export.base import Exporter, Progress
+from semantic_guidance.export.frames import Pace, pace, schedule, states
+from semantic_guidance.export.options import VideoOptions
+from semantic_guidance.images.arrays import to_bytes
+from semantic_guidance.painting.painting import Painting
+from semantic_guidance.renderer.backends.base import load_backend, one_thread
 
 HOLD, HOLD_SHARE = 2.0, 0.25  # seconds for which the finished painting stays; at most this share of the film
 SHORTEST = 16  # pixels of any side: smaller films do not play
@@ -74,17 +77,16 @@ KINDS = {
 }
 
 
-def write(painting: Painting, path: Path, progress: Progress, film: Film | None = None) -> None:
+def write(painting: Painting, path: Path, options: VideoOptions, progress: Progress) -> None:
     """Write the film to `path`, by the end of its name one of `KINDS`."""
-    film = film or Film()
     kind = next(kind for name, kind in KINDS.items() if path.name.lower().endswith(f".{name}"))
-    rate = film.fps or kind.rate
-    parts, hold = _timing(painting, film)
+    rate = options.fps or kind.rate
+    parts, hold = _timing(painting, options.duration)
     counts = schedule(parts, rate)
     size = min(kind.longest, max(painting.width, painting.height))
     frames = _frames(painting, counts, round(hold * rate), size, kind)
     with ExitStack() as stack:
-        stack.enter_context(one_thread())
+        stack.enter_context(one_thread(load_backend("auto", torch.device("cpu"), torch.float32)))
         draft = stack.enter_context(replacing(path))
         container: Any = stack.enter_context(
             av.open(str(draft), "w", format=kind.container, options=_packing(kind, rate))
@@ -106,12 +108,12 @@ def _packing(kind: Kind, rate: int) -> dict[str, str]:
     return kind.packing | ({"final_delay": f"1/{rate}"} if kind.container == "apng" else {})
 
 
-def _timing(painting: Painting, film: Film) -> tuple[Pace, float]:
+def _timing(painting: Painting, duration: float | None) -> tuple[Pace, float]:
     """How the film's time is spent, and how long it holds at its end."""
-    if film.seconds is None:
+    if duration is None:
         return pace(painting), HOLD
-    hold = min(HOLD, HOLD_SHARE * film.seconds)
-    return pace(painting, film.seconds - hold), hold
+    hold = min(HOLD, HOLD_SHARE * duration)
+    return pace(painting, duration - hold), hold
 
 
 def _film_size(painting: Painting, size: int, kind: Kind) -> tuple[int, int]:
@@ -210,3 +212,14 @@ class _Palette:
             except (av.BlockingIOError, av.EOFError):
                 return
             yield ready
+
+
+def _film(summary: str) -> Exporter:
+    return Exporter(write, summary, film=True, options=VideoOptions)
+
+
+mp4 = _film("a film of the painting process")
+webm = _film("a film for web pages")
+gif = _film("a film as an animation of few colours")
+anim_webp = _film("a film as an animation, smaller and finer")
+apng = _film("a film as an animation, without loss")

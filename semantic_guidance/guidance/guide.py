@@ -6,26 +6,27 @@ import math
 from dataclasses import replace
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
+from semantic_guidance.core.check import check_picture, check_shape
+from semantic_guidance.core.guidance import Box, Guidance, Instance
+from semantic_guidance.core.resample import resample
+from semantic_guidance.core.threads import torch_threads
+from semantic_guidance.guidance.base import Prompt
 from semantic_guidance.guidance.faces import find_faces
 from semantic_guidance.guidance.focus import focus_map
 from semantic_guidance.guidance.refine import components
 from semantic_guidance.guidance.segmenter import Segmenter, default_segmenter
-from semantic_guidance.guidance.threads import torch_threads
-from semantic_guidance.types import Box, Guidance, Instance
 
 _MAX_INSTANCES = 8
-MOST_FACE = 0.4  # of the objects' area, up to which a face is an instance of its own
+MAX_FACE = 0.4  # of the objects' area, up to which a face is an instance of its own
 _LONGEST = 1024  # pixels; larger pictures are analysed at this size
-_LEAST_OBJECTNESS = 0.3
+_MIN_OBJECTNESS = 0.3
 
 
 def check_image(image: Tensor) -> None:
     """Raise ValueError unless `image` is ``[3, H, W]`` of finite numbers."""
-    if image.ndim != 3 or image.shape[0] != 3 or 0 in image.shape:
-        raise ValueError(f"image has shape {list(image.shape)}, wanted [3, height, width]")
+    check_picture("image", image)
     if not bool(torch.isfinite(image).all()):
         raise ValueError("image holds NaN or infinity, wanted numbers in [0, 1]")
 
@@ -48,12 +49,12 @@ def with_faces(image: Tensor, guidance: Guidance) -> Guidance:
         if head is None:
             continue
         focus = torch.maximum(focus, face.focus(*image.shape[-2:]).to(focus) * (guidance.mask > 0.5))
-        if float(head.mask.sum()) < MOST_FACE * float(guidance.mask.sum()):
+        if float(head.mask.sum()) < MAX_FACE * float(guidance.mask.sum()):
             heads.append(head)
     return replace(guidance, focus=focus, instances=(*guidance.instances, *heads))
 
 
-def _given_instances(mask: Tensor) -> tuple[Instance, ...]:
+def given_instances(mask: Tensor) -> tuple[Instance, ...]:
     """The objects of a mask ``[1, H, W]`` that a person gave: what is small or too many is the last one's.
 
     Raises:
@@ -88,23 +89,29 @@ class Guide:
         self._focus = focus
         self._faces = faces
 
-    def __call__(self, image: Tensor) -> Guidance:
+    def __call__(self, image: Tensor, prompt: Prompt | None = None) -> Guidance:
         """Guidance of a picture ``[3, H, W]`` in [0, 1]; without instances where it has no object.
 
+        With a prompt it is `from_mask` or `from_box`.
+
         Raises:
-            ValueError: the image has another shape, or values that are no numbers.
+            ValueError: the image has another shape or holds NaN, or the prompt is not as it should be.
         """
+        if prompt is not None and prompt.mask is not None:
+            return self.from_mask(image, prompt.mask)
+        if prompt is not None and prompt.box is not None:
+            return self.from_box(image, prompt.box)
         check_image(image)
         height, width = image.shape[-2:]
         shrink = _LONGEST / max(height, width)
         if shrink < 1:
             size = (max(1, round(height * shrink)), max(1, round(width * shrink)))
-            small = F.interpolate(image[None], size, mode="bilinear", antialias=True)[0]
+            small = resample(image, *size)
             guidance = self(small).resized(height, width)
             # Enlarging has spread the focus over the masks' edges.
             return replace(guidance, focus=guidance.focus * (guidance.mask > 0.5))
         mask, objectness = (self._segmenter or default_segmenter())(image)
-        if objectness < _LEAST_OBJECTNESS:
+        if objectness < _MIN_OBJECTNESS:
             return self._finish(image, ())
         return self._finish(image, split_instances(mask))
 
@@ -117,9 +124,8 @@ class Guide:
             ValueError: shapes differ, or no pixel of the mask is above one half.
         """
         check_image(image)
-        if mask.shape != image[:1].shape:
-            raise ValueError(f"mask has shape {list(mask.shape)}, wanted {list(image[:1].shape)}")
-        return self._finish(image, _given_instances(mask))
+        check_shape("mask", mask, 1, *image.shape[1:])
+        return self._finish(image, given_instances(mask))
 
     def from_box(self, image: Tensor, box: Box) -> Guidance:
         """Guidance with the object's box given, (x, y, width, height) in pixels.
@@ -161,3 +167,8 @@ class Guide:
                 focus = focus_map(image, instances, self._classifier)
         guidance = Guidance(mask, focus, instances)
         return with_faces(image, guidance) if self._faces and instances else guidance
+
+
+def objects() -> Guide:
+    """The guide that ships, without faces."""
+    return Guide(faces=False)

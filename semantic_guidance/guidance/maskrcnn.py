@@ -5,17 +5,19 @@ Needs torchvision, which is optional: `pip install 'semantic-guidance[maskrcnn]'
 
 from __future__ import annotations
 
-import pickle
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from semantic_guidance.core.check import check_shape
+from semantic_guidance.core.guidance import Box, Guidance, Instance
+from semantic_guidance.core.threads import torch_threads
+from semantic_guidance.core.weights import filled, read_state
+from semantic_guidance.guidance.base import Prompt
 from semantic_guidance.guidance.focus import focus_map
-from semantic_guidance.guidance.guide import check_image
-from semantic_guidance.guidance.threads import torch_threads
-from semantic_guidance.types import Guidance, Instance
+from semantic_guidance.guidance.guide import check_image, given_instances
 
 
 def _torchvision_detection() -> Any:
@@ -49,13 +51,8 @@ def load_maskrcnn(path: str | Path, classes: int = 2) -> nn.Module:
         ValueError: torchvision cannot be imported, or the file is missing, no state dict, or does not fit.
     """
     model = build_maskrcnn(classes)
-    try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-        model.load_state_dict(state)
-    except (OSError, pickle.UnpicklingError, RuntimeError, EOFError, TypeError, AttributeError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise ValueError(f"{path} cannot be read, wanted a Mask R-CNN state dict ({reason})") from error
-    return model.eval()
+    what = "a Mask R-CNN state dict"
+    return filled(model, read_state(path, what), path, what)
 
 
 class MaskRCNNGuide:
@@ -83,13 +80,19 @@ class MaskRCNNGuide:
         self._most = most
         self._focus = focus
 
-    def __call__(self, image: Tensor) -> Guidance:
+    def __call__(self, image: Tensor, prompt: Prompt | None = None) -> Guidance:
         """Guidance of a picture ``[3, H, W]`` in [0, 1]; without instances where it has no object.
 
+        Of a prompt, a mask's objects are those that are given, and a box is that of the one object which
+        overlaps it most.
+
         Raises:
-            ValueError: the image has another shape, or values that are no numbers.
+            ValueError: the image has another shape or holds NaN, or the prompt is not as it should be.
         """
         check_image(image)
+        if prompt is not None and prompt.mask is not None:
+            check_shape("mask", prompt.mask, 1, *image.shape[1:])
+            return self._finished(image, list(given_instances(prompt.mask)), prompt.mask)
         with torch.no_grad():
             found = self._model([image])[0]
         instances = []
@@ -104,8 +107,26 @@ class MaskRCNNGuide:
             if len(instances) == self._most:
                 break
         instances.sort(key=lambda instance: -float(instance.mask.sum()))
+        box = None if prompt is None else prompt.box
+        if box is not None:
+            instances = sorted(instances, key=lambda instance: -overlap(instance.box, box))[:1]
+            if not instances or overlap(instances[0].box, box) == 0:
+                raise ValueError(f"box is {box}, wanted one round an object that Mask R-CNN finds")
+            taken = instances[0].mask
+        return self._finished(image, instances, taken)
+
+    def _finished(self, image: Tensor, instances: list[Instance], taken: Tensor) -> Guidance:
+        """The guidance with its focus."""
         focus = torch.zeros_like(taken)
         if self._focus and instances:
             with torch_threads():
                 focus = focus_map(image, instances, self._classifier)
         return Guidance(taken, focus, tuple(instances))
+
+
+def overlap(one: Box, other: Box) -> float:
+    """Area that two boxes share, over the area of both."""
+    across = min(one[0] + one[2], other[0] + other[2]) - max(one[0], other[0])
+    down = min(one[1] + one[3], other[1] + other[3]) - max(one[1], other[1])
+    both = max(0.0, across) * max(0.0, down)
+    return both / (one[2] * one[3] + other[2] * other[3] - both)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict, dataclass, fields
 from functools import lru_cache
 from pathlib import Path
@@ -13,17 +12,17 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor
 
+from semantic_guidance.core.resample import resample
+from semantic_guidance.core.threads import torch_threads
+from semantic_guidance.core.weights import filled, read_weights, write_weights
 from semantic_guidance.guidance.classifier import kind_evidence
 from semantic_guidance.guidance.network import STRIDE, SegmentationNetwork
 from semantic_guidance.guidance.refine import Plane, box_of, grabcut, grown
-from semantic_guidance.guidance.threads import torch_threads
 
-WEIGHTS = Path(__file__).parent.parent / "weights" / "segmenter.safetensors"
-_FORMAT = "semantic-guidance/segmenter"
+WEIGHTS = Path(__file__).parent / "weights" / "segmenter.safetensors"
+FORMAT, WHAT = "semantic-guidance/segmenter", "segmenter weights"
 _MAX_RATIO = 4.0  # of the sides the network sees; longer strips are squeezed
 
 
@@ -81,34 +80,18 @@ class Segmenter:
         Raises:
             ValueError: the file is missing, damaged or of another kind.
         """
-        try:
-            with safe_open(str(path), framework="pt") as file:
-                metadata = file.metadata() or {}
-                state = {key: file.get_tensor(key).float() for key in file.keys()}  # noqa: SIM118
-        except (OSError, SafetensorError) as error:
-            raise ValueError(f"{path} cannot be read, wanted segmenter weights ({error})") from error
-        if metadata.get("format") != _FORMAT:
-            raise ValueError(f"{path} has format {metadata.get('format')!r}, wanted {_FORMAT!r}")
-        stored: dict[str, Any] = json.loads(metadata["config"])
+        stored, state = read_weights(path, FORMAT, WHAT)
         known = {field.name for field in fields(SegmenterConfig)}
         values: dict[str, Any] = {
             k: tuple(v) if isinstance(v, list) else v for k, v in stored.items() if k in known
         }
         config = SegmenterConfig(**values)
-        network = SegmentationNetwork(config.widths)
-        try:
-            network.load_state_dict(state)
-        except RuntimeError as error:
-            raise ValueError(f"{path} does not fit the network that its config describes") from error
+        network = filled(SegmentationNetwork(config.widths), state, path, WHAT)
         return Segmenter(network, config)
 
     def save(self, path: str | Path) -> None:
         """Write what `load` reads."""
-        state = {
-            key: (value.half() if value.is_floating_point() else value).contiguous()
-            for key, value in self.network.state_dict().items()
-        }
-        save_file(state, str(path), {"format": _FORMAT, "config": json.dumps(asdict(self.config))})
+        write_weights(self.network, {"format": FORMAT, **asdict(self.config)}, Path(path))
 
     @torch.inference_mode()
     def look(self, image: NDArray[np.uint8], scales: tuple[int, ...]) -> tuple[Plane, float]:
@@ -187,7 +170,7 @@ class Segmenter:
         size = (max(1, round(height * shrink)), max(1, round(width * shrink)))
         small = image.detach().float().cpu()
         if shrink < 1:
-            small = F.interpolate(small[None], size, mode="bilinear", antialias=True)[0]
+            small = resample(small, *size)
         pixels = (small.clamp(0, 1) * 255).round().byte().permute(1, 2, 0).contiguous().numpy()
         with torch_threads(self.config.threads):
             soft, presence = self.look(pixels, self.config.scales)

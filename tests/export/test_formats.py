@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
-import importlib
 import os
 from pathlib import Path
 
-import numba
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 
-from semantic_guidance.errors import InputError
-from semantic_guidance.export import FORMATS, format_of, save, save_painting
-from semantic_guidance.export.atomic import replacing
-from semantic_guidance.export.frames import one_thread, pace, schedule, states
-from semantic_guidance.images import load_image, to_bytes
-from semantic_guidance.painting import Layer, Painting
+from semantic_guidance.core.errors import InputError
+from semantic_guidance.core.files import replacing
+from semantic_guidance.core.plugins import EXPORTERS
+from semantic_guidance.export import save, save_painting
+from semantic_guidance.export.frames import pace, schedule, states
+from semantic_guidance.images.arrays import to_bytes
+from semantic_guidance.images.files import load_image
+from semantic_guidance.painting.painting import Layer, Painting
 from tests.conftest import random_strokes
 
 
-@pytest.mark.parametrize("name", FORMATS)
+@pytest.mark.parametrize("name", EXPORTERS.shipped)
 def test_every_format_writes(painting, tmp_path, name):
     told: list[float] = []
     path = tmp_path / f"a.{name.upper()}"
@@ -31,17 +31,12 @@ def test_every_format_writes(painting, tmp_path, name):
     assert os.listdir(tmp_path) == [path.name]
 
 
-@pytest.mark.parametrize("name", FORMATS)
-def test_every_format_has_a_writer(name):
-    assert callable(importlib.import_module(f"semantic_guidance.export.{FORMATS[name].module}").write)
-
-
 def test_painting_saves_itself_as_png(painting, tmp_path):
     painting.save(tmp_path / "a.png")
     assert np.array_equal(to_bytes(load_image(tmp_path / "a.png")), to_bytes(painting.canvas))
 
 
-@pytest.mark.parametrize("name", [name for name, kind in FORMATS.items() if kind.picture])
+@pytest.mark.parametrize("name", ["png", "jpg", "jpeg", "webp"])
 def test_lone_pictures(painting, tmp_path, name):
     picture = torch.nn.functional.avg_pool2d(painting.canvas, 5, 1, 2)
     save(picture, tmp_path / f"a.{name}")
@@ -66,11 +61,11 @@ def test_a_picture_is_no_film(tmp_path):
 
 
 def test_suffix_decides():
-    assert format_of(Path("x/y.z.PNG")) == "png"
-    assert format_of("x.anim.WEBP") == "anim.webp"
-    assert format_of("my.anim.gif") == "gif"
-    assert format_of("exact.svg") == format_of("inexact.svg") == "svg"
-    assert format_of("a.Exact.SVG") == "exact.svg"
+    assert EXPORTERS.of(Path("x/y.z.PNG")) == "png"
+    assert EXPORTERS.of("x.anim.WEBP") == "anim.webp"
+    assert EXPORTERS.of("my.anim.gif") == "gif"
+    assert EXPORTERS.of("exact.svg") == EXPORTERS.of("inexact.svg") == "svg"
+    assert EXPORTERS.of("a.Exact.SVG") == "exact.svg"
 
 
 @pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
@@ -94,7 +89,7 @@ def test_nothing_is_half_written(tmp_path, error):
     assert os.listdir(tmp_path) == ["a.txt"]
 
 
-@pytest.mark.parametrize("name", FORMATS)
+@pytest.mark.parametrize("name", EXPORTERS.shipped)
 def test_an_interrupted_export_leaves_nothing(painting, tmp_path, name, monkeypatch):
     def interrupt(*arguments):
         raise KeyboardInterrupt
@@ -163,16 +158,3 @@ def test_states_are_those_of_the_replay(painting, counts):
     replay = list(painting.replay(50))
     for count, state in zip(counts, states(painting, counts, 50), strict=True):
         assert torch.equal(state, replay[count])
-
-
-def test_one_thread_is_for_the_block_alone():
-    before = torch.get_num_threads(), numba.get_num_threads()
-
-    def fail() -> None:
-        with one_thread():
-            assert (torch.get_num_threads(), numba.get_num_threads()) == (1, 1)
-            raise ValueError("x")
-
-    with pytest.raises(ValueError, match="x"):
-        fail()
-    assert (torch.get_num_threads(), numba.get_num_threads()) == before

@@ -16,9 +16,9 @@ import pytest
 import torch
 from PIL import Image
 
-from semantic_guidance.brushes import Brush
-from semantic_guidance.images import to_bytes
-from semantic_guidance.painting import Layer, Painting
+from semantic_guidance.images.arrays import to_bytes
+from semantic_guidance.painting.brushes.brush import Brush
+from semantic_guidance.painting.painting import Layer, Painting
 from tests.chromium import PROGRAM, Page, chromium
 
 needs_chromium = pytest.mark.skipif(PROGRAM is None, reason="there is no Chromium (apt-get install chromium)")

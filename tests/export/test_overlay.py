@@ -1,7 +1,7 @@
 import torch
 
+from semantic_guidance.core.guidance import Guidance, Instance
 from semantic_guidance.export.overlay import SHADE, guidance_overlay
-from semantic_guidance.types import Guidance, Instance
 
 
 def test_what_is_no_object_is_dimmed_and_the_focus_glows() -> None:

@@ -16,14 +16,14 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from semantic_guidance import render
-from semantic_guidance.errors import InputError
+from semantic_guidance.core.errors import InputError
+from semantic_guidance.core.strokes import Strokes
 from semantic_guidance.export.passes import Line, in_passes
 from semantic_guidance.export.plotter import _shown, travel
 from semantic_guidance.export.svg import hex_color
-from semantic_guidance.medium import Medium, Sheet
-from semantic_guidance.painting import Layer, Painting
-from semantic_guidance.palette import parse_color
-from semantic_guidance.types import Strokes
+from semantic_guidance.images.color import parse_color
+from semantic_guidance.painting.medium import Medium, Sheet
+from semantic_guidance.painting.painting import Layer, Painting
 from tests.conftest import random_strokes
 
 SVG, INKSCAPE = "{http://www.w3.org/2000/svg}", "{http://www.inkscape.org/namespaces/inkscape}"
@@ -183,6 +183,6 @@ def test_lines_end_at_the_edge_of_the_paper(points):
 
 
 def test_too_many_strokes(painting, tmp_path, monkeypatch):
-    monkeypatch.setattr("semantic_guidance.export.plotter.MOST_STROKES", 36)
+    monkeypatch.setattr("semantic_guidance.export.plotter.MAX_STROKES", 36)
     with pytest.raises(InputError, match=r"a\.plotter\.svg: there are 37 strokes, wanted at most 36"):
         painting.save(tmp_path / "a.plotter.svg")

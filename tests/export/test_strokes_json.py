@@ -20,10 +20,10 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from PIL import Image
 
-from semantic_guidance.errors import InputError
+from semantic_guidance.core.errors import InputError
+from semantic_guidance.core.strokes import Strokes
 from semantic_guidance.export.strokes_json import FAR, read_strokes
-from semantic_guidance.painting import Layer, Painting
-from semantic_guidance.types import Strokes
+from semantic_guidance.painting.painting import Layer, Painting
 
 LOWEST = np.array([-FAR] * 6 + [0] * 7, np.float32)
 HIGHEST = np.array([FAR] * 8 + [1] * 5, np.float32)

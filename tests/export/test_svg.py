@@ -15,9 +15,9 @@ from PIL import Image
 
 from semantic_guidance import Guidance, Painter, load_image
 from semantic_guidance.export.outline import outline_path
-from semantic_guidance.images import load_mask
-from semantic_guidance.painting import Painting
-from semantic_guidance.renderer.reference import stroke_fields
+from semantic_guidance.images.files import load_mask
+from semantic_guidance.painting.painting import Painting
+from semantic_guidance.renderer.backends.reference import stroke_fields
 from tests.conftest import EXAMPLES
 
 resvg = pytest.importorskip("resvg_py", reason="resvg-py, of the extra dev, rasterises the files")

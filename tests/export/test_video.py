@@ -14,11 +14,11 @@ import pytest
 from av.video.reformatter import ColorRange, Colorspace
 from PIL import Image
 
-from semantic_guidance.export import Film, save_painting
+from semantic_guidance.export import VideoOptions, save_painting
 from semantic_guidance.export.frames import pace, schedule
 from semantic_guidance.export.video import HOLD, KINDS, SHORTEST
-from semantic_guidance.images import to_bytes
-from semantic_guidance.painting import Layer, Painting
+from semantic_guidance.images.arrays import to_bytes
+from semantic_guidance.painting.painting import Layer, Painting
 from tests.conftest import random_strokes
 
 LONGEST, RATE = KINDS["mp4"].longest, KINDS["mp4"].rate
@@ -121,7 +121,7 @@ def test_animations(painting, tmp_path, name):
 @pytest.mark.parametrize(("fps", "seconds"), [(10, 3.0), (None, 0.5), (60, 1.2)])
 def test_rate_and_length(painting, tmp_path, name, fps, seconds):
     path = tmp_path / f"a.{name}"
-    save_painting(painting, path, film=Film(fps, seconds))
+    save_painting(painting, path, options=VideoOptions(fps=fps, duration=seconds))
     if name in ANIMATIONS:
         length = sum(read_animation(path)[1])
     else:
@@ -136,7 +136,7 @@ def test_rate_and_length(painting, tmp_path, name, fps, seconds):
 def test_films_too_short_for_a_hold(painting, tmp_path, name):
     """A quarter of half a second is no frame of one a second: there are the first state and the last."""
     path = tmp_path / f"a.{name}"
-    save_painting(painting, path, film=Film(1, 0.5))
+    save_painting(painting, path, options=VideoOptions(fps=1, duration=0.5))
     if name in ANIMATIONS:
         assert len(read_animation(path)[0]) == 2
     else:
@@ -148,11 +148,11 @@ def test_memory_does_not_grow_with_length(painting, tmp_path):
     """Seven times the frames: all of them together would take 130 MB as pixels."""
     script = (
         "import pickle, resource, sys\n"
-        "from semantic_guidance.export import Film, save_painting\n"
+        "from semantic_guidance.export import VideoOptions, save_painting\n"
         "painting = pickle.load(open(sys.argv[1], 'rb'))\n"
-        "save_painting(painting, sys.argv[2], film=Film(30, 2.0))\n"
+        "save_painting(painting, sys.argv[2], options=VideoOptions(fps=30, duration=2.0))\n"
         "before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
-        "save_painting(painting, sys.argv[2], film=Film(30, 14.0))\n"
+        "save_painting(painting, sys.argv[2], options=VideoOptions(fps=30, duration=14.0))\n"
         "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)\n"
     )
     layers = (Layer(random_strokes(200)),)

@@ -1,15 +1,18 @@
 """The objective in one pass, against the same written with `render` and automatic differentiation."""
 
+import numba
 import pytest
 import torch
 from torch import Tensor
 
 from semantic_guidance import Strokes, render
-from semantic_guidance.errors import NotFiniteError
-from semantic_guidance.renderer.objective import Objective, Run, View
-from semantic_guidance.renderer.threads import Threads
+from semantic_guidance.core.errors import NotFiniteError
+from semantic_guidance.renderer.backends.base import one_thread
+from semantic_guidance.renderer.backends.cpu.backend import CpuBackend
+from semantic_guidance.renderer.backends.cpu.threads import Threads
+from semantic_guidance.renderer.objective import Objective, Segment, ZoomedObjective
 
-RUNS = (Run(6, None, 0.1), Run(5, 0, 0.0), Run(7, None, 0.3), Run(6, 1, 1.0))
+SEGMENTS = (Segment(6, None, 0.1), Segment(5, 0, 0.0), Segment(7, None, 0.3), Segment(6, 1, 1.0))
 
 
 def case(seed: int = 0) -> tuple[Tensor, Objective]:
@@ -20,19 +23,21 @@ def case(seed: int = 0) -> tuple[Tensor, Objective]:
 
     vectors = random(24, 13)
     vectors[:, 6:8] *= 0.2
-    return vectors, Objective(RUNS, random(2, 40, 60), random(3, 40, 60), random(3, 40, 60), random(40, 60))
+    return vectors, Objective(
+        SEGMENTS, random(2, 40, 60), random(3, 40, 60), random(3, 40, 60), random(40, 60)
+    )
 
 
 def plainly(vectors: Tensor, objective: Objective, softness: float) -> tuple[Tensor, Tensor]:
     """Objective and error of the finished canvas."""
     canvas, at, total = objective.blank[None], 0, torch.zeros(())
     weight = objective.weight / objective.weight.mean()
-    for run in objective.runs:
-        mask = None if run.mask is None else objective.masks[None, run.mask : run.mask + 1]
-        canvas = render(Strokes.unpack(vectors[None, at : at + run.count]), canvas, mask, softness)
-        at += run.count
+    for segment in objective.segments:
+        mask = None if segment.mask is None else objective.masks[None, segment.mask : segment.mask + 1]
+        canvas = render(Strokes.unpack(vectors[None, at : at + segment.count]), canvas, mask, softness)
+        at += segment.count
         error = (weight * (canvas[0] - objective.target) ** 2).mean()
-        total = total + run.factor * error
+        total = total + segment.weight * error
     return total, error
 
 
@@ -59,8 +64,6 @@ def test_the_cost_of_removing_a_stroke_is_exact() -> None:
 
 
 def test_a_choice_of_threads_runs_every_call_and_keeps_the_setting() -> None:
-    import numba
-
     before = numba.get_num_threads()
     threads, calls = Threads(), []
     for n in range(100):
@@ -76,8 +79,8 @@ def test_a_view_is_the_picture_enlarged() -> None:
     scale = torch.tensor([2.0] * 8 + [1.0] * 5)
     shift = torch.tensor([-1.0, -0.5] * 3 + [0.0] * 7)
     blank = torch.zeros(3, 40, 40)
-    flat = Objective((Run(24, None, 1.0),), torch.empty(0, 40, 40), blank, whole, torch.ones(40, 40))
-    view = View(flat, scale, shift, 3.0)
+    flat = Objective((Segment(24, None, 1.0),), torch.empty(0, 40, 40), blank, whole, torch.ones(40, 40))
+    view = ZoomedObjective(flat, scale, shift, 3.0)
     assert view.gradient(vectors, 1.0)[0] < 1e-9
 
     moved = vectors.clone()
@@ -97,3 +100,16 @@ def test_strokes_that_are_no_numbers_are_refused() -> None:
     for method in (objective.gradient, objective.removal_costs):
         with pytest.raises(NotFiniteError, match="stroke 3"):
             method(vectors, 1.0)
+
+
+def test_one_thread_is_for_the_block_alone():
+    before = torch.get_num_threads(), numba.get_num_threads()
+
+    def fail() -> None:
+        with one_thread(CpuBackend()):
+            assert (torch.get_num_threads(), numba.get_num_threads()) == (1, 1)
+            raise ValueError("x")
+
+    with pytest.raises(ValueError, match="x"):
+        fail()
+    assert (torch.get_num_threads(), numba.get_num_threads()) == before

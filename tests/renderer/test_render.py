@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from semantic_guidance import Strokes, render
-from semantic_guidance.errors import NotFiniteError
-from semantic_guidance.renderer import kernel_geometry, numba_kernel
-from semantic_guidance.renderer.compile import STAMP
+from semantic_guidance.core.errors import NotFiniteError
+from semantic_guidance.renderer.backends.cpu import geometry as kernel_geometry
+from semantic_guidance.renderer.backends.cpu import kernel as numba_kernel
+from semantic_guidance.renderer.backends.cpu.compile import STAMP
 
 
 def random_vectors(batch: int, count: int, seed: int, widest: float = 0.2) -> Tensor:
@@ -113,7 +114,7 @@ class TestBackendsAgree:
             vectors[..., 9] = vectors[..., 8]  # on the way there or on the way back: anyone's guess
         vectors[:, 0, 2:6] = vectors[:, 0, 0:2].repeat(1, 2)
         canvas = torch.rand(1, 3, 24, 31, generator=torch.Generator().manual_seed(seed))
-        ours = render(Strokes.unpack(vectors), canvas, backend="numba")
+        ours = render(Strokes.unpack(vectors), canvas, backend="cpu")
         theirs = render(Strokes.unpack(vectors.double()), canvas.double(), backend="reference")
         # A pixel on the rim of the disc that decides may fall to the next one, which differs by 1/99 in t.
         assert (ours - theirs).abs().mean() < 1e-4
@@ -200,7 +201,7 @@ def test_a_kernel_is_compiled_again_where_one_that_it_calls_has_changed(
     folder = tmp_path / "sources"
     folder.mkdir()
     inner, outer = folder / "inner.py", folder / "outer.py"
-    head = "from semantic_guidance.renderer.compile import jit\n"
+    head = "from semantic_guidance.renderer.backends.cpu.compile import jit\n"
     outer.write_text(f"{head}from inner import answer\n@jit()\ndef double(x): return 2 * answer(x)\n")
     program = """
 import sys
@@ -236,10 +237,10 @@ print(double(3), sum(double.stats.cache_hits.values()))
         ({"mask": torch.zeros(1, 8, 8)}, r"mask has shape \[1, 8, 8\], wanted \[1, 1, 8, 8\]"),
         ({"softness": 0.0}, "softness is 0.0, wanted a number above 0"),
         ({"softness": math.nan}, "softness is nan"),
-        ({"backend": "cuda"}, "backend is 'cuda', wanted one of auto, reference, numba"),
+        ({"backend": "cuda"}, "backend is 'cuda', wanted one of cpu, reference, or auto"),
         (
             {"backend": "numba", "canvas": torch.zeros(1, 3, 8, 8).double()},
-            "wants strokes and canvas in fl",
+            "backend 'numba' does not support float64 on cpu",
         ),
     ],
 )
@@ -249,10 +250,10 @@ def test_what_is_wrong_is_named(change: dict[str, object], message: str) -> None
         render(**arguments)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("backend", ["reference", "numba", lambda *arguments: arguments[1]])
+@pytest.mark.parametrize("backend", ["reference", "cpu"])
 @pytest.mark.parametrize("number", [math.nan, math.inf])
 def test_strokes_that_are_no_numbers_are_refused(backend: object, number: float) -> None:
     vectors = torch.full((2, 3, 13), 0.5)
     vectors[1, 2, 7] = number
-    with pytest.raises(NotFiniteError, match="stroke 2 holds infinite numbers or none"):
+    with pytest.raises(NotFiniteError, match="stroke 2 holds numbers that are infinite or NaN"):
         render(Strokes.unpack(vectors), torch.zeros(2, 3, 8, 8), backend=backend)  # type: ignore[arg-type]

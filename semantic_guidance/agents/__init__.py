@@ -1,0 +1,1 @@
+"""Who makes the first strokes of a painting."""

@@ -1,0 +1,52 @@
+"""Agents by name or in files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from semantic_guidance.agents.base import Agent
+from semantic_guidance.agents.ltp import files as ltp_files
+from semantic_guidance.agents.ltp.agent import LtpAgent
+from semantic_guidance.agents.window import files as window_files
+from semantic_guidance.agents.window.agent import WindowAgent
+from semantic_guidance.core.plugins import AGENTS
+from semantic_guidance.core.weights import read_config, unreadable
+
+KINDS: dict[str, type[WindowAgent] | type[LtpAgent]] = {
+    window_files.FORMAT: WindowAgent,
+    ltp_files.FORMAT: LtpAgent,
+}
+
+
+WHAT = "an agent's weights"
+
+
+def load_agent(agent: str | Path) -> Agent:
+    """The agent of that name, or the one in a file.
+
+    Args:
+        agent: a name in `AGENTS`, one of our files (``.safetensors``), or a checkpoint of the papers' code.
+
+    Raises:
+        ValueError: there is no such agent or file, or the file is corrupt or something else.
+    """
+    if str(agent) in AGENTS:
+        made: Agent = AGENTS.get(str(agent))()
+        return made
+    if not Path(agent).is_file():
+        wanted = AGENTS.wanted(str(agent))
+        raise ValueError(f"agent is {str(agent)!r}, {wanted}, or the file of a trained agent")
+    try:
+        return _read(Path(agent))
+    except ValueError as error:
+        raise ValueError(f"agent: {error}") from None
+
+
+def _read(path: Path) -> Agent:
+    if path.suffix.lower() != ".safetensors":
+        return LtpAgent.load(path)
+    config = read_config(path, WHAT)
+    if config.get("format") not in KINDS:
+        reason = f"its format is {config['format']!r}" if "format" in config else "it has no 'format'"
+        raise unreadable(path, WHAT, ValueError(reason))
+    return KINDS[config["format"]].load(path)

@@ -1,0 +1,1 @@
+"""Agents of the papers' kind: a ResNet that sees the whole picture and emits a bundle of strokes a step."""

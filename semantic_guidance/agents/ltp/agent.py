@@ -1,0 +1,103 @@
+"""Trained actors of the papers' kind as agents, from checkpoints of their code or from our files."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from semantic_guidance.agents.base import Draft
+from semantic_guidance.agents.ltp.checkpoint import load_ltp_actor
+from semantic_guidance.agents.ltp.episode import EnvConfig
+from semantic_guidance.agents.ltp.files import load_actor
+from semantic_guidance.agents.ltp.network import Actor
+from semantic_guidance.agents.ltp.rollout import ltp_config, paint_with_actor
+from semantic_guidance.agents.problem import Problem
+from semantic_guidance.core.guidance import Guidance, Instance
+from semantic_guidance.core.ltp_format import LTP_SIZE
+from semantic_guidance.core.strokes import Strokes
+from semantic_guidance.images.color import Color
+from semantic_guidance.painting.painting import Compositing
+from semantic_guidance.renderer import render
+from semantic_guidance.renderer.ltp_rule import ltp_composite
+from semantic_guidance.renderer.objective import Segment
+
+
+@dataclass(frozen=True)
+class LtpAgent:
+    """An actor and what it expects of its canvas.
+
+    Attributes:
+        actor: the network.
+        config: the episode that it knows; its length is replaced by what the strokes ask for.
+        size: side in pixels of the square canvas on which it sees its painting.
+        compositing: the rule by which it learned that its strokes are painted.
+        guided: it is told of an object, if there is one.
+        ground: the colour of the canvas on which it learned.
+    """
+
+    actor: Actor
+    config: EnvConfig
+    size: int
+    compositing: Compositing
+    guided: bool = True
+    ground: Color | None = (0.0, 0.0, 0.0)
+
+    @staticmethod
+    def load(path: str | Path) -> LtpAgent:
+        """The actor in a file: ``.safetensors`` is one of ours, anything else a checkpoint of the papers'.
+
+        Raises:
+            ValueError: the file is missing, corrupt, or something else.
+        """
+        if Path(path).suffix.lower() == ".safetensors":
+            actor, config, size = load_actor(path)
+            return LtpAgent(actor, config, size, "over")
+        actor = load_ltp_actor(path)
+        return LtpAgent(actor, ltp_config(actor, 1), LTP_SIZE, "seed")
+
+    def view(self, guidance: Guidance) -> Guidance:
+        """See `Agent`. All objects are one: the papers know no more."""
+        if not guidance.instances or not bool((guidance.mask > 0.5).any()):
+            return replace(guidance, instances=())
+        return replace(guidance, instances=(Instance.from_mask(guidance.mask),))
+
+    def draft(self, problem: Problem, rng: np.random.Generator) -> Draft:
+        """See `Agent`. The strokes are in bundles, level after level, as it paints them.
+
+        The actor sees the picture squashed to a square; its strokes are stretched back, their radii by the
+        geometric mean of both sides.
+        """
+        # Without an object, foreground strokes would show nowhere: those of the background are all there is.
+        objects = len(problem.guidance.instances) > 0
+        wanted = {"background": True, "foreground": objects}
+        if self.config.use_bilevel and objects:
+            wanted = {"background": problem.budgets[0] > 0, "foreground": sum(problem.budgets[1:]) > 0}
+        bundles_a_step = sum(wanted[level] for level in ("background", "foreground")[: self.config.levels])
+        count = sum(problem.budgets)
+        steps = math.ceil(count / (max(1, bundles_a_step) * self.config.level_size))
+        config = replace(self.config, max_eps_len=steps)
+        composite = render if self.compositing == "over" else ltp_composite
+        bundles = paint_with_actor(
+            self.actor, config, problem.picture, problem.guidance, self.size, composite, problem.canvas
+        )
+        height, width = problem.picture.shape[-2:]
+        longer = max(height, width)
+        sides = torch.tensor([width / longer, height / longer])
+        parts, segments, left = [Strokes.empty()], [], count
+        for strokes, level in bundles:
+            part = strokes[: min(left, len(strokes)) if wanted[level] else 0]
+            left -= len(part)
+            if len(part):
+                radius = part.radius * sides.prod().sqrt()
+                parts.append(replace(part, points=part.points * sides, radius=radius))
+                segments.append(Segment(len(part), 0 if level == "foreground" else None))
+        return Draft(
+            problem.from_picture(Strokes.cat(parts)),
+            tuple(segments),
+            self.compositing,
+            outside=self.config.use_bilevel,
+        )

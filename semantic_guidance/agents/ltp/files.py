@@ -1,0 +1,48 @@
+"""Actors of the papers' kind in files of ours."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+from semantic_guidance.agents.ltp.episode import EnvConfig
+from semantic_guidance.agents.ltp.network import Actor
+from semantic_guidance.core.weights import filled, read_weights, unreadable, write_weights
+
+FORMAT = "semantic-guidance/actor"
+WHAT = "an agent's weights"
+
+
+def save_actor(actor: Actor, env: EnvConfig, size: int, path: Path) -> None:
+    """Write an actor's weights and what one has to know to paint with it.
+
+    Args:
+        actor: to write.
+        env: the episode that it knows.
+        size: side in pixels of the canvas that it learned on.
+        path: of the file, replaced only by a whole one.
+
+    Raises:
+        OSError: the file cannot be written.
+    """
+    config = {"env": dataclasses.asdict(env), "width": actor.conv1.out_channels, "canvas_size": size}
+    write_weights(actor, {"format": FORMAT, **config}, path)
+
+
+def load_actor(path: str | Path) -> tuple[Actor, EnvConfig, int]:
+    """An actor that `save_actor` wrote, in evaluation mode.
+
+    Returns:
+        The actor, the episode that it knows, and the side in pixels of the canvas that it learned on.
+
+    Raises:
+        ValueError: the file is missing, corrupt, or something else.
+    """
+    config, state = read_weights(path, FORMAT, WHAT)
+    try:
+        env = EnvConfig(**config["env"])
+        actor = Actor(env.channels, env.action_size, config["width"])
+        size = int(config["canvas_size"])
+    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        raise unreadable(path, WHAT, error) from None
+    return filled(actor, state, path, WHAT), env, size

@@ -1,0 +1,112 @@
+"""Painting with an actor of the seed (see `compat.load_ltp_actor`), as the seed does it.
+
+It learned with the seed's compositing rule, which masks a stroke's colour but not its alpha, so that outside
+the mask a stroke blackens what it covers. These actors count on it; everything else here uses `render`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from semantic_guidance.agents.ltp.checkpoint import BASELINE_CHANNELS
+from semantic_guidance.agents.ltp.episode import (
+    EnvConfig,
+    Renderer,
+    apply_strokes,
+    decode,
+    guidance_tensors,
+    initial,
+    observation,
+)
+from semantic_guidance.agents.ltp.network import Actor
+from semantic_guidance.core.check import check_shape
+from semantic_guidance.core.guidance import Guidance
+from semantic_guidance.core.ltp_format import LTP_SIZE
+from semantic_guidance.core.resample import resample
+from semantic_guidance.core.strokes import Strokes
+from semantic_guidance.painting.painting import Level
+from semantic_guidance.renderer import render
+from semantic_guidance.renderer.ltp_rule import ltp_composite
+
+
+def ltp_config(actor: Actor, steps: int) -> EnvConfig:
+    """The episode that a seed actor knows: whether it paints on two levels shows in its channels."""
+    semantic = actor.conv1.in_channels != BASELINE_CHANNELS
+    return EnvConfig(
+        max_eps_len=steps,
+        bundle_size=actor.fc.out_features // 13,
+        use_bilevel=semantic,
+        use_gbp=semantic,
+    )
+
+
+def paint_with_ltp_actor(
+    actor: Actor, image: Tensor, guidance: Guidance | None = None, steps: int = 50
+) -> list[tuple[Strokes, Level]]:
+    """The strokes that a seed actor paints a picture with.
+
+    The picture is squashed to 128 x 128 pixels, as the seed does it; the strokes are in units of that
+    square's side. To see the painting, put them on a black canvas with `ltp_composite`, the background's
+    bundles under the mask's complement and the foreground's under the mask.
+
+    Args:
+        actor: from `compat.load_ltp_actor`.
+        image: ``[3, H, W]`` in [0, 1].
+        guidance: of any size; nothing in particular if None.
+        steps: of the actor. A baseline actor paints 5 strokes each, a semantic one 3 and 3.
+
+    Returns:
+        Bundles ``[1, N]`` with their levels, in the order in which they are painted.
+
+    Raises:
+        ValueError: the image has another shape, or `steps` is below 1.
+    """
+    return paint_with_actor(
+        actor, ltp_config(actor, steps), image, guidance, size=LTP_SIZE, composite=ltp_composite
+    )
+
+
+@torch.no_grad()
+def paint_with_actor(
+    actor: Actor,
+    config: EnvConfig,
+    image: Tensor,
+    guidance: Guidance | None = None,
+    size: int = LTP_SIZE,
+    composite: Renderer = render,
+    canvas: Tensor | None = None,
+) -> list[tuple[Strokes, Level]]:
+    """The strokes that an actor paints a picture with, one episode long; see `paint_with_ltp_actor`.
+
+    Args:
+        actor: from `files.load_actor` (or a seed actor, with its compositing rule).
+        config: the episode that it knows.
+        image: ``[3, H, W]`` in [0, 1], squashed to a square.
+        guidance: of any size; nothing in particular if None.
+        size: side in pixels of the canvas on which the actor sees its painting.
+        composite: paints the strokes.
+        canvas: ``[3, h, w]`` before the first stroke, squashed like the image; black if None.
+
+    Returns:
+        Bundles ``[1, N]`` with their levels, in the order in which they are painted.
+
+    Raises:
+        ValueError: the image has another shape.
+    """
+    check_shape("image", image, 3, "height", "width")
+    known = Guidance.none(size, size) if guidance is None else guidance
+    mask, focus, box = guidance_tensors(known, size, size)
+    target = resample(image, size, size).clamp(0, 1)[None]
+    state = initial(target, mask[None], focus[None], box[None])
+    if canvas is not None:
+        state = replace(state, canvas=resample(canvas, size, size).clamp(0, 1)[None])
+    levels: tuple[Level, ...] = ("background", "foreground")
+    bundles: list[tuple[Strokes, Level]] = []
+    for _ in range(config.max_eps_len):
+        painted = decode(actor(observation(state, config)), config)
+        bundles += zip(painted, levels, strict=False)
+        state = apply_strokes(state, painted, config, composite)
+    return bundles

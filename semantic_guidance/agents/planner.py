@@ -1,0 +1,147 @@
+"""Strokes without a network: coarse to fine, where the error is, along the picture's structure."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from semantic_guidance.agents.base import Draft
+from semantic_guidance.agents.placing import pick_places, strokes_at, structure
+from semantic_guidance.agents.problem import Part, Problem, paint
+from semantic_guidance.core.guidance import Guidance
+from semantic_guidance.images.color import Color
+from semantic_guidance.renderer.backends.base import Backend
+from semantic_guidance.renderer.objective import Segment
+
+COARSEST, FINEST = 0.10, 0.013
+"""Radii of the first and of the last scale of 300 strokes, in units of the longer side."""
+
+SHARES = (0.06, 0.12, 0.22, 0.30, 0.30)
+"""Shares of the strokes of each scale, coarse to fine."""
+
+FINE_RADII, FINE_SHARES = (1.6, 1.0, 0.6), (0.25, 0.35, 0.4)
+"""On an underpainting: radii against that by which strokes would just cover it, and how many of each."""
+
+
+@dataclass(frozen=True)
+class Planner:
+    """An agent that knows all objects and needs no network."""
+
+    guided: bool = True
+    ground: Color | None = None
+
+    def view(self, guidance: Guidance) -> Guidance:
+        """See `Agent`."""
+        return guidance
+
+    def draft(self, problem: Problem, rng: np.random.Generator) -> Draft:
+        """See `Agent`."""
+        canvas, drafted, segments = problem.canvas, [torch.empty(0, 13)], []
+        for part in problem.parts():
+            if not part.count:
+                continue
+            weight = problem.uncovered(part.mask)
+            if part.show is not None:
+                weight = problem.weight * part.show * weight
+            if problem.underpainted:
+                strokes, canvas = refined_plan(problem, part, canvas, rng)
+            else:
+                strokes, canvas = plan(
+                    problem.target, weight, part.count, canvas, part.show, rng, problem.backend
+                )
+            drafted.append(strokes)
+            segments.append(Segment(len(strokes), part.mask))
+        return Draft(torch.cat(drafted), tuple(segments))
+
+
+def plan(
+    target: Tensor,
+    weight: Tensor,
+    count: int,
+    canvas: Tensor,
+    show: Tensor | None,
+    rng: np.random.Generator,
+    backend: str | Backend = "auto",
+) -> tuple[Tensor, Tensor]:
+    """Strokes from coarse to fine, each scale where the scales before it left the greatest error.
+
+    Args:
+        target: ``[3, H, W]`` the wanted picture.
+        weight: ``[H, W]`` how much each pixel's error counts.
+        count: number of strokes.
+        canvas: ``[3, H, W]`` to paint on.
+        show: ``[H, W]`` where the strokes show, everywhere if None; radii shrink with its area.
+        rng: of all random choices.
+        backend: that renders.
+
+    Returns:
+        Packed strokes ``[count, 13]``, and the canvas with them.
+    """
+    size = max(target.shape[1:])
+    extent = 1.0 if show is None else math.sqrt(float(show.numpy().mean()))
+    finest = FINEST * math.sqrt(300 / max(count, 1)) if show is None else FINEST
+    radii = np.geomspace(COARSEST, min(finest, COARSEST), len(SHARES)) * extent * size
+    parts = [torch.empty(0, 13)]
+    for radius, number in zip(radii, _shared_out(count, SHARES), strict=True):
+        if number == 0:
+            continue
+        radius = max(float(radius), 0.8)
+        error = ((canvas - target) ** 2).sum(dim=0) * weight
+        if show is not None:
+            error = error * show
+        places = pick_places(error, number, 1.3 * radius, rng)
+        parts.append(strokes_at(places, radius, structure(target, radius), rng, size).pack()[0])
+        canvas = paint(parts[-1], canvas, show, backend)
+    return torch.cat(parts), canvas
+
+
+def refined_plan(
+    problem: Problem, part: Part, canvas: Tensor, rng: np.random.Generator
+) -> tuple[Tensor, Tensor]:
+    """Strokes for a part that has its coarse ones already, the wider ones first.
+
+    Returns:
+        Packed strokes ``[part.count, 13]``, and the canvas ``[3, h, w]`` with them.
+    """
+    inside = torch.ones_like(problem.weight) if problem.inside is None else problem.inside
+    weight = problem.weight * ((1 - 0.9 * problem.mask) if part.show is None else part.show) + 1e-6
+    area = float((inside if part.show is None else inside * part.show).numpy().sum())
+    radius = 0.5 * math.sqrt(max(area, 1.0) / max(1, part.count))
+    parts = [torch.empty(0, 13)]
+    for factor, number in zip(FINE_RADII, _shared_out(part.count, FINE_SHARES), strict=True):
+        wide = max(0.8, factor * radius)
+        error = weight / weight.sum() * ((canvas - problem.target) ** 2).mean(dim=0) * inside
+        places = pick_places(error, number, 1.3 * wide, rng)
+        parts.append(strokes_at(places, wide, structure(problem.target, wide), rng, problem.size).pack()[0])
+        canvas = paint(parts[-1], canvas, part.show, problem.backend)
+    return torch.cat(parts), canvas
+
+
+def fill_up(problem: Problem, draft: Draft, rng: np.random.Generator) -> Draft:
+    """A draft with the strokes that it left of its budget, on the last part: refinement needs them all."""
+    left = sum(problem.budgets) - len(draft.strokes)
+    if left <= 0:
+        return draft
+    canvas = problem.painted(draft.strokes, draft.segments)
+    last = next(part for part in reversed(problem.parts()) if part.count or part.mask is None)
+    last = replace(last, count=left)
+    if problem.underpainted:
+        more, _ = refined_plan(problem, last, canvas, rng)
+    else:
+        more, _ = plan(problem.target, last.weight, left, canvas, last.show, rng, problem.backend)
+    segments = list(draft.segments)
+    if segments and segments[-1].mask == last.mask:
+        left += segments.pop().count
+    return replace(
+        draft, strokes=torch.cat([draft.strokes, more]), segments=(*segments, Segment(left, last.mask))
+    )
+
+
+def _shared_out(count: int, shares: tuple[float, ...]) -> list[int]:
+    """Whole numbers by shares that sum to 1."""
+    bounds = np.round(np.cumsum((0, *shares)) * count).astype(int)
+    return np.diff(bounds).tolist()

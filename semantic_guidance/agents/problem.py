@@ -1,0 +1,384 @@
+"""The picture as strokes are found for it: small, with weights and a budget for each part."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from semantic_guidance.core.guidance import Guidance, Instance
+from semantic_guidance.core.strokes import Strokes
+from semantic_guidance.images.arrays import resize
+from semantic_guidance.images.color import Color
+from semantic_guidance.renderer import render
+from semantic_guidance.renderer.backends.base import Backend
+from semantic_guidance.renderer.objective import Objective, Segment, ZoomedObjective
+
+VIDEO_MARKS = (0.1, 0.25, 0.5, 0.75)
+VIDEO_WEIGHT = 0.03
+"""Weight of the unfinished painting's error at `VIDEO_MARKS`, against 1 of the finished one."""
+
+OBJECT_WEIGHT = 0.4
+"""Share of the objects' pixels in the whole error's weight; an object is always worth more than its area."""
+
+WEIGHT_RANGE = (3.0, 20.0)
+"""Bounds of an object pixel's weight against a background pixel's."""
+
+FOCUS_WEIGHT = 2.0
+"""An object's pixel of full focus counts 1 + this much."""
+
+ZOOM_FACTOR = 0.4
+"""Weight of an enlarged object's objective against that of the whole picture."""
+
+ZOOM_SIDE = 128
+"""An enlarged object has about this many pixels squared."""
+
+ZOOM_MARGIN = 0.06
+"""What is seen beside its box, as a share of the box."""
+
+MIN_ZOOM = 1.15
+"""Objects that would be enlarged less are not."""
+
+
+def foreground_share(guidance: Guidance, beyond: float) -> float:
+    """Share of the strokes that the objects get: that of their area, and `beyond` of the rest."""
+    if not guidance.instances:
+        return 0.0
+    area = float(torch.stack([instance.mask for instance in guidance.instances]).amax(dim=0).mean())
+    return min(0.95, area + beyond * (1 - area))
+
+
+def length_factor(strokes: int) -> float:
+    """Sides of the problem for a number of strokes, against those for 300."""
+    return min(max(1.0, math.sqrt(strokes / 300)), 8.0)
+
+
+@dataclass(frozen=True, eq=False)
+class Part:
+    """What is painted in one go: the background, or one object.
+
+    Attributes:
+        mask: index of the object; None for the background.
+        show: ``[h, w]`` in [0, 1], where its strokes show; everywhere if None.
+        weight: ``[h, w]`` in [0, 1], how much a pixel's error counts while it is painted.
+        count: its budget of strokes.
+    """
+
+    mask: int | None
+    show: Tensor | None
+    weight: Tensor
+    count: int
+
+
+@dataclass(frozen=True, eq=False)
+class Problem:
+    """A picture, what is known of it, and how many strokes there are for it.
+
+    Attributes:
+        picture: ``[3, H, W]`` in [0, 1], as it was given.
+        guidance: of the picture: what the agent can make use of.
+        target: ``[3, h, w]`` the picture at the size at which strokes are found.
+        masks: ``[M, h, w]`` of its objects.
+        focus: ``[h, w]`` in [0, 1], see `Guidance`.
+        weight: ``[h, w]`` of its pixels' errors.
+        budgets: strokes of the background, then of each object.
+        ground: colour of the empty canvas.
+        zooms: the objects that are small in the picture, seen larger.
+        stretch: what turns (x, y) in units of the problem's longer side into units of the picture's; not
+            quite 1 where the problem's sides were rounded.
+        start: ``[3, h, w]`` the canvas before the first stroke, if it is not of one colour.
+        inside: ``[h, w]`` of 0 and 1, where strokes are to be begun; everywhere if None.
+        underpainted: whether coarse strokes are on the canvas already.
+        backend: that renders, see `render`.
+    """
+
+    picture: Tensor
+    guidance: Guidance
+    target: Tensor
+    masks: Tensor
+    focus: Tensor
+    weight: Tensor
+    budgets: tuple[int, ...]
+    ground: Color
+    zooms: tuple[Zoom, ...] = ()
+    stretch: tuple[float, float] = (1.0, 1.0)
+    start: Tensor | None = None
+    inside: Tensor | None = None
+    underpainted: bool = False
+    backend: str | Backend = "auto"
+
+    @staticmethod
+    def of(
+        picture: Tensor,
+        guidance: Guidance,
+        side: float,
+        strokes: int,
+        share: float,
+        start: Tensor | None = None,
+        backend: str | Backend = "auto",
+    ) -> Problem:
+        """The problem of a picture, on about ``side`` squared pixels for 300 strokes.
+
+        Args:
+            picture: ``[3, H, W]`` in [0, 1].
+            guidance: of the picture.
+            side: root of the number of pixels.
+            strokes: budget of all parts together.
+            share: of them that the objects get.
+            start: ``[3, H, W]`` on the canvas before the first stroke; the picture's mean colour if None.
+            backend: that renders.
+        """
+        height, width = picture.shape[-2:]
+        length = side * length_factor(strokes)
+        scale = min(length / math.sqrt(height * width), 8 * length / max(height, width))
+        small = (max(1, round(height * scale)), max(1, round(width * scale)))
+        target, masks, focus = _resized(picture, guidance, small)
+        unit = max(small) / max(height, width)
+        red, green, blue = target.double().mean(dim=(1, 2)).tolist()
+        return Problem(
+            picture=picture,
+            guidance=guidance,
+            target=target,
+            masks=masks,
+            focus=focus,
+            weight=_weight(masks, focus),
+            budgets=_budgets(masks, strokes, share),
+            ground=(round(red, 6), round(green, 6), round(blue, 6)),
+            zooms=tuple(_zooms(picture, guidance, small, start)),
+            stretch=(width / small[1] * unit, height / small[0] * unit),
+            start=None if start is None else resize(start, *small),
+            backend=backend,
+        )
+
+    @property
+    def canvas(self) -> Tensor:
+        """``[3, h, w]`` the canvas before the first stroke."""
+        return _blank(self, self.ground)
+
+    @property
+    def mask(self) -> Tensor:
+        """``[h, w]`` union of the objects."""
+        return self.masks.amax(dim=0) if len(self.masks) else torch.zeros_like(self.weight)
+
+    @property
+    def size(self) -> int:
+        """Pixels of the longer side."""
+        return max(self.target.shape[1:])
+
+    def uncovered(self, index: int | None) -> Tensor:
+        """``[h, w]`` weight of errors, little where objects after number `index` (None: all) cover them."""
+        later = self.masks[0 if index is None else index + 1 :]
+        return background_weight(later.amax(dim=0) if len(later) else torch.zeros_like(self.weight))
+
+    def parts(self) -> list[Part]:
+        """The background, then each object, on top of it."""
+        inside = 1.0 if self.inside is None else self.inside
+        parts = [Part(None, None, self.uncovered(None) * inside, self.budgets[0])]
+        for index, mask in enumerate(self.masks):
+            weight = foreground_weight(mask * self.uncovered(index), self.focus) * inside
+            parts.append(Part(index, mask, weight, self.budgets[index + 1]))
+        return parts
+
+    def show(self, mask: int | None) -> Tensor | None:
+        """``[h, w]`` where strokes of a part show; everywhere if None."""
+        return None if mask is None else self.masks[mask]
+
+    def painted(self, strokes: Tensor, segments: Sequence[Segment], canvas: Tensor | None = None) -> Tensor:
+        """The canvas ``[3, h, w]``, empty if None, with packed strokes ``[N, 13]`` on it."""
+        canvas, start = self.canvas if canvas is None else canvas, 0
+        for segment in segments:
+            part = strokes[start : start + segment.count]
+            canvas = paint(part, canvas, self.show(segment.mask), self.backend)
+            start += segment.count
+        return canvas
+
+    def objective(self, segments: Sequence[Segment]) -> Objective:
+        """The objective of the whole picture for a painting of these segments."""
+        return _objective(self, self.ground, segments, self.backend)
+
+    def zoomed_objectives(self, segments: Sequence[Segment]) -> list[ZoomedObjective]:
+        """The objectives of the enlarged objects."""
+        last = [replace(each, weight=float(n == len(segments) - 1)) for n, each in enumerate(segments)]
+        return [
+            ZoomedObjective(
+                _objective(zoom, self.ground, last, self.backend), zoom.scale, zoom.shift, ZOOM_FACTOR
+            )
+            for zoom in self.zooms
+        ]
+
+    def cut(
+        self,
+        view: tuple[slice, slice],
+        canvas: Tensor,
+        inside: Tensor,
+        mask: int | None,
+        count: int,
+    ) -> Problem:
+        """A view of the picture alone, to go on with on what is painted there, for one of the parts.
+
+        Args:
+            view: its rows and columns.
+            canvas: ``[3, h, w]`` of the whole problem as it is painted so far.
+            inside: of the view, see `Problem`.
+            mask: index of the object that is to be painted; None for the background.
+            count: number of strokes.
+        """
+        rows, columns = view
+        target = self.target[:, rows, columns].contiguous()
+        masks = self.masks[:, rows, columns] if mask is None else self.masks[mask : mask + 1, rows, columns]
+        masks, focus = masks.contiguous(), self.focus[rows, columns].contiguous()
+        instances = tuple(Instance.from_mask(each[None]) for each in masks if bool((each > 0.5).any()))
+        budgets = (count, *([0] * len(masks))) if mask is None else (0, count)
+        union = masks.amax(dim=0, keepdim=True) if len(masks) else torch.zeros_like(target[:1])
+        return Problem(
+            picture=target,
+            guidance=Guidance(union, focus[None], instances),
+            target=target,
+            masks=masks,
+            focus=focus,
+            weight=self.weight[rows, columns].contiguous(),
+            budgets=budgets,
+            ground=self.ground,
+            start=canvas[:, rows, columns].contiguous(),
+            inside=inside,
+            underpainted=True,
+            backend=self.backend,
+        )
+
+    def to_picture(self, vectors: Tensor) -> Strokes:
+        """Packed strokes ``[N, 13]`` of the problem as strokes ``[1, N]`` of the picture."""
+        strokes = Strokes.unpack(vectors[None])
+        return replace(strokes, points=strokes.points * torch.tensor(self.stretch))
+
+    def from_picture(self, strokes: Strokes) -> Tensor:
+        """Inverse of `to_picture`: strokes ``[1, N]`` of the picture as packed strokes ``[N, 13]``."""
+        return replace(strokes, points=strokes.points / torch.tensor(self.stretch)).pack()[0]
+
+
+@dataclass(frozen=True, eq=False)
+class Zoom:
+    """An object's box and its close surroundings, enlarged.
+
+    Attributes:
+        target: ``[3, h, w]`` that part of the picture.
+        masks: ``[M, h, w]`` of all objects.
+        weight: ``[h, w]``: the object and its focus alone.
+        scale: ``[13]`` with `shift`, what turns packed strokes of the problem into ones of this frame.
+        shift: ``[13]``.
+        start: ``[3, h, w]`` see `Problem`.
+    """
+
+    target: Tensor
+    masks: Tensor
+    weight: Tensor
+    scale: Tensor
+    shift: Tensor
+    start: Tensor | None = None
+
+
+def paint(strokes: Tensor, canvas: Tensor, show: Tensor | None, backend: str | Backend) -> Tensor:
+    """The canvas ``[3, h, w]`` with packed strokes ``[N, 13]`` under a mask ``[h, w]`` or none."""
+    mask = None if show is None else show[None, None]
+    return render(Strokes.unpack(strokes[None]), canvas[None], mask, backend=backend)[0]
+
+
+def background_weight(mask: Tensor) -> Tensor:
+    """How much errors count while the background is painted, ``[H, W]``: little under the objects."""
+    return 1 - 0.8 * mask
+
+
+def foreground_weight(mask: Tensor, focus: Tensor) -> Tensor:
+    """How much errors count while an object is painted, ``[H, W]``: most where the focus is, none outside."""
+    weight = mask * (1 + FOCUS_WEIGHT * focus)
+    return weight / max(float(weight.max()), 1e-6)
+
+
+def video_segments(segments: Sequence[Segment]) -> list[Segment]:
+    """The same strokes, cut where the error of the unfinished painting counts, with its weights."""
+    total = sum(segment.count for segment in segments)
+    marks = {round(share * total) for share in VIDEO_MARKS} - {total}
+    weighted, painted = [], 0
+    for segment in segments:
+        end = painted + segment.count
+        for cut in [*sorted(mark for mark in marks if painted < mark < end), end]:
+            weight = 1.0 if cut == total else VIDEO_WEIGHT if cut in marks else 0.0
+            if cut > painted:
+                weighted.append(Segment(cut - painted, segment.mask, weight))
+            painted = cut
+    return weighted
+
+
+def _resized(picture: Tensor, guidance: Guidance, size: tuple[int, int]) -> tuple[Tensor, Tensor, Tensor]:
+    """Picture ``[3, h, w]``, masks ``[M, h, w]`` and focus ``[h, w]`` at a size (h, w)."""
+    masks = [resize(instance.mask, *size) for instance in guidance.instances]
+    stacked = torch.cat(masks) if masks else torch.zeros(0, *size)
+    return resize(picture, *size), stacked, resize(guidance.focus, *size)[0]
+
+
+def _blank(frame: Problem | Zoom, ground: Color) -> Tensor:
+    """``[3, h, w]`` the canvas before the first stroke."""
+    if frame.start is not None:
+        return frame.start.clone()
+    return torch.tensor(ground).view(3, 1, 1).expand_as(frame.target).contiguous()
+
+
+def _objective(
+    frame: Problem | Zoom, ground: Color, segments: Sequence[Segment], backend: str | Backend
+) -> Objective:
+    blank = _blank(frame, ground)
+    return Objective(segments, frame.masks, blank, frame.target, frame.weight, backend)
+
+
+def _zooms(
+    picture: Tensor, guidance: Guidance, size: tuple[int, int], start: Tensor | None
+) -> Iterator[Zoom]:
+    """The objects that are worth a closer look than a problem of size (h, w) gives."""
+    height, width = picture.shape[-2:]
+    pixel = (width / size[1], height / size[0])  # of the problem, in pixels of the picture
+    for index, instance in enumerate(guidance.instances):
+        x, y, across, down = instance.box
+        left, top = max(0, int(x - ZOOM_MARGIN * across)), max(0, int(y - ZOOM_MARGIN * down))
+        right = min(width, math.ceil(x + (1 + ZOOM_MARGIN) * across))
+        bottom = min(height, math.ceil(y + (1 + ZOOM_MARGIN) * down))
+        enlarge = min(ZOOM_SIDE / math.sqrt((right - left) * (bottom - top)), 1.0)
+        if enlarge * pixel[0] < MIN_ZOOM:
+            continue
+        zoomed = (max(1, round((bottom - top) * enlarge)), max(1, round((right - left) * enlarge)))
+        part = (slice(None), slice(top, bottom), slice(left, right))
+        parts = tuple(replace(each, mask=each.mask[part]) for each in guidance.instances)
+        cut = Guidance(guidance.mask[part], guidance.focus[part], parts)
+        target, masks, focus = _resized(picture[part], cut, zoomed)
+        kx, ky = zoomed[1] / (right - left) / max(zoomed), zoomed[0] / (bottom - top) / max(zoomed)
+        sx, sy = max(size) * pixel[0] * kx, max(size) * pixel[1] * ky
+        scale = torch.tensor([sx, sy] * 3 + [math.sqrt(sx * sy)] * 2 + [1.0] * 5)
+        shift = torch.tensor([-left * kx, -top * ky] * 3 + [0.0] * 7)
+        weight = masks[index] * (1 + FOCUS_WEIGHT * focus) + 1e-6
+        under = None if start is None else resize(start[part], *zoomed)
+        yield Zoom(target, masks, weight, scale, shift, under)
+
+
+def _weight(masks: Tensor, focus: Tensor) -> Tensor:
+    """Weight of each pixel's error: objects get `OBJECT_WEIGHT` of it all, most of it where the focus is."""
+    if not len(masks):
+        return torch.ones_like(focus)
+    union = masks.amax(dim=0)
+    area = min(max(float(union.numpy().mean()), 1e-4), 1.0)
+    ratio = OBJECT_WEIGHT / (1 - OBJECT_WEIGHT) * (1 - area) / area
+    ratio = min(max(ratio, WEIGHT_RANGE[0]), WEIGHT_RANGE[1])
+    importance = 1 + FOCUS_WEIGHT * focus
+    mean = float((importance * union).numpy().sum()) / max(float(union.numpy().sum()), 1e-6)
+    return 1 + (ratio * importance / mean - 1) * union
+
+
+def _budgets(masks: Tensor, strokes: int, share: float) -> tuple[int, ...]:
+    """Strokes of the background, then of each object: by the square root of its area."""
+    if not len(masks):
+        return (strokes,)
+    foreground = round(strokes * share)
+    sizes = np.sqrt(masks.numpy().mean(axis=(1, 2)))
+    bounds = np.round(np.cumsum(sizes) / sizes.sum() * foreground).astype(int)
+    return (strokes - foreground, *np.diff(bounds, prepend=0).tolist())

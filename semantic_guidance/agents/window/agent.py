@@ -1,0 +1,76 @@
+"""A trained window actor as an agent."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from semantic_guidance.agents.base import Draft
+from semantic_guidance.agents.problem import Problem
+from semantic_guidance.agents.window.files import load_window_actor
+from semantic_guidance.agents.window.rollout import WindowPainter
+from semantic_guidance.core.guidance import Guidance
+from semantic_guidance.core.strokes import NUMBERS
+from semantic_guidance.images.color import Color
+from semantic_guidance.renderer.backends.base import load_backend, one_thread
+from semantic_guidance.renderer.objective import Segment
+
+WEIGHTS = Path(__file__).parents[1] / "weights"
+
+
+@dataclass(frozen=True)
+class WindowAgent:
+    """Paints the background, then each object, window by window.
+
+    Attributes:
+        painter: of each part.
+        guided: whether it knows of objects; one that does not sees none.
+        ground: it paints on any.
+    """
+
+    painter: WindowPainter
+    guided: bool
+    ground: Color | None = None
+
+    @staticmethod
+    def load(path: str | Path) -> WindowAgent:
+        """The agent in a file.
+
+        Raises:
+            ValueError: the file is missing, corrupt, or something else.
+        """
+        actor, guided = load_window_actor(path)
+        return WindowAgent(WindowPainter(actor), guided)
+
+    def view(self, guidance: Guidance) -> Guidance:
+        """See `Agent`."""
+        return guidance if self.guided else Guidance.none(*guidance.mask.shape[1:])
+
+    def draft(self, problem: Problem, rng: np.random.Generator) -> Draft:
+        """See `Agent`. There are fewer strokes than the budget where more would not make it better."""
+        canvas, left = problem.canvas, 0
+        drafted, segments = [torch.empty(0, NUMBERS)], []
+        backend = load_backend(problem.backend, canvas.device, canvas.dtype)
+        # Hundreds of short computations: on a busy machine each would wait for its slowest thread.
+        with one_thread(backend):
+            for part in problem.parts():
+                # What one part has no use for, the next one gets.
+                budget = replace(part, count=part.count + left if part.count else 0)
+                strokes, canvas = self.painter.paint(problem.target, budget, canvas, backend)
+                left += part.count - len(strokes)
+                drafted.append(strokes)
+                segments.append(Segment(len(strokes), part.mask))
+        return Draft(torch.cat(drafted), tuple(segments))
+
+
+def semantic() -> WindowAgent:
+    """The agent that ships and knows the objects."""
+    return WindowAgent.load(WEIGHTS / "semantic.safetensors")
+
+
+def baseline() -> WindowAgent:
+    """The agent that ships and does not."""
+    return WindowAgent.load(WEIGHTS / "baseline.safetensors")

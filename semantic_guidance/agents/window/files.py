@@ -1,0 +1,43 @@
+"""Window agents in files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from semantic_guidance.agents.window.network import WindowActor
+from semantic_guidance.core.weights import filled, read_weights, unreadable, write_weights
+
+FORMAT = "semantic-guidance/window-actor"
+WHAT = "an agent's weights"
+
+
+def save_window_actor(actor: WindowActor, guided: bool, training: dict[str, Any], path: Path) -> None:
+    """Write a window actor.
+
+    Args:
+        actor: to write.
+        guided: whether it learned with guidance.
+        training: facts about its training, for people.
+        path: of the file, replaced only by a whole one.
+
+    Raises:
+        OSError: the file cannot be written.
+    """
+    config = {"channels": actor.channels, "widths": actor.widths, "guided": guided, "training": training}
+    write_weights(actor, {"format": FORMAT, **config}, path)
+
+
+def load_window_actor(path: str | Path) -> tuple[WindowActor, bool]:
+    """A window actor that `save_window_actor` wrote, in evaluation mode, and whether it knows guidance.
+
+    Raises:
+        ValueError: the file is missing, corrupt, or something else.
+    """
+    config, state = read_weights(path, FORMAT, WHAT)
+    try:
+        actor = WindowActor(config["channels"], tuple(config["widths"]))
+        guided = bool(config["guided"])
+    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        raise unreadable(path, WHAT, error) from None
+    return filled(actor, state, path, WHAT), guided

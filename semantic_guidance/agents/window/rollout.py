@@ -1,0 +1,249 @@
+"""A window actor at work: all of a part first, then what is still wrong."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor
+
+from semantic_guidance.agents.problem import Part, paint
+from semantic_guidance.agents.window.network import WindowActor, fused
+from semantic_guidance.agents.window.view import Array, Window, object_window, observe, strokes_of
+from semantic_guidance.core.strokes import NUMBERS, Strokes
+from semantic_guidance.images.arrays import to_array
+from semantic_guidance.renderer import render
+from semantic_guidance.renderer.backends.base import Backend
+from semantic_guidance.renderer.objective import Objective, Segment
+
+FIRST_LOOKS = 2
+"""Times that all of a part is looked at before its details are."""
+
+DETAIL_SIDES = (0.48, 0.34, 0.24, 0.16)
+"""Sides of the windows in which details are looked for, in units of the part's extent."""
+
+MIN_SIDE = 12
+"""Pixels of the smallest such window."""
+
+CANDIDATES = 2
+"""Windows of each size that are tried in a round."""
+
+APART = 0.3
+"""Windows painted in one round share at most this much of the smaller one."""
+
+CHOSEN = 3
+"""Windows that are painted in a round, at most."""
+
+SURPLUS = 1.35
+"""Strokes that are made for each stroke of the budget; the least useful ones are dropped in the end."""
+
+PRUNINGS = 3
+"""Passes in which they are dropped: what a stroke is worth changes when its neighbours go."""
+
+USELESS = (1e-3, 1e-8)
+"""A stroke must lower the error by this share of what a stroke lowers it by on average, and by this much."""
+
+
+class WindowPainter:
+    """Paints parts of a picture with an actor.
+
+    Args:
+        actor: is copied.
+    """
+
+    def __init__(self, actor: WindowActor) -> None:
+        self.actor = fused(actor)
+
+    def paint(
+        self, target: Tensor, part: Part, canvas: Tensor, backend: str | Backend = "auto"
+    ) -> tuple[Tensor, Tensor]:
+        """Strokes for a part, on top of what is on the canvas.
+
+        Args:
+            target: ``[3, h, w]`` the picture.
+            part: what of it to paint.
+            canvas: ``[3, h, w]`` in [0, 1].
+            backend: that renders.
+
+        Returns:
+            Packed strokes ``[N, 13]``, at most ``part.count``, in units of the canvas's longer side, and the
+            canvas after them.
+        """
+        rollout = _Rollout(target, part, canvas, backend)
+        wanted = math.ceil(SURPLUS * part.count)
+        looks, idle = 0, 0
+        while len(rollout.strokes) < wanted and idle < 2:
+            before = len(rollout.strokes)
+            rollout.add(self._whole(rollout) if looks < FIRST_LOOKS else self._promising(rollout))
+            looks += 1
+            idle = idle + 1 if len(rollout.strokes) == before else 0
+        rollout.prune(part.count)
+        return rollout.strokes, rollout.canvas
+
+    def _strokes(self, rollout: _Rollout, windows: Sequence[Window]) -> tuple[Strokes, _Seen]:
+        """The actor's strokes ``[windows, cells]`` for what it sees in some windows."""
+        seen = rollout.look(windows)
+        with torch.inference_mode():
+            raw = self.actor(observe(seen.canvas, seen.target, seen.show, seen.weight))
+            return strokes_of(raw, seen.target), seen
+
+    def _whole(self, rollout: _Rollout) -> Tensor:
+        """Packed strokes ``[N, 13]`` for all of the part."""
+        windows = rollout.wholes
+        return pack(self._strokes(rollout, windows)[0], windows, rollout.longer)
+
+    def _promising(self, rollout: _Rollout) -> Tensor:
+        """Packed strokes ``[N, 13]`` of the windows, of several sizes, in which they gain most."""
+        windows = rollout.candidates()
+        strokes, seen = self._strokes(rollout, windows)
+        after = render(strokes, seen.canvas, seen.show, backend=rollout.backend)
+        gain = ((seen.canvas - seen.target) ** 2 - (after - seen.target) ** 2).sum(dim=1, keepdim=True)
+        areas = torch.tensor([float(window.side) ** 2 for window in windows])
+        order = ((gain * seen.weight).mean(dim=(1, 2, 3)) * areas).argsort(descending=True)
+        chosen: list[int] = []
+        for index in order.tolist():
+            apart = all(windows[index].overlap(windows[other]) < APART for other in chosen)
+            if len(chosen) < CHOSEN and apart:
+                chosen.append(index)
+        picked = strokes.map(lambda values: values[chosen])
+        return pack(picked, [windows[index] for index in chosen], rollout.longer)
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """What is seen in some windows, ``[windows, C, SIDE, SIDE]`` each."""
+
+    canvas: Tensor
+    target: Tensor
+    show: Tensor
+    weight: Tensor
+
+
+class _Rollout:
+    """A part in progress.
+
+    Attributes:
+        strokes: ``[N, 13]`` packed, so far.
+        canvas: ``[3, h, w]`` with the strokes on it.
+        wholes: the windows that show all of the part.
+    """
+
+    def __init__(self, target: Tensor, part: Part, canvas: Tensor, backend: str | Backend) -> None:
+        self.target, self.part, self.backend = target, part, backend
+        self.blank = self.canvas = canvas
+        height, width = canvas.shape[1:]
+        self.longer = max(height, width)
+        self.masks = torch.empty(0, height, width) if part.show is None else part.show[None]
+        self.strokes = torch.empty(0, NUMBERS)
+        self.wholes = whole_windows(height, width) if part.show is None else (object_window(part.show),)
+        show = torch.ones_like(part.weight) if part.show is None else part.show
+        self.planes = tuple(to_array(plane) for plane in (target, show[None], part.weight[None]))
+
+    def look(self, windows: Sequence[Window]) -> _Seen:
+        """What is seen in some windows. Beyond the picture's edge nothing counts."""
+        target, show, weight = self.planes
+
+        def look(plane: Array, border: float | None = None) -> Tensor:
+            stacked = np.stack([window.look(plane, border) for window in windows])
+            return torch.from_numpy(stacked).permute(0, 3, 1, 2).contiguous()
+
+        return _Seen(look(to_array(self.canvas)), look(target), look(show), look(weight, 0.0))
+
+    def add(self, strokes: Tensor) -> None:
+        """Paint the strokes ``[N, 13]`` that lower the error."""
+        for _ in range(2):
+            if len(strokes) == 0:
+                return
+            gains = self._gains(strokes, self.canvas)
+            strokes = strokes[gains > max(USELESS[0] * float(gains.clamp(min=0).mean()), USELESS[1])]
+        painted = self._painted(strokes, self.canvas)
+        # Each may be worth something only because it repairs what another one did.
+        if self._error(painted) < self._error(self.canvas) - USELESS[1]:
+            self.canvas = painted
+            self.strokes = torch.cat([self.strokes, strokes])
+
+    def prune(self, count: int) -> None:
+        """Keep the `count` strokes that are worth most."""
+        for left in range(PRUNINGS, 0, -1):
+            surplus = len(self.strokes) - count
+            if surplus <= 0:
+                break
+            gains = self._gains(self.strokes, self.blank)
+            order = gains.argsort(stable=True)[math.ceil(surplus / left) :]
+            self.strokes = self.strokes[order.sort().values]
+        self.canvas = self._painted(self.strokes, self.blank)
+
+    def candidates(self) -> list[Window]:
+        """Windows of several sizes where the weighted error is greatest."""
+        error = self._errors(self.canvas).numpy()
+        height, width = error.shape
+        rows, columns = np.nonzero((self.part.weight > 0.5 * self.part.weight.max()).numpy())
+        extent = min(self.longer, max(int(np.ptp(rows)), int(np.ptp(columns))) + 1)
+        sums = cv2.integral(error)
+        found = []
+        for share in DETAIL_SIDES:
+            side = min(max(MIN_SIDE, round(share * extent)), self.longer)
+            tops, lefts = _places(height, side), _places(width, side)
+            bottoms, rights = np.minimum(tops + side, height), np.minimum(lefts + side, width)
+            tops0, lefts0 = np.maximum(tops, 0), np.maximum(lefts, 0)
+            inside = sums[np.ix_(bottoms, rights)] - sums[np.ix_(tops0, rights)]
+            inside = inside - sums[np.ix_(bottoms, lefts0)] + sums[np.ix_(tops0, lefts0)]
+            for _ in range(CANDIDATES):
+                i, j = np.unravel_index(int(inside.argmax()), inside.shape)
+                if inside[i, j] <= 0:
+                    break
+                found.append(Window(int(lefts[j]), int(tops[i]), side))
+                near = np.ix_(abs(tops - tops[i]) < 0.6 * side, abs(lefts - lefts[j]) < 0.6 * side)
+                inside[near] = 0
+        return found or [Window(0, 0, self.longer)]
+
+    def _errors(self, canvas: Tensor) -> Tensor:
+        """Weighted squared error by pixel ``[h, w]``."""
+        return ((canvas - self.target) ** 2).sum(dim=0) * self.part.weight
+
+    def _error(self, canvas: Tensor) -> float:
+        """Weighted mean squared error, as in `_gains`."""
+        return float(self._errors(canvas).double().sum()) / float(self.part.weight.numpy().sum() + 1e-6) / 3
+
+    def _gains(self, strokes: Tensor, blank: Tensor) -> Tensor:
+        """What the weighted error would rise by without each of the strokes ``[N, 13]``."""
+        segments = (Segment(len(strokes), 0 if len(self.masks) else None, 1.0),)
+        weight = self.part.weight + 1e-6
+        objective = Objective(segments, self.masks, blank, self.target, weight, self.backend)
+        return objective.removal_costs(strokes, 1.0)[0]
+
+    def _painted(self, strokes: Tensor, blank: Tensor) -> Tensor:
+        return paint(strokes, blank, self.part.show, self.backend)
+
+
+def pack(strokes: Strokes, windows: Sequence[Window], longer: int) -> Tensor:
+    """Strokes ``[windows, cells]`` of some windows as packed ones ``[N, 13]`` of their picture."""
+    parts = []
+    for n, window in enumerate(windows):
+        part = Strokes.unpack(strokes.pack()[n : n + 1])
+        parts.append(window.to_picture(part, longer).pack()[0])
+    return torch.cat(parts)
+
+
+def _places(length: int, side: int) -> np.ndarray:
+    """Starts of windows of `side` pixels along a `length`, a quarter of their side apart, edges included."""
+    room = length - side
+    if room <= 0:
+        return np.array([room // 2])
+    return np.unique(np.round(np.linspace(0, room, max(2, 1 + math.ceil(4 * room / side)))).astype(int))
+
+
+def whole_windows(height: int, width: int) -> tuple[Window, ...]:
+    """Squares that cover a picture: one that is larger than it, or several where it is long."""
+    shorter, longer = min(height, width), max(height, width)
+    side = min(longer, math.ceil(1.34 * shorter))
+    count = math.ceil((longer - 0.15 * side) / (0.85 * side))
+    starts = np.round(np.linspace(0, longer - side, max(1, count))).astype(int).tolist()
+    across = (shorter - side) // 2
+    return tuple(
+        Window(start, across, side) if width >= height else Window(across, start, side) for start in starts
+    )

@@ -1,0 +1,76 @@
+"""Flags made of dataclasses' fields: one declaration for code, files and command line."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from semantic_guidance.core.options import parser_of
+
+Field = dataclasses.Field[Any]
+
+
+def add_flags(parser: argparse.ArgumentParser, items: Iterable[Field]) -> None:
+    """Declare one flag for each field that has a help text, with its default."""
+    groups: dict[str, argparse._ActionsContainer] = {}
+    for item in items:
+        if "help" not in item.metadata:
+            continue
+        title = item.metadata.get("group")
+        place: argparse._ActionsContainer = parser
+        if title is not None:
+            if title not in groups:
+                groups[title] = parser.add_argument_group(title)
+            place = groups[title]
+        names = [f"--{item.name.replace('_', '-')}", *item.metadata.get("aliases", ())]
+        if item.default is False:
+            place.add_argument(*names, action="store_true", help=_help(item))
+            continue
+        settings: dict[str, Any] = {}
+        if (bare := item.metadata.get("optional")) is not None:
+            settings = {"nargs": "?", "const": bare}
+        place.add_argument(
+            *names,
+            type=_reader(item),
+            default=item.default,
+            choices=item.metadata.get("choices"),
+            metavar=item.metadata.get("metavar") or ("NAME" if isinstance(item.default, str) else "N"),
+            help=_help(item),
+            **settings,
+        )
+
+
+def flag_values(args: argparse.Namespace, kind: type) -> dict[str, Any]:
+    """The values of a dataclass's fields among the parsed arguments."""
+    return {
+        item.name: getattr(args, item.name) for item in dataclasses.fields(kind) if hasattr(args, item.name)
+    }
+
+
+def _reader(item: Field) -> Callable[[str], Any]:
+    parse = parser_of(item)
+
+    def read(word: str) -> Any:
+        try:
+            return parse(word)
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(str(error)) from None
+
+    return read
+
+
+def _help(item: Field) -> str:
+    text = item.metadata["help"]
+    text = str(text() if callable(text) else text)
+    default = _shown(item.default)
+    if "(default" not in text and item.default is not False and item.default is not None:
+        text = f"{text} (default: {default})"
+    return text.replace("%(default)s", default).replace("%", "%%")
+
+
+def _shown(default: Any) -> str:
+    if isinstance(default, tuple):
+        return ",".join(_shown(part) for part in default)
+    return f"{default:.4g}" if isinstance(default, float) else str(default)

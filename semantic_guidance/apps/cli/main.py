@@ -1,0 +1,163 @@
+"""The command line: ``semantic-guidance COMMAND ...``.
+
+A command is a module with ``SUMMARY``, ``add_arguments(parser)`` and ``run(args) -> exit status``, known to
+`core.plugins.COMMANDS`. It is imported only when it is asked for, and imports what it needs only when it
+runs, so that help and complaints come at once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import re
+import signal
+import sys
+import threading
+from collections.abc import Iterator, Sequence
+from types import FrameType
+from typing import Any, NoReturn
+
+from semantic_guidance.apps.options import CLEAR
+from semantic_guidance.core.errors import InputError
+from semantic_guidance.core.options import OptionError
+from semantic_guidance.core.plugins import COMMANDS, usable
+from semantic_guidance.core.version import __version__
+
+PROGRAM = "semantic-guidance"
+OPTIONAL = {"--transparent": CLEAR}  # flags whose value may be omitted; for the first one, if it is
+BAD_INPUT, INTERRUPTED, TERMINATED = 2, 130, 143  # exit statuses
+
+DESCRIPTION = "Turns a photograph into a painting, stroke by stroke, and knows what the picture is of."
+EPILOG = f"""examples:
+  {PROGRAM} paint cat.jpg
+  {PROGRAM} paint cat.jpg --strokes 1000 --preset fine --out painted
+
+'{PROGRAM} COMMAND --help' tells more about a command."""
+
+
+class Parser(argparse.ArgumentParser):
+    """An argument parser that raises its complaints, and takes no abbreviations."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options, allow_abbrev=False, formatter_class=argparse.RawDescriptionHelpFormatter)
+
+    def error(self, message: str) -> NoReturn:
+        """Complain about the command line.
+
+        Raises:
+            InputError: always.
+        """
+        raise InputError(f"{message.removeprefix('argument ')} (see '{self.prog} --help')")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command line; returns the exit status: 0, 2 for bad input, 130 interrupted, 143 terminated."""
+    if sys.stderr is None:  # closed, as by `2>&-`
+        sys.stderr = open(os.devnull, "w")  # noqa: SIM115
+    try:
+        with _clean_end():
+            return _run(_normalised(sys.argv[1:] if argv is None else argv))
+    except _Terminated:
+        _complain("terminated")
+        return TERMINATED
+    except KeyboardInterrupt:
+        _complain("interrupted")
+        return INTERRUPTED
+    except BrokenPipeError:  # the reader of our output has gone, as in `... | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except OptionError as error:
+        _complain(f"error: {error.as_flag}")
+    except ValueError as error:  # the package's way to say what is wrong, and what is wanted
+        _complain(f"error: {str(error).splitlines()[0] if str(error) else type(error).__name__}")
+    except OSError as error:
+        _complain(f"error: {f'{error.filename}: {error.strerror}' if error.filename else error}")
+    return BAD_INPUT
+
+
+class _Terminated(BaseException):
+    """SIGTERM has come."""
+
+
+@contextlib.contextmanager
+def _clean_end() -> Iterator[None]:
+    """While the block runs, SIGTERM unwinds it as Ctrl-C does, so that half-written files are removed.
+
+    A signal that comes while Numba calls a kernel leaves it as a SystemError, or a chain of them; here it
+    becomes again what it was.
+    """
+    ends: dict[int, type[BaseException]] = {signal.SIGINT: KeyboardInterrupt, signal.SIGTERM: _Terminated}
+    came: list[int] = []
+
+    def stop(number: int, frame: FrameType | None) -> NoReturn:
+        came.append(number)
+        raise ends[number]
+
+    if threading.current_thread() is not threading.main_thread():  # which alone may set handlers
+        yield
+        return
+    before = {signal.SIGTERM: signal.signal(signal.SIGTERM, stop)}
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # not ignored, as by nohup
+        before[signal.SIGINT] = signal.signal(signal.SIGINT, stop)
+    try:
+        yield
+    except SystemError:
+        if came:
+            raise ends[came[0]] from None
+        raise
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler or signal.SIG_DFL)
+
+
+def _run(argv: list[str]) -> int:
+    command = next((word for word in argv if not word.startswith("-")), None)
+    parser = Parser(prog=PROGRAM, description=DESCRIPTION, epilog=EPILOG)
+    parser.add_argument("--version", action="version", version=f"{PROGRAM} {__version__}")
+    subparsers = parser.add_subparsers(
+        metavar="COMMAND", title="commands", dest="command", parser_class=Parser
+    )
+    found = {command: COMMANDS.get(command)} if command and command in COMMANDS else usable(COMMANDS)
+    for name in COMMANDS.names():
+        if name == command:
+            found[name].add_arguments(subparsers.add_parser(name))
+        else:
+            subparsers.add_parser(name, help=found[name].SUMMARY if name in found else "(cannot be loaded)")
+    try:
+        args = parser.parse_args(argv)
+    except SystemExit as done:  # after --help or --version
+        return int(done.code or 0)
+    if args.command is None:
+        parser.error(f"no command given, wanted one of {', '.join(COMMANDS.names())}")
+    return int(found[args.command].run(args))
+
+
+def _normalised(argv: Sequence[str]) -> list[str]:
+    """The words with flags spelled with dashes, with the values that `OPTIONAL` ones lack, and with numbers
+    like -1,2 tied to the flag before them.
+    """
+    words: list[str] = []
+    for n, word in enumerate(argv):
+        if word == "--":
+            return [*words, *argv[n:]]
+        flag, equals, value = word.partition("=")
+        if word in OPTIONAL and not {*argv[n + 1 : n + 2]} & {*OPTIONAL[word]}:
+            words.append(f"{word}={OPTIONAL[word][0]}")
+        elif flag.startswith("--"):
+            words.append(flag.replace("_", "-") + equals + value)
+        elif words and re.fullmatch("--[^=]+", words[-1]) and re.match(r"-(\d|\.|inf|nan)", word):
+            words[-1] += f"={word}"
+        else:
+            words.append(word)
+    return words
+
+
+def _complain(message: str) -> None:
+    """One line on standard error, whatever is in the message."""
+    line = " ".join(message.split())
+    print(f"{PROGRAM}: {line}".encode("utf-8", "backslashreplace").decode(), file=sys.stderr)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,111 @@
+"""``semantic-guidance paint``: one photograph becomes a painting, a film of it, and more."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import dataclasses
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from semantic_guidance.apps.cli.flags import add_flags, flag_values
+from semantic_guidance.apps.cli.output import shown
+from semantic_guidance.apps.options import (
+    GuidanceOptions,
+    MediumOptions,
+    OutputOptions,
+    PainterOptions,
+    RestyleOptions,
+)
+from semantic_guidance.core.plugins import EXPORTERS, PluginError
+from semantic_guidance.export.options import NoOptions, VideoOptions
+
+if TYPE_CHECKING:
+    from semantic_guidance.apps.jobs import Result
+
+SUMMARY = "turn a photograph into a painting"
+
+EXAMPLES = """examples:
+  semantic-guidance paint cat.jpg
+      writes cat_painted.png and cat_painted.mp4 to the current folder
+  semantic-guidance paint cat.jpg --strokes 1000 --preset fine --size 2048 --out painted
+  semantic-guidance paint cat.jpg --mask cat_mask.png --formats png,json
+  semantic-guidance paint cat.jpg --box 120,40,300,260 --json"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    parser.description = (
+        "Turns a photograph into a painting. Writes NAME_painted.png, the painting, and\n"
+        "NAME_painted.mp4, a film of how it was painted, where NAME.* is the photograph."
+    )
+    parser.epilog = EXAMPLES
+    parser.add_argument(
+        "image", metavar="IMAGE", type=Path, help="the photograph: JPEG, PNG, WebP, TIFF, ..."
+    )
+    for kind in (OutputOptions, PainterOptions, GuidanceOptions, VideoOptions):
+        add_flags(parser, dataclasses.fields(kind))
+    parser.add_argument("--json", action="store_true", help="print a summary as one line of JSON")
+    add_flags(parser, dataclasses.fields(MediumOptions))
+    add_flags(parser, dataclasses.fields(RestyleOptions))
+    add_export_flags(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Paint; returns the exit status."""
+    from semantic_guidance.apps.cli.progress import StageBar
+    from semantic_guidance.apps.jobs import Job
+    from semantic_guidance.apps.jobs import run as paint
+
+    job = Job(**flag_values(args, Job), export=export_values(args))
+    with StageBar() as bar:
+        result = paint(job, bar)
+    if args.json:
+        print(json.dumps(result.summary()))
+    else:
+        _tell(result)
+    return 0
+
+
+def _plugged_in() -> dict[str, type]:
+    """The options of formats that plug-ins bring, by format; those that cannot be loaded are left out."""
+    kinds = {}
+    for name in EXPORTERS.others():
+        with contextlib.suppress(PluginError):  # it is told where the format is asked for
+            kinds[name] = EXPORTERS.get(name).options
+    return {name: kind for name, kind in kinds.items() if kind not in (NoOptions, VideoOptions)}
+
+
+def add_export_flags(parser: argparse.ArgumentParser) -> None:
+    """Declare flags ``--FORMAT-OPTION`` for what plug-ins' formats let one choose."""
+    for name, kind in _plugged_in().items():
+        items = []
+        for item in dataclasses.fields(kind):
+            about = {"group": f"format {name}", **item.metadata}
+            copy: dataclasses.Field[Any] = dataclasses.field(default=item.default, metadata=about)
+            copy.name, copy.type = f"{name}_{item.name}".replace(".", "_"), item.type
+            items.append(copy)
+        add_flags(parser, items)
+
+
+def export_values(args: argparse.Namespace) -> dict[str, dict[str, Any]]:
+    """What these flags say, by format."""
+    return {
+        name: {
+            item.name: getattr(args, f"{name}_{item.name}".replace(".", "_"))
+            for item in dataclasses.fields(kind)
+        }
+        for name, kind in _plugged_in().items()
+    }
+
+
+def _tell(result: Result) -> None:
+    """Say in words what was done."""
+    for path in result.outputs.values():
+        print(shown(path))
+    painting, errors = result.painting, result.errors
+    line = f"{len(painting.strokes)} strokes, squared error {errors.everywhere:.5f}"
+    if errors.foreground is not None:
+        line += f" (object {errors.foreground:.5f}, {painting.foreground_strokes} strokes)"
+    print(f"{line}, {result.seconds['total']:.1f} s")

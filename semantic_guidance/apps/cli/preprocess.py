@@ -1,0 +1,50 @@
+"""``semantic-guidance preprocess``: masks, focus maps and boxes for a whole data set."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from semantic_guidance.apps.cli.flags import add_flags
+from semantic_guidance.core.options import option
+
+SUMMARY = "find the objects of a whole data set"
+SKIPPED = 1  # exit status
+
+EXAMPLES = """examples:
+  semantic-guidance preprocess --dataset cub200 --data data
+      reads data/cub200/CUB_200_2011/images.txt; what was done before is not done again"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PreprocessOptions:
+    """Which data set, and how."""
+
+    dataset: str = option("cub200", "layout of the data", choices=("cub200",))
+    workers: int = option(min(os.cpu_count() or 1, 8), "processes", metavar="N", min=1, max=1024)
+    overwrite: bool = option(False, "do pictures again that are done already")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    parser.description = (
+        "Finds the object of every picture of a data set: writes masks, focus maps and boxes."
+    )
+    parser.epilog = EXAMPLES
+    parser.add_argument(
+        "--data", metavar="DIR", type=Path, required=True, help="folder that holds cub200/CUB_200_2011"
+    )
+    add_flags(parser, dataclasses.fields(PreprocessOptions))
+
+
+def run(args: argparse.Namespace) -> int:
+    """Preprocess; returns the exit status: 0, or 1 if a picture was skipped."""
+    from semantic_guidance.learning.data.preprocess import preprocess
+
+    count, skipped = preprocess(args.data, args.workers, args.overwrite)
+    print(f"{count - skipped} of {count} pictures done, {skipped} skipped", file=sys.stderr)
+    return SKIPPED if skipped else 0

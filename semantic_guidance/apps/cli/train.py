@@ -1,0 +1,54 @@
+"""``semantic-guidance train``: an agent learns to paint."""
+
+from __future__ import annotations
+
+import argparse
+import os
+
+from semantic_guidance.core.errors import InputError
+
+SUMMARY = "teach an agent to paint, as the papers do"
+
+EXAMPLES = """examples:
+  semantic-guidance train --dataset cub200 --data DIR --batch_size=96 --max_eps_len=50 --bundle_size=5 \\
+      --use_bilevel --use_gbp --exp_suffix semantic
+  semantic-guidance train --dataset folder --data photographs --canvas_size 64 --width 16 --nenv 16
+  semantic-guidance train --dataset cub200 --data DIR --exp_suffix semantic ... --resume
+  torchrun --nproc-per-node 2 -m semantic_guidance train --dataset cub200 --data DIR"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments: one for each field of the configuration."""
+    from semantic_guidance.apps.cli.flags import add_flags
+    from semantic_guidance.learning.config import settings
+
+    parser.description = (
+        "Trains a painting agent by model-based DDPG. The defaults are the paper's. Writes to\n"
+        "OUTPUT/DATASET/EXP_SUFFIX: checkpoints, actor.safetensors, and log for TensorBoard."
+    )
+    parser.epilog = EXAMPLES
+    add_flags(parser, settings())
+
+
+def run(args: argparse.Namespace) -> int:
+    """Train; returns the exit status."""
+    from semantic_guidance.learning.config import make_config
+    from semantic_guidance.learning.run.loop import DivergedError, train
+
+    values = {name: value for name, value in vars(args).items() if name != "command"}
+    try:
+        make_config(**values)
+    except ValueError as error:
+        raise InputError(f"--{error}") from None
+    try:
+        folder = train(**values)
+    except DivergedError as error:
+        raise InputError(str(error)) from None
+    except RuntimeError as error:
+        if "allocate" not in str(error):  # what torch says on any device when memory is short
+            raise
+        reason = str(error).splitlines()[0]
+        raise InputError(f"--batch-size, --nenv, --width: wanted smaller ones ({reason})") from None
+    if os.environ.get("RANK", "0") == "0":  # of several processes, the first one tells
+        print(folder)
+    return 0

@@ -1,0 +1,175 @@
+"""The evaluation itself: every picture painted by every method, and measured."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path, PurePath
+
+import torch
+
+from semantic_guidance.apps.evaluate.columns import COLUMNS
+from semantic_guidance.apps.evaluate.measure import Known, measure
+from semantic_guidance.apps.evaluate.methods import ALONE, Method
+from semantic_guidance.apps.evaluate.store import SIDE, Json, Store, agent_digest, software
+from semantic_guidance.apps.evaluate.subjects import Subject, shown
+from semantic_guidance.apps.evaluate.summary import summarise
+from semantic_guidance.core.guidance import Guidance
+from semantic_guidance.core.machine import Neighbours, machine
+from semantic_guidance.guidance import Guide
+from semantic_guidance.painter.painter import Painter
+
+FORMAT = "semantic-guidance/evaluation"
+
+
+@dataclass(frozen=True)
+class Listener:
+    """Whom an evaluation tells how it goes.
+
+    Attributes:
+        done: called with the number of paintings done, with a fraction, and the name of the picture in work.
+        skipped: called with the reason why a picture is left out.
+    """
+
+    done: Callable[[float, str], None]
+    skipped: Callable[[str], None]
+
+
+class Evaluation:
+    """Pictures, the methods to paint them, and where the results go.
+
+    What was painted and measured before in the same folder is kept if nothing that it depends on has changed:
+    picture, mask, method, settings, this package and the machine.
+
+    Args:
+        subjects: the pictures.
+        methods: the ways to paint them.
+        out: folder of the results.
+        strokes: of each painting.
+        seed: of all random choices.
+        notes: more settings to note down in the results.
+
+    Raises:
+        InputError: a method's agent is none, or a number is out of range.
+    """
+
+    def __init__(
+        self,
+        subjects: Sequence[Subject],
+        methods: Sequence[Method],
+        out: Path,
+        strokes: int = 300,
+        seed: int = 0,
+        notes: Json | None = None,
+    ) -> None:
+        self.subjects = subjects
+        self.methods = methods
+        self.settings: Json = {"strokes": strokes, "seed": seed, "side": SIDE}
+        self.notes = notes or {}
+        self._store = Store(out, methods, self.settings)
+        self._painters = {method: method.painter(strokes, SIDE, seed) for method in methods}
+        self._warm = False
+
+    def run(self, listener: Listener) -> Json:
+        """Paint and measure whatever was not before.
+
+        Returns:
+            All results, as results.json has them; pictures that cannot be read are under ``skipped``.
+
+        Raises:
+            OSError: the results cannot be written.
+        """
+        neighbours, pictures, skipped = Neighbours(), [], []
+        for number, subject in enumerate(self.subjects):
+            before = number * len(self.methods)
+            listener.done(before, subject.name)
+            try:
+                keys = {method: self._store.key(subject, method) for method in self.methods}
+                stored = {method: self._store.read(subject, method, keys[method]) for method in self.methods}
+                known = Known.of(subject) if None in stored.values() else None
+            except (ValueError, OSError) as error:
+                reason = shown(" ".join(str(error).split()))
+                listener.skipped(reason)
+                skipped.append({"file": shown(subject.image.name), "reason": _nameless(reason, subject)})
+                continue
+            figures = {method: found for method, found in stored.items() if found is not None}
+            if known is not None:
+                known = self._prepare(subject, known)
+                for count, method in enumerate(self.methods, before):
+                    if method not in figures:
+                        figures[method] = self._paint(subject, known, method, keys[method], listener, count)
+            pictures.append(self._picture(subject, figures))
+        listener.done(len(self.subjects) * len(self.methods), "")
+        return self._document(pictures, skipped, neighbours)
+
+    def _prepare(self, subject: Subject, known: Known) -> Known:
+        """See that nothing is done for the first time while the clock runs."""
+        self._store.write_target(subject, known.image)
+        if self._warm:
+            return known
+        self._warm = True
+        noise = torch.rand(3, 64, 64, generator=torch.Generator().manual_seed(0))
+        mask = torch.zeros(1, 64, 64)
+        mask[:, 16:48, 16:48] = 1
+        guidance = Guide().from_mask(noise, mask)
+        for agent in {method.agent for method in self.methods}:
+            Painter(agent, ALONE, strokes=40, size=64).paint(noise, guidance)
+        return Known.of(subject)
+
+    def _paint(
+        self, subject: Subject, known: Known, method: Method, key: str, listener: Listener, count: int
+    ) -> Json:
+        """Paint a picture, the painting number `count`; returns its figures."""
+
+        def tell(stage: str, share: float) -> None:
+            listener.done(count + (share if stage == "polish" else 0.0), subject.name)
+
+        painter = self._painters[method]
+        guided = method.guided and painter.guided
+        guidance = known.guidance if guided else Guidance.none(*known.image.shape[1:])
+        painting = painter.paint(known.image, guidance, tell)
+        figures = known.facts() | measure(painting, known, guided)
+        self._store.write(subject, method, key, painting.canvas, figures)
+        return figures
+
+    def _picture(self, subject: Subject, figures: dict[Method, Json]) -> Json:
+        """The part of the results about one picture."""
+        facts = ("width", "height", "mask", "foreground_share", "photo_label", "photo_probability")
+        results = {}
+        for method in self.methods:
+            own = {name: value for name, value in figures[method].items() if name not in facts}
+            results[method.name] = own | {"painting": self._store.painting(subject, method)}
+        about = {name: figures[self.methods[0]][name] for name in facts}
+        files = {"file": shown(subject.image.name), "target": self._store.target(subject)}
+        return {"name": subject.name, **files, **about, "results": results}
+
+    def _document(self, pictures: list[Json], skipped: list[Json], neighbours: Neighbours) -> Json:
+        return {
+            "format": FORMAT,
+            "version": 1,
+            "date": datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d"),
+            "settings": self.settings | self.notes,
+            "methods": [self._described(method) for method in self.methods],
+            "software": software(),
+            "machine": machine(),
+            "cores_busy_elsewhere": neighbours.cores(),
+            "columns": [asdict(column) for column in COLUMNS],
+            "summary": summarise(pictures, [method.name for method in self.methods]),
+            "skipped": skipped,
+            "pictures": pictures,
+        }
+
+    def _described(self, method: Method) -> Json:
+        guided = method.guided and self._painters[method].guided
+        about = asdict(method) | {"agent": PurePath(method.agent).name, "guided": guided}
+        digest = agent_digest(method)
+        return about | {"sha256": digest} if digest else about
+
+
+def _nameless(reason: str, subject: Subject) -> str:
+    """A complaint without the folders that its files are in."""
+    for path in (subject.mask, subject.image):
+        if path is not None:
+            reason = reason.replace(shown(str(path)), shown(path.name))
+    return reason

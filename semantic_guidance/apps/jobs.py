@@ -1,0 +1,413 @@
+"""One whole job: a photograph and wishes become a painting and its files.
+
+What ``semantic-guidance paint`` does, from Python, without a command line:
+
+    from semantic_guidance import Job, run
+
+    result = run(Job("cat.jpg", strokes=500, formats=("png", "svg"), out="painted"))
+    result.painting, result.outputs["svg"], result.errors.everywhere
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from semantic_guidance.apps.files import check_outputs, prepare_folder
+from semantic_guidance.apps.options import (
+    PLOTTER_COLORS,
+    Box,
+    GuidanceOptions,
+    MediumOptions,
+    OutputOptions,
+    PainterOptions,
+    RestyleOptions,
+)
+from semantic_guidance.apps.restyle import Restyle, check_transparent, named_files
+from semantic_guidance.core.config import check_ranges
+from semantic_guidance.core.errors import InputError
+from semantic_guidance.core.guidance import Guidance
+from semantic_guidance.core.options import OptionError, from_json, to_json
+from semantic_guidance.core.plugins import EXPORTERS
+from semantic_guidance.export.base import Exporter
+from semantic_guidance.export.image import write_picture
+from semantic_guidance.export.options import SETS, NoOptions, VideoOptions
+from semantic_guidance.export.overlay import guidance_overlay
+from semantic_guidance.export.plotter import check_count
+from semantic_guidance.guidance.base import GuideLike, Prompt, load_guide
+from semantic_guidance.images.color import MAX_COLORS, Color, parse_color, read_palette
+from semantic_guidance.images.files import load_mask, load_picture
+from semantic_guidance.images.metrics import Errors, painting_errors
+from semantic_guidance.painter.painter import Painter
+from semantic_guidance.painting.medium import Medium
+from semantic_guidance.painting.painting import Painting
+from semantic_guidance.painting.paper import PAPERS
+
+StageProgress = Callable[[str, float], None]
+"""Told a stage, ``export`` beside those of `Painter`, and how much of it is done, 0 to 1."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job(VideoOptions, RestyleOptions, MediumOptions, PainterOptions, GuidanceOptions, OutputOptions):
+    """What is to be painted, how, and into which files; everything but the photograph has a default.
+
+    Attributes:
+        image: the photograph.
+        export: options of formats that plug-ins bring, by format and name.
+
+    Raises:
+        ValueError: a number is out of its range.
+    """
+
+    image: Path = field(kw_only=False)
+    export: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for name in ("image", "out", "mask", "palette_from"):
+            if isinstance(value := getattr(self, name), str):
+                object.__setattr__(self, name, Path(value))
+        check_ranges(self)
+
+    def to_json(self) -> str:
+        """As text, without what is as by default."""
+        return json.dumps({"image": str(self.image), **to_json(self)})
+
+    @staticmethod
+    def from_json(text: str) -> Job:
+        """From `to_json`'s text, or such as a person writes: values may be as on the command line.
+
+        Raises:
+            InputError: it is not JSON, has an option that there is not, or a value that is not usable.
+        """
+        try:
+            values = json.loads(text)
+        except ValueError as error:
+            raise InputError(f"the job is not JSON ({error})") from None
+        return from_json(Job, values)
+
+
+@dataclass(frozen=True, eq=False)
+class Result:
+    """What became of a job.
+
+    Attributes:
+        job: what was wanted.
+        painting: the painting.
+        outputs: the file for each format, and for ``guidance``.
+        errors: of the painting, at 128 x 128.
+        box: of the first object, in pixels of the file, if there is one.
+        seconds: by stage: ``guidance``, ``plan``, ``polish``, ``export``, and ``total``.
+    """
+
+    job: Job
+    painting: Painting
+    outputs: dict[str, Path]
+    errors: Errors
+    box: Box | None
+    seconds: dict[str, float]
+
+    def summary(self) -> dict[str, Any]:
+        """The result as JSON has values: what ``paint --json`` prints."""
+        return {
+            "input": str(self.job.image),
+            "outputs": {name: str(path) for name, path in self.outputs.items()},
+            "strokes": len(self.painting.strokes),
+            "foreground_strokes": self.painting.foreground_strokes,
+            "mse": self.errors.everywhere,
+            "mse_foreground": self.errors.foreground,
+            "mse_background": self.errors.background,
+            "box": None if self.box is None else [round(number, 2) for number in self.box],
+            "seconds": {stage: round(value, 4) for stage, value in self.seconds.items()},
+        }
+
+
+@dataclass(frozen=True, eq=False)
+class _Work:
+    """Everything needed for a painting, read and checked.
+
+    Attributes:
+        image: ``[3, H, W]`` to be painted.
+        shown: the same as a person sees it: over white, where it is transparent.
+        guidance: given by the person; None if the painter is to look for itself.
+        scale: pixels of the file for each pixel of `image`, across and down; above 1 if it was reduced.
+        guidance_seconds: time that finding what the person pointed at took.
+        painter: ready to paint.
+        outputs: the file for each format.
+    """
+
+    image: Tensor
+    shown: Tensor
+    guidance: Guidance | None
+    scale: tuple[float, float]
+    guidance_seconds: float
+    painter: Painter
+    outputs: dict[str, Path]
+
+
+def run(job: Job, progress: StageProgress | None = None) -> Result:
+    """Do a job: files are written whole or not at all, and only once the painting is done.
+
+    Args:
+        job: what is wanted.
+        progress: told what is being done.
+
+    Raises:
+        InputError: something is wrong with the job; nothing has been written.
+        OSError: a file cannot be read or written.
+    """
+    started = time.perf_counter()
+    tell = progress or (lambda stage, share: None)
+    work = _prepared(job, tell)
+    transparent: Any = job.transparent
+    painting = replace(work.painter.paint(work.image, work.guidance, tell), transparent=transparent)
+    exporting = time.perf_counter()
+    write_outputs(painting, work.outputs, job, lambda share: tell("export", share), work.shown, job.export)
+    finished = time.perf_counter()
+    canvas = painting.canvas
+    if painting.transparent == "painting":
+        rgba = painting.cut_out()
+        canvas = rgba[:3] * rgba[3:] + (1 - rgba[3:])
+    seconds = {stage: painting.seconds.get(stage, 0.0) for stage in ("guidance", "plan", "polish")}
+    seconds["guidance"] += work.guidance_seconds
+    seconds |= {"export": finished - exporting, "total": finished - started}
+    boxes = painting.guidance.boxes
+    return Result(
+        job,
+        painting,
+        work.outputs,
+        painting_errors(canvas, work.shown, painting.guidance.mask),
+        tuple(n * s for n, s in zip(boxes[0], work.scale * 2, strict=True)) if boxes else None,  # type: ignore[arg-type]
+        seconds,
+    )
+
+
+def _prepared(job: Job, tell: StageProgress) -> _Work:
+    """What the job asks for.
+
+    Raises:
+        InputError: something is wrong with it.
+        OSError: a file cannot be read, or the folder not written.
+    """
+    for option in ("mask", "box"):
+        if job.baseline and getattr(job, option) is not None:
+            raise OptionError(option, "--baseline paints without guidance, wanted only one of the two")
+    if job.mask is not None and job.box is not None:
+        raise OptionError("box", "the object is given by --mask already, wanted only one of the two")
+    check_formats(job.formats, job)
+    check_plotter(job.formats, job.strokes, "--strokes")
+    picture = load_picture(job.image)
+    outputs = _outputs(job)
+    check_transparent(job.transparent, job.formats)
+    given = job.mask is not None or job.box is not None
+    restyle = Restyle.of(job, picture, job.image, job.baseline, given)
+    painter = _painter(job, restyle)
+    tell("guidance", 0.0)
+    looking = time.perf_counter()
+    known = _guidance(job, picture.image, picture.size, painter.guide)
+    image, guidance = restyle.apply(picture.image, known, painter.guide)
+    work = _Work(
+        image=image,
+        shown=restyle.shown(image),
+        guidance=guidance,
+        guidance_seconds=time.perf_counter() - looking,
+        scale=(picture.size[0] / image.shape[2], picture.size[1] / image.shape[1]),
+        painter=painter,
+        outputs=outputs,
+    )
+    prepare_folder(job.out)
+    return work
+
+
+def check_formats(formats: tuple[str, ...], options: VideoOptions) -> None:
+    """See that what is said of films has a film to be said of.
+
+    Raises:
+        OptionError: there is no film among the formats.
+    """
+    films = [name for name in EXPORTERS.names() if EXPORTERS.get(name).film]
+    for item in fields(VideoOptions):
+        if getattr(options, item.name) is not None and not set(films) & set(formats):
+            raise OptionError(item.name, f"--formats has no film, wanted one of {', '.join(films)} in it")
+
+
+def check_plotter(formats: tuple[str, ...], count: int, where: object) -> None:
+    """See that, if plotters' files are among the formats, `count` strokes are not too many for them.
+
+    Raises:
+        InputError: they are; it names `where`.
+    """
+    if _plotted(formats):
+        check_count(count, where)
+
+
+def _plotted(formats: tuple[str, ...]) -> bool:
+    """Whether a plotter's file is among the formats."""
+    return bool(set(formats) & set(SETS["plotter"]))
+
+
+def _outputs(job: Job) -> dict[str, Path]:
+    """The file for each format, none of which is one of the inputs."""
+    outputs = {name: job.out / f"{job.image.stem}_painted.{name}" for name in job.formats}
+    if job.show_guidance:
+        outputs["guidance"] = job.out / f"{job.image.stem}_guidance.png"
+    named = (Path(str(name or "")) for name in (job.agent, job.brush, job.palette))
+    given = (job.image, job.mask, *named, *named_files(job))
+    check_outputs(outputs.values(), [path for path in given if path and path.is_file()])
+    return outputs
+
+
+def _guidance(job: Job, image: Tensor, file_size: tuple[int, int], guide: GuideLike) -> Guidance | None:
+    """What the person says of the object; None for nothing."""
+    height, width = image.shape[1:]
+    if job.baseline:
+        return Guidance.none(height, width)
+    if job.mask is not None:
+        return guide(image, Prompt(mask=load_mask(job.mask, height, width)))
+    if job.box is not None:
+        return guide(image, Prompt(box=clipped_box(job.box, image, file_size)))
+    return None
+
+
+def clipped_box(box: Box, image: Tensor, file_size: tuple[int, int]) -> Box:
+    """The part of `box` within the picture, in pixels of `image`.
+
+    Raises:
+        OptionError: less than a pixel of it is within the picture.
+    """
+    x, y, width, height = box
+    left, top = max(0.0, x), max(0.0, y)
+    right, bottom = min(file_size[0], x + width), min(file_size[1], y + height)
+    if right - left < 1 or bottom - top < 1:
+        shown = ",".join(f"{number:g}" for number in box)
+        size = f"{file_size[0]} x {file_size[1]}"
+        raise OptionError("box", f"{shown} lies outside the picture of {size} pixels")
+    sx, sy = image.shape[2] / file_size[0], image.shape[1] / file_size[1]
+    return left * sx, top * sy, (right - left) * sx, (bottom - top) * sy
+
+
+def _painter(job: Job, restyle: Restyle) -> Painter:
+    share = 1.0 if restyle.alone and job.foreground_share is None else job.foreground_share
+    medium = make_medium(job, job.formats)
+    return named(
+        lambda: Painter(
+            agent=job.agent or ("baseline" if job.baseline else "semantic"),
+            preset=job.preset,
+            guide=load_guide(job.guide),
+            strokes=job.strokes,
+            size=job.size,
+            seed=job.seed,
+            foreground_share=share,
+            medium=medium,
+            start=restyle.start,
+            brush=job.brush,
+            detail=job.detail,
+        )
+    )
+
+
+def make_medium(options: MediumOptions, formats: tuple[str, ...]) -> Medium:
+    """What the options ask for; a plotter's file among the formats implies opaque paint and few colours.
+
+    Raises:
+        InputError: something is wrong with them.
+        OSError: a palette cannot be read.
+    """
+    plotted = _plotted(formats)
+    palette = PLOTTER_COLORS if plotted and options.palette is None else _palette(options.palette)
+    return named(
+        lambda: Medium(
+            palette=palette,
+            brushes=options.brushes,
+            widths=options.widths,
+            opaque=options.opaque or plotted,
+            paper=options.paper or PAPERS["a4"],
+        )
+    )
+
+
+def named(make: Callable[[], Any]) -> Any:
+    """What `make` makes, whose complaints name parameters as options are named.
+
+    Raises:
+        OptionError: a parameter is wrong.
+    """
+    try:
+        return make()
+    except InputError:
+        raise
+    except ValueError as error:
+        name, joint, complaint = re.fullmatch(r"(\w+)(:? )(.*)", str(error), re.DOTALL).groups()  # type: ignore[union-attr]
+        raise OptionError(name, complaint, joint) from None
+
+
+def _palette(word: str | int | None) -> tuple[Color, ...] | int | None:
+    if word is None or isinstance(word, int):
+        return word
+    if re.fullmatch(r"[+-]?\d{1,9}", word):
+        return int(word)
+    path = Path(word)
+    if word.startswith("#") or ("," in word and not path.exists()):
+        try:
+            return tuple(dict.fromkeys(parse_color(part) for part in word.split(",")))
+        except ValueError as error:
+            raise OptionError("palette", str(error)) from None
+    if not path.exists():
+        raise OptionError(
+            "palette",
+            f"got {word!r}, wanted a number of colours from 1 to {MAX_COLORS}, colours such as"
+            " #c0ffee,#fff, or a file of them",
+        )
+    return read_palette(path)
+
+
+def write_outputs(
+    painting: Painting,
+    outputs: Mapping[str, Path],
+    options: VideoOptions,
+    tell: Callable[[float], None],
+    photo: Tensor | None = None,
+    export: Mapping[str, Mapping[str, Any]] | None = None,
+) -> None:
+    """Write a painting's files.
+
+    Args:
+        painting: what to write.
+        outputs: the file for each format; ``guidance`` stands for a picture of what is known of `photo`.
+        options: of films.
+        tell: told which share is done.
+        photo: ``[3, H, W]`` that was painted.
+        export: options of formats that plug-ins bring.
+
+    Raises:
+        InputError: a format has not such options.
+        OSError: a file cannot be written.
+    """
+    for n, (name, path) in enumerate(outputs.items()):
+
+        def told(fraction: float, done: int = n) -> None:
+            tell((done + fraction) / len(outputs))
+
+        told(0.0)
+        if name == "guidance" and photo is not None:
+            write_picture(guidance_overlay(photo, painting.guidance), path)
+            continue
+        exporter: Exporter = EXPORTERS.get(name)
+        exporter.write(painting, path, _format_options(name, exporter, options, export or {}), told)
+
+
+def _format_options(
+    name: str, exporter: Exporter, video: VideoOptions, export: Mapping[str, Mapping[str, Any]]
+) -> Any:
+    """The options of one format."""
+    if exporter.options is NoOptions:
+        return None
+    if exporter.options is VideoOptions:
+        return VideoOptions(fps=video.fps, duration=video.duration)
+    return from_json(exporter.options, dict(export.get(name, {})))

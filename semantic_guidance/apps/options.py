@@ -1,0 +1,265 @@
+"""What a person can ask for, each thing said once: from here come checks, flags and JSON of a `jobs.Job`.
+
+Nothing here needs torch, so that the command line's help comes at once.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+from semantic_guidance.core.config import MAX_SEED
+from semantic_guidance.core.options import option
+from semantic_guidance.core.plugins import AGENTS, EXPORTERS, GUIDES
+from semantic_guidance.export.options import SETS
+from semantic_guidance.painter.presets import MAX_DETAIL, MAX_STROKES, PRESETS, SIZES
+from semantic_guidance.painting.brushes import BRUSHES
+from semantic_guidance.painting.paper import PAPERS
+from semantic_guidance.painting.paper import SIDES as PAPER_SIDES
+
+Box = tuple[float, float, float, float]
+"""(x, y, width, height)."""
+
+CLEAR = ("painting", "object")
+"""What a transparent picture shows, the usual one first."""
+
+PLOTTER_COLORS = 12
+"""Of a plotter's painting, if nothing else is said."""
+
+
+def parse_box(word: str) -> Box:
+    """``X,Y,W,H``: finite numbers, the last two above 0."""
+    try:
+        x, y, width, height = (float(part) for part in word.split(","))
+    except ValueError:
+        x, y, width, height = math.nan, 0.0, 0.0, 0.0
+    if not all(math.isfinite(number) for number in (x, y, width, height)) or width <= 0 or height <= 0:
+        raise ValueError(f"got {word!r}, wanted X,Y,W,H in pixels, W and H above 0")
+    return x, y, width, height
+
+
+def parse_formats(word: str) -> tuple[str, ...]:
+    """Names of file formats, separated by commas, each once."""
+    given = (name.strip().lower().removeprefix(".") for name in word.split(","))
+    names = tuple(dict.fromkeys(name for each in given for name in SETS.get(each, (each,))))
+    for name in names:
+        if name not in EXPORTERS:
+            raise ValueError(f"got {name!r}, wanted some of {','.join([*EXPORTERS.names(), *SETS])}")
+    return names
+
+
+def parse_lengths(word: str) -> tuple[float, ...]:
+    """Lengths in mm above 0, separated by commas; ``mm`` may follow."""
+    try:
+        numbers = tuple(
+            float(part.strip().removesuffix("mm")) for part in word.removesuffix(" mm").split(",")
+        )
+    except ValueError:
+        numbers = ()
+    if not numbers or not all(math.isfinite(number) and number > 0 for number in numbers):
+        raise ValueError(f"got {word!r}, wanted lengths in mm above 0, such as 2,5,10")
+    return tuple(sorted(set(numbers)))
+
+
+def parse_two_lengths(word: str) -> tuple[float, float]:
+    """The least and the greatest of a length in mm."""
+    numbers = parse_lengths(word)
+    if not 1 <= len(numbers) <= 2 or word.count(",") != 1:
+        raise ValueError(f"got {word!r}, wanted two lengths in mm, such as 2,20")
+    return numbers[0], numbers[-1]
+
+
+def parse_paper(word: str) -> tuple[float, float]:
+    """The name of a paper size, or ``WxH`` in mm."""
+    if word.lower() in PAPERS:
+        return PAPERS[word.lower()]
+    try:
+        width, height = (float(side.removesuffix("mm")) for side in word.lower().split("x"))
+    except ValueError:
+        width = height = 0.0
+    if not all(PAPER_SIDES[0] <= side <= PAPER_SIDES[1] for side in (width, height)):
+        low, high = PAPER_SIDES
+        raise ValueError(f"got {word!r}, wanted {', '.join(PAPERS)}, or WxH in mm from {low:g} to {high:g}")
+    return width, height
+
+
+def _agents() -> str:
+    others = [name for name in AGENTS.names() if name not in ("semantic", "baseline", "planner")]
+    more = f", {', '.join(others)}" if others else ""
+    return (
+        "who makes the first strokes: semantic (a network that knows the objects), baseline (one that does"
+        f" not), planner (no network){more}, or the file of a trained agent, ours (.safetensors) or the"
+        " papers' (.pkl) (default: semantic; baseline with --baseline)"
+    )
+
+
+def _formats() -> str:
+    return (
+        f"what to write, separated by commas: {', '.join(EXPORTERS.names())}, or"
+        f" {', '.join(f'{name} for {chr(32).join(both)}' for name, both in SETS.items())}"
+        " (default: %(default)s)"
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class OutputOptions:
+    """Which files are written."""
+
+    out: Path = option(
+        Path(),
+        "folder for what is written, made if there is none (default: the current folder)",
+        metavar="DIR",
+        parse=Path,
+    )
+    formats: tuple[str, ...] = option(("png", "mp4"), _formats, metavar="LIST", parse=parse_formats)
+
+
+@dataclass(frozen=True, kw_only=True)
+class GuidanceOptions:
+    """What is known of the picture."""
+
+    baseline: bool = option(False, "paint without knowing what the picture is of", aliases=("--no-guidance",))
+    mask: Path | None = option(None, "picture that is bright where the object is", metavar="FILE", parse=Path)
+    box: Box | None = option(
+        None, "where the object is, in pixels from the top left", metavar="X,Y,W,H", parse=parse_box
+    )
+    guide: str = option(
+        "default",
+        lambda: f"who looks for objects, one of {', '.join(GUIDES.names())} (default: %(default)s)",
+        metavar="NAME",
+    )
+    foreground_share: float | None = option(
+        None,
+        "share of the strokes, 0 to 1, that objects get (default: by their area)",
+        metavar="SHARE",
+        min=0,
+        max=1,
+    )
+    show_guidance: bool = option(
+        False,
+        "also write NAME_guidance.png: the photograph with the mask, box and focus that were used",
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class BrushOptions:
+    """How strokes look."""
+
+    brush: str = option(
+        "flat",
+        f"how the strokes look: {', '.join(BRUSHES)}, or a grey picture of your own brush, bright where it"
+        " leaves paint, drawn from left to right (default: %(default)s)",
+        metavar="NAME|FILE",
+    )
+    seed: int = option(
+        0,
+        "the same number gives the same result (default: %(default)s)",
+        metavar="N",
+        min=0,
+        max=MAX_SEED,
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class PainterOptions(BrushOptions):
+    """How the picture is painted."""
+
+    strokes: int = option(
+        300, "number of brush strokes (default: %(default)s)", metavar="N", min=1, max=MAX_STROKES
+    )
+    preset: str = option(
+        "standard",
+        f"{', '.join(PRESETS)}: from the fastest to the best (default: %(default)s)",
+        metavar="NAME",
+    )
+    agent: str | None = option(None, _agents, metavar="NAME|PATH")
+    detail: int | None = option(
+        None,
+        "work N times as closely, in tiles, 1 for not at all (default: by the number of strokes)",
+        metavar="N",
+        min=1,
+        max=MAX_DETAIL,
+    )
+    size: int | None = option(
+        None,
+        "longer side of the painting (default: the photograph's, but from 512 to 2048)",
+        metavar="PIXELS",
+        min=SIZES[0],
+        max=SIZES[1],
+    )
+
+
+PAINT = "paint and paper"
+
+
+@dataclass(frozen=True, kw_only=True)
+class MediumOptions:
+    """What the picture is painted with, and on what."""
+
+    palette: str | int | None = option(
+        None,
+        "paint with N colours chosen from the picture, with a list of them such as '#204060,#fff', or with"
+        " those in a file: hex colours, or a palette of GIMP",
+        metavar="N|COLORS|FILE",
+        group=PAINT,
+    )
+    opaque: bool = option(
+        False,
+        "whole opaque strokes of one colour and one width, such as a person can copy; implied by --formats"
+        f" plotter, which also implies --palette {PLOTTER_COLORS}",
+        group=PAINT,
+    )
+    brushes: tuple[float, ...] = option(
+        (), "widths of the brushes there are", metavar="MM,...", parse=parse_lengths, group=PAINT
+    )
+    widths: tuple[float, float] | None = option(
+        None,
+        "widths of strokes in mm (opaque: 1,40)",
+        metavar="MIN,MAX",
+        parse=parse_two_lengths,
+        group=PAINT,
+    )
+    paper: tuple[float, float] | None = option(
+        None,
+        f"paper for plotters: {', '.join(PAPERS)} or WxH in mm (default: a4)",
+        metavar="SIZE",
+        parse=parse_paper,
+        group=PAINT,
+    )
+
+
+STYLE = "style"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClearOptions:
+    """Whether pictures show their canvas."""
+
+    transparent: str | None = option(
+        None,
+        "omit the canvas (painting) or all but the object (object) in png, webp and svg (default if given:"
+        f" {CLEAR[0]})",
+        metavar="WHAT",
+        choices=CLEAR,
+        optional=CLEAR[0],
+        group=STYLE,
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class RestyleOptions(ClearOptions):
+    """Other colours, another background, and canvases that are not empty."""
+
+    palette_from: Path | None = option(
+        None, "paint in the colours of another picture", metavar="IMAGE", parse=Path, group=STYLE
+    )
+    background: str | None = option(
+        None,
+        "paint the object before a colour such as '#204060', or before another picture",
+        metavar="COLOR|IMAGE",
+        group=STYLE,
+    )
+    start_canvas: str | None = option(
+        None, "paint on a colour, or on another picture", metavar="COLOR|IMAGE", group=STYLE
+    )

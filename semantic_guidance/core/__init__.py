@@ -1,0 +1,1 @@
+"""Nouns and tools that know nothing of painting: strokes, guidance, files, weights, threads."""

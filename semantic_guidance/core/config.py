@@ -1,0 +1,64 @@
+"""Ranges of a configuration's numbers, declared beside their help strings.
+
+A field's metadata may hold ``min``, ``above`` and ``max``. What has a number for its default takes numbers
+only, whole ones if the default is whole, and never one that is infinite or no number.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Mapping
+from typing import Any
+
+MAX_SEED = 2**32 - 1
+"""The largest seed of a random generator."""
+
+MAX_THREADS = 1024
+"""The largest number of threads of a process: with very many of them OpenMP crashes."""
+
+
+def check_ranges(config: Any) -> None:
+    """See that a frozen dataclass holds numbers as it declares them; call it from ``__post_init__``.
+
+    Raises:
+        ValueError: one is not; the message has its name, what it is and what is wanted.
+    """
+    for item in dataclasses.fields(config):
+        value, kind = getattr(config, item.name), kind_of(item)
+        if kind not in (int, float) or (value is None and item.default is None):
+            continue
+        numbers = value if isinstance(item.default, tuple) else (value,)
+        whole = kind is int
+        if not all(fits(number, whole, item.metadata) for number in numbers):
+            raise ValueError(f"{item.name} is {value}, wanted {wanted(item.metadata, whole)}")
+
+
+def kind_of(item: dataclasses.Field[Any]) -> type:
+    """The type of a field's value, or of the parts of a tuple: that of its default, or as it is annotated."""
+    default: Any = item.default
+    if default is None:
+        named = {"int | None": int, "float | None": float}
+        return named.get(str(item.type), str)
+    return type(default[0]) if isinstance(default, tuple) and default else type(default)
+
+
+def fits(number: Any, whole: bool, bounds: Mapping[str, Any]) -> bool:
+    """Whether a number, a whole one if wanted, is within the bounds ``min``, ``above`` and ``max``."""
+    if isinstance(number, bool) or not isinstance(number, int if whole else int | float):
+        return False
+    return (
+        (whole or math.isfinite(number))
+        and number >= bounds.get("min", -math.inf)
+        and number <= bounds.get("max", math.inf)
+        and ("above" not in bounds or number > bounds["above"])
+    )
+
+
+def wanted(bounds: Mapping[str, Any], whole: bool) -> str:
+    """The range in words."""
+    kind = "a whole number" if whole else "a number"
+    if "min" in bounds and "max" in bounds:
+        return f"{kind} from {bounds['min']} to {bounds['max']}"
+    words = {"min": "of at least", "above": "above", "max": "of at most"}
+    return " ".join([kind, *(f"{word} {bounds[key]}" for key, word in words.items() if key in bounds)])

@@ -1,0 +1,90 @@
+"""Guidance: what is known of a picture's content. It knows nothing of painting."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from semantic_guidance.core.resample import resample
+
+Box = tuple[float, float, float, float]
+"""(x, y, width, height)."""
+
+
+@dataclass(frozen=True, eq=False)
+class Instance:
+    """One object of a picture, or the face of one.
+
+    Attributes:
+        mask: ``[1, H, W]`` soft mask in [0, 1].
+        box: (x, y, width, height) in pixels of the mask.
+    """
+
+    mask: Tensor  # [1, H, W]
+    box: Box
+
+    @staticmethod
+    def from_mask(mask: Tensor) -> Instance:
+        """The instance with the tight box of `mask` ``[1, H, W]``.
+
+        Raises:
+            ValueError: no pixel of the mask is above one half.
+        """
+        rows, columns = (mask[0] > 0.5).nonzero(as_tuple=True)
+        if len(rows) == 0:
+            raise ValueError("mask is empty, wanted at least one pixel above 0.5")
+        x, y = int(columns.min()), int(rows.min())
+        return Instance(mask, (x, y, int(columns.max()) + 1 - x, int(rows.max()) + 1 - y))
+
+
+@dataclass(frozen=True, eq=False)
+class Guidance:
+    """What is known of a picture's content. It knows nothing of painting.
+
+    Attributes:
+        mask: ``[1, H, W]`` soft foreground mask in [0, 1], the union of the instances.
+        focus: ``[1, H, W]`` each pixel's importance for recognition in [0, 1], zero off the mask.
+        instances: the objects, largest first (of a given mask, the last may be several), then people's
+            faces; empty when the picture has none.
+    """
+
+    mask: Tensor  # [1, H, W]
+    focus: Tensor  # [1, H, W]
+    instances: tuple[Instance, ...] = ()
+
+    @staticmethod
+    def none(height: int = 1, width: int = 1) -> Guidance:
+        """Guidance of a picture of nothing in particular."""
+        return Guidance(torch.zeros(1, height, width), torch.zeros(1, height, width))
+
+    @staticmethod
+    def from_mask(mask: Tensor) -> Guidance:
+        """Guidance for one object given by its mask ``[1, H, W]`` in [0, 1], without a focus map.
+
+        Raises:
+            ValueError: no pixel of the mask is above one half.
+        """
+        return Guidance(mask, torch.zeros_like(mask), (Instance.from_mask(mask),))
+
+    @property
+    def boxes(self) -> tuple[Box, ...]:
+        """One (x, y, width, height) in pixels per instance."""
+        return tuple(instance.box for instance in self.instances)
+
+    def resized(self, height: int, width: int) -> Guidance:
+        """The same guidance for the picture at another size."""
+        old_height, old_width = self.mask.shape[-2:]
+        if (old_height, old_width) == (height, width):
+            return self
+        sx, sy = width / old_width, height / old_height
+
+        def resize(values: Tensor) -> Tensor:
+            return resample(values, height, width).clamp(0, 1)
+
+        instances = tuple(
+            Instance(resize(i.mask), (i.box[0] * sx, i.box[1] * sy, i.box[2] * sx, i.box[3] * sy))
+            for i in self.instances
+        )
+        return Guidance(resize(self.mask), resize(self.focus), instances)

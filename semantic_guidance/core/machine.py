@@ -1,0 +1,70 @@
+"""The machine that this runs on: what a time depends on."""
+
+from __future__ import annotations
+
+import os
+import platform
+import time
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+
+class Neighbours:
+    """Cores that other processes keep busy, on average since this was made: on a quiet machine next to 0."""
+
+    def __init__(self) -> None:
+        self.start, self.busy, self.own = time.perf_counter(), _busy_seconds(), _own_seconds()
+
+    def cores(self) -> float | None:
+        """The average so far; None where this is not known."""
+        if self.busy is None or (busy := _busy_seconds()) is None:
+            return None
+        others = (busy - self.busy) - (_own_seconds() - self.own)
+        return round(max(0.0, others / (time.perf_counter() - self.start)), 2)
+
+
+def _busy_seconds() -> float | None:
+    """Seconds that all cores together have worked since the machine started."""
+    try:
+        user, nice, system = map(int, Path("/proc/stat").read_text().split(maxsplit=4)[1:4])
+    except (OSError, ValueError):
+        return None
+    return (user + nice + system) / os.sysconf("SC_CLK_TCK")
+
+
+def _own_seconds() -> float:
+    """Seconds of cores that this process and those that it has started and ended have used."""
+    used = os.times()
+    return used.user + used.system + used.children_user + used.children_system
+
+
+def machine() -> dict[str, Any]:
+    """Processor, cores, threads and versions: what a time depends on, and nothing that names a computer."""
+    import numpy as np
+    import torch
+
+    return {
+        "cpu": _cpu_model(),
+        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "system": f"{platform.system()} {platform.machine()}",
+        "torch_threads": torch.get_num_threads(),
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "numba": version("numba"),
+        "numpy": np.__version__,
+    }
+
+
+def _cpu_model() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor() or platform.machine()
+    found: dict[str, str] = {}
+    for line in lines:
+        name, _, value = line.partition(":")
+        found.setdefault(name.strip(), value.strip())
+    parts = [found.get("model name", platform.machine())]
+    parts += [f"{name} {found[name]}" for name in ("cpu family", "model") if name in found]
+    return ", ".join(parts)

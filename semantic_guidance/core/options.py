@@ -1,0 +1,128 @@
+"""Options: the fields of dataclasses that code, JSON files and the command line share.
+
+A field says its default, its meaning and its range once. From that come the check when an object is made, the
+flag of the command line, and the way from and to JSON.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+from semantic_guidance.core.config import fits, kind_of, wanted
+from semantic_guidance.core.errors import InputError
+
+Value = TypeVar("Value")
+Parser = Callable[[str], Any]
+
+
+class OptionError(InputError):
+    """An option's value is not usable.
+
+    Args:
+        option: name of the field.
+        complaint: what is wrong, and what is wanted.
+        joint: what stands between the two in the message.
+    """
+
+    def __init__(self, option: str, complaint: str, joint: str = ": ") -> None:
+        super().__init__(f"{option}{joint}{complaint}")
+        self.as_flag = f"--{option.replace('_', '-')}{joint}{complaint}"
+
+
+def option(
+    default: Any,
+    help: str | Callable[[], str],
+    *,
+    metavar: str | None = None,
+    parse: Parser | None = None,
+    group: str | None = None,
+    aliases: tuple[str, ...] = (),
+    optional: str | None = None,
+    **bounds: Any,
+) -> Any:
+    """A dataclass's field that is an option.
+
+    Args:
+        default: its value if nothing is said.
+        help: for people, or what makes the text when it is needed.
+        metavar: what stands for its value in the help.
+        parse: from a word of the command line, or a string in JSON, to the value; raises ValueError.
+        group: heading under which the help lists it.
+        aliases: other flags for it.
+        optional: what its flag stands for without a value, if it may be without.
+        bounds: ``min``, ``above``, ``max`` of numbers, ``choices`` of words.
+    """
+    about = {"metavar": metavar, "parse": parse, "group": group, "aliases": aliases, "optional": optional}
+    return dataclasses.field(default=default, metadata={"help": help, **about, **bounds})
+
+
+def to_json(options: Any) -> dict[str, Any]:
+    """The fields of a dataclass of options that differ from their defaults, as JSON has values."""
+    values = {item.name: (getattr(options, item.name), item.default) for item in dataclasses.fields(options)}
+    return {name: _plain(value) for name, (value, default) in values.items() if value != default}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Path):
+        return str(value)
+    if isinstance(value, tuple):
+        return [_plain(part) for part in value]
+    return dict(value) if isinstance(value, Mapping) else value
+
+
+def from_json(kind: type[Value], values: Any) -> Value:
+    """An object of a dataclass of options from what `to_json` made of one, or a person wrote.
+
+    Raises:
+        InputError: it is not an object of JSON, or has an option that there is not.
+        OptionError: a value is not usable.
+    """
+    if not isinstance(values, dict):
+        raise InputError(f"options are {type(values).__name__}, wanted an object of names and values")
+    known = {item.name: item for item in dataclasses.fields(kind)}  # type: ignore[arg-type]
+    given = {}
+    for name, value in values.items():
+        if name not in known:
+            raise InputError(f"{name!r} is not an option, wanted some of {', '.join(known)}")
+        given[name] = _read(known[name], value)
+    try:
+        return kind(**given)
+    except TypeError as error:
+        raise InputError(f"options lack one that must be there ({error})") from None
+
+
+def _read(item: dataclasses.Field[Any], value: Any) -> Any:
+    if isinstance(value, str):
+        try:
+            return parser_of(item)(value)
+        except ValueError as error:
+            raise OptionError(item.name, str(error)) from None
+    if isinstance(value, list):
+        return tuple(tuple(part) if isinstance(part, list) else part for part in value)
+    return value
+
+
+def parser_of(item: dataclasses.Field[Any]) -> Parser:
+    """From a word to a field's value: its own parser, or a number in its range, or the word as it is."""
+    parse: Parser | None = item.metadata.get("parse")
+    if parse is not None:
+        return parse
+    kind = kind_of(item)
+    if kind not in (int, float):
+        return str
+    if isinstance(item.default, tuple):
+        return lambda word: tuple(_number(part, kind, item.metadata) for part in word.split(","))
+    return lambda word: _number(word, kind, item.metadata)
+
+
+def _number(word: str, kind: type, bounds: Mapping[str, Any]) -> Any:
+    try:
+        number = kind(word)
+    except ValueError:
+        number = None
+    if number is None or not fits(number, kind is int, bounds):
+        raise ValueError(f"got {word!r}, wanted {wanted(bounds, kind is int)}")
+    return number

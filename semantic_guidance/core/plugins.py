@@ -1,0 +1,231 @@
+"""Where strangers plug in: registries of agents, backends, guides, exporters, data sets and commands.
+
+A registry knows things by name and place, ``"module:attribute"``, and imports them when they are asked for.
+What ships, what other packages bring (entry points of the registry's group), and what a notebook registers go
+through the same door.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import difflib
+import importlib
+import sys
+from collections.abc import Mapping
+from functools import cached_property
+from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+from semantic_guidance.core.errors import InputError
+
+T = TypeVar("T")
+ROOT = "semantic_guidance"
+
+
+class PluginError(InputError):
+    """A plug-in cannot be used: the message names it, the package that brings it, and the reason."""
+
+
+class Registry(Generic[T]):
+    """Things of one kind, by name.
+
+    Args:
+        kind: of thing, for people: ``agent``.
+        group: of the entry points in which other packages declare theirs: ``semantic_guidance.agents``.
+        shipped: those of this package, name -> ``"module:attribute"`` (or a module alone).
+    """
+
+    def __init__(self, kind: str, group: str, shipped: Mapping[str, str]) -> None:
+        self.kind = kind
+        self.group = f"{ROOT}.{group}"
+        self.shipped = {name: f"{ROOT}.{place}" for name, place in shipped.items()}
+        self._registered: dict[str, T | str] = {}
+        self._loaded: dict[str, T] = {}
+
+    @cached_property
+    def _found(self) -> dict[str, EntryPoint]:
+        """The entry points of other packages; one cannot take the name of a thing that ships."""
+        found = sorted(entry_points(group=self.group), key=lambda point: (point.name, point.value))
+        return {point.name: point for point in reversed(found) if point.name not in self.shipped}
+
+    def names(self) -> tuple[str, ...]:
+        """All names: those that ship in their order, then the others by the alphabet."""
+        others = {*self._registered, *self._found} - self.shipped.keys()
+        return (*self.shipped, *sorted(others))
+
+    def others(self) -> tuple[str, ...]:
+        """The names of what does not ship."""
+        return tuple(name for name in self.names() if name not in self.shipped)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.shipped or name in self._registered or name in self._found
+
+    def register(self, name: str, thing: T | str) -> None:
+        """Make a thing, or the place ``"module:attribute"`` where it is, known in this process.
+
+        It comes before one of the same name that ships.
+        """
+        self._registered[name] = thing
+        self._loaded.pop(name, None)
+
+    def unregister(self, name: str) -> None:
+        """Forget what was registered under a name."""
+        self._registered.pop(name, None)
+        self._loaded.pop(name, None)
+
+    def get(self, name: str) -> T:
+        """The thing of that name.
+
+        Raises:
+            InputError: there is none; the message has the names that are close, or all.
+            PluginError: it cannot be imported.
+        """
+        if name not in self._loaded:
+            self._loaded[name] = self._load(name)
+        return self._loaded[name]
+
+    def _load(self, name: str) -> T:
+        if name in self._registered:
+            thing = self._registered[name]
+            return self._import(name, thing, "register()") if isinstance(thing, str) else thing
+        if name in self.shipped:
+            return self._import(name, self.shipped[name], None)
+        if name in self._found:
+            point = self._found[name]
+            return self._import(name, point.value, point.dist.name if point.dist else "an unknown package")
+        raise InputError(f"{self.kind} is {name!r}, {self.wanted(name)}")
+
+    def wanted(self, name: str = "") -> str:
+        """What to write instead of a name that is not known."""
+        close = difflib.get_close_matches(name, self.names(), 1)
+        hint = f" (did you mean {close[0]!r}?)" if close else ""
+        return f"wanted one of {', '.join(self.names())}{hint}"
+
+    def _import(self, name: str, place: str, source: str | None) -> T:
+        """Import a thing; `source` is who brings it, None for this package, whose own faults pass through."""
+        module, _, attribute = place.partition(":")
+        try:
+            thing: Any = importlib.import_module(module.strip())
+            for part in filter(None, attribute.strip().split(".")):
+                thing = getattr(thing, part)
+        except Exception as error:
+            if source is None:
+                raise
+            reason = str(error).splitlines()[0] if str(error) else "without a reason"
+            raise PluginError(
+                f"{self.kind} {name!r} of {source} cannot be loaded from {place!r}: "
+                f"{type(error).__name__}: {reason}; wanted a working plug-in, or the package removed"
+            ) from error
+        found: T = thing
+        return found
+
+
+class SuffixRegistry(Registry[T]):
+    """A registry whose names are ends of file names, without their first dot."""
+
+    def of(self, path: str | Path) -> str:
+        """The name of what a file name asks for by its end: ``exact.svg`` before ``svg``.
+
+        Raises:
+            InputError: there is nothing for such files.
+        """
+        file = Path(path).name.lower()
+        for name in sorted(self.names(), key=len, reverse=True):
+            if file.endswith(f".{name}") and file != f".{name}":
+                return name
+        suffix = Path(path).suffix.lower().removeprefix(".")
+        raise InputError(
+            f"{path}: {self.kind} {suffix!r} is not known, wanted one of {', '.join(self.names())}"
+        )
+
+
+def usable(registry: Registry[T]) -> dict[str, T]:
+    """The things of a registry by name, without plug-ins that cannot be loaded, which are named on stderr."""
+    things = {}
+    for name in registry.names():
+        try:
+            things[name] = registry.get(name)
+        except PluginError as error:
+            with contextlib.suppress(OSError, ValueError):
+                print(f"semantic-guidance: warning: {error}", file=sys.stderr)
+    return things
+
+
+AGENTS: Registry[Any] = Registry(
+    "agent",
+    "agents",
+    {
+        "semantic": "agents.window.agent:semantic",
+        "baseline": "agents.window.agent:baseline",
+        "planner": "agents.planner:Planner",
+    },
+)
+"""Name -> a callable without arguments that makes an `agents.base.Agent`."""
+
+BACKENDS: Registry[Any] = Registry(
+    "backend",
+    "backends",
+    {
+        "cpu": "renderer.backends.cpu.backend:CpuBackend",
+        "reference": "renderer.backends.reference:ReferenceBackend",
+    },
+)
+"""Name -> a callable without arguments that makes a `renderer.backends.base.Backend`."""
+
+GUIDES: Registry[Any] = Registry(
+    "guide",
+    "guides",
+    {"default": "guidance.guide:Guide", "objects": "guidance.guide:objects", "none": "guidance.base:NoGuide"},
+)
+"""Name -> a callable without arguments that makes a `guidance.base.Guide`."""
+
+EXPORTERS: SuffixRegistry[Any] = SuffixRegistry(
+    "format",
+    "exporters",
+    {
+        "png": "export.image:clear",
+        "jpg": "export.image:plain",
+        "jpeg": "export.image:plain",
+        "webp": "export.image:clear",
+        "mp4": "export.video:mp4",
+        "webm": "export.video:webm",
+        "gif": "export.video:gif",
+        "anim.webp": "export.video:anim_webp",
+        "apng": "export.video:apng",
+        "json": "export.strokes_json:strokes",
+        "html": "export.html:page",
+        "svg": "export.svg:editing",
+        "exact.svg": "export.svg:showing",
+        "plotter.svg": "export.plotter:shapes",
+        "plotter.json": "export.plotter:numbers",
+    },
+)
+"""Suffix without its first dot -> an `export.base.Exporter`."""
+
+DATASETS: Registry[Any] = Registry(
+    "dataset",
+    "datasets",
+    {
+        "cub200": "learning.data.cub200:CUB200",
+        "cars196": "learning.data.cars196:Cars196",
+        "vkitti": "learning.data.virtual_kitti:VirtualKITTI",
+        "cutouts": "learning.data.cutouts.dataset:Cutouts",
+        "folder": "learning.data.folder:PictureFolder",
+    },
+)
+"""Name -> a callable that takes the folder of the data and makes a `learning.data.folder.PictureDataset`."""
+
+COMMANDS: Registry[Any] = Registry(
+    "command",
+    "commands",
+    {
+        "paint": "apps.cli.paint",
+        "evaluate": "apps.cli.evaluate",
+        "render": "apps.cli.render",
+        "train": "apps.cli.train",
+        "train-renderer": "apps.cli.train_renderer",
+        "preprocess": "apps.cli.preprocess",
+    },
+)
+"""Name -> a module or object with ``SUMMARY``, ``add_arguments(parser)`` and ``run(args) -> exit status``."""

@@ -1,0 +1,106 @@
+"""Strokes: the data that flows from agents to renderers to files.
+
+Lengths of a stroke (positions and radii) are in units of the canvas's longer side, x to the right and
+y down from the top left corner, so that a stroke means the same at any size and aspect ratio.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields
+
+import torch
+from torch import Tensor
+
+from semantic_guidance.core.check import check_shape
+from semantic_guidance.core.errors import NotFiniteError
+
+NUMBERS = 13
+"""Numbers of a packed stroke."""
+
+POINTS, RADIUS, OPACITY, COLOR = slice(0, 6), slice(6, 8), slice(8, 10), slice(10, 13)
+"""Where a packed stroke ``[..., 13]`` has its three points (x, y), two radii, two opacities, and RGB."""
+
+START, CONTROL, END = slice(0, 2), slice(2, 4), slice(4, 6)
+"""Where it has each of the points."""
+
+
+@dataclass(frozen=True, eq=False)
+class Strokes:
+    """A batch of painting sequences: quadratic Bezier strokes in the order in which they are painted.
+
+    Attributes:
+        points: ``[B, N, 3, 2]`` start, control and end point, (x, y) in units of the longer side.
+        radius: ``[B, N, 2]`` radius at start and end, same unit, linear along the curve's parameter.
+        opacity: ``[B, N, 2]`` opacity at start and end in [0, 1], linear along the curve's parameter.
+        color: ``[B, N, 3]`` RGB in [0, 1].
+    """
+
+    points: Tensor  # [B, N, 3, 2]
+    radius: Tensor  # [B, N, 2]
+    opacity: Tensor  # [B, N, 2]
+    color: Tensor  # [B, N, 3]
+
+    def __post_init__(self) -> None:
+        lead = self.radius.shape[:2]
+        wanted = {"points": (*lead, 3, 2), "radius": (*lead, 2), "opacity": (*lead, 2), "color": (*lead, 3)}
+        for name, shape in wanted.items():
+            got = tuple(getattr(self, name).shape)
+            if got != shape:
+                raise ValueError(f"{name} has shape {list(got)}, wanted {list(shape)} (batch, strokes, ...)")
+
+    def __len__(self) -> int:
+        """Number of strokes in each sequence of the batch."""
+        return self.radius.shape[1]
+
+    @property
+    def batch(self) -> int:
+        """Number of sequences."""
+        return self.radius.shape[0]
+
+    def map(self, function: Callable[[Tensor], Tensor]) -> Strokes:
+        """The strokes with `function` applied to each of the four tensors."""
+        return Strokes(*(function(getattr(self, field.name)) for field in fields(self)))
+
+    def __getitem__(self, index: slice | Tensor | Sequence[int]) -> Strokes:
+        """The strokes selected by `index` in every sequence, as a batch of shorter sequences."""
+        return self.map(lambda values: values[:, index])
+
+    def pack(self) -> Tensor:
+        """One vector a stroke, ``[B, N, 13]``: points (6), radius (2), opacity (2), color (3)."""
+        return torch.cat([self.points.flatten(2), self.radius, self.opacity, self.color], dim=-1)
+
+    @staticmethod
+    def unpack(vectors: Tensor) -> Strokes:
+        """Inverse of `pack`: ``[B, N, 13]`` vectors to strokes."""
+        check_shape("vectors", vectors, "batch", "strokes", NUMBERS)
+        return Strokes(
+            points=vectors[..., POINTS].unflatten(-1, (3, 2)),
+            radius=vectors[..., RADIUS],
+            opacity=vectors[..., OPACITY],
+            color=vectors[..., COLOR],
+        )
+
+    @staticmethod
+    def cat(parts: Sequence[Strokes]) -> Strokes:
+        """The given sequences, one after the other."""
+        return Strokes(
+            *(torch.cat([getattr(part, field.name) for part in parts], dim=1) for field in fields(Strokes))
+        )
+
+    @staticmethod
+    def empty(batch: int = 1) -> Strokes:
+        """A batch of sequences without a stroke."""
+        return Strokes.unpack(torch.zeros(batch, 0, NUMBERS))
+
+
+def require_finite(vectors: Tensor) -> None:
+    """See that packed strokes ``[..., N, 13]`` are numbers, and none infinite: what draws them relies on it.
+
+    Raises:
+        NotFiniteError: it is not so.
+    """
+    finite = vectors.detach().isfinite()
+    if not bool(finite.all()):
+        stroke = int((~finite).any(-1).nonzero()[0, -1])
+        raise NotFiniteError(f"stroke {stroke} holds numbers that are infinite or NaN, wanted finite ones")

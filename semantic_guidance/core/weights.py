@@ -1,0 +1,147 @@
+"""Networks in files: ours are safetensors in half precision with a JSON config, the papers' are pickles.
+
+Nothing here runs code from a file, and a file is either whole or untouched.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, TypeVar
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor, nn
+
+from semantic_guidance.core.files import replacing
+
+Module = TypeVar("Module", bound=nn.Module)
+Config = dict[str, Any]
+State = dict[str, Tensor]
+
+
+def write_weights(network: nn.Module, config: Config, path: Path) -> None:
+    """Write a network's weights in half precision, with what one has to know to build it again.
+
+    Args:
+        network: to write.
+        config: for the metadata; ``format`` says what the file is.
+        path: of the file, replaced only by a whole one.
+
+    Raises:
+        OSError: the file cannot be written.
+    """
+    tensors = {
+        name: (values.half() if values.is_floating_point() else values).detach().cpu().contiguous()
+        for name, values in network.state_dict().items()
+    }
+    with replacing(path) as draft:
+        draft.write_bytes(save(tensors, {"config": json.dumps(config)}))
+
+
+def read_config(path: str | Path, what: str) -> Config:
+    """The config that `write_weights` put into a file, without the weights.
+
+    Raises:
+        ValueError: the file is missing, corrupt, or not `what` was wanted.
+    """
+    try:
+        with safe_open(str(path), framework="pt") as file:
+            return _config(file.metadata())
+    except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
+        raise unreadable(path, what, error) from None
+
+
+def read_weights(path: str | Path, format: str, what: str) -> tuple[Config, State]:
+    """The config and the tensors, in single precision, of a file of the given format.
+
+    Raises:
+        ValueError: the file is missing, corrupt, of another format, or holds numbers that are not finite.
+    """
+    try:
+        with safe_open(str(path), framework="pt") as file:
+            config = _config(file.metadata())
+            state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        if config["format"] != format:
+            raise ValueError(f"its format is {config['format']!r}")
+        if not all(bool(torch.isfinite(values).all()) for values in state.values()):
+            raise ValueError("it holds weights that are not finite")
+    except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
+        raise unreadable(path, what, error) from None
+    return config, {
+        name: values.float() if values.is_floating_point() else values for name, values in state.items()
+    }
+
+
+def _config(metadata: dict[str, str] | None) -> Config:
+    """The config in a file's metadata; older files have the format beside it."""
+    found = metadata or {}
+    config = json.loads(found["config"])
+    return {"format": found["format"], **config} if "format" in found else dict(config)
+
+
+def read_pickle(path: str | Path, what: str) -> Any:
+    """What a checkpoint of PyTorch holds, read without running code from it.
+
+    Raises:
+        ValueError: the file is missing or corrupt.
+    """
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except OSError as error:
+        raise ValueError(f"{path} cannot be read, wanted {what} ({error.strerror or error})") from None
+    except Exception as error:  # whatever a file that is not a checkpoint makes the reader stumble over
+        raise ValueError(
+            f"{path} is corrupt or not a checkpoint, wanted {what} ({type(error).__name__})"
+        ) from None
+
+
+def read_state(path: str | Path, what: str) -> State:
+    """The tensors of a pickled state dict, without the prefix that data parallelism puts before names.
+
+    Raises:
+        ValueError: the file is missing, corrupt, or holds something else.
+    """
+    content = read_pickle(path, what)
+    if not isinstance(content, dict) or not all(isinstance(name, str) for name in content):
+        raise ValueError(f"{path} does not hold a state dict, wanted {what}")
+    state = {name.removeprefix("module."): values for name, values in content.items()}
+    for name, values in state.items():
+        if not isinstance(values, Tensor):
+            raise ValueError(f"{path} holds {name!r}, which is not a tensor, wanted {what}")
+        if values.is_floating_point() and not bool(torch.isfinite(values).all()):
+            raise ValueError(f"{path} holds numbers in {name!r} that are not finite, wanted {what}")
+    return state
+
+
+def filled(network: Module, state: State, path: str | Path, what: str) -> Module:
+    """`network` with the given parameters, in evaluation mode, not to be trained.
+
+    Args:
+        network: whose parameters are replaced.
+        state: the parameters; the counts of batch norms may be missing.
+        path: of the file that they come from, for messages.
+        what: was wanted, for messages.
+
+    Raises:
+        ValueError: names or shapes are others.
+    """
+    known = network.state_dict().keys()
+    missing = {name for name in known if not name.endswith("num_batches_tracked")} - state.keys()
+    if missing or state.keys() - known:
+        odd = sorted(missing) or sorted(state.keys() - known)
+        raise ValueError(f"{path} differs from what is known in {odd[0]!r}, wanted {what}")
+    try:
+        network.load_state_dict(state, strict=False)
+    except RuntimeError:
+        raise ValueError(f"{path} has tensors of other shapes, wanted {what}") from None
+    return network.eval().requires_grad_(False)
+
+
+def unreadable(path: str | Path, what: str, error: Exception) -> ValueError:
+    """The error for a file that is not `what` was wanted, with the reason."""
+    reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+    if isinstance(error, KeyError):  # whose text is the bare name
+        reason = f"it has no {reason}"
+    return ValueError(f"{path} cannot be read, wanted {what} ({reason})")

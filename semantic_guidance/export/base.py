@@ -1,0 +1,63 @@
+"""What a file format has to offer. A new one is a function and one `Exporter` made of it.
+
+    from semantic_guidance.export.base import Exporter
+
+    def write(painting, path, options, progress): ...
+
+    points = Exporter(write, "the strokes' centres, as a table")
+
+An entry point of ``semantic_guidance.exporters`` makes it known, or ``EXPORTERS.register("csv", points)``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from semantic_guidance.export.options import NoOptions
+from semantic_guidance.painting.painting import Painting
+
+Progress = Callable[[float], None]
+"""Told now and then which fraction (0 to 1) is done."""
+
+
+@dataclass(frozen=True)
+class Exporter:
+    """One kind of file that a painting can be written to.
+
+    Attributes:
+        function: ``write(painting, path, options, progress)``; it leaves the file whole or untouched, see
+            `core.files.replacing`, and calls `progress` with 1 at last.
+        summary: for people, a few words.
+        still: whether it shows the finished painting as a picture, and can be given a lone picture.
+        film: whether it shows the painting process.
+        transparent: whether it knows transparency.
+        options: a dataclass of what can be chosen; each field's metadata has a ``help`` for its flag.
+    """
+
+    function: Callable[[Painting, Path, Any, Progress], None]
+    summary: str
+    still: bool = False
+    film: bool = False
+    transparent: bool = False
+    options: type = NoOptions
+
+    def write(
+        self, painting: Painting, path: Path, options: Any = None, progress: Progress | None = None
+    ) -> None:
+        """Write a painting to a file.
+
+        Args:
+            painting: what to write.
+            path: of the file, which is either whole or untouched.
+            options: of the type `options`; its defaults if None.
+            progress: told now and then which fraction is done.
+
+        Raises:
+            ValueError: the painting cannot be written to this format.
+            OSError: the file cannot be written.
+        """
+        chosen = self.options() if options is None else options
+        self.function(painting, path, chosen, progress or (lambda fraction: None))

@@ -1,0 +1,124 @@
+"""A page that replays the painting: one file that works from anywhere, without a network.
+
+The page draws the strokes itself, with the same mathematics as the renderer, from the same numbers. What it
+needs lies beside this module in ``player/``: the page, its style, the stroke renderer and the player. A
+textured brush's work is a picture that appears when the last stroke is done.
+"""
+
+from __future__ import annotations
+
+import base64
+import html
+import io
+import json
+from collections.abc import Mapping
+from importlib.resources import files
+from pathlib import Path
+from string import Template
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor
+
+from semantic_guidance.core.files import replacing
+from semantic_guidance.core.resample import resample
+from semantic_guidance.export.base import Exporter, Progress
+from semantic_guidance.export.frames import pace
+from semantic_guidance.export.options import NoOptions
+from semantic_guidance.images.arrays import resize_array, to_bytes
+from semantic_guidance.painting.painting import Painting
+
+LONGEST = 1024  # pixels of the page's canvas at most
+
+
+def write(painting: Painting, path: Path, options: NoOptions, progress: Progress) -> None:
+    """Write the page to `path`; its title is the file's name, without what `paint` adds to a photograph's."""
+    page = _page(path.stem.removesuffix("_painted").replace("_", " "), _data(painting))
+    with replacing(path) as draft:
+        draft.write_text(page, encoding="utf-8", newline="\n")
+    progress(1.0)
+
+
+def _page(title: str, data: Mapping[str, Any]) -> str:
+    parts = files("semantic_guidance.export.html")
+    names = {"style": "page.css", "strokes": "strokes.js", "player": "player.js"}
+    texts = {key: (parts / name).read_text(encoding="utf-8") for key, name in names.items()}
+    title = html.escape(title.encode("utf-8", "replace").decode())
+    # In a script element only "<" can end it or open a comment.
+    packed = json.dumps(data, allow_nan=False).replace("<", "\\u003c")
+    return Template((parts / "page.html").read_text(encoding="utf-8")).substitute(
+        texts, title=title, data=packed
+    )
+
+
+def _data(painting: Painting) -> dict[str, Any]:
+    """What the player reads; lengths in pixels of its canvas but for those of the strokes."""
+    size = min(LONGEST, max(painting.width, painting.height))
+    height, width = painting.blank(size).shape[1:]
+    flat = painting.brush.style == "flat"
+    masks: list[Tensor] = []
+    layers: list[dict[str, Any]] = []
+    objects: dict[int, dict[str, Any]] = {}
+    for layer in painting.layers:
+        mask = None
+        if layer.mask is not None:
+            known = [n for n, other in enumerate(masks) if other is layer.mask]
+            masks += [] if known else [layer.mask]
+            mask = known[0] if known else len(masks) - 1
+            if layer.level == "foreground":
+                objects.setdefault(layer.instance, {"mask": mask, "box": _box(layer.mask, height, width)})
+        layers.append(
+            {
+                "count": len(layer.strokes),
+                "level": layer.level,
+                "mask": mask,
+                "compositing": layer.compositing,
+            }
+        )
+    vectors = painting.strokes.pack()[0].detach().float().cpu().numpy().astype("<f4")
+    return {
+        "width": width,
+        "height": height,
+        "background": painting.background,
+        "layers": layers,
+        "objects": list(objects.values()),
+        "masks": [_packed(to_bytes(resample(mask, height, width))[..., 0], "PNG") for mask in masks],
+        "photo": None if painting.photo is None else _photo(painting.photo, height, width),
+        "start": None if painting.start is None else _packed(to_bytes(painting.blank(size)), "PNG"),
+        "finish": None if flat else _photo(painting.render(size), height, width),
+        "pace": pace(painting),
+        "strokes": base64.b64encode(vectors.tobytes()).decode("ascii"),
+    }
+
+
+def _box(mask: Tensor, height: int, width: int) -> list[float]:
+    """Where `mask` ``[1, h, w]`` is above one half (x, y, width, height) in pixels of the canvas."""
+    inside = mask[0] > 0.5
+    if not bool(inside.any()):
+        return [0, 0, 0, 0]
+    sides = []
+    for across, length in ((inside.any(dim=0), width), (inside.any(dim=1), height)):
+        places = across.nonzero()
+        unit = length / len(across)
+        first, end = int(places.min()) * unit, (int(places.max()) + 1) * unit
+        sides.append((first, end - first))
+    return [round(part[n], 2) for n in (0, 1) for part in sides]
+
+
+def _photo(photo: Tensor, height: int, width: int) -> str:
+    pixels = resize_array(photo.permute(1, 2, 0).contiguous().numpy(), height, width).reshape(
+        height, width, 3
+    )
+    return _packed((pixels.clip(0, 1) * 255).round().astype(np.uint8), "JPEG", quality=88)
+
+
+def _packed(pixels: NDArray[np.uint8], kind: str, **options: Any) -> str:
+    """A picture ``[H, W]`` or ``[H, W, 3]`` as an address that holds all of it."""
+    packed = io.BytesIO()
+    Image.fromarray(pixels).save(packed, kind, **options)
+    return f"data:image/{kind.lower()};base64,{base64.b64encode(packed.getvalue()).decode('ascii')}"
+
+
+page = Exporter(write, "a page that replays the strokes")

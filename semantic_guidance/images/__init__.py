@@ -1,0 +1,19 @@
+"""Pictures: from files to tensors and back, their colours, and how near one is to another."""
+
+from __future__ import annotations
+
+from semantic_guidance.core.lazy import lazy
+
+__getattr__, __dir__ = lazy(
+    __name__,
+    {
+        "Picture": "files",
+        "load_grey": "files",
+        "load_image": "files",
+        "load_mask": "files",
+        "load_picture": "files",
+        "resize_array": "arrays",
+        "to_bytes": "arrays",
+        "to_image": "files",
+    },
+)

@@ -1,0 +1,83 @@
+"""What is done to a picture before it is painted: other colours, another background."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from semantic_guidance.images.arrays import resize_array
+from semantic_guidance.images.color import Color, from_lab, to_lab
+
+STIRRED = 1e-3  # added to the variances of colours, in CIELAB: a grey picture has none across its axis
+Array = NDArray[np.float64]
+
+
+def transfer_colors(picture: Tensor, reference: Tensor) -> Tensor:
+    """`picture` ``[3, H, W]`` with colours distributed as in `reference` ``[3, h, w]``, both in [0, 1].
+
+    The linear map of CIELAB that carries mean and covariance of the one to those of the other and moves
+    colours as little as that takes (Pitié & Kokaram, "The linear Monge-Kantorovitch linear colour mapping
+    for example-based colour transfer", 2007).
+    """
+    colors, wanted = (to_lab(each.flatten(1).T.contiguous().numpy()) for each in (picture, reference))
+    (mean, spread), (aim, wide) = _moments(colors), _moments(wanted)
+    root = _root(spread)
+    inverse = np.linalg.inv(root)
+    matrix = inverse @ _root(root @ wide @ root) @ inverse
+    mapped = (colors - mean) @ matrix + aim
+    return torch.from_numpy(from_lab(mapped.astype(np.float32))).T.reshape(picture.shape).contiguous()
+
+
+def _moments(colors: NDArray[np.float32]) -> tuple[Array, Array]:
+    """Mean ``[3]`` and covariance ``[3, 3]`` of colours ``[N, 3]``."""
+    values = colors.astype(np.float64)
+    mean = values.mean(axis=0)
+    centred = values - mean
+    return mean, centred.T @ centred / len(values) + STIRRED * np.eye(3)
+
+
+def _root(matrix: Array) -> Array:
+    """The symmetric root of a symmetric matrix above 0."""
+    values, vectors = np.linalg.eigh(matrix)
+    return np.asarray(vectors * np.sqrt(values.clip(0)) @ vectors.T)
+
+
+def replace_background(picture: Tensor, mask: Tensor, background: Color | Tensor) -> Tensor:
+    """`picture` ``[3, H, W]`` where `mask` ``[1, H, W]`` is 1, a colour or another picture where it is 0."""
+    if isinstance(background, Tensor):
+        behind = cover(background, *picture.shape[1:])
+    else:
+        behind = torch.tensor(background, dtype=torch.float32).view(3, 1, 1)
+    return picture * mask + behind * (1 - mask)
+
+
+def cover(picture: Tensor, height: int, width: int) -> Tensor:
+    """The middle of `picture` ``[3, h, w]``, scaled so that it just fills ``[3, height, width]``."""
+    rows, columns = picture.shape[1:]
+    scale = max(height / rows, width / columns)
+    cut = (min(rows, max(1, round(height / scale))), min(columns, max(1, round(width / scale))))
+    top, left = (rows - cut[0]) // 2, (columns - cut[1]) // 2
+    part = picture[:, top : top + cut[0], left : left + cut[1]].permute(1, 2, 0).contiguous().numpy()
+    resized = resize_array(part, height, width).reshape(height, width, 3)
+    return torch.from_numpy(resized).permute(2, 0, 1).contiguous()
+
+
+def unlike(picture: Tensor, alpha: Tensor | None = None) -> Color:
+    """The corner of the RGB cube that is furthest from the colours of `picture` ``[3, H, W]``.
+
+    One pixel in twenty may be nearer; transparent ones do not count.
+    """
+    colors = picture.flatten(1).T
+    if alpha is not None:
+        colors = colors[alpha.flatten() > 0.5]
+    colors = colors[:: max(1, len(colors) // 4096)]
+    corners = [(red, green, blue) for red in (0.0, 1.0) for green in (0.0, 1.0) for blue in (0.0, 1.0)]
+    return max(corners, key=lambda corner: float((colors - torch.tensor(corner)).norm(dim=1).quantile(0.05)))
+
+
+def without_white(picture: Tensor, alpha: Tensor) -> Tensor:
+    """A picture ``[3, H, W]`` that was laid over white, with the colours that it had before."""
+    seen = alpha > 0.02
+    return torch.where(seen, (picture - (1 - alpha)) / alpha.clamp(min=0.02), picture).clamp(0, 1)

@@ -1,0 +1,1 @@
+"""Learning algorithms: model-based DDPG, analytic policy gradient, WGAN-GP."""

@@ -1,0 +1,240 @@
+"""Model-based DDPG (Huang et al. 2019, section 3.3): the actor's gradient goes through renderer and critic.
+
+See docs/algorithms.md for each difference from the reference code.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call
+
+from semantic_guidance.agents.ltp import episode
+from semantic_guidance.agents.ltp.episode import PaintState, Renderer
+from semantic_guidance.agents.ltp.network import Actor
+from semantic_guidance.learning.algorithms.wgan import Judge, follow, placed, slow_copy
+from semantic_guidance.learning.config import TrainConfig
+from semantic_guidance.learning.networks.critic import Critic
+from semantic_guidance.learning.rewards import aligned, total_reward
+from semantic_guidance.renderer import render
+
+CANVAS = 3
+"""Channels that the critic sees before those of the observation: the previous canvas."""
+
+
+class CriticLoss(nn.Module):
+    """Mean squared difference between the critic's values and their targets."""
+
+    def __init__(self, critic: nn.Module, bf16: bool) -> None:
+        super().__init__()
+        self.critic, self.bf16 = critic, bf16
+
+    def forward(self, observation: Tensor, target_q_value: Tensor) -> Tensor:
+        """Of observations ``[B, 3 + C, H, W]`` and targets ``[B]``."""
+        with torch.autocast(observation.device.type, torch.bfloat16, enabled=self.bf16):
+            values = self.critic(observation)
+        return (values.float() - target_q_value).square().mean()
+
+
+class ActorLoss(nn.Module):
+    """What the actor is to make small: the negative of its actions' mean value."""
+
+    def __init__(self, actor: nn.Module, value: Callable[[Tensor], Tensor], bf16: bool) -> None:
+        super().__init__()
+        self.actor, self.value, self.bf16 = actor, value, bf16
+
+    def forward(self, observation: Tensor) -> Tensor:
+        """Of observations ``[B, C, H, W]``."""
+        with torch.autocast(observation.device.type, torch.bfloat16, enabled=self.bf16):
+            action = self.actor(observation)
+        return -self.value(action.float()).mean()
+
+
+class Learner:
+    """Actor, critic, discriminators, their slow copies and their updates.
+
+    Args:
+        config: of the run.
+        device: where the networks are.
+        renderer: paints strokes; `semantic_guidance.render` by default.
+        spread: put round each loss before its first use, for training on several processes.
+    """
+
+    def __init__(
+        self,
+        config: TrainConfig,
+        device: torch.device,
+        renderer: Renderer = render,
+        spread: Callable[[nn.Module], nn.Module] = lambda loss: loss,
+    ) -> None:
+        self.config, self.device, self.renderer = config, device, renderer
+        env, learn, weights = config.env, config.learn, config.reward
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(learn.seed)
+            self.actor = placed(Actor(env.channels, env.action_size, learn.width), device)
+            self.critic = placed(Critic(CANVAS + env.channels, learn.width), device)
+            judges = {"whole": weights.gan_coef, "foreground": env.use_bilevel and weights.seggt_coef}
+            self.judges = {
+                name: Judge(device, learn.gan_lr, learn.gradient_penalty, learn.gan_tau)
+                for name, weight in judges.items()
+                if weight
+            }
+        self.slow_actor, self.slow_critic = slow_copy(self.actor), slow_copy(self.critic)
+        self.actor_optimizer = torch.optim.Adam(self.actor.parameters(), learn.actor_lr[0], fused=True)
+        self.critic_optimizer = torch.optim.Adam(self.critic.parameters(), learn.critic_lr[0], fused=True)
+        self._state: PaintState | None = None  # the one that the actor's loss is looking at
+        self.critic_loss = spread(CriticLoss(self.critic, learn.bf16))
+        self.actor_loss = spread(ActorLoss(self.actor, self._value, learn.bf16))
+        for judge in self.judges.values():
+            judge.loss = spread(judge.loss)
+
+    def _autocast(self) -> torch.autocast:
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=self.config.learn.bf16)
+
+    @torch.no_grad()
+    def act(self, state: PaintState) -> Tensor:
+        """The actor's actions ``[B, A]``, by its batch norm's running statistics."""
+        self.actor.eval()
+        with self._autocast():
+            action: Tensor = self.actor(episode.observation(state, self.config.env))
+        self.actor.train()
+        return action.float()
+
+    def step(self, state: PaintState, action: Tensor) -> PaintState:
+        """The state after an action ``[B, A]``."""
+        return episode.transition(state, action, self.config.env, self.renderer)
+
+    def rewards(self, before: PaintState, after: PaintState) -> dict[str, Tensor]:
+        """The weighted rewards by name, and their sum as ``total``, each ``[B]``."""
+        scores = {name: judge.score for name, judge in self.judges.items()}
+        return total_reward(
+            before,
+            after,
+            self.config.reward,
+            scores.get("whole"),
+            scores.get("foreground"),
+            self.config.env.use_gbp,
+        )
+
+    def update(self, before: PaintState, after: PaintState, mix: Tensor) -> dict[str, Tensor]:
+        """One update of everything.
+
+        Args:
+            before: states from the replay memory.
+            after: the states that followed them there.
+            mix: ``[2, B]`` random numbers in [0, 1], see `wgan.WassersteinLoss`.
+
+        Returns:
+            The losses by name.
+        """
+        losses = self._update_judges(after, mix)
+        losses["critic_loss"] = self._update_critic(before, after)
+        losses["actor_loss"] = self._update_actor(before)
+        follow(self.slow_actor, self.actor, self.config.learn.tau)
+        follow(self.slow_critic, self.critic, self.config.learn.tau)
+        return losses
+
+    def _update_judges(self, after: PaintState, mix: Tensor) -> dict[str, Tensor]:
+        losses = {}
+        for (name, judge), part in zip(self.judges.items(), mix, strict=False):
+            target, canvas = after.target, after.canvas
+            if name == "foreground":
+                target, canvas = aligned(target, after), aligned(canvas, after)
+            losses[f"{name}_gan_loss"] = judge.update(target, canvas, part)
+        return losses
+
+    def _update_critic(self, before: PaintState, after: PaintState) -> Tensor:
+        """Fit the critic to ``discount * (r(s', a') + Q'(s', a'))``, where a' is the slow actor's action.
+
+        The reference code adds r(s, a) to both sides of the difference, where it cancels.
+        """
+        env = self.config.env
+        with torch.no_grad():
+            with self._autocast():
+                next_action = self.slow_actor(episode.observation(after, env))
+            following = self.step(after, next_action.float())
+            with self._autocast():
+                values = self.slow_critic(episode.critic_observation(after, following, env))
+            next_q_value = values.float() + self.rewards(after, following)["total"]
+            alive = (~episode.terminal(after, env)).float()
+            target_q_value = self.config.learn.discount * alive * next_q_value
+        self.critic_optimizer.zero_grad(set_to_none=True)
+        loss: Tensor = self.critic_loss(episode.critic_observation(before, after, env), target_q_value)
+        loss.backward()
+        self.critic_optimizer.step()
+        return loss.detach()
+
+    def _value(self, action: Tensor) -> Tensor:
+        """``[B]`` reward and value of actions in the states under consideration."""
+        state = self._state
+        if state is None:
+            raise ValueError("there is no state, wanted an update")
+        after = self.step(state, action)
+        fixed = {name: values.detach() for name, values in self.critic.named_parameters()}
+        view = episode.critic_observation(state, after, self.config.env)
+        with self._autocast():
+            values = functional_call(self.critic, fixed, (view,))
+        return values.float() + self.rewards(state, after)["total"]
+
+    def _update_actor(self, before: PaintState) -> Tensor:
+        self._state = before
+        self.actor_optimizer.zero_grad(set_to_none=True)
+        loss: Tensor = self.actor_loss(episode.observation(before, self.config.env))
+        loss.backward()
+        self.actor_optimizer.step()
+        self._state = None
+        return loss.detach()
+
+    def set_learning_rates(self, actor: float, critic: float) -> None:
+        """Change the learning rates."""
+        for optimizer, rate in ((self.actor_optimizer, actor), (self.critic_optimizer, critic)):
+            for group in optimizer.param_groups:
+                group["lr"] = rate
+
+    def _parts(self) -> dict[str, Any]:
+        parts: dict[str, Any] = {
+            name: getattr(self, name)
+            for name in (
+                "actor",
+                "critic",
+                "slow_actor",
+                "slow_critic",
+                "actor_optimizer",
+                "critic_optimizer",
+            )
+        }
+        for name, judge in self.judges.items():
+            parts |= {
+                f"{name}_live": judge.live,
+                f"{name}_slow": judge.slow,
+                f"{name}_optimizer": judge.optimizer,
+            }
+        return parts
+
+    def state_dict(self) -> dict[str, Any]:
+        """Networks and optimisers."""
+        return {name: part.state_dict() for name, part in self._parts().items()}
+
+    def load_state_dict(self, state: dict[str, Any], networks_only: bool = False) -> None:
+        """Take over what `state_dict` gave.
+
+        Raises:
+            ValueError: it comes from networks of other shapes.
+        """
+        try:
+            for name, part in self._parts().items():
+                if not (networks_only and name.endswith("optimizer")):
+                    part.load_state_dict(state[name])
+        except (KeyError, RuntimeError, ValueError) as error:
+            reason = str(error).splitlines()[0]
+            raise ValueError(f"the checkpoint's networks differ from the run's ({reason})") from None
+
+
+def with_canvas(state: PaintState, canvas: Tensor, step: Tensor) -> PaintState:
+    """`state` with a canvas of bytes ``[B, 3, H, W]`` from the replay memory, after so many steps ``[B]``."""
+    device = state.canvas.device
+    return replace(state, canvas=canvas.to(device).float() / 255, step=step.to(device))

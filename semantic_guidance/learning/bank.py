@@ -1,0 +1,181 @@
+"""The pictures of a training run, as bytes in memory, and the datasets that they come from."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+from semantic_guidance.agents.ltp.episode import EnvConfig, PaintState, guidance_tensors, initial
+from semantic_guidance.core.errors import InputError
+from semantic_guidance.core.guidance import Guidance
+from semantic_guidance.core.resample import resample
+from semantic_guidance.learning.config import DataConfig
+from semantic_guidance.learning.memory import byte_table
+
+Fetch = Callable[[int], tuple[Tensor, Guidance]]
+"""A picture ``[3, H, W]`` in [0, 1] and its guidance, by number."""
+
+LONGEST = 256
+"""Side in pixels at which a picture's guidance is computed where the dataset has none."""
+
+
+class PictureBank:
+    """Pictures squashed to the canvas (as the seed does it), loaded when first asked for.
+
+    A sample is a number, ``2 * picture + mirrored``: the replay memory keeps samples, not copies of targets.
+
+    Args:
+        fetch: gives the pictures.
+        numbers: of the pictures that belong to the bank.
+        size: side of the canvas in pixels.
+
+    Raises:
+        InputError: the machine's memory is too small for them.
+    """
+
+    def __init__(self, fetch: Fetch, numbers: Tensor, size: int) -> None:
+        if len(numbers) == 0:
+            raise ValueError("numbers is empty, wanted at least one picture")
+        self.fetch, self.numbers, self.size = fetch, numbers, size
+        flags = "--pictures, --canvas-size"
+        self.pixels = byte_table(len(numbers), 5, size, size, flags=flags)  # colour, mask, focus
+        self.boxes = torch.empty(len(numbers), 4)
+        self.loaded = torch.zeros(len(numbers), dtype=torch.bool)
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+    def draw(self, count: int, generator: torch.Generator) -> Tensor:
+        """Samples ``[count]`` at random, half of them mirrored."""
+        return torch.randint(2 * len(self), (count,), generator=generator)
+
+    def start(self, samples: Tensor, device: torch.device) -> PaintState:
+        """Empty canvases before the samples ``[B]``."""
+        places, mirrored = samples // 2, samples % 2 == 1
+        for place in places[~self.loaded[places]].unique().tolist():
+            self._load(place)
+        pixels = self.pixels[places].to(device)
+        boxes = self.boxes[places].to(device)
+        mirrored = mirrored.to(device)
+        pixels = torch.where(mirrored[:, None, None, None], pixels.flip(-1), pixels).float() / 255
+        x, y, w, h = boxes.unbind(-1)
+        boxes = torch.stack([torch.where(mirrored, 1 - x - w, x), y, w, h], dim=-1)
+        return initial(pixels[:, :3], pixels[:, 3:4], pixels[:, 4:5], boxes)
+
+    def _load(self, place: int) -> None:
+        image, guidance = self._readable(place)
+        size = (self.size, self.size)
+        small = resample(image, *size)
+        mask, focus, box = guidance_tensors(guidance, *size)
+        self.pixels[place] = to_bytes(torch.cat([small, mask, focus]))
+        self.boxes[place] = box
+        self.loaded[place] = True
+
+    def _readable(self, place: int) -> tuple[Tensor, Guidance]:
+        """The picture at a place, or the next one that can be read: one broken file must not end a run.
+
+        Raises:
+            InputError: no picture can be read.
+        """
+        for step in range(len(self.numbers)):
+            number = int(self.numbers[(place + step) % len(self.numbers)])
+            try:
+                return self.fetch(number)
+            except (ValueError, OSError) as error:
+                reason = str(error)
+                tqdm.write(f"skipped: {reason}", file=sys.stderr)
+        raise InputError(f"no picture can be read, the last one: {reason}")
+
+
+def to_bytes(values: Tensor) -> Tensor:
+    """Numbers in [0, 1] as bytes, rounded: the seed cut off, which darkened its canvases step by step."""
+    return (values * 255).round().clamp(0, 255).to(torch.uint8)
+
+
+def open_banks(config: DataConfig, env: EnvConfig) -> tuple[PictureBank, PictureBank]:
+    """The pictures to learn from, and those held out.
+
+    Raises:
+        InputError: the dataset cannot be read.
+    """
+    try:
+        if config.dataset == "cutouts":
+            return _cutouts(config, env)
+        fetch, count = _photographs(config, env)
+    except ValueError as error:
+        raise InputError(f"--data: {error}") from None
+    if count < 2:
+        raise InputError(f"--data: {config.data} holds {count} pictures, wanted at least 2")
+    held_out = max(1, min(config.num_val, count // 5))
+    order = torch.randperm(count, generator=torch.Generator().manual_seed(0))
+    return (
+        PictureBank(fetch, order[held_out:].sort().values, config.side),
+        PictureBank(fetch, order[:held_out].sort().values, config.side),
+    )
+
+
+def _cutouts(config: DataConfig, env: EnvConfig) -> tuple[PictureBank, PictureBank]:
+    """Composites of disjoint sets of objects and grounds."""
+    from semantic_guidance.learning.data.cutouts.dataset import CutoutDataset
+
+    banks = []
+    held_out = max(1, min(config.num_val, config.pictures // 5))
+    for split, count in (("train", config.pictures), ("held_out", held_out)):
+        made = CutoutDataset(config.data, config.side, config.side, count, split=split)
+        fetch = _completed(made.__getitem__, env)
+        banks.append(PictureBank(fetch, torch.arange(count), config.side))
+    return banks[0], banks[1]
+
+
+def _photographs(config: DataConfig, env: EnvConfig) -> tuple[Fetch, int]:
+    from semantic_guidance.learning.data.cars196 import Cars196
+    from semantic_guidance.learning.data.cub200 import CUB200
+    from semantic_guidance.learning.data.folder import PictureDataset, PictureFolder
+    from semantic_guidance.learning.data.virtual_kitti import VirtualKITTI
+
+    guided = env.use_bilevel or env.use_gbp
+    dataset: PictureDataset
+    if config.dataset == "cub200":
+        dataset = CUB200(Path(config.data), "predicted" if guided else "none")
+    elif config.dataset == "cars196":
+        dataset = Cars196(Path(config.data))
+    elif config.dataset == "vkitti":
+        dataset = VirtualKITTI(Path(config.data))
+    else:
+        dataset = PictureFolder(Path(config.data))
+
+    def fetch(index: int) -> tuple[Tensor, Guidance | None]:
+        example = dataset[index]
+        return example.image, example.guidance
+
+    return _completed(fetch, env), len(dataset)
+
+
+def _completed(fetch: Callable[[int], tuple[Tensor, Guidance | None]], env: EnvConfig) -> Fetch:
+    """`fetch` with the guidance that the environment needs and the dataset lacks, found by a `Guide`."""
+    from semantic_guidance.guidance import Guide
+
+    guide = Guide(focus=env.use_gbp, faces=False)
+
+    def complete(index: int) -> tuple[Tensor, Guidance]:
+        image, guidance = fetch(index)
+        if guidance is None and not (env.use_bilevel or env.use_gbp):
+            return image, Guidance.none()
+        lacks_focus = env.use_gbp and guidance is not None and not bool(guidance.focus.any())
+        if guidance is not None and not (lacks_focus and bool((guidance.mask > 0.5).any())):
+            return image, guidance
+        scale = min(1.0, LONGEST / max(image.shape[1:]))
+        size = [max(1, round(side * scale)) for side in image.shape[1:]]
+        small = resample(image, *size).clamp(0, 1)
+        if guidance is None:
+            return image, guide(small)
+        guidance = guidance.resized(size[0], size[1])
+        return image, replace(guidance, focus=guide.from_mask(small, guidance.mask).focus)
+
+    return complete

@@ -1,0 +1,199 @@
+"""What a training run is told. The defaults are the paper's (Singh & Zheng 2021, section 4)."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from semantic_guidance.agents.ltp.episode import EnvConfig
+from semantic_guidance.core.config import MAX_SEED, MAX_THREADS, check_ranges
+from semantic_guidance.learning.rewards import RewardConfig
+
+DATASETS = ("cub200", "cars196", "vkitti", "cutouts", "folder")
+
+HIGH_RES = 256
+
+
+@dataclass(frozen=True)
+class DataConfig:
+    """Where the pictures come from."""
+
+    dataset: str = field(
+        default="cub200", metadata={"help": f"one of {', '.join(DATASETS)}", "choices": DATASETS}
+    )
+    data: str = field(default="data", metadata={"help": "folder of the dataset"})
+    canvas_size: int = field(default=128, metadata={"help": "side of the canvas in pixels", "min": 8})
+    high_res: bool = field(default=False, metadata={"help": f"paint on {HIGH_RES} x {HIGH_RES} pixels"})
+    pictures: int = field(
+        default=10_000,
+        metadata={"help": "composites to make, for --dataset cutouts", "min": 1, "max": 10**8},
+    )
+    num_val: int = field(
+        default=2000,
+        metadata={"help": "pictures held out for validation (at most a fifth of all)", "min": 1},
+    )
+
+    def __post_init__(self) -> None:
+        if self.dataset not in DATASETS:
+            raise ValueError(f"dataset is {self.dataset!r}, wanted one of {', '.join(DATASETS)}")
+        check_ranges(self)
+
+    @property
+    def side(self) -> int:
+        """Side of the canvas in pixels."""
+        return HIGH_RES if self.high_res else self.canvas_size
+
+
+@dataclass(frozen=True)
+class LearnConfig:
+    """How the networks learn."""
+
+    batch_size: int = field(default=96, metadata={"help": "transitions of an update", "min": 2})
+    nenv: int = field(default=96, metadata={"help": "paintings made at once", "min": 1})
+    rmsize: int = field(default=800, metadata={"help": "episodes that the replay memory holds", "min": 1})
+    warmup: int = field(default=400, metadata={"help": "steps that only fill the replay memory", "min": 0})
+    train_timesteps: int = field(
+        default=2_000_000, metadata={"help": "steps of the whole training", "min": 1}
+    )
+    train_steps_per_eps: int = field(default=10, metadata={"help": "updates after each episode", "min": 1})
+    discount: float = field(
+        default=0.95**5, metadata={"help": "discount of the next step's value", "min": 0, "max": 1}
+    )
+    tau: float = field(
+        default=0.001, metadata={"help": "how fast the slow networks follow", "min": 0, "max": 1}
+    )
+    noise_factor: float = field(
+        default=0.0, metadata={"help": "largest standard deviation of the noise on actions", "min": 0}
+    )
+    actor_lr: tuple[float, ...] = field(
+        default=(1e-3, 3e-4, 1e-4),
+        metadata={"help": "the actor's learning rates, one after the other", "min": 0},
+    )
+    critic_lr: tuple[float, ...] = field(
+        default=(3e-4, 1e-4, 3e-5),
+        metadata={"help": "the critic's learning rates, one after the other", "min": 0},
+    )
+    lr_episodes: tuple[int, ...] = field(
+        default=(10_000, 20_000), metadata={"help": "episodes at which the learning rates step", "min": 0}
+    )
+    gan_lr: float = field(default=3e-4, metadata={"help": "the discriminators' learning rate", "min": 0})
+    gan_tau: float = field(
+        default=0.001, metadata={"help": "how fast the slow discriminators follow", "min": 0, "max": 1}
+    )
+    gradient_penalty: float = field(default=10.0, metadata={"help": "weight of WGAN-GP's penalty", "min": 0})
+    width: int = field(default=64, metadata={"help": "channels of the networks' first stage", "min": 1})
+    bf16: bool = field(default=False, metadata={"help": "run actor and critic in bfloat16"})
+    seed: int = field(
+        default=1234,
+        metadata={"help": "the same number gives the same training", "min": 0, "max": MAX_SEED},
+    )
+
+    def __post_init__(self) -> None:
+        check_ranges(self)
+        for name in ("actor_lr", "critic_lr"):
+            if len(getattr(self, name)) != len(self.lr_episodes) + 1:
+                raise ValueError(
+                    f"{name} has {len(getattr(self, name))} numbers, wanted {len(self.lr_episodes) + 1}, "
+                    "one more than lr_episodes"
+                )
+
+    def learning_rates(self, episode: int) -> tuple[float, float]:
+        """Those of actor and critic after so many episodes."""
+        stage = sum(episode >= bound for bound in self.lr_episodes)
+        return self.actor_lr[stage], self.critic_lr[stage]
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """Where a run writes, and what it tells."""
+
+    output: str = field(default="model", metadata={"help": "folder for runs"})
+    exp_suffix: str = field(default="base", metadata={"help": "name of the run"})
+    val_interval: int = field(
+        default=50, metadata={"help": "episodes between validations; 0: none", "min": 0}
+    )
+    val_num_eps: int = field(
+        default=5, metadata={"help": "batches of --nenv pictures to validate on", "min": 1}
+    )
+    save_interval: int = field(default=200, metadata={"help": "episodes between checkpoints", "min": 1})
+    keep: int = field(default=2, metadata={"help": "checkpoints to keep", "min": 1})
+    threads: int = field(
+        default=1,
+        metadata={"help": "threads of each process on the CPU", "min": 1, "max": MAX_THREADS},
+    )
+    device: str = field(default="auto", metadata={"help": "cpu, cuda, cuda:1, ..., or auto"})
+    load_path: str | None = field(
+        default=None, metadata={"help": "checkpoint whose networks to start from (a folder)"}
+    )
+    resume: bool = field(default=False, metadata={"help": "go on where the run of this name stopped"})
+    debug: bool = field(default=False, metadata={"help": "tell of every episode on standard error"})
+
+    def __post_init__(self) -> None:
+        check_ranges(self)
+        name = self.exp_suffix
+        if name in ("", ".", "..") or any(letter in name for letter in "/\\\0"):
+            raise ValueError(f"exp_suffix is {name!r}, wanted the name of a folder, without slashes")
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """A training run."""
+
+    env: EnvConfig = field(default_factory=EnvConfig)
+    reward: RewardConfig = field(default_factory=RewardConfig)
+    data: DataConfig = field(default_factory=DataConfig)
+    learn: LearnConfig = field(default_factory=LearnConfig)
+    run: RunConfig = field(default_factory=RunConfig)
+
+    def to_json(self) -> str:
+        """As text, for checkpoints."""
+        return json.dumps(dataclasses.asdict(self))
+
+    @staticmethod
+    def from_json(text: str) -> TrainConfig:
+        """From `to_json`'s text; fields that it does not have get their defaults."""
+        parts = json.loads(text)
+        return make_config(**{name: value for part in parts.values() for name, value in part.items()})
+
+    def differences(self, other: TrainConfig) -> list[str]:
+        """Names of the fields that differ, but for those of `run` and those that may change on the way."""
+        mine, theirs = (dataclasses.asdict(config) for config in (self, other))
+        return [
+            name
+            for part in sorted(mine.keys() - {"run"})
+            for name in mine[part]
+            if mine[part][name] != theirs[part][name] and name not in MAY_CHANGE
+        ]
+
+
+MAY_CHANGE = {"train_timesteps", "data", "actor_lr", "critic_lr", "gan_lr", "lr_episodes"}
+"""Settings that a resumed run may have otherwise."""
+
+PARTS = {"env": EnvConfig, "reward": RewardConfig, "data": DataConfig, "learn": LearnConfig, "run": RunConfig}
+
+
+def settings() -> Iterator[dataclasses.Field[Any]]:
+    """Every field that a run can be told, with its default and help string. Names are unique."""
+    for part in PARTS.values():
+        yield from dataclasses.fields(part)
+
+
+def make_config(**values: Any) -> TrainConfig:
+    """A run with the named fields, of whatever part, set.
+
+    Raises:
+        ValueError: there is no such field, or a value is no good.
+    """
+    parts: dict[str, Any] = {}
+    for name, part in PARTS.items():
+        known = {key.name for key in dataclasses.fields(part)} & values.keys()
+        chosen = {key: values.pop(key) for key in sorted(known)}
+        parts[name] = part(**{k: tuple(v) if isinstance(v, list) else v for k, v in chosen.items()})
+    if values:
+        raise ValueError(
+            f"{sorted(values)[0]} is no setting, wanted some of those of `semantic-guidance train`"
+        )
+    return TrainConfig(**parts)

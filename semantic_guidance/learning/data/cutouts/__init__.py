@@ -1,0 +1,1 @@
+"""Cut-outs of objects, composed over backgrounds."""

@@ -1,0 +1,165 @@
+"""Pictures on disk, and how every dataset of this package gives them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image, UnidentifiedImageError
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from semantic_guidance.core.guidance import Box, Guidance, Instance
+from semantic_guidance.images.files import load_image
+
+SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"})
+
+
+@dataclass(frozen=True)
+class Example:
+    """One picture of a dataset.
+
+    Attributes:
+        image: ``[3, H, W]`` RGB in [0, 1].
+        guidance: what the dataset says of its objects; None where it says nothing.
+        name: relative path of the picture.
+        label: class name, or None.
+    """
+
+    image: Tensor
+    guidance: Guidance | None
+    name: str
+    label: str | None = None
+
+
+class PictureDataset(Dataset[Example]):
+    """A sequence of pictures with what is known of them. Subclasses fill `names` and `guidance_of`.
+
+    Attributes:
+        names: relative paths of the pictures.
+    """
+
+    names: Sequence[str]
+
+    def path(self, index: int) -> Path:
+        """Where the picture lies."""
+        raise KeyError(index)
+
+    def label(self, index: int) -> str | None:
+        """Name of the picture's class, if the dataset has classes."""
+        return None
+
+    def guidance_of(self, index: int, height: int, width: int) -> Guidance | None:
+        """What the dataset says of the objects in a picture of this size."""
+        return None
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def __getitem__(self, index: int) -> Example:
+        if not -len(self) <= index < len(self):
+            raise IndexError(f"index is {index}, wanted less than {len(self)}")
+        index %= len(self)
+        image = load_image(self.path(index))
+        guidance = self.guidance_of(index, image.shape[1], image.shape[2])
+        return Example(image, guidance, self.names[index], self.label(index))
+
+
+class PictureFolder(PictureDataset):
+    """All pictures below a folder, sorted by path, without guidance.
+
+    Args:
+        root: the folder.
+
+    Raises:
+        ValueError: there is no such folder, it may not be read, or there is no picture in it.
+    """
+
+    def __init__(self, root: str | Path) -> None:
+        self.root = need_folder(Path(root), "a folder of pictures")
+        found = (path for path in self.root.rglob("*") if path.suffix.lower() in SUFFIXES)
+        self.names = sorted(path.relative_to(self.root).as_posix() for path in found if path.is_file())
+        if not self.names:
+            raise ValueError(f"{self.root} holds no pictures, wanted {', '.join(sorted(SUFFIXES))}")
+
+    def path(self, index: int) -> Path:
+        """Where the picture lies."""
+        return self.root / self.names[index]
+
+
+def need_folder(path: Path, what: str) -> Path:
+    """`path`, if it is a folder that can be read.
+
+    Raises:
+        ValueError: it is none; the message says that it should be `what`.
+    """
+    if not path.is_dir():
+        raise ValueError(f"{path} is no folder, wanted {what}")
+    try:
+        os.listdir(path)  # `Path.rglob` finds nothing where it may not look, and says nothing
+    except OSError as error:
+        raise ValueError(f"{path} cannot be read ({error.strerror}), wanted {what}") from None
+    return path
+
+
+def read_table(path: Path, columns: Sequence[Callable[[str], object]], what: str) -> list[list[object]]:
+    """Rows of a text file with space-separated columns, without blank lines.
+
+    Args:
+        path: of the file.
+        columns: converter of each column.
+        what: the file's meaning, for messages.
+
+    Raises:
+        ValueError: the file cannot be read or a line does not fit.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ValueError(f"{path} cannot be read, wanted {what} ({error})") from error
+    rows = []
+    for number, line in enumerate(lines, 1):
+        cells = line.split()
+        if not cells:
+            continue
+        try:
+            rows.append([convert(cell) for convert, cell in zip(columns, cells, strict=True)])
+        except ValueError as error:
+            raise ValueError(f"{path} line {number} is {line!r}, wanted {what}") from error
+    return rows
+
+
+def read_plane(path: Path, height: int, width: int, what: str) -> Tensor:
+    """A grey picture as ``[1, H, W]`` in [0, 1].
+
+    Raises:
+        ValueError: it is missing, unreadable or of another size.
+    """
+    try:
+        with Image.open(path) as file:
+            plane = np.asarray(file.convert("L"), np.float32) / 255
+    except (OSError, UnidentifiedImageError, SyntaxError) as error:
+        raise ValueError(f"{path} cannot be read, wanted {what} ({error})") from error
+    if plane.shape != (height, width):
+        raise ValueError(f"{path} is {plane.shape[1]} x {plane.shape[0]}, wanted {width} x {height} ({what})")
+    return torch.from_numpy(plane)[None]
+
+
+def box_guidance(box: Box, height: int, width: int) -> Guidance:
+    """Guidance that knows only the box (x, y, width, height) of an object: the mask is the box.
+
+    Raises:
+        ValueError: the box lies outside the picture.
+    """
+    x, y, w, h = box
+    left, top = max(0, round(x)), max(0, round(y))
+    right, bottom = min(width, round(x + w)), min(height, round(y + h))
+    if right <= left or bottom <= top:
+        raise ValueError(f"box is {box}, wanted a part of a {width} x {height} picture")
+    mask = torch.zeros(1, height, width)
+    mask[:, top:bottom, left:right] = 1
+    return Guidance(mask, torch.zeros_like(mask), (Instance(mask, box),))

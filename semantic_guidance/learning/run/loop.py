@@ -1,0 +1,281 @@
+"""The training loop: paint, remember, learn, validate, save."""
+
+from __future__ import annotations
+
+import math
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+from semantic_guidance.agents.ltp import episode
+from semantic_guidance.agents.ltp.episode import PaintState, Renderer
+from semantic_guidance.agents.ltp.files import save_actor
+from semantic_guidance.core.errors import InputError, NotFiniteError
+from semantic_guidance.learning.algorithms.ddpg import Learner, with_canvas
+from semantic_guidance.learning.bank import PictureBank, open_banks, to_bytes
+from semantic_guidance.learning.config import TrainConfig, make_config
+from semantic_guidance.learning.replay import Replay
+from semantic_guidance.learning.run import checkpoint
+from semantic_guidance.learning.run.log import Log
+from semantic_guidance.learning.run.processes import Processes, processes, settle_threads
+from semantic_guidance.renderer import render
+
+MIXES = 2
+"""Discriminators at most, each of which needs random numbers for its gradient penalty."""
+
+
+class DivergedError(ArithmeticError):
+    """A loss is not a finite number: training has stopped, the last checkpoint is as it was."""
+
+
+def train(**values: Any) -> Path:
+    """Train an agent, as ``semantic-guidance train`` does.
+
+    Args:
+        values: the fields of `training.config.TrainConfig`'s parts by name, as in
+            ``train(dataset="cub200", data="data", use_bilevel=True, use_gbp=True, exp_suffix="mine")``.
+
+    Returns:
+        The run's folder, with ``actor.safetensors``, ``checkpoints`` and ``log`` (for TensorBoard).
+
+    Raises:
+        InputError: a setting is no good, the dataset cannot be read, or the run exists and is not resumed.
+        DivergedError: a loss became infinite or no number.
+    """
+    try:
+        config = make_config(**values)
+    except ValueError as error:
+        raise InputError(str(error)) from None
+    folder = Path(config.run.output) / config.data.dataset / config.run.exp_suffix
+    if checkpoint.checkpoints(folder) and not config.run.resume:
+        raise InputError(f"{folder}: holds a run already, wanted --resume or another --exp-suffix")
+    settle_threads(config.run.threads)
+    with processes(config.run.device) as group:
+        banks = open_banks(config.data, config.env)
+        Trainer(config, *banks, folder, group).run()
+    return folder
+
+
+class Trainer:
+    """A training run.
+
+    Args:
+        config: of the run.
+        pictures: to learn from.
+        held_out: to validate on.
+        folder: for checkpoints and the log.
+        group: the processes that share the work.
+        renderer: paints strokes; `semantic_guidance.render` by default.
+    """
+
+    def __init__(
+        self,
+        config: TrainConfig,
+        pictures: PictureBank,
+        held_out: PictureBank,
+        folder: Path,
+        group: Processes,
+        renderer: Renderer = render,
+    ) -> None:
+        self.config, self.folder, self.group = config, folder, group
+        self.pictures, self.held_out = pictures, held_out
+        self.learner = Learner(config, group.device, renderer, group.spread)
+        self.replay = Replay(config.learn.rmsize, config.env.max_eps_len, pictures.size)
+        self.generator = torch.Generator().manual_seed(config.learn.seed + 1000 * group.rank)
+        if group.rank == 0:
+            checkpoint.sweep(folder)
+        self.episode = 0
+        self.history: list[dict[str, float]] = []  # losses of each episode, for whoever looks on
+        if config.run.resume:
+            self._resume()
+        elif config.run.load_path is not None:
+            state = checkpoint.read(Path(config.run.load_path) / "networks.pt")
+            self._load_networks(state, networks_only=True)
+
+    @property
+    def step(self) -> int:
+        """Steps taken, as `train_timesteps` counts them."""
+        return self.episode * self.config.env.max_eps_len
+
+    def run(self) -> None:
+        """Train to the end.
+
+        Raises:
+            DivergedError: a loss became infinite or no number.
+        """
+        run = self.config.run
+        total = math.ceil(self.config.learn.train_timesteps / self.config.env.max_eps_len)
+        first = self.group.rank == 0
+        hidden = run.debug or not first
+        with (
+            Log(self.folder / "log" if first else None, self.step) as log,
+            tqdm(total=total, initial=self.episode, unit="episode", file=sys.stderr, disable=hidden) as bar,
+        ):
+            while self.episode < total:
+                started = time.perf_counter()
+                losses = self._episode()
+                self.history.append(losses)
+                log.scalars("train", losses, self.step)
+                if run.debug and first:
+                    self._tell(losses, time.perf_counter() - started)
+                if run.val_interval and self.episode % run.val_interval == 0:
+                    self._validate(log)
+                if self.episode % run.save_interval == 0 or self.episode == total:
+                    self.save()
+                bar.update()
+
+    def _episode(self) -> dict[str, float]:
+        """Paint, remember and learn; returns the mean losses."""
+        try:
+            self._collect()
+            self.episode += 1
+            return self._learn() if self.step > self.config.learn.warmup else {}
+        except NotFiniteError:
+            raise DivergedError(self._last_words("a stroke", math.nan)) from None
+
+    @torch.no_grad()
+    def _collect(self) -> None:
+        """Paint `nenv` pictures and remember them."""
+        env, learn = self.config.env, self.config.learn
+        samples = self.pictures.draw(learn.nenv, self.generator)
+        state = self.pictures.start(samples, self.group.device)
+        level = learn.noise_factor * torch.rand(learn.nenv, 1, generator=self.generator)
+        canvases = [to_bytes(state.canvas.cpu())]
+        for _ in range(env.max_eps_len):
+            action = self.learner.act(state)
+            if learn.noise_factor:
+                noise = level * torch.randn(action.shape, generator=self.generator)
+                action = (action + noise.to(action.device)).clamp(0, 1)
+            state = self.learner.step(state, action)
+            canvases.append(to_bytes(state.canvas.cpu()))
+        self.replay.add(torch.stack(canvases, dim=1), samples)
+
+    def _learn(self) -> dict[str, float]:
+        """The updates after an episode; returns the mean losses."""
+        learn = self.config.learn
+        actor_lr, critic_lr = learn.learning_rates(self.episode - 1)
+        self.learner.set_learning_rates(actor_lr, critic_lr)
+        sums: dict[str, float] = {}
+        for _ in range(learn.train_steps_per_eps):
+            drawn = self.replay.sample(learn.batch_size, self.generator)
+            mix = torch.rand(MIXES, learn.batch_size, generator=self.generator)
+            start = self.pictures.start(drawn.sample, self.group.device)
+            before = with_canvas(start, drawn.before, drawn.step)
+            after = with_canvas(start, drawn.after, drawn.step + 1)
+            losses = self.learner.update(before, after, mix.to(self.group.device))
+            for name, loss in losses.items():
+                if not math.isfinite(value := float(loss)):
+                    raise DivergedError(self._last_words(name, value))
+                sums[name] = sums.get(name, 0.0) + value
+        # A step may have spoilt the weights after its loss was taken; what has no number, also in the half
+        # precision of the actor's file, must not be saved.
+        for name, network in (("actor", self.learner.actor), ("critic", self.learner.critic)):
+            if not all(bool(torch.isfinite(values.half()).all()) for values in network.state_dict().values()):
+                raise DivergedError(self._last_words(f"a weight of the {name}", math.inf))
+        self.group.agree(self.learner.slow_actor)
+        self.group.agree(self.learner.actor)
+        means = {name: total / learn.train_steps_per_eps for name, total in sums.items()}
+        return {**means, "actor_lr": actor_lr, "critic_lr": critic_lr}
+
+    def _last_words(self, name: str, value: float) -> str:
+        kept = checkpoint.checkpoints(self.folder)
+        last, how = "there is no checkpoint yet", ""
+        if kept:
+            last, how = f"the last checkpoint is {kept[-1]}", ", which --resume takes"
+        return (
+            f"{name} became {value} in episode {self.episode}, training has stopped; {last}; "
+            f"wanted lower learning rates{how}"
+        )
+
+    def _tell(self, losses: dict[str, float], seconds: float) -> None:
+        shown = " ".join(f"{name} {value:.4g}" for name, value in losses.items())
+        print(f"episode {self.episode} steps {self.step} {seconds:.2f} s {shown}", file=sys.stderr)
+
+    @torch.no_grad()
+    def validate(self) -> tuple[dict[str, float], PaintState]:
+        """Paint held-out pictures; returns mean errors and the paintings of the first batch."""
+        env, learn = self.config.env, self.config.learn
+        count = min(len(self.held_out), self.config.run.val_num_eps * learn.nenv)
+        errors, inside, shown = [], [], None
+        for samples in (2 * torch.arange(count)).split(learn.nenv):
+            state = self.held_out.start(samples, self.group.device)
+            for _ in range(env.max_eps_len):
+                state = self.learner.step(state, self.learner.act(state))
+            shown = state if shown is None else shown
+            errors.append(episode.mean_squared_error(state))
+            inside.append(_masked_error(state))
+        if shown is None:
+            raise ValueError("there are no held-out pictures, wanted at least one")
+        dist = torch.cat(errors)
+        results = {"mean_dist": float(dist.mean()), "var_dist": float(dist.var(unbiased=False))}
+        foreground = torch.cat(inside)
+        if bool(foreground.isfinite().any()):
+            results["mean_dist_foreground"] = float(foreground[foreground.isfinite()].mean())
+        return results, shown
+
+    def _validate(self, log: Log) -> None:
+        if self.group.rank == 0:
+            results, shown = self.validate()
+            log.scalars("validate", results, self.step)
+            log.pictures(shown, self.step)
+            if self.config.run.debug:
+                print(f"validation {results}", file=sys.stderr)
+        self.group.wait()
+
+    def save(self) -> Path:
+        """Write a checkpoint, and the actor for painting; returns the checkpoint's folder."""
+        folder = checkpoint.draft(self.folder, self.episode) if self.group.rank == 0 else None
+        self.group.wait()
+        path = folder or self.folder / checkpoint.FOLDER / f"{self.episode:08d}.part"
+        own = {"replay": self.replay.state_dict(), "generator": self.generator.get_state()}
+        checkpoint.write(path / f"process{self.group.rank}.pt", own)
+        self.group.wait()
+        if folder is not None:
+            networks = {
+                "config": self.config.to_json(),
+                "episode": self.episode,
+                "learner": self.learner.state_dict(),
+            }
+            checkpoint.write(folder / "networks.pt", networks)
+            path = checkpoint.publish(folder, self.config.run.keep)
+            target = self.folder / "actor.safetensors"
+            save_actor(self.learner.actor, self.config.env, self.pictures.size, target)
+        self.group.wait()
+        return path
+
+    def _resume(self) -> None:
+        """Go on from the newest checkpoint.
+
+        Raises:
+            InputError: there is none, or it is of another kind of run.
+        """
+        found = checkpoint.checkpoints(self.folder)
+        if not found:
+            raise InputError(f"--resume: {self.folder} holds no checkpoint, wanted a run that was stopped")
+        state = checkpoint.read(found[-1] / "networks.pt")
+        saved = TrainConfig.from_json(state["config"])
+        if changed := self.config.differences(saved):
+            raise InputError(f"--resume: {found[-1]} was made with another {changed[0]}, wanted the same")
+        self._load_networks(state)
+        own = checkpoint.read(found[-1] / f"process{self.group.rank}.pt")
+        self.replay.load_state_dict(own["replay"])
+        self.generator.set_state(own["generator"])
+        self.episode = int(state["episode"])
+
+    def _load_networks(self, state: dict[str, Any], networks_only: bool = False) -> None:
+        try:
+            self.learner.load_state_dict(state["learner"], networks_only)
+        except (KeyError, ValueError) as error:
+            raise InputError(f"{self.config.run.load_path or self.folder}: {error}") from None
+
+
+def _masked_error(state: PaintState) -> Tensor:
+    """``[B]`` mean squared error inside the mask; NaN where there is no mask."""
+    inside = (state.canvas - state.target).square().mean(dim=1, keepdim=True) * state.mask
+    area = state.mask.sum(dim=(1, 2, 3))
+    return torch.where(area > 1, inside.sum(dim=(1, 2, 3)) / area, torch.nan)

@@ -1,0 +1,355 @@
+"""From a picture and what is known of it to a painting."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from numbers import Integral, Real
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from semantic_guidance.agents.base import Agent, Draft
+from semantic_guidance.agents.files import load_agent
+from semantic_guidance.agents.planner import fill_up
+from semantic_guidance.agents.problem import Problem, foreground_share, video_segments
+from semantic_guidance.core.guidance import Guidance
+from semantic_guidance.core.resample import resample
+from semantic_guidance.core.strokes import Strokes
+from semantic_guidance.guidance.base import GuideLike, load_guide
+from semantic_guidance.images.color import Color, nearest_color
+from semantic_guidance.images.files import to_image
+from semantic_guidance.images.restyle import cover
+from semantic_guidance.painter.detail import BASE_SHARE, add_detail, closer_side, tiles_across
+from semantic_guidance.painter.presets import (
+    DEFAULT_SIZES,
+    MAX_DETAIL,
+    MAX_STROKES,
+    PRESETS,
+    SIZES,
+    Preset,
+    RefineConfig,
+)
+from semantic_guidance.painter.refine import Refiner
+from semantic_guidance.painting.brushes.brush import Brush
+from semantic_guidance.painting.medium import Medium, Tools
+from semantic_guidance.painting.painting import Layer, Painting
+from semantic_guidance.renderer.backends.base import Backend, load_backend
+from semantic_guidance.renderer.objective import Segment
+
+StageProgress = Callable[[str, float], None]
+"""Told a stage (``compile``, ``guidance``, ``plan``, ``polish``, ``detail``) and how much of it is done."""
+
+FEWER_STEPS = 0.3  # exponent of 300 strokes against more, in the steps of refinement
+MASK_SIZE = 1024  # longer side at which a painting keeps its masks and what it was painted on
+
+
+class Painter:
+    """Paints pictures.
+
+    Args:
+        agent: who makes the first strokes: ``semantic`` (a network that is told of the objects),
+            ``baseline`` (one that is not, so that nothing else of the painting is either), ``planner`` (no
+            network), a plug-in's name, the file of an agent, trained here (``.safetensors``) or by the
+            papers' code, or an `Agent`. An actor of the papers' kind knows all objects as one.
+        preset: ``draft`` (no refinement), ``standard``, ``fine``, or a `Preset`.
+        guide: who looks for objects where no guidance is given: a name in `GUIDES`, or a `GuideLike`.
+        backend: what renders while strokes are found: a name in `BACKENDS`, ``auto``, or a `Backend`.
+        strokes: number of strokes.
+        size: pixels of the painting's longer side; that of the picture, but at least 512 and at most 2048,
+            if None.
+        seed: of all random choices; the same seed gives the same painting.
+        foreground_share: share of the strokes, 0 to 1, that the objects get; by their area if None.
+        medium: palette, brushes, paint and paper; no limits if None.
+        start: the canvas before the first stroke: a colour, RGB in [0, 1], or a picture ``[3, h, w]`` that
+            is scaled to fill it. If None, the picture's mean colour, or what suits agent and medium.
+        brush: ``flat``, ``oil``, ``watercolor``, ``pencil``, the file of a grey picture, bright where the
+            brush leaves paint, from the stroke's start on the left to its end on the right, or a `Brush`.
+        detail: how many times as closely the picture is worked over in tiles of that part of its sides, once
+            the first of the strokes stand; 1 for not at all, by the number of strokes if None.
+
+    Raises:
+        ValueError: an unknown agent, preset, guide or backend, a number out of range, or something else
+            than a canvas to start from.
+    """
+
+    def __init__(
+        self,
+        agent: str | Path | Agent = "semantic",
+        preset: str | Preset = "standard",
+        *,
+        guide: str | GuideLike = "default",
+        backend: str | Backend = "auto",
+        strokes: int = 300,
+        size: int | None = None,
+        seed: int = 0,
+        foreground_share: float | None = None,
+        brush: str | Path | Brush = "flat",
+        detail: int | None = None,
+        medium: Medium | None = None,
+        start: Color | Tensor | None = None,
+    ) -> None:
+        if isinstance(preset, str) and preset not in PRESETS:
+            raise ValueError(f"preset is {preset!r}, wanted one of {', '.join(PRESETS)}")
+        _check_whole("strokes", strokes, 1, MAX_STROKES)
+        if size is not None:
+            _check_whole("size", size, *SIZES)
+        if foreground_share is not None and not 0 <= foreground_share <= 1:
+            raise ValueError(f"foreground_share is {foreground_share}, wanted 0 to 1")
+        if detail is not None:
+            _check_whole("detail", detail, 1, MAX_DETAIL)
+        self.brush = brush if isinstance(brush, Brush) else Brush.of(brush, seed)
+        self.agent = load_agent(agent) if isinstance(agent, str | Path) else agent
+        self.preset = PRESETS[preset] if isinstance(preset, str) else preset
+        self.guide = load_guide(guide) if isinstance(guide, str) else guide
+        self.backend = load_backend(backend, torch.device("cpu"), torch.float32)
+        self.strokes = strokes
+        self.size = size
+        self.seed = seed
+        self.foreground_share = foreground_share
+        self.medium = medium or Medium()
+        whole = self.preset.refine is None or not self.medium.free
+        self.detail = detail or (1 if whole else tiles_across(strokes))
+        if self.detail > 1 and not self.medium.free:
+            raise ValueError(f"detail is {detail}, wanted 1 with a palette, brushes or opaque paint")
+        self.start = _checked_start(start)
+
+    @property
+    def guided(self) -> bool:
+        """Whether it makes anything of guidance."""
+        return self.agent.guided
+
+    def paint(
+        self, image: Any, guidance: Guidance | None = None, progress: StageProgress | None = None
+    ) -> Painting:
+        """Paint a picture.
+
+        Args:
+            image: float tensor ``[3, H, W]`` in [0, 1], PIL image, uint8 array ``[H, W, 3]``, or a path.
+            guidance: its objects, at any size of the same aspect; each is painted apart, on top of the
+                background, under its mask. The guide looks for them if None; `Guidance.none()` paints a
+                picture of nothing in particular.
+            progress: told what is being done.
+
+        Returns:
+            The painting.
+        """
+        picture, clock = to_image(image), _Clock(progress or (lambda stage, share: None))
+        with clock("compile"):
+            self.backend.warm_up()
+        with clock("guidance", shown=guidance is None and self.guided):
+            known = self.agent.view(self._guidance(picture, guidance))
+        with clock("plan"):
+            problem, tools = self._problem(picture, known)
+            draft = self.agent.draft(problem, np.random.default_rng(self.seed))
+            if self.preset.refine is not None:
+                draft = fill_up(problem, draft, np.random.default_rng(self.seed))
+            segments = video_segments(draft.segments)
+        with clock("polish", shown=False):
+            strokes = problem.to_picture(self._refined(problem, draft, segments, tools, clock.tell))
+            if self.detail > 1:
+                strokes, segments = self._detailed(problem, strokes, segments, clock.tell)
+        height, width = picture.shape[-2:]
+        longer = max(height, width)
+        size = self.size or min(max(longer, DEFAULT_SIZES[0]), DEFAULT_SIZES[1])
+        return Painting(
+            layers=self._layers(strokes, segments, known, draft),
+            background=problem.ground,
+            width=max(1, round(width * size / longer)),
+            height=max(1, round(height * size / longer)),
+            guidance=known if guidance is None else guidance.resized(height, width),
+            seconds={stage: clock.seconds[stage] for stage in ("guidance", "plan", "polish")},
+            photo=picture,
+            brush=self.brush,
+            paper=self.medium.paper,
+            start=self._under(height, width),
+        )
+
+    def _guidance(self, picture: Tensor, given: Guidance | None) -> Guidance:
+        """What is known of the picture, at its size, without objects that are nowhere to be seen."""
+        height, width = picture.shape[-2:]
+        if given is None:
+            given = self.guide(picture) if self.guided else Guidance.none(height, width)
+        guidance = given.resized(height, width)
+        seen = tuple(instance for instance in guidance.instances if bool((instance.mask > 0).any()))
+        return replace(guidance, instances=seen)
+
+    def _share(self, guidance: Guidance) -> float:
+        """Share of the strokes that objects get."""
+        given = self.foreground_share
+        return foreground_share(guidance, self.preset.object_share) if given is None else given
+
+    def _problem(self, picture: Tensor, guidance: Guidance) -> tuple[Problem, Tools | None]:
+        """What is to be painted at first, and the tools if they are limited."""
+        height, width = picture.shape[-2:]
+        count = self.strokes if self.detail == 1 else max(1, round(BASE_SHARE * self.strokes))
+        under = cover(self.start, height, width) if isinstance(self.start, Tensor) else None
+        problem = Problem.of(
+            picture, guidance, self.preset.side, count, self._share(guidance), under, self.backend
+        )
+        tools = None
+        if not self.medium.free:
+            tools = self.medium.tools(problem.target, problem.weight, height, width, self.seed)
+        return replace(problem, ground=self._ground(problem, tools)), tools
+
+    def _ground(self, problem: Problem, tools: Tools | None) -> Color:
+        """Colour of the empty canvas."""
+        if isinstance(self.start, tuple):
+            return self.start
+        if self.agent.ground is not None:
+            return self.agent.ground
+        if self.medium.opaque:
+            return 1.0, 1.0, 1.0  # real paper
+        if tools is None or tools.colors is None:
+            return problem.ground
+        nearest = nearest_color(torch.tensor([problem.ground]), tools.colors)[0]
+        red, green, blue = tools.colors[nearest].tolist()
+        return red, green, blue
+
+    def _refined(
+        self,
+        problem: Problem,
+        draft: Draft,
+        segments: Sequence[Segment],
+        tools: Tools | None,
+        tell: StageProgress,
+    ) -> Tensor:
+        """Strokes ``[N, 13]`` refined, by the preset, and such as the tools can paint."""
+        if self.preset.refine is None and tools is None:
+            return draft.strokes
+        config = self.preset.refine or RefineConfig(steps=0)
+        # More strokes cost more by the step, and need fewer.
+        fewer = min(1.0, (300 / max(1, len(draft.strokes))) ** FEWER_STEPS)
+        config = replace(config, steps=round(fewer * config.steps))
+        shown = [replace(each, mask=None) for each in segments] if self.medium.opaque else segments
+        refiner = Refiner(
+            draft.strokes,
+            problem.objective(shown),
+            config,
+            self.seed,
+            problem.zoomed_objectives(shown),
+            tools,
+            segments,
+        )
+        return refiner.run(lambda share: tell("polish", share))
+
+    def _detailed(
+        self, problem: Problem, strokes: Strokes, segments: Sequence[Segment], tell: StageProgress
+    ) -> tuple[Strokes, list[Segment]]:
+        """The strokes ``[1, N]`` of the picture with those that are made in tiles, and their segments."""
+        picture, guidance = problem.picture, problem.guidance
+        side, under = closer_side(problem, self.detail, self.strokes), None
+        if isinstance(self.start, Tensor):
+            under = cover(self.start, *picture.shape[-2:])
+        close = Problem.of(picture, guidance, side, self.strokes, self._share(guidance), under, self.backend)
+        return add_detail(
+            replace(close, ground=problem.ground),
+            self.agent,
+            strokes,
+            segments,
+            self.detail,
+            self.preset.refine,
+            self.seed,
+            lambda share: tell("detail", share),
+        )
+
+    def _layers(
+        self, strokes: Strokes, segments: Sequence[Segment], guidance: Guidance, draft: Draft
+    ) -> tuple[Layer, ...]:
+        """One layer for each stretch of strokes under the same mask."""
+        clipped = not self.medium.opaque  # nothing stops a real brush
+        masks = [_stored(instance.mask) if clipped else None for instance in guidance.instances]
+        outside, rule = None, draft.compositing
+        # What an agent painted by itself shows as it takes it to: the background outside the object alone.
+        if draft.outside and self.preset.refine is None and masks and masks[0] is not None:
+            outside = (255 - (masks[0] * 255).round()) / 255
+        else:
+            rule = "over"
+        layers: list[Layer] = []
+        first = last = 0
+        for mask, group in itertools.groupby(segments, key=lambda segment: segment.mask):
+            first, last = last, last + sum(segment.count for segment in group)
+            part = strokes[first:last]
+            if mask is None:
+                layers.append(Layer(part, mask=outside, compositing=rule))
+            else:
+                layers.append(Layer(part, "foreground", mask, masks[mask], rule))
+        return tuple(layers)
+
+    def _under(self, height: int, width: int) -> Tensor | None:
+        """The picture on the canvas before the first stroke, if there is one, as a painting keeps it."""
+        return _stored(cover(self.start, height, width)) if isinstance(self.start, Tensor) else None
+
+
+@dataclass
+class _Stage:
+    """One stage of the work: tells of its beginning and its end, and how long it took."""
+
+    clock: _Clock
+    name: str
+    shown: bool
+    begin: float = 0.0
+
+    def __enter__(self) -> None:
+        self.begin = time.perf_counter()
+        if self.shown:
+            self.clock.tell(self.name, 0.0)
+
+    def __exit__(self, *error: object) -> None:
+        self.clock.seconds[self.name] = time.perf_counter() - self.begin
+        if self.shown and error[0] is None:
+            self.clock.tell(self.name, 1.0)
+
+
+class _Clock:
+    """Measures stages and tells of them."""
+
+    def __init__(self, tell: StageProgress) -> None:
+        self.tell = tell
+        self.seconds: dict[str, float] = {}
+
+    def __call__(self, name: str, shown: bool = True) -> _Stage:
+        return _Stage(self, name, shown)
+
+
+def _check_whole(name: str, value: Any, low: int, high: int) -> None:
+    """Raise ValueError unless `value` is a whole number in the range."""
+    if not isinstance(value, Integral) or isinstance(value, bool) or not low <= int(value) <= high:
+        raise ValueError(f"{name} is {value!r}, wanted a whole number from {low} to {high}")
+
+
+def _checked_start(start: Any) -> Color | Tensor | None:
+    """The canvas before the first stroke, if it is a colour, a picture or None.
+
+    Raises:
+        ValueError: it is something else.
+    """
+    if isinstance(start, Tensor):
+        try:
+            return to_image(start)
+        except ValueError as error:
+            raise ValueError(f"start: {error}") from None
+    if start is None:
+        return None
+    if (
+        not isinstance(start, tuple)
+        or len(start) != 3
+        or not all(isinstance(part, Real) and 0 <= float(part) <= 1 for part in start)
+    ):
+        raise ValueError(f"start is {start!r}, wanted a tuple of RGB in [0, 1], or a picture [3, h, w]")
+    red, green, blue = start
+    return float(red), float(green), float(blue)
+
+
+def _stored(values: Tensor) -> Tensor:
+    """Values ``[C, H, W]`` in multiples of 1/255, at most `MASK_SIZE` pixels on their longer side."""
+    height, width = values.shape[-2:]
+    scale = MASK_SIZE / max(height, width)
+    if scale < 1:
+        values = resample(values, max(1, round(height * scale)), max(1, round(width * scale)))
+    return (values.clamp(0, 1) * 255).round() / 255

@@ -1,0 +1,193 @@
+"""Joint refinement of all strokes of a painting by gradient descent through the renderer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from semantic_guidance.core.strokes import COLOR, END, NUMBERS, OPACITY, POINTS, RADIUS, START
+from semantic_guidance.images.color import nearest_color
+from semantic_guidance.painter.presets import RefineConfig
+from semantic_guidance.painter.relocate import masks_of, relocate
+from semantic_guidance.painting.medium import Tools
+from semantic_guidance.renderer.objective import Objective, Segment, ZoomedObjective
+
+FREE_SHARE = 0.4  # of the steps, before strokes get their colours and brushes from what there is
+COLOR_ROUND = 8  # steps from one choice of colours to the next
+MEAN_DECAY, SQUARE_DECAY = 0.9, 0.99  # of Adam's running moments
+
+
+@dataclass(frozen=True, eq=False)
+class Bounds:
+    """Between what packed strokes stay.
+
+    Attributes:
+        low: ``[13]``, or ``[N, 13]`` for each stroke.
+        high: the same shape.
+    """
+
+    low: Tensor
+    high: Tensor
+
+    @staticmethod
+    def of_picture(longer: int) -> Bounds:
+        """For a picture of `longer` pixels on its longer side: points may lie a little beyond its edges."""
+        return Bounds(_columns(-0.25, 0.6 / longer, 0.05, 0), _columns(1.25, 0.3, 1, 1))
+
+    def holding(self, strokes: Tensor, free: Tensor) -> Bounds:
+        """The same bounds for those of the strokes ``[N, 13]`` that are `free` ``[N, 1]``; others stay."""
+        return Bounds(torch.where(free, self.low, strokes), torch.where(free, self.high, strokes))
+
+
+class Refiner:
+    """Adam on the packed strokes of a painting, which now and then moves the strokes that do not help.
+
+    Args:
+        strokes: ``[N, 13]`` packed strokes in painting order.
+        objective: what to minimise.
+        config: numbers.
+        seed: of the places of moved strokes.
+        zooms: parts of the picture whose objectives are added.
+        tools: what the strokes are to be painted with; anything if None.
+        parts: what the strokes depict, if the objective's segments do not tell.
+        bounds: between what the strokes stay; those of a picture if None.
+    """
+
+    def __init__(
+        self,
+        strokes: Tensor,
+        objective: Objective,
+        config: RefineConfig,
+        seed: int = 0,
+        zooms: Sequence[ZoomedObjective] = (),
+        tools: Tools | None = None,
+        parts: Sequence[Segment] = (),
+        bounds: Bounds | None = None,
+    ) -> None:
+        self.vectors = strokes.clone()
+        self.objective = objective
+        self.terms: list[Objective | ZoomedObjective] = [objective, *zooms]
+        self.config = config
+        self.tools = tools
+        self.ranks = torch.empty(0)  # of the palette's colours in the order of painting
+        self.fitted = False  # to palette and brushes
+        self.parts = parts or objective.segments
+        self.rng = np.random.default_rng(seed)
+        self.steady = objective.renderer.steady()
+        self.mean = torch.zeros_like(self.vectors)
+        self.square = torch.zeros_like(self.vectors)
+        self.age = torch.zeros(len(strokes), 1)
+        self.rates = _columns(
+            config.position_rate, config.radius_rate, config.opacity_rate, config.color_rate
+        )
+        self.bounds = bounds or Bounds.of_picture(max(objective.target.shape))
+
+    def run(self, progress: Callable[[float], None] | None = None) -> Tensor:
+        """Refine; returns the packed strokes ``[N, 13]`` in painting order."""
+        steps = self.config.steps
+        moments = {round(share * steps) for share in self.config.relocate_at}
+        for step in range(steps if len(self.vectors) else 0):
+            self._fit(step)
+            if step in moments:
+                self._relocate(step)
+            self._descend(step)
+            if progress is not None:
+                progress((step + 1) / steps)
+        if not steps and len(self.vectors):
+            self._fit(0)
+        return self._painted()
+
+    def _descend(self, step: int) -> None:
+        """One step of Adam. Every stroke has its own age: one that was moved starts afresh."""
+        softness = self.config.softness_at(step)
+        vectors = self._painted()
+        gradients = self.steady(lambda: [term.gradient(vectors, softness)[1] for term in self.terms])
+        gradient = torch.stack(gradients).sum(dim=0)
+        self.age += 1
+        self.mean.lerp_(gradient, 1 - MEAN_DECAY)
+        self.square.lerp_(gradient * gradient, 1 - SQUARE_DECAY)
+        mean = self.mean / (1 - MEAN_DECAY**self.age)
+        scale = (self.square / (1 - SQUARE_DECAY**self.age)).sqrt_() + 1e-12
+        self.vectors -= self.config.rate_at(step) * self.rates * mean / scale
+        self.vectors.clamp_(self.bounds.low, self.bounds.high)
+
+    def _fit(self, step: int) -> None:
+        """Give every stroke one of the brushes, once, and a colour of the palette, time and again.
+
+        Brushes and colours are free at first. A colour that is then set apart from the others would be led
+        astray by its gradient, which never comes to rest: so it is found anew by `_wanted_colors`.
+        """
+        tools = self.tools
+        if tools is None or tools.free or step < FREE_SHARE * self.config.steps:
+            return
+        if not self.fitted:
+            self.fitted = True
+            self.rates[RADIUS] *= float(tools.radii is None)
+            self.rates[COLOR] *= float(tools.colors is None)
+        if tools.colors is not None and step % COLOR_ROUND == 0:
+            self.vectors[:, COLOR] = self._wanted_colors(self.config.softness_at(step))
+            if tools.opaque:
+                self._sort_colors(tools.colors)
+
+    def _wanted_colors(self, softness: float) -> Tensor:
+        """``[N, 3]`` the colour with which each stroke would lower the error most, all others as they are.
+
+        The error is quadratic in it. Its curvature is the gradient for white strokes on a black canvas with
+        a black target, exactly so where strokes are opaque, and else it is above it.
+        """
+        vectors = self._painted()
+        slope = self.objective.gradient(vectors, softness)[1][:, COLOR]
+        white = torch.cat([vectors[:, : COLOR.start], torch.ones_like(slope)], dim=1)
+        black = torch.zeros_like(self.objective.target)
+        curvature = replace(self.objective, blank=black, target=black).gradient(white, softness)[1][:, COLOR]
+        return (vectors[:, COLOR] - slope / curvature.clamp(min=1e-9)).clamp(0, 1)
+
+    def _sort_colors(self, palette: Tensor) -> None:
+        """Sort the strokes of each part by colour: so every colour is needed once in a part.
+
+        The colours keep the order in which they were needed on average when they were sorted first.
+        """
+        chosen = nearest_color(self.vectors[:, COLOR], palette)
+        if not len(self.ranks):
+            length = (self.vectors[:, END] - self.vectors[:, START]).norm(dim=1)
+            radius = self.vectors[:, RADIUS.start]
+            area = radius * (length + radius)
+            place = area * torch.arange(len(area))
+            empty = torch.zeros(len(palette))
+            self.ranks = empty.index_add(0, chosen, place) / empty.index_add(0, chosen, area).clamp(min=1e-12)
+        parts = torch.from_numpy(masks_of(self.parts))
+        for mask in parts.unique():
+            slots = (parts == mask).nonzero()[:, 0]
+            order = slots[self.ranks[chosen[slots]].argsort(stable=True)]
+            self._reorder(slots, order, self.vectors[:0])
+
+    def _painted(self) -> Tensor:
+        """The strokes ``[N, 13]`` as they are painted."""
+        if self.tools is None:
+            return self.vectors
+        return self.tools(self.vectors) if self.fitted else self.tools.loose(self.vectors)
+
+    def _relocate(self, step: int) -> None:
+        """Move the strokes that help least to where the error is greatest, on top of their part."""
+        softness, share = self.config.softness_at(step), self.config.relocate_share
+        for move in relocate(self._painted(), self.objective, self.parts, softness, share, self.rng):
+            self._reorder(move.slots, move.kept, move.fresh)
+
+    def _reorder(self, slots: Tensor, kept: Tensor, fresh: Tensor) -> None:
+        """Fill `slots` with the strokes at `kept`, then with `fresh` ``[M, 13]`` ones."""
+        new_rows = {"vectors": fresh, "mean": 0 * fresh, "square": 0 * fresh, "age": 0 * fresh[:, :1]}
+        for name, rows in new_rows.items():
+            values = getattr(self, name)
+            values[slots] = torch.cat([values[kept], rows])
+
+
+def _columns(position: float, radius: float, opacity: float, color: float) -> Tensor:
+    """``[13]`` one number for each kind of a stroke's numbers."""
+    columns = torch.empty(NUMBERS)
+    for where, value in ((POINTS, position), (RADIUS, radius), (OPACITY, opacity), (COLOR, color)):
+        columns[where] = value
+    return columns

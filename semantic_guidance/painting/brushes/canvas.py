@@ -1,0 +1,78 @@
+"""A canvas that is painted on with a textured brush, stroke after stroke."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from semantic_guidance.core.strokes import Strokes
+from semantic_guidance.painting.brushes import Brush, surface
+from semantic_guidance.renderer.backends.cpu import brush_kernel as kernel
+from semantic_guidance.renderer.backends.cpu.geometry import band_count
+
+CODES = {
+    "oil": kernel.OIL,
+    "watercolor": kernel.WATERCOLOR,
+    "pencil": kernel.PENCIL,
+    "picture": kernel.PICTURE,
+}
+PAPER = (0.975, 0.962, 0.93)  # RGB of paper for watercolours and pencils
+PAPER_SHARE = {"watercolor": 0.35, "pencil": 0.75}  # how much of it there is in the empty canvas's colour
+LIGHTS = {"oil": (2.4, 0.5, 0.2), "watercolor": (0.8, 0.12, 0.0), "pencil": (0.6, 0.1, 0.0)}
+"""Height of the surface in fine details, strength of its light and shade, brightness of highlights."""
+
+DETAILS, GROWTH, FINEST = 1024, 0.65, 0.75
+"""Pixels of a picture whose fine details are of one, exponent of their growth with it, their least size.
+
+Details that grew in proportion would be blurred ones on a large print; here they become finer and more.
+"""
+
+
+class TexturedCanvas:
+    """What a brush other than ``flat`` has painted so far.
+
+    Args:
+        brush: to paint with.
+        blank: ``[3, H, W]`` the empty canvas, in the colour that the strokes were made for.
+    """
+
+    def __init__(self, brush: Brush, blank: Tensor) -> None:
+        _, height, width = blank.shape
+        self.brush = brush
+        self.unit = max(FINEST, (max(height, width) / DETAILS) ** GROWTH)
+        self.levels = np.zeros((1, 1, 1), np.float32) if brush.levels is None else brush.levels
+        self.grain: NDArray[np.float32] = np.zeros((1, 1), np.float32)
+        self.state = np.zeros((4, height, width), np.float32)  # red, green, blue, height of the paint
+        self.state[:3] = blank.numpy()
+        if brush.style in PAPER_SHARE:
+            self.grain = surface.tooth(height, width, self.unit, brush.seed)
+            share = PAPER_SHARE[brush.style]
+            self.state[:3] += share * (np.array(PAPER, np.float32)[:, None, None] - self.state[:3])
+        self.count = 0
+
+    def paint(self, strokes: Strokes, mask: Tensor | None) -> None:
+        """Paint strokes ``[1, N]`` under a mask ``[1, H, W]`` or none."""
+        kernel.paint(
+            CODES[self.brush.style],
+            strokes.pack()[0].detach().contiguous().numpy(),
+            self.count,
+            self.brush.seed,
+            self.state,
+            np.zeros((0, 0), np.float32) if mask is None else mask[0].contiguous().numpy(),
+            self.grain,
+            self.levels,
+            np.float32(self.unit),
+            4 * band_count(1, self.state.shape[1]),
+        )
+        self.count += len(strokes)
+
+    def picture(self) -> Tensor:
+        """The canvas as it looks in the light, ``[3, H, W]`` in [0, 1]."""
+        color = np.ascontiguousarray(self.state[:3].transpose(1, 2, 0))
+        if self.brush.style in LIGHTS:
+            height, strength, gloss = LIGHTS[self.brush.style]
+            relief = self.state[3] if self.brush.style == "oil" else self.grain
+            color = surface.lit(color, relief * np.float32(height * self.unit), strength, gloss)
+        return torch.from_numpy(color).permute(2, 0, 1).clamp(0, 1).contiguous()

@@ -1,0 +1,155 @@
+"""What a painting is painted with: a palette, a set of brushes, opaque paint, on paper of some size."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from semantic_guidance.images.color import MAX_COLORS, Color, choose_colors, nearest_color
+from semantic_guidance.painting.paper import MARGIN, MAX_BRUSHES, PAPERS, SIDES, WIDTHS
+
+
+@dataclass(frozen=True)
+class Medium:
+    """The painter's means. The default one is free of all limits.
+
+    Attributes:
+        palette: RGB colours in [0, 1], or how many are to be chosen; any colour if None.
+        brushes: widths of the brushes in mm; any width if empty.
+        widths: least and greatest width of a stroke in mm; any width if None.
+        opaque: one flat colour a stroke, without transparency, and one width; no stroke is clipped.
+        paper: width and height of the paper in mm, with a `MARGIN` on every side.
+
+    Raises:
+        ValueError: a number is out of range.
+    """
+
+    palette: Sequence[Color] | int | None = None
+    brushes: tuple[float, ...] = ()
+    widths: tuple[float, float] | None = None
+    opaque: bool = False
+    paper: tuple[float, float] = PAPERS["a4"]
+
+    def __post_init__(self) -> None:
+        count = self.palette if isinstance(self.palette, int | None) else len(self.palette)
+        if count is not None and not 1 <= count <= MAX_COLORS:
+            raise ValueError(f"palette has {count} colours, wanted 1 to {MAX_COLORS}")
+        if not all(SIDES[0] <= side <= SIDES[1] for side in self.paper):
+            raise ValueError(f"paper is {self.paper} mm, wanted sides from {SIDES[0]:g} to {SIDES[1]:g}")
+        widest = min(self.paper)
+        if len(self.brushes) > MAX_BRUSHES or not all(0 < width <= widest for width in self.brushes):
+            raise ValueError(
+                f"brushes is {list(self.brushes)}, wanted at most {MAX_BRUSHES} widths in mm above 0 and "
+                f"up to the paper's {widest:g}"
+            )
+        if self.widths is not None and not 0 < self.widths[0] <= self.widths[1] <= widest:
+            raise ValueError(
+                f"widths is {list(self.widths)}, wanted the least and the greatest in mm, above 0 and up to "
+                f"the paper's {widest:g}"
+            )
+
+    @property
+    def free(self) -> bool:
+        """Whether every stroke can be had."""
+        return self.palette is None and not self.brushes and self.widths is None and not self.opaque
+
+    def tools(self, picture: Tensor, weight: Tensor, height: int, width: int, seed: int = 0) -> Tools:
+        """The means for one picture.
+
+        Args:
+            picture: ``[3, h, w]`` in [0, 1], from which colours are chosen.
+            weight: ``[h, w]`` of its pixels.
+            height: of the painting, in any unit.
+            width: of the painting, in the same unit.
+            seed: of the choice of colours.
+        """
+        unit = Sheet.of(self.paper, height, width).unit
+        colors = None
+        if isinstance(self.palette, int):
+            colors = choose_colors(picture.flatten(1).T, weight.flatten(), self.palette, seed)
+        elif self.palette is not None:
+            colors = torch.tensor(self.palette, dtype=torch.float32)
+        widths = self.widths or (WIDTHS if self.opaque and not self.brushes else (0.0, math.inf))
+        return Tools(
+            colors=colors,
+            radii=torch.tensor(sorted(self.brushes)) / (2 * unit) if self.brushes else None,
+            least=widths[0] / (2 * unit),
+            most=widths[1] / (2 * unit),
+            opaque=self.opaque,
+        )
+
+
+@dataclass(frozen=True)
+class Tools:
+    """Palette and brushes in the painter's units.
+
+    Attributes:
+        colors: ``[K, 3]`` RGB in [0, 1]; any colour if None.
+        radii: ``[R]`` of the brushes, in units of the longer side; any if None.
+        least: radius of a stroke, same unit.
+        most: radius of a stroke, same unit.
+        opaque: see `Medium`.
+    """
+
+    colors: Tensor | None
+    radii: Tensor | None
+    least: float
+    most: float
+    opaque: bool
+
+    @property
+    def free(self) -> bool:
+        """Whether there is any colour and any width."""
+        return self.colors is None and self.radii is None
+
+    @property
+    def loose(self) -> Tools:
+        """The same with any colour and any width within the bounds."""
+        return replace(self, colors=None, radii=None)
+
+    def __call__(self, vectors: Tensor) -> Tensor:
+        """Packed strokes ``[N, 13]`` as they can be painted: each with the nearest of what there is."""
+        points, radius, opacity, color = vectors.split([6, 2, 2, 3], dim=1)
+        radius = radius.clamp(self.least, self.most)
+        if self.opaque or self.radii is not None:
+            radius = radius.mean(dim=1, keepdim=True).expand(-1, 2)
+        if self.radii is not None:
+            apart = (radius[:, :1].clamp(min=1e-6) / self.radii).log().abs()
+            radius = self.radii[apart.argmin(dim=1)][:, None].expand(-1, 2)
+        if self.opaque:
+            opacity = torch.ones_like(opacity)
+        if self.colors is not None:
+            color = self.colors[nearest_color(color, self.colors)]
+        return torch.cat([points, radius, opacity, color], dim=1)
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """A painting on paper.
+
+    Attributes:
+        width: of the paper in mm, lying or upright as the painting is.
+        height: of the paper in mm.
+        unit: mm of the painting's longer side.
+        left: mm to the painting from the left.
+        top: mm to the painting from the top.
+    """
+
+    width: float
+    height: float
+    unit: float
+    left: float
+    top: float
+
+    @staticmethod
+    def of(paper: tuple[float, float], height: float, width: float) -> Sheet:
+        """The largest painting of some height and width on `paper` (width and height in mm), centred."""
+        across, down = sorted(paper, reverse=width > height)
+        margin = MARGIN * min(paper)
+        scale = min((across - 2 * margin) / width, (down - 2 * margin) / height)
+        left, top = (across - scale * width) / 2, (down - scale * height) / 2
+        return Sheet(across, down, scale * max(width, height), left, top)

@@ -1,0 +1,210 @@
+"""What a renderer has to offer, and all of it made from `render` alone.
+
+A new renderer is a class with `supports` and a differentiable `render` that inherits from `AutogradBackend`;
+what it can do faster itself, it overrides.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass
+from typing import Protocol, TypeVar
+
+import torch
+from torch import Tensor
+
+from semantic_guidance.core.errors import InputError
+from semantic_guidance.core.plugins import BACKENDS
+from semantic_guidance.core.strokes import OPACITY
+from semantic_guidance.core.threads import torch_threads
+
+Result = TypeVar("Result")
+
+AUTO = ("cpu", "reference")
+"""Backends among which ``auto`` chooses the first that supports the tensors at hand."""
+
+ALIASES = {"numba": "cpu"}
+"""Earlier names."""
+
+
+@dataclass(frozen=True)
+class Segment:
+    """Consecutive strokes under one mask, and how much the picture after them counts.
+
+    Attributes:
+        count: number of strokes.
+        mask: index of the mask under which they are painted, None for everywhere.
+        weight: of the error of the canvas as it is after this segment; above 0 for the last one.
+    """
+
+    count: int
+    mask: int | None = None
+    weight: float = 0.0
+
+
+@dataclass(frozen=True)
+class Task:
+    """A picture to be painted: its error is the sum over segments of
+    ``segment.weight * mean(weight * (canvas after the segment - target)^2)``.
+
+    Attributes:
+        segments: of the painting, in painting order.
+        masks: ``[M, H, W]`` in [0, 1].
+        blank: ``[3, H, W]`` the canvas before the first stroke.
+        target: ``[3, H, W]`` the wanted picture.
+        weight: ``[H, W]`` of the squared error; scaled to mean 1.
+    """
+
+    segments: Sequence[Segment]
+    masks: Tensor  # [M, H, W]
+    blank: Tensor  # [3, H, W]
+    target: Tensor  # [3, H, W]
+    weight: Tensor  # [H, W]
+
+
+class Backend(Protocol):
+    """A renderer: strokes are packed, see `Strokes.pack`, in units of the canvas's longer side."""
+
+    def supports(self, device: torch.device, dtype: torch.dtype) -> bool:
+        """Whether it renders tensors of this kind."""
+
+    def render(self, strokes: Tensor, canvas: Tensor, mask: Tensor | None, softness: float) -> Tensor:
+        """The canvas ``[B, 3, H, W]`` with strokes ``[B, N, 13]`` under a mask ``[B, 1, H, W]`` or none.
+
+        Differentiable in strokes and canvas. Its arguments have been checked.
+        """
+
+    def objective(self, strokes: Tensor, task: Task, softness: float) -> tuple[float, Tensor]:
+        """The task's error for strokes ``[N, 13]``, and its gradient ``[N, 13]``."""
+
+    def removal_costs(self, strokes: Tensor, task: Task, softness: float) -> tuple[Tensor, Tensor]:
+        """By how much the error of the finished canvas rises without each stroke, and that canvas.
+
+        Returns:
+            ``[N]`` exact for each stroke alone, and ``[3, H, W]``.
+        """
+
+    def warm_up(self) -> None:
+        """Do now what the first call of each operation would else take long for, such as compiling."""
+
+    def threads(self, count: int) -> AbstractContextManager[None]:
+        """Use at most `count` threads within the context."""
+
+    def settle(self, count: int) -> None:
+        """Start `count` threads now, and use as many from now on."""
+
+    def steady(self) -> Callable[[Callable[[], Result]], Result]:
+        """What runs calls of about equal cost, time and again, on as many threads as is fastest."""
+
+
+class AutogradBackend(ABC):
+    """A backend made of `supports` and `render`: automatic differentiation does the rest."""
+
+    @abstractmethod
+    def supports(self, device: torch.device, dtype: torch.dtype) -> bool:
+        """See `Backend`."""
+
+    @abstractmethod
+    def render(self, strokes: Tensor, canvas: Tensor, mask: Tensor | None, softness: float) -> Tensor:
+        """See `Backend`."""
+
+    def objective(self, strokes: Tensor, task: Task, softness: float) -> tuple[float, Tensor]:
+        """See `Backend`."""
+        tracked = strokes.detach().clone().requires_grad_()
+        weight = task.weight / task.weight.mean()
+        canvas, start = task.blank[None], 0
+        with torch.enable_grad():
+            total = tracked.sum() * 0
+            for segment in task.segments:
+                part = tracked[None, start : start + segment.count]
+                canvas = self.render(part, canvas, _mask_of(segment, task, 1), softness)
+                start += segment.count
+                if segment.weight > 0:
+                    total = total + segment.weight * (weight * (canvas[0] - task.target) ** 2).mean()
+            (gradient,) = torch.autograd.grad(total, tracked)
+        return float(total.detach()), gradient
+
+    @torch.no_grad()
+    def removal_costs(self, strokes: Tensor, task: Task, softness: float) -> tuple[Tensor, Tensor]:
+        """See `Backend`. Without a stroke means with an opacity of 0: all variants are one batch."""
+        count = len(strokes)
+        variants = strokes.expand(count + 1, -1, -1).clone()
+        variants[range(count), range(count), OPACITY] = 0
+        canvas, start = task.blank.expand(count + 1, -1, -1, -1), 0
+        for segment in task.segments:
+            part = variants[:, start : start + segment.count]
+            canvas = self.render(part, canvas, _mask_of(segment, task, count + 1), softness)
+            start += segment.count
+        weight = task.weight / task.weight.mean()
+        errors = (weight * (canvas - task.target) ** 2).mean(dim=(1, 2, 3))
+        return errors[:count] - errors[count], canvas[count]
+
+    def warm_up(self) -> None:  # noqa: B027
+        """See `Backend`. There is nothing to do."""
+
+    def threads(self, count: int) -> AbstractContextManager[None]:
+        """See `Backend`. Its threads are torch's, which the caller sets."""
+        return nullcontext()
+
+    def settle(self, count: int) -> None:  # noqa: B027
+        """See `Backend`. Its threads are torch's."""
+
+    def steady(self) -> Callable[[Callable[[], Result]], Result]:
+        """See `Backend`."""
+        return lambda function: function()
+
+
+def _mask_of(segment: Segment, task: Task, batch: int) -> Tensor | None:
+    """``[batch, 1, H, W]``, or None."""
+    if segment.mask is None:
+        return None
+    return task.masks[segment.mask].expand(batch, 1, -1, -1)
+
+
+def load_backend(backend: str | Backend, device: torch.device, dtype: torch.dtype) -> Backend:
+    """The backend of that name, or the given one, if it supports such tensors.
+
+    Args:
+        backend: a name in `BACKENDS`, ``auto`` for the fastest one, or a backend.
+        device: of the tensors.
+        dtype: of the tensors.
+
+    Raises:
+        InputError: there is none of that name, or it does not support the tensors.
+    """
+    if not isinstance(backend, str):
+        chosen = backend
+    elif backend == "auto":
+        return next(found for name in AUTO if (found := _shared(name)).supports(device, dtype))
+    else:
+        chosen = _shared(ALIASES.get(backend, backend))
+    if not chosen.supports(device, dtype):
+        name = backend if isinstance(backend, str) else type(backend).__name__
+        kind = str(dtype).removeprefix("torch.")
+        raise InputError(f"backend {name!r} does not support {kind} on {device.type}, wanted another one")
+    return chosen
+
+
+_backends: dict[str, Backend] = {}
+
+
+def _shared(name: str) -> Backend:
+    """The one instance of the backend of that name."""
+    if name not in BACKENDS:
+        raise InputError(f"backend is {name!r}, {BACKENDS.wanted(name)}, or auto")
+    maker = BACKENDS.get(name)
+    if type(_backends.get(name)) is not maker:
+        _backends[name] = maker()
+    return _backends[name]
+
+
+@contextmanager
+def one_thread(backend: Backend) -> Iterator[None]:
+    """Rendering and tensor operations within the block use one thread.
+
+    For many small pieces of work: on a busy machine, waiting for a second thread takes ten times longer.
+    """
+    with torch_threads(1), backend.threads(1):
+        yield

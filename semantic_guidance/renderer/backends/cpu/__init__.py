@@ -1,0 +1,1 @@
+"""Compiled CPU kernels. Nothing outside this folder knows Numba."""

@@ -1,0 +1,162 @@
+"""The renderer's definition in plain torch: any device, any dtype, slow and easy to check.
+
+A stroke is the union of discs swept along a quadratic Bezier curve. The curve is flattened to a polyline
+(`flatten`); on each of its segments the swept discs form a round cone, whose signed distance has a closed
+form. The stroke's coverage is a soft step of that distance, its opacity is that of the last of
+`DISCS` equally spaced discs that covers the pixel, and the strokes are composited in order.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from semantic_guidance.core.strokes import Strokes
+from semantic_guidance.renderer.backends.base import AutogradBackend
+
+DISCS = 100
+"""Discs that the seed stamps along a stroke; a stroke's opacity takes as many values."""
+
+FLATNESS = 0.1
+"""Greatest distance in pixels between the curve and its polyline."""
+
+MAX_SEGMENTS = 256
+"""Bound of the segments of one stroke, reached by curves of 26,000 px only."""
+
+MIN_LEADING = 1e-4
+"""Bound in square pixels of |A| in `last_disc`, so that single precision suffices to divide by it."""
+
+
+def segment_counts(points: Tensor) -> Tensor:
+    """Segments that keep a curve within `FLATNESS` of its polyline.
+
+    A quadratic split into S equal parts of its parameter departs from its chords by at most
+    ``|p0 - 2 p1 + p2| / (4 S^2)``.
+
+    Args:
+        points: ``[..., 3, 2]`` start, control and end in pixels.
+
+    Returns:
+        ``[...]`` integers from 1 to `MAX_SEGMENTS`.
+    """
+    bend = (points[..., 0, :] - 2 * points[..., 1, :] + points[..., 2, :]).norm(dim=-1)
+    return (bend / (4 * FLATNESS)).sqrt().ceil().clamp(1, MAX_SEGMENTS).long()
+
+
+def flatten(points: Tensor, radius: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Polylines of a batch of curves.
+
+    Args:
+        points: ``[B, 3, 2]`` in pixels.
+        radius: ``[B, 2]`` in pixels.
+
+    Returns:
+        Vertices ``[B, S + 1, 2]``, their radii ``[B, S + 1]`` and their curve parameters ``[B, S + 1]``;
+        S is the largest count of the batch, the other curves end in repeated vertices.
+    """
+    count = segment_counts(points.detach())
+    steps = torch.arange(int(count.max()) + 1, device=points.device)
+    t = (steps / count[:, None].to(points.dtype)).clamp(max=1)  # [B, S + 1]
+    weights = torch.stack([(1 - t) ** 2, 2 * t * (1 - t), t**2], dim=-1)  # [B, S + 1, 3]
+    radii = (1 - t) * radius[:, :1] + t * radius[:, 1:]
+    return weights @ points, radii, t
+
+
+def last_disc(x: Tensor, y: Tensor, length: Tensor, radius: Tensor, growth: Tensor) -> Tensor:
+    """Parameter in [0, 1] of the last disc of a segment that covers a point, negative where none does.
+
+    The disc at t covers the point where ``f(t) = A t^2 - 2 B t + C <= 0``; the last such t is 1 or a root
+    at which f rises.
+
+    Args:
+        x: offset of the point from the segment's start along it.
+        y: offset across it.
+        length: the segment's length.
+        radius: radius at its start.
+        growth: radius at its end less that at its start.
+    """
+    a = length**2 - growth**2
+    cone = a > 0  # else one of the end discs holds the other
+    a = torch.where(cone, a.clamp(min=MIN_LEADING), a.clamp(max=-MIN_LEADING))
+    b = x * length + radius * growth
+    c = x**2 + y**2 - radius**2
+    discriminant = b**2 - a * c
+    rising = (b + discriminant.clamp(min=0).sqrt()) / a
+    crosses = (discriminant >= 0) & (cone | (b < 0)) & (rising >= 0) & (rising <= 1)
+    return torch.where(a - 2 * b + c <= 0, 1.0, torch.where(crosses, rising, -1.0))
+
+
+def stroke_fields(points: Tensor, radius: Tensor, height: int, width: int) -> tuple[Tensor, Tensor]:
+    """Signed distance of every pixel centre to a stroke, and which disc decides its opacity.
+
+    By the envelope theorem the distance's gradient is the one at the nearest disc held fixed, so the
+    nearest disc is found without gradients.
+
+    Args:
+        points: ``[B, 3, 2]`` in pixels.
+        radius: ``[B, 2]`` in pixels.
+        height: canvas height.
+        width: canvas width.
+
+    Returns:
+        Distance in pixels (negative inside) and curve parameter of the deciding disc, both ``[B, H, W]``.
+    """
+    vertices, radii, t = flatten(points, radius)
+    columns = torch.arange(width, device=points.device, dtype=points.dtype) + 0.5
+    rows = torch.arange(height, device=points.device, dtype=points.dtype) + 0.5
+    pixels = torch.stack(torch.meshgrid(columns, rows, indexing="xy"), dim=-1)  # [H, W, 2]
+
+    start, radius_0 = vertices[:, :-1, None, None], radii[:, :-1, None, None]
+    along, growth = (
+        (vertices[:, 1:] - vertices[:, :-1])[:, :, None, None],
+        radii.diff(dim=1)[:, :, None, None],
+    )
+    offset = pixels - start  # [B, S, H, W, 2]
+    with torch.no_grad():
+        length = along.norm(dim=-1)
+        unit = along / length.clamp(min=1e-12)[..., None]
+        x = (offset * unit).sum(-1)
+        y = (offset[..., 0] * unit[..., 1] - offset[..., 1] * unit[..., 0]).abs()
+        y = torch.where(length > 0, y, offset.norm(dim=-1))
+        squared = length**2 - growth**2
+        lean = growth / squared.clamp(min=1e-12).sqrt()
+        nearest = ((x + y * lean) / length.clamp(min=1e-12)).clamp(0, 1)
+        nearest = torch.where(squared > 0, nearest, (growth > 0).to(x))
+        last = last_disc(x, y, length, radius_0, growth)
+    gap = offset - nearest[..., None] * along
+    # sqrt has no gradient at zero, and none is needed there: a pixel on the curve is inside the stroke.
+    squared_gap = (gap**2).sum(-1)
+    away = torch.where(squared_gap > 0, squared_gap, torch.ones_like(squared_gap)).sqrt()
+    away = torch.where(squared_gap > 0, away, torch.zeros_like(away))
+    distance, segment = (away - radius_0 - nearest * growth).min(dim=1)
+
+    with torch.no_grad():
+        t_start, t_step = t[:, :-1, None, None], t.diff(dim=1)[:, :, None, None]
+        covered = torch.where(last >= 0, t_start + last * t_step, -1.0).amax(dim=1)
+        closest = (t_start + nearest * t_step).gather(1, segment[:, None])[:, 0]
+        deciding = torch.where(covered >= 0, covered, closest)
+        deciding = (deciding * (DISCS - 1)).floor() / (DISCS - 1)
+    return distance, deciding
+
+
+class ReferenceBackend(AutogradBackend):
+    """The definition as a backend: any device, any floating-point type."""
+
+    def supports(self, device: torch.device, dtype: torch.dtype) -> bool:
+        """See `Backend`."""
+        return dtype.is_floating_point
+
+    def render(self, strokes: Tensor, canvas: Tensor, mask: Tensor | None, softness: float) -> Tensor:
+        """See `Backend`."""
+        height, width = canvas.shape[-2:]
+        scale = max(height, width)
+        parts = Strokes.unpack(strokes)
+        for n in range(len(parts)):
+            distance, t = stroke_fields(parts.points[:, n] * scale, parts.radius[:, n] * scale, height, width)
+            coverage = (0.5 - distance / softness).clamp(0, 1)
+            start, end = parts.opacity[:, n, 0, None, None], parts.opacity[:, n, 1, None, None]
+            alpha = (coverage * (start + t * (end - start)))[:, None]  # [B, 1, H, W]
+            if mask is not None:
+                alpha = alpha * mask
+            canvas = canvas * (1 - alpha) + parts.color[:, n, :, None, None] * alpha
+        return canvas

@@ -1,0 +1,36 @@
+"""The seed's compositing rule, for paintings by actors that learned with it."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from semantic_guidance.core.strokes import Strokes
+from semantic_guidance.renderer import render
+
+
+def ltp_composite(
+    strokes: Strokes, canvas: Tensor, mask: Tensor | None = None, softness: float = 1.0
+) -> Tensor:
+    """Paint strokes by the seed's rule: ``canvas <- canvas * (1 - a) + colour * a m``.
+
+    A stroke multiplies the canvas by ``1 - a`` everywhere and adds its colour within the mask. So a painting
+    without colours gives the first term's factor, and the second term is what an exact stroke adds.
+
+    Args:
+        strokes: ``[B, N]`` strokes.
+        canvas: ``[B, 3, H, W]`` in [0, 1].
+        mask: ``[B, 1, H, W]`` in [0, 1]; everywhere if None, and then it is the same as `render`.
+        softness: see `render`.
+
+    Returns:
+        The painted canvas, ``[B, 3, H, W]``.
+    """
+    if mask is None:
+        return render(strokes, canvas, softness=softness)
+    for n in range(len(strokes)):
+        one = strokes[n : n + 1]
+        plain = Strokes(one.points, one.radius, one.opacity, torch.ones_like(one.color))
+        alpha = render(plain, torch.zeros_like(canvas), softness=softness)[:, :1]
+        canvas = canvas * (1 - alpha) + one.color[:, 0, :, None, None] * alpha * mask
+    return canvas

@@ -1,0 +1,203 @@
+"""The command line as such: help, versions, and one line for whatever goes wrong."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from semantic_guidance.apps.cli import main as cli
+from semantic_guidance.core.plugins import COMMANDS
+from semantic_guidance.core.version import __version__
+
+
+def complaint(capsys: pytest.CaptureFixture[str], *argv: str) -> str:
+    """The one line on standard error that a bad command line ends with."""
+    assert cli.main(argv) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.startswith("semantic-guidance: error: ")
+    assert captured.err.count("\n") == 1
+    return captured.err
+
+
+def test_version(capsys):
+    assert cli.main(["--version"]) == 0
+    assert capsys.readouterr().out == f"semantic-guidance {__version__}\n"
+
+
+@pytest.mark.parametrize("command", [[], *([name] for name in COMMANDS.shipped)])
+def test_help_shows_examples(capsys, command):
+    assert cli.main([*command, "--help"]) == 0
+    out = capsys.readouterr().out
+    assert "examples:" in out
+    assert f"semantic-guidance {command[0] if command else 'COMMAND'}" in out
+
+
+@pytest.mark.parametrize(
+    ("argv", "wanted"),
+    [
+        ([], "no command given, wanted one of paint"),
+        (["point"], "'point'"),
+        (["--nonsense"], "--nonsense"),
+        (["paint"], "IMAGE"),
+        (["paint", "a.jpg", "b.jpg"], "b.jpg"),
+        (["paint", "a.jpg", "--nonsense", "3"], "--nonsense"),
+        (["paint", "a.jpg", "--stroke", "3"], "--stroke"),
+        (["paint", "a.jpg", "--strokes"], "--strokes: expected one argument"),
+        (["paint", "a.jpg", "--json=3"], "--json"),
+    ],
+)
+def test_bad_command_lines(capsys, argv, wanted):
+    assert wanted in complaint(capsys, *argv)
+
+
+def test_flags_take_dashes_and_underscores():
+    assert cli._normalised(["paint", "a_b.jpg", "--no_guidance", "--batch_size=x_y", "--a_b", "c_d"]) == [
+        "paint",
+        "a_b.jpg",
+        "--no-guidance",
+        "--batch-size=x_y",
+        "--a-b",
+        "c_d",
+    ]
+    assert cli._normalised(["paint", "--", "--a_b.jpg"]) == ["paint", "--", "--a_b.jpg"]
+
+
+def test_a_value_that_may_be_left_away_is_no_other_word():
+    for rest in (["photo.jpg"], [], ["--", "photo.jpg"], ["--formats", "png"]):
+        assert cli._normalised(["--transparent", *rest]) == ["--transparent=painting", *rest]
+    for words in (["--transparent", "object", "photo.jpg"], ["--transparent=all"]):
+        assert cli._normalised(words) == words
+
+
+def test_negative_numbers_belong_to_their_flag():
+    assert cli._normalised(["--box", "-1,2,3,4", "-5"]) == ["--box=-1,2,3,4", "-5"]
+    assert cli._normalised(["--seed=1", "-5"]) == ["--seed=1", "-5"]
+
+
+SLOW_SAVE = """
+import sys, time
+from pathlib import Path
+from semantic_guidance.apps.cli import main as cli
+from semantic_guidance.core.files import replacing
+
+def save(argv):
+    with replacing(Path(sys.argv[1])) as draft:
+        draft.write_bytes(b"half")
+        print("saving", flush=True)
+        time.sleep(60)
+
+cli._run = save
+sys.exit(cli.main([]))
+"""
+
+
+def test_termination_leaves_no_half_written_file(tmp_path):
+    (tmp_path / "file").write_bytes(b"whole")
+    command = [sys.executable, "-c", SLOW_SAVE, str(tmp_path / "file")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout.readline() == "saving\n"
+        process.terminate()
+        complaint = process.communicate(timeout=30)[1]
+    assert (process.returncode, complaint) == (143, "semantic-guidance: terminated\n")
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+    assert (tmp_path / "file").read_bytes() == b"whole"
+
+
+def test_interruption(capsys, monkeypatch):
+    def interrupt(argv):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cli, "_run", interrupt)
+    assert cli.main(["paint"]) == 130
+    assert capsys.readouterr().err == "semantic-guidance: interrupted\n"
+
+
+@pytest.mark.parametrize(
+    ("number", "status", "said"), [(signal.SIGINT, 130, "interrupted"), (signal.SIGTERM, 143, "terminated")]
+)
+def test_signals_that_numba_makes_system_errors_of(capsys, monkeypatch, number, status, said):
+    """Whatever the program that started the tests does with signals: jobs in the background ignore SIGINT."""
+
+    def kernel(argv):
+        try:
+            signal.raise_signal(number)
+        except BaseException as error:
+            raise SystemError("CPUDispatcher returned a result with an exception set") from error
+
+    monkeypatch.setattr(cli, "_run", kernel)
+    default = signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL
+    before = signal.signal(number, default)
+    try:
+        assert cli.main(["paint"]) == status
+        assert capsys.readouterr().err == f"semantic-guidance: {said}\n"
+        assert signal.getsignal(number) is default
+    finally:
+        signal.signal(number, before)
+
+
+def test_other_system_errors_are_faults_of_ours(monkeypatch):
+    def fail(argv):
+        raise SystemError("unknown opcode")
+
+    monkeypatch.setattr(cli, "_run", fail)
+    with pytest.raises(SystemError, match="unknown opcode"):
+        cli.main(["paint"])
+
+
+def test_an_ignored_interrupt_stays_ignored(monkeypatch):
+    monkeypatch.setattr(cli, "_run", lambda argv: signal.raise_signal(signal.SIGINT) or 0)
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        assert cli.main(["paint"]) == 0
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def test_errors_of_the_system_name_the_file(capsys, monkeypatch):
+    def fail(argv):
+        raise OSError(28, "No space left on device", "a.png")
+
+    monkeypatch.setattr(cli, "_run", fail)
+    assert complaint(capsys) == "semantic-guidance: error: a.png: No space left on device\n"
+
+
+def test_an_error_is_one_line(capsys):
+    assert "no such file" in complaint(capsys, "paint", "a\nb\udcff.jpg")
+
+
+def test_help_is_quick_and_loads_nothing_big():
+    code = (
+        "import sys; from semantic_guidance.apps.cli.main import main; main(['paint', '--help'])\n"
+        "sys.exit(' '.join({'torch', 'numba', 'cv2', 'numpy', 'PIL'} & set(sys.modules)))"
+    )
+    begun = time.perf_counter()
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stderr.strip() == ""
+    assert time.perf_counter() - begun < 5  # a fraction of a second, but tests may share their machine
+
+
+def test_the_module_runs():
+    done = subprocess.run(
+        [sys.executable, "-m", "semantic_guidance", "paint", "none.jpg"], capture_output=True, text=True
+    )
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert done.stderr == "semantic-guidance: error: none.jpg: no such file, wanted a picture\n"
+
+
+def test_standard_error_may_be_closed(photo, tmp_path):
+    command = f"{sys.executable} -m semantic_guidance paint {photo} --strokes 3 --preset draft --formats png"
+    done = subprocess.run(["bash", "-c", f"{command} --size 48 --baseline --out {tmp_path / 'out'} 2>&-"])
+    assert done.returncode == 0
+    assert (tmp_path / "out" / "photo_painted.png").exists()
+
+
+def test_a_reader_that_leaves_early():
+    command = f"{sys.executable} -m semantic_guidance paint --help | head -c 1"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True)
+    assert done.stderr == ""

@@ -1,0 +1,134 @@
+"""The flags for palette, brushes and paper, as they are given and as they are refused."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from semantic_guidance.apps.cli.main import main
+
+QUICK = ["--agent", "planner", "--strokes", "12", "--preset", "draft", "--size", "48"]
+
+
+def test_plotter(photo, tmp_path, capsys):
+    (tmp_path / "inks.txt").write_text("#ff0000 #0000ff #808080 #ffffff")
+    flags = ["--formats", "plotter,json", "--palette", str(tmp_path / "inks.txt"), "--brushes", "3,8 mm"]
+    assert (
+        main(["paint", str(photo), *QUICK, *flags, "--paper", "A3", "--out", str(tmp_path / "a"), "--json"])
+        == 0
+    )
+    outputs = json.loads(capsys.readouterr().out)["outputs"]
+    assert sorted(outputs) == ["json", "plotter.json", "plotter.svg"]
+    with open(outputs["plotter.json"]) as file:
+        document = json.load(file)
+    assert document["paper"] == [420, 297]
+    assert set(document["brushes"]) <= {3, 8}
+    assert set(document["palette"]) <= {"#ff0000", "#0000ff", "#808080", "#ffffff"}
+    argv = ["render", outputs["json"], "--formats", "plotter", "--out", str(tmp_path / "b")]
+    assert main(argv) == 0
+    for name in ("plotter.json", "plotter.svg"):
+        again = tmp_path / "b" / f"photo_painted.{name}"
+        assert again.read_bytes() == (tmp_path / "a" / again.name).read_bytes()
+    assert main([*argv, "--paper", "100x80"]) == 0
+    assert 'width="100mm" height="80mm"' in (tmp_path / "b" / "photo_painted.plotter.svg").read_text()
+
+
+def test_too_many_strokes_for_a_plotter_are_refused_before_any_work(photo, tmp_path, capsys, monkeypatch):
+    out, strokes = ["--out", str(tmp_path / "b")], str(tmp_path / "photo_painted.json")
+    assert main(["paint", str(photo), *QUICK, "--formats", "json", "--out", str(tmp_path)]) == 0
+    monkeypatch.setattr("semantic_guidance.export.plotter.MAX_STROKES", 11)
+    capsys.readouterr()
+    for argv, where in ((["paint", str(photo), *QUICK], "--strokes"), (["render", strokes], strokes)):
+        assert main([*argv, "--formats", "png,plotter.json", *out]) == 2
+        wanted = f"{where}: there are 12 strokes, wanted at most 11 for a plotter"
+        assert capsys.readouterr().err == f"semantic-guidance: error: {wanted}\n"
+    assert not (tmp_path / "b").exists()
+
+
+def test_plotters_get_few_opaque_colors(photo, tmp_path):
+    argv = [
+        "paint",
+        str(photo),
+        *QUICK,
+        "--strokes",
+        "40",
+        "--formats",
+        "plotter.json",
+        "--out",
+        str(tmp_path),
+    ]
+    assert main(argv) == 0
+    document = json.loads((tmp_path / "photo_painted.plotter.json").read_text())
+    assert len(document["palette"]) <= 12
+    assert {stroke["opacity"] for each in document["passes"] for stroke in each["strokes"]} == {1.0}
+
+
+def test_a_palette_is_kept_by_the_strokes(photo, tmp_path):
+    argv = [
+        "paint",
+        str(photo),
+        *QUICK,
+        "--formats",
+        "json",
+        "--palette",
+        "#fff,#204060",
+        "--out",
+        str(tmp_path),
+    ]
+    assert main(argv) == 0
+    document = json.loads((tmp_path / "photo_painted.json").read_text())
+    colors = {tuple(np.round(np.array(stroke["color"]) * 255)) for stroke in document["strokes"]}
+    assert colors <= {(255, 255, 255), (32, 64, 96)}
+    assert tuple(np.round(np.array(document["background"]) * 255)) in colors | {(255, 255, 255)}
+
+
+@pytest.mark.parametrize(
+    ("flag", "value", "wanted"),
+    [
+        ("--palette", "0", "wanted 1 to 64"),
+        ("--palette", "-3", "wanted 1 to 64"),
+        ("--palette", "65", "wanted 1 to 64"),
+        ("--palette", "#12", "wanted one such as #c0ffee"),
+        ("--palette", "#fff,blue", "'blue' is no colour"),
+        ("--palette", "none.txt", "a number of colours from 1 to 64"),
+        ("--brushes", "2,-5", "lengths in mm above 0"),
+        ("--brushes", "nan", "lengths in mm above 0"),
+        ("--brushes", "wide", "lengths in mm above 0"),
+        ("--brushes", "500", "up to the paper's 210"),
+        ("--brushes", ",".join(map(str, range(1, 30))), "at most 16"),
+        ("--widths", "5", "two lengths in mm"),
+        ("--widths", "1,2,3", "two lengths in mm"),
+        ("--widths", "1,inf", "lengths in mm"),
+        ("--widths", "1,300", "up to the paper's 210"),
+        ("--paper", "b7", "a5, a4, a3, a2, or WxH"),
+        ("--paper", "10x10", "a5, a4, a3, a2, or WxH"),
+        ("--paper", "1x2x3", "a5, a4, a3, a2, or WxH"),
+        ("--paper", "nanx300", "a5, a4, a3, a2, or WxH"),
+    ],
+)
+def test_bad_flags(photo, capsys, tmp_path, flag, value, wanted):
+    assert main(["paint", str(photo), *QUICK, f"{flag}={value}", "--out", str(tmp_path / "out")]) == 2
+    captured = capsys.readouterr()
+    assert captured.err.startswith(f"semantic-guidance: error: {flag}")
+    assert wanted in captured.err
+    assert captured.err.count("\n") == 1
+    assert not (tmp_path / "out").exists()
+
+
+def test_palettes_are_read_not_overwritten(photo, tmp_path, capsys):
+    (tmp_path / "photo_painted.json").write_text("#fff #000")
+    argv = [
+        "paint",
+        str(photo),
+        *QUICK,
+        "--palette",
+        str(tmp_path / "photo_painted.json"),
+        "--formats",
+        "json",
+    ]
+    assert main([*argv, "--out", str(tmp_path)]) == 2
+    assert "painting would overwrite its own input" in capsys.readouterr().err
+    assert main(["paint", str(photo), *QUICK, "--palette", str(photo)]) == 2
+    assert "photo.jpg: there are" in capsys.readouterr().err

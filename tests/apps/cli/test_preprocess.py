@@ -1,0 +1,144 @@
+"""`preprocess` on a small CUB-200-2011: files as the seed's code reads them."""
+
+import re
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from semantic_guidance.apps.cli.main import main
+from semantic_guidance.learning.data import preprocess
+from semantic_guidance.learning.data.cub200 import CUB200
+
+
+def ball(seed, height=120, width=160):
+    """A bright ball on a plain, slightly noisy ground, and its mask."""
+    rng = np.random.default_rng(seed)
+    y, x = np.mgrid[:height, :width]
+    cy, cx, radius = rng.uniform(45, 75), rng.uniform(60, 100), rng.uniform(25, 35)
+    mask = np.hypot(y - cy, x - cx) < radius
+    shade = np.clip(1.2 - np.hypot(y - cy + 10, x - cx + 10) / (2 * radius), 0.2, 1)
+    image = np.where(mask[..., None], np.array([255, 140, 20]) * shade[..., None], [110, 125, 140])
+    image = image + rng.normal(0, 3, image.shape)
+    return np.clip(image, 0, 255).astype(np.uint8), mask
+
+
+@pytest.fixture
+def data(tmp_path):
+    root = tmp_path / "cub200" / "CUB_200_2011"
+    names = [f"00{k}.Kind_{k}/Kind_{k}_{i:04d}.jpg" for k in (1, 2) for i in (1, 2)]
+    for seed, name in enumerate(names):
+        path = root / "images" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(ball(seed)[0]).save(path, quality=95)
+    (root / "images.txt").write_text("".join(f"{i} {n}\n" for i, n in enumerate(names, 1)))
+    return tmp_path
+
+
+def run(data, *more) -> int:
+    return main(["preprocess", "--dataset", "cub200", "--data", str(data), *more])
+
+
+def check(data):
+    """Read the results the way the paper's code does, and compare with the truth."""
+    root = data / "cub200" / "CUB_200_2011"
+    header, *rows = (root / "bounding_boxes_pred.txt").read_text().splitlines()
+    assert header == " x y w h"
+    names = [line.split()[1] for line in (root / "images.txt").read_text().splitlines()]
+    for index, (row, name) in enumerate(zip(rows, names, strict=True)):
+        number, x, y, w, h = (int(cell) for cell in row.split(" "))
+        assert number == index
+        truth = ball(index)[1]
+        ys, xs = np.nonzero(truth)
+        np.testing.assert_allclose(
+            (x, y, x + w, y + h), (xs.min(), ys.min(), xs.max() + 1, ys.max() + 1), atol=4
+        )
+        mask = np.asarray(Image.open(root / "segmentations_pred" / name))
+        focus = np.asarray(Image.open(root / "gbp_global" / name))
+        assert mask.dtype == focus.dtype == np.uint8
+        assert mask.shape == focus.shape == truth.shape
+        found = mask > 127
+        assert (found & truth).sum() / (found | truth).sum() > 0.9
+        assert focus[~found].mean() < 3  # JPEG rings
+        assert focus.max() > 150
+
+
+def test_writes_what_the_seed_reads(data, capsys):
+    assert run(data, "--workers", "1") == 0
+    check(data)
+    assert "4 of 4 pictures done, 0 skipped" in capsys.readouterr().err
+    guidance = CUB200(data, "predicted")[2].guidance
+    assert len(guidance.instances) == 1
+    assert not list(data.rglob("*.part"))
+
+
+def test_several_workers_agree_with_one(data):
+    assert run(data, "--workers", "2") == 0
+    check(data)
+
+
+def test_resumes(data, monkeypatch):
+    assert run(data, "--workers", "1") == 0
+    root = data / "cub200" / "CUB_200_2011"
+    boxes = (root / "bounding_boxes_pred.txt").read_bytes()
+    gone = sorted((root / "segmentations_pred").rglob("*.jpg"))[1]
+    gone.unlink()
+    done = []
+    process = preprocess.process
+    monkeypatch.setattr(preprocess, "process", lambda job: done.append(job.mask) or process(job))
+    assert run(data, "--workers", "1") == 0
+    assert done == [gone]
+    assert (root / "bounding_boxes_pred.txt").read_bytes() == boxes
+    run(data, "--workers", "1", "--overwrite")
+    assert len(done) == 5
+
+
+def test_unreadable_picture_is_skipped(data, capsys):
+    root = data / "cub200" / "CUB_200_2011"
+    bad = root / "images" / "001.Kind_1" / "Kind_1_0002.jpg"
+    bad.write_bytes(bad.read_bytes()[:300])
+    assert run(data, "--workers", "1") == 1
+    err = capsys.readouterr().err
+    assert "Kind_1_0002.jpg" in err
+    assert "3 of 4 pictures done, 1 skipped" in err
+    assert (root / "bounding_boxes_pred.txt").read_text().splitlines()[2] == "1 0 0 0 0"
+    assert len(CUB200(data, "predicted")) == 3
+
+
+def test_picture_without_object_gets_the_whole_frame(data):
+    root = data / "cub200" / "CUB_200_2011"
+    plain = np.random.default_rng(0).normal(128, 3, (90, 70, 3)).clip(0, 255).astype(np.uint8)
+    Image.fromarray(plain).save(root / "images" / "002.Kind_2" / "Kind_2_0002.jpg")
+    assert run(data, "--workers", "1") == 0
+    assert (root / "bounding_boxes_pred.txt").read_text().splitlines()[4] == "3 0 0 70 90"
+    assert CUB200(data, "predicted")[3].guidance.instances == ()
+
+
+def test_mistakes_are_named(data, tmp_path, capsys):
+    assert run(tmp_path / "nowhere") == 2
+    assert "images.txt is missing" in capsys.readouterr().err
+    assert run(data, "--workers", "0") == 2
+    assert "--workers: got '0', wanted a whole number from 1 to 1024" in capsys.readouterr().err
+
+
+def test_unwritable_folder_is_named(data, capsys):
+    root = data / "cub200" / "CUB_200_2011"
+    (root / "gbp_global").write_text("a file where a folder should be")
+    assert run(data, "--workers", "1") == 2
+    assert re.search("gbp_global.* cannot be written", capsys.readouterr().err)
+    assert (root / "gbp_global").read_text() == "a file where a folder should be"
+
+
+def test_a_failed_write_leaves_the_old_file(tmp_path, monkeypatch):
+    target = tmp_path / "x.txt"
+    target.write_text("old")
+
+    def fail(self, data):
+        raise OSError(28, "No space left on device", str(self))
+
+    monkeypatch.setattr("pathlib.Path.write_bytes", fail)
+    with pytest.raises(OSError, match="No space"):
+        preprocess.write_whole(target, b"new")
+    monkeypatch.undo()
+    assert target.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [target]

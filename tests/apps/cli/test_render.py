@@ -1,0 +1,148 @@
+"""``semantic-guidance render``: the same picture from the file, and one line about files that are none."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image, ImageSequence
+
+from semantic_guidance import render
+from semantic_guidance.apps.cli.main import main
+from semantic_guidance.apps.cli.render import work
+from semantic_guidance.export.strokes_json import MAX_STROKES, read_strokes
+from semantic_guidance.images.arrays import to_bytes
+from semantic_guidance.images.files import load_image
+
+
+@pytest.fixture
+def complaint(tmp_path, capsys, monkeypatch):
+    """Runs a command line that must be refused and write nothing; returns what it complains."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*argv: object) -> str:
+        before = sorted(os.listdir(tmp_path))
+        assert main(["render", *(str(word) for word in argv)]) == 2
+        captured = capsys.readouterr()
+        assert captured.out == ""
+        assert captured.err.startswith("semantic-guidance: error: ")
+        assert captured.err.count("\n") == 1
+        assert sorted(os.listdir(tmp_path)) == before
+        return captured.err
+
+    return run
+
+
+def test_the_painted_picture_comes_back_bit_for_bit(photo, photo_mask, tmp_path, capsys):
+    argv = ["paint", str(photo), "--mask", str(photo_mask), "--strokes", "30", "--preset", "draft"]
+    assert main([*argv, "--size", "77", "--formats", "png,json", "--out", str(tmp_path / "a")]) == 0
+    strokes = tmp_path / "a" / "photo_painted.json"
+    assert main(["render", str(strokes), "--out", str(tmp_path / "b"), "--formats", "png,json"]) == 0
+    assert main(["render", str(strokes), "--size", "77", "--out", str(tmp_path / "c")]) == 0
+    for name in ("b/photo_painted.png", "b/photo_painted.json", "c/photo_painted.png"):
+        assert (tmp_path / name).read_bytes() == (tmp_path / "a" / Path(name).name).read_bytes()
+    assert capsys.readouterr().err == ""
+
+
+def test_brushes_and_films_are_those_of_paint(photo, photo_mask, tmp_path):
+    argv = ["paint", str(photo), "--mask", str(photo_mask), "--strokes", "20", "--preset", "draft"]
+    argv += ["--size", "77", "--seed", "3"]
+    looks = ["--brush", "oil", "--formats", "png,gif", "--fps", "10", "--duration", "2"]
+    assert main([*argv, "--formats", "json", "--out", str(tmp_path / "a")]) == 0
+    assert main([*argv, *looks, "--out", str(tmp_path / "a")]) == 0
+    strokes = str(tmp_path / "a" / "photo_painted.json")
+    assert main(["render", strokes, *looks, "--seed", "3", "--out", str(tmp_path / "b")]) == 0
+    assert main(["render", strokes, *looks, "--out", str(tmp_path / "c")]) == 0
+    for name in ("photo_painted.png", "photo_painted.gif"):
+        assert (tmp_path / "b" / name).read_bytes() == (tmp_path / "a" / name).read_bytes()
+        assert (tmp_path / "c" / name).read_bytes() != (tmp_path / "a" / name).read_bytes()
+    with Image.open(tmp_path / "b" / "photo_painted.gif") as film:
+        durations = [frame.info["duration"] for frame in ImageSequence.Iterator(film)]
+    assert sum(durations) == pytest.approx(2000, abs=100)
+
+
+def test_another_size(painting, tmp_path, capsys):
+    painting.save(tmp_path / "a.json")
+    argv = ["render", str(tmp_path / "a.json"), "--size", "240", "--formats", "png,mp4,json"]
+    assert main([*argv, "--out", str(tmp_path / "out"), "--json"]) == 0
+    summary = json.loads(capsys.readouterr().out)
+    names = {name: str(tmp_path / "out" / f"a.{name}") for name in ("png", "mp4", "json")}
+    assert summary["outputs"] == names
+    assert (summary["width"], summary["height"], summary["strokes"]) == (240, 160, 37)
+    assert np.array_equal(to_bytes(load_image(names["png"])), to_bytes(painting.render(240)))
+    assert torch.equal(read_strokes(names["json"]).canvas, painting.render(240))
+
+
+def test_the_input_is_never_overwritten(painting, tmp_path, complaint):
+    painting.save(tmp_path / "a.json")
+    assert "a.json: painting would overwrite its own input" in complaint("a.json", "--formats", "json")
+    (tmp_path / "a.png").mkdir()
+    assert "a.png: this is a directory" in complaint("a.json")
+    (tmp_path / "file").touch()
+    assert "--out: file: " in complaint("a.json", "--formats", "mp4", "--out", "file")
+
+
+@pytest.mark.parametrize(
+    ("flag", "value", "wanted"),
+    [
+        ("--size", "0", "a whole number from 16 to"),
+        ("--size", "9000", "a whole number from 16 to"),
+        ("--formats", "tiff", "png,jpg"),
+        ("--brush", "crayon", "one of flat, oil"),
+        ("--duration", "3", "wanted one of mp4"),
+    ],
+)
+def test_bad_flags(painting, tmp_path, complaint, flag, value, wanted):
+    painting.save(tmp_path / "a.json")
+    line = complaint("a.json", flag, value)
+    assert f"error: {flag}" in line
+    assert wanted in line
+
+
+def test_files_that_are_none(tmp_path, complaint):
+    (tmp_path / "many.json").write_text('{"strokes": [' + ",".join(["{}"] * 10_000_000) + "]}")
+    (tmp_path / "deep.json").write_text("[" * 1_000_000)
+    (tmp_path / "numbers.json").write_text("[" + "0.5," * 7_000_000 + "1]")
+    (tmp_path / "text.json").write_text("words")
+    assert "none.json: no such file, wanted a file of strokes" in complaint("none.json")
+    assert f"many.json: there are more than {MAX_STROKES} strokes in it" in complaint("many.json")
+    assert "deep.json: not JSON" in complaint("deep.json")
+    assert f"numbers.json: there are more than {MAX_STROKES} strokes" in complaint("numbers.json")
+    assert "text.json: not JSON" in complaint("text.json")
+
+
+def test_endless_files(complaint):
+    assert "/dev/zero: the file is larger than" in complaint("/dev/zero")
+
+
+def test_no_object_to_cut_out(painting, tmp_path, complaint):
+    replace(painting, layers=painting.layers[:1]).save(tmp_path / "a.json")
+    said = complaint("a.json", "--transparent=object", "--formats", "jpg,png", "--out", "out")
+    assert "a.json: --transparent: there is no object in the painting, wanted" in said
+
+
+def test_hours_of_work_are_refused(painting, tmp_path, complaint, monkeypatch):
+    painting.save(tmp_path / "a.json")
+    monkeypatch.setattr("semantic_guidance.apps.cli.render.MAX_WORK", work(painting) - 1)
+    assert "a.json: its strokes touch" in complaint("a.json")
+    document = json.loads((tmp_path / "a.json").read_text())
+    document |= {"width": 9000, "masks": [], "strokes": []}
+    (tmp_path / "a.json").write_text(json.dumps(document))
+    assert "a.json: the painting is 9000 pixels long, wanted --size 8192 or less" in complaint("a.json")
+
+
+def test_work_bounds_what_is_touched(painting):
+    """Compared with the pixels that the strokes change, painted white and opaque on black."""
+    touched = 0
+    for layer in painting.layers:
+        for n in range(len(layer.strokes)):
+            one = layer.strokes[n : n + 1]
+            white = replace(one, opacity=torch.ones(1, 1, 2), color=torch.ones(1, 1, 3))
+            black = torch.zeros(1, 3, painting.height, painting.width)
+            touched += int((render(white, black)[0, 0] > 0).sum())
+    assert touched < work(painting) < 20 * touched

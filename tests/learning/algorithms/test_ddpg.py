@@ -1,0 +1,128 @@
+"""Model-based DDPG: its losses, its slow networks, and a problem with a known optimum."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from semantic_guidance.agents.ltp import episode
+from semantic_guidance.core.guidance import Guidance
+from semantic_guidance.learning.algorithms.ddpg import Learner, with_canvas
+from semantic_guidance.learning.bank import PictureBank
+from semantic_guidance.learning.run.processes import settle_threads
+from tests.learning.toys import discs, small_config, small_trainer
+
+settle_threads(1)
+CPU = torch.device("cpu")
+
+
+def two_states(learner: Learner) -> tuple[episode.PaintState, episode.PaintState]:
+    """States before and after a step, one of them at the end of its episode."""
+    start = discs(4, 16, 0).start(torch.tensor([0, 2, 5]), CPU)
+    generator = torch.Generator().manual_seed(3)
+    before = replace(start, canvas=torch.rand(start.canvas.shape, generator=generator))
+    after = learner.step(before, torch.rand(3, learner.config.env.action_size, generator=generator))
+    return before, replace(after, step=torch.tensor([1, 2, 1]))
+
+
+def test_critic_learns_the_discounted_next_value():
+    learner = Learner(small_config(discount=0.5), CPU)
+    before, after = two_states(learner)
+    env = learner.config.env
+    with torch.no_grad():
+        action = learner.slow_actor(episode.observation(after, env))
+        following = learner.step(after, action)
+        value = learner.slow_critic(episode.critic_observation(after, following, env))
+        reward = learner.rewards(after, following)["total"]
+        target = 0.5 * torch.tensor([1.0, 0.0, 1.0]) * (reward + value)
+        values = learner.critic(episode.critic_observation(before, after, env))
+    learner.slow_actor.load_state_dict(learner.actor.state_dict())
+    loss = learner._update_critic(before, after)
+    assert float(loss) == pytest.approx(float((values - target).square().mean()), rel=1e-4)
+
+
+def test_actor_climbs_reward_plus_value():
+    learner = Learner(small_config(), CPU)
+    before, _ = two_states(learner)
+    env = learner.config.env
+    critic = {name: values.clone() for name, values in learner.critic.state_dict().items()}
+
+    def value() -> torch.Tensor:
+        after = learner.step(before, learner.actor(episode.observation(before, env)))
+        ahead = learner.critic(episode.critic_observation(before, after, env))
+        return (ahead + learner.rewards(before, after)["total"]).mean()
+
+    wanted = torch.autograd.grad(-value(), list(learner.actor.parameters()))
+    learner.set_learning_rates(0.0, 0.0)
+    loss = learner._update_actor(before)
+    for parameter, gradient in zip(learner.actor.parameters(), wanted, strict=True):
+        assert torch.allclose(parameter.grad, gradient, rtol=1e-3, atol=1e-4)
+    assert torch.isfinite(loss)
+    assert all(torch.equal(critic[name], values) for name, values in learner.critic.state_dict().items())
+    assert all(parameter.grad is None for parameter in learner.critic.parameters())
+
+
+def test_slow_actor_has_its_own_statistics():
+    learner = Learner(small_config(), CPU)
+    live = {buffer.data_ptr() for buffer in learner.actor.buffers()}
+    assert live.isdisjoint(buffer.data_ptr() for buffer in learner.slow_actor.buffers())
+    before, after = two_states(learner)
+    learner.update(before, after, torch.rand(2, 3))
+    assert not torch.equal(learner.actor.bn1.running_mean, learner.slow_actor.bn1.running_mean)
+
+
+def test_unused_judges_do_not_exist():
+    assert set(Learner(small_config(), CPU).judges) == {"whole", "foreground"}
+    assert set(Learner(small_config(use_bilevel=False), CPU).judges) == {"whole"}
+    assert set(Learner(small_config(gan_coef=0, seggt_coef=0), CPU).judges) == set()
+
+
+def disc_on_black(size: int = 32) -> tuple[torch.Tensor, Guidance]:
+    """One disc on black: a single stroke can match it."""
+    rows, columns = np.mgrid[:size, :size] + 0.5
+    inside = np.clip(6 - np.hypot(rows - 20, columns - 13) + 0.5, 0, 1)
+    colour = np.array([0.9, 0.5, 0.2])[:, None, None]
+    return torch.from_numpy(inside * colour).float(), Guidance.none()
+
+
+def test_solves_a_disc(tmp_path):
+    settings = {
+        "canvas_size": 32,
+        "width": 8,
+        "nenv": 4,
+        "batch_size": 8,
+        "max_eps_len": 3,
+        "bundle_size": 1,
+        "warmup": 3,
+        "rmsize": 40,
+        "train_timesteps": 150,
+        "train_steps_per_eps": 5,
+        "val_interval": 0,
+        "save_interval": 1000,
+        "gan_coef": 0.0,
+        "pixel_coef": 100.0,
+        "softness": 2.0,
+        # With the paper's 0.001 the critic would still learn from an untrained actor's steps at the end.
+        "tau": 0.02,
+        "use_bilevel": False,
+        "use_gbp": False,
+        "actor_lr": (5e-3, 3e-3, 1e-3),
+        "lr_episodes": (20, 35),
+        "seed": 1,
+    }
+    trainer = small_trainer(tmp_path, **settings)
+    trainer.pictures = trainer.held_out = PictureBank(lambda n: disc_on_black(), torch.arange(1), 32)
+    empty = float(disc_on_black()[0].square().mean())
+    trainer.run()
+    results, _ = trainer.validate()
+    assert results["mean_dist"] < 0.05 * empty
+
+
+def test_canvas_comes_from_bytes():
+    start = discs(2, 16, 0).start(torch.tensor([0]), CPU)
+    state = with_canvas(start, torch.full((1, 3, 16, 16), 51, dtype=torch.uint8), torch.tensor([1]))
+    assert torch.allclose(state.canvas, torch.tensor(0.2))
+    assert state.step.tolist() == [1]

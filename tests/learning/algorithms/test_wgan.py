@@ -1,0 +1,97 @@
+"""WGAN-GP, against cases with a known answer."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+
+from semantic_guidance.learning.algorithms.wgan import Judge, WassersteinLoss, follow, slow_copy
+from semantic_guidance.learning.networks.discriminator import Discriminator
+
+
+class Linear(nn.Module):
+    """Scores a pair by the sum of its pixels times a slope each."""
+
+    def __init__(self, target: float, canvas: float) -> None:
+        super().__init__()
+        self.slopes = nn.Parameter(torch.tensor([target, canvas]))
+
+    def forward(self, target, canvas):
+        return self.slopes[0] * target.sum((1, 2, 3)) + self.slopes[1] * canvas.sum((1, 2, 3))
+
+    def slope(self, target, canvas, direction):
+        return self(*direction.split(3, dim=1))
+
+
+def test_loss_of_a_linear_score():
+    target, canvas = torch.rand(5, 3, 8, 8), torch.rand(5, 3, 8, 8)
+    loss = WassersteinLoss(Linear(0.3, 0.4), 10.0)(target, canvas, torch.rand(5))
+    # The gradient in each of the 2 x 192 numbers is 0.3 or 0.4: its norm is 0.5 x sqrt(192).
+    penalty = 10 * (0.5 * 192**0.5 - 1) ** 2
+    wanted = 0.4 * (canvas.sum((1, 2, 3)).mean() - target.sum((1, 2, 3)).mean()) + penalty
+    assert float(loss.detach()) == pytest.approx(float(wanted), rel=1e-4)
+
+
+def test_penalty_has_a_gradient():
+    score = Linear(0.3, 0.4)
+    same = torch.rand(2, 3, 8, 8)
+    WassersteinLoss(score, 10.0)(same, same, torch.rand(2)).backward()
+    norm = 0.5 * 192**0.5
+    wanted = 20 * (norm - 1) * 192**0.5 * torch.tensor([0.6, 0.8])
+    assert torch.allclose(score.slopes.grad, wanted, rtol=1e-3)
+
+
+def test_penalty_is_that_of_the_second_derivative():
+    """The usual way: differentiate the gradient once more."""
+    torch.manual_seed(0)
+    network = Discriminator()
+    for name, values in network.named_parameters():
+        if name.endswith("alpha"):
+            values.data.fill_(0.03)
+    target, canvas, mix = torch.rand(3, 3, 32, 32), torch.rand(3, 3, 32, 32), torch.rand(3)
+    pair = target.clone().requires_grad_()
+    between = torch.lerp(canvas, target, mix.view(-1, 1, 1, 1)).requires_grad_()
+    gradients = torch.autograd.grad(network(pair, between).sum(), (pair, between), create_graph=True)
+    norms = torch.cat(gradients, dim=1).flatten(1).norm(dim=1)
+    fall = network(target, canvas).mean() - network(target, target).mean()
+    wanted = fall + 10 * (norms - 1).square().mean()
+    loss = WassersteinLoss(network, 10.0)(target, canvas, mix)
+    assert float(loss.detach()) == pytest.approx(float(wanted.detach()), rel=1e-6)
+    parameters = list(network.parameters())
+    for ours, theirs in zip(
+        torch.autograd.grad(loss, parameters), torch.autograd.grad(wanted, parameters), strict=True
+    ):
+        assert torch.allclose(ours, theirs, rtol=1e-3, atol=1e-6 + 1e-4 * float(theirs.abs().max()))
+
+
+def test_flat_score_has_a_finite_penalty():
+    loss = WassersteinLoss(Linear(0.0, 0.0), 10.0)(*torch.rand(2, 3, 3, 8, 8), torch.rand(3))
+    loss.backward()
+    assert float(loss.detach()) == pytest.approx(10)
+
+
+def test_judge_learns_to_tell_targets_from_other_pictures():
+    generator = torch.Generator().manual_seed(0)
+    torch.manual_seed(0)
+    judge = Judge(torch.device("cpu"), 1e-3, 10.0, 0.1)
+    for _ in range(15):
+        target = torch.rand(8, 3, 16, 16, generator=generator)
+        judge.update(target, 0.2 * target, torch.rand(8, generator=generator))
+    target = torch.rand(32, 3, 16, 16, generator=generator)
+    good, bad = judge.score(target, target), judge.score(target, 0.2 * target)
+    assert (good > bad).float().mean() > 0.9
+
+
+def test_slow_copies_follow_and_share_nothing():
+    live = nn.Sequential(nn.Conv2d(3, 4, 1), nn.BatchNorm2d(4))
+    slow = slow_copy(live)
+    start = slow[0].weight.clone()
+    with torch.no_grad():
+        live[0].weight += 1
+    live(torch.rand(8, 3, 4, 4))
+    assert torch.equal(slow[0].weight, start)
+    assert not torch.equal(live[1].running_mean, slow[1].running_mean)
+    follow(slow, live, 0.25)
+    assert torch.allclose(slow[0].weight, start + 0.25)
+    assert not slow[0].weight.requires_grad

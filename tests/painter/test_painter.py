@@ -1,0 +1,145 @@
+import itertools
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from semantic_guidance import Guidance, Painter, load_image
+from semantic_guidance.core.guidance import Instance
+from semantic_guidance.images.files import load_mask
+from semantic_guidance.images.metrics import painting_errors
+from tests.conftest import EXAMPLES
+
+
+@pytest.fixture(scope="module")
+def cup() -> tuple[torch.Tensor, Guidance]:
+    image = load_image(EXAMPLES / "coffee.jpg")
+    return image, Guidance.from_mask(load_mask(EXAMPLES / "coffee_mask.png", *image.shape[1:]))
+
+
+def test_polish_beats_the_plan_and_the_object_comes_first(cup: tuple[torch.Tensor, Guidance]) -> None:
+    image, guidance = cup
+    plan = Painter("planner", preset="draft").paint(image, guidance)
+    draft = painting_errors(plan.canvas, image, guidance.mask)
+    painting = Painter(preset="standard").paint(image, guidance)
+    errors = painting_errors(painting.canvas, image, guidance.mask)
+    assert errors.everywhere < 0.25 * draft.everywhere
+    assert errors.everywhere < 0.0008
+    assert errors.foreground is not None
+    assert errors.background is not None
+    assert errors.foreground < 0.6 * errors.background
+    assert len(painting.strokes) == 300
+    assert painting.foreground_strokes == sum(len(layer.strokes) for layer in painting.layers[1:])
+    assert [layer.level for layer in painting.layers] == ["background", "foreground"]
+
+
+def test_the_film_gets_better_all_the_time(cup: tuple[torch.Tensor, Guidance]) -> None:
+    image, guidance = cup
+    frames = list(Painter().paint(image, guidance).replay(128))
+    errors = [painting_errors(frames[n], image, None).everywhere for n in (0, 30, 75, 150, 225, 300)]
+    assert len(frames) == 301
+    assert all(later < earlier for earlier, later in itertools.pairwise(errors))
+
+
+def test_a_seed_is_a_painting(cup: tuple[torch.Tensor, Guidance]) -> None:
+    image, guidance = cup
+    paintings = [Painter(strokes=40, seed=seed).paint(image, guidance) for seed in (3, 3, 4)]
+    packed = [painting.strokes.pack() for painting in paintings]
+    assert torch.equal(packed[0], packed[1])
+    assert not torch.equal(packed[0], packed[2])
+
+
+def test_each_object_has_its_own_layer() -> None:
+    image = torch.rand(3, 60, 100, generator=torch.Generator().manual_seed(0))
+    masks = torch.zeros(2, 1, 60, 100)
+    masks[0, :, 10:50, 10:40] = 1
+    masks[1, :, 20:30, 60:80] = 1
+    instances = tuple(Instance.from_mask(mask) for mask in masks)
+    painting = Painter(strokes=100, preset="draft").paint(
+        image, Guidance(masks.amax(0), torch.zeros(1, 60, 100), instances)
+    )
+    counts = [(layer.level, layer.instance, len(layer.strokes)) for layer in painting.layers]
+    share = 62  # of 100: their area of 0.2333, and a draft gives them half of the rest
+    # Areas 1200 and 200: by square roots, 0.71 and 0.29 of the share.
+    assert counts == [
+        ("background", 0, 100 - share),
+        ("foreground", 0, round(share * 0.7101)),
+        ("foreground", 1, share - round(share * 0.7101)),
+    ]
+
+
+def test_guidance_puts_the_strokes_to_the_object() -> None:
+    image = load_image(EXAMPLES / "rocket.jpg")
+    guidance = Guidance.from_mask(load_mask(EXAMPLES / "rocket_mask.png", *image.shape[1:]))
+    guided, plain = (
+        painting_errors(Painter().paint(image, known).canvas, image, guidance.mask)
+        for known in (guidance, Guidance.none())
+    )
+    assert guided.foreground is not None
+    assert plain.foreground is not None
+    assert guided.foreground < 0.6 * plain.foreground
+
+
+@pytest.mark.parametrize(("height", "width"), [(1, 1), (1, 50), (300, 2), (5, 5), (40, 31)])
+def test_any_shape(height: int, width: int) -> None:
+    image = torch.rand(3, height, width, generator=torch.Generator().manual_seed(0))
+    mask = torch.zeros(1, height, width)
+    mask[:, : (height + 1) // 2, : (width + 1) // 2] = 1
+    painting = Painter(strokes=12, size=64).paint(image, Guidance.from_mask(mask))
+    assert max(painting.canvas.shape) == 64
+    assert painting.canvas.isfinite().all()
+    assert painting.canvas.shape[1] == max(1, round(64 * height / max(height, width)))
+
+
+@pytest.mark.parametrize("strokes", [1, 2, 3])
+def test_few_strokes(strokes: int, cup: tuple[torch.Tensor, Guidance]) -> None:
+    painting = Painter(strokes=strokes).paint(*cup)
+    assert len(painting.strokes) == strokes
+
+
+def test_one_colour() -> None:
+    painting = Painter(strokes=5).paint(torch.full((3, 30, 30), 0.25), Guidance.none())
+    assert torch.allclose(painting.canvas, torch.tensor(0.25), atol=0.02)
+
+
+def test_pictures_of_other_libraries() -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (20, 30, 3), dtype=np.uint8)
+    tensor = torch.from_numpy(pixels).permute(2, 0, 1) / 255
+    paintings = [
+        Painter(strokes=10, preset="draft").paint(picture, Guidance.none())
+        for picture in (tensor, pixels, Image.fromarray(pixels))
+    ]
+    for painting in paintings[1:]:
+        assert torch.allclose(painting.strokes.pack(), paintings[0].strokes.pack(), atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"agent": "bob"}, "agent is 'bob', wanted one of"),
+        ({"preset": "best"}, "preset is 'best', wanted one of draft, standard, fine"),
+        ({"strokes": 0}, "strokes is 0, wanted a whole number from 1 to"),
+        ({"strokes": 5.5}, "strokes is 5.5, wanted a whole number from 1 to"),
+        ({"strokes": True}, "strokes is True, wanted a whole number"),
+        ({"size": 4}, "size is 4, wanted a whole number from 16 to"),
+        ({"size": 64.5}, "size is 64.5, wanted a whole number from 16 to"),
+        ({"size": float("nan")}, "size is nan, wanted a whole number from 16 to"),
+        ({"detail": 1.5}, "detail is 1.5, wanted a whole number from 1 to 8"),
+        ({"start": "#fff"}, "start is '#fff', wanted a tuple of RGB in"),
+        ({"start": [1, 0, 0]}, r"start is \[1, 0, 0\], wanted a tuple of RGB in"),
+        ({"start": (2, 0, 0)}, r"start is \(2, 0, 0\), wanted a tuple of RGB in"),
+        ({"start": (0.0, float("nan"), 0.0)}, "start is .*nan.*, wanted a tuple of RGB in"),
+        ({"start": (0.0, 1.0)}, "start is .*, wanted a tuple of RGB in"),
+        ({"start": torch.zeros(4, 4)}, r"start: image is a tensor of shape \[4, 4\], wanted"),
+        ({"start": torch.full((3, 4, 4), 255.0)}, "start: image has values from 255"),
+    ],
+)
+def test_what_is_wrong_is_named(arguments: dict[str, object], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        Painter(**arguments)  # type: ignore[arg-type]
+
+
+def test_numbers_of_numpy_are_numbers() -> None:
+    painter = Painter("planner", strokes=np.int64(5), size=np.int32(64), start=(np.float32(0.5), 0, 1))  # type: ignore[arg-type]
+    assert (painter.strokes, painter.size, painter.start) == (5, 64, (0.5, 0.0, 1.0))

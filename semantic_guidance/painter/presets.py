@@ -75,6 +75,6 @@ PRESETS = {
     "standard": Preset(),
     "fine": Preset(
         side=256,
-        refine=replace(RefineConfig(), steps=1500, relocate_at=tuple(0.04 + 0.03 * n for n in range(22))),
+        refine=RefineConfig(steps=1500, relocate_at=tuple(0.04 + 0.03 * n for n in range(22))),
     ),
 }

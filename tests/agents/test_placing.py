@@ -67,7 +67,7 @@ def test_strokes_pass_through_their_places_along_the_structure() -> None:
 
 
 def test_strokes_bend_along_a_curved_field() -> None:
-    """Round a centre: straight strokes would leave it; three steps along the field do so by a third of that."""
+    """Round a centre, which straight strokes would leave: three steps do so by a third of that."""
     rows, columns = np.mgrid[:120, :160] + 0.5
     x, y = columns - 90, rows - 50
     places = [(50, 120), (20, 90), (90, 70), (71, 111)]

@@ -28,7 +28,9 @@ def places(strokes: Tensor, size: int) -> tuple[Tensor, Tensor]:
     return rows, columns
 
 
-def problem_of(picture: Tensor, masks: Tensor, budgets: tuple[int, ...], focus: Tensor | None = None) -> Problem:
+def problem_of(
+    picture: Tensor, masks: Tensor, budgets: tuple[int, ...], focus: Tensor | None = None
+) -> Problem:
     """The problem of a picture at its own size with objects ``[M, H, W]``, on grey."""
     height, width = picture.shape[1:]
     instances = tuple(Instance.from_mask(mask[None]) for mask in masks)
@@ -140,7 +142,7 @@ class TestUnderpainted:
         return replace(problem_of(picture, mask[None], budgets), inside=inside, underpainted=True)
 
     def test_radii_by_hand(self) -> None:
-        """A quarter are 1.6 times as wide as if they just covered the area, 35 % just as wide, 40 % 0.6 times."""
+        """Against what just covers the area: a quarter 1.6 times as wide, 35 % as wide, 40 % 0.6 times."""
         draft = Planner().draft(self.problem((20, 0)), rng())
         radius = 0.5 * (60 * 50 / 20) ** 0.5 / 90
         wanted = [1.6 * radius] * 5 + [radius] * 7 + [0.6 * radius] * 8
@@ -191,7 +193,9 @@ class TestFillingUp:
     def test_what_stands_is_taken_into_account(self) -> None:
         """The object's left half is painted already: the rest goes to its right half."""
         problem = self.problem((0, 0, 5))
-        done = torch.tensor([[30, 24, 36, 24, 42, 24, 0, 0, 0, 0, 0, 0, 0], [30, 34, 36, 34, 42, 34] + [0.0] * 7])
+        done = torch.tensor(
+            [[30, 24, 36, 24, 42, 24, 0, 0, 0, 0, 0, 0, 0], [30, 34, 36, 34, 42, 34] + [0.0] * 7]
+        )
         done[:, :6] /= 60
         done[:, RADIUS], done[:, 8:10] = 5 / 60, 1
         filled = fill_up(problem, Draft(done, (Segment(2, 1),)), rng())

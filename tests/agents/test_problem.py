@@ -37,7 +37,7 @@ def noise(height: int, width: int, coarse: int, seed: int = 0) -> Tensor:
 def known(
     height: int, width: int, box: tuple[int, int, int, int], focus: tuple[slice, slice] | None = None
 ) -> Guidance:
-    """One object that fills its box (x, y, width, height), with the greatest focus in a part of the picture."""
+    """One object that fills its box (x, y, width, height), with all of the focus in a part of the picture."""
     x, y, across, down = box
     mask, plane = torch.zeros(1, height, width), torch.zeros(1, height, width)
     mask[:, y : y + down, x : x + across] = 1
@@ -67,7 +67,7 @@ class TestWeight:
     """How much each pixel's error counts."""
 
     def test_by_hand(self) -> None:
-        """200 of 4,000 pixels: 40 % of the weight is 12.667 each; half of them with full focus count thrice."""
+        """200 of 4,000 pixels: 40 % of the weight is 12.667 each; full focus counts three times as much."""
         guidance = known(40, 100, (70, 5, 20, 10), (slice(5, 10), slice(None)))
         weight = problem_of(noise(40, 100, 5), guidance).weight
         ratio = 0.4 / 0.6 * 3800 / 200
@@ -123,7 +123,7 @@ class TestZooms:
 
     @pytest.mark.parametrize("upright", [False, True])
     def test_places_in_the_frame_by_hand(self, upright: bool) -> None:
-        """Sides that do not divide: of the picture 301 x 497, of the problem 6 x 10, of a frame that shrinks."""
+        """Sides that do not divide: of the picture 301 x 497, of the problem 6 x 10."""
         height, width, box = (497, 301, (40, 230, 160, 200)) if upright else (301, 497, (230, 40, 200, 160))
         problem = problem_of(torch.rand(3, height, width), known(height, width, box), math.sqrt(60))
         (zoom,) = problem.zooms
@@ -145,7 +145,9 @@ class TestZooms:
 
     def test_only_what_is_made_larger_by_a_seventh_is_looked_at(self) -> None:
         picture, guidance = noise(80, 120, 5), known(80, 120, (70, 20, 30, 20))
-        found = [len(problem_of(picture, guidance, math.sqrt(80 * 120) / by).zooms) for by in (1, 1.1, 1.2, 3)]
+        found = [
+            len(problem_of(picture, guidance, math.sqrt(80 * 120) / by).zooms) for by in (1, 1.1, 1.2, 3)
+        ]
         assert found == [0, 0, 1, 1]
 
     def test_the_object_counts_and_its_focus_and_nothing_else(self) -> None:

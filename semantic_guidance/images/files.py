@@ -37,7 +37,7 @@ GREY = 32  # of 255, by which the channels of a colour differ at most if it is b
 _opening = threading.Lock()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Picture:
     """All that is wanted of the picture in a file, which may be a pipe, and readable but once.
 

@@ -45,7 +45,7 @@ class Cars196(PictureDataset):
         if split not in ("train", "test"):
             raise ValueError(f"split is {split!r}, wanted 'train' or 'test'")
         self.root = need_folder(Path(root), "Cars-196")
-        self._images = need_folder(self.root / f"cars_{split}", f"the pictures of the {split} split")
+        need_folder(self.root / f"cars_{split}", f"the pictures of the {split} split")
         path = self._annotations(split)
         records = _load_mat(path, "annotations")
         self._classes = [

@@ -20,7 +20,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
-from torch import Tensor
 
 from semantic_guidance.core.guidance import Guidance, Instance
 from semantic_guidance.learning.data.folder import PictureDataset, need_folder
@@ -122,10 +121,3 @@ class VirtualKITTI(PictureDataset):
             vehicles = [code for code, name in codes.items() if name.split(":")[0] in _VEHICLES]
             self._colours[path] = {code: number for number, code in enumerate(vehicles, 1)}
         return self._colours[path]
-
-
-def stack_masks(guidance: Guidance) -> Tensor:
-    """The instances' masks as one tensor ``[instances, H, W]``."""
-    if not guidance.instances:
-        return guidance.mask.new_zeros((0, *guidance.mask.shape[-2:]))
-    return torch.cat([instance.mask for instance in guidance.instances])

@@ -135,7 +135,7 @@ def _crossings(points: Array, sheet: Sheet) -> Array:
     rest = points[0] - edges
     inner = half**2 - square * rest  # of square t^2 + 2 half t + rest = 0
     away = -(half + np.copysign(np.sqrt(inner.clip(0)), half))
-    with np.errstate(divide="ignore", invalid="ignore"):
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         t = np.stack([away / square, rest / away])[:, inner >= 0]
     return np.asarray(t[(t > 0) & (t < 1)])
 

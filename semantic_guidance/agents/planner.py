@@ -13,6 +13,7 @@ from semantic_guidance.agents.base import Draft
 from semantic_guidance.agents.placing import pick_places, strokes_at, structure
 from semantic_guidance.agents.problem import Part, Problem, paint
 from semantic_guidance.core.guidance import Guidance
+from semantic_guidance.core.strokes import NUMBERS
 from semantic_guidance.images.color import Color
 from semantic_guidance.renderer.backends.base import Backend
 from semantic_guidance.renderer.objective import Segment
@@ -40,7 +41,7 @@ class Planner:
 
     def draft(self, problem: Problem, rng: np.random.Generator) -> Draft:
         """See `Agent`."""
-        canvas, drafted, segments = problem.canvas, [torch.empty(0, 13)], []
+        canvas, drafted, segments = problem.canvas, [torch.empty(0, NUMBERS)], []
         for part in problem.parts():
             if not part.count:
                 continue
@@ -85,7 +86,7 @@ def plan(
     extent = 1.0 if show is None else math.sqrt(float(show.numpy().mean()))
     finest = FINEST * math.sqrt(300 / max(count, 1)) if show is None else FINEST
     radii = np.geomspace(COARSEST, min(finest, COARSEST), len(SHARES)) * extent * size
-    parts = [torch.empty(0, 13)]
+    parts = [torch.empty(0, NUMBERS)]
     for radius, number in zip(radii, _shared_out(count, SHARES), strict=True):
         if number == 0:
             continue
@@ -111,7 +112,7 @@ def refined_plan(
     weight = problem.weight * ((1 - 0.9 * problem.mask) if part.show is None else part.show) + 1e-6
     area = float((inside if part.show is None else inside * part.show).numpy().sum())
     radius = 0.5 * math.sqrt(max(area, 1.0) / max(1, part.count))
-    parts = [torch.empty(0, 13)]
+    parts = [torch.empty(0, NUMBERS)]
     for factor, number in zip(FINE_RADII, _shared_out(part.count, FINE_SHARES), strict=True):
         wide = max(0.8, factor * radius)
         error = weight / weight.sum() * ((canvas - problem.target) ** 2).mean(dim=0) * inside

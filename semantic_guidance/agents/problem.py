@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from semantic_guidance.core.guidance import Guidance, Instance
-from semantic_guidance.core.strokes import Strokes
+from semantic_guidance.core.strokes import Strokes, affine
 from semantic_guidance.images.arrays import resize
 from semantic_guidance.images.color import Color
 from semantic_guidance.renderer import render
@@ -354,8 +354,7 @@ def _zooms(
         target, masks, focus = _resized(picture[part], cut, zoomed)
         kx, ky = zoomed[1] / (right - left) / max(zoomed), zoomed[0] / (bottom - top) / max(zoomed)
         sx, sy = max(size) * pixel[0] * kx, max(size) * pixel[1] * ky
-        scale = torch.tensor([sx, sy] * 3 + [math.sqrt(sx * sy)] * 2 + [1.0] * 5)
-        shift = torch.tensor([-left * kx, -top * ky] * 3 + [0.0] * 7)
+        scale, shift = affine((sx, sy), (-left * kx, -top * ky), math.sqrt(sx * sy))
         weight = masks[index] * (1 + FOCUS_WEIGHT * focus) + 1e-6
         under = None if start is None else resize(start[part], *zoomed)
         yield Zoom(target, masks, weight, scale, shift, under)

@@ -13,6 +13,16 @@ Box = tuple[float, float, float, float]
 """(x, y, width, height)."""
 
 
+def box_of(mask: Tensor, threshold: float = 0.5) -> tuple[int, int, int, int] | None:
+    """The tight box of a mask ``[H, W]`` above a threshold in whole pixels; None if there is nothing."""
+    inside = mask > threshold
+    rows, columns = inside.any(dim=1).nonzero(), inside.any(dim=0).nonzero()
+    if len(rows) == 0:
+        return None
+    x, y = int(columns[0]), int(rows[0])
+    return x, y, int(columns[-1]) + 1 - x, int(rows[-1]) + 1 - y
+
+
 @dataclass(frozen=True, eq=False)
 class Instance:
     """One object of a picture, or the face of one.
@@ -32,11 +42,10 @@ class Instance:
         Raises:
             ValueError: no pixel of the mask is above one half.
         """
-        rows, columns = (mask[0] > 0.5).nonzero(as_tuple=True)
-        if len(rows) == 0:
+        box = box_of(mask[0])
+        if box is None:
             raise ValueError("mask is empty, wanted at least one pixel above 0.5")
-        x, y = int(columns.min()), int(rows.min())
-        return Instance(mask, (x, y, int(columns.max()) + 1 - x, int(rows.max()) + 1 - y))
+        return Instance(mask, box)
 
 
 @dataclass(frozen=True, eq=False)

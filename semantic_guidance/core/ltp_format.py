@@ -11,8 +11,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from semantic_guidance.core import bezier
 from semantic_guidance.core.check import check_shape
-from semantic_guidance.core.strokes import NUMBERS, Strokes
+from semantic_guidance.core.strokes import COLOR, NUMBERS, OPACITY, POINTS, RADIUS, Strokes
 
 LTP_SIZE = 128
 """Side in pixels of the seed's canvas, for which the constants below hold."""
@@ -44,17 +45,17 @@ def strokes_from_ltp(vectors: Tensor) -> Strokes:
         ValueError: the shape is another.
     """
     check_shape("vectors", vectors, "batch", "strokes", NUMBERS)
-    rows_columns = vectors[..., :6].unflatten(-1, (3, 2))
+    rows_columns = vectors[..., POINTS].unflatten(-1, (3, 2))
     start, control, end = rows_columns.unbind(-2)
     control = start + (end - start) * control
     points = torch.stack([start, control, end], dim=-2).flip(-1)
     points = (points * (GRID - 1) + CENTRE) / GRID
-    radius = (vectors[..., 6:8] * LTP_SIZE / 2 + RIM) / GRID
+    radius = (vectors[..., RADIUS] * LTP_SIZE / 2 + RIM) / GRID
     return Strokes(
         _part_of_curve(points, LAST_T),
         _part_of_line(radius, LAST_T),
-        _part_of_line(vectors[..., 8:10], LAST_T),
-        vectors[..., 10:13],
+        _part_of_line(vectors[..., OPACITY], LAST_T),
+        vectors[..., COLOR],
     )
 
 
@@ -77,10 +78,7 @@ def strokes_to_ltp(strokes: Strokes) -> Tensor:
 
 def _part_of_curve(points: Tensor, t: float) -> Tensor:
     """Control points ``[..., 3, 2]`` of a quadratic's part from 0 to `t` (beyond 1: continued)."""
-    start, control, end = points.unbind(-2)
-    middle = start + t * (control - start)
-    last = (1 - t) ** 2 * start + 2 * t * (1 - t) * control + t**2 * end
-    return torch.stack([start, middle, last], dim=-2)
+    return torch.stack(bezier.part(points.unbind(-2), 0.0, t), dim=-2)
 
 
 def _part_of_line(values: Tensor, t: float) -> Tensor:

@@ -94,6 +94,20 @@ class Strokes:
         return Strokes.unpack(torch.zeros(batch, 0, NUMBERS))
 
 
+def affine(scale: tuple[float, float], shift: tuple[float, float], radius: float) -> tuple[Tensor, Tensor]:
+    """Factor and shift ``[13]`` that carry packed strokes into another frame.
+
+    Args:
+        scale: of x and y.
+        shift: of x and y, after scaling.
+        radius: factor of the radii.
+    """
+    factors, shifts = torch.ones(NUMBERS), torch.zeros(NUMBERS)
+    factors[POINTS], shifts[POINTS] = torch.tensor([*scale] * 3), torch.tensor([*shift] * 3)
+    factors[RADIUS] = radius
+    return factors, shifts
+
+
 def require_finite(vectors: Tensor) -> None:
     """See that packed strokes ``[..., N, 13]`` are numbers, and none infinite: what draws them relies on it.
 

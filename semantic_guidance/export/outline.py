@@ -15,6 +15,8 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
+from semantic_guidance.core import bezier
+
 TOLERANCE = 0.02  # pixels between the outline's cubic pieces and the true one
 STEP = math.radians(45)  # that a tangent turns by in a piece, at most
 DEEPEST = 10  # halvings of a piece
@@ -52,9 +54,8 @@ def outline_path(points: Array, radius: Array) -> str:
 
 def stroke_end(points: Array, radius: Array, t: float) -> tuple[Array, Array]:
     """Points ``[3, 2]`` and radii ``[2]`` of the part of a stroke from the parameter `t` on."""
-    first, second = points[0] + t * (points[1] - points[0]), points[1] + t * (points[2] - points[1])
     width = radius[0] + t * (radius[1] - radius[0])
-    return np.stack([first + t * (second - first), second, points[2]]), np.array([width, radius[1]])
+    return np.stack(bezier.part(list(points), t, 1.0)), np.array([width, radius[1]])
 
 
 class _Side:
@@ -83,7 +84,7 @@ class _Side:
 
     def edge(self, t: float, side: int) -> tuple[Array, float]:
         """Point of the left (1) or right (-1) offset curve at `t`, and the angle of its normal."""
-        center = (1 - t) ** 2 * self.points[0] + 2 * t * (1 - t) * self.points[1] + t * t * self.points[2]
+        center = np.array(bezier.weights(t)) @ self.points
         angle = self.heading + self._turned(t) + side * (math.pi / 2 + self._lean(t))
         return center + (self.radius[0] + t * self.growth) * _unit(angle), angle
 

@@ -12,6 +12,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from semantic_guidance.core import bezier
+
 SAMPLES = 17  # places of a line at which its distance from another one is measured
 
 Array = NDArray[np.float64]
@@ -41,7 +43,7 @@ class Line:
     def samples(self) -> Array:
         """``[SAMPLES, 2]`` places on it."""
         t = np.linspace(0, 1, SAMPLES)
-        return np.stack([(1 - t) ** 2, 2 * t * (1 - t), t * t], axis=1) @ self.points
+        return np.stack(bezier.weights(t), axis=1) @ self.points
 
     @property
     def length(self) -> float:

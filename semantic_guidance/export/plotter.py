@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from semantic_guidance.core import bezier
 from semantic_guidance.core.errors import InputError
 from semantic_guidance.core.files import replacing
 from semantic_guidance.export.base import Exporter, Progress
@@ -110,19 +111,19 @@ def _shown(layer: Layer, place: Array, points: Array, painting: Painting, sheet:
         cuts = np.concatenate([cuts, np.arange(1, PIECES) / PIECES])
     cuts = np.unique(np.concatenate([[0.0, 1.0], cuts]))
     t = (cuts[1:] + cuts[:-1]) / 2
-    weights = np.stack([(1 - t) ** 2, 2 * t * (1 - t), t * t], axis=1)
+    weights = np.stack(bezier.weights(t), axis=1)
     paper = np.array([sheet.width, sheet.height])
     at = weights @ points
     inside = ((at >= 0) & (at <= paper)).all(axis=1)
     if layer.mask is not None:
-        mask = layer.mask[0].numpy()
+        mask = painting.masks[layer.mask][0].numpy()
         share = weights @ place * max(painting.width, painting.height) / (painting.width, painting.height)
         cells = np.clip(share * mask.shape[::-1], 0, np.array(mask.shape[::-1]) - 1).astype(int)
         inside &= mask[cells[:, 1], cells[:, 0]] > 0.5
     framed = np.concatenate([[False], inside, [False]])
     edges = cuts[np.flatnonzero(framed[1:] != framed[:-1])]
     for start, end in edges.reshape(-1, 2):
-        part = _between(points, float(start), float(end))
+        part = np.stack(bezier.part(list(points), float(start), float(end)))
         part[[0, 2]] = part[[0, 2]].clip(0, paper)  # where it was cut, rounding may leave it beyond
         yield part
 
@@ -138,17 +139,6 @@ def _crossings(points: Array, sheet: Sheet) -> Array:
     with np.errstate(divide="ignore", invalid="ignore"):
         t = np.stack([away / square, rest / away])[:, inner >= 0]
     return np.asarray(t[(t > 0) & (t < 1)])
-
-
-def _between(points: Array, start: float, end: float) -> Array:
-    """The part of a quadratic Bezier curve ``[3, 2]`` between two parameters, as another one."""
-
-    def blossom(s: float, t: float) -> Array:
-        return np.asarray(
-            (1 - s) * (1 - t) * points[0] + (s * (1 - t) + t * (1 - s)) * points[1] + s * t * points[2]
-        )
-
-    return np.stack([blossom(start, start), blossom(start, end), blossom(end, end)])
 
 
 def _svg(sheet: Sheet, passes: list[Pass]) -> Iterator[str]:

@@ -46,15 +46,14 @@ FAR = 100.0  # no coordinate or radius is further than this from 0, in units of 
 
 def write(painting: Painting, path: Path, options: NoOptions, progress: Progress) -> None:
     """Write the strokes to `path`, one a line."""
-    masks = _Masks()
-    lines = [line for layer in painting.layers for line in _stroke_lines(layer, masks)]
+    lines = [line for layer in painting.layers for line in _stroke_lines(layer)]
     head = {
         "format": FORMAT,
         "version": VERSION,
         "width": painting.width,
         "height": painting.height,
         "background": _numbers(torch.tensor(painting.background)),
-        "masks": masks.pictures,
+        "masks": [packed_picture(mask) for mask in painting.masks],
     }
     if painting.paper is not None:
         head["paper"] = list(painting.paper)
@@ -68,27 +67,6 @@ def write(painting: Painting, path: Path, options: NoOptions, progress: Progress
     progress(1.0)
 
 
-class _Masks:
-    """The masks met so far, each once."""
-
-    def __init__(self) -> None:
-        self.pictures: list[str] = []
-        self._known: dict[str, int] = {}
-        self._seen: list[tuple[Tensor, int]] = []
-
-    def index(self, mask: Tensor) -> int:
-        """The place of `mask` ``[1, h, w]``, a multiple of 1/255 everywhere, in the list."""
-        for tensor, number in self._seen:  # layers share their masks, and packing one takes its time
-            if tensor is mask:
-                return number
-        text = packed_picture(mask)
-        if text not in self._known:
-            self._known[text] = len(self.pictures)
-            self.pictures.append(text)
-        self._seen.append((mask, self._known[text]))
-        return self._known[text]
-
-
 def packed_picture(picture: Tensor) -> str:
     """A picture ``[3, h, w]`` or mask ``[1, h, w]``, in multiples of 1/255, as a PNG picture in base64."""
     pixels = (picture.detach().cpu() * 255).round().to(torch.uint8).permute(1, 2, 0).numpy()
@@ -97,8 +75,8 @@ def packed_picture(picture: Tensor) -> str:
     return base64.b64encode(packed.getvalue()).decode("ascii")
 
 
-def _stroke_lines(layer: Layer, masks: _Masks) -> Iterator[str]:
-    extra: dict[str, Any] = {} if layer.mask is None else {"mask": masks.index(layer.mask)}
+def _stroke_lines(layer: Layer) -> Iterator[str]:
+    extra: dict[str, Any] = {} if layer.mask is None else {"mask": layer.mask}
     if layer.compositing != "over":
         extra["compositing"] = layer.compositing
     fields = (layer.strokes.points, layer.strokes.radius, layer.strokes.opacity, layer.strokes.color)
@@ -193,14 +171,14 @@ def _painting(document: Any) -> Painting:
             Strokes.unpack(torch.tensor([vector for _, vector in group], dtype=torch.float32)[None]),
             level,
             instance,
-            None if mask is None else masks[mask],
+            mask,
             compositing,
         )
         for (level, instance, mask, compositing), group in itertools.groupby(parsed, key=lambda pair: pair[0])
     )
     across, down = _floats(document, "paper", (2,), *SIDES, "the file") if "paper" in document else (0.0, 0.0)
     paper = (across, down) if across else None
-    return Painting(layers, (red, green, blue), width, height, paper=paper, start=start)
+    return Painting(layers, (red, green, blue), width, height, masks=tuple(masks), paper=paper, start=start)
 
 
 def _stroke(

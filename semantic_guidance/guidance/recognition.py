@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from semantic_guidance.core.check import check_picture
-from semantic_guidance.core.guidance import Box
+from semantic_guidance.core.guidance import Box, box_of
 from semantic_guidance.core.threads import torch_threads
 from semantic_guidance.guidance.classifier import imagenet_classifier
 from semantic_guidance.guidance.efficientnet import normalise
@@ -37,11 +37,10 @@ def object_view(mask: Tensor) -> Box | None:
         The window; None if the mask is nowhere above one half.
     """
     height, width = mask.shape[-2:]
-    rows, columns = (mask[0] > 0.5).nonzero(as_tuple=True)
-    if len(rows) == 0:
+    if (box := box_of(mask[0])) is None:
         return None
-    top, bottom = int(rows.min()), int(rows.max()) + 1
-    left, right = int(columns.min()), int(columns.max()) + 1
+    left, top, across, down = box
+    right, bottom = left + across, top + down
     side = (1 + 2 * WINDOW_MARGIN) * max(bottom - top, right - left)
     wide, high = min(side, width), min(side, height)
     x = min(max(0.0, (left + right - wide) / 2), width - wide)

@@ -14,15 +14,6 @@ PixelBox: TypeAlias = tuple[int, int, int, int]
 _SURE, _SURELY_NOT = 0.9, 0.1
 
 
-def box_of(mask: Plane, threshold: float = 0.5) -> PixelBox | None:
-    """Tight (x, y, width, height) of the pixels of ``[H, W]`` above `threshold`, or None."""
-    rows, columns = np.nonzero(mask > threshold)
-    if not len(rows):
-        return None
-    x, y = int(columns.min()), int(rows.min())
-    return x, y, int(columns.max()) + 1 - x, int(rows.max()) + 1 - y
-
-
 def grown(box: PixelBox, margin: float, height: int, width: int) -> PixelBox:
     """The box with `margin` of its longer side (and at least 4 pixels) added all round, cut by the frame."""
     x, y, w, h = box

@@ -20,7 +20,7 @@ from torch import Tensor
 from semantic_guidance.agents.base import Agent
 from semantic_guidance.agents.planner import fill_up
 from semantic_guidance.agents.problem import Problem, length_factor, paint
-from semantic_guidance.core.strokes import NUMBERS, POINTS, RADIUS, Strokes
+from semantic_guidance.core.strokes import NUMBERS, POINTS, RADIUS, Strokes, affine
 from semantic_guidance.painter.presets import RefineConfig
 from semantic_guidance.painter.refine import Bounds, Refiner
 from semantic_guidance.renderer.objective import Objective, Segment
@@ -308,10 +308,7 @@ def _gentle(config: RefineConfig) -> RefineConfig:
 def _to_problem(tile: Tile, problem: Problem) -> tuple[Tensor, Tensor]:
     """Factor and shift ``[13]`` that turn a tile's packed strokes into ones of the problem."""
     scale, (top, left) = tile.size / problem.size, tile.frame[:2]
-    return (
-        torch.tensor([scale] * 8 + [1.0] * 5),
-        torch.tensor([left / problem.size, top / problem.size] * 3 + [0.0] * 7),
-    )
+    return affine((scale, scale), (left / problem.size, top / problem.size), scale)
 
 
 def _limits(tile: Tile, problem: Problem) -> tuple[Tensor, Tensor, float]:

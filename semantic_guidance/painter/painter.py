@@ -157,8 +157,10 @@ class Painter:
         height, width = picture.shape[-2:]
         longer = max(height, width)
         size = self.size or min(max(longer, DEFAULT_SIZES[0]), DEFAULT_SIZES[1])
+        layers, masks = self._layers(strokes, segments, known, draft)
         return Painting(
-            layers=self._layers(strokes, segments, known, draft),
+            layers=layers,
+            masks=masks,
             background=problem.ground,
             width=max(1, round(width * size / longer)),
             height=max(1, round(height * size / longer)),
@@ -260,14 +262,17 @@ class Painter:
 
     def _layers(
         self, strokes: Strokes, segments: Sequence[Segment], guidance: Guidance, draft: Draft
-    ) -> tuple[Layer, ...]:
-        """One layer for each stretch of strokes under the same mask."""
-        clipped = not self.medium.opaque  # nothing stops a real brush
-        masks = [_stored(instance.mask) if clipped else None for instance in guidance.instances]
+    ) -> tuple[tuple[Layer, ...], tuple[Tensor, ...]]:
+        """One layer for each stretch of strokes under the same mask, and the painting's masks."""
+        if self.medium.opaque:  # nothing stops a real brush
+            masks: list[Tensor] = []
+        else:
+            masks = [_stored(instance.mask) for instance in guidance.instances]
         outside, rule = None, draft.compositing
         # What an agent painted by itself shows as it takes it to: the background outside the object alone.
-        if draft.outside and self.preset.refine is None and masks and masks[0] is not None:
-            outside = (255 - (masks[0] * 255).round()) / 255
+        if draft.outside and self.preset.refine is None and masks:
+            outside = len(masks)
+            masks.append((255 - (masks[0] * 255).round()) / 255)
         else:
             rule = "over"
         layers: list[Layer] = []
@@ -278,8 +283,8 @@ class Painter:
             if mask is None:
                 layers.append(Layer(part, mask=outside, compositing=rule))
             else:
-                layers.append(Layer(part, "foreground", mask, masks[mask], rule))
-        return tuple(layers)
+                layers.append(Layer(part, "foreground", mask, mask if masks else None, rule))
+        return tuple(layers), tuple(masks)
 
     def _under(self, height: int, width: int) -> Tensor | None:
         """The picture on the canvas before the first stroke, if there is one, as a painting keeps it."""

@@ -7,6 +7,7 @@ import pytest
 import torch
 from scipy import ndimage
 
+from semantic_guidance.core.guidance import box_of
 from semantic_guidance.guidance import Guide, Segmenter, split_instances
 from semantic_guidance.guidance.classifier import kind_evidence
 from semantic_guidance.guidance.efficientnet import (
@@ -15,7 +16,7 @@ from semantic_guidance.guidance.efficientnet import (
     fold_state_dict,
     normalise,
 )
-from semantic_guidance.guidance.refine import box_of, components, grabcut, grown
+from semantic_guidance.guidance.refine import components, grabcut, grown
 from semantic_guidance.guidance.segmenter import WEIGHTS, SegmenterConfig, default_segmenter
 
 
@@ -293,9 +294,9 @@ def test_grabcut_without_two_sides_changes_nothing():
 
 def test_boxes():
     mask = np.zeros((20, 30), np.float32)
-    assert box_of(mask) is None
+    assert box_of(torch.from_numpy(mask)) is None
     mask[4:9, 10:12] = 1
-    assert box_of(mask) == (10, 4, 2, 5)
+    assert box_of(torch.from_numpy(mask)) == (10, 4, 2, 5)
     assert grown((10, 4, 2, 5), 0.0, 20, 30) == (6, 0, 10, 13)
     assert grown((0, 0, 30, 20), 0.5, 20, 30) == (0, 0, 30, 20)
 

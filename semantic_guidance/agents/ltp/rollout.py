@@ -26,7 +26,7 @@ from semantic_guidance.core.check import check_shape
 from semantic_guidance.core.guidance import Guidance
 from semantic_guidance.core.ltp_format import LTP_SIZE
 from semantic_guidance.core.resample import resample
-from semantic_guidance.core.strokes import Strokes
+from semantic_guidance.core.strokes import NUMBERS, Strokes
 from semantic_guidance.painting.painting import Level
 from semantic_guidance.renderer import render
 from semantic_guidance.renderer.ltp_rule import ltp_composite
@@ -37,7 +37,7 @@ def ltp_config(actor: Actor, steps: int) -> EnvConfig:
     semantic = actor.conv1.in_channels != BASELINE_CHANNELS
     return EnvConfig(
         max_eps_len=steps,
-        bundle_size=actor.fc.out_features // 13,
+        bundle_size=actor.fc.out_features // NUMBERS,
         use_bilevel=semantic,
         use_gbp=semantic,
     )

@@ -11,6 +11,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from semantic_guidance.core import bezier
 from semantic_guidance.core.strokes import Strokes
 from semantic_guidance.renderer.backends.base import AutogradBackend
 
@@ -57,7 +58,7 @@ def flatten(points: Tensor, radius: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     count = segment_counts(points.detach())
     steps = torch.arange(int(count.max()) + 1, device=points.device)
     t = (steps / count[:, None].to(points.dtype)).clamp(max=1)  # [B, S + 1]
-    weights = torch.stack([(1 - t) ** 2, 2 * t * (1 - t), t**2], dim=-1)  # [B, S + 1, 3]
+    weights = torch.stack(bezier.weights(t), dim=-1)  # [B, S + 1, 3]
     radii = (1 - t) * radius[:, :1] + t * radius[:, 1:]
     return weights @ points, radii, t
 

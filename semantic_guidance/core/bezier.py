@@ -27,3 +27,10 @@ def part(points: Sequence[Any], first: float, last: float) -> tuple[Any, Any, An
         return (1 - s) * (1 - t) * start + (s * (1 - t) + t * (1 - s)) * control + s * t * end
 
     return blossom(first, first), blossom(first, last), blossom(last, last)
+
+
+def head(points: Sequence[Any], last: float) -> tuple[Any, Any, Any]:
+    """`part` from the start on, by fewer operations, and so exact in the start."""
+    start, control, end = points
+    at_start, at_control, at_end = weights(last)
+    return start, start + last * (control - start), at_start * start + at_control * control + at_end * end

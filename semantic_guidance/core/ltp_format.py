@@ -78,7 +78,7 @@ def strokes_to_ltp(strokes: Strokes) -> Tensor:
 
 def _part_of_curve(points: Tensor, t: float) -> Tensor:
     """Control points ``[..., 3, 2]`` of a quadratic's part from 0 to `t` (beyond 1: continued)."""
-    return torch.stack(bezier.part(points.unbind(-2), 0.0, t), dim=-2)
+    return torch.stack(bezier.head(points.unbind(-2), t), dim=-2)
 
 
 def _part_of_line(values: Tensor, t: float) -> Tensor:

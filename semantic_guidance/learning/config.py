@@ -63,7 +63,7 @@ class LearnConfig:
         default=0.95**5, metadata={"help": "discount of the next step's value", "min": 0, "max": 1}
     )
     tau: float = field(
-        default=0.001, metadata={"help": "how fast the slow networks follow", "min": 0, "max": 1}
+        default=0.001, metadata={"help": "rate of the target networks' soft updates", "min": 0, "max": 1}
     )
     noise_factor: float = field(
         default=0.0, metadata={"help": "largest standard deviation of the noise on actions", "min": 0}
@@ -81,7 +81,8 @@ class LearnConfig:
     )
     gan_lr: float = field(default=3e-4, metadata={"help": "the discriminators' learning rate", "min": 0})
     gan_tau: float = field(
-        default=0.001, metadata={"help": "how fast the slow discriminators follow", "min": 0, "max": 1}
+        default=0.001,
+        metadata={"help": "rate of the target discriminators' updates", "min": 0, "max": 1},
     )
     gradient_penalty: float = field(default=10.0, metadata={"help": "weight of WGAN-GP's penalty", "min": 0})
     width: int = field(default=64, metadata={"help": "channels of the networks' first stage", "min": 1})

@@ -84,7 +84,7 @@ class Trainer:
     ) -> None:
         self.config, self.folder, self.group = config, folder, group
         self.pictures, self.held_out = pictures, held_out
-        self.learner = Learner(config, group.device, renderer, group.spread)
+        self.learner = Learner(config, group.device, renderer, group.wrap_ddp)
         self.replay = Replay(config.learn.rmsize, config.env.max_eps_len, pictures.size)
         self.generator = torch.Generator().manual_seed(config.learn.seed + 1000 * group.rank)
         if group.rank == 0:
@@ -177,8 +177,8 @@ class Trainer:
         for name, network in (("actor", self.learner.actor), ("critic", self.learner.critic)):
             if not all(bool(torch.isfinite(values.half()).all()) for values in network.state_dict().values()):
                 raise DivergedError(self._last_words(f"a weight of the {name}", math.inf))
-        self.group.agree(self.learner.slow_actor)
-        self.group.agree(self.learner.actor)
+        self.group.broadcast_buffers(self.learner.target_actor)
+        self.group.broadcast_buffers(self.learner.actor)
         means = {name: total / learn.train_steps_per_eps for name, total in sums.items()}
         return {**means, "actor_lr": actor_lr, "critic_lr": critic_lr}
 
@@ -225,16 +225,16 @@ class Trainer:
             log.pictures(shown, self.step)
             if self.config.run.debug:
                 print(f"validation {results}", file=sys.stderr)
-        self.group.wait()
+        self.group.barrier()
 
     def save(self) -> Path:
         """Write a checkpoint, and the actor for painting; returns the checkpoint's folder."""
         folder = checkpoint.draft(self.folder, self.episode) if self.group.rank == 0 else None
-        self.group.wait()
+        self.group.barrier()
         path = folder or self.folder / checkpoint.FOLDER / f"{self.episode:08d}.part"
         own = {"replay": self.replay.state_dict(), "generator": self.generator.get_state()}
         checkpoint.write(path / f"process{self.group.rank}.pt", own)
-        self.group.wait()
+        self.group.barrier()
         if folder is not None:
             networks = {
                 "config": self.config.to_json(),
@@ -245,7 +245,7 @@ class Trainer:
             path = checkpoint.publish(folder, self.config.run.keep)
             target = self.folder / "actor.safetensors"
             save_actor(self.learner.actor, self.config.env, self.pictures.size, target)
-        self.group.wait()
+        self.group.barrier()
         return path
 
     def _resume(self) -> None:

@@ -1,9 +1,10 @@
-"""Bridges to the code of Huang et al. (ICCV 2019) and Singh & Zheng (CVPR 2021), called the seed here.
+"""Strokes as the reference code has them: that of Huang et al., "Learning to Paint" (LTP, ICCV 2019), which
+Singh & Zheng (CVPR 2021) go on from.
 
-A seed stroke is 13 numbers in [0, 1]: ``x0 y0 x1 y1 x2 y2 z0 z2 w0 w2 r g b``. Its "x" is the row. The
-control point is relative, ``x1' = x0 + (x2 - x0) x1``. The seed stamps 100 discs at t = 0, 0.01 ... 0.99 on a
-canvas of twice the size, so it never reaches the end point; our strokes are the part of the curve that it
-does paint, from t = 0 to 0.99.
+An LTP stroke is 13 numbers in [0, 1]: ``x0 y0 x1 y1 x2 y2 z0 z2 w0 w2 r g b``. Its "x" is the row. The
+control point is relative, ``x1' = x0 + (x2 - x0) x1``. The reference code stamps 100 discs at
+t = 0, 0.01 ... 0.99 on a canvas of twice the size, so it never reaches the end point; our strokes are the part
+of the curve that it does paint, from t = 0 to 0.99.
 """
 
 from __future__ import annotations
@@ -16,13 +17,13 @@ from semantic_guidance.core.check import check_shape
 from semantic_guidance.core.strokes import COLOR, NUMBERS, OPACITY, POINTS, RADIUS, Strokes
 
 LTP_SIZE = 128
-"""Side in pixels of the seed's canvas, for which the constants below hold."""
+"""Side in pixels of the reference code's canvas, for which the constants below hold."""
 
 GRID = 2 * LTP_SIZE
-"""Side of the canvas on which the seed stamps: a position v at pixel ``int(v * (GRID - 1) + 0.5)``."""
+"""Side of the canvas on which it stamps: a position v at pixel ``int(v * (GRID - 1) + 0.5)``."""
 
 LAST_T = 0.99
-"""Parameter of the last disc that the seed stamps."""
+"""Parameter of the last disc that the reference code stamps."""
 
 CENTRE = 0.1
 """Mean place of a disc's centre within its pixel: pixels have it at 0.5, truncation takes about 0.4 away."""
@@ -33,7 +34,7 @@ two truncations, plus what a drawn disc extends beyond its centre line. Both wer
 
 
 def strokes_from_ltp(vectors: Tensor) -> Strokes:
-    """Seed vectors to strokes, differentiable.
+    """LTP vectors to strokes, differentiable.
 
     Args:
         vectors: ``[B, N, 13]`` in [0, 1].
@@ -60,9 +61,9 @@ def strokes_from_ltp(vectors: Tensor) -> Strokes:
 
 
 def strokes_to_ltp(strokes: Strokes) -> Tensor:
-    """Strokes to seed vectors ``[B, N, 13]``, the inverse of `strokes_from_ltp`, differentiable.
+    """Strokes to LTP vectors ``[B, N, 13]``, the inverse of `strokes_from_ltp`, differentiable.
 
-    A seed vector is confined to [0, 1] and its control point to the box of its end points; strokes beyond
+    An LTP vector is confined to [0, 1] and its control point to the box of its end points; strokes beyond
     that become the nearest vector that can be written.
     """
     points = _part_of_curve(strokes.points, 1 / LAST_T)

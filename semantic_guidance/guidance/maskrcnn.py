@@ -1,4 +1,4 @@
-"""The seed's way to find objects, a two-class Mask R-CNN (He et al. 2017), instead of our segmenter.
+"""The papers' way to find objects, a two-class Mask R-CNN (He et al. 2017), instead of our segmenter.
 
 Needs torchvision, which is optional: `pip install 'semantic-guidance[maskrcnn]'`.
 """
@@ -45,7 +45,7 @@ def build_maskrcnn(classes: int = 2) -> nn.Module:
 
 
 def load_maskrcnn(path: str | Path, classes: int = 2) -> nn.Module:
-    """The model with the weights of a checkpoint of the seed (a pickled state dict, read safely).
+    """The model with the weights of a checkpoint of the reference code (a pickled state dict, read safely).
 
     Raises:
         ValueError: torchvision cannot be imported, or the file is missing, no state dict, or does not fit.

@@ -26,7 +26,7 @@ LONGEST = 256
 
 
 class PictureBank:
-    """Pictures squashed to the canvas (as the seed does it), loaded when first asked for.
+    """Pictures squashed to the canvas (as the reference code does), loaded when first asked for.
 
     A sample is a number, ``2 * picture + mirrored``: the replay memory keeps samples, not copies of targets.
 
@@ -94,7 +94,7 @@ class PictureBank:
 
 
 def to_bytes(values: Tensor) -> Tensor:
-    """Numbers in [0, 1] as bytes, rounded: the seed cut off, which darkened its canvases step by step."""
+    """Numbers in [0, 1] as bytes, rounded: truncated, as in LTP, they would darken canvases step by step."""
     return (values * 255).round().clamp(0, 255).to(torch.uint8)
 
 

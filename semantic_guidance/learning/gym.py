@@ -79,7 +79,7 @@ class PaintingEnv(gymnasium.Env[Floats, Floats]):
     """Paint a picture, a bundle of strokes (two with `use_bilevel`) a step; the reward is the error's fall.
 
     Observations are ``[C, size, size]`` in [0, 1] with the channels of `episode.channel_table`, actions are
-    seed vectors, see `episode.decode`.
+    LTP vectors, see `episode.decode`.
 
     Args:
         pictures: (image ``[3, H, W]``, guidance) to choose from; discs on plain grounds if None.

@@ -1,4 +1,4 @@
-"""The seed's compositing rule, for paintings by actors that learned with it."""
+"""The reference code's compositing rule, for paintings by actors that learned with it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from semantic_guidance.renderer import render
 def ltp_composite(
     strokes: Strokes, canvas: Tensor, mask: Tensor | None = None, softness: float = 1.0
 ) -> Tensor:
-    """Paint strokes by the seed's rule: ``canvas <- canvas * (1 - a) + colour * a m``.
+    """Paint strokes by the reference code's rule: ``canvas <- canvas * (1 - a) + colour * a m``.
 
     A stroke multiplies the canvas by ``1 - a`` everywhere and adds its colour within the mask. So a painting
     without colours gives the first term's factor, and the second term is what an exact stroke adds.

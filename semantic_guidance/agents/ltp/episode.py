@@ -70,7 +70,7 @@ class EnvConfig:
 
 
 def channel_table(config: EnvConfig) -> dict[str, slice]:
-    """Which channels of an observation hold what, in the seed's order.
+    """Which channels of an observation hold what, in the reference code's order.
 
     ``coordinates`` are row and column from 0 to 1; ``grid`` is the alignment grid, column first, moved from
     [-1, 1] to [0, 1].

@@ -1,6 +1,6 @@
-"""Painting with an actor of the seed (see `compat.load_ltp_actor`), as the seed does it.
+"""Painting with an actor of the reference code (see `checkpoint.load_ltp_actor`), as that code does it.
 
-It learned with the seed's compositing rule, which masks a stroke's colour but not its alpha, so that outside
+It learned with a compositing rule that masks a stroke's colour but not its alpha, so that outside
 the mask a stroke blackens what it covers. These actors count on it; everything else here uses `render`.
 """
 
@@ -33,7 +33,7 @@ from semantic_guidance.renderer.ltp_rule import ltp_composite
 
 
 def ltp_config(actor: Actor, steps: int) -> EnvConfig:
-    """The episode that a seed actor knows: whether it paints on two levels shows in its channels."""
+    """The episode that an LTP actor knows: whether it paints on two levels shows in its channels."""
     semantic = actor.conv1.in_channels != BASELINE_CHANNELS
     return EnvConfig(
         max_eps_len=steps,
@@ -46,9 +46,9 @@ def ltp_config(actor: Actor, steps: int) -> EnvConfig:
 def paint_with_ltp_actor(
     actor: Actor, image: Tensor, guidance: Guidance | None = None, steps: int = 50
 ) -> list[tuple[Strokes, Level]]:
-    """The strokes that a seed actor paints a picture with.
+    """The strokes that an LTP actor paints a picture with.
 
-    The picture is squashed to 128 x 128 pixels, as the seed does it; the strokes are in units of that
+    The picture is squashed to 128 x 128 pixels, as the reference code does; the strokes are in units of that
     square's side. To see the painting, put them on a black canvas with `ltp_composite`, the background's
     bundles under the mask's complement and the foreground's under the mask.
 
@@ -82,7 +82,7 @@ def paint_with_actor(
     """The strokes that an actor paints a picture with, one episode long; see `paint_with_ltp_actor`.
 
     Args:
-        actor: from `files.load_actor` (or a seed actor, with its compositing rule).
+        actor: from `files.load_actor` (or an LTP actor, with its compositing rule).
         config: the episode that it knows.
         image: ``[3, H, W]`` in [0, 1], squashed to a square.
         guidance: of any size; nothing in particular if None.

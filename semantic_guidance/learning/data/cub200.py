@@ -1,4 +1,4 @@
-"""CUB-200-2011: 11,788 photographs of 200 kinds of birds (Wah et al. 2011), and the seed's predictions.
+"""CUB-200-2011: 11,788 photographs of 200 kinds of birds (Wah et al. 2011), with predicted masks.
 
 Layout, below the data folder::
 
@@ -42,7 +42,7 @@ def cub_root(data: Path) -> Path:
 
 
 def read_predicted_boxes(path: Path, count: int) -> list[Box]:
-    """Boxes as the seed's preprocessing wrote them: header ` x y w h`, then index x y w h in pixels.
+    """Boxes as the papers' preprocessing writes them: header ` x y w h`, then index x y w h in pixels.
 
     Raises:
         ValueError: the file is missing or malformed, or has not `count` rows.

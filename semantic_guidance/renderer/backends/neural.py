@@ -1,4 +1,4 @@
-"""The seed's renderer: a network that has learned to draw strokes (Huang et al. 2019, section 3.2.2).
+"""The papers' renderer: a network that has learned to draw strokes (Huang et al. 2019, section 3.2.2).
 
 The exact renderer beside it needs no training and is faster; this one is for comparison, and for agents that
 learned with it.
@@ -18,16 +18,16 @@ from semantic_guidance.core.weights import filled, read_state
 from semantic_guidance.renderer.backends.base import AutogradBackend
 
 SIZES = (128, 256)
-"""Sides in pixels of the canvases for which the seed has a network."""
+"""Sides in pixels of the canvases for which the reference code has a network."""
 
 SHAPE_NUMBERS = 10
-"""Numbers of a seed vector before its colour."""
+"""Numbers of an LTP vector before its colour."""
 
 _WIDTHS = {128: ((32, 32), (16, 16), (8, 4)), 256: ((64, 64), (32, 32), (16, 16), (8, 4))}
 
 
 class NeuralRenderer(nn.Module):
-    """Fully connected layers, then convolutions and pixel shuffles; names as in the seed's checkpoints.
+    """Fully connected layers, then convolutions and pixel shuffles; names as in LTP's checkpoints.
 
     Args:
         size: side of the canvas in pixels, 128 or 256.
@@ -52,7 +52,7 @@ class NeuralRenderer(nn.Module):
             channels, number = outputs // 4, number + 2
 
     def forward(self, vectors: Tensor) -> Tensor:
-        """Alpha ``[N, size, size]`` in [0, 1] of seed vectors without colour ``[N, 10]``.
+        """Alpha ``[N, size, size]`` in [0, 1] of LTP vectors without colour ``[N, 10]``.
 
         Raises:
             ValueError: the shape is another.

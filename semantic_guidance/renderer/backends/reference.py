@@ -16,7 +16,7 @@ from semantic_guidance.core.strokes import Strokes
 from semantic_guidance.renderer.backends.base import AutogradBackend
 
 DISCS = 100
-"""Discs that the seed stamps along a stroke; a stroke's opacity takes as many values."""
+"""Discs that the reference code stamps along a stroke; a stroke's opacity takes as many values."""
 
 FLATNESS = 0.1
 """Greatest distance in pixels between the curve and its polyline."""

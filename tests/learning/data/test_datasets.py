@@ -46,7 +46,7 @@ def cub(tmp_path):
 
 
 def predict(data, boxes=" x y w h\n0 20 10 25 15\n1 20 10 25 15\n"):
-    """What the seed's preprocessing leaves behind."""
+    """What the reference code's preprocessing leaves behind."""
     root = data / "cub200" / "CUB_200_2011"
     for name in CUB_NAMES:
         _, mask = bird()

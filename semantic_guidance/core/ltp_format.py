@@ -3,8 +3,8 @@ Singh & Zheng (CVPR 2021) go on from.
 
 An LTP stroke is 13 numbers in [0, 1]: ``x0 y0 x1 y1 x2 y2 z0 z2 w0 w2 r g b``. Its "x" is the row. The
 control point is relative, ``x1' = x0 + (x2 - x0) x1``. The reference code stamps 100 discs at
-t = 0, 0.01 ... 0.99 on a canvas of twice the size, so it never reaches the end point; our strokes are the part
-of the curve that it does paint, from t = 0 to 0.99.
+t = 0, 0.01 ... 0.99 on a canvas of twice the size, so it never reaches the end point; our strokes are
+the part of the curve that it does paint, from t = 0 to 0.99.
 """
 
 from __future__ import annotations

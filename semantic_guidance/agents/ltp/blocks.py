@@ -28,8 +28,8 @@ class TReLU(nn.Module):
 class WeightNormConv2d(nn.Conv2d):
     """A convolution with weight normalisation: ``weight = g v / |v|``, the norm taken per output channel.
 
-    Not torch's parametrisation: that one renames the parameters, and LTP's checkpoints call them ``weight_g`` and
-    ``weight_v``.
+    Not torch's parametrisation: that one renames the parameters, which LTP's checkpoints call ``weight_g``
+    and ``weight_v``.
     """
 
     def __init__(

@@ -76,12 +76,19 @@ class Job(VideoOptions, RestyleOptions, MediumOptions, PainterOptions, GuidanceO
         check_ranges(self)
 
     def to_json(self) -> str:
-        """As text, without what is as by default."""
+        """As text, without what is as by default.
+
+        >>> Job("cat.jpg", strokes=500, box=(10, 20, 300, 200)).to_json()
+        '{"image": "cat.jpg", "box": [10, 20, 300, 200], "strokes": 500}'
+        """
         return json.dumps({"image": str(self.image), **to_json(self)})
 
     @staticmethod
     def from_json(text: str) -> Job:
         """From `to_json`'s text, or such as a person writes: values may be as on the command line.
+
+        >>> Job.from_json('{"image": "cat.jpg", "box": "10,20,300,200"}').box
+        (10.0, 20.0, 300.0, 200.0)
 
         Raises:
             InputError: it is not JSON, has an option that there is not, or a value that is not usable.

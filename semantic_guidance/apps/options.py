@@ -29,7 +29,11 @@ PLOTTER_COLORS = 12
 
 
 def parse_box(word: str) -> Box:
-    """``X,Y,W,H``: finite numbers, the last two above 0."""
+    """``X,Y,W,H``: finite numbers, the last two above 0.
+
+    >>> parse_box("10,20,300,200")
+    (10.0, 20.0, 300.0, 200.0)
+    """
     try:
         x, y, width, height = (float(part) for part in word.split(","))
     except ValueError:
@@ -40,7 +44,11 @@ def parse_box(word: str) -> Box:
 
 
 def parse_formats(word: str) -> tuple[str, ...]:
-    """Names of file formats, separated by commas, each once."""
+    """Names of file formats, separated by commas, each once.
+
+    >>> parse_formats("png,plotter")
+    ('png', 'plotter.svg', 'plotter.json')
+    """
     given = (name.strip().lower().removeprefix(".") for name in word.split(","))
     names = tuple(dict.fromkeys(name for each in given for name in SETS.get(each, (each,))))
     for name in names:
@@ -50,7 +58,11 @@ def parse_formats(word: str) -> tuple[str, ...]:
 
 
 def parse_lengths(word: str) -> tuple[float, ...]:
-    """Lengths in mm above 0, separated by commas; ``mm`` may follow."""
+    """Lengths in mm above 0, separated by commas; ``mm`` may follow.
+
+    >>> parse_lengths("10,2mm")
+    (2.0, 10.0)
+    """
     try:
         numbers = tuple(
             float(part.strip().removesuffix("mm")) for part in word.removesuffix(" mm").split(",")

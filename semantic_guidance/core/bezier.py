@@ -7,7 +7,11 @@ from typing import Any
 
 
 def weights(t: Any) -> tuple[Any, Any, Any]:
-    """Weights of start, control and end at the parameter `t`, each of its shape."""
+    """Weights of start, control and end at the parameter `t`, each of its shape.
+
+    >>> weights(0.5)
+    (0.25, 0.5, 0.25)
+    """
     return (1 - t) ** 2, 2 * t * (1 - t), t**2
 
 

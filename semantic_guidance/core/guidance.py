@@ -14,7 +14,11 @@ Box = tuple[float, float, float, float]
 
 
 def box_of(mask: Tensor, threshold: float = 0.5) -> tuple[int, int, int, int] | None:
-    """The tight box of a mask ``[H, W]`` above a threshold in whole pixels; None if there is nothing."""
+    """The tight box of a mask ``[H, W]`` above a threshold in whole pixels; None if there is nothing.
+
+    >>> box_of(torch.tensor([[0.0, 0.0, 0.0], [0.0, 0.9, 0.8]]))
+    (1, 1, 2, 1)
+    """
     inside = mask > threshold
     rows, columns = inside.any(dim=1).nonzero(), inside.any(dim=0).nonzero()
     if len(rows) == 0:

@@ -61,8 +61,16 @@ def option(
 
 def to_json(options: Any) -> dict[str, Any]:
     """The fields of a dataclass of options that differ from their defaults, as JSON has values."""
-    values = {item.name: (getattr(options, item.name), item.default) for item in dataclasses.fields(options)}
-    return {name: _plain(value) for name, (value, default) in values.items() if value != default}
+    return {
+        item.name: _plain(value)
+        for item in dataclasses.fields(options)
+        if (value := getattr(options, item.name)) != _default(item)
+    }
+
+
+def _default(item: dataclasses.Field[Any]) -> Any:
+    factory: Any = item.default_factory
+    return item.default if factory is dataclasses.MISSING else factory()
 
 
 def _plain(value: Any) -> Any:
@@ -92,6 +100,8 @@ def from_json(kind: type[Value], values: Any) -> Value:
         return kind(**given)
     except TypeError as error:
         raise InputError(f"options lack one that must be there ({error})") from None
+    except ValueError as error:
+        raise InputError(str(error)) from None
 
 
 def _read(item: dataclasses.Field[Any], value: Any) -> Any:

@@ -127,6 +127,9 @@ class SuffixRegistry(Registry[T]):
     def of(self, path: str | Path) -> str:
         """The name of what a file name asks for by its end: ``exact.svg`` before ``svg``.
 
+        >>> EXPORTERS.of("cat.exact.SVG"), EXPORTERS.of("cat.svg")
+        ('exact.svg', 'svg')
+
         Raises:
             InputError: there is nothing for such files.
         """

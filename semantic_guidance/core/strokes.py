@@ -63,7 +63,11 @@ class Strokes:
         return Strokes(*(function(getattr(self, field.name)) for field in fields(self)))
 
     def __getitem__(self, index: slice | Tensor | Sequence[int]) -> Strokes:
-        """The strokes selected by `index` in every sequence, as a batch of shorter sequences."""
+        """The strokes selected by `index` in every sequence, as a batch of shorter sequences.
+
+        >>> len(Strokes.unpack(torch.rand(1, 5, 13))[1:4])
+        3
+        """
         return self.map(lambda values: values[:, index])
 
     def pack(self) -> Tensor:

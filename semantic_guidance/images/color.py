@@ -25,6 +25,9 @@ Color = tuple[float, float, float]
 def parse_color(word: str) -> Color:
     """RGB in [0, 1] of ``#rrggbb`` or ``#rgb``.
 
+    >>> parse_color("#f00")
+    (1.0, 0.0, 0.0)
+
     Raises:
         ValueError: it is neither.
     """

@@ -227,6 +227,8 @@ COMMANDS: Registry[Any] = Registry(
         "evaluate": "apps.cli.evaluate",
         "render": "apps.cli.render",
         "train": "apps.cli.train",
+        "train-agent": "apps.cli.train_agent",
+        "train-segmenter": "apps.cli.train_segmenter",
         "train-renderer": "apps.cli.train_renderer",
         "preprocess": "apps.cli.preprocess",
     },

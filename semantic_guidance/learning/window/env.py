@@ -48,7 +48,7 @@ def error(view: View) -> Tensor:
 
 
 def window_environment() -> Environment[View]:
-    """An action is a network's raw answer, see `windows.strokes_of`; an episode has no end of its own."""
+    """An action is a network's raw answer, see `view.strokes_of`; an episode has no end of its own."""
 
     def transition(view: View, raw: Tensor) -> View:
         strokes = strokes_of(raw, view.target)

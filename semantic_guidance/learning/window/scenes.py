@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import torch
@@ -52,11 +54,15 @@ class Easel:
     """One painting in progress.
 
     Attributes:
+        index: of its picture in the bank.
+        mirrored: whether the picture is.
         scene: ``[H, H, 6]``, see `SceneBank.scene`.
         guided: whether the agent is told of the object.
         looks: windows still to be painted as whole picture, background details, object, object details.
     """
 
+    index: int
+    mirrored: bool
     scene: Array
     guided: bool
     looks: list[int] = field(default_factory=list)
@@ -88,7 +94,8 @@ class Easels:
 
     def _begin(self, slot: int) -> Easel:
         rng = self.rng
-        scene = self.bank.scene(int(rng.integers(len(self.bank))), bool(rng.random() < 0.5))
+        index, mirrored = int(rng.integers(len(self.bank))), bool(rng.random() < 0.5)
+        scene = self.bank.scene(index, mirrored)
         paper = scene[..., :3].mean(axis=(0, 1)) if rng.random() < 0.8 else rng.random(3)
         self.canvas[slot] = torch.from_numpy(paper.astype(np.float32)).view(3, 1, 1)
         area = float(scene[..., 4].mean())
@@ -97,7 +104,7 @@ class Easels:
         looks = [*ground, int(rng.integers(1, 6)), int(rng.integers(2, 7))] if guided else [*ground]
         if not guided:
             looks[1] += 5
-        return Easel(scene, guided, looks)
+        return Easel(index, mirrored, scene, guided, looks)
 
     def _count_down(self, easel: Easel) -> None:
         if easel.stage < len(easel.looks):
@@ -171,6 +178,36 @@ class Easels:
         self.canvas = render(together, self.canvas, masks)
         for easel in self.easels:
             self._count_down(easel)
+
+    def state_dict(self) -> dict[str, Any]:
+        """All that changes, for `load_state_dict`."""
+        return {
+            "canvas": self.canvas,
+            "easels": [(easel.index, easel.mirrored, easel.guided, easel.looks) for easel in self.easels],
+            "rng": json.dumps(self.rng.bit_generator.state),
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on with the paintings, and the choices, that `state_dict` gave.
+
+        Raises:
+            ValueError: they are not as many, on canvases of another size, of pictures that are not in the
+                bank, or none at all.
+        """
+        try:
+            canvas, generator = state["canvas"], json.loads(state["rng"])
+            easels = [
+                Easel(index, mirrored, self.bank.scene(index, mirrored), guided, list(looks))
+                for index, mirrored, guided, looks in state["easels"]
+            ]
+            if len(easels) != len(self.easels) or canvas.shape != self.canvas.shape:
+                raise ValueError("their number or size is another")
+            self.rng.bit_generator.state = generator
+        except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+            raise ValueError(
+                f"paintings in progress do not fit ({error}), wanted those of the same pictures"
+            ) from None
+        self.canvas, self.easels = canvas, easels
 
 
 def _plane(values: Array) -> torch.Tensor:

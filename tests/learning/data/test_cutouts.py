@@ -13,38 +13,7 @@ from semantic_guidance.learning.data.cutouts.dataset import CutoutDataset, Cutou
 from semantic_guidance.learning.data.cutouts.pack import CUTOUT_SIDE, photo_cutout
 from semantic_guidance.learning.data.cutouts.photometry import blur, camera, jpeg
 from tests.conftest import ROOT
-
-
-def write_pack(folder, cutouts=12, photos=4):
-    """A pack of striped ellipses and gradients, in the real format."""
-    rng = np.random.default_rng(0)
-    rows = []
-    for i in range(cutouts):
-        rgba = np.zeros((60, 80, 4), np.uint8)
-        rgba[..., :3] = rng.integers(0, 255, 3)
-        rgba[::6, :, :3] = rng.integers(0, 255, 3)
-        cv2.ellipse(rgba[..., 3:].copy(), (40, 30), (1, 1), 0, 0, 360, 255, -1)
-        alpha = np.zeros((60, 80), np.uint8)
-        cv2.ellipse(alpha, (40, 30), (30, 20), 0, 0, 360, 255, -1)
-        rgba[..., 3] = alpha
-        category = ["birds", "flowers", "vehicles"][i % 3]
-        name = f"cutouts/{category}/{i}.webp"
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        cv2.imwrite(str(folder / name), rgba, [cv2.IMWRITE_WEBP_QUALITY, 101])
-        rows.append({"name": name, "kind": "cutout", "category": category})
-    for i in range(photos):
-        photo = cv2.resize(rng.integers(0, 255, (4, 5, 3), dtype=np.uint8), (150, 120))
-        name = f"backgrounds/{i}.jpg"
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        cv2.imwrite(str(folder / name), photo)
-        rows.append(
-            {"name": name, "kind": "background", "category": ["scene_or_texture", "with_object"][i % 2]}
-        )
-    with (folder / "manifest.csv").open("w", newline="") as file:
-        writer = csv.DictWriter(file, ["name", "kind", "category"])
-        writer.writeheader()
-        writer.writerows(rows)
-    return folder
+from tests.learning.packs import write_pack
 
 
 @pytest.fixture(scope="module")

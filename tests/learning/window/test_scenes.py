@@ -2,16 +2,19 @@ from dataclasses import replace
 
 import cv2
 import numpy as np
+import pytest
 import torch
 
 from semantic_guidance.agents.window.network import WindowActor
 from semantic_guidance.agents.window.view import CHANNELS, SIDE, strokes_of
 from semantic_guidance.core.strokes import Strokes
 from semantic_guidance.learning.algorithms.apg import AnalyticTrainer, APGConfig
+from semantic_guidance.learning.run.processes import settle_threads
 from semantic_guidance.learning.window.env import View, error, window_environment
 from semantic_guidance.learning.window.scenes import Easels, SceneBank
 from semantic_guidance.renderer import render
 
+settle_threads(1)
 SMALL = (8, 16, 16, 16)
 
 
@@ -102,3 +105,38 @@ def test_the_analytic_gradient_teaches_to_paint_windows() -> None:
         assert after.strokes is not None
         easels.paint(windows, after.strokes.map(torch.Tensor.detach))
     assert left_over() < 0.8 * before
+
+
+def test_the_error_of_a_view_is_what_a_person_works_out() -> None:
+    canvas, target = torch.full((2, 3, 2, 2), 0.5), torch.full((2, 3, 2, 2), 0.8)
+    weight = torch.ones(2, 1, 2, 2)
+    weight[1, :, 0] = 0
+    target[1, :, 0] = 0.1  # does not count
+    found = error(View(canvas, target, torch.ones_like(weight), weight))
+    wanted = [(4 * 0.09 / (4 + 1) + 1e-4) ** 0.5, (2 * 0.09 / (2 + 1) + 1e-4) ** 0.5]
+    assert torch.allclose(found, torch.tensor(wanted))
+
+
+def test_paintings_in_progress_can_be_put_aside() -> None:
+    """Others that take them up look at the same windows, and begin the same pictures anew."""
+    first = Easels(discs(), 4, 0.5, np.random.default_rng(2))
+    second = Easels(discs(), 4, 0.5, np.random.default_rng(3))
+    strokes = strokes_of(torch.zeros(4, 16, 13), View.of(first.windows()[1]).target)
+    for _ in range(5):
+        first.paint(first.windows()[0], strokes)
+    second.load_state_dict(first.state_dict())
+    for _ in range(20):
+        (mine, planes), (yours, others) = first.windows(), second.windows()
+        assert mine == yours
+        assert np.array_equal(planes, others)
+        first.paint(mine, strokes)
+        second.paint(yours, strokes)
+
+
+@pytest.mark.parametrize("other", [(discs(), 5), (discs(side=64), 4), (discs(2), 4)])
+def test_paintings_of_other_pictures_are_refused(other: tuple[SceneBank, int]) -> None:
+    state = Easels(discs(), 4, 0.5, np.random.default_rng(2)).state_dict()
+    with pytest.raises(ValueError, match="wanted those of the same pictures"):
+        Easels(*other, 0.5, np.random.default_rng(2)).load_state_dict(state)
+    with pytest.raises(ValueError, match="do not fit"):
+        Easels(discs(), 4, 0.5, np.random.default_rng(2)).load_state_dict({**state, "rng": "{}"})

@@ -58,7 +58,8 @@ class CutoutPack:
             else:
                 scenes.append(picture)
         if not cutouts:
-            raise ValueError(f"{folder / 'manifest.csv'} lists no cut-outs, wanted at least one")
+            which = "" if split == "all" else f" of the split {split!r}"
+            raise ValueError(f"{folder / 'manifest.csv'} lists no cut-outs{which}, wanted at least one")
         return CutoutPack(tuple(cutouts), tuple(categories), tuple(scenes), tuple(others))
 
 
@@ -98,7 +99,7 @@ def photo_cutout(image: NDArray[np.uint8], mask: NDArray[np.uint8]) -> NDArray[n
         mask: ``[H, W]``, 255 on the object.
 
     Returns:
-        ``[h, w, 4]``, at most `CUTOUT_SIDE` long. A pixel of the edge is left away: it shows the background.
+        ``[h, w, 4]``, at most `CUTOUT_SIDE` long. A pixel of the edge is omitted: it shows the background.
     """
     solid = cv2.erode((mask > 127).astype(np.uint8), np.ones((3, 3), np.uint8), borderValue=1)
     rim = np.concatenate([solid[0], solid[-1], solid[:, 0], solid[:, -1]])

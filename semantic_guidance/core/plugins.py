@@ -207,14 +207,16 @@ DATASETS: Registry[Any] = Registry(
     "dataset",
     "datasets",
     {
-        "cub200": "learning.data.cub200:CUB200",
-        "cars196": "learning.data.cars196:Cars196",
-        "vkitti": "learning.data.virtual_kitti:VirtualKITTI",
-        "cutouts": "learning.data.cutouts.dataset:Cutouts",
-        "folder": "learning.data.folder:PictureFolder",
+        "cub200": "learning.data.cub200:open_dataset",
+        "cars196": "learning.data.cars196:open_dataset",
+        "vkitti": "learning.data.virtual_kitti:open_dataset",
+        "cutouts": "learning.data.cutouts.dataset:open_dataset",
+        "folder": "learning.data.folder:open_dataset",
     },
 )
-"""Name -> a callable that takes the folder of the data and makes a `learning.data.folder.PictureDataset`."""
+"""Name -> a callable ``(folder, request)`` that opens the `learning.data.folder.Dataset` in a folder, a `Path`,
+by what a training run asks of it, a `learning.data.folder.DataRequest`.
+"""
 
 COMMANDS: Registry[Any] = Registry(
     "command",

@@ -8,7 +8,7 @@ from typing import Any
 from torch import Tensor
 
 from semantic_guidance.core.errors import InputError
-from semantic_guidance.core.plugins import EXPORTERS
+from semantic_guidance.core.plugins import EXPORTERS, usable
 from semantic_guidance.export.base import Exporter, Progress
 from semantic_guidance.export.image import write_picture
 from semantic_guidance.painting.painting import Painting
@@ -44,6 +44,6 @@ def save(picture: Painting | Tensor, path: str | Path) -> None:
     if not isinstance(picture, Tensor):
         return save_painting(picture, path)
     if not EXPORTERS.get(EXPORTERS.of(path)).still:
-        fitting = ", ".join(name for name in EXPORTERS.names() if EXPORTERS.get(name).still)
+        fitting = ", ".join(name for name, exporter in usable(EXPORTERS).items() if exporter.still)
         raise InputError(f"{path}: a picture has no strokes to put into this format, wanted one of {fitting}")
     return write_picture(picture, Path(path))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -165,6 +166,26 @@ def test_still_ones_alone_take_a_lone_picture(name, painting, tmp_path):
     write(painting, path, name)
     assert torch.equal(load_image(path), alone)
     assert (alone - painting.canvas).abs().mean() < 0.02
+
+
+def test_a_stranger_s_still_takes_a_lone_picture(painting, tmp_path):
+    """Netpbm's text format."""
+
+    def write(painting: Painting, path: Path, options: object, progress: Callable[[float], None]) -> None:
+        pixels = (painting.canvas * 255).round().int().permute(1, 2, 0).flatten().tolist()
+        path.write_text(f"P3 {painting.width} {painting.height} 255\n{' '.join(map(str, pixels))}")
+
+    EXPORTERS.register("ppm", Exporter(write, "a picture as text", still=True))
+    try:
+        for name, picture in (("a", painting), ("b", painting.canvas)):
+            save(picture, tmp_path / f"{name}.ppm")
+            with Image.open(tmp_path / f"{name}.ppm") as opened:
+                shown = torch.from_numpy(np.array(opened)).permute(2, 0, 1) / 255
+            assert (shown - painting.canvas).abs().max() < 0.51 / 255
+        with pytest.raises(ValueError, match="wanted 0 to 1"):
+            save(painting.canvas * 9, tmp_path / "c.ppm")
+    finally:
+        EXPORTERS.unregister("ppm")
 
 
 def opacity(path: Path) -> np.ndarray:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import cv2
+import numba
 import numpy as np
 import pytest
 import torch
@@ -14,7 +15,8 @@ from semantic_guidance.core.guidance import Guidance
 from semantic_guidance.core.strokes import Strokes
 from semantic_guidance.painting.painting import Layer, Painting
 
-# Several threads on a busy machine can be far slower than one.
+# Several threads on a busy machine can be far slower than one. Numba's, as they start, set torch's number.
+numba.get_num_threads()
 torch.set_num_threads(1)
 cv2.setNumThreads(1)
 

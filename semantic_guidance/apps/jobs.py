@@ -35,7 +35,7 @@ from semantic_guidance.core.config import check_ranges
 from semantic_guidance.core.errors import InputError
 from semantic_guidance.core.guidance import Guidance
 from semantic_guidance.core.options import OptionError, from_json, to_json
-from semantic_guidance.core.plugins import EXPORTERS
+from semantic_guidance.core.plugins import EXPORTERS, usable
 from semantic_guidance.export.base import Exporter
 from semantic_guidance.export.image import write_picture
 from semantic_guidance.export.options import SETS, NoOptions, VideoOptions
@@ -233,15 +233,18 @@ def _prepared(job: Job, tell: StageProgress) -> _Work:
 
 
 def check_formats(formats: tuple[str, ...], options: VideoOptions) -> None:
-    """See that what is said of films has a film to be said of.
+    """See that the formats can be written, and that what is said of films has a film to be said of.
 
     Raises:
+        PluginError: the plug-in that brings a format cannot be loaded.
         OptionError: there is no film among the formats.
     """
-    films = [name for name in EXPORTERS.names() if EXPORTERS.get(name).film]
+    wanted = [EXPORTERS.get(name) for name in formats]
+    filmed = any(exporter.film for exporter in wanted)
     for item in fields(VideoOptions):
-        if getattr(options, item.name) is not None and not set(films) & set(formats):
-            raise OptionError(item.name, f"--formats has no film, wanted one of {', '.join(films)} in it")
+        if getattr(options, item.name) is not None and not filmed:
+            films = ", ".join(name for name, exporter in usable(EXPORTERS).items() if exporter.film)
+            raise OptionError(item.name, f"--formats has no film, wanted one of {films} in it")
 
 
 def check_plotter(formats: tuple[str, ...], count: int, where: object) -> None:

@@ -11,7 +11,7 @@ from torch import Tensor
 from semantic_guidance.apps.options import RestyleOptions
 from semantic_guidance.core.guidance import Guidance
 from semantic_guidance.core.options import OptionError
-from semantic_guidance.core.plugins import EXPORTERS
+from semantic_guidance.core.plugins import EXPORTERS, usable
 from semantic_guidance.guidance.base import GuideLike, Prompt
 from semantic_guidance.images.color import Color, parse_color
 from semantic_guidance.images.files import Picture, load_image
@@ -25,7 +25,7 @@ def check_transparent(transparent: str | None, formats: tuple[str, ...]) -> None
         OptionError: it has none.
     """
     if transparent and not any(EXPORTERS.get(name).transparent for name in formats):
-        fitting = ", ".join(name for name in EXPORTERS.names() if EXPORTERS.get(name).transparent)
+        fitting = ", ".join(name for name, exporter in usable(EXPORTERS).items() if exporter.transparent)
         raise OptionError("transparent", f"formats has none that knows transparency, wanted one of {fitting}")
 
 

@@ -11,7 +11,7 @@ import warnings
 from collections.abc import Sequence
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
-from types import ModuleType
+from types import CodeType, ModuleType
 from typing import Any
 
 ROOT = "semantic_guidance"
@@ -75,11 +75,14 @@ NAMES = {
     "Polish": "Refiner",
     "PolishConfig": "RefineConfig",
     "Run": "Segment",
+    "SEED_SIZE": "LTP_SIZE",
     "Sketch": "Problem",
+    "film_runs": "video_segments",
     "load_seed_actor": "load_ltp_actor",
     "load_seed_renderer": "load_ltp_renderer",
     "paint_with_seed_actor": "paint_with_ltp_actor",
     "seed_composite": "ltp_composite",
+    "seed_config": "ltp_config",
     "strokes_from_seed": "strokes_from_ltp",
     "strokes_to_seed": "strokes_to_ltp",
 }
@@ -110,7 +113,8 @@ class _Finder(MetaPathFinder, Loader):
         self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
         known = name.removeprefix(f"{ROOT}.") in MODULES and name.startswith(f"{ROOT}.")
-        return ModuleSpec(name, self, is_package=True) if known else None
+        package = any(f"{ROOT}.{old}".startswith(f"{name}.") for old in MODULES)
+        return ModuleSpec(name, self, is_package=package) if known else None
 
     def create_module(self, spec: ModuleSpec) -> ModuleType:
         return _Moved(spec.name)
@@ -122,6 +126,12 @@ class _Finder(MetaPathFinder, Loader):
             DeprecationWarning,
             stacklevel=2,
         )
+
+    def get_code(self, name: str) -> CodeType:
+        """For ``python -m``: warn, then run the module where it is now."""
+        place = f"{ROOT}.{MODULES[name.removeprefix(f'{ROOT}.')][0]}"
+        run = f"runpy.run_module({place!r}, run_name='__main__', alter_sys=True)"
+        return compile(f"import runpy, {name}\n{run}", name, "exec")
 
 
 def install() -> None:

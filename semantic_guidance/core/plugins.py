@@ -34,10 +34,14 @@ class Registry(Generic[T]):
         kind: of thing, for people: ``agent``.
         group: of the entry points in which other packages declare theirs: ``semantic_guidance.agents``.
         shipped: those of this package, name -> ``"module:attribute"`` (or a module alone).
+        needs: attributes without which such a thing is of no use.
     """
 
-    def __init__(self, kind: str, group: str, shipped: Mapping[str, str]) -> None:
+    def __init__(
+        self, kind: str, group: str, shipped: Mapping[str, str], needs: tuple[str, ...] = ("__call__",)
+    ) -> None:
         self.kind = kind
+        self.needs = needs
         self.group = f"{ROOT}.{group}"
         self.shipped = {name: f"{ROOT}.{place}" for name, place in shipped.items()}
         self._registered: dict[str, T | str] = {}
@@ -109,7 +113,10 @@ class Registry(Generic[T]):
             thing: Any = importlib.import_module(module.strip())
             for part in filter(None, attribute.strip().split(".")):
                 thing = getattr(thing, part)
-        except Exception as error:
+            for need in self.needs:
+                if not hasattr(thing, need):
+                    raise AttributeError(f"it has no {need!r}")
+        except (Exception, SystemExit) as error:
             if source is None:
                 raise
             reason = str(error).splitlines()[0] if str(error) else "without a reason"
@@ -143,15 +150,21 @@ class SuffixRegistry(Registry[T]):
         )
 
 
-def usable(registry: Registry[T]) -> dict[str, T]:
-    """The things of a registry by name, without plug-ins that cannot be loaded, which are named on stderr."""
+def usable(registry: Registry[T], warn: bool = False) -> dict[str, T]:
+    """The things of a registry by name, without plug-ins that cannot be loaded.
+
+    Args:
+        registry: of the things.
+        warn: whether to tell of the others on standard error, one line each.
+    """
     things = {}
     for name in registry.names():
         try:
             things[name] = registry.get(name)
         except PluginError as error:
-            with contextlib.suppress(OSError, ValueError):
-                print(f"semantic-guidance: warning: {error}", file=sys.stderr)
+            if warn:
+                with contextlib.suppress(OSError, ValueError):
+                    print(f"semantic-guidance: warning: {error}", file=sys.stderr)
     return things
 
 
@@ -203,6 +216,7 @@ EXPORTERS: SuffixRegistry[Any] = SuffixRegistry(
         "plotter.svg": "export.plotter:shapes",
         "plotter.json": "export.plotter:numbers",
     },
+    needs=("write", "summary", "still", "film", "transparent", "options"),
 )
 """Suffix without its first dot -> an `export.base.Exporter`."""
 
@@ -210,14 +224,16 @@ DATASETS: Registry[Any] = Registry(
     "dataset",
     "datasets",
     {
-        "cub200": "learning.data.cub200:CUB200",
-        "cars196": "learning.data.cars196:Cars196",
-        "vkitti": "learning.data.virtual_kitti:VirtualKITTI",
-        "cutouts": "learning.data.cutouts.dataset:Cutouts",
-        "folder": "learning.data.folder:PictureFolder",
+        "cub200": "learning.data.cub200:open_dataset",
+        "cars196": "learning.data.cars196:open_dataset",
+        "vkitti": "learning.data.virtual_kitti:open_dataset",
+        "cutouts": "learning.data.cutouts.dataset:open_dataset",
+        "folder": "learning.data.folder:open_dataset",
     },
 )
-"""Name -> a callable that takes the folder of the data and makes a `learning.data.folder.PictureDataset`."""
+"""Name -> a callable ``(folder, request)`` that opens the `learning.data.folder.Dataset` in a folder, a
+`Path`, for a training run, of which a `learning.data.folder.DataRequest` tells.
+"""
 
 COMMANDS: Registry[Any] = Registry(
     "command",
@@ -232,5 +248,6 @@ COMMANDS: Registry[Any] = Registry(
         "train-renderer": "apps.cli.train_renderer",
         "preprocess": "apps.cli.preprocess",
     },
+    needs=("SUMMARY", "add_arguments", "run"),
 )
 """Name -> a module or object with ``SUMMARY``, ``add_arguments(parser)`` and ``run(args) -> exit status``."""

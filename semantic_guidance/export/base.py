@@ -14,10 +14,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from semantic_guidance.export.options import NoOptions
-from semantic_guidance.painting.painting import Painting
+
+if TYPE_CHECKING:  # so that a command line can list plug-ins' options without waiting for torch
+    from semantic_guidance.painting.painting import Painting
 
 Progress = Callable[[float], None]
 """Told now and then which fraction (0 to 1) is done."""

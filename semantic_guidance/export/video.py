@@ -70,7 +70,8 @@ KINDS = {
         {"movflags": "+faststart"},
         steady=True,
     ),
-    "webm": Kind("webm", "libvpx-vp9", "yuv420p", 720, 30, VP9, steady=True),
+    # Without this, the container's numbers of its parts are random ones.
+    "webm": Kind("webm", "libvpx-vp9", "yuv420p", 720, 30, VP9, {"fflags": "+bitexact"}, steady=True),
     "gif": Kind("gif", "gif", "pal8", 480, 15, packing={"loop": "0"}),
     "anim.webp": Kind("webp", "libwebp_anim", "bgra", 640, 20, {"quality": "80"}, {"loop": "0"}),
     "apng": Kind("apng", "apng", "rgb24", 480, 15, {"pred": "mixed"}, {"plays": "0"}),

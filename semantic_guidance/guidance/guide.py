@@ -67,6 +67,21 @@ def given_instances(mask: Tensor) -> tuple[Instance, ...]:
     return (*first, Instance.from_mask(rest))
 
 
+def pixels_of(box: Box, height: int, width: int) -> tuple[int, int, int, int]:
+    """The left, top, right and bottom of a box (x, y, width, height) in whole pixels of a picture.
+
+    Raises:
+        ValueError: the box holds a number that is not finite, is empty, or lies outside the picture.
+    """
+    if not all(math.isfinite(number) for number in box):
+        raise ValueError(f"box is {box}, wanted four finite numbers x, y, width, height")
+    left, top = max(0, math.floor(box[0])), max(0, math.floor(box[1]))
+    right, bottom = min(width, math.ceil(box[0] + box[2])), min(height, math.ceil(box[1] + box[3]))
+    if right <= left or bottom <= top:
+        raise ValueError(f"box is {box}, wanted a part of the {width} x {height} image")
+    return left, top, right, bottom
+
+
 class Guide:
     """Finds a picture's objects and what makes them recognisable.
 
@@ -136,13 +151,7 @@ class Guide:
             ValueError: the box holds no number, is empty or lies outside the image.
         """
         check_image(image)
-        height, width = image.shape[-2:]
-        if not all(torch.isfinite(torch.tensor(v, dtype=torch.float64)) for v in box):
-            raise ValueError(f"box is {box}, wanted four finite numbers x, y, width, height")
-        left, top = max(0, math.floor(box[0])), max(0, math.floor(box[1]))
-        right, bottom = min(width, math.ceil(box[0] + box[2])), min(height, math.ceil(box[1] + box[3]))
-        if right <= left or bottom <= top:
-            raise ValueError(f"box is {box}, wanted a part of the {width} x {height} image")
+        left, top, right, bottom = pixels_of(box, *image.shape[-2:])
         # Some surroundings, so that the network sees what is not the object.
         pad = round(0.15 * max(right - left, bottom - top)) + 2
         y0, x0 = max(0, top - pad), max(0, left - pad)

@@ -17,7 +17,7 @@ from semantic_guidance.core.threads import torch_threads
 from semantic_guidance.core.weights import filled, read_state
 from semantic_guidance.guidance.base import Prompt
 from semantic_guidance.guidance.focus import focus_map
-from semantic_guidance.guidance.guide import check_image, given_instances
+from semantic_guidance.guidance.guide import check_image, given_instances, pixels_of
 
 
 def _torchvision_detection() -> Any:
@@ -93,6 +93,9 @@ class MaskRCNNGuide:
         if prompt is not None and prompt.mask is not None:
             check_shape("mask", prompt.mask, 1, *image.shape[1:])
             return self._finished(image, list(given_instances(prompt.mask)), prompt.mask)
+        box = None if prompt is None else prompt.box
+        if box is not None:
+            pixels_of(box, *image.shape[1:])
         with torch.no_grad():
             found = self._model([image])[0]
         instances = []
@@ -107,7 +110,6 @@ class MaskRCNNGuide:
             if len(instances) == self._most:
                 break
         instances.sort(key=lambda instance: -float(instance.mask.sum()))
-        box = None if prompt is None else prompt.box
         if box is not None:
             instances = sorted(instances, key=lambda instance: -overlap(instance.box, box))[:1]
             if not instances or overlap(instances[0].box, box) == 0:

@@ -10,9 +10,8 @@ from typing import Any
 
 from semantic_guidance.agents.ltp.episode import EnvConfig
 from semantic_guidance.core.config import MAX_SEED, MAX_THREADS, check_ranges
+from semantic_guidance.core.plugins import DATASETS
 from semantic_guidance.learning.rewards import RewardConfig
-
-DATASETS = ("cub200", "cars196", "vkitti", "cutouts", "folder")
 
 HIGH_RES = 256
 
@@ -21,9 +20,7 @@ HIGH_RES = 256
 class DataConfig:
     """Where the pictures come from."""
 
-    dataset: str = field(
-        default="cub200", metadata={"help": f"one of {', '.join(DATASETS)}", "choices": DATASETS}
-    )
+    dataset: str = field(default="cub200", metadata={"help": lambda: f"one of {', '.join(DATASETS.names())}"})
     data: str = field(default="data", metadata={"help": "folder of the dataset"})
     canvas_size: int = field(default=128, metadata={"help": "side of the canvas in pixels", "min": 8})
     high_res: bool = field(default=False, metadata={"help": f"paint on {HIGH_RES} x {HIGH_RES} pixels"})
@@ -38,7 +35,7 @@ class DataConfig:
 
     def __post_init__(self) -> None:
         if self.dataset not in DATASETS:
-            raise ValueError(f"dataset is {self.dataset!r}, wanted one of {', '.join(DATASETS)}")
+            raise ValueError(f"dataset is {self.dataset!r}, {DATASETS.wanted(self.dataset)}")
         check_ranges(self)
 
     @property

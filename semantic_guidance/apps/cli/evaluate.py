@@ -43,7 +43,7 @@ class EvaluateOptions:
         None,
         "ways to paint, separated by commas: AGENT (by itself and polished), AGENT+draft, AGENT+polish or"
         " AGENT+fine, all as in paint; with +unguided at the end the agent does not know the object"
-        " (default: all agents)",
+        " (default: all agents that ship)",
         metavar="LIST",
     )
     strokes: int = option(

@@ -118,12 +118,15 @@ def _run(argv: list[str]) -> int:
     subparsers = parser.add_subparsers(
         metavar="COMMAND", title="commands", dest="command", parser_class=Parser
     )
-    found = {command: COMMANDS.get(command)} if command and command in COMMANDS else usable(COMMANDS)
+    found = (
+        {command: COMMANDS.get(command)} if command and command in COMMANDS else usable(COMMANDS, warn=True)
+    )
     for name in COMMANDS.names():
         if name == command:
             found[name].add_arguments(subparsers.add_parser(name))
         else:
-            subparsers.add_parser(name, help=found[name].SUMMARY if name in found else "(cannot be loaded)")
+            summary = str(found[name].SUMMARY) if name in found else "(cannot be loaded)"
+            subparsers.add_parser(name, help=summary.replace("%", "%%"))
     try:
         args = parser.parse_args(argv)
     except SystemExit as done:  # after --help or --version

@@ -72,7 +72,7 @@ def _plugged_in() -> dict[str, type]:
     """The options of formats that plug-ins bring, by format; those that cannot be loaded are left out."""
     kinds = {}
     for name in EXPORTERS.others():
-        with contextlib.suppress(PluginError):  # it is told where the format is asked for
+        with contextlib.suppress(PluginError):  # what is wrong is said where the format is asked for
             kinds[name] = EXPORTERS.get(name).options
     return {name: kind for name, kind in kinds.items() if kind not in (NoOptions, VideoOptions)}
 
@@ -82,7 +82,7 @@ def add_export_flags(parser: argparse.ArgumentParser) -> None:
     for name, kind in _plugged_in().items():
         items = []
         for item in dataclasses.fields(kind):
-            about = {"group": f"format {name}", **item.metadata}
+            about = {**item.metadata, "group": item.metadata.get("group") or f"format {name}"}
             copy: dataclasses.Field[Any] = dataclasses.field(default=item.default, metadata=about)
             copy.name, copy.type = f"{name}_{item.name}".replace(".", "_"), item.type
             items.append(copy)

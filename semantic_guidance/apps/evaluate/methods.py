@@ -60,7 +60,7 @@ def parse_methods(words: Sequence[str] | None) -> list[Method]:
     Raises:
         InputError: a word is none of these.
     """
-    parts = [_parts(word) for word in (AGENTS.names() if words is None else words)]
+    parts = [_parts(word) for word in (AGENTS.shipped if words is None else words)]
     names = _short_names({agent for agent, _, _ in parts})
     methods = []
     for agent, presets, guided in parts:

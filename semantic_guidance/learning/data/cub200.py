@@ -19,6 +19,7 @@ import torch
 
 from semantic_guidance.core.guidance import Box, Guidance, Instance
 from semantic_guidance.learning.data.folder import (
+    DataRequest,
     PictureDataset,
     box_guidance,
     need_folder,
@@ -140,3 +141,8 @@ class CUB200(PictureDataset):
         focus = read_plane(self.root / FOCUS / name, height, width, "a focus map") * (mask > 0.5)
         found = bool((mask > 0.5).any())
         return Guidance(mask, focus, (Instance(mask, box),) if found else ())
+
+
+def open_dataset(folder: Path, request: DataRequest) -> CUB200:
+    """See `Dataset`: with the guidance that ``semantic-guidance preprocess`` found, or without any."""
+    return CUB200(folder, "predicted" if request.guided else "none")

@@ -20,10 +20,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
-from torch import Tensor
 
 from semantic_guidance.core.guidance import Guidance, Instance
-from semantic_guidance.learning.data.folder import PictureDataset, need_folder
+from semantic_guidance.learning.data.folder import DataRequest, PictureDataset, need_folder
 
 _VEHICLES = ("Car", "Van", "Truck")
 
@@ -124,8 +123,6 @@ class VirtualKITTI(PictureDataset):
         return self._colours[path]
 
 
-def stack_masks(guidance: Guidance) -> Tensor:
-    """The instances' masks as one tensor ``[instances, H, W]``."""
-    if not guidance.instances:
-        return guidance.mask.new_zeros((0, *guidance.mask.shape[-2:]))
-    return torch.cat([instance.mask for instance in guidance.instances])
+def open_dataset(folder: Path, request: DataRequest) -> VirtualKITTI:
+    """See `Dataset`: the frames in clear weather."""
+    return VirtualKITTI(folder)

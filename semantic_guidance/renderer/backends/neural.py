@@ -97,6 +97,8 @@ class NeuralBackend(AutogradBackend):
         batch, _, height, width = canvas.shape
         if height != width:
             raise ValueError(f"canvas is {width} x {height}, wanted a square for the neural renderer")
+        if strokes.shape[1] == 0:
+            return canvas
         side = self.network.size
         vectors = strokes_to_ltp(Strokes.unpack(strokes))[..., :SHAPE_NUMBERS]
         alpha = self.network(vectors.flatten(0, 1)).view(batch, strokes.shape[1], side, side)

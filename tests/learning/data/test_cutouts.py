@@ -109,12 +109,12 @@ def test_what_surrounds_an_object_is_not_the_object(pack):
 def test_dataset_gives_image_and_guidance(pack):
     data = CutoutDataset(pack, 40, 56, length=30, seed=4)
     assert len(data) == 30
-    image, guidance = data[3]
+    image, guidance = data[3].image, data[3].guidance
     assert image.shape == (3, 40, 56)
     assert guidance.mask.shape == (1, 40, 56)
-    assert torch.equal(image, CutoutDataset(pack, 40, 56, seed=4)[3][0])
+    assert torch.equal(image, CutoutDataset(pack, 40, 56, seed=4)[3].image)
     for index in range(30):
-        _, guidance = data[index]
+        guidance = data[index].guidance
         for instance in guidance.instances:
             x, y, w, h = (int(v) for v in instance.box)
             outside = instance.mask.clone()

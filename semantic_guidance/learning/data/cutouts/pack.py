@@ -45,7 +45,7 @@ class CutoutPack:
         if split not in ("all", "train", "held_out"):
             raise ValueError(f"split is {split!r}, wanted 'all', 'train' or 'held_out'")
         cutouts, categories, scenes, others = [], [], [], []
-        for row in _read_manifest(folder / "manifest.csv"):
+        for row in read_manifest(folder):
             held_out = zlib.crc32(row["name"].encode()) % 10 == 0
             if split != "all" and held_out != (split == "held_out"):
                 continue
@@ -63,7 +63,13 @@ class CutoutPack:
         return CutoutPack(tuple(cutouts), tuple(categories), tuple(scenes), tuple(others))
 
 
-def _read_manifest(path: Path) -> list[dict[str, str]]:
+def read_manifest(folder: Path) -> list[dict[str, str]]:
+    """The rows of a pack's `manifest.csv`.
+
+    Raises:
+        ValueError: it is missing or malformed.
+    """
+    path = folder / "manifest.csv"
     try:
         with path.open(newline="", encoding="utf-8") as file:
             rows = list(csv.DictReader(file))

@@ -49,6 +49,6 @@ def run(args: argparse.Namespace) -> int:
             raise
         reason = str(error).splitlines()[0]
         raise InputError(f"--batch-size, --nenv, --width: wanted smaller ones ({reason})") from None
-    if os.environ.get("RANK", "0") == "0":  # of several processes, the first one tells
+    if os.environ.get("RANK", "0") == "0":  # of several processes, only the first one prints
         print(folder)
     return 0

@@ -10,10 +10,10 @@ from semantic_guidance.core.errors import InputError
 
 
 def prepare_folder(folder: Path) -> None:
-    """Make the folder for the outputs, if there is none, and see that files can be made in it.
+    """Create the folder for the outputs, if it is missing, and check that files can be created in it.
 
     Raises:
-        OSError: it cannot be made or written.
+        OSError: it cannot be created or written to.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -25,7 +25,7 @@ def prepare_folder(folder: Path) -> None:
 
 
 def check_outputs(outputs: Iterable[Path], inputs: Iterable[Path]) -> None:
-    """See that none of the files to be written is a directory or one of the files that are read.
+    """Check that none of the files to be written is a directory or one of the files that are read.
 
     Raises:
         InputError: one is.
@@ -33,7 +33,7 @@ def check_outputs(outputs: Iterable[Path], inputs: Iterable[Path]) -> None:
     inputs = list(inputs)
     for output in outputs:
         if output.is_dir():
-            raise InputError(f"{output}: this is a directory, wanted to write a file of this name")
+            raise InputError(f"{output}: this is a directory, wanted a file name")
         for path in inputs:
             if output.exists() and output.samefile(path):
                 raise InputError(f"{output}: painting would overwrite its own input, wanted another --out")

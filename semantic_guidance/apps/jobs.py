@@ -1,4 +1,4 @@
-"""One whole job: a photograph and wishes become a painting and its files.
+"""One whole job: a photograph and options become a painting and its files.
 
 What ``semantic-guidance paint`` does, from Python, without a command line:
 
@@ -51,7 +51,7 @@ from semantic_guidance.painting.painting import Painting
 from semantic_guidance.painting.paper import PAPERS
 
 StageProgress = Callable[[str, float], None]
-"""Told a stage, ``export`` beside those of `Painter`, and how much of it is done, 0 to 1."""
+"""Called with a stage, ``export`` or one of `Painter`'s, and its share done, 0 to 1."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,7 +76,7 @@ class Job(VideoOptions, RestyleOptions, MediumOptions, PainterOptions, GuidanceO
         check_ranges(self)
 
     def to_json(self) -> str:
-        """As text, without what is as by default.
+        """As text, without defaults.
 
         >>> Job("cat.jpg", strokes=500, box=(10, 20, 300, 200)).to_json()
         '{"image": "cat.jpg", "box": [10, 20, 300, 200], "strokes": 500}'
@@ -85,13 +85,13 @@ class Job(VideoOptions, RestyleOptions, MediumOptions, PainterOptions, GuidanceO
 
     @staticmethod
     def from_json(text: str) -> Job:
-        """From `to_json`'s text, or such as a person writes: values may be as on the command line.
+        """From `to_json`'s text, or a person's: values may be as on the command line.
 
         >>> Job.from_json('{"image": "cat.jpg", "box": "10,20,300,200"}').box
         (10.0, 20.0, 300.0, 200.0)
 
         Raises:
-            InputError: it is not JSON, has an option that there is not, or a value that is not usable.
+            InputError: it is not JSON, or has an unknown option or a value that is not usable.
         """
         try:
             values = json.loads(text)
@@ -105,7 +105,7 @@ class Result:
     """What became of a job.
 
     Attributes:
-        job: what was wanted.
+        job: what was asked for.
         painting: the painting.
         outputs: the file for each format, and for ``guidance``.
         errors: of the painting, at 128 x 128.
@@ -121,7 +121,7 @@ class Result:
     seconds: dict[str, float]
 
     def summary(self) -> dict[str, Any]:
-        """The result as JSON has values: what ``paint --json`` prints."""
+        """The result as JSON values: what ``paint --json`` prints."""
         return {
             "input": str(self.job.image),
             "outputs": {name: str(path) for name, path in self.outputs.items()},
@@ -142,9 +142,9 @@ class _Work:
     Attributes:
         image: ``[3, H, W]`` to be painted.
         shown: the same as a person sees it: over white, where it is transparent.
-        guidance: given by the person; None if the painter is to look for itself.
+        guidance: given by the person; None if the painter's guide is to find it.
         scale: pixels of the file for each pixel of `image`, across and down; above 1 if it was reduced.
-        guidance_seconds: time that finding what the person pointed at took.
+        guidance_seconds: time taken to find what the person pointed at.
         painter: ready to paint.
         outputs: the file for each format.
     """
@@ -162,8 +162,8 @@ def run(job: Job, progress: StageProgress | None = None) -> Result:
     """Do a job: files are written whole or not at all, and only once the painting is done.
 
     Args:
-        job: what is wanted.
-        progress: told what is being done.
+        job: what is asked for.
+        progress: called with each stage and its share done.
 
     Raises:
         InputError: something is wrong with the job; nothing has been written.
@@ -200,7 +200,7 @@ def _prepared(job: Job, tell: StageProgress) -> _Work:
 
     Raises:
         InputError: something is wrong with it.
-        OSError: a file cannot be read, or the folder not written.
+        OSError: a file cannot be read, or the folder not written to.
     """
     for option in ("mask", "box"):
         if job.baseline and getattr(job, option) is not None:
@@ -233,25 +233,25 @@ def _prepared(job: Job, tell: StageProgress) -> _Work:
 
 
 def check_formats(formats: tuple[str, ...], options: VideoOptions) -> None:
-    """See that the formats can be written, and that what is said of films has a film to be said of.
+    """Check that the formats can be written, and that options of videos come with a video among them.
 
     Raises:
         PluginError: the plug-in that brings a format cannot be loaded.
-        OptionError: there is no film among the formats.
+        OptionError: there is no video among the formats.
     """
     wanted = [EXPORTERS.get(name) for name in formats]
     filmed = any(exporter.film for exporter in wanted)
     for item in fields(VideoOptions):
         if getattr(options, item.name) is not None and not filmed:
-            films = ", ".join(name for name, exporter in usable(EXPORTERS).items() if exporter.film)
-            raise OptionError(item.name, f"--formats has no film, wanted one of {films} in it")
+            videos = ", ".join(name for name, exporter in usable(EXPORTERS).items() if exporter.film)
+            raise OptionError(item.name, f"--formats has no video, wanted one of {videos} in it")
 
 
 def check_plotter(formats: tuple[str, ...], count: int, where: object) -> None:
-    """See that, if plotters' files are among the formats, `count` strokes are not too many for them.
+    """Check that, if plotters' files are among the formats, `count` strokes are not too many for them.
 
     Raises:
-        InputError: they are; it names `where`.
+        InputError: they are; the message names `where`.
     """
     if _plotted(formats):
         check_count(count, where)
@@ -274,7 +274,7 @@ def _outputs(job: Job) -> dict[str, Path]:
 
 
 def _guidance(job: Job, image: Tensor, file_size: tuple[int, int], guide: GuideLike) -> Guidance | None:
-    """What the person says of the object; None for nothing."""
+    """What the person says about the object; None for nothing."""
     height, width = image.shape[1:]
     if job.baseline:
         return Guidance.none(height, width)
@@ -343,7 +343,7 @@ def make_medium(options: MediumOptions, formats: tuple[str, ...]) -> Medium:
 
 
 def named(make: Callable[[], Any]) -> Any:
-    """What `make` makes, whose complaints name parameters as options are named.
+    """What `make` returns; its errors name options instead of parameters.
 
     Raises:
         OptionError: a parameter is wrong.
@@ -389,14 +389,14 @@ def write_outputs(
 
     Args:
         painting: what to write.
-        outputs: the file for each format; ``guidance`` stands for a picture of what is known of `photo`.
-        options: of films.
-        tell: told which share is done.
+        outputs: the file for each format; ``guidance`` is for a picture of what is known about `photo`.
+        options: of videos.
+        tell: called with the share that is done.
         photo: ``[3, H, W]`` that was painted.
         export: options of formats that plug-ins bring.
 
     Raises:
-        InputError: a format has not such options.
+        InputError: a format does not have such options.
         OSError: a file cannot be written.
     """
     for n, (name, path) in enumerate(outputs.items()):

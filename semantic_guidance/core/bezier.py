@@ -7,7 +7,7 @@ from typing import Any
 
 
 def weights(t: Any) -> tuple[Any, Any, Any]:
-    """Weights of start, control and end at the parameter `t`, each of its shape.
+    """Weights of start, control and end at the parameter `t`, each with the shape of `t`.
 
     >>> weights(0.5)
     (0.25, 0.5, 0.25)
@@ -34,7 +34,7 @@ def part(points: Sequence[Any], first: float, last: float) -> tuple[Any, Any, An
 
 
 def head(points: Sequence[Any], last: float) -> tuple[Any, Any, Any]:
-    """`part` from the start on, by fewer operations, and so exact in the start."""
+    """`part` from 0 on, with fewer operations and the start point exact."""
     start, control, end = points
     at_start, at_control, at_end = weights(last)
     return start, start + last * (control - start), at_start * start + at_control * control + at_end * end

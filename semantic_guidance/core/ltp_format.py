@@ -1,5 +1,5 @@
-"""Strokes as the reference code has them: that of Huang et al., "Learning to Paint" (LTP, ICCV 2019), which
-Singh & Zheng (CVPR 2021) go on from.
+"""Strokes in the format of the reference code: that of Huang et al., "Learning to Paint" (LTP, ICCV 2019), on
+which Singh & Zheng (CVPR 2021) build.
 
 An LTP stroke is 13 numbers in [0, 1]: ``x0 y0 x1 y1 x2 y2 z0 z2 w0 w2 r g b``. Its "x" is the row. The
 control point is relative, ``x1' = x0 + (x2 - x0) x1``. The reference code stamps 100 discs at
@@ -26,11 +26,11 @@ LAST_T = 0.99
 """Parameter of the last disc that the reference code stamps."""
 
 CENTRE = 0.1
-"""Mean place of a disc's centre within its pixel: pixels have it at 0.5, truncation takes about 0.4 away."""
+"""Mean position of a disc's centre within its pixel: 0.5, less about 0.4 by truncation."""
 
 RIM = 0.35
-"""What a disc's radius is larger than ``z * LTP_SIZE / 2`` in pixels of the grid: plus 1 by definition, less
-two truncations, plus what a drawn disc extends beyond its centre line. Both were fitted to the stamping."""
+"""By how much a disc's radius exceeds ``z * LTP_SIZE / 2``, in pixels of the grid: 1 by definition, less two
+truncations, plus what a drawn disc extends beyond its centre line. It and `CENTRE` were fitted."""
 
 
 def strokes_from_ltp(vectors: Tensor) -> Strokes:
@@ -43,7 +43,7 @@ def strokes_from_ltp(vectors: Tensor) -> Strokes:
         ``[B, N]`` strokes.
 
     Raises:
-        ValueError: the shape is another.
+        ValueError: the shape is wrong.
     """
     check_shape("vectors", vectors, "batch", "strokes", NUMBERS)
     rows_columns = vectors[..., POINTS].unflatten(-1, (3, 2))
@@ -64,11 +64,11 @@ def strokes_to_ltp(strokes: Strokes) -> Tensor:
     """Strokes to LTP vectors ``[B, N, 13]``, the inverse of `strokes_from_ltp`, differentiable.
 
     An LTP vector is confined to [0, 1] and its control point to the box of its end points; strokes beyond
-    that become the nearest vector that can be written.
+    that become the nearest valid vector.
     """
     points = _part_of_curve(strokes.points, 1 / LAST_T)
     start, control, end = ((points * GRID - CENTRE) / (GRID - 1)).flip(-1).unbind(-2)
-    # Where start and end agree every control point is the same: choose the middle.
+    # Where start and end coincide, every control point is the same: choose the middle.
     span = end - start
     flat = span.abs() < 1e-6
     control = torch.where(flat, 0.5, (control - start) / torch.where(flat, 1.0, span))

@@ -1,6 +1,6 @@
 """Import paths of version 0.1, for one release: each still works, with a `DeprecationWarning`.
 
-To be deleted with version 0.3.
+To be deleted in version 0.3.
 """
 
 from __future__ import annotations
@@ -90,7 +90,7 @@ NAMES = {
 
 
 class _Moved(ModuleType):
-    """A module of an old name: its names are looked up where they are now."""
+    """A module under its old name: its names are looked up where they are now."""
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
@@ -98,7 +98,7 @@ class _Moved(ModuleType):
         for place in MODULES[self.__name__.removeprefix(f"{ROOT}.")]:
             try:
                 module = importlib.import_module(f"{ROOT}.{place}")
-            except ImportError:  # an extra that is not installed, for another of the names
+            except ImportError:  # needs an extra that is not installed; the name may be elsewhere
                 continue
             found = getattr(module, NAMES.get(name, name), None)
             if found is not None:
@@ -122,7 +122,7 @@ class _Finder(MetaPathFinder, Loader):
     def exec_module(self, module: ModuleType) -> None:
         places = (f"{ROOT}.{place}" for place in MODULES[module.__name__.removeprefix(f"{ROOT}.")])
         warnings.warn(
-            f"{module.__name__} has moved to {' and '.join(places)}; the old path goes with version 0.3",
+            f"{module.__name__} has moved to {' and '.join(places)}; the old path will be removed in 0.3",
             DeprecationWarning,
             stacklevel=2,
         )

@@ -71,7 +71,7 @@ class Strokes:
         return self.map(lambda values: values[:, index])
 
     def pack(self) -> Tensor:
-        """One vector a stroke, ``[B, N, 13]``: points (6), radius (2), opacity (2), color (3)."""
+        """One vector per stroke, ``[B, N, 13]``: points (6), radius (2), opacity (2), color (3)."""
         return torch.cat([self.points.flatten(2), self.radius, self.opacity, self.color], dim=-1)
 
     @staticmethod
@@ -87,14 +87,14 @@ class Strokes:
 
     @staticmethod
     def cat(parts: Sequence[Strokes]) -> Strokes:
-        """The given sequences, one after the other."""
+        """The given sequences, concatenated."""
         return Strokes(
             *(torch.cat([getattr(part, field.name) for part in parts], dim=1) for field in fields(Strokes))
         )
 
     @staticmethod
     def empty(batch: int = 1) -> Strokes:
-        """A batch of sequences without a stroke."""
+        """A batch of empty sequences."""
         return Strokes.unpack(torch.zeros(batch, 0, NUMBERS))
 
 
@@ -113,10 +113,10 @@ def affine(scale: tuple[float, float], shift: tuple[float, float], radius: float
 
 
 def require_finite(vectors: Tensor) -> None:
-    """See that packed strokes ``[..., N, 13]`` are numbers, and none infinite: what draws them relies on it.
+    """Check that packed strokes ``[..., N, 13]`` are finite: renderers rely on it.
 
     Raises:
-        NotFiniteError: it is not so.
+        NotFiniteError: a number is infinite or NaN.
     """
     finite = vectors.detach().isfinite()
     if not bool(finite.all()):

@@ -2,7 +2,7 @@
 
 ``NAME.plotter.svg`` has one layer for each pass of a colour, numbered as vpype and the AxiDraw's programs
 expect; ``NAME.plotter.json`` has the same as numbers. A colour comes back in a later pass only where it must
-cover another one that was painted in between; within a pass the strokes are in the order of a short way.
+cover another one that was painted in between; within a pass the strokes are ordered for short travel.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def write(painting: Painting, path: Path, options: NoOptions, progress: Progress
 
 
 def check_count(count: int, where: object) -> None:
-    """See that a painting of `count` strokes can be written; `where` is what to name if it cannot.
+    """Check that a painting of `count` strokes can be written; the message names `where`.
 
     Raises:
         InputError: there are more than `MAX_STROKES`.
@@ -192,7 +192,7 @@ def _record(line: Line) -> dict[str, Any]:
 
 
 def travel(lines: list[Line]) -> float:
-    """Way in mm between the lines, from the end of each to the start of the next."""
+    """Distance in mm between the lines, from the end of each to the start of the next."""
     ends = np.array([line.points[2] for line in lines[:-1]]).reshape(-1, 2)
     starts = np.array([line.points[0] for line in lines[1:]]).reshape(-1, 2)
     return float(np.hypot(*(starts - ends).T).sum())

@@ -24,11 +24,11 @@ def save_painting(
     Args:
         painting: what to write.
         path: its suffix is one of `EXPORTERS`.
-        progress: told now and then which fraction (0 to 1) is done.
-        options: of the format, such as `VideoOptions` for films.
+        progress: called now and then with the fraction (0 to 1) that is done.
+        options: of the format, such as `VideoOptions` for videos.
 
     Raises:
-        InputError: the suffix names no known format.
+        InputError: the suffix is not that of a known format.
         OSError: the file cannot be written.
     """
     exporter: Exporter = EXPORTERS.get(EXPORTERS.of(path))
@@ -39,7 +39,7 @@ def save(picture: Painting | Tensor, path: str | Path) -> None:
     """Write a painting, or a picture ``[3, H, W]`` in [0, 1], to a file by its suffix.
 
     Raises:
-        InputError: the suffix names no known format, or not one for a lone picture.
+        InputError: the suffix is not that of a known format, or of one for a picture alone.
         ValueError: the picture is not as above.
         OSError: the file cannot be written.
     """

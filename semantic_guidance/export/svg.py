@@ -97,7 +97,7 @@ class _Drawing:
         return f'<image {size} preserveAspectRatio="none" xlink:href="{data}"/>'
 
     def _clip(self, name: str) -> str:
-        """The attribute that shows a group under a mask or clip path only."""
+        """The attribute that shows a group only within a mask or clip path."""
         return f' {"mask" if self.exact else "clip-path"}="url(#{name})"'
 
     def _name(self, name: str) -> str:
@@ -208,7 +208,7 @@ def opacity_ramp(points: Array, radius: Array) -> tuple[Array, Array]:
 
 
 def _steps(name: str, points: Array, radius: Array, opacity: Array) -> str:
-    """A mask that is as bright as a stroke is opaque: ever shorter ends of it, one upon the other."""
+    """A mask that is as bright as a stroke is opaque: ever shorter ends of it, stacked."""
     low, high = points.min(axis=0) - radius.max() - 1, points.max(axis=0) + radius.max() + 1
     frame = (
         f'x="{low[0]:.1f}" y="{low[1]:.1f}" width="{high[0] - low[0]:.1f}" height="{high[1] - low[1]:.1f}"'

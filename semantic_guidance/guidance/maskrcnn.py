@@ -48,7 +48,7 @@ def load_maskrcnn(path: str | Path, classes: int = 2) -> nn.Module:
     """The model with the weights of a checkpoint of the reference code (a pickled state dict, read safely).
 
     Raises:
-        ValueError: torchvision cannot be imported, or the file is missing, no state dict, or does not fit.
+        ValueError: torchvision cannot be imported, or the file is missing, not a state dict, or does not fit.
     """
     model = build_maskrcnn(classes)
     what = "a Mask R-CNN state dict"
@@ -61,8 +61,8 @@ class MaskRCNNGuide:
     Args:
         model: from `load_maskrcnn`, or any torchvision detector with masks.
         classifier: whose attention makes the focus map, see `focus_map`; by default ImageNet's.
-        threshold: least score of an object.
-        most: most objects of a picture.
+        threshold: lowest score of an object.
+        most: greatest number of objects in a picture.
         focus: whether to compute a focus map (else it is zero).
     """
 
@@ -81,13 +81,12 @@ class MaskRCNNGuide:
         self._focus = focus
 
     def __call__(self, image: Tensor, prompt: Prompt | None = None) -> Guidance:
-        """Guidance of a picture ``[3, H, W]`` in [0, 1]; without instances where it has no object.
+        """Guidance for a picture ``[3, H, W]`` in [0, 1]; without instances if it has no object.
 
-        Of a prompt, a mask's objects are those that are given, and a box is that of the one object which
-        overlaps it most.
+        A prompt's mask gives the objects; its box selects the one object that overlaps it most.
 
         Raises:
-            ValueError: the image has another shape or holds NaN, or the prompt is not as it should be.
+            ValueError: the image has another shape or holds NaN, or the prompt is invalid.
         """
         check_image(image)
         if prompt is not None and prompt.mask is not None:
@@ -127,7 +126,7 @@ class MaskRCNNGuide:
 
 
 def overlap(one: Box, other: Box) -> float:
-    """Area that two boxes share, over the area of both."""
+    """Area that two boxes share, over that of their union."""
     across = min(one[0] + one[2], other[0] + other[2]) - max(one[0], other[0])
     down = min(one[1] + one[3], other[1] + other[3]) - max(one[1], other[1])
     both = max(0.0, across) * max(0.0, down)

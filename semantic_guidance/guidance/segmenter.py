@@ -39,7 +39,7 @@ class SegmenterConfig:
         zoom_below: boxes under this share of the frame's area get the closer look.
         grabcut_side: longer side at which edges are refined, in pixels.
         grabcut_weight: share of GrabCut's answer in the mask.
-        threads: most torch threads to use, see `torch_threads`.
+        threads: greatest number of torch threads, see `torch_threads`.
     """
 
     widths: tuple[int, int, int, int, int] = (128, 96, 64, 48, 24)
@@ -60,7 +60,7 @@ def _fit(height: int, width: int, side: int) -> tuple[int, int]:
 
 
 class Segmenter:
-    """Soft mask and objectness of a picture.
+    """Finds the soft mask and objectness of a picture.
 
     Args:
         network: in eval mode.

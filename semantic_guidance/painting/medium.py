@@ -15,13 +15,13 @@ from semantic_guidance.painting.paper import MARGIN, MAX_BRUSHES, PAPERS, SIDES,
 
 @dataclass(frozen=True)
 class Medium:
-    """The painter's means. The default one is free of all limits.
+    """The painter's means; by default there are no limits.
 
     Attributes:
         palette: RGB colours in [0, 1], or how many are to be chosen; any colour if None.
         brushes: widths of the brushes in mm; any width if empty.
         widths: least and greatest width of a stroke in mm; any width if None.
-        opaque: one flat colour a stroke, without transparency, and one width; no stroke is clipped.
+        opaque: one flat colour per stroke, without transparency, and one width; no stroke is clipped.
         paper: width and height of the paper in mm, with a `MARGIN` on every side.
 
     Raises:
@@ -54,7 +54,7 @@ class Medium:
 
     @property
     def free(self) -> bool:
-        """Whether every stroke can be had."""
+        """Whether every stroke can be painted."""
         return self.palette is None and not self.brushes and self.widths is None and not self.opaque
 
     def tools(self, picture: Tensor, weight: Tensor, height: int, width: int, seed: int = 0) -> Tools:
@@ -90,8 +90,8 @@ class Tools:
     Attributes:
         colors: ``[K, 3]`` RGB in [0, 1]; any colour if None.
         radii: ``[R]`` of the brushes, in units of the longer side; any if None.
-        least: radius of a stroke, same unit.
-        most: radius of a stroke, same unit.
+        least: smallest radius of a stroke, same unit.
+        most: greatest radius of a stroke, same unit.
         opaque: see `Medium`.
     """
 
@@ -103,7 +103,7 @@ class Tools:
 
     @property
     def free(self) -> bool:
-        """Whether there is any colour and any width."""
+        """Whether any colour and any width can be used."""
         return self.colors is None and self.radii is None
 
     @property
@@ -112,7 +112,7 @@ class Tools:
         return replace(self, colors=None, radii=None)
 
     def __call__(self, vectors: Tensor) -> Tensor:
-        """Packed strokes ``[N, 13]`` as they can be painted: each with the nearest of what there is."""
+        """Packed strokes ``[N, 13]`` as they can be painted, with the nearest brush and colour."""
         points, radius, opacity, color = vectors.split([6, 2, 2, 3], dim=1)
         radius = radius.clamp(self.least, self.most)
         if self.opaque or self.radii is not None:
@@ -132,7 +132,7 @@ class Sheet:
     """A painting on paper.
 
     Attributes:
-        width: of the paper in mm, lying or upright as the painting is.
+        width: of the paper in mm, landscape or portrait like the painting.
         height: of the paper in mm.
         unit: mm of the painting's longer side.
         left: mm to the painting from the left.

@@ -1,4 +1,4 @@
-"""A finished painting: its strokes in layers, and everything that can be made of them."""
+"""A finished painting: its strokes in layers, and everything that can be made from them."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ Compositing = Literal["over", "seed"]
 
 @dataclass(frozen=True, eq=False)
 class Layer:
-    """Strokes that follow one another under one mask.
+    """Consecutive strokes under one mask.
 
     Attributes:
         strokes: ``[1, N]`` strokes in the order in which they are painted.
@@ -62,18 +62,18 @@ class Painting:
         height: pixels of `canvas`.
         masks: ``[1, h, w]`` each, in multiples of 1/255, under which layers show. They keep the resolution
             at which they were made and are resized to that of each rendering.
-        guidance: what the painter knew of the picture, at the size of the picture.
+        guidance: what the painter knew about the picture, at the size of the picture.
         seconds: wall time by stage (``guidance``, ``plan``, ``polish``).
         photo: ``[3, h, w]`` the picture that was painted, if it is at hand.
         brush: how the strokes look on the canvas.
-        paper: width and height in mm of the paper that it is meant for, if any.
+        paper: width and height in mm of the paper for which it is meant, if any.
         start: ``[3, h, w]`` in multiples of 1/255, a picture on the canvas before the first stroke. Like
             masks it is resized to each rendering.
         transparent: what pictures of it show, the rest being transparent: the strokes without the canvas
             (``painting``) or the objects alone (``object``).
 
     Raises:
-        ValueError: a layer's mask is not there, or the objects alone are to be shown and there are none.
+        ValueError: a layer's mask is not there, or only the objects are to be shown and there are none.
     """
 
     layers: tuple[Layer, ...]
@@ -149,7 +149,7 @@ class Painting:
         return self._without_canvas(size)
 
     def _without_canvas(self, size: int | None) -> Tensor:
-        """The strokes' own colour and alpha: what a black and a white canvas make of them."""
+        """The strokes' own colour and alpha: derived from a black and a white canvas."""
         shades = ((0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
         flat = replace(self, start=None, brush=Brush())
         black, white = (replace(flat, background=shade).render(size) for shade in shades)
@@ -159,9 +159,9 @@ class Painting:
         return torch.cat([(black / alpha.clamp(min=1e-6)).clamp(0, 1), alpha])
 
     def object_mask(self, size: int | None = None) -> Tensor:
-        """``[1, H, W]`` in [0, 1] where the objects are: under their masks, and unclipped strokes of theirs.
+        """``[1, H, W]`` in [0, 1] where the objects are: under their masks and their unclipped strokes.
 
-        The masks are those of the guidance, or, if nothing is known of it, those of the objects' strokes.
+        The masks are those of the guidance, or, if it has no objects, those of the objects' strokes.
         """
         objects = [layer for layer in self.layers if layer.level == "foreground"]
         free = tuple(layer for layer in objects if layer.mask is None)
@@ -173,17 +173,17 @@ class Painting:
         return mask
 
     def save(self, path: str | Path) -> None:
-        """Write the painting to `path`: png, jpg or webp, mp4, or json (the strokes), by its suffix.
+        """Write the painting to `path`, in the format of `EXPORTERS` that its suffix names.
 
         Raises:
-            ValueError: the suffix names no known format.
+            ValueError: the suffix is not that of a known format.
             OSError: the file cannot be written.
         """
         EXPORTERS.get(EXPORTERS.of(path)).write(self, Path(path))
 
 
 class Easel:
-    """The canvas of a painting in the making.
+    """The canvas of a painting in progress.
 
     Args:
         painting: its size, background and brush.

@@ -67,14 +67,14 @@ def test_json_has_only_what_was_said():
     ("text", "complaint"),
     [
         ("{", "the job is not JSON"),
-        ("[]", "options are list, wanted an object"),
-        ('{"imagine": 1}', "'imagine' is not an option, wanted some of .*image"),
+        ("[]", "options are of type list, wanted an object"),
+        ('{"imagine": 1}', "'imagine' is not an option, wanted one of .*image"),
         ("{}", "image"),
         ('{"image": "a.jpg", "box": "1,2,3"}', "^box: got '1,2,3', wanted X,Y,W,H"),
         ('{"image": "a.jpg", "strokes": "0"}', "^strokes: got '0', wanted a whole number from 1 to 100000"),
         ('{"image": "a.jpg", "strokes": 0}', "strokes is 0, wanted a whole number from 1 to 100000"),
         ('{"image": "a.jpg", "strokes": 2.5}', "strokes is 2.5, wanted a whole number"),
-        ('{"image": "a.jpg", "formats": "png,doc"}', "^formats: got 'doc', wanted some of png,"),
+        ('{"image": "a.jpg", "formats": "png,doc"}', "^formats: got 'doc', wanted one of png,"),
         ('{"image": "a.jpg", "fps": 1e99}', "fps is 1e[+]99, wanted a whole number from 1 to 60"),
     ],
 )
@@ -131,7 +131,7 @@ def test_nothing_is_written_for_a_bad_job(photo, tmp_path):
         ({"agent": "nobody"}, "^agent is 'nobody', wanted one of semantic"),
         ({"guide": "nobody"}, "guide is 'nobody', wanted one of default"),
         ({"palette": 65}, "^palette has 65 colours"),
-        ({"fps": 5, "formats": ("png",)}, "^fps: --formats has no film"),
+        ({"fps": 5, "formats": ("png",)}, "^fps: --formats has no video"),
         ({"box": (99, 99, 5, 5)}, "^box: 99,99,5,5 lies outside the picture of 60 x 40 pixels"),
     ):
         with pytest.raises(InputError, match=complaint):

@@ -151,5 +151,5 @@ def test_palette_files(tmp_path):
         read_palette(tmp_path)
     with pytest.raises(OSError, match=r"mem: cannot be read \(.*\), wanted a file of colours"):
         read_palette(Path("/proc/self/mem"))  # a file that even root may open, but not read from its start
-    with pytest.raises(ValueError, match="no colour"):
+    with pytest.raises(ValueError, match="is not a colour"):
         parse_color("red")

@@ -1,4 +1,4 @@
-"""Layers that the paper's networks share. Names of parameters are those of its checkpoints."""
+"""Layers that the papers' networks share, with parameters named as in LTP's checkpoints."""
 
 from __future__ import annotations
 

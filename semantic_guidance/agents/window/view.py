@@ -1,4 +1,4 @@
-"""Windows: square parts of a picture, seen alone, and strokes that are made in them.
+"""Windows: square parts of a picture, seen alone, and the strokes made in them.
 
 Zooming to an object's box is the paper's neural alignment (section 3.2) at painting time: the same network
 paints the whole picture, an object, or a detail, whatever its place and size.
@@ -91,7 +91,7 @@ class Window:
 
 
 def object_window(mask: Tensor) -> Window:
-    """The window round the object in `mask` ``[H, W]``; all of it where there is none."""
+    """The window round the object in `mask` ``[H, W]``; the whole of it if there is none."""
     if (box := box_of(mask)) is None:
         return Window(0, 0, max(mask.shape))
     left, top, across, down = box

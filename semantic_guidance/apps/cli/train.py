@@ -46,6 +46,6 @@ def run(args: argparse.Namespace) -> int:
             folder = train(**values)
     except DivergedError as error:
         raise InputError(str(error)) from None
-    if os.environ.get("RANK", "0") == "0":  # of several processes, the first one tells
+    if os.environ.get("RANK", "0") == "0":  # of several processes, only the first one prints
         print(folder)
     return 0

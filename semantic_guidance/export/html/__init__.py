@@ -1,8 +1,8 @@
 """A page that replays the painting: one file that works from anywhere, without a network.
 
 The page draws the strokes itself, with the same mathematics as the renderer, from the same numbers. What it
-needs lies beside this module in ``player/``: the page, its style, the stroke renderer and the player. A
-textured brush's work is a picture that appears when the last stroke is done.
+needs lies beside this module: the page, its style, the stroke renderer and the player. A textured brush's
+work is a picture that appears when the last stroke is done.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def _page(title: str, data: Mapping[str, Any]) -> str:
 
 
 def _data(painting: Painting) -> dict[str, Any]:
-    """What the player reads; lengths in pixels of its canvas but for those of the strokes."""
+    """What the player reads; lengths in pixels of its canvas, except those of the strokes."""
     size = min(LONGEST, max(painting.width, painting.height))
     height, width = painting.blank(size).shape[1:]
     flat = painting.brush.style == "flat"
@@ -104,7 +104,7 @@ def _photo(photo: Tensor, height: int, width: int) -> str:
 
 
 def _packed(pixels: NDArray[np.uint8], kind: str, **options: Any) -> str:
-    """A picture ``[H, W]`` or ``[H, W, 3]`` as an address that holds all of it."""
+    """A picture ``[H, W]`` or ``[H, W, 3]`` as a data URL."""
     packed = io.BytesIO()
     Image.fromarray(pixels).save(packed, kind, **options)
     return f"data:image/{kind.lower()};base64,{base64.b64encode(packed.getvalue()).decode('ascii')}"

@@ -33,7 +33,7 @@ class NeuralRenderer(nn.Module):
         size: side of the canvas in pixels, 128 or 256.
 
     Raises:
-        ValueError: the size is another.
+        ValueError: the size is neither.
     """
 
     def __init__(self, size: int = 128) -> None:
@@ -55,7 +55,7 @@ class NeuralRenderer(nn.Module):
         """Alpha ``[N, size, size]`` in [0, 1] of LTP vectors without colour ``[N, 10]``.
 
         Raises:
-            ValueError: the shape is another.
+            ValueError: the shape is wrong.
         """
         if vectors.ndim != 2 or vectors.shape[1] != SHAPE_NUMBERS:
             raise ValueError(f"vectors has shape {list(vectors.shape)}, wanted [strokes, {SHAPE_NUMBERS}]")
@@ -73,11 +73,11 @@ class NeuralBackend(AutogradBackend):
     """The network as a renderer, for square canvases.
 
     A stroke that an LTP vector cannot describe is clipped to the nearest one that it can; the softness has
-    no effect, since the network has learned its own edge. On other sizes than the network's the strokes'
-    alpha is resized.
+    no effect, since the network has learned its own edge. At sizes other than the network's, the
+    strokes' alpha is resized.
 
     Args:
-        network: on the device and in the type of what it is to render.
+        network: on the device and with the dtype of what it renders.
     """
 
     def __init__(self, network: NeuralRenderer) -> None:

@@ -22,10 +22,10 @@ FLATNESS = 0.1
 """Greatest distance in pixels between the curve and its polyline."""
 
 MAX_SEGMENTS = 256
-"""Bound of the segments of one stroke, reached by curves of 26,000 px only."""
+"""Greatest number of segments of one stroke, reached only by curves of 26,000 px."""
 
 MIN_LEADING = 1e-4
-"""Bound in square pixels of |A| in `last_disc`, so that single precision suffices to divide by it."""
+"""Lower bound of |A| in `last_disc` in square pixels, so that single precision suffices to divide by it."""
 
 
 def segment_counts(points: Tensor) -> Tensor:
@@ -77,7 +77,7 @@ def last_disc(x: Tensor, y: Tensor, length: Tensor, radius: Tensor, growth: Tens
         growth: radius at its end less that at its start.
     """
     a = length**2 - growth**2
-    cone = a > 0  # else one of the end discs holds the other
+    cone = a > 0  # else one of the end discs contains the other
     a = torch.where(cone, a.clamp(min=MIN_LEADING), a.clamp(max=-MIN_LEADING))
     b = x * length + radius * growth
     c = x**2 + y**2 - radius**2

@@ -49,7 +49,7 @@ class _Render(torch.autograd.Function):
 
 
 class CpuBackend(AutogradBackend):
-    """All operations by kernels of their own; results are equal to the bit for any number of threads."""
+    """Each operation has its own kernel; results are bit-equal for any number of threads."""
 
     def supports(self, device: torch.device, dtype: torch.dtype) -> bool:
         """See `Backend`."""
@@ -79,7 +79,7 @@ class CpuBackend(AutogradBackend):
         return torch.from_numpy(costs.sum(axis=0)), torch.from_numpy(canvas)
 
     def warm_up(self) -> None:
-        """Have the kernels compiled, or read from the disk where they are kept once they are."""
+        """Compile the kernels, or read them from the cache on disk."""
         grey = torch.full((3, 8, 8), 0.5)
         stroke = torch.full((1, NUMBERS), 0.5)
         task = Task((Segment(1, None, 1.0),), torch.empty(0, 8, 8), grey, grey, torch.ones(8, 8))

@@ -80,8 +80,8 @@ def paintings() -> dict[str, Painting]:
     return {
         "no stroke": Painting((), **flat),
         "an empty layer": Painting((Layer(random_strokes(0)), Layer(strokes)), **flat),
-        "an object alone": Painting((Layer(strokes, "foreground", 0, mask),), **flat),
-        "as the papers paint": Painting((Layer(strokes, mask=mask, compositing="seed"),), **flat),
+        "an object alone": Painting((Layer(strokes, "foreground", 0, 0),), **flat, masks=(mask,)),
+        "as the papers paint": Painting((Layer(strokes, mask=0, compositing="seed"),), **flat, masks=(mask,)),
         "a pixel": Painting((Layer(strokes),), (1.0, 1.0, 1.0), 1, 1),
         "a line": Painting((Layer(strokes),), (1.0, 1.0, 1.0), 40, 1),
         "bristles": Painting((Layer(strokes),), **flat, brush=Brush.of("oil", 0)),

@@ -11,18 +11,17 @@ What ``semantic-guidance paint`` does, from Python, without a command line:
 from __future__ import annotations
 
 import json
-import re
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from torch import Tensor
 
-from semantic_guidance.apps.files import check_outputs, prepare_folder
+from semantic_guidance.apps.files import check_formats, check_outputs, prepare_folder, write_outputs
+from semantic_guidance.apps.medium import check_plotter, make_medium, named
 from semantic_guidance.apps.options import (
-    PLOTTER_COLORS,
     Box,
     GuidanceOptions,
     MediumOptions,
@@ -35,20 +34,12 @@ from semantic_guidance.core.config import check_ranges
 from semantic_guidance.core.errors import InputError
 from semantic_guidance.core.guidance import Guidance
 from semantic_guidance.core.options import OptionError, from_json, to_json
-from semantic_guidance.core.plugins import EXPORTERS, usable
-from semantic_guidance.export.base import Exporter
-from semantic_guidance.export.image import write_picture
-from semantic_guidance.export.options import SETS, NoOptions, VideoOptions
-from semantic_guidance.export.overlay import guidance_overlay
-from semantic_guidance.export.plotter import check_count
+from semantic_guidance.export.options import VideoOptions
 from semantic_guidance.guidance.base import GuideLike, Prompt, load_guide
-from semantic_guidance.images.color import MAX_COLORS, Color, parse_color, read_palette
 from semantic_guidance.images.files import load_mask, load_picture
 from semantic_guidance.images.metrics import Errors, painting_errors
 from semantic_guidance.painter.painter import Painter
-from semantic_guidance.painting.medium import Medium
 from semantic_guidance.painting.painting import Painting
-from semantic_guidance.painting.paper import PAPERS
 
 StageProgress = Callable[[str, float], None]
 """Called with a stage, ``export`` or one of `Painter`'s, and its share done, 0 to 1."""
@@ -232,36 +223,6 @@ def _prepared(job: Job, tell: StageProgress) -> _Work:
     return work
 
 
-def check_formats(formats: tuple[str, ...], options: VideoOptions) -> None:
-    """Check that the formats can be written, and that options of videos come with a video among them.
-
-    Raises:
-        PluginError: the plug-in that brings a format cannot be loaded.
-        OptionError: there is no video among the formats.
-    """
-    wanted = [EXPORTERS.get(name) for name in formats]
-    filmed = any(exporter.film for exporter in wanted)
-    for item in fields(VideoOptions):
-        if getattr(options, item.name) is not None and not filmed:
-            videos = ", ".join(name for name, exporter in usable(EXPORTERS).items() if exporter.film)
-            raise OptionError(item.name, f"--formats has no video, wanted one of {videos} in it")
-
-
-def check_plotter(formats: tuple[str, ...], count: int, where: object) -> None:
-    """Check that, if plotters' files are among the formats, `count` strokes are not too many for them.
-
-    Raises:
-        InputError: they are; the message names `where`.
-    """
-    if _plotted(formats):
-        check_count(count, where)
-
-
-def _plotted(formats: tuple[str, ...]) -> bool:
-    """Whether a plotter's file is among the formats."""
-    return bool(set(formats) & set(SETS["plotter"]))
-
-
 def _outputs(job: Job) -> dict[str, Path]:
     """The file for each format, none of which is one of the inputs."""
     outputs = {name: job.out / f"{job.image.stem}_painted.{name}" for name in job.formats}
@@ -320,104 +281,3 @@ def _painter(job: Job, restyle: Restyle) -> Painter:
             detail=job.detail,
         )
     )
-
-
-def make_medium(options: MediumOptions, formats: tuple[str, ...]) -> Medium:
-    """What the options ask for; a plotter's file among the formats implies opaque paint and few colours.
-
-    Raises:
-        InputError: something is wrong with them.
-        OSError: a palette cannot be read.
-    """
-    plotted = _plotted(formats)
-    palette = PLOTTER_COLORS if plotted and options.palette is None else _palette(options.palette)
-    return named(
-        lambda: Medium(
-            palette=palette,
-            brushes=options.brushes,
-            widths=options.widths,
-            opaque=options.opaque or plotted,
-            paper=options.paper or PAPERS["a4"],
-        )
-    )
-
-
-def named(make: Callable[[], Any]) -> Any:
-    """What `make` returns; its errors name options instead of parameters.
-
-    Raises:
-        OptionError: a parameter is wrong.
-    """
-    try:
-        return make()
-    except InputError:
-        raise
-    except ValueError as error:
-        name, joint, complaint = re.fullmatch(r"(\w+)(:? )(.*)", str(error), re.DOTALL).groups()  # type: ignore[union-attr]
-        raise OptionError(name, complaint, joint) from None
-
-
-def _palette(word: str | int | None) -> tuple[Color, ...] | int | None:
-    if word is None or isinstance(word, int):
-        return word
-    if re.fullmatch(r"[+-]?\d{1,9}", word):
-        return int(word)
-    path = Path(word)
-    if word.startswith("#") or ("," in word and not path.exists()):
-        try:
-            return tuple(dict.fromkeys(parse_color(part) for part in word.split(",")))
-        except ValueError as error:
-            raise OptionError("palette", str(error)) from None
-    if not path.exists():
-        raise OptionError(
-            "palette",
-            f"got {word!r}, wanted a number of colours from 1 to {MAX_COLORS}, colours such as"
-            " #c0ffee,#fff, or a file of them",
-        )
-    return read_palette(path)
-
-
-def write_outputs(
-    painting: Painting,
-    outputs: Mapping[str, Path],
-    options: VideoOptions,
-    tell: Callable[[float], None],
-    photo: Tensor | None = None,
-    export: Mapping[str, Mapping[str, Any]] | None = None,
-) -> None:
-    """Write a painting's files.
-
-    Args:
-        painting: what to write.
-        outputs: the file for each format; ``guidance`` is for a picture of what is known about `photo`.
-        options: of videos.
-        tell: called with the share that is done.
-        photo: ``[3, H, W]`` that was painted.
-        export: options of formats that plug-ins bring.
-
-    Raises:
-        InputError: a format does not have such options.
-        OSError: a file cannot be written.
-    """
-    for n, (name, path) in enumerate(outputs.items()):
-
-        def told(fraction: float, done: int = n) -> None:
-            tell((done + fraction) / len(outputs))
-
-        told(0.0)
-        if name == "guidance" and photo is not None:
-            write_picture(guidance_overlay(photo, painting.guidance), path)
-            continue
-        exporter: Exporter = EXPORTERS.get(name)
-        exporter.write(painting, path, _format_options(name, exporter, options, export or {}), told)
-
-
-def _format_options(
-    name: str, exporter: Exporter, video: VideoOptions, export: Mapping[str, Mapping[str, Any]]
-) -> Any:
-    """The options of one format."""
-    if exporter.options is NoOptions:
-        return None
-    if exporter.options is VideoOptions:
-        return VideoOptions(fps=video.fps, duration=video.duration)
-    return from_json(exporter.options, dict(export.get(name, {})))

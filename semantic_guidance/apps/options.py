@@ -12,7 +12,7 @@ from pathlib import Path
 from semantic_guidance.core.config import MAX_SEED
 from semantic_guidance.core.options import option
 from semantic_guidance.core.plugins import AGENTS, EXPORTERS, GUIDES
-from semantic_guidance.export.options import SETS
+from semantic_guidance.export.options import PLOTTER_COLORS, SETS
 from semantic_guidance.painter.presets import MAX_DETAIL, MAX_STROKES, PRESETS, SIZES
 from semantic_guidance.painting.brushes import BRUSHES
 from semantic_guidance.painting.paper import PAPERS
@@ -23,9 +23,6 @@ Box = tuple[float, float, float, float]
 
 CLEAR = ("painting", "object")
 """What a transparent picture shows, the usual one first."""
-
-PLOTTER_COLORS = 12
-"""Colours of a plotter's painting, by default."""
 
 
 def parse_box(word: str) -> Box:

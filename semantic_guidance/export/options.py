@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from semantic_guidance.core.config import check_ranges
 from semantic_guidance.core.options import option
 
+PLOTTER_COLORS = 12
+"""Of a plotter's painting, if nothing else is said."""
+
 SETS = {"plotter": ("plotter.svg", "plotter.json")}
 """Formats that go together, by the name that stands for them."""
 

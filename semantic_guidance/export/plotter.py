@@ -19,7 +19,7 @@ from semantic_guidance.core import bezier
 from semantic_guidance.core.errors import InputError
 from semantic_guidance.core.files import replacing
 from semantic_guidance.export.base import Exporter, Progress
-from semantic_guidance.export.options import NoOptions
+from semantic_guidance.export.options import PLOTTER_COLORS, NoOptions
 from semantic_guidance.export.passes import Line, Pass, in_passes
 from semantic_guidance.export.svg import HEAD, group, hex_color
 from semantic_guidance.images.color import MAX_COLORS, choose_colors, nearest_color
@@ -28,7 +28,6 @@ from semantic_guidance.painting.painting import Layer, Painting
 
 FORMAT, VERSION = "semantic-guidance/plotter", 1
 MAX_STROKES = 20_000
-COLORS = 12  # to which the strokes' colours are reduced where they have no palette
 PIECES = 64  # of a line under a mask, which shows or hides each of them
 OPAQUE = 0.995  # opacity from which paint counts as opaque
 
@@ -81,7 +80,7 @@ def _lines(painting: Painting, sheet: Sheet) -> Iterator[Line]:
 
 
 def _few_colors(painting: Painting) -> list[str]:
-    """The strokes' colours, reduced to `COLORS` if there are too many to be a palette."""
+    """The strokes' colours, reduced to `PLOTTER_COLORS` if there are too many to be a palette."""
     strokes = painting.strokes
     colors = strokes.color[0].float()
     names = [hex_color(color.numpy()) for color in colors]
@@ -89,7 +88,7 @@ def _few_colors(painting: Painting) -> list[str]:
         return names
     length = strokes.points[0].diff(dim=1).norm(dim=-1).sum(dim=1)
     area = (length + strokes.radius[0].mean(dim=1)) * strokes.radius[0].mean(dim=1)
-    palette = choose_colors(colors, area, COLORS)
+    palette = choose_colors(colors, area, PLOTTER_COLORS)
     return [hex_color(color.numpy()) for color in palette[nearest_color(colors, palette)]]
 
 
@@ -136,7 +135,7 @@ def _crossings(points: Array, sheet: Sheet) -> Array:
     rest = points[0] - edges
     inner = half**2 - square * rest  # of square t^2 + 2 half t + rest = 0
     away = -(half + np.copysign(np.sqrt(inner.clip(0)), half))
-    with np.errstate(divide="ignore", invalid="ignore"):
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         t = np.stack([away / square, rest / away])[:, inner >= 0]
     return np.asarray(t[(t > 0) & (t < 1)])
 

@@ -114,7 +114,7 @@ def test_an_old_name_is_the_new_one(name):
 )
 def test_statements_of_old_programs(statement, where):
     names: dict[str, object] = {}
-    with pytest.warns(DeprecationWarning, match="the old path goes with version 0.3") as caught:
+    with pytest.warns(DeprecationWarning, match="the old path will be removed in 0.3") as caught:
         exec(compile(statement, "old_program.py", "exec"), names)
     assert names["found"].__module__ == f"{ROOT}.{where}"
     assert {each.filename for each in caught} == {"old_program.py"}  # whose author is to read it

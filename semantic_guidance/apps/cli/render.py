@@ -63,8 +63,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Render; returns the exit status."""
     from semantic_guidance.apps.cli.progress import StageBar
-    from semantic_guidance.apps.files import check_outputs, prepare_folder
-    from semantic_guidance.apps.jobs import check_formats, check_plotter, write_outputs
+    from semantic_guidance.apps.files import check_formats, check_outputs, prepare_folder, write_outputs
+    from semantic_guidance.apps.medium import check_plotter
     from semantic_guidance.apps.restyle import check_transparent
 
     started = time.perf_counter()
@@ -104,7 +104,7 @@ def _painting(strokes: Path, options: RenderOptions, paper: tuple[float, float] 
         OSError: there is no such file.
         InputError: it is not a file of strokes, or has so many large ones that painting would take hours.
     """
-    from semantic_guidance.apps.jobs import named
+    from semantic_guidance.apps.medium import named
     from semantic_guidance.export.strokes_json import read_strokes
     from semantic_guidance.painting.brushes.brush import Brush
 

@@ -13,11 +13,13 @@ import importlib
 import sys
 from collections.abc import Mapping
 from functools import cached_property
-from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from semantic_guidance.core.errors import InputError
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 T = TypeVar("T")
 ROOT = "semantic_guidance"
@@ -50,6 +52,8 @@ class Registry(Generic[T]):
     @cached_property
     def _found(self) -> dict[str, EntryPoint]:
         """The entry points of other packages; one cannot take the name of a thing that ships."""
+        from importlib.metadata import entry_points  # takes 25 ms, and few need it
+
         found = sorted(entry_points(group=self.group), key=lambda point: (point.name, point.value))
         return {point.name: point for point in reversed(found) if point.name not in self.shipped}
 

@@ -23,7 +23,9 @@ def points(monkeypatch):
 
     def declare(**places: str) -> None:
         found = [EntryPoint(name, place, "semantic_guidance.fruits") for name, place in places.items()]
-        monkeypatch.setattr(plugins, "entry_points", lambda group: found if group.endswith("fruits") else [])
+        monkeypatch.setattr(
+            "importlib.metadata.entry_points", lambda group: found if group.endswith("fruits") else []
+        )
 
     declare()
     return declare
@@ -80,7 +82,7 @@ def test_what_ships_keeps_its_name_against_other_packages_but_not_against_this_p
 def test_of_two_packages_with_one_name_the_choice_is_always_the_same(monkeypatch):
     both = [EntryPoint("plum", place, "semantic_guidance.fruits") for place in ("json:loads", "json:dumps")]
     for found in (both, both[::-1]):
-        monkeypatch.setattr(plugins, "entry_points", lambda group, found=found: found)
+        monkeypatch.setattr("importlib.metadata.entry_points", lambda group, found=found: found)
         assert Registry("fruit", "fruits", {}).get("plum") is json.dumps
 
 

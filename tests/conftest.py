@@ -14,6 +14,8 @@ from PIL import Image
 from semantic_guidance.core.guidance import Guidance
 from semantic_guidance.core.strokes import Strokes
 from semantic_guidance.painting.painting import Layer, Painting
+from semantic_guidance.renderer.backends.base import Task
+from semantic_guidance.renderer.backends.cpu.backend import CpuBackend
 
 # Several threads on a busy machine can be far slower than one. Numba's, as they start, set torch's number.
 numba.get_num_threads()
@@ -30,6 +32,23 @@ def random_strokes(count: int, seed: int = 0) -> Strokes:
     vectors[..., 2:6] = vectors[..., :2].repeat(1, 1, 2) + 0.3 * (vectors[..., 2:6] - 0.5)
     vectors[..., 6:8] = 0.01 + 0.08 * vectors[..., 6:8]
     return Strokes.unpack(vectors)
+
+
+class CountingBackend(CpuBackend):
+    """The kernels, with a record of the tasks whose gradients were asked for: one for each step."""
+
+    def __init__(self) -> None:
+        self.tasks: list[Task] = []
+
+    def warm_up(self) -> None:
+        """See `Backend`."""
+        super().warm_up()
+        self.tasks.clear()
+
+    def objective(self, strokes: torch.Tensor, task: Task, softness: float) -> tuple[float, torch.Tensor]:
+        """See `Backend`."""
+        self.tasks.append(task)
+        return super().objective(strokes, task, softness)
 
 
 @pytest.fixture

@@ -10,12 +10,14 @@ import pytest
 import torch
 
 from semantic_guidance import Guidance, Painter, Strokes
+from semantic_guidance.agents.base import Draft
 from semantic_guidance.agents.planner import Planner
 from semantic_guidance.agents.problem import Problem
 from semantic_guidance.painter.detail import (
     BASE_SHARE,
     Detail,
     add_detail,
+    closer_side,
     shared_out,
     tiles,
     tiles_across,
@@ -24,6 +26,7 @@ from semantic_guidance.painter.presets import PRESETS, RefineConfig
 from semantic_guidance.painting.medium import Medium
 from semantic_guidance.renderer import render
 from semantic_guidance.renderer.objective import Segment
+from tests.conftest import CountingBackend
 
 SHORT = RefineConfig(steps=60)
 
@@ -163,3 +166,150 @@ def test_tiles_have_every_tool():
 def test_what_is_wrong_is_named(detail):
     with pytest.raises(ValueError, match=f"detail is {detail}, wanted a whole number from 1 to 8"):
         Painter(detail=detail)
+
+
+class Recorder(Planner):
+    """The planner, with a record of the problems that it was given."""
+
+    problems: list[Problem]
+
+    def __init__(self, *strokes: list[float]) -> None:
+        super().__init__()
+        object.__setattr__(self, "problems", [])
+        object.__setattr__(self, "strokes", torch.tensor(strokes))
+
+    def draft(self, problem: Problem, rng: np.random.Generator) -> Draft:
+        """See `Agent`. The given strokes, if there are any."""
+        self.problems.append(problem)
+        if not len(self.strokes):
+            return super().draft(problem, rng)
+        mask = None if problem.budgets[0] else 0
+        return Draft(self.strokes, (Segment(len(self.strokes), mask),))
+
+
+def quarters(*, height: int = 60, width: int = 100) -> Problem:
+    """White to be painted on black, with an object in the lower right quarter."""
+    mask = torch.zeros(1, height, width)
+    mask[:, height // 2 :, width // 2 :] = 1
+    picture = torch.ones(3, height, width)
+    problem = Problem.of(picture, Guidance.from_mask(mask), (height * width) ** 0.5, 100, 0.5)
+    return replace(problem, ground=(0.0, 0.0, 0.0))
+
+
+class TestParts:
+    """How the strokes of a part are shared out, and what counts while they are made."""
+
+    def test_objects_count_little_for_the_background(self) -> None:
+        """A tenth of the weight 3 of so large an object; strokes go by roots: 1, 1, 1 and 0.55."""
+        problem, agent = quarters(), Recorder()
+        detail = Detail(problem, agent, 2, None, 0, lambda share: None, 355)
+        strokes, _ = detail.part(problem.canvas, None, 355)
+        assert len(strokes) == 355
+        counts = {
+            tile.core[:2]: each.budgets for tile, each in zip(detail.tiles, agent.problems, strict=True)
+        }
+        assert counts == {(0, 0): (100, 0), (0, 50): (100, 0), (30, 0): (100, 0), (30, 50): (55, 0)}
+
+    def test_nothing_else_counts_for_an_object(self) -> None:
+        problem, agent = quarters(), Recorder()
+        detail = Detail(problem, agent, 2, None, 0, lambda share: None, 30)
+        detail.part(problem.canvas, 0, 30)
+        assert [each.budgets for each in agent.problems] == [(0, 30)]
+
+    def test_refinement_of_the_background_leaves_objects_alone(self) -> None:
+        """One grey stroke between a white spot and a black one: it goes to the one off the object."""
+        for shown, side in ((slice(0, 50), slice(50, 100)), (slice(50, 100), slice(0, 50))):
+            mask, picture = torch.zeros(1, 60, 100), torch.full((3, 60, 100), 0.5)
+            mask[:, :, shown] = 1
+            picture[:, 25:35, 36:46], picture[:, 25:35, 54:64] = 1, 0
+            problem = Problem.of(picture, Guidance.from_mask(mask), 6000**0.5, 100, 0.5)
+            agent = Recorder([0.5, 0.3] * 3 + [0.15, 0.15, 0.5, 0.5, 0.5, 0.5, 0.5])
+            problem = replace(problem, ground=(0.5, 0.5, 0.5))
+            config = RefineConfig(steps=400, relocate_at=(), softness=(8.0, 1.0))
+            _, canvas = Detail(problem, agent, 1, config, 0, lambda share: None, 1).part(
+                problem.canvas, None, 1
+            )
+            left = ((canvas - picture)[:, :, side] ** 2).sum() / ((0.5 - picture)[:, :, side] ** 2).sum()
+            assert left < 0.4
+
+    def test_tiles_begin_where_they_do_not_overlap_and_go_on_with_what_is_there(self) -> None:
+        problem, agent = quarters(), Recorder()
+        detail = Detail(problem, agent, 2, None, 0, lambda share: None, 40)
+        detail.part(problem.canvas, None, 40)
+        for tile, seen in zip(detail.tiles, agent.problems, strict=True):
+            assert seen.inside is not None
+            assert int(seen.inside.sum()) == 30 * 50
+            begun = torch.zeros(60, 100)
+            begun[tile.view] = seen.inside
+            assert begun[tile.own].all()
+            assert torch.equal(seen.target, problem.target[:, *tile.view])
+        overlap = agent.problems[-1].start
+        assert overlap is not None
+        assert overlap.max() > 0.5  # what its neighbours have painted
+
+    def test_what_matters_most_comes_last(self) -> None:
+        problem = quarters()
+        turned = replace(problem, weight=problem.weight.flip(0, 1))
+        for each, last in ((problem, (30, 50, 60, 100)), (turned, (0, 0, 30, 50))):
+            detail = Detail(each, Planner(), 2, None, 0, lambda share: None, 1)
+            assert detail.tiles[-1].core == last
+
+    def test_progress_is_told_by_the_strokes(self) -> None:
+        """Six tenths of the time are over when all strokes are there."""
+        problem, told = quarters(), []
+        Detail(problem, Planner(), 2, None, 0, told.append, 710).part(problem.canvas, None, 355)
+        assert told == pytest.approx([0.6 * done / 710 for done in (100, 200, 300, 355)])
+
+
+class TestSpeed:
+    """Steps that are saved, counted."""
+
+    def test_tiles_take_four_tenths_of_the_steps_and_all_strokes_together_a_fifth(self) -> None:
+        backend = CountingBackend()
+        problem = replace(quarters(), backend=backend)
+        detail = Detail(problem, Planner(), 2, RefineConfig(steps=50), 0, lambda share: None, 40)
+        strokes, _ = detail.part(problem.canvas, None, 40)
+        assert len(backend.tasks) == 4 * 20
+        backend.tasks.clear()
+        detail.together(strokes, [Segment(40, None)])
+        assert len(backend.tasks) == 4 * 10
+
+    def test_the_last_refinement_is_gentle(self) -> None:
+        """Sharp edges, nothing is moved elsewhere, and rates are 0.6 of those before."""
+        gentle = Detail(quarters(), Planner(), 2, RefineConfig(steps=50), 0, lambda share: None, 1).gentle
+        assert (gentle.steps, gentle.softness, gentle.relocate_at) == (10, (1.0, 1.0), ())
+        rates = (gentle.position_rate, gentle.radius_rate, gentle.opacity_rate, gentle.color_rate)
+        assert rates == pytest.approx((0.003, 0.0018, 0.048, 0.012))
+
+    def test_together_a_tile_works_on_the_strokes_that_it_sees(self) -> None:
+        backend = CountingBackend()
+        problem = replace(quarters(), backend=backend)
+        detail = Detail(problem, Planner(), 2, RefineConfig(steps=5), 0, lambda share: None, 40)
+        dots = torch.tensor([[x, y] * 3 + [0.02, 0.02] + [1.0] * 5 for x, y in ((0.1, 0.1), (0.9, 0.1))])
+        detail.together(torch.cat([dots] * 3), [Segment(2, None), Segment(4, 0)])
+        counts = [
+            tuple((each.count, each.mask, each.weight) for each in task.segments) for task in backend.tasks
+        ]
+        assert counts == [((1, None, 0.0), (2, 0, 1.0))] * 2
+
+
+def test_how_closely_it_is_looked_at() -> None:
+    """So many times as large, but no larger than the picture; `Problem.of` grows it with the strokes."""
+    picture = torch.rand(3, 120, 200)
+    problem = Problem.of(picture, Guidance.none(120, 200), 15**0.5 * 10, 100, 0.0)
+    assert problem.target.shape == (3, 30, 50)
+    close = Problem.of(picture, Guidance.none(120, 200), closer_side(problem, 3, 1200), 1200, 0.0)
+    assert close.target.shape == (3, 90, 150)
+    close = Problem.of(picture, Guidance.none(120, 200), closer_side(problem, 8, 1200), 1200, 0.0)
+    assert close.target.shape == (3, 120, 200)
+
+
+def test_each_part_gets_what_it_lacks() -> None:
+    """Budgets of 50 and 50 of which 40 and 0 are made: the rest in proportions of 1 to 5."""
+    problem = replace(quarters(), budgets=(50, 50))
+    first = Strokes.unpack(torch.rand(1, 40, 13) * 0.2)
+    _, segments = add_detail(problem, Planner(), first, [Segment(40, None)], 2, None, 0, lambda share: None)
+    assert [(each.count, each.mask) for each in segments] == [(50, None), (50, 0)]
+    problem = replace(problem, budgets=(30, 70))
+    _, segments = add_detail(problem, Planner(), first, [Segment(40, None)], 2, None, 0, lambda share: None)
+    assert [(each.count, each.mask) for each in segments] == [(40, None), (60, 0)]

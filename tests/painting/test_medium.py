@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import math
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,10 +12,11 @@ import torch
 
 from semantic_guidance import Guidance, Painter, load_image
 from semantic_guidance.core.strokes import Strokes
-from semantic_guidance.images.color import choose_colors, nearest_color, parse_color, read_palette
+from semantic_guidance.images.color import choose_colors, nearest_color, parse_color
 from semantic_guidance.images.metrics import painting_errors
-from semantic_guidance.painting.medium import Medium, Sheet
+from semantic_guidance.painting.medium import Medium, Sheet, Tools
 from semantic_guidance.painting.painting import Layer, Painting
+from semantic_guidance.painting.paper import WIDTHS
 from tests.conftest import EXAMPLES
 
 PALETTE = [parse_color(word) for word in ("#222", "#c04020", "#e0b080", "#f4f0e0", "#5060a0", "#708050")]
@@ -100,17 +101,6 @@ def test_widths_alone(picture):
     assert len(painting.strokes.color[0].unique(dim=0)) > 30
 
 
-def test_chosen_colors_are_those_of_the_picture():
-    colors = torch.tensor(PALETTE)[torch.randint(0, 6, (50_000,), generator=torch.Generator().manual_seed(0))]
-    chosen = choose_colors(colors, torch.ones(50_000), 6)
-    assert torch.cdist(chosen, torch.tensor(PALETTE)).min(dim=0).values.max() < 0.01
-    assert len(choose_colors(colors, torch.ones(50_000), 20)) <= 20
-    assert torch.equal(nearest_color(torch.tensor(PALETTE), torch.tensor(PALETTE)), torch.arange(6))
-    # A colour that counts for nothing is not chosen.
-    weights = (colors[:, 0] > 0.2).float()
-    assert torch.cdist(choose_colors(colors, weights, 5), torch.tensor(PALETTE[:1])).min() > 0.2
-
-
 @pytest.mark.parametrize(("paper", "wanted"), [((210, 297), (297, 210)), ((100, 100), (100, 100))])
 def test_sheets(paper, wanted):
     sheet = Sheet.of(paper, 2, 3)
@@ -119,6 +109,69 @@ def test_sheets(paper, wanted):
     assert min(sheet.left, sheet.top) == pytest.approx(margin)
     assert sheet.left * 2 + sheet.unit == pytest.approx(sheet.width)
     assert sheet.top * 2 + sheet.unit * 2 / 3 == pytest.approx(sheet.height)
+    upright = Sheet.of(paper, 3, 2)
+    assert (upright.width, upright.height) == wanted[::-1]
+    assert (upright.left, upright.top, upright.unit) == pytest.approx((sheet.top, sheet.left, sheet.unit))
+
+
+def test_colours_are_chosen_by_the_seed():
+    picture = torch.rand(3, 20, 30, generator=torch.Generator().manual_seed(0))
+    chosen = [Medium(palette=5).tools(picture, torch.ones(20, 30), 20, 30, seed).colors for seed in (1, 1, 2)]
+    assert torch.equal(chosen[0], chosen[1])
+    assert not torch.equal(chosen[0], chosen[2])
+
+
+def packed(radii, color=(0.5, 0.5, 0.5), opacity=(0.3, 0.6)):
+    """Strokes with radii at start and end."""
+    return torch.tensor([[0.1, 0.2, 0.3, 0.4, 0.5, 0.6, *each, *opacity, *color] for each in radii])
+
+
+TOOLS = Tools(None, None, 0.0, math.inf, False)
+
+
+def test_the_nearest_brush_is_nearest_by_ratio():
+    """0.024 is 0.014 above the one and 0.016 below the other, but 2.4 times the one and 0.6 of the other."""
+    tools = replace(TOOLS, radii=torch.tensor([0.01, 0.04]))
+    fitted = tools(packed([(0.024, 0.024), (0.019, 0.019), (0.014, 0.034), (0.0, 0.0), (0.5, 0.5)]))
+    assert fitted[:, 6].tolist() == pytest.approx([0.04, 0.01, 0.04, 0.01, 0.04])
+    assert torch.equal(fitted[:, 6], fitted[:, 7])
+    assert torch.equal(fitted[:, :6], packed([(0, 0)] * 5)[:, :6])
+
+
+def test_tools_by_hand():
+    strokes = packed([(0.01, 0.05)], color=(0.9, 0.4, 0.4))
+    assert torch.equal(TOOLS(strokes), strokes)
+    assert replace(TOOLS, least=0.02, most=0.03)(strokes)[0, 6:8].tolist() == pytest.approx([0.02, 0.03])
+    opaque = replace(TOOLS, opaque=True)(strokes)[0]
+    assert opaque[6:].tolist() == pytest.approx([0.03, 0.03, 1, 1, 0.9, 0.4, 0.4])
+    colors = torch.tensor([[0.0, 0.0, 0.0], [1.0, 0.5, 0.5], [0.4, 0.4, 0.4]])
+    assert replace(TOOLS, colors=colors)(strokes)[0, 8:].tolist() == pytest.approx([0.3, 0.6, 1.0, 0.5, 0.5])
+    loose = replace(TOOLS, colors=colors, radii=torch.tensor([0.04]), least=0.02, opaque=True).loose
+    assert loose(strokes)[0, 6:].tolist() == pytest.approx([0.035, 0.035, 1, 1, 0.9, 0.4, 0.4])
+
+
+@pytest.mark.parametrize(("height", "width", "unit"), [(64, 96, 276), (96, 64, 276), (50, 50, 189)])
+def test_tools_are_in_units_of_the_painting(height, width, unit):
+    """Half of a width is a radius; a sheet of 210 x 297 mm has margins of 10.5."""
+    picture, weight = torch.rand(3, height, width), torch.ones(height, width)
+    tools = Medium(brushes=(20, 5), widths=(2, 50)).tools(picture, weight, height, width)
+    assert tools.radii.tolist() == pytest.approx([2.5 / unit, 10 / unit])
+    assert (tools.least, tools.most) == pytest.approx((1 / unit, 25 / unit))
+    free = Medium(palette=[(0, 0, 0)]).tools(picture, weight, height, width)
+    assert (free.least, free.most, free.radii) == (0, math.inf, None)
+    pens = Medium(opaque=True).tools(picture, weight, height, width)
+    assert (pens.least, pens.most) == pytest.approx((WIDTHS[0] / 2 / unit, WIDTHS[1] / 2 / unit))
+
+
+def test_colours_are_chosen_by_what_counts():
+    """Nine tenths of a picture are blue and green; what counts is red and white."""
+    picture = torch.zeros(3, 20, 30)
+    picture[2, :, :13], picture[1, :, 13:27] = 1, 1
+    picture[0, :, 27:], picture[1:, :10, 27:] = 1, 1
+    weight = torch.zeros(20, 30)
+    weight[:, 27:] = 1
+    tools = Medium(palette=2).tools(picture, weight, 20, 30)
+    assert torch.allclose(tools.colors, torch.tensor([[1.0, 0, 0], [1, 1, 1]]), atol=0.01)
 
 
 @pytest.mark.parametrize(
@@ -135,21 +188,3 @@ def test_sheets(paper, wanted):
 def test_bad_media(options, complaint):
     with pytest.raises(ValueError, match=complaint):
         Medium(**options)
-
-
-def test_palette_files(tmp_path):
-    (tmp_path / "a.txt").write_text("# mine\n#FF0000 red\n#00f, and #f00 again\n")
-    assert read_palette(tmp_path / "a.txt") == ((1, 0, 0), (0, 0, 1))
-    (tmp_path / "a.gpl").write_text(
-        "GIMP Palette\nName: x\nColumns: 3\n#\n255 0 0 red\n  0   0 255\tUntitled\n"
-    )
-    assert read_palette(tmp_path / "a.gpl") == ((1, 0, 0), (0, 0, 1))
-    (tmp_path / "none.txt").write_bytes(b"\xff\x00 no colours")
-    with pytest.raises(ValueError, match=r"none\.txt: there are 0 colours in it, wanted 1 to 64"):
-        read_palette(tmp_path / "none.txt")
-    with pytest.raises(IsADirectoryError, match="this is a directory"):
-        read_palette(tmp_path)
-    with pytest.raises(OSError, match=r"mem: cannot be read \(.*\), wanted a file of colours"):
-        read_palette(Path("/proc/self/mem"))  # a file that even root may open, but not read from its start
-    with pytest.raises(ValueError, match="is not a colour"):
-        parse_color("red")

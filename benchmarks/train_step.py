@@ -162,7 +162,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     base = timings["reference"][1].median
     ours = learners["ours, bfloat16"]
     phases = {
-        "discriminators": lambda: ours._update_judges(after, mix),
+        "discriminators": lambda: ours._update_discriminators(after, mix),
         "critic": lambda: ours._update_critic(before, after),
         "actor": lambda: ours._update_actor(before),
     }

@@ -220,7 +220,11 @@ class MediumOptions:
         group=PAINT,
     )
     brushes: tuple[float, ...] = option(
-        (), "widths of the brushes in mm", metavar="MM,...", parse=parse_lengths, group=PAINT
+        (),
+        "widths of the brushes in mm (default: any)",
+        metavar="MM,...",
+        parse=parse_lengths,
+        group=PAINT,
     )
     widths: tuple[float, float] | None = option(
         None,

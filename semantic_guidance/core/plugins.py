@@ -198,7 +198,7 @@ GUIDES: Registry[Any] = Registry(
     "guides",
     {"default": "guidance.guide:Guide", "objects": "guidance.guide:objects", "none": "guidance.base:NoGuide"},
 )
-"""Name -> a callable without arguments that makes a `guidance.base.Guide`."""
+"""Name -> a callable without arguments that makes a `guidance.base.GuideLike`."""
 
 EXPORTERS: SuffixRegistry[Any] = SuffixRegistry(
     "format",

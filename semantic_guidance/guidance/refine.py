@@ -54,12 +54,14 @@ def grabcut(image: NDArray[np.uint8], soft: Plane, side: int = 300, iterations: 
     return np.asarray(cv2.resize(cut, (width, height), interpolation=interpolation), np.float32)
 
 
-def components(mask: Plane, least: float = 0.002, relative: float = 0.04, join: float = 0.02) -> list[Plane]:
+def components(
+    mask: Plane, min_share: float = 0.002, relative: float = 0.04, join: float = 0.02
+) -> list[Plane]:
     """The mask's separate parts above one half, each ``[H, W]``, largest first.
 
     Args:
         mask: ``[H, W]`` in [0, 1].
-        least: parts below this share of the frame are dropped.
+        min_share: parts below this share of the frame are dropped.
         relative: parts below this share of the largest part are dropped.
         join: parts nearer than this share of the longer side are one, such as a bird behind a twig.
     """
@@ -71,7 +73,7 @@ def components(mask: Plane, least: float = 0.002, relative: float = 0.04, join: 
     areas = np.bincount(labels.ravel(), minlength=count)[1:]
     if not areas.size:
         return []
-    floor = max(least * mask.size, relative * float(areas.max()), 1.0)
+    floor = max(min_share * mask.size, relative * float(areas.max()), 1.0)
     order = [int(i) + 1 for i in np.argsort(-areas, kind="stable") if areas[i] >= floor]
     out = []
     for index in order:

@@ -21,7 +21,7 @@ class DataConfig:
     """Where the pictures come from."""
 
     dataset: str = field(default="cub200", metadata={"help": lambda: f"one of {', '.join(DATASETS.names())}"})
-    data: str = field(default="data", metadata={"help": "folder of the dataset"})
+    data: str = field(default="data", metadata={"help": "folder of the dataset", "metavar": "DIR"})
     canvas_size: int = field(default=128, metadata={"help": "side of the canvas in pixels", "min": 8})
     high_res: bool = field(default=False, metadata={"help": f"paint on {HIGH_RES} x {HIGH_RES} pixels"})
     pictures: int = field(
@@ -108,7 +108,7 @@ class LearnConfig:
 class RunConfig:
     """Where a run writes, and what it tells."""
 
-    output: str = field(default="model", metadata={"help": "folder for runs"})
+    output: str = field(default="model", metadata={"help": "folder for runs", "metavar": "DIR"})
     exp_suffix: str = field(default="base", metadata={"help": "name of the run"})
     val_interval: int = field(
         default=50, metadata={"help": "episodes between validations; 0: none", "min": 0}
@@ -124,7 +124,8 @@ class RunConfig:
     )
     device: str = field(default="auto", metadata={"help": "cpu, cuda, cuda:1, ..., or auto"})
     load_path: str | None = field(
-        default=None, metadata={"help": "checkpoint whose networks to start from (a folder)"}
+        default=None,
+        metadata={"help": "checkpoint whose networks to start from (a folder)", "metavar": "DIR"},
     )
     resume: bool = field(default=False, metadata={"help": "go on where the run of this name stopped"})
     debug: bool = field(default=False, metadata={"help": "tell of every episode on standard error"})
@@ -183,7 +184,7 @@ def make_config(**values: Any) -> TrainConfig:
     """A run with the named fields, of whatever part, set.
 
     Raises:
-        ValueError: there is no such field, or a value is no good.
+        ValueError: there is no such field, or a value is invalid.
     """
     parts: dict[str, Any] = {}
     for name, part in PARTS.items():
@@ -192,6 +193,6 @@ def make_config(**values: Any) -> TrainConfig:
         parts[name] = part(**{k: tuple(v) if isinstance(v, list) else v for k, v in chosen.items()})
     if values:
         raise ValueError(
-            f"{sorted(values)[0]} is no setting, wanted some of those of `semantic-guidance train`"
+            f"{sorted(values)[0]} is not a setting, wanted some of those of `semantic-guidance train`"
         )
     return TrainConfig(**parts)

@@ -66,10 +66,10 @@ def exact_alpha(vectors: Tensor, size: int) -> Tensor:
 
 
 def train_renderer(config: RendererConfig) -> Path:
-    """Train a neural renderer; returns its file, which `compat.load_ltp_renderer` reads.
+    """Train a neural renderer; returns its file, which `renderer.backends.neural.load_ltp_renderer` reads.
 
     Raises:
-        InputError: the device does not exist, or the loss became infinite or no number.
+        InputError: the device does not exist, or the loss became infinite or not a number (NaN).
     """
     device = choose_device(config.device)
     settle_threads(config.threads)

@@ -77,8 +77,8 @@ class Medium:
         return Tools(
             colors=colors,
             radii=torch.tensor(sorted(self.brushes)) / (2 * unit) if self.brushes else None,
-            least=widths[0] / (2 * unit),
-            most=widths[1] / (2 * unit),
+            min_radius=widths[0] / (2 * unit),
+            max_radius=widths[1] / (2 * unit),
             opaque=self.opaque,
         )
 
@@ -90,15 +90,15 @@ class Tools:
     Attributes:
         colors: ``[K, 3]`` RGB in [0, 1]; any colour if None.
         radii: ``[R]`` of the brushes, in units of the longer side; any if None.
-        least: smallest radius of a stroke, same unit.
-        most: greatest radius of a stroke, same unit.
+        min_radius: smallest radius of a stroke, same unit.
+        max_radius: greatest radius of a stroke, same unit.
         opaque: see `Medium`.
     """
 
     colors: Tensor | None
     radii: Tensor | None
-    least: float
-    most: float
+    min_radius: float
+    max_radius: float
     opaque: bool
 
     @property
@@ -114,7 +114,7 @@ class Tools:
     def __call__(self, vectors: Tensor) -> Tensor:
         """Packed strokes ``[N, 13]`` as they can be painted, with the nearest brush and colour."""
         points, radius, opacity, color = vectors.split([6, 2, 2, 3], dim=1)
-        radius = radius.clamp(self.least, self.most)
+        radius = radius.clamp(self.min_radius, self.max_radius)
         if self.opaque or self.radii is not None:
             radius = radius.mean(dim=1, keepdim=True).expand(-1, 2)
         if self.radii is not None:

@@ -63,15 +63,15 @@ class ZoomedObjective:
         objective: of the part, with the segments of the whole painting.
         scale: ``[13]`` factor of packed strokes.
         shift: ``[13]`` added to them afterwards.
-        factor: weight of the part's objective against that of the whole picture.
+        weight: of the part's objective against that of the whole picture.
     """
 
     objective: Objective
     scale: Tensor  # [13]
     shift: Tensor  # [13]
-    factor: float
+    weight: float
 
     def gradient(self, strokes: Tensor, softness: float) -> tuple[float, Tensor]:
         """The weighted objective for the whole picture's packed strokes ``[N, 13]``, and its gradient."""
         value, gradient = self.objective.gradient(strokes * self.scale + self.shift, softness)
-        return self.factor * value, self.factor * self.scale * gradient
+        return self.weight * value, self.weight * self.scale * gradient

@@ -240,7 +240,7 @@ def test_components_agree_with_scipy():
     rng = np.random.default_rng(3)
     mask = ndimage.gaussian_filter(rng.random((90, 120)), 5)
     mask = ((mask - mask.min()) / (mask.max() - mask.min())).astype(np.float32)
-    parts = components(mask, least=0, relative=0, join=0)
+    parts = components(mask, min_share=0, relative=0, join=0)
     labels, count = ndimage.label(mask > 0.5, structure=np.ones((3, 3)))
     assert len(parts) == count
     areas = sorted((int((labels == i).sum()) for i in range(1, count + 1)), reverse=True)
@@ -251,7 +251,7 @@ def test_components_agree_with_scipy():
 def test_small_components_are_dropped():
     mask = np.maximum(disc(100, 100, 30, 30, 20), disc(100, 100, 80, 80, 2))
     assert len(components(mask)) == 1
-    assert len(components(mask, least=0, relative=0)) == 2
+    assert len(components(mask, min_share=0, relative=0)) == 2
     assert components(np.zeros((5, 5), np.float32)) == []
     assert split_instances(torch.zeros(1, 5, 5)) == ()
 

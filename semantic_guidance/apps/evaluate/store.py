@@ -136,7 +136,7 @@ def file_digest(path: Path) -> str:
 
 
 def agent_digest(method: Method) -> str | None:
-    """SHA-256 of the agent's file; None for an agent that ships."""
+    """SHA-256 of the agent's file; None for one known by name, whose version is not looked at."""
     path = Path(method.agent)
     return file_digest(path) if path.is_file() else None
 
@@ -147,7 +147,7 @@ def software() -> dict[str, str]:
     code = hashlib.sha256()
     for path in sorted(PACKAGE.rglob("*")):
         name = path.relative_to(PACKAGE).as_posix()
-        if path.suffix in (".py", ".safetensors") and not name.startswith(ELSEWHERE):
+        if path.suffix in (".py", ".safetensors", ".tflite", ".txt") and not name.startswith(ELSEWHERE):
             code.update(f"{name} {file_digest(path)}\n".encode())
     return {
         "semantic_guidance": __version__,

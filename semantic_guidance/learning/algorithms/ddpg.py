@@ -131,14 +131,14 @@ class Learner:
         Returns:
             The losses by name.
         """
-        losses = self._update_judges(after, mix)
+        losses = self._update_discriminators(after, mix)
         losses["critic_loss"] = self._update_critic(before, after)
         losses["actor_loss"] = self._update_actor(before)
         soft_update(self.target_actor, self.actor, self.config.learn.tau)
         soft_update(self.target_critic, self.critic, self.config.learn.tau)
         return losses
 
-    def _update_judges(self, after: PaintState, mix: Tensor) -> dict[str, Tensor]:
+    def _update_discriminators(self, after: PaintState, mix: Tensor) -> dict[str, Tensor]:
         losses = {}
         for (name, discriminator), part in zip(self.discriminators.items(), mix, strict=False):
             target, canvas = after.target, after.canvas

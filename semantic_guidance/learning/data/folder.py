@@ -158,10 +158,10 @@ def need_folder(path: Path, what: str) -> Path:
     """`path`, if it is a folder that can be read.
 
     Raises:
-        ValueError: it is none; the message says that it should be `what`.
+        ValueError: it is not a folder; the message says that it should be `what`.
     """
     if not path.is_dir():
-        raise ValueError(f"{path} is no folder, wanted {what}")
+        raise ValueError(f"{path} is not a folder, wanted {what}")
     try:
         os.listdir(path)  # `Path.rglob` finds nothing where it may not look, and says nothing
     except OSError as error:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from semantic_guidance.learning.data.cutouts.compose import surround
 from semantic_guidance.learning.data.cutouts.pack import CutoutPack, photo_cutout
-from semantic_guidance.learning.data.cutouts.photometry import Picture, Plane, camera
+from semantic_guidance.learning.data.cutouts.photometry import Pixels, Plane, camera
 
 LIST = "photographs.csv"
 KINDS = ("animal", "thing", "scene")
@@ -91,7 +91,7 @@ class Photographs:
 
     def sample(
         self, rng: np.random.Generator, pack: CutoutPack, height: int, width: int
-    ) -> tuple[Picture, Plane]:
+    ) -> tuple[Pixels, Plane]:
         """A crop of one of them, or all of it, mirrored or turned, as a camera would have seen it.
 
         Args:
@@ -114,7 +114,7 @@ class Photographs:
         return camera(rng, image), mask
 
 
-def _crop(rng: np.random.Generator, photo: Photograph, height: int, width: int) -> tuple[Picture, Plane]:
+def _crop(rng: np.random.Generator, photo: Photograph, height: int, width: int) -> tuple[Pixels, Plane]:
     """All of a photograph, squeezed, or a part with more than half of the object, if one is soon found."""
     rows, columns = photo.mask.shape
     whole = rng.random() < 0.3  # the photograph as it is, but for its sides' ratio

@@ -37,15 +37,15 @@ def train(**values: Any) -> Path:
     """Train an agent, as ``semantic-guidance train`` does.
 
     Args:
-        values: the fields of `training.config.TrainConfig`'s parts by name, as in
+        values: the fields of `learning.config.TrainConfig`'s parts by name, as in
             ``train(dataset="cub200", data="data", use_bilevel=True, use_gbp=True, exp_suffix="mine")``.
 
     Returns:
         The run's folder, with ``actor.safetensors``, ``checkpoints`` and ``log`` (for TensorBoard).
 
     Raises:
-        InputError: a setting is no good, the dataset cannot be read, or the run exists and is not resumed.
-        DivergedError: a loss became infinite or no number.
+        InputError: a setting is invalid, the dataset cannot be read, or the run exists and is not resumed.
+        DivergedError: a loss became infinite or not a number (NaN).
     """
     try:
         config = make_config(**values)
@@ -106,7 +106,7 @@ class Trainer:
         """Train to the end.
 
         Raises:
-            DivergedError: a loss became infinite or no number.
+            DivergedError: a loss became infinite or not a number (NaN).
         """
         run = self.config.run
         total = math.ceil(self.config.learn.train_timesteps / self.config.env.max_eps_len)
@@ -172,7 +172,7 @@ class Trainer:
                 if not math.isfinite(value := float(loss)):
                     raise DivergedError(self._last_words(name, value))
                 sums[name] = sums.get(name, 0.0) + value
-        # A step may have spoilt the weights after its loss was taken; what has no number, also in the half
+        # A step may have spoilt the weights after its loss was taken; what is not finite, also in the half
         # precision of the actor's file, must not be saved.
         for name, network in (("actor", self.learner.actor), ("critic", self.learner.critic)):
             if not all(bool(torch.isfinite(values.half()).all()) for values in network.state_dict().values()):

@@ -27,8 +27,8 @@ from semantic_guidance.learning.run import checkpoint, single
 from semantic_guidance.learning.run.processes import choose_device, settle_threads
 from semantic_guidance.learning.window.bank import open_bank
 from semantic_guidance.learning.window.config import WindowTrainingConfig
-from semantic_guidance.learning.window.env import View, error, window_environment
-from semantic_guidance.learning.window.scenes import Easels, SceneBank
+from semantic_guidance.learning.window.env import WindowState, error, window_environment
+from semantic_guidance.learning.window.scenes import Episodes, SceneBank
 
 AGENT = "agent.safetensors"
 WARM_UP = 100
@@ -138,7 +138,9 @@ class WindowTrainer:
         policy = Mixed(self.actor) if config.bf16 else self.actor
         learning = APGConfig(config.horizon, config.learning_rate)
         self.trainer = AnalyticTrainer(policy, window_environment(), learning)
-        self.easels = Easels(bank, config.batch_size, config.told, np.random.default_rng([config.seed, 7]))
+        self.episodes = Episodes(
+            bank, config.batch_size, config.told, np.random.default_rng([config.seed, 7])
+        )
         self.step, self.seconds = 0, 0.0
         self.running: dict[str, float] = {}
 
@@ -156,7 +158,7 @@ class WindowTrainer:
         single.fill(self.mean, state["ema"], path, "those of this run")
         try:
             self.trainer.optimizer.load_state_dict(state["optimizer"])
-            self.easels.load_state_dict(state["easels"])
+            self.episodes.load_state_dict(state["easels"])
             self.step, self.seconds = int(state["step"]), float(state["seconds"])
             self.running = {name: float(value) for name, value in state["running"].items()}
         except (AttributeError, KeyError, TypeError, ValueError) as problem:
@@ -200,12 +202,12 @@ class WindowTrainer:
         for group in self.trainer.optimizer.param_groups:
             group["lr"] = rate
         try:
-            windows, planes = self.easels.windows()
-            view = View.of(planes, self.device)
+            windows, planes = self.episodes.windows()
+            view = WindowState.of(planes, self.device)
             losses, after = self.trainer.update(view)
             if after.strokes is None:
                 raise RuntimeError("the environment gave no strokes")
-            self.easels.paint(windows, after.strokes.map(lambda values: values.detach().cpu().float()))
+            self.episodes.paint(windows, after.strokes.map(lambda values: values.detach().cpu().float()))
         except (ArithmeticError, NotFiniteError) as problem:
             reason = str(problem).partition(", wanted")[0]
             raise InputError(f"{reason} {self._last_words(self.step + 1)}") from None
@@ -237,7 +239,7 @@ class WindowTrainer:
             "actor": self.actor.state_dict(),
             "ema": self.mean.state_dict(),
             "optimizer": self.trainer.optimizer.state_dict(),
-            "easels": self.easels.state_dict(),
+            "easels": self.episodes.state_dict(),
             "running": self.running,
             "step": self.step,
             "seconds": self.seconds,

@@ -20,7 +20,7 @@ from semantic_guidance.core.plugins import BACKENDS
 from semantic_guidance.core.strokes import OPACITY
 from semantic_guidance.core.threads import torch_threads
 
-Result = TypeVar("Result")
+T = TypeVar("T")
 
 AUTO = ("cpu", "reference")
 """Backends among which ``auto`` chooses the first that supports the tensors at hand."""
@@ -95,7 +95,7 @@ class Backend(Protocol):
     def settle(self, count: int) -> None:
         """Start `count` threads now, and use that many from now on."""
 
-    def steady(self) -> Callable[[Callable[[], Result]], Result]:
+    def steady(self) -> Callable[[Callable[[], T]], T]:
         """A function that runs repeated calls of about equal cost on as many threads as is fastest."""
 
 
@@ -151,7 +151,7 @@ class AutogradBackend(ABC):
     def settle(self, count: int) -> None:  # noqa: B027
         """See `Backend`. Its threads are torch's."""
 
-    def steady(self) -> Callable[[Callable[[], Result]], Result]:
+    def steady(self) -> Callable[[Callable[[], T]], T]:
         """See `Backend`."""
         return lambda function: function()
 

@@ -74,7 +74,7 @@ def test_target_actor_has_its_own_statistics():
     assert not torch.equal(learner.actor.bn1.running_mean, learner.target_actor.bn1.running_mean)
 
 
-def test_unused_judges_do_not_exist():
+def test_unused_discriminators_do_not_exist():
     assert set(Learner(small_config(), CPU).discriminators) == {"whole", "foreground"}
     assert set(Learner(small_config(use_bilevel=False), CPU).discriminators) == {"whole"}
     assert set(Learner(small_config(gan_coef=0, seggt_coef=0), CPU).discriminators) == set()

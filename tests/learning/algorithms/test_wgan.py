@@ -76,7 +76,7 @@ def test_flat_score_has_a_finite_penalty():
     assert float(loss.detach()) == pytest.approx(10)
 
 
-def test_judge_learns_to_tell_targets_from_other_pictures():
+def test_discriminator_learns_to_tell_targets_from_other_pictures():
     generator = torch.Generator().manual_seed(0)
     torch.manual_seed(0)
     discriminator = DiscriminatorLearner(torch.device("cpu"), 1e-3, 10.0, 0.1)

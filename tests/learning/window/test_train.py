@@ -18,7 +18,7 @@ from semantic_guidance.learning.data.cutouts.compose import Composite
 from semantic_guidance.learning.window import bank as banks
 from semantic_guidance.learning.window.bank import make_bank, open_bank, read_bank
 from semantic_guidance.learning.window.config import WindowTrainingConfig
-from semantic_guidance.learning.window.scenes import Easels
+from semantic_guidance.learning.window.scenes import Episodes
 from semantic_guidance.learning.window.train import new_actor, schedule, train_window_agent, write_agent
 from tests.learning.packs import write_pack
 
@@ -50,7 +50,7 @@ def rows(out: Path) -> list[dict[str, float]]:
 
 def stop_after(monkeypatch, updates: int) -> None:
     """Let a run be interrupted once so many updates are done."""
-    paint, calls = Easels.paint, []
+    paint, calls = Episodes.paint, []
 
     def counted(self, *args):
         calls.append(1)
@@ -58,7 +58,7 @@ def stop_after(monkeypatch, updates: int) -> None:
             raise KeyboardInterrupt
         return paint(self, *args)
 
-    monkeypatch.setattr(Easels, "paint", counted)
+    monkeypatch.setattr(Episodes, "paint", counted)
 
 
 def equal(one, other) -> bool:
@@ -120,8 +120,8 @@ def test_the_agent_paints(bank, tmp_path, photo):
 
 def test_an_unguided_agent_is_told_nothing_and_says_so(bank, tmp_path, monkeypatch):
     told = []
-    begin = Easels._begin
-    monkeypatch.setattr(Easels, "_begin", lambda self, n: told.append(self.guided) or begin(self, n))
+    begin = Episodes._begin
+    monkeypatch.setattr(Episodes, "_begin", lambda self, n: told.append(self.guided) or begin(self, n))
     path = train_window_agent(small(tmp_path, bank, unguided=True, guided=0.9, steps=2))
     assert set(told) == {0.0}
     assert read_config(path, "agents")["guided"] is False

@@ -16,7 +16,7 @@ from semantic_guidance.renderer.backends.base import AutogradBackend, Segment, T
 from semantic_guidance.renderer.backends.cpu import geometry, kernel, objective
 from semantic_guidance.renderer.backends.cpu.threads import Threads, renderer_threads, set_threads
 
-Result = TypeVar("Result")
+T = TypeVar("T")
 
 
 class _Render(torch.autograd.Function):
@@ -96,7 +96,7 @@ class CpuBackend(AutogradBackend):
         self.warm_up()
         set_threads(count)
 
-    def steady(self) -> Callable[[Callable[[], Result]], Result]:
+    def steady(self) -> Callable[[Callable[[], T]], T]:
         """See `Backend`."""
         return Threads()
 

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import numba
 
-Result = TypeVar("Result")
+T = TypeVar("T")
 
 PATIENCE = 16
 """Calls from one trial to the next; doubled as long as one choice wins clearly."""
@@ -45,7 +45,7 @@ class Threads:
         self.calls_left = 1  # the first call may compile: it is not a trial
         self.trials: dict[int, float] = {}
 
-    def __call__(self, function: Callable[[], Result]) -> Result:
+    def __call__(self, function: Callable[[], T]) -> T:
         """The result of `function`, run on the number of threads that won the last trial."""
         if self.most == 1:
             return function()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
@@ -17,8 +18,9 @@ from semantic_guidance.painting.painting import Layer, Painting
 from semantic_guidance.renderer.backends.base import Task
 from semantic_guidance.renderer.backends.cpu.backend import CpuBackend
 
-# Several threads on a busy machine can be far slower than one. Numba's, as they start, set torch's number.
-numba.get_num_threads()
+# Several threads on a busy machine can be far slower than one. And a kernel that runs on two sets torch,
+# which has the same OpenMP library, to two as well: what a test measures would depend on those before it.
+numba.set_num_threads(1)
 torch.set_num_threads(1)
 cv2.setNumThreads(1)
 
@@ -49,6 +51,17 @@ class CountingBackend(CpuBackend):
         """See `Backend`."""
         self.tasks.append(task)
         return super().objective(strokes, task, softness)
+
+
+@pytest.fixture
+def two_threads() -> Iterator[None]:
+    """The compiled renderer may use two threads."""
+    if numba.config.NUMBA_NUM_THREADS < 2:
+        pytest.skip("a machine with one core")
+    numba.set_num_threads(2)
+    yield
+    numba.set_num_threads(1)
+    torch.set_num_threads(1)
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from semantic_guidance.images.arrays import to_array
 Array = NDArray[np.float32]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Structure:
     """The target's local colour and orientation at one scale.
 

@@ -19,7 +19,7 @@ SAMPLES = 17  # places of a line at which its distance from another one is measu
 Array = NDArray[np.float64]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Line:
     """One stroke to be drawn.
 

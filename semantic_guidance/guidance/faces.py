@@ -30,7 +30,7 @@ _FEATURES = ((0.32, 1.0), (0.32, 1.0), (0.3, 0.7), (0.45, 1.0))
 Array = NDArray[np.float32]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Face:
     """A face in a picture.
 

@@ -20,8 +20,6 @@ from semantic_guidance.core.resample import resample
 from semantic_guidance.guidance.classifier import imagenet_classifier
 from semantic_guidance.guidance.efficientnet import normalise
 
-Classifier = Callable[[Tensor], Tensor]
-
 _RECTIFIERS: frozenset[Callable[..., Tensor]] = frozenset(
     {
         *(torch.relu, torch.relu_, Tensor.relu, Tensor.relu_, F.relu, F.relu_),

@@ -37,7 +37,7 @@ GREY = 32  # of 255: a colour whose channels differ by no more is a tinted grey
 _opening = threading.Lock()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Picture:
     """All that is needed of the picture in a file, which may be a pipe that can be read only once.
 

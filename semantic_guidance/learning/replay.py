@@ -10,7 +10,7 @@ from torch import Tensor
 from semantic_guidance.learning.memory import byte_table
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Transitions:
     """A batch of steps.
 

@@ -83,7 +83,7 @@ class Medium:
         )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Tools:
     """Palette and brushes in the painter's units.
 

@@ -12,7 +12,7 @@ from semantic_guidance.renderer.backends.base import Backend, Segment, Task, loa
 __all__ = ["Objective", "Segment", "ZoomedObjective"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Objective(Task):
     """A task and the renderer that works on it.
 
@@ -55,7 +55,7 @@ class Objective(Task):
         return self.weight / self.weight.sum() * ((canvas - self.target) ** 2).mean(dim=0)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class ZoomedObjective:
     """A part of the picture seen larger: the strokes are mapped into its frame (the paper's alignment).
 

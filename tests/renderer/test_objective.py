@@ -9,7 +9,6 @@ from semantic_guidance import Strokes, render
 from semantic_guidance.core.errors import NotFiniteError
 from semantic_guidance.renderer.backends.base import one_thread
 from semantic_guidance.renderer.backends.cpu.backend import CpuBackend
-from semantic_guidance.renderer.backends.cpu.threads import Threads
 from semantic_guidance.renderer.objective import Objective, Segment, ZoomedObjective
 
 SEGMENTS = (Segment(6, None, 0.1), Segment(5, 0, 0.0), Segment(7, None, 0.3), Segment(6, 1, 1.0))
@@ -63,15 +62,6 @@ def test_the_cost_of_removing_a_stroke_is_exact() -> None:
         assert abs(costs[n].item() - (left - error).item()) < 1e-6
 
 
-def test_a_choice_of_threads_runs_every_call_and_keeps_the_setting() -> None:
-    before = numba.get_num_threads()
-    threads, calls = Threads(), []
-    for n in range(100):
-        assert threads(lambda n=n: calls.append(n) or n) == n
-    assert calls == list(range(100))
-    assert numba.get_num_threads() == before
-
-
 def test_a_view_is_the_picture_enlarged() -> None:
     """Strokes painted in the view are the whole painting's, cut out at twice the size."""
     vectors, _ = case(2)
@@ -102,7 +92,21 @@ def test_strokes_that_are_no_numbers_are_refused() -> None:
             method(vectors, 1.0)
 
 
+@pytest.mark.usefixtures("two_threads")
+def test_the_number_of_threads_changes_no_bit() -> None:
+    vectors, objective = case(3)
+    results = []
+    for threads in (2, 1):
+        numba.set_num_threads(threads)
+        value, gradient = objective.gradient(vectors, 1.5)
+        results.append((value, gradient, *objective.removal_costs(vectors, 1.0)))
+    assert results[0][0] == results[1][0]
+    assert all(torch.equal(two, one) for two, one in zip(results[0][1:], results[1][1:], strict=True))
+
+
+@pytest.mark.usefixtures("two_threads")
 def test_one_thread_is_for_the_block_alone():
+    torch.set_num_threads(2)
     before = torch.get_num_threads(), numba.get_num_threads()
 
     def fail() -> None:
@@ -112,4 +116,4 @@ def test_one_thread_is_for_the_block_alone():
 
     with pytest.raises(ValueError, match="x"):
         fail()
-    assert (torch.get_num_threads(), numba.get_num_threads()) == before
+    assert (torch.get_num_threads(), numba.get_num_threads()) == before == (2, 2)

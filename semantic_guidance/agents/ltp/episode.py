@@ -87,7 +87,7 @@ def channel_table(config: EnvConfig) -> dict[str, slice]:
     return table
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class PaintState:
     """A batch of half-finished paintings.
 

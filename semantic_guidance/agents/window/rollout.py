@@ -113,7 +113,7 @@ class WindowPainter:
         return pack(picked, [windows[index] for index in chosen], rollout.longer)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class _Seen:
     """What is seen in some windows, ``[windows, C, SIDE, SIDE]`` each."""
 

@@ -20,7 +20,7 @@ from semantic_guidance.painting.painting import Painting
 DIGITS = 6  # of the figures that are kept
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Known:
     """A picture and what is known about it.
 

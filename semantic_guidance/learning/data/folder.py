@@ -31,7 +31,7 @@ from semantic_guidance.images.files import load_image
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"})
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Example:
     """One picture of a dataset.
 

@@ -13,7 +13,7 @@ from semantic_guidance.learning.algorithms.apg import Environment
 from semantic_guidance.renderer import render
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class WindowState:
     """A batch of windows, ``[B, C, S, S]`` each.
 

@@ -25,7 +25,7 @@ DETAILS = (0.12, 0.6)
 """Least and greatest side of a window on a detail, in units of what it is a detail of."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class SceneBank:
     """Pictures with their guidance, as bytes in memory.
 
@@ -49,7 +49,7 @@ class SceneBank:
         return np.ascontiguousarray(planes, np.float32) / np.float32(255)
 
 
-@dataclass
+@dataclass(eq=False)
 class Episode:
     """One painting in progress.
 

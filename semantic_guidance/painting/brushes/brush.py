@@ -18,7 +18,7 @@ LARGEST = (256, 1024)  # rows and columns of a brush picture at most
 LEVELS = 7  # of smoothness, for strokes that are smaller than the brush picture
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Brush:
     """How strokes look.
 

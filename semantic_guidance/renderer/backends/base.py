@@ -44,7 +44,7 @@ class Segment:
     weight: float = 0.0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Task:
     """A picture to be painted: its error is the sum over segments of
     ``segment.weight * mean(weight * (canvas after the segment - target)^2)``.

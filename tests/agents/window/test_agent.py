@@ -83,17 +83,22 @@ def test_a_file_of_something_else_is_refused(
         Painter(str(path))
 
 
-def test_agents_travel_by_the_hub(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["semantic", "baseline"])
+def test_agents_travel_by_the_hub(tmp_path: Path, name: str) -> None:
+    """With what they paint, and with whether they know of objects."""
     from semantic_guidance.agents.window.agent import WEIGHTS
     from semantic_guidance.agents.window.hub import HubWindowActor
 
-    HubWindowActor.from_file(WEIGHTS / "semantic.safetensors").save_pretrained(tmp_path / "repository")
+    HubWindowActor.from_file(WEIGHTS / f"{name}.safetensors").save_pretrained(tmp_path / "repository")
     pulled = HubWindowActor.from_pretrained(tmp_path / "repository")
-    assert pulled.guided
+    assert pulled.guided == (name == "semantic")
     pulled.to_file(tmp_path / "pulled.safetensors")
-    image = torch.rand(3, 32, 32, generator=torch.Generator().manual_seed(0))
-    canvases = [
-        Painter(agent, "draft", strokes=20, size=64).paint(image, Guidance.none(32, 32)).canvas
-        for agent in ("semantic", str(tmp_path / "pulled.safetensors"))
+    mask = torch.zeros(1, 32, 48)
+    mask[:, 8:20, 24:40] = 1
+    image = torch.rand(3, 32, 48, generator=torch.Generator().manual_seed(0))
+    paintings = [
+        Painter(agent, "draft", strokes=20, size=64).paint(image, Guidance.from_mask(mask))
+        for agent in (name, str(tmp_path / "pulled.safetensors"))
     ]
-    assert torch.equal(*canvases)
+    assert torch.equal(paintings[0].canvas, paintings[1].canvas)
+    assert (paintings[1].foreground_strokes > 0) == (name == "semantic")

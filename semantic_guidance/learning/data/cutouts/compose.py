@@ -34,7 +34,7 @@ _WINGED = frozenset({"birds", "insects"})
 _MIN_AREA = 0.0015  # of the frame; smaller objects do not count
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Composite:
     """A composed picture.
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 CUTOUT_SIDE = 256  # longer side of a cut-out, at most
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class CutoutPack:
     """A pack's pictures, in memory, RGB(A) bytes.
 

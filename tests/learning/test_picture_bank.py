@@ -199,7 +199,7 @@ class TestGuidanceThatIsMissing:
             "mask": Guidance.from_mask(mask),
             "focus": replace(Guidance.from_mask(mask), focus=0.25 * mask),
         }[known]
-        image, found = _completed([Example(torch.rand(3, 200, 320), guidance)], env)(0)
+        image, found = _completed([Example(torch.rand(3, 200, 320), guidance, "0")], env)(0)
         assert image.shape == (3, 200, 320)
         assert asked == calls
         if known == "mask":

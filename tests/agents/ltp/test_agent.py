@@ -153,11 +153,10 @@ def problem_of(image: torch.Tensor, guidance: Guidance, budgets: tuple[int, ...]
 def test_strokes_are_stretched_back_to_the_picture(height: int, width: int) -> None:
     """By hand: what lies at (x, y) of the square lies at (x width, y height), over the longer side."""
     action = torch.tensor([0.2, 0.7, 0.5, 0.5, 0.6, 0.9, 0.3, 0.5, 1.0, 0.8, 0.1, 0.2, 0.3])
-    agent = agent_of(action)
-    draft = agent.draft(
-        problem_of(torch.rand(3, height, width), Guidance.none(height, width), (2,)),
-        np.random.default_rng(0),
-    )
+    # The problem's sides are rounded, so its units are not quite the picture's.
+    picture, nothing = torch.rand(3, height, width), Guidance.none(height, width)
+    problem = replace(Problem.of(picture, nothing, 9.0, 2, 0.5), ground=(0.0, 0.0, 0.0))
+    draft = agent_of(action).draft(problem, np.random.default_rng(0))
     square = strokes_from_ltp(action[None, None]).pack()[0, 0]
     longer = max(height, width)
     wanted = square.clone()
@@ -165,7 +164,7 @@ def test_strokes_are_stretched_back_to_the_picture(height: int, width: int) -> N
     wanted[1:6:2] *= height / longer
     wanted[6:8] *= (width * height) ** 0.5 / longer
     assert draft.segments == (Segment(1, None), Segment(1, None))
-    assert torch.allclose(draft.strokes, wanted.expand(2, 13), atol=1e-6)
+    assert torch.allclose(problem.to_picture(draft.strokes).pack()[0], wanted.expand(2, 13), atol=1e-6)
     assert 0.69 < float(square[0]) < 0.71  # x comes second in the papers' numbers
     assert 0.19 < float(square[1]) < 0.21
 
@@ -202,6 +201,21 @@ def test_the_actor_is_told_of_the_object_and_of_the_canvas() -> None:
     assert draft.segments == (Segment(1, None), Segment(1, 0)) * 2
     assert draft.outside
     assert not agent_of(torch.rand(13)).draft(problem, np.random.default_rng(0)).outside
+
+
+@pytest.mark.parametrize(("compositing", "left"), [("over", 1.0), ("seed", 0.0)])
+def test_the_actor_sees_its_strokes_by_its_own_rule(compositing: str, left: float) -> None:
+    """A white stroke of the background on white, where the object is: the papers' rule blackens that."""
+    mask = torch.zeros(1, 30, 60)
+    mask[:, 10:20, 20:40] = 1
+    dot = [0.5, 0.5, 0.5, 0.5, 0.5, 0.5, 0.2, 0.2, 1.0, 1.0, 1.0, 1.0, 1.0]
+    nowhere = [0.0] * 13
+    agent = replace(agent_of(torch.tensor(dot + nowhere), use_bilevel=True), compositing=compositing)  # type: ignore[arg-type]
+    problem = problem_of(torch.rand(3, 30, 60), Guidance.from_mask(mask), (2, 2))
+    agent.draft(replace(problem, ground=(1.0, 1.0, 1.0)), np.random.default_rng(0))
+    first, second = agent.actor.seen  # type: ignore[union-attr]
+    assert first[0, :3].min() > 0.999
+    assert second[0, :3, 16, 16].tolist() == pytest.approx([left] * 3, abs=0.01)
 
 
 @pytest.mark.parametrize(

@@ -8,9 +8,9 @@ import importlib
 import pytest
 
 from tests.conftest import ROOT
-from tests.test_flow import MODULES
+from tests.test_flow import HOUSE
 
-EXAMPLES = [name for name, path in MODULES.items() if ">>> " in path.read_text()]
+EXAMPLES = [name for name, path in HOUSE.modules.items() if ">>> " in path.read_text()]
 
 
 def test_there_are_some():

@@ -11,11 +11,11 @@ import itertools
 import torch
 from torch import Tensor, nn
 
-SHAPE_NUMBERS = 10  # of the 13 numbers of a seed stroke; the rest is its colour
+SHAPE_NUMBERS = 10  # of the 13 numbers of an LTP stroke; the rest is its colour
 
 
 class NeuralRenderer(nn.Module):
-    """Seed vectors without colour ``[N, 10]`` to alpha ``[N, 128, 128]``."""
+    """LTP vectors without colour ``[N, 10]`` to alpha ``[N, 128, 128]``."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -36,7 +36,7 @@ class NeuralRenderer(nn.Module):
 
 
 def paint(network: NeuralRenderer, vectors: Tensor, canvas: Tensor) -> Tensor:
-    """Paint seed vectors ``[B, N, 13]`` on `canvas` ``[B, 3, 128, 128]``, all strokes in one batch."""
+    """Paint LTP vectors ``[B, N, 13]`` on `canvas` ``[B, 3, 128, 128]``, all strokes in one batch."""
     batch, count = vectors.shape[:2]
     alphas = network(vectors[..., :SHAPE_NUMBERS].flatten(0, 1)).view(batch, count, 1, *canvas.shape[-2:])
     inks = alphas * vectors[..., SHAPE_NUMBERS:, None, None]

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 SUFFIXES = (".png", ".jpg", ".jpeg")
 TARGET, MASK = "target", "mask"
-FILM_SHARES = (0.10, 0.25, 0.50, 0.75, 1.0)
+VIDEO_SHARES = (0.10, 0.25, 0.50, 0.75, 1.0)
 SIDE = 128
 MOVES = (-2.0, -1.5, -1.0, -0.5, 0.0, 0.5, 1.0, 1.5, 2.0)  # pixels of 128
 
@@ -118,11 +118,11 @@ def registered_error(painted: Tensor, target: Tensor) -> float:
 
 
 def film(painting: Painting, target: Tensor, mask: Tensor | None) -> list[dict[str, Any]]:
-    """Errors of the unfinished painting, after each of `FILM_SHARES` of its strokes."""
+    """Errors of the unfinished painting, after each of `VIDEO_SHARES` of its strokes."""
     from semantic_guidance.images.metrics import painting_errors
 
     total = len(painting.strokes)
-    marks = {share: round(share * total) for share in FILM_SHARES}
+    marks = {share: round(share * total) for share in VIDEO_SHARES}
     found = []
     for count, canvas in enumerate(painting.replay()):
         for share in (share for share, mark in marks.items() if mark == count):
@@ -206,7 +206,7 @@ def show(rows: list[dict[str, Any]], neighbours: Neighbours) -> None:
         for region in ("all", "foreground"):
             if region in row["film"][0]:
                 lines.append([row["target"], region, *(_error(mark.get(region)) for mark in row["film"])])
-    columns = ("target", "where", *(f"{share:.0%}" for share in FILM_SHARES))
+    columns = ("target", "where", *(f"{share:.0%}" for share in VIDEO_SHARES))
     print(table(columns, lines))
 
 

@@ -4,7 +4,7 @@
 
 Prints tables in Markdown and writes `benchmarks/results/render.json`. Times are medians after a warm-up, with
 quartiles. "Forward" is painting without gradients; "forward + backward" starts at the strokes' numbers and
-ends at their gradient, with the conversion from seed vectors where the strokes are given as such.
+ends at their gradient, with the conversion from LTP vectors where the strokes are given as such.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ TINY = Effort(strokes=8, repeats=2, sizes=(64,), counts=(5, 10), batch=2, preset
 
 
 def random_vectors(batch: int, count: int) -> Tensor:
-    """Uniform seed vectors ``[batch, count, 13]``, radii scaled by 0.8."""
+    """Uniform LTP vectors ``[batch, count, 13]``, radii scaled by 0.8."""
     vectors = torch.rand(batch, count, 13, generator=torch.Generator().manual_seed(0))
     vectors[..., 6:8] *= 0.8
     return vectors
@@ -162,7 +162,7 @@ class Threads(AbstractContextManager[None]):
 
 
 def seed_render(vectors: Tensor) -> Tensor:
-    """Our painting of seed vectors on black."""
+    """Our painting of LTP vectors on black."""
     return render(strokes_from_ltp(vectors), torch.zeros(len(vectors), 3, SIDE, SIDE))
 
 
@@ -173,7 +173,7 @@ def our_render(vectors: Tensor, side: int = SIDE, backend: str = "auto") -> Tens
 
 
 def neural_render(network: NeuralRenderer, vectors: Tensor) -> Tensor:
-    """The network's painting of seed vectors on black."""
+    """The network's painting of LTP vectors on black."""
     return paint(network, vectors, torch.zeros(len(vectors), 3, SIDE, SIDE))
 
 

@@ -38,7 +38,7 @@ KINDS = {
     "renderer": ("_NumbaRender", "_NumbaRenderBackward"),
     "batch norm": ("aten::native_batch_norm", "aten::native_batch_norm_backward"),
     "copies, casts, joining": ("aten::copy_", "aten::cat", "aten::fill_", "aten::clone", "aten::_to_copy"),
-    "optimisers, slow copies": ("aten::_fused_adam_", "aten::_foreach_lerp_"),
+    "optimisers, target networks": ("aten::_fused_adam_", "aten::_foreach_lerp_"),
     "alignment": ("aten::grid_sampler_2d", "aten::grid_sampler_2d_backward"),
 }
 """What the profile tells apart; all else is arithmetic by element and its sums."""
@@ -75,10 +75,10 @@ class Reference(Learner):
     def __init__(self, config: TrainConfig) -> None:
         network = NeuralRenderer().requires_grad_(False)
         super().__init__(config, CPU, partial(render, backend=NeuralBackend(network)))
-        networks = [self.actor, self.critic, self.slow_actor, self.slow_critic]
-        for judge in self.judges.values():
-            networks += [judge.live, judge.slow]
-            judge.loss = ReferenceLoss(judge.live, config.learn.gradient_penalty)
+        networks = [self.actor, self.critic, self.target_actor, self.target_critic]
+        for discriminator in self.discriminators.values():
+            networks += [discriminator.live, discriminator.target_network]
+            discriminator.loss = ReferenceLoss(discriminator.live, config.learn.gradient_penalty)
         for network in networks:
             network.to(memory_format=torch.contiguous_format)
         self.actor_optimizer = torch.optim.Adam(self.actor.parameters())
@@ -88,8 +88,8 @@ class Reference(Learner):
         env, learn = self.config.env, self.config.learn
         action = torch.rand(before.batch, env.action_size)  # the memory's
         with torch.no_grad():
-            following = self.step(after, self.slow_actor(episode.observation(after, env)))
-            ahead = self.slow_critic(episode.critic_observation(after, following, env))
+            following = self.step(after, self.target_actor(episode.observation(after, env)))
+            ahead = self.target_critic(episode.critic_observation(after, following, env))
             target_q_value = learn.discount * (ahead + self.rewards(after, following)["total"])
         again = self.step(before, action)
         reward = self.rewards(before, again)["total"]
@@ -162,7 +162,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     base = timings["reference"][1].median
     ours = learners["ours, bfloat16"]
     phases = {
-        "discriminators": lambda: ours._update_judges(after, mix),
+        "discriminators": lambda: ours._update_discriminators(after, mix),
         "critic": lambda: ours._update_critic(before, after),
         "actor": lambda: ours._update_actor(before),
     }

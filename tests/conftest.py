@@ -72,10 +72,11 @@ def painting() -> Painting:
     mask[:, 8, :] = 100 / 255
     layers = (
         Layer(random_strokes(20, 1)),
-        Layer(random_strokes(12, 2), "foreground", 0, mask),
-        Layer(random_strokes(5, 3), "background", 0, 1 - mask),
+        Layer(random_strokes(12, 2), "foreground", 0, 0),
+        Layer(random_strokes(5, 3), "background", 0, 1),
     )
-    return Painting(layers, (0.2, 0.4, 0.6), 96, 64, Guidance.from_mask(mask), {"plan": 0.5})
+    guidance = Guidance.from_mask(mask)
+    return Painting(layers, (0.2, 0.4, 0.6), 96, 64, guidance, {"plan": 0.5}, masks=(mask, 1 - mask))
 
 
 @pytest.fixture

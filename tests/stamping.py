@@ -1,4 +1,4 @@
-"""The seed's stamping, as its code has it, with OpenCV: what the renderer is compared with."""
+"""The reference code's stamping, as its code has it, with OpenCV: what the renderer is compared with."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 
 def stamp(vector: NDArray[np.float32], width: int = 128) -> NDArray[np.float32]:
-    """Alpha ``[width, width]`` of a seed stroke ``x0 y0 x1 y1 x2 y2 z0 z2 w0 w2``; its x is the row."""
+    """Alpha ``[width, width]`` of an LTP stroke ``x0 y0 x1 y1 x2 y2 z0 z2 w0 w2``; its x is the row."""
     x0, y0, x1, y1, x2, y2, z0, z2, w0, w2 = (float(value) for value in vector[:10])
     x1, y1 = x0 + (x2 - x0) * x1, y0 + (y2 - y0) * y1
     x0, y0, x1, y1, x2, y2 = (int(v * (2 * width - 1) + 0.5) for v in (x0, y0, x1, y1, x2, y2))
@@ -24,7 +24,7 @@ def stamp(vector: NDArray[np.float32], width: int = 128) -> NDArray[np.float32]:
 
 
 def random_ltp_vectors(count: int, seed: int, widest: float = 1.0) -> NDArray[np.float32]:
-    """Uniform seed vectors ``[count, 13]``, radii scaled by `widest`."""
+    """Uniform LTP vectors ``[count, 13]``, radii scaled by `widest`."""
     vectors = np.random.default_rng(seed).random((count, 13), dtype=np.float32)
     vectors[:, 6:8] *= widest
     return vectors

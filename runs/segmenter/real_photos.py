@@ -2,7 +2,8 @@
 
     python runs/segmenter/real_photos.py OUT
 
-writes OUT/train and OUT/held_out with NAME.jpg and NAME_mask.png; scenes without a subject have no mask.
+writes OUT/train and OUT/held_out with NAME.jpg, NAME_mask.png and photographs.csv, as `train-segmenter` wants
+them; scenes without a subject have no mask.
 The masks lie in `masks` beside this file, the photographs' packages and paths in `real_photos.csv`. Downloads
 1.0 GB; needs `dpkg`.
 """
@@ -25,6 +26,8 @@ import cv2
 import numpy as np
 from tqdm import tqdm
 
+from semantic_guidance.learning.data.photographs import LIST
+
 MIRROR = "http://deb.debian.org/debian"  # later: http://snapshot.debian.org/archive/debian/20261101T000000Z
 HERE = Path(__file__).parent
 SIDE = 512  # longer side of a photograph and its mask, at most
@@ -36,7 +39,7 @@ def rcc_files(path: Path) -> dict[str, bytes]:
     data = path.read_bytes()
     magic, version, tree, blobs, names = struct.unpack_from(">4sIIII", data)
     if magic != b"qres":
-        raise ValueError(f"{path} is no Qt resource, wanted one that begins with 'qres'")
+        raise ValueError(f"{path} is not a Qt resource, wanted one that begins with 'qres'")
     node = 14 if version == 1 else 22
     out: dict[str, bytes] = {}
 
@@ -102,6 +105,11 @@ def main() -> None:
             cv2.imwrite(str(target / f"{row['name']}.jpg"), read(unpacked, row), jpeg)
             if row["kind"] != "scene":
                 shutil.copyfile(HERE / "masks" / f"{row['name']}.png", target / f"{row['name']}_mask.png")
+    for split in sorted({row["split"] for row in rows}):
+        with (args.out / split / LIST).open("w", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, ["name", "kind"], extrasaction="ignore")
+            writer.writeheader()
+            writer.writerows(row for row in rows if row["split"] == split)
     print(f"{len(rows)} photographs in {args.out}")
 
 

@@ -1,4 +1,4 @@
-"""What whoever makes the first strokes of a painting has to offer."""
+"""The interface of agents, which make the first strokes of a painting."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ class Draft:
     Attributes:
         strokes: ``[N, 13]`` packed, in units of the problem's longer side, in painting order.
         segments: consecutive strokes under one mask of the problem, or none.
-        compositing: by which rule the agent takes its strokes to be painted, see `Layer`.
-        outside: whether it takes strokes without a mask to show outside the object alone.
+        compositing: the rule by which the agent expects its strokes to be painted, see `Layer`.
+        outside: whether it expects strokes without a mask to show only outside the object.
     """
 
     strokes: Tensor  # [N, 13]
@@ -37,14 +37,14 @@ class Agent(Protocol):
 
     @property
     def guided(self) -> bool:
-        """Whether it makes anything of guidance; if not, nobody needs to look for objects."""
+        """Whether it uses guidance; if not, objects need not be found."""
 
     @property
     def ground(self) -> Color | None:
         """The colour of the empty canvas that it needs; any if None."""
 
     def view(self, guidance: Guidance) -> Guidance:
-        """What it can make use of: all objects, one that is the union of all, or none."""
+        """What it can use: all objects, their union as one, or none."""
 
     def draft(self, problem: Problem, rng: np.random.Generator) -> Draft:
         """Strokes for a problem whose guidance is such a view.

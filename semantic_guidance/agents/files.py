@@ -28,7 +28,7 @@ def load_agent(agent: str | Path) -> Agent:
         agent: a name in `AGENTS`, one of our files (``.safetensors``), or a checkpoint of the papers' code.
 
     Raises:
-        ValueError: there is no such agent or file, or the file is corrupt or something else.
+        ValueError: there is no such agent or file, or the file is corrupt or of another kind.
     """
     if str(agent) in AGENTS:
         made: Agent = AGENTS.get(str(agent))()

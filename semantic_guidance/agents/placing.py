@@ -89,7 +89,7 @@ def strokes_at(
         places: ``[N, 2]`` rows and columns.
         radius: of the strokes, in pixels.
         field: the target's structure at the strokes' scale.
-        rng: varies length and direction a little, and freely where there is no structure.
+        rng: varies lengths a little, and directions freely where there is no structure.
         size: the canvas's longer side in pixels.
 
     Returns:

@@ -13,18 +13,19 @@ from semantic_guidance.agents.base import Draft
 from semantic_guidance.agents.placing import pick_places, strokes_at, structure
 from semantic_guidance.agents.problem import Part, Problem, paint
 from semantic_guidance.core.guidance import Guidance
+from semantic_guidance.core.strokes import NUMBERS
 from semantic_guidance.images.color import Color
 from semantic_guidance.renderer.backends.base import Backend
 from semantic_guidance.renderer.objective import Segment
 
 COARSEST, FINEST = 0.10, 0.013
-"""Radii of the first and of the last scale of 300 strokes, in units of the longer side."""
+"""Radii of the first and the last scale for 300 strokes, in units of the longer side."""
 
 SHARES = (0.06, 0.12, 0.22, 0.30, 0.30)
-"""Shares of the strokes of each scale, coarse to fine."""
+"""Share of the strokes for each scale, coarse to fine."""
 
 FINE_RADII, FINE_SHARES = (1.6, 1.0, 0.6), (0.25, 0.35, 0.4)
-"""On an underpainting: radii against that by which strokes would just cover it, and how many of each."""
+"""On an underpainting: radii as multiples of that with which strokes just cover it, and their shares."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ class Planner:
 
     def draft(self, problem: Problem, rng: np.random.Generator) -> Draft:
         """See `Agent`."""
-        canvas, drafted, segments = problem.canvas, [torch.empty(0, 13)], []
+        canvas, drafted, segments = problem.canvas, [torch.empty(0, NUMBERS)], []
         for part in problem.parts():
             if not part.count:
                 continue
@@ -85,7 +86,7 @@ def plan(
     extent = 1.0 if show is None else math.sqrt(float(show.numpy().mean()))
     finest = FINEST * math.sqrt(300 / max(count, 1)) if show is None else FINEST
     radii = np.geomspace(COARSEST, min(finest, COARSEST), len(SHARES)) * extent * size
-    parts = [torch.empty(0, 13)]
+    parts = [torch.empty(0, NUMBERS)]
     for radius, number in zip(radii, _shared_out(count, SHARES), strict=True):
         if number == 0:
             continue
@@ -102,7 +103,7 @@ def plan(
 def refined_plan(
     problem: Problem, part: Part, canvas: Tensor, rng: np.random.Generator
 ) -> tuple[Tensor, Tensor]:
-    """Strokes for a part that has its coarse ones already, the wider ones first.
+    """Strokes for a part that already has its coarse ones, the wider ones first.
 
     Returns:
         Packed strokes ``[part.count, 13]``, and the canvas ``[3, h, w]`` with them.
@@ -111,7 +112,7 @@ def refined_plan(
     weight = problem.weight * ((1 - 0.9 * problem.mask) if part.show is None else part.show) + 1e-6
     area = float((inside if part.show is None else inside * part.show).numpy().sum())
     radius = 0.5 * math.sqrt(max(area, 1.0) / max(1, part.count))
-    parts = [torch.empty(0, 13)]
+    parts = [torch.empty(0, NUMBERS)]
     for factor, number in zip(FINE_RADII, _shared_out(part.count, FINE_SHARES), strict=True):
         wide = max(0.8, factor * radius)
         error = weight / weight.sum() * ((canvas - problem.target) ** 2).mean(dim=0) * inside
@@ -122,7 +123,7 @@ def refined_plan(
 
 
 def fill_up(problem: Problem, draft: Draft, rng: np.random.Generator) -> Draft:
-    """A draft with the strokes that it left of its budget, on the last part: refinement needs them all."""
+    """A draft with the rest of its budget spent on the last part: refinement needs all strokes."""
     left = sum(problem.budgets) - len(draft.strokes)
     if left <= 0:
         return draft
@@ -142,6 +143,6 @@ def fill_up(problem: Problem, draft: Draft, rng: np.random.Generator) -> Draft:
 
 
 def _shared_out(count: int, shares: tuple[float, ...]) -> list[int]:
-    """Whole numbers by shares that sum to 1."""
+    """`count` as whole numbers, by shares that sum to 1."""
     bounds = np.round(np.cumsum((0, *shares)) * count).astype(int)
     return np.diff(bounds).tolist()

@@ -1,4 +1,4 @@
-"""The picture as strokes are found for it: small, with weights and a budget for each part."""
+"""What strokes are found for: a picture, made small, with weights and a budget for each part."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from semantic_guidance.core.guidance import Guidance, Instance
-from semantic_guidance.core.strokes import Strokes
+from semantic_guidance.core.strokes import Strokes, affine
 from semantic_guidance.images.arrays import resize
 from semantic_guidance.images.color import Color
 from semantic_guidance.renderer import render
@@ -20,16 +20,16 @@ from semantic_guidance.renderer.objective import Objective, Segment, ZoomedObjec
 
 VIDEO_MARKS = (0.1, 0.25, 0.5, 0.75)
 VIDEO_WEIGHT = 0.03
-"""Weight of the unfinished painting's error at `VIDEO_MARKS`, against 1 of the finished one."""
+"""Weight of the unfinished painting's error at `VIDEO_MARKS`, against 1 for the finished one."""
 
 OBJECT_WEIGHT = 0.4
-"""Share of the objects' pixels in the whole error's weight; an object is always worth more than its area."""
+"""Share of the objects' pixels in the error's total weight; an object always counts more than its area."""
 
 WEIGHT_RANGE = (3.0, 20.0)
 """Bounds of an object pixel's weight against a background pixel's."""
 
 FOCUS_WEIGHT = 2.0
-"""An object's pixel of full focus counts 1 + this much."""
+"""An object pixel of full focus counts 1 + this much."""
 
 ZOOM_FACTOR = 0.4
 """Weight of an enlarged object's objective against that of the whole picture."""
@@ -41,7 +41,7 @@ ZOOM_MARGIN = 0.06
 """What is seen beside its box, as a share of the box."""
 
 MIN_ZOOM = 1.15
-"""Objects that would be enlarged less are not."""
+"""Objects that would be enlarged less are not enlarged."""
 
 
 def foreground_share(guidance: Guidance, beyond: float) -> float:
@@ -53,7 +53,7 @@ def foreground_share(guidance: Guidance, beyond: float) -> float:
 
 
 def length_factor(strokes: int) -> float:
-    """Sides of the problem for a number of strokes, against those for 300."""
+    """Sides of the problem for a number of strokes, relative to those for 300."""
     return min(max(1.0, math.sqrt(strokes / 300)), 8.0)
 
 
@@ -76,11 +76,11 @@ class Part:
 
 @dataclass(frozen=True, eq=False)
 class Problem:
-    """A picture, what is known of it, and how many strokes there are for it.
+    """A picture, what is known about it, and how many strokes there are for it.
 
     Attributes:
         picture: ``[3, H, W]`` in [0, 1], as it was given.
-        guidance: of the picture: what the agent can make use of.
+        guidance: of the picture: what the agent can use.
         target: ``[3, h, w]`` the picture at the size at which strokes are found.
         masks: ``[M, h, w]`` of its objects.
         focus: ``[h, w]`` in [0, 1], see `Guidance`.
@@ -91,8 +91,8 @@ class Problem:
         stretch: what turns (x, y) in units of the problem's longer side into units of the picture's; not
             quite 1 where the problem's sides were rounded.
         start: ``[3, h, w]`` the canvas before the first stroke, if it is not of one colour.
-        inside: ``[h, w]`` of 0 and 1, where strokes are to be begun; everywhere if None.
-        underpainted: whether coarse strokes are on the canvas already.
+        inside: ``[h, w]`` of 0 and 1, where strokes begin; everywhere if None.
+        underpainted: whether the canvas already has coarse strokes.
         backend: that renders, see `render`.
     """
 
@@ -128,7 +128,7 @@ class Problem:
             guidance: of the picture.
             side: root of the number of pixels.
             strokes: budget of all parts together.
-            share: of them that the objects get.
+            share: of the strokes that the objects get.
             start: ``[3, H, W]`` on the canvas before the first stroke; the picture's mean colour if None.
             backend: that renders.
         """
@@ -170,7 +170,7 @@ class Problem:
         return max(self.target.shape[1:])
 
     def uncovered(self, index: int | None) -> Tensor:
-        """``[h, w]`` weight of errors, little where objects after number `index` (None: all) cover them."""
+        """``[h, w]`` weight of errors, low where objects after number `index` (None: all) cover them."""
         later = self.masks[0 if index is None else index + 1 :]
         return background_weight(later.amax(dim=0) if len(later) else torch.zeros_like(self.weight))
 
@@ -218,13 +218,13 @@ class Problem:
         mask: int | None,
         count: int,
     ) -> Problem:
-        """A view of the picture alone, to go on with on what is painted there, for one of the parts.
+        """A view of the picture as a separate problem: one part, continued on what is painted there.
 
         Args:
             view: its rows and columns.
             canvas: ``[3, h, w]`` of the whole problem as it is painted so far.
             inside: of the view, see `Problem`.
-            mask: index of the object that is to be painted; None for the background.
+            mask: index of the object to paint; None for the background.
             count: number of strokes.
         """
         rows, columns = view
@@ -287,12 +287,12 @@ def paint(strokes: Tensor, canvas: Tensor, show: Tensor | None, backend: str | B
 
 
 def background_weight(mask: Tensor) -> Tensor:
-    """How much errors count while the background is painted, ``[H, W]``: little under the objects."""
+    """How much errors count while the background is painted, ``[H, W]``: less under the objects."""
     return 1 - 0.8 * mask
 
 
 def foreground_weight(mask: Tensor, focus: Tensor) -> Tensor:
-    """How much errors count while an object is painted, ``[H, W]``: most where the focus is, none outside."""
+    """How much errors count while an object is painted, ``[H, W]``: most at the focus, none outside."""
     weight = mask * (1 + FOCUS_WEIGHT * focus)
     return weight / max(float(weight.max()), 1e-6)
 
@@ -354,8 +354,7 @@ def _zooms(
         target, masks, focus = _resized(picture[part], cut, zoomed)
         kx, ky = zoomed[1] / (right - left) / max(zoomed), zoomed[0] / (bottom - top) / max(zoomed)
         sx, sy = max(size) * pixel[0] * kx, max(size) * pixel[1] * ky
-        scale = torch.tensor([sx, sy] * 3 + [math.sqrt(sx * sy)] * 2 + [1.0] * 5)
-        shift = torch.tensor([-left * kx, -top * ky] * 3 + [0.0] * 7)
+        scale, shift = affine((sx, sy), (-left * kx, -top * ky), math.sqrt(sx * sy))
         weight = masks[index] * (1 + FOCUS_WEIGHT * focus) + 1e-6
         under = None if start is None else resize(start[part], *zoomed)
         yield Zoom(target, masks, weight, scale, shift, under)

@@ -3,17 +3,28 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import fields
 from pathlib import Path
+from typing import Any
+
+from torch import Tensor
 
 from semantic_guidance.core.errors import InputError
+from semantic_guidance.core.options import OptionError, from_json
+from semantic_guidance.core.plugins import EXPORTERS, usable
+from semantic_guidance.export.base import Exporter
+from semantic_guidance.export.image import write_picture
+from semantic_guidance.export.options import NoOptions, VideoOptions
+from semantic_guidance.export.overlay import guidance_overlay
+from semantic_guidance.painting.painting import Painting
 
 
 def prepare_folder(folder: Path) -> None:
-    """Make the folder for the outputs, if there is none, and see that files can be made in it.
+    """Create the folder for the outputs, if it is missing, and check that files can be created in it.
 
     Raises:
-        OSError: it cannot be made or written.
+        OSError: it cannot be created or written to.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -25,7 +36,7 @@ def prepare_folder(folder: Path) -> None:
 
 
 def check_outputs(outputs: Iterable[Path], inputs: Iterable[Path]) -> None:
-    """See that none of the files to be written is a directory or one of the files that are read.
+    """Check that none of the files to be written is a directory or one of the files that are read.
 
     Raises:
         InputError: one is.
@@ -33,7 +44,68 @@ def check_outputs(outputs: Iterable[Path], inputs: Iterable[Path]) -> None:
     inputs = list(inputs)
     for output in outputs:
         if output.is_dir():
-            raise InputError(f"{output}: this is a directory, wanted to write a file of this name")
+            raise InputError(f"{output}: this is a directory, wanted a file name")
         for path in inputs:
             if output.exists() and output.samefile(path):
                 raise InputError(f"{output}: painting would overwrite its own input, wanted another --out")
+
+
+def check_formats(formats: tuple[str, ...], options: VideoOptions) -> None:
+    """Check that the formats can be written, and that options of videos come with a video among them.
+
+    Raises:
+        PluginError: the plug-in that brings a format cannot be loaded.
+        OptionError: there is no video among the formats.
+    """
+    wanted = [EXPORTERS.get(name) for name in formats]
+    filmed = any(exporter.film for exporter in wanted)
+    for item in fields(VideoOptions):
+        if getattr(options, item.name) is not None and not filmed:
+            videos = ", ".join(name for name, exporter in usable(EXPORTERS).items() if exporter.film)
+            raise OptionError(item.name, f"--formats has no video, wanted one of {videos} in it")
+
+
+def write_outputs(
+    painting: Painting,
+    outputs: Mapping[str, Path],
+    options: VideoOptions,
+    tell: Callable[[float], None],
+    photo: Tensor | None = None,
+    export: Mapping[str, Mapping[str, Any]] | None = None,
+) -> None:
+    """Write a painting's files.
+
+    Args:
+        painting: what to write.
+        outputs: the file for each format; ``guidance`` is for a picture of what is known about `photo`.
+        options: of videos.
+        tell: called with the share that is done.
+        photo: ``[3, H, W]`` that was painted.
+        export: options of formats that plug-ins bring.
+
+    Raises:
+        InputError: a format does not have such options.
+        OSError: a file cannot be written.
+    """
+    for n, (name, path) in enumerate(outputs.items()):
+
+        def told(fraction: float, done: int = n) -> None:
+            tell((done + fraction) / len(outputs))
+
+        told(0.0)
+        if name == "guidance" and photo is not None:
+            write_picture(guidance_overlay(photo, painting.guidance), path)
+            continue
+        exporter: Exporter = EXPORTERS.get(name)
+        exporter.write(painting, path, _format_options(name, exporter, options, export or {}), told)
+
+
+def _format_options(
+    name: str, exporter: Exporter, video: VideoOptions, export: Mapping[str, Mapping[str, Any]]
+) -> Any:
+    """The options of one format."""
+    if exporter.options is NoOptions:
+        return None
+    if exporter.options is VideoOptions:
+        return VideoOptions(fps=video.fps, duration=video.duration)
+    return from_json(exporter.options, dict(export.get(name, {})))

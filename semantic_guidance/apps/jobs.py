@@ -1,4 +1,4 @@
-"""One whole job: a photograph and wishes become a painting and its files.
+"""One whole job: a photograph and options become a painting and its files.
 
 What ``semantic-guidance paint`` does, from Python, without a command line:
 
@@ -11,18 +11,17 @@ What ``semantic-guidance paint`` does, from Python, without a command line:
 from __future__ import annotations
 
 import json
-import re
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from torch import Tensor
 
-from semantic_guidance.apps.files import check_outputs, prepare_folder
+from semantic_guidance.apps.files import check_formats, check_outputs, prepare_folder, write_outputs
+from semantic_guidance.apps.medium import check_plotter, make_medium, named
 from semantic_guidance.apps.options import (
-    PLOTTER_COLORS,
     Box,
     GuidanceOptions,
     MediumOptions,
@@ -35,23 +34,15 @@ from semantic_guidance.core.config import check_ranges
 from semantic_guidance.core.errors import InputError
 from semantic_guidance.core.guidance import Guidance
 from semantic_guidance.core.options import OptionError, from_json, to_json
-from semantic_guidance.core.plugins import EXPORTERS
-from semantic_guidance.export.base import Exporter
-from semantic_guidance.export.image import write_picture
-from semantic_guidance.export.options import SETS, NoOptions, VideoOptions
-from semantic_guidance.export.overlay import guidance_overlay
-from semantic_guidance.export.plotter import check_count
+from semantic_guidance.export.options import VideoOptions
 from semantic_guidance.guidance.base import GuideLike, Prompt, load_guide
-from semantic_guidance.images.color import MAX_COLORS, Color, parse_color, read_palette
 from semantic_guidance.images.files import load_mask, load_picture
 from semantic_guidance.images.metrics import Errors, painting_errors
 from semantic_guidance.painter.painter import Painter
-from semantic_guidance.painting.medium import Medium
 from semantic_guidance.painting.painting import Painting
-from semantic_guidance.painting.paper import PAPERS
 
 StageProgress = Callable[[str, float], None]
-"""Told a stage, ``export`` beside those of `Painter`, and how much of it is done, 0 to 1."""
+"""Called with a stage, ``export`` or one of `Painter`'s, and its share done, 0 to 1."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,15 +67,22 @@ class Job(VideoOptions, RestyleOptions, MediumOptions, PainterOptions, GuidanceO
         check_ranges(self)
 
     def to_json(self) -> str:
-        """As text, without what is as by default."""
+        """As text, without defaults.
+
+        >>> Job("cat.jpg", strokes=500, box=(10, 20, 300, 200)).to_json()
+        '{"image": "cat.jpg", "box": [10, 20, 300, 200], "strokes": 500}'
+        """
         return json.dumps({"image": str(self.image), **to_json(self)})
 
     @staticmethod
     def from_json(text: str) -> Job:
-        """From `to_json`'s text, or such as a person writes: values may be as on the command line.
+        """From `to_json`'s text, or a person's: values may be as on the command line.
+
+        >>> Job.from_json('{"image": "cat.jpg", "box": "10,20,300,200"}').box
+        (10.0, 20.0, 300.0, 200.0)
 
         Raises:
-            InputError: it is not JSON, has an option that there is not, or a value that is not usable.
+            InputError: it is not JSON, or has an unknown option or a value that is not usable.
         """
         try:
             values = json.loads(text)
@@ -98,7 +96,7 @@ class Result:
     """What became of a job.
 
     Attributes:
-        job: what was wanted.
+        job: what was asked for.
         painting: the painting.
         outputs: the file for each format, and for ``guidance``.
         errors: of the painting, at 128 x 128.
@@ -114,7 +112,7 @@ class Result:
     seconds: dict[str, float]
 
     def summary(self) -> dict[str, Any]:
-        """The result as JSON has values: what ``paint --json`` prints."""
+        """The result as JSON values: what ``paint --json`` prints."""
         return {
             "input": str(self.job.image),
             "outputs": {name: str(path) for name, path in self.outputs.items()},
@@ -135,9 +133,9 @@ class _Work:
     Attributes:
         image: ``[3, H, W]`` to be painted.
         shown: the same as a person sees it: over white, where it is transparent.
-        guidance: given by the person; None if the painter is to look for itself.
+        guidance: given by the person; None if the painter's guide is to find it.
         scale: pixels of the file for each pixel of `image`, across and down; above 1 if it was reduced.
-        guidance_seconds: time that finding what the person pointed at took.
+        guidance_seconds: time taken to find what the person pointed at.
         painter: ready to paint.
         outputs: the file for each format.
     """
@@ -155,8 +153,8 @@ def run(job: Job, progress: StageProgress | None = None) -> Result:
     """Do a job: files are written whole or not at all, and only once the painting is done.
 
     Args:
-        job: what is wanted.
-        progress: told what is being done.
+        job: what is asked for.
+        progress: called with each stage and its share done.
 
     Raises:
         InputError: something is wrong with the job; nothing has been written.
@@ -193,7 +191,7 @@ def _prepared(job: Job, tell: StageProgress) -> _Work:
 
     Raises:
         InputError: something is wrong with it.
-        OSError: a file cannot be read, or the folder not written.
+        OSError: a file cannot be read, or the folder not written to.
     """
     for option in ("mask", "box"):
         if job.baseline and getattr(job, option) is not None:
@@ -225,33 +223,6 @@ def _prepared(job: Job, tell: StageProgress) -> _Work:
     return work
 
 
-def check_formats(formats: tuple[str, ...], options: VideoOptions) -> None:
-    """See that what is said of films has a film to be said of.
-
-    Raises:
-        OptionError: there is no film among the formats.
-    """
-    films = [name for name in EXPORTERS.names() if EXPORTERS.get(name).film]
-    for item in fields(VideoOptions):
-        if getattr(options, item.name) is not None and not set(films) & set(formats):
-            raise OptionError(item.name, f"--formats has no film, wanted one of {', '.join(films)} in it")
-
-
-def check_plotter(formats: tuple[str, ...], count: int, where: object) -> None:
-    """See that, if plotters' files are among the formats, `count` strokes are not too many for them.
-
-    Raises:
-        InputError: they are; it names `where`.
-    """
-    if _plotted(formats):
-        check_count(count, where)
-
-
-def _plotted(formats: tuple[str, ...]) -> bool:
-    """Whether a plotter's file is among the formats."""
-    return bool(set(formats) & set(SETS["plotter"]))
-
-
 def _outputs(job: Job) -> dict[str, Path]:
     """The file for each format, none of which is one of the inputs."""
     outputs = {name: job.out / f"{job.image.stem}_painted.{name}" for name in job.formats}
@@ -264,7 +235,7 @@ def _outputs(job: Job) -> dict[str, Path]:
 
 
 def _guidance(job: Job, image: Tensor, file_size: tuple[int, int], guide: GuideLike) -> Guidance | None:
-    """What the person says of the object; None for nothing."""
+    """What the person says about the object; None for nothing."""
     height, width = image.shape[1:]
     if job.baseline:
         return Guidance.none(height, width)
@@ -310,104 +281,3 @@ def _painter(job: Job, restyle: Restyle) -> Painter:
             detail=job.detail,
         )
     )
-
-
-def make_medium(options: MediumOptions, formats: tuple[str, ...]) -> Medium:
-    """What the options ask for; a plotter's file among the formats implies opaque paint and few colours.
-
-    Raises:
-        InputError: something is wrong with them.
-        OSError: a palette cannot be read.
-    """
-    plotted = _plotted(formats)
-    palette = PLOTTER_COLORS if plotted and options.palette is None else _palette(options.palette)
-    return named(
-        lambda: Medium(
-            palette=palette,
-            brushes=options.brushes,
-            widths=options.widths,
-            opaque=options.opaque or plotted,
-            paper=options.paper or PAPERS["a4"],
-        )
-    )
-
-
-def named(make: Callable[[], Any]) -> Any:
-    """What `make` makes, whose complaints name parameters as options are named.
-
-    Raises:
-        OptionError: a parameter is wrong.
-    """
-    try:
-        return make()
-    except InputError:
-        raise
-    except ValueError as error:
-        name, joint, complaint = re.fullmatch(r"(\w+)(:? )(.*)", str(error), re.DOTALL).groups()  # type: ignore[union-attr]
-        raise OptionError(name, complaint, joint) from None
-
-
-def _palette(word: str | int | None) -> tuple[Color, ...] | int | None:
-    if word is None or isinstance(word, int):
-        return word
-    if re.fullmatch(r"[+-]?\d{1,9}", word):
-        return int(word)
-    path = Path(word)
-    if word.startswith("#") or ("," in word and not path.exists()):
-        try:
-            return tuple(dict.fromkeys(parse_color(part) for part in word.split(",")))
-        except ValueError as error:
-            raise OptionError("palette", str(error)) from None
-    if not path.exists():
-        raise OptionError(
-            "palette",
-            f"got {word!r}, wanted a number of colours from 1 to {MAX_COLORS}, colours such as"
-            " #c0ffee,#fff, or a file of them",
-        )
-    return read_palette(path)
-
-
-def write_outputs(
-    painting: Painting,
-    outputs: Mapping[str, Path],
-    options: VideoOptions,
-    tell: Callable[[float], None],
-    photo: Tensor | None = None,
-    export: Mapping[str, Mapping[str, Any]] | None = None,
-) -> None:
-    """Write a painting's files.
-
-    Args:
-        painting: what to write.
-        outputs: the file for each format; ``guidance`` stands for a picture of what is known of `photo`.
-        options: of films.
-        tell: told which share is done.
-        photo: ``[3, H, W]`` that was painted.
-        export: options of formats that plug-ins bring.
-
-    Raises:
-        InputError: a format has not such options.
-        OSError: a file cannot be written.
-    """
-    for n, (name, path) in enumerate(outputs.items()):
-
-        def told(fraction: float, done: int = n) -> None:
-            tell((done + fraction) / len(outputs))
-
-        told(0.0)
-        if name == "guidance" and photo is not None:
-            write_picture(guidance_overlay(photo, painting.guidance), path)
-            continue
-        exporter: Exporter = EXPORTERS.get(name)
-        exporter.write(painting, path, _format_options(name, exporter, options, export or {}), told)
-
-
-def _format_options(
-    name: str, exporter: Exporter, video: VideoOptions, export: Mapping[str, Mapping[str, Any]]
-) -> Any:
-    """The options of one format."""
-    if exporter.options is NoOptions:
-        return None
-    if exporter.options is VideoOptions:
-        return VideoOptions(fps=video.fps, duration=video.duration)
-    return from_json(exporter.options, dict(export.get(name, {})))

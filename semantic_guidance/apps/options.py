@@ -1,4 +1,4 @@
-"""What a person can ask for, each thing said once: from here come checks, flags and JSON of a `jobs.Job`.
+"""What a person can ask for, each option declared once: this gives a `jobs.Job` its checks, flags and JSON.
 
 Nothing here needs torch, so that the command line's help comes at once.
 """
@@ -12,7 +12,7 @@ from pathlib import Path
 from semantic_guidance.core.config import MAX_SEED
 from semantic_guidance.core.options import option
 from semantic_guidance.core.plugins import AGENTS, EXPORTERS, GUIDES
-from semantic_guidance.export.options import SETS
+from semantic_guidance.export.options import PLOTTER_COLORS, SETS
 from semantic_guidance.painter.presets import MAX_DETAIL, MAX_STROKES, PRESETS, SIZES
 from semantic_guidance.painting.brushes import BRUSHES
 from semantic_guidance.painting.paper import PAPERS
@@ -24,12 +24,13 @@ Box = tuple[float, float, float, float]
 CLEAR = ("painting", "object")
 """What a transparent picture shows, the usual one first."""
 
-PLOTTER_COLORS = 12
-"""Of a plotter's painting, if nothing else is said."""
-
 
 def parse_box(word: str) -> Box:
-    """``X,Y,W,H``: finite numbers, the last two above 0."""
+    """``X,Y,W,H``: finite numbers, the last two above 0.
+
+    >>> parse_box("10,20,300,200")
+    (10.0, 20.0, 300.0, 200.0)
+    """
     try:
         x, y, width, height = (float(part) for part in word.split(","))
     except ValueError:
@@ -40,17 +41,25 @@ def parse_box(word: str) -> Box:
 
 
 def parse_formats(word: str) -> tuple[str, ...]:
-    """Names of file formats, separated by commas, each once."""
+    """Names of file formats, separated by commas, each once.
+
+    >>> parse_formats("png,plotter")
+    ('png', 'plotter.svg', 'plotter.json')
+    """
     given = (name.strip().lower().removeprefix(".") for name in word.split(","))
     names = tuple(dict.fromkeys(name for each in given for name in SETS.get(each, (each,))))
     for name in names:
         if name not in EXPORTERS:
-            raise ValueError(f"got {name!r}, wanted some of {','.join([*EXPORTERS.names(), *SETS])}")
+            raise ValueError(f"got {name!r}, wanted one of {','.join([*EXPORTERS.names(), *SETS])}")
     return names
 
 
 def parse_lengths(word: str) -> tuple[float, ...]:
-    """Lengths in mm above 0, separated by commas; ``mm`` may follow."""
+    """Lengths in mm above 0, separated by commas; ``mm`` may follow.
+
+    >>> parse_lengths("10,2mm")
+    (2.0, 10.0)
+    """
     try:
         numbers = tuple(
             float(part.strip().removesuffix("mm")) for part in word.removesuffix(" mm").split(",")
@@ -63,7 +72,7 @@ def parse_lengths(word: str) -> tuple[float, ...]:
 
 
 def parse_two_lengths(word: str) -> tuple[float, float]:
-    """The least and the greatest of a length in mm."""
+    """Least and greatest length in mm."""
     numbers = parse_lengths(word)
     if not 1 <= len(numbers) <= 2 or word.count(",") != 1:
         raise ValueError(f"got {word!r}, wanted two lengths in mm, such as 2,20")
@@ -96,7 +105,7 @@ def _agents() -> str:
 
 def _formats() -> str:
     return (
-        f"what to write, separated by commas: {', '.join(EXPORTERS.names())}, or"
+        f"formats to write, separated by commas: {', '.join(EXPORTERS.names())}, or"
         f" {', '.join(f'{name} for {chr(32).join(both)}' for name, both in SETS.items())}"
         " (default: %(default)s)"
     )
@@ -108,7 +117,7 @@ class OutputOptions:
 
     out: Path = option(
         Path(),
-        "folder for what is written, made if there is none (default: the current folder)",
+        "folder for the files, created if missing (default: the current folder)",
         metavar="DIR",
         parse=Path,
     )
@@ -117,7 +126,7 @@ class OutputOptions:
 
 @dataclass(frozen=True, kw_only=True)
 class GuidanceOptions:
-    """What is known of the picture."""
+    """What is known about the picture."""
 
     baseline: bool = option(False, "paint without knowing what the picture is of", aliases=("--no-guidance",))
     mask: Path | None = option(None, "picture that is bright where the object is", metavar="FILE", parse=Path)
@@ -126,7 +135,7 @@ class GuidanceOptions:
     )
     guide: str = option(
         "default",
-        lambda: f"who looks for objects, one of {', '.join(GUIDES.names())} (default: %(default)s)",
+        lambda: f"who finds the objects, one of {', '.join(GUIDES.names())} (default: %(default)s)",
         metavar="NAME",
     )
     foreground_share: float | None = option(
@@ -176,14 +185,14 @@ class PainterOptions(BrushOptions):
     agent: str | None = option(None, _agents, metavar="NAME|PATH")
     detail: int | None = option(
         None,
-        "work N times as closely, in tiles, 1 for not at all (default: by the number of strokes)",
+        "work N times as closely, in tiles; 1 for no tiles (default: by the number of strokes)",
         metavar="N",
         min=1,
         max=MAX_DETAIL,
     )
     size: int | None = option(
         None,
-        "longer side of the painting (default: the photograph's, but from 512 to 2048)",
+        "longer side of the painting (default: the photograph's, but 512 to 2048)",
         metavar="PIXELS",
         min=SIZES[0],
         max=SIZES[1],
@@ -200,18 +209,22 @@ class MediumOptions:
     palette: str | int | None = option(
         None,
         "paint with N colours chosen from the picture, with a list of them such as '#204060,#fff', or with"
-        " those in a file: hex colours, or a palette of GIMP",
+        " those in a file: hex colours, or a GIMP palette",
         metavar="N|COLORS|FILE",
         group=PAINT,
     )
     opaque: bool = option(
         False,
-        "whole opaque strokes of one colour and one width, such as a person can copy; implied by --formats"
+        "unclipped opaque strokes of one colour and one width, which a person can copy; implied by --formats"
         f" plotter, which also implies --palette {PLOTTER_COLORS}",
         group=PAINT,
     )
     brushes: tuple[float, ...] = option(
-        (), "widths of the brushes there are", metavar="MM,...", parse=parse_lengths, group=PAINT
+        (),
+        "widths of the brushes in mm (default: any)",
+        metavar="MM,...",
+        parse=parse_lengths,
+        group=PAINT,
     )
     widths: tuple[float, float] | None = option(
         None,
@@ -256,7 +269,7 @@ class RestyleOptions(ClearOptions):
     )
     background: str | None = option(
         None,
-        "paint the object before a colour such as '#204060', or before another picture",
+        "paint the object in front of a colour such as '#204060', or of another picture",
         metavar="COLOR|IMAGE",
         group=STYLE,
     )

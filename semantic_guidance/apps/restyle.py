@@ -11,7 +11,7 @@ from torch import Tensor
 from semantic_guidance.apps.options import RestyleOptions
 from semantic_guidance.core.guidance import Guidance
 from semantic_guidance.core.options import OptionError
-from semantic_guidance.core.plugins import EXPORTERS
+from semantic_guidance.core.plugins import EXPORTERS, usable
 from semantic_guidance.guidance.base import GuideLike, Prompt
 from semantic_guidance.images.color import Color, parse_color
 from semantic_guidance.images.files import Picture, load_image
@@ -19,14 +19,14 @@ from semantic_guidance.images.restyle import replace_background, transfer_colors
 
 
 def check_transparent(transparent: str | None, formats: tuple[str, ...]) -> None:
-    """See that transparency has a format to go to.
+    """Check that there is a format for transparency, if it is asked for.
 
     Raises:
-        OptionError: it has none.
+        OptionError: there is none.
     """
     if transparent and not any(EXPORTERS.get(name).transparent for name in formats):
-        fitting = ", ".join(name for name in EXPORTERS.names() if EXPORTERS.get(name).transparent)
-        raise OptionError("transparent", f"formats has none that knows transparency, wanted one of {fitting}")
+        fitting = ", ".join(name for name, exporter in usable(EXPORTERS).items() if exporter.transparent)
+        raise OptionError("transparent", f"--formats has none with transparency, wanted one of {fitting}")
 
 
 def named_files(wishes: RestyleOptions) -> list[Path]:
@@ -44,7 +44,7 @@ class Restyle:
         background: what is to be behind the object.
         start: the canvas before the first stroke.
         transparent: what pictures are to show, see `Painting`.
-        alpha: ``[1, H, W]`` of the picture, if it has any and that matters.
+        alpha: ``[1, H, W]`` of the picture, if it has any and it is used.
     """
 
     reference: Tensor | None
@@ -61,8 +61,8 @@ class Restyle:
             wishes: the options.
             picture: to be painted.
             name: of the picture, for messages.
-            baseline: whether nothing is to be known of objects.
-            given: whether a person shows the object.
+            baseline: whether objects are to stay unknown.
+            given: whether a person points at the object.
 
         Raises:
             OptionError: something is wrong with them.
@@ -83,7 +83,7 @@ class Restyle:
         if start is None and isinstance(background, tuple):
             start = background  # it need not be painted
         elif start is None and wishes.transparent == "painting":
-            # It will not be there in the end, so strokes have to cover it.
+            # It will not be there in the end, so strokes must cover it.
             start = unlike(picture.image, alpha)
         return Restyle(
             reference=None if wishes.palette_from is None else load_image(wishes.palette_from),
@@ -95,7 +95,7 @@ class Restyle:
 
     @property
     def alone(self) -> bool:
-        """Whether nothing is to be painted but the object: what is behind it is there, or nothing is."""
+        """Whether only the object is to be painted: what is behind it is there already, or transparent."""
         return self.alpha is not None or (isinstance(self.start, tuple) and self.start is self.background)
 
     def shown(self, image: Tensor) -> Tensor:
@@ -105,12 +105,12 @@ class Restyle:
     def apply(
         self, image: Tensor, guidance: Guidance | None, guide: GuideLike
     ) -> tuple[Tensor, Guidance | None]:
-        """The picture to paint, and what is known of it.
+        """The picture to paint, and what is known about it.
 
         Args:
             image: ``[3, H, W]`` as it is in the file.
             guidance: of what a person has pointed at.
-            guide: who looks for the object, if it has to be known.
+            guide: finds the object, if it must be known.
 
         Raises:
             OptionError: there is no object, and one is needed.

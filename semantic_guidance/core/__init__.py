@@ -1,1 +1,1 @@
-"""Nouns and tools that know nothing of painting: strokes, guidance, files, weights, threads."""
+"""Nouns and tools that know nothing about painting: strokes, guidance, files, weights, threads."""

@@ -1,4 +1,4 @@
-"""Checks of what functions are given, with one vocabulary for their complaints."""
+"""Checks of arguments, with one vocabulary for their messages."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ def check_shape(name: str, values: Tensor, *wanted: int | str) -> None:
     Args:
         name: of the argument, for the message.
         values: the tensor.
-        wanted: one entry a dimension: its size, or a word for a size that may be any.
+        wanted: one entry per dimension: its size, or a word where any size will do.
     """
     fits = values.ndim == len(wanted) and all(
         isinstance(size, str) or size == got for size, got in zip(wanted, values.shape, strict=True)

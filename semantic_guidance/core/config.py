@@ -1,7 +1,7 @@
 """Ranges of a configuration's numbers, declared beside their help strings.
 
-A field's metadata may hold ``min``, ``above`` and ``max``. What has a number for its default takes numbers
-only, whole ones if the default is whole, and never one that is infinite or no number.
+A field's metadata may hold ``min``, ``above`` and ``max``. A field whose default is a number takes numbers
+only, whole ones if the default is whole, and never infinity or NaN.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ MAX_SEED = 2**32 - 1
 """The largest seed of a random generator."""
 
 MAX_THREADS = 1024
-"""The largest number of threads of a process: with very many of them OpenMP crashes."""
+"""The largest number of threads of a process: OpenMP crashes with far more."""
 
 
 def check_ranges(config: Any) -> None:
-    """See that a frozen dataclass holds numbers as it declares them; call it from ``__post_init__``.
+    """Check that a frozen dataclass's numbers are in their ranges; call it from ``__post_init__``.
 
     Raises:
-        ValueError: one is not; the message has its name, what it is and what is wanted.
+        ValueError: one is not; the message gives its name, its value and what is wanted.
     """
     for item in dataclasses.fields(config):
         value, kind = getattr(config, item.name), kind_of(item)
@@ -35,7 +35,7 @@ def check_ranges(config: Any) -> None:
 
 
 def kind_of(item: dataclasses.Field[Any]) -> type:
-    """The type of a field's value, or of the parts of a tuple: that of its default, or as it is annotated."""
+    """The type of a field's value, or of a tuple's parts: that of its default, else the annotated one."""
     default: Any = item.default
     if default is None:
         named = {"int | None": int, "float | None": float}
@@ -44,7 +44,7 @@ def kind_of(item: dataclasses.Field[Any]) -> type:
 
 
 def fits(number: Any, whole: bool, bounds: Mapping[str, Any]) -> bool:
-    """Whether a number, a whole one if wanted, is within the bounds ``min``, ``above`` and ``max``."""
+    """Whether a number (a whole one if `whole`) is within the bounds ``min``, ``above`` and ``max``."""
     if isinstance(number, bool) or not isinstance(number, int if whole else int | float):
         return False
     return (

@@ -1,8 +1,8 @@
-"""The exceptions that others tell apart."""
+"""The exceptions that callers tell apart."""
 
 
 class NotFiniteError(ValueError):
-    """Strokes hold an infinite number, or none at all: whoever made them went astray."""
+    """Strokes hold infinity or NaN: what made them has diverged."""
 
 
 class InputError(ValueError):

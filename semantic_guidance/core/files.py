@@ -11,12 +11,12 @@ from pathlib import Path
 
 @contextlib.contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """A new empty file beside `path` that takes its place when the block ends well, and else is removed.
+    """A new empty file beside `path` that replaces it if the block succeeds, and is removed otherwise.
 
     Until then `path` is untouched. A symbolic link keeps pointing to its file, which is replaced.
 
     Raises:
-        OSError: no file can be made there, or `path` is a directory.
+        OSError: no file can be created there, or `path` is a directory.
     """
     path = Path(os.path.realpath(path))
     if path.is_dir():

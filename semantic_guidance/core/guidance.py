@@ -1,4 +1,4 @@
-"""Guidance: what is known of a picture's content. It knows nothing of painting."""
+"""Guidance: what is known about a picture's content. It knows nothing about painting."""
 
 from __future__ import annotations
 
@@ -13,9 +13,23 @@ Box = tuple[float, float, float, float]
 """(x, y, width, height)."""
 
 
+def box_of(mask: Tensor, threshold: float = 0.5) -> tuple[int, int, int, int] | None:
+    """The tight box of a mask ``[H, W]`` above a threshold in whole pixels; None if no pixel is.
+
+    >>> box_of(torch.tensor([[0.0, 0.0, 0.0], [0.0, 0.9, 0.8]]))
+    (1, 1, 2, 1)
+    """
+    inside = mask > threshold
+    rows, columns = inside.any(dim=1).nonzero(), inside.any(dim=0).nonzero()
+    if len(rows) == 0:
+        return None
+    x, y = int(columns[0]), int(rows[0])
+    return x, y, int(columns[-1]) + 1 - x, int(rows[-1]) + 1 - y
+
+
 @dataclass(frozen=True, eq=False)
 class Instance:
-    """One object of a picture, or the face of one.
+    """One object in a picture, or a person's face.
 
     Attributes:
         mask: ``[1, H, W]`` soft mask in [0, 1].
@@ -32,21 +46,20 @@ class Instance:
         Raises:
             ValueError: no pixel of the mask is above one half.
         """
-        rows, columns = (mask[0] > 0.5).nonzero(as_tuple=True)
-        if len(rows) == 0:
+        box = box_of(mask[0])
+        if box is None:
             raise ValueError("mask is empty, wanted at least one pixel above 0.5")
-        x, y = int(columns.min()), int(rows.min())
-        return Instance(mask, (x, y, int(columns.max()) + 1 - x, int(rows.max()) + 1 - y))
+        return Instance(mask, box)
 
 
 @dataclass(frozen=True, eq=False)
 class Guidance:
-    """What is known of a picture's content. It knows nothing of painting.
+    """What is known about a picture's content. It knows nothing about painting.
 
     Attributes:
         mask: ``[1, H, W]`` soft foreground mask in [0, 1], the union of the instances.
         focus: ``[1, H, W]`` each pixel's importance for recognition in [0, 1], zero off the mask.
-        instances: the objects, largest first (of a given mask, the last may be several), then people's
+        instances: the objects, largest first (in a given mask, the last may be several), then people's
             faces; empty when the picture has none.
     """
 
@@ -56,7 +69,7 @@ class Guidance:
 
     @staticmethod
     def none(height: int = 1, width: int = 1) -> Guidance:
-        """Guidance of a picture of nothing in particular."""
+        """Guidance for a picture without objects."""
         return Guidance(torch.zeros(1, height, width), torch.zeros(1, height, width))
 
     @staticmethod

@@ -13,7 +13,7 @@ def lazy(package: str, homes: Mapping[str, str]) -> tuple[Callable[[str], Any], 
 
     Args:
         package: its name.
-        homes: public name -> the module below the package that has it.
+        homes: public name -> the module in the package that defines it.
     """
 
     def get(name: str) -> Any:

@@ -1,4 +1,4 @@
-"""The machine that this runs on: what a time depends on."""
+"""The machine that this runs on: what timings depend on."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from typing import Any
 
 
 class Neighbours:
-    """Cores that other processes keep busy, on average since this was made: on a quiet machine next to 0."""
+    """Cores that other processes keep busy, on average since this was created: near 0 on a quiet machine."""
 
     def __init__(self) -> None:
         self.start, self.busy, self.own = time.perf_counter(), _busy_seconds(), _own_seconds()
 
     def cores(self) -> float | None:
-        """The average so far; None where this is not known."""
+        """The average so far; None where it is unknown."""
         if self.busy is None or (busy := _busy_seconds()) is None:
             return None
         others = (busy - self.busy) - (_own_seconds() - self.own)
@@ -34,13 +34,13 @@ def _busy_seconds() -> float | None:
 
 
 def _own_seconds() -> float:
-    """Seconds of cores that this process and those that it has started and ended have used."""
+    """Core seconds used by this process, and by those that it has started and that have ended."""
     used = os.times()
     return used.user + used.system + used.children_user + used.children_system
 
 
 def machine() -> dict[str, Any]:
-    """Processor, cores, threads and versions: what a time depends on, and nothing that names a computer."""
+    """Processor, cores, threads and versions: what timings depend on; nothing identifies a computer."""
     import numpy as np
     import torch
 

@@ -1,6 +1,6 @@
 """Import paths of version 0.1, for one release: each still works, with a `DeprecationWarning`.
 
-To be deleted with version 0.3.
+To be deleted in version 0.3.
 """
 
 from __future__ import annotations
@@ -9,10 +9,12 @@ import importlib
 import sys
 import warnings
 from collections.abc import Sequence
-from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
-from types import ModuleType
-from typing import Any
+from types import CodeType, ModuleType
+from typing import TYPE_CHECKING, Any, cast
+
+if TYPE_CHECKING:
+    from importlib.abc import Loader
 
 ROOT = "semantic_guidance"
 
@@ -75,11 +77,14 @@ NAMES = {
     "Polish": "Refiner",
     "PolishConfig": "RefineConfig",
     "Run": "Segment",
+    "SEED_SIZE": "LTP_SIZE",
     "Sketch": "Problem",
+    "film_runs": "video_segments",
     "load_seed_actor": "load_ltp_actor",
     "load_seed_renderer": "load_ltp_renderer",
     "paint_with_seed_actor": "paint_with_ltp_actor",
     "seed_composite": "ltp_composite",
+    "seed_config": "ltp_config",
     "strokes_from_seed": "strokes_from_ltp",
     "strokes_to_seed": "strokes_to_ltp",
 }
@@ -87,7 +92,7 @@ NAMES = {
 
 
 class _Moved(ModuleType):
-    """A module of an old name: its names are looked up where they are now."""
+    """A module under its old name: its names are looked up where they are now."""
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
@@ -95,7 +100,7 @@ class _Moved(ModuleType):
         for place in MODULES[self.__name__.removeprefix(f"{ROOT}.")]:
             try:
                 module = importlib.import_module(f"{ROOT}.{place}")
-            except ImportError:  # an extra that is not installed, for another of the names
+            except ImportError:  # needs an extra that is not installed; the name may be elsewhere
                 continue
             found = getattr(module, NAMES.get(name, name), None)
             if found is not None:
@@ -103,14 +108,18 @@ class _Moved(ModuleType):
         raise AttributeError(f"module {self.__name__!r} has no attribute {name!r}")
 
 
-class _Finder(MetaPathFinder, Loader):
-    """Finds modules by their old names."""
+class _Finder:
+    """Finds modules by their old names.
+
+    A finder and loader by its methods: to import `importlib.abc` for its base classes takes 9 ms.
+    """
 
     def find_spec(
         self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
         known = name.removeprefix(f"{ROOT}.") in MODULES and name.startswith(f"{ROOT}.")
-        return ModuleSpec(name, self, is_package=True) if known else None
+        package = any(f"{ROOT}.{old}".startswith(f"{name}.") for old in MODULES)
+        return ModuleSpec(name, cast("Loader", self), is_package=package) if known else None
 
     def create_module(self, spec: ModuleSpec) -> ModuleType:
         return _Moved(spec.name)
@@ -118,10 +127,16 @@ class _Finder(MetaPathFinder, Loader):
     def exec_module(self, module: ModuleType) -> None:
         places = (f"{ROOT}.{place}" for place in MODULES[module.__name__.removeprefix(f"{ROOT}.")])
         warnings.warn(
-            f"{module.__name__} has moved to {' and '.join(places)}; the old path goes with version 0.3",
+            f"{module.__name__} has moved to {' and '.join(places)}; the old path will be removed in 0.3",
             DeprecationWarning,
             stacklevel=2,
         )
+
+    def get_code(self, name: str) -> CodeType:
+        """For ``python -m``: warn, then run the module where it is now."""
+        place = f"{ROOT}.{MODULES[name.removeprefix(f'{ROOT}.')][0]}"
+        run = f"runpy.run_module({place!r}, run_name='__main__', alter_sys=True)"
+        return compile(f"import runpy, {name}\n{run}", name, "exec")
 
 
 def install() -> None:

@@ -1,7 +1,7 @@
 """Options: the fields of dataclasses that code, JSON files and the command line share.
 
-A field says its default, its meaning and its range once. From that come the check when an object is made, the
-flag of the command line, and the way from and to JSON.
+A field states its default, its meaning and its range once. From these come the check when an object is made,
+the command line's flag, and the conversion from and to JSON.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ class OptionError(InputError):
 
     Args:
         option: name of the field.
-        complaint: what is wrong, and what is wanted.
+        complaint: what is wrong and what is wanted.
         joint: what stands between the two in the message.
     """
 
@@ -43,16 +43,16 @@ def option(
     optional: str | None = None,
     **bounds: Any,
 ) -> Any:
-    """A dataclass's field that is an option.
+    """A dataclass field that is an option.
 
     Args:
-        default: its value if nothing is said.
-        help: for people, or what makes the text when it is needed.
+        default: its value if none is given.
+        help: text for people, or a function that makes it when needed.
         metavar: what stands for its value in the help.
         parse: from a word of the command line, or a string in JSON, to the value; raises ValueError.
         group: heading under which the help lists it.
         aliases: other flags for it.
-        optional: what its flag stands for without a value, if it may be without.
+        optional: the value of its bare flag, if it may stand alone.
         bounds: ``min``, ``above``, ``max`` of numbers, ``choices`` of words.
     """
     about = {"metavar": metavar, "parse": parse, "group": group, "aliases": aliases, "optional": optional}
@@ -60,9 +60,17 @@ def option(
 
 
 def to_json(options: Any) -> dict[str, Any]:
-    """The fields of a dataclass of options that differ from their defaults, as JSON has values."""
-    values = {item.name: (getattr(options, item.name), item.default) for item in dataclasses.fields(options)}
-    return {name: _plain(value) for name, (value, default) in values.items() if value != default}
+    """The fields of a dataclass of options that differ from their defaults, as JSON values."""
+    return {
+        item.name: _plain(value)
+        for item in dataclasses.fields(options)
+        if (value := getattr(options, item.name)) != _default(item)
+    }
+
+
+def _default(item: dataclasses.Field[Any]) -> Any:
+    factory: Any = item.default_factory
+    return item.default if factory is dataclasses.MISSING else factory()
 
 
 def _plain(value: Any) -> Any:
@@ -74,24 +82,26 @@ def _plain(value: Any) -> Any:
 
 
 def from_json(kind: type[Value], values: Any) -> Value:
-    """An object of a dataclass of options from what `to_json` made of one, or a person wrote.
+    """A dataclass of options from what `to_json` made of one, or a person wrote.
 
     Raises:
-        InputError: it is not an object of JSON, or has an option that there is not.
+        InputError: it is not a JSON object, or has an unknown option.
         OptionError: a value is not usable.
     """
     if not isinstance(values, dict):
-        raise InputError(f"options are {type(values).__name__}, wanted an object of names and values")
+        raise InputError(f"options are of type {type(values).__name__}, wanted an object of names and values")
     known = {item.name: item for item in dataclasses.fields(kind)}  # type: ignore[arg-type]
     given = {}
     for name, value in values.items():
         if name not in known:
-            raise InputError(f"{name!r} is not an option, wanted some of {', '.join(known)}")
+            raise InputError(f"{name!r} is not an option, wanted one of {', '.join(known)}")
         given[name] = _read(known[name], value)
     try:
         return kind(**given)
     except TypeError as error:
-        raise InputError(f"options lack one that must be there ({error})") from None
+        raise InputError(f"a required option is missing ({error})") from None
+    except ValueError as error:
+        raise InputError(str(error)) from None
 
 
 def _read(item: dataclasses.Field[Any], value: Any) -> Any:
@@ -106,7 +116,7 @@ def _read(item: dataclasses.Field[Any], value: Any) -> Any:
 
 
 def parser_of(item: dataclasses.Field[Any]) -> Parser:
-    """From a word to a field's value: its own parser, or a number in its range, or the word as it is."""
+    """What turns a word into a field's value: its parser, a number in range, or the word as it is."""
     parse: Parser | None = item.metadata.get("parse")
     if parse is not None:
         return parse

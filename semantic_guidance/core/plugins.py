@@ -13,11 +13,13 @@ import importlib
 import sys
 from collections.abc import Mapping
 from functools import cached_property
-from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from semantic_guidance.core.errors import InputError
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 T = TypeVar("T")
 ROOT = "semantic_guidance"
@@ -34,10 +36,14 @@ class Registry(Generic[T]):
         kind: of thing, for people: ``agent``.
         group: of the entry points in which other packages declare theirs: ``semantic_guidance.agents``.
         shipped: those of this package, name -> ``"module:attribute"`` (or a module alone).
+        needs: attributes without which such a thing is of no use.
     """
 
-    def __init__(self, kind: str, group: str, shipped: Mapping[str, str]) -> None:
+    def __init__(
+        self, kind: str, group: str, shipped: Mapping[str, str], needs: tuple[str, ...] = ("__call__",)
+    ) -> None:
         self.kind = kind
+        self.needs = needs
         self.group = f"{ROOT}.{group}"
         self.shipped = {name: f"{ROOT}.{place}" for name, place in shipped.items()}
         self._registered: dict[str, T | str] = {}
@@ -46,6 +52,8 @@ class Registry(Generic[T]):
     @cached_property
     def _found(self) -> dict[str, EntryPoint]:
         """The entry points of other packages; one cannot take the name of a thing that ships."""
+        from importlib.metadata import entry_points  # takes 25 ms, and few need it
+
         found = sorted(entry_points(group=self.group), key=lambda point: (point.name, point.value))
         return {point.name: point for point in reversed(found) if point.name not in self.shipped}
 
@@ -109,7 +117,10 @@ class Registry(Generic[T]):
             thing: Any = importlib.import_module(module.strip())
             for part in filter(None, attribute.strip().split(".")):
                 thing = getattr(thing, part)
-        except Exception as error:
+            for need in self.needs:
+                if not hasattr(thing, need):
+                    raise AttributeError(f"it has no {need!r}")
+        except (Exception, SystemExit) as error:
             if source is None:
                 raise
             reason = str(error).splitlines()[0] if str(error) else "without a reason"
@@ -127,6 +138,9 @@ class SuffixRegistry(Registry[T]):
     def of(self, path: str | Path) -> str:
         """The name of what a file name asks for by its end: ``exact.svg`` before ``svg``.
 
+        >>> EXPORTERS.of("cat.exact.SVG"), EXPORTERS.of("cat.svg")
+        ('exact.svg', 'svg')
+
         Raises:
             InputError: there is nothing for such files.
         """
@@ -140,15 +154,21 @@ class SuffixRegistry(Registry[T]):
         )
 
 
-def usable(registry: Registry[T]) -> dict[str, T]:
-    """The things of a registry by name, without plug-ins that cannot be loaded, which are named on stderr."""
+def usable(registry: Registry[T], warn: bool = False) -> dict[str, T]:
+    """The things of a registry by name, without plug-ins that cannot be loaded.
+
+    Args:
+        registry: of the things.
+        warn: whether to tell of the others on standard error, one line each.
+    """
     things = {}
     for name in registry.names():
         try:
             things[name] = registry.get(name)
         except PluginError as error:
-            with contextlib.suppress(OSError, ValueError):
-                print(f"semantic-guidance: warning: {error}", file=sys.stderr)
+            if warn:
+                with contextlib.suppress(OSError, ValueError):
+                    print(f"semantic-guidance: warning: {error}", file=sys.stderr)
     return things
 
 
@@ -178,7 +198,7 @@ GUIDES: Registry[Any] = Registry(
     "guides",
     {"default": "guidance.guide:Guide", "objects": "guidance.guide:objects", "none": "guidance.base:NoGuide"},
 )
-"""Name -> a callable without arguments that makes a `guidance.base.Guide`."""
+"""Name -> a callable without arguments that makes a `guidance.base.GuideLike`."""
 
 EXPORTERS: SuffixRegistry[Any] = SuffixRegistry(
     "format",
@@ -200,6 +220,7 @@ EXPORTERS: SuffixRegistry[Any] = SuffixRegistry(
         "plotter.svg": "export.plotter:shapes",
         "plotter.json": "export.plotter:numbers",
     },
+    needs=("write", "summary", "still", "film", "transparent", "options"),
 )
 """Suffix without its first dot -> an `export.base.Exporter`."""
 
@@ -207,14 +228,16 @@ DATASETS: Registry[Any] = Registry(
     "dataset",
     "datasets",
     {
-        "cub200": "learning.data.cub200:CUB200",
-        "cars196": "learning.data.cars196:Cars196",
-        "vkitti": "learning.data.virtual_kitti:VirtualKITTI",
-        "cutouts": "learning.data.cutouts.dataset:Cutouts",
-        "folder": "learning.data.folder:PictureFolder",
+        "cub200": "learning.data.cub200:open_dataset",
+        "cars196": "learning.data.cars196:open_dataset",
+        "vkitti": "learning.data.virtual_kitti:open_dataset",
+        "cutouts": "learning.data.cutouts.dataset:open_dataset",
+        "folder": "learning.data.folder:open_dataset",
     },
 )
-"""Name -> a callable that takes the folder of the data and makes a `learning.data.folder.PictureDataset`."""
+"""Name -> a callable ``(folder, request)`` that opens the `learning.data.folder.Dataset` in a folder, a
+`Path`, for a training run, of which a `learning.data.folder.DataRequest` tells.
+"""
 
 COMMANDS: Registry[Any] = Registry(
     "command",
@@ -224,8 +247,11 @@ COMMANDS: Registry[Any] = Registry(
         "evaluate": "apps.cli.evaluate",
         "render": "apps.cli.render",
         "train": "apps.cli.train",
+        "train-agent": "apps.cli.train_agent",
+        "train-segmenter": "apps.cli.train_segmenter",
         "train-renderer": "apps.cli.train_renderer",
         "preprocess": "apps.cli.preprocess",
     },
+    needs=("SUMMARY", "add_arguments", "run"),
 )
 """Name -> a module or object with ``SUMMARY``, ``add_arguments(parser)`` and ``run(args) -> exit status``."""

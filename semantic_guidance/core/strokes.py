@@ -63,11 +63,15 @@ class Strokes:
         return Strokes(*(function(getattr(self, field.name)) for field in fields(self)))
 
     def __getitem__(self, index: slice | Tensor | Sequence[int]) -> Strokes:
-        """The strokes selected by `index` in every sequence, as a batch of shorter sequences."""
+        """The strokes selected by `index` in every sequence, as a batch of shorter sequences.
+
+        >>> len(Strokes.unpack(torch.rand(1, 5, 13))[1:4])
+        3
+        """
         return self.map(lambda values: values[:, index])
 
     def pack(self) -> Tensor:
-        """One vector a stroke, ``[B, N, 13]``: points (6), radius (2), opacity (2), color (3)."""
+        """One vector per stroke, ``[B, N, 13]``: points (6), radius (2), opacity (2), color (3)."""
         return torch.cat([self.points.flatten(2), self.radius, self.opacity, self.color], dim=-1)
 
     @staticmethod
@@ -83,22 +87,36 @@ class Strokes:
 
     @staticmethod
     def cat(parts: Sequence[Strokes]) -> Strokes:
-        """The given sequences, one after the other."""
+        """The given sequences, concatenated."""
         return Strokes(
             *(torch.cat([getattr(part, field.name) for part in parts], dim=1) for field in fields(Strokes))
         )
 
     @staticmethod
     def empty(batch: int = 1) -> Strokes:
-        """A batch of sequences without a stroke."""
+        """A batch of empty sequences."""
         return Strokes.unpack(torch.zeros(batch, 0, NUMBERS))
 
 
+def affine(scale: tuple[float, float], shift: tuple[float, float], radius: float) -> tuple[Tensor, Tensor]:
+    """Factor and shift ``[13]`` that carry packed strokes into another frame.
+
+    Args:
+        scale: of x and y.
+        shift: of x and y, after scaling.
+        radius: factor of the radii.
+    """
+    factors, shifts = torch.ones(NUMBERS), torch.zeros(NUMBERS)
+    factors[POINTS], shifts[POINTS] = torch.tensor([*scale] * 3), torch.tensor([*shift] * 3)
+    factors[RADIUS] = radius
+    return factors, shifts
+
+
 def require_finite(vectors: Tensor) -> None:
-    """See that packed strokes ``[..., N, 13]`` are numbers, and none infinite: what draws them relies on it.
+    """Check that packed strokes ``[..., N, 13]`` are finite: renderers rely on it.
 
     Raises:
-        NotFiniteError: it is not so.
+        NotFiniteError: a number is infinite or NaN.
     """
     finite = vectors.detach().isfinite()
     if not bool(finite.all()):

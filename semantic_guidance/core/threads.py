@@ -10,10 +10,10 @@ import torch
 
 @contextmanager
 def torch_threads(most: int = 1) -> Iterator[None]:
-    """At most so many torch threads inside; the caller's number afterwards.
+    """At most `most` torch threads within the context; the caller's number afterwards.
 
-    One is the default: these networks are small, and where other programs run, threads that wait for each
-    other were seen to take 50 times as long as one alone.
+    One is the default: these networks are small, and beside other programs, threads that wait for each
+    other took up to 50 times as long as one alone.
     """
     before = torch.get_num_threads()
     torch.set_num_threads(max(1, min(before, most)))

@@ -22,12 +22,12 @@ State = dict[str, Tensor]
 
 
 def write_weights(network: nn.Module, config: Config, path: Path) -> None:
-    """Write a network's weights in half precision, with what one has to know to build it again.
+    """Write a network's weights in half precision, with what is needed to rebuild it.
 
     Args:
         network: to write.
         config: for the metadata; ``format`` says what the file is.
-        path: of the file, replaced only by a whole one.
+        path: of the file, which is either whole or untouched.
 
     Raises:
         OSError: the file cannot be written.
@@ -44,7 +44,7 @@ def read_config(path: str | Path, what: str) -> Config:
     """The config that `write_weights` put into a file, without the weights.
 
     Raises:
-        ValueError: the file is missing, corrupt, or not `what` was wanted.
+        ValueError: the file is missing, corrupt, or not `what`.
     """
     try:
         with safe_open(str(path), framework="pt") as file:
@@ -91,17 +91,17 @@ def read_pickle(path: str | Path, what: str) -> Any:
         return torch.load(path, map_location="cpu", weights_only=True)
     except OSError as error:
         raise ValueError(f"{path} cannot be read, wanted {what} ({error.strerror or error})") from None
-    except Exception as error:  # whatever a file that is not a checkpoint makes the reader stumble over
+    except Exception as error:  # the reader may raise anything if a file is not a checkpoint
         raise ValueError(
             f"{path} is corrupt or not a checkpoint, wanted {what} ({type(error).__name__})"
         ) from None
 
 
 def read_state(path: str | Path, what: str) -> State:
-    """The tensors of a pickled state dict, without the prefix that data parallelism puts before names.
+    """The tensors of a pickled state dict, without the prefix that data parallelism adds to names.
 
     Raises:
-        ValueError: the file is missing, corrupt, or holds something else.
+        ValueError: the file is missing, corrupt, or not a state dict.
     """
     content = read_pickle(path, what)
     if not isinstance(content, dict) or not all(isinstance(name, str) for name in content):
@@ -120,27 +120,27 @@ def filled(network: Module, state: State, path: str | Path, what: str) -> Module
 
     Args:
         network: whose parameters are replaced.
-        state: the parameters; the counts of batch norms may be missing.
+        state: the parameters; the batch counts of batch norms may be missing.
         path: of the file that they come from, for messages.
-        what: was wanted, for messages.
+        what: what was wanted, for messages.
 
     Raises:
-        ValueError: names or shapes are others.
+        ValueError: names or shapes differ.
     """
     known = network.state_dict().keys()
     missing = {name for name in known if not name.endswith("num_batches_tracked")} - state.keys()
     if missing or state.keys() - known:
         odd = sorted(missing) or sorted(state.keys() - known)
-        raise ValueError(f"{path} differs from what is known in {odd[0]!r}, wanted {what}")
+        raise ValueError(f"{path} does not match the network in {odd[0]!r}, wanted {what}")
     try:
         network.load_state_dict(state, strict=False)
     except RuntimeError:
-        raise ValueError(f"{path} has tensors of other shapes, wanted {what}") from None
+        raise ValueError(f"{path} has tensors of wrong shapes, wanted {what}") from None
     return network.eval().requires_grad_(False)
 
 
 def unreadable(path: str | Path, what: str, error: Exception) -> ValueError:
-    """The error for a file that is not `what` was wanted, with the reason."""
+    """The error for a file that is not `what`, with the reason."""
     reason = str(error).splitlines()[0] if str(error) else type(error).__name__
     if isinstance(error, KeyError):  # whose text is the bare name
         reason = f"it has no {reason}"

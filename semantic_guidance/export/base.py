@@ -1,4 +1,4 @@
-"""What a file format has to offer. A new one is a function and one `Exporter` made of it.
+"""What a file format must offer. A new one is a function and an `Exporter` made of it.
 
     from semantic_guidance.export.base import Exporter
 
@@ -14,13 +14,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from semantic_guidance.export.options import NoOptions
-from semantic_guidance.painting.painting import Painting
+
+if TYPE_CHECKING:  # so that a command line can list plug-ins' options without waiting for torch
+    from semantic_guidance.painting.painting import Painting
 
 Progress = Callable[[float], None]
-"""Told now and then which fraction (0 to 1) is done."""
+"""Called now and then with the fraction (0 to 1) that is done."""
 
 
 @dataclass(frozen=True)
@@ -29,11 +31,11 @@ class Exporter:
 
     Attributes:
         function: ``write(painting, path, options, progress)``; it leaves the file whole or untouched, see
-            `core.files.replacing`, and calls `progress` with 1 at last.
+            `core.files.replacing`, and finally calls `progress` with 1.
         summary: for people, a few words.
-        still: whether it shows the finished painting as a picture, and can be given a lone picture.
-        film: whether it shows the painting process.
-        transparent: whether it knows transparency.
+        still: whether it shows the finished painting as a picture, and also takes a picture alone.
+        film: whether it is a video of the painting process.
+        transparent: whether it supports transparency.
         options: a dataclass of what can be chosen; each field's metadata has a ``help`` for its flag.
     """
 
@@ -53,7 +55,7 @@ class Exporter:
             painting: what to write.
             path: of the file, which is either whole or untouched.
             options: of the type `options`; its defaults if None.
-            progress: told now and then which fraction is done.
+            progress: called now and then with the fraction that is done.
 
         Raises:
             ValueError: the painting cannot be written to this format.

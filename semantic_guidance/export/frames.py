@@ -1,4 +1,4 @@
-"""Which states of the canvas a film of the painting process shows."""
+"""Which states of the canvas a video of the painting process shows."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch import Tensor
 
 from semantic_guidance.painting.painting import Easel, Painting
 
-EASING = 1.5  # exponent: the first strokes are large and few a second, the last ones small and many
+EASING = 1.5  # exponent: large first strokes are few per second, small last ones many
 SECONDS_A_STROKE = 0.2  # at most, for paintings of few strokes
 FEW, MANY = 8.0, 12.0  # seconds of painting up to 300 strokes, and for any number of them
 OBJECT_TIME = 0.5  # share of the time that goes to the strokes of objects, or their share of the strokes
@@ -50,7 +50,7 @@ def schedule(parts: Pace, rate: float) -> list[int]:
 
     Args:
         parts: what `pace` returns.
-        rate: frames a second.
+        rate: frames per second.
     """
     strokes = sum(count for count, _ in parts)
     frames = max(1, round(rate * sum(seconds for _, seconds in parts)))
@@ -79,7 +79,7 @@ def states(painting: Painting, counts: Sequence[int], size: int) -> Iterator[Ten
     """
     easel = Easel(painting, size)
     layers = iter(painting.layers)
-    layer, begin, done = next(layers, None), 0, 0  # the current layer, how many of its strokes are done, all
+    layer, begin, done = next(layers, None), 0, 0  # the current layer, its strokes done, all strokes done
     for count in counts:
         while layer is not None and done < count:
             end = min(len(layer.strokes), begin + count - done)

@@ -23,7 +23,7 @@ OPTIONS: dict[str, tuple[str, dict[str, Any]]] = {
     ".webp": ("WEBP", {"quality": 92}),
 }
 
-CLEAR = (".png", ".webp")  # these know transparency
+CLEAR = (".png", ".webp")  # these support transparency
 
 
 def write(painting: Painting, path: Path, options: NoOptions, progress: Progress) -> None:

@@ -1,4 +1,4 @@
-"""What can be chosen of file formats."""
+"""The options of file formats."""
 
 from __future__ import annotations
 
@@ -8,29 +8,32 @@ from dataclasses import dataclass
 from semantic_guidance.core.config import check_ranges
 from semantic_guidance.core.options import option
 
+PLOTTER_COLORS = 12
+"""Of a plotter's painting, if nothing else is said."""
+
 SETS = {"plotter": ("plotter.svg", "plotter.json")}
-"""Formats that go together, by the name for all of them."""
+"""Formats that go together, by the name that stands for them."""
 
 
 @dataclass(frozen=True)
 class NoOptions:
-    """For formats without a choice."""
+    """For formats without options."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class VideoOptions:
-    """How a film of the painting process is to be."""
+    """What a video of the painting process is like."""
 
     fps: int | None = option(
         None,
-        "frames a second of films (default: 30; gif and apng 15, anim.webp 20)",
+        "frames per second of videos (default: 30; gif and apng 15, anim.webp 20)",
         metavar="N",
         min=1,
         max=60,
     )
     duration: float | None = option(
         None,
-        "length of films, with the hold at the end (default: about 10, by the number of strokes)",
+        "length of videos, including the hold at the end (default: about 10, by the number of strokes)",
         metavar="SECONDS",
         min=0.5,
         max=3600,
@@ -42,5 +45,5 @@ class VideoOptions:
 
 def Film(fps: int | None = None, seconds: float | None = None) -> VideoOptions:  # noqa: N802
     """The earlier name of `VideoOptions`, for one release."""
-    warnings.warn("Film is now VideoOptions; the old name goes with 0.3", DeprecationWarning, stacklevel=2)
+    warnings.warn("Film is now VideoOptions and will be removed in 0.3", DeprecationWarning, stacklevel=2)
     return VideoOptions(fps=fps, duration=seconds)

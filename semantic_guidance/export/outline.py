@@ -1,8 +1,8 @@
 """The outline of a stroke as an SVG path: two offset curves of cubic pieces between two round ends.
 
 A disc that moves along a curve touches its hull at an angle to the tangent that depends on how fast its
-radius grows; where one disc holds the next, the outline runs on their insides, and in sharp bends its inner
-side crosses itself. Both are as they should be: such an outline is the convolution of the curve with its
+radius grows; where one disc contains the next, the outline runs on their insides, and in sharp bends its
+inner side crosses itself. Both are intended: such an outline is the convolution of the curve with its
 discs, which winds round every covered point and round no other. Filled by the nonzero rule it is the stroke.
 """
 
@@ -14,6 +14,8 @@ from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
+
+from semantic_guidance.core import bezier
 
 TOLERANCE = 0.02  # pixels between the outline's cubic pieces and the true one
 STEP = math.radians(45)  # that a tangent turns by in a piece, at most
@@ -37,10 +39,10 @@ def outline_path(points: Array, radius: Array) -> str:
     points, radius = points.astype(np.float64), radius.astype(np.float64)
     speed, bend = 2 * (points[1] - points[0]), 2 * (points[0] - 2 * points[1] + points[2])
     fastest = max(np.hypot(*speed), np.hypot(*(speed + bend)))
-    if fastest <= max(STILL, abs(radius[1] - radius[0])):  # one disc holds all the others
+    if fastest <= max(STILL, abs(radius[1] - radius[0])):  # one disc contains all the others
         return _circle(points[2 if radius[1] > radius[0] else 0], float(radius.max()))
     slowest = -float(speed @ bend) / max(float(bend @ bend), STILL**2)
-    if 1e-6 < slowest < 1 - 1e-6 and np.hypot(*(speed + slowest * bend)) < STILL:  # there it turns back
+    if 1e-6 < slowest < 1 - 1e-6 and np.hypot(*(speed + slowest * bend)) < STILL:  # it turns back there
         _, later = stroke_end(points, radius, slowest)
         _, earlier = stroke_end(points[::-1], radius[::-1], 1 - slowest)
         turn = points[0] + slowest * speed + slowest**2 / 2 * bend
@@ -52,9 +54,8 @@ def outline_path(points: Array, radius: Array) -> str:
 
 def stroke_end(points: Array, radius: Array, t: float) -> tuple[Array, Array]:
     """Points ``[3, 2]`` and radii ``[2]`` of the part of a stroke from the parameter `t` on."""
-    first, second = points[0] + t * (points[1] - points[0]), points[1] + t * (points[2] - points[1])
     width = radius[0] + t * (radius[1] - radius[0])
-    return np.stack([first + t * (second - first), second, points[2]]), np.array([width, radius[1]])
+    return np.stack(bezier.part(list(points), t, 1.0)), np.array([width, radius[1]])
 
 
 class _Side:
@@ -83,7 +84,7 @@ class _Side:
 
     def edge(self, t: float, side: int) -> tuple[Array, float]:
         """Point of the left (1) or right (-1) offset curve at `t`, and the angle of its normal."""
-        center = (1 - t) ** 2 * self.points[0] + 2 * t * (1 - t) * self.points[1] + t * t * self.points[2]
+        center = np.array(bezier.weights(t)) @ self.points
         angle = self.heading + self._turned(t) + side * (math.pi / 2 + self._lean(t))
         return center + (self.radius[0] + t * self.growth) * _unit(angle), angle
 
@@ -111,7 +112,7 @@ class _Side:
             angle = self.heading + turned * n / count
             across = (-math.sin(angle), math.cos(angle))
             knots.add(-float(self.speed @ across) / float(self.bend @ across))
-        # Where the centre moves as fast as the radius grows, one disc begins to hold the next.
+        # Where the centre moves as fast as the radius grows, one disc begins to contain the next.
         a, b = float(self.bend @ self.bend), float(self.speed @ self.bend)
         c = float(self.speed @ self.speed) - self.growth**2
         if b * b > a * c and a > STILL**2:
@@ -119,7 +120,7 @@ class _Side:
         return sorted(t for t in knots if 0 <= t <= 1)
 
     def _pieces(self, start: float, end: float, side: int, depth: int = 0) -> Iterator[str]:
-        """Cubic pieces of an offset curve, halved until they are true."""
+        """Cubic pieces of an offset curve, halved until they are accurate."""
         begin, leave = self.edge(start, side)
         finish, arrive = self.edge(end, side)
         halfway = (start + end) / 2

@@ -1,4 +1,4 @@
-"""A picture of what is known of a picture: masks, boxes and focus, drawn over it."""
+"""What is known about a picture, drawn over it: masks, boxes and focus."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from semantic_guidance.core.guidance import Guidance
 from semantic_guidance.images.arrays import resize_array
 
 LONGEST = 1024  # pixels of the overlay's longer side at most
-SHADE = 0.35  # brightness of what is no object
+SHADE = 0.35  # brightness of what is not an object
 COLORS = ((1.0, 0.85, 0.1), (0.2, 0.85, 1.0), (1.0, 0.4, 0.8), (0.5, 1.0, 0.3))  # of the objects, in turn
 
 

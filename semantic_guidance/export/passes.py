@@ -1,7 +1,7 @@
-"""The order in which lines are drawn: few changes of colour and short ways, and the same picture.
+"""The order in which lines are drawn: few changes of colour and short travel, but the same picture.
 
-Two strokes of one colour may change places, and so may two that do not touch each other. Of the others, the
-earlier one stays the earlier one.
+Two strokes of one colour may change places, and so may two that do not touch each other. Of any other two,
+the earlier one stays first.
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
+
+from semantic_guidance.core import bezier
 
 SAMPLES = 17  # places of a line at which its distance from another one is measured
 
@@ -41,7 +43,7 @@ class Line:
     def samples(self) -> Array:
         """``[SAMPLES, 2]`` places on it."""
         t = np.linspace(0, 1, SAMPLES)
-        return np.stack([(1 - t) ** 2, 2 * t * (1 - t), t * t], axis=1) @ self.points
+        return np.stack(bezier.weights(t), axis=1) @ self.points
 
     @property
     def length(self) -> float:
@@ -63,9 +65,9 @@ class Pass:
 
 
 def in_passes(lines: list[Line], progress: Callable[[float], None] = lambda share: None) -> list[Pass]:
-    """The lines, which are in painting order, in passes of one colour each: few, and with short ways.
+    """The lines, which are in painting order, in passes of one colour each: few, and with short travel.
 
-    In a pass the wider lines come first, each after the one from which the way to it is shortest.
+    In a pass the wider lines come first, each followed by the nearest one.
     """
     before = covered(lines, progress)
     colors = np.unique([line.color for line in lines], return_inverse=True)[1]
@@ -107,7 +109,7 @@ def _first_color(colors: NDArray[np.intp], ready: NDArray[np.bool_], todo: NDArr
 
 
 def _freest_color(colors: NDArray[np.intp], ready: NDArray[np.bool_], todo: NDArray[np.bool_]) -> int:
-    """A colour that can be finished now, else the one of which most lines can be drawn."""
+    """A colour that can be finished now, else the one with the most lines that can be drawn."""
     free, left = np.bincount(colors[ready]), np.bincount(colors[todo])[: colors[ready].max() + 1]
     done = (free > 0) & (free == left)
     return int(np.where(done, free, 0).argmax() if done.any() else free.argmax())
@@ -136,7 +138,7 @@ def covered(lines: list[Line], progress: Callable[[float], None] = lambda share:
 
 
 def _short_way(lines: list[Line], pen: Array) -> list[Line]:
-    """The lines from wide to narrow, each width by going to the nearest end of what is left."""
+    """The lines from wide to narrow, going to the nearest free end within each width."""
     ordered: list[Line] = []
     for width in sorted({round(line.width, 3) for line in lines}, reverse=True) if _few(lines) else [None]:
         left = [line for line in lines if width is None or round(line.width, 3) == width]

@@ -2,7 +2,7 @@
 
 ``NAME.plotter.svg`` has one layer for each pass of a colour, numbered as vpype and the AxiDraw's programs
 expect; ``NAME.plotter.json`` has the same as numbers. A colour comes back in a later pass only where it must
-cover another one that was painted in between; within a pass the strokes are in the order of a short way.
+cover another one that was painted in between; within a pass the strokes are ordered for short travel.
 """
 
 from __future__ import annotations
@@ -15,10 +15,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from semantic_guidance.core import bezier
 from semantic_guidance.core.errors import InputError
 from semantic_guidance.core.files import replacing
 from semantic_guidance.export.base import Exporter, Progress
-from semantic_guidance.export.options import NoOptions
+from semantic_guidance.export.options import PLOTTER_COLORS, NoOptions
 from semantic_guidance.export.passes import Line, Pass, in_passes
 from semantic_guidance.export.svg import HEAD, group, hex_color
 from semantic_guidance.images.color import MAX_COLORS, choose_colors, nearest_color
@@ -27,7 +28,6 @@ from semantic_guidance.painting.painting import Layer, Painting
 
 FORMAT, VERSION = "semantic-guidance/plotter", 1
 MAX_STROKES = 20_000
-COLORS = 12  # to which the strokes' colours are reduced where they have no palette
 PIECES = 64  # of a line under a mask, which shows or hides each of them
 OPAQUE = 0.995  # opacity from which paint counts as opaque
 
@@ -50,7 +50,7 @@ def write(painting: Painting, path: Path, options: NoOptions, progress: Progress
 
 
 def check_count(count: int, where: object) -> None:
-    """See that a painting of `count` strokes can be written; `where` is what to name if it cannot.
+    """Check that a painting of `count` strokes can be written; the message names `where`.
 
     Raises:
         InputError: there are more than `MAX_STROKES`.
@@ -80,7 +80,7 @@ def _lines(painting: Painting, sheet: Sheet) -> Iterator[Line]:
 
 
 def _few_colors(painting: Painting) -> list[str]:
-    """The strokes' colours, reduced to `COLORS` if there are too many to be a palette."""
+    """The strokes' colours, reduced to `PLOTTER_COLORS` if there are too many to be a palette."""
     strokes = painting.strokes
     colors = strokes.color[0].float()
     names = [hex_color(color.numpy()) for color in colors]
@@ -88,7 +88,7 @@ def _few_colors(painting: Painting) -> list[str]:
         return names
     length = strokes.points[0].diff(dim=1).norm(dim=-1).sum(dim=1)
     area = (length + strokes.radius[0].mean(dim=1)) * strokes.radius[0].mean(dim=1)
-    palette = choose_colors(colors, area, COLORS)
+    palette = choose_colors(colors, area, PLOTTER_COLORS)
     return [hex_color(color.numpy()) for color in palette[nearest_color(colors, palette)]]
 
 
@@ -110,19 +110,19 @@ def _shown(layer: Layer, place: Array, points: Array, painting: Painting, sheet:
         cuts = np.concatenate([cuts, np.arange(1, PIECES) / PIECES])
     cuts = np.unique(np.concatenate([[0.0, 1.0], cuts]))
     t = (cuts[1:] + cuts[:-1]) / 2
-    weights = np.stack([(1 - t) ** 2, 2 * t * (1 - t), t * t], axis=1)
+    weights = np.stack(bezier.weights(t), axis=1)
     paper = np.array([sheet.width, sheet.height])
     at = weights @ points
     inside = ((at >= 0) & (at <= paper)).all(axis=1)
     if layer.mask is not None:
-        mask = layer.mask[0].numpy()
+        mask = painting.masks[layer.mask][0].numpy()
         share = weights @ place * max(painting.width, painting.height) / (painting.width, painting.height)
         cells = np.clip(share * mask.shape[::-1], 0, np.array(mask.shape[::-1]) - 1).astype(int)
         inside &= mask[cells[:, 1], cells[:, 0]] > 0.5
     framed = np.concatenate([[False], inside, [False]])
     edges = cuts[np.flatnonzero(framed[1:] != framed[:-1])]
     for start, end in edges.reshape(-1, 2):
-        part = _between(points, float(start), float(end))
+        part = np.stack(bezier.part(list(points), float(start), float(end)))
         part[[0, 2]] = part[[0, 2]].clip(0, paper)  # where it was cut, rounding may leave it beyond
         yield part
 
@@ -138,17 +138,6 @@ def _crossings(points: Array, sheet: Sheet) -> Array:
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         t = np.stack([away / square, rest / away])[:, inner >= 0]
     return np.asarray(t[(t > 0) & (t < 1)])
-
-
-def _between(points: Array, start: float, end: float) -> Array:
-    """The part of a quadratic Bezier curve ``[3, 2]`` between two parameters, as another one."""
-
-    def blossom(s: float, t: float) -> Array:
-        return np.asarray(
-            (1 - s) * (1 - t) * points[0] + (s * (1 - t) + t * (1 - s)) * points[1] + s * t * points[2]
-        )
-
-    return np.stack([blossom(start, start), blossom(start, end), blossom(end, end)])
 
 
 def _svg(sheet: Sheet, passes: list[Pass]) -> Iterator[str]:
@@ -202,7 +191,7 @@ def _record(line: Line) -> dict[str, Any]:
 
 
 def travel(lines: list[Line]) -> float:
-    """Way in mm between the lines, from the end of each to the start of the next."""
+    """Distance in mm between the lines, from the end of each to the start of the next."""
     ends = np.array([line.points[2] for line in lines[:-1]]).reshape(-1, 2)
     starts = np.array([line.points[0] for line in lines[1:]]).reshape(-1, 2)
     return float(np.hypot(*(starts - ends).T).sum())

@@ -8,9 +8,11 @@ from typing import Any
 from torch import Tensor
 
 from semantic_guidance.core.errors import InputError
-from semantic_guidance.core.plugins import EXPORTERS
+from semantic_guidance.core.plugins import EXPORTERS, usable
 from semantic_guidance.export.base import Exporter, Progress
+from semantic_guidance.export.image import write as write_image
 from semantic_guidance.export.image import write_picture
+from semantic_guidance.images.files import to_image
 from semantic_guidance.painting.painting import Painting
 
 
@@ -22,11 +24,11 @@ def save_painting(
     Args:
         painting: what to write.
         path: its suffix is one of `EXPORTERS`.
-        progress: told now and then which fraction (0 to 1) is done.
-        options: of the format, such as `VideoOptions` for films.
+        progress: called now and then with the fraction (0 to 1) that is done.
+        options: of the format, such as `VideoOptions` for videos.
 
     Raises:
-        InputError: the suffix names no known format.
+        InputError: the suffix is not that of a known format.
         OSError: the file cannot be written.
     """
     exporter: Exporter = EXPORTERS.get(EXPORTERS.of(path))
@@ -37,13 +39,18 @@ def save(picture: Painting | Tensor, path: str | Path) -> None:
     """Write a painting, or a picture ``[3, H, W]`` in [0, 1], to a file by its suffix.
 
     Raises:
-        InputError: the suffix names no known format, or not one for a lone picture.
+        InputError: the suffix is not that of a known format, or of one for a picture alone.
         ValueError: the picture is not as above.
         OSError: the file cannot be written.
     """
     if not isinstance(picture, Tensor):
         return save_painting(picture, path)
-    if not EXPORTERS.get(EXPORTERS.of(path)).still:
-        fitting = ", ".join(name for name in EXPORTERS.names() if EXPORTERS.get(name).still)
+    exporter: Exporter = EXPORTERS.get(EXPORTERS.of(path))
+    if not exporter.still:
+        fitting = ", ".join(name for name, each in usable(EXPORTERS).items() if each.still)
         raise InputError(f"{path}: a picture has no strokes to put into this format, wanted one of {fitting}")
-    return write_picture(picture, Path(path))
+    if exporter.function is write_image:
+        return write_picture(picture, Path(path))
+    canvas = to_image(picture)
+    height, width = canvas.shape[1:]
+    return exporter.write(Painting((), (0.0, 0.0, 0.0), width, height, start=canvas), Path(path))

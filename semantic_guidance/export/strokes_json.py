@@ -5,8 +5,8 @@ stored along with them, so that replaying the file gives the same canvas bit for
 strokes' own numbers, ``masks`` lists grey PNG pictures in base64, and a stroke's ``mask``, if it has one,
 is an index into that list; strokes that an actor of the papers' code painted by itself say so in
 ``compositing``; ``paper`` is the size in mm of the paper that a painting is meant for, if any, and ``start``
-a picture (PNG in base64) on the canvas before the first stroke. Nothing in a file that is read is taken on
-trust.
+a picture (PNG in base64) on the canvas before the first stroke. Nothing that is read from a file is
+trusted.
 """
 
 from __future__ import annotations
@@ -36,25 +36,24 @@ from semantic_guidance.painting.painting import Compositing, Layer, Level, Paint
 FORMAT = "semantic-guidance/strokes"
 VERSION = 1
 MAX_STROKES = 200_000
-MAX_COMMAS = 32 * MAX_STROKES  # a stroke has 20; with them, what parsing makes of a file is bounded
+MAX_COMMAS = 32 * MAX_STROKES  # a stroke has 20; this bounds the memory of parsing
 MAX_SIDE = 32_768  # pixels of a canvas or a mask
 MAX_PIXELS = 100_000_000  # of the canvas, and of all masks together
 MAX_BYTES = 128 << 20
-ASPECT_TOLERANCE = 0.05  # of a mask's sides against the canvas's, beside what rounding does
+ASPECT_TOLERANCE = 0.05  # of a mask's sides against the canvas's, besides rounding
 FAR = 100.0  # no coordinate or radius is further than this from 0, in units of the longer side
 
 
 def write(painting: Painting, path: Path, options: NoOptions, progress: Progress) -> None:
-    """Write the strokes to `path`, one a line."""
-    masks = _Masks()
-    lines = [line for layer in painting.layers for line in _stroke_lines(layer, masks)]
+    """Write the strokes to `path`, one per line."""
+    lines = [line for layer in painting.layers for line in _stroke_lines(layer)]
     head = {
         "format": FORMAT,
         "version": VERSION,
         "width": painting.width,
         "height": painting.height,
         "background": _numbers(torch.tensor(painting.background)),
-        "masks": masks.pictures,
+        "masks": [packed_picture(mask) for mask in painting.masks],
     }
     if painting.paper is not None:
         head["paper"] = list(painting.paper)
@@ -68,27 +67,6 @@ def write(painting: Painting, path: Path, options: NoOptions, progress: Progress
     progress(1.0)
 
 
-class _Masks:
-    """The masks met so far, each once."""
-
-    def __init__(self) -> None:
-        self.pictures: list[str] = []
-        self._known: dict[str, int] = {}
-        self._seen: list[tuple[Tensor, int]] = []
-
-    def index(self, mask: Tensor) -> int:
-        """The place of `mask` ``[1, h, w]``, a multiple of 1/255 everywhere, in the list."""
-        for tensor, number in self._seen:  # layers share their masks, and packing one takes its time
-            if tensor is mask:
-                return number
-        text = packed_picture(mask)
-        if text not in self._known:
-            self._known[text] = len(self.pictures)
-            self.pictures.append(text)
-        self._seen.append((mask, self._known[text]))
-        return self._known[text]
-
-
 def packed_picture(picture: Tensor) -> str:
     """A picture ``[3, h, w]`` or mask ``[1, h, w]``, in multiples of 1/255, as a PNG picture in base64."""
     pixels = (picture.detach().cpu() * 255).round().to(torch.uint8).permute(1, 2, 0).numpy()
@@ -97,8 +75,8 @@ def packed_picture(picture: Tensor) -> str:
     return base64.b64encode(packed.getvalue()).decode("ascii")
 
 
-def _stroke_lines(layer: Layer, masks: _Masks) -> Iterator[str]:
-    extra: dict[str, Any] = {} if layer.mask is None else {"mask": masks.index(layer.mask)}
+def _stroke_lines(layer: Layer) -> Iterator[str]:
+    extra: dict[str, Any] = {} if layer.mask is None else {"mask": layer.mask}
     if layer.compositing != "over":
         extra["compositing"] = layer.compositing
     fields = (layer.strokes.points, layer.strokes.radius, layer.strokes.opacity, layer.strokes.color)
@@ -128,7 +106,7 @@ def read_strokes(path: str | Path) -> Painting:
     """The painting in a file of strokes: its canvas is that of the painting that was written.
 
     Raises:
-        OSError: there is no such file, or it may not be read.
+        OSError: there is no such file, or it cannot be read.
         InputError: it is not a file of strokes, or something in it is missing or wrong; the message names
             the file and the place.
     """
@@ -149,7 +127,7 @@ def _load(path: Path) -> Any:
         raise IsADirectoryError(f"{path}: this is a directory, wanted a file of strokes")
     try:
         with path.open("rb") as file:
-            text = file.read(MAX_BYTES + 1)  # not `stat`, which knows nothing of a pipe's length
+            text = file.read(MAX_BYTES + 1)  # not `stat`, which does not know a pipe's length
     except FileNotFoundError:
         raise FileNotFoundError(f"{path}: no such file, wanted a file of strokes") from None
     except OSError as error:
@@ -193,20 +171,20 @@ def _painting(document: Any) -> Painting:
             Strokes.unpack(torch.tensor([vector for _, vector in group], dtype=torch.float32)[None]),
             level,
             instance,
-            None if mask is None else masks[mask],
+            mask,
             compositing,
         )
         for (level, instance, mask, compositing), group in itertools.groupby(parsed, key=lambda pair: pair[0])
     )
     across, down = _floats(document, "paper", (2,), *SIDES, "the file") if "paper" in document else (0.0, 0.0)
     paper = (across, down) if across else None
-    return Painting(layers, (red, green, blue), width, height, paper=paper, start=start)
+    return Painting(layers, (red, green, blue), width, height, masks=tuple(masks), paper=paper, start=start)
 
 
 def _stroke(
     stroke: Any, number: int, masks: int
 ) -> tuple[tuple[Level, int, int | None, Compositing], list[float]]:
-    """What tells a stroke's layer (level, instance, mask, compositing) and its 13 numbers."""
+    """A stroke's layer (level, instance, mask, compositing) and its 13 numbers."""
     where = f"stroke {number}"
     if not isinstance(stroke, dict):
         raise _FlawError(f"{where} is {_shown(stroke)}, wanted an object")
@@ -238,7 +216,7 @@ def _masks(texts: list[Any], width: int, height: int) -> list[Tensor]:
 
 
 def _check_sides(picture: Tensor, name: str, width: int, height: int) -> None:
-    """See that a picture ``[C, h, w]`` has the aspect ratio of the canvas; sides may have been rounded."""
+    """Check that a picture ``[C, h, w]`` has the aspect ratio of the canvas; sides may have been rounded."""
     sides = picture.shape[1:]
     grow = max(width, height) / max(sides)
     for got, wanted in zip(sides, (height, width), strict=True):
@@ -257,7 +235,7 @@ def _picture(text: Any, name: str, mode: str, most: int) -> Tensor:
     try:
         data = io.BytesIO(base64.b64decode(text, validate=True))
         with warnings.catch_warnings():
-            warnings.simplefilter("error")  # of Pillow's against gigantic pictures
+            warnings.simplefilter("error")  # Pillow's, about gigantic pictures
             with Image.open(data, formats=["PNG"]) as picture:
                 if picture.width * picture.height > most:
                     raise _FlawError(

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
+from semantic_guidance.core import bezier
 from semantic_guidance.core.files import replacing
 from semantic_guidance.export.base import Exporter, Progress
 from semantic_guidance.export.options import NoOptions
@@ -65,16 +66,15 @@ class _Drawing:
     def __init__(self, painting: Painting, exact: bool) -> None:
         self.painting, self.exact = painting, exact
         self.scale = max(painting.width, painting.height)
-        self.masks: list[Tensor] = []
+        self.drawn: set[int] = set()  # masks whose lines are there
         self.names: dict[str, int] = {}
 
     def lines(self) -> Iterator[str]:
         width, height = self.painting.width, self.painting.height
         yield f'{HEAD}width="{width}" height="{height}" viewBox="0 0 {width} {height}">'
         if self.painting.transparent == "object":
-            name, lines = self._mask(self.painting.object_mask())
-            yield from lines
-            yield group(self._name("object"), "object", self._clip(name))
+            yield from self._mask("mask-object", self.painting.object_mask())
+            yield group(self._name("object"), "object", self._clip("mask-object"))
         if self.painting.transparent != "painting":
             yield group(self._name("canvas"), "canvas")
             yield self._canvas()
@@ -97,7 +97,7 @@ class _Drawing:
         return f'<image {size} preserveAspectRatio="none" xlink:href="{data}"/>'
 
     def _clip(self, name: str) -> str:
-        """The attribute that shows a group under a mask or clip path only."""
+        """The attribute that shows a group only within a mask or clip path."""
         return f' {"mask" if self.exact else "clip-path"}="url(#{name})"'
 
     def _name(self, name: str) -> str:
@@ -108,8 +108,10 @@ class _Drawing:
     def _layer(self, layer: Layer) -> Iterator[str]:
         clip = ""
         if layer.mask is not None:
-            name, lines = self._mask(layer.mask)
-            yield from lines
+            name = f"mask-{layer.mask + 1}"
+            if layer.mask not in self.drawn:
+                self.drawn.add(layer.mask)
+                yield from self._mask(name, self.painting.masks[layer.mask])
             clip = self._clip(name)
         apart = self.exact or layer.compositing == "seed"  # clip each stroke, not all of them at once
         whole = "" if apart else clip
@@ -156,18 +158,13 @@ class _Drawing:
         name = self._name("opacity")
         return f'{_steps(name, points, radius, opacity)}<g mask="url(#{name})">{drawn}</g>'
 
-    def _mask(self, mask: Tensor) -> tuple[str, list[str]]:
-        """The name of a mask or clip path, and its lines when it is met for the first time."""
-        for number, known in enumerate(self.masks):
-            if known is mask:
-                return f"mask-{number + 1}", []
-        self.masks.append(mask)
-        name = f"mask-{len(self.masks)}"
+    def _mask(self, name: str, mask: Tensor) -> list[str]:
+        """The lines of a mask or clip path ``[1, h, w]`` of that name."""
         width, height = self.painting.width, self.painting.height
         if not self.exact:
             d = mask_outline(mask, width, height)
-            return name, [f'<clipPath id="{name}"><path d="{d}" clip-rule="evenodd"/></clipPath>']
-        return name, [
+            return [f'<clipPath id="{name}"><path d="{d}" clip-rule="evenodd"/></clipPath>']
+        return [
             f'<mask id="{name}" maskUnits="userSpaceOnUse" x="0" y="0" width="{width}" height="{height}">'
             f'<image width="{width}" height="{height}" preserveAspectRatio="none" '
             f'xlink:href="data:image/png;base64,{packed_picture(mask)}"/></mask>'
@@ -194,7 +191,7 @@ def opacity_ramp(points: Array, radius: Array) -> tuple[Array, Array]:
         The points ``[2]`` of the start's and of the end's opacity.
     """
     t = np.linspace(0, 1, STEPS)[:, None]
-    centers = (1 - t) ** 2 * points[0] + 2 * t * (1 - t) * points[1] + t * t * points[2]
+    centers = np.concatenate(bezier.weights(t), axis=1) @ points
     reach = (1 - t[:, 0]) * radius[0] + t[:, 0] * radius[1]
     angles = np.linspace(0, 2 * np.pi, 8, endpoint=False)
     ring = np.stack([np.cos(angles), np.sin(angles)], axis=1)
@@ -211,7 +208,7 @@ def opacity_ramp(points: Array, radius: Array) -> tuple[Array, Array]:
 
 
 def _steps(name: str, points: Array, radius: Array, opacity: Array) -> str:
-    """A mask that is as bright as a stroke is opaque: ever shorter ends of it, one upon the other."""
+    """A mask that is as bright as a stroke is opaque: ever shorter ends of it, stacked."""
     low, high = points.min(axis=0) - radius.max() - 1, points.max(axis=0) + radius.max() + 1
     frame = (
         f'x="{low[0]:.1f}" y="{low[1]:.1f}" width="{high[0] - low[0]:.1f}" height="{high[1] - low[1]:.1f}"'

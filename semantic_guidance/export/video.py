@@ -1,6 +1,6 @@
-"""Films of the painting process: MP4 and WebM for players, GIF, WebP and APNG for pages and messages.
+"""Videos of the painting process: MP4 and WebM for players, GIF, WebP and APNG for pages and messages.
 
-Frames are painted, encoded and forgotten one by one, so memory does not grow with the film's length.
+Frames are painted, encoded and forgotten one by one, so memory does not grow with the video's length.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ from semantic_guidance.images.arrays import to_bytes
 from semantic_guidance.painting.painting import Painting
 from semantic_guidance.renderer.backends.base import load_backend, one_thread
 
-HOLD, HOLD_SHARE = 2.0, 0.25  # seconds for which the finished painting stays; at most this share of the film
-SHORTEST = 16  # pixels of any side: smaller films do not play
+HOLD, HOLD_SHARE = 2.0, 0.25  # seconds that the finished painting stays; at most this share of the video
+SHORTEST = 16  # pixels of any side: smaller videos do not play
 BT709, LIMITED = 1, 1  # the numbers of the colour matrix and of the range in H.264 and FFmpeg
 TICKS = 1000  # of an animation's clock in a second
 PALETTE_STATES = 24  # canvases of which a GIF's palette is made
@@ -35,17 +35,17 @@ PALETTE_STATES = 24  # canvases of which a GIF's palette is made
 
 @dataclass(frozen=True)
 class Kind:
-    """One kind of film.
+    """One kind of video.
 
     Attributes:
         container: FFmpeg's name of the file format.
         codec: FFmpeg's name of the encoder.
         pixels: format of the encoder's frames.
         longest: pixels of the longer side at most.
-        rate: frames a second, if none are asked for.
+        rate: frames per second, by default.
         coding: options of the encoder.
         packing: options of the container.
-        steady: whether every frame is written; else only those that differ from the one before.
+        steady: whether every frame is written; else only those that differ from the previous one.
     """
 
     container: str
@@ -70,7 +70,8 @@ KINDS = {
         {"movflags": "+faststart"},
         steady=True,
     ),
-    "webm": Kind("webm", "libvpx-vp9", "yuv420p", 720, 30, VP9, steady=True),
+    # Without this, the container's numbers of its parts are random ones.
+    "webm": Kind("webm", "libvpx-vp9", "yuv420p", 720, 30, VP9, {"fflags": "+bitexact"}, steady=True),
     "gif": Kind("gif", "gif", "pal8", 480, 15, packing={"loop": "0"}),
     "anim.webp": Kind("webp", "libwebp_anim", "bgra", 640, 20, {"quality": "80"}, {"loop": "0"}),
     "apng": Kind("apng", "apng", "rgb24", 480, 15, {"pred": "mixed"}, {"plays": "0"}),
@@ -78,7 +79,7 @@ KINDS = {
 
 
 def write(painting: Painting, path: Path, options: VideoOptions, progress: Progress) -> None:
-    """Write the film to `path`, by the end of its name one of `KINDS`."""
+    """Write the video to `path`, of the kind in `KINDS` that the end of its name says."""
     kind = next(kind for name, kind in KINDS.items() if path.name.lower().endswith(f".{name}"))
     rate = options.fps or kind.rate
     parts, hold = _timing(painting, options.duration)
@@ -91,7 +92,7 @@ def write(painting: Painting, path: Path, options: VideoOptions, progress: Progr
         container: Any = stack.enter_context(
             av.open(str(draft), "w", format=kind.container, options=_packing(kind, rate))
         )
-        stream = _stream(container, kind, rate, *_film_size(painting, size, kind))
+        stream = _stream(container, kind, rate, *_video_size(painting, size, kind))
         palette = _Palette(painting, counts, size, kind) if kind.codec == "gif" else None
         for number, frame in frames:
             frame.pts = number
@@ -104,19 +105,19 @@ def write(painting: Painting, path: Path, options: VideoOptions, progress: Progr
 
 
 def _packing(kind: Kind, rate: int) -> dict[str, str]:
-    # Without this, APNG's last frame, which ends the hold, would hold as long once more.
+    # Without this, APNG's last frame, which ends the hold, would last as long again.
     return kind.packing | ({"final_delay": f"1/{rate}"} if kind.container == "apng" else {})
 
 
 def _timing(painting: Painting, duration: float | None) -> tuple[Pace, float]:
-    """How the film's time is spent, and how long it holds at its end."""
+    """How the video's time is spent, and how long it holds at its end."""
     if duration is None:
         return pace(painting), HOLD
     hold = min(HOLD, HOLD_SHARE * duration)
     return pace(painting, duration - hold), hold
 
 
-def _film_size(painting: Painting, size: int, kind: Kind) -> tuple[int, int]:
+def _video_size(painting: Painting, size: int, kind: Kind) -> tuple[int, int]:
     """Width and height: even numbers, as 4:2:0 colour wants them, where it is used."""
     height, width = painting.blank(size).shape[1:]
     even = 2 if kind.pixels == "yuv420p" else 1
@@ -128,13 +129,13 @@ def _frames(
 ) -> Iterator[tuple[int, av.VideoFrame]]:
     """Frames and their numbers: one for each number of strokes, then the last one until the hold's end.
 
-    The numbers ascend; those of a film that is not `Kind.steady` have gaps where a frame stays.
+    The numbers ascend; those of a video that is not `Kind.steady` have gaps where a frame stays.
     """
     frame: Any = None
     shown, following = -1, 0
     for number, (count, canvas) in enumerate(zip(counts, states(painting, counts, size), strict=True)):
         if count != shown:
-            frame, shown = _frame(canvas, _film_size(painting, size, kind), kind), count
+            frame, shown = _frame(canvas, _video_size(painting, size, kind), kind), count
         elif not kind.steady:
             continue
         yield number, frame
@@ -144,11 +145,11 @@ def _frames(
         yield number, frame
 
 
-def _frame(canvas: Tensor, film_size: tuple[int, int], kind: Kind) -> av.VideoFrame:
-    """The canvas ``[3, H, W]`` in the film's pixel format, its last row and column repeated where needed."""
+def _frame(canvas: Tensor, video_size: tuple[int, int], kind: Kind) -> av.VideoFrame:
+    """The canvas ``[3, H, W]`` in the video's pixel format, its last row and column repeated where needed."""
     pixels = to_bytes(canvas)
     height, width = pixels.shape[:2]
-    margins = ((0, film_size[1] - height), (0, film_size[0] - width), (0, 0))
+    margins = ((0, video_size[1] - height), (0, video_size[0] - width), (0, 0))
     frame = av.VideoFrame.from_ndarray(np.pad(pixels, margins, mode="edge"), format="rgb24")
     if kind.pixels == "yuv420p":
         return frame.reformat(format="yuv420p", dst_colorspace=BT709, dst_color_range=LIMITED)
@@ -160,7 +161,7 @@ def _stream(container: Any, kind: Kind, rate: int, width: int, height: int) -> A
     stream.width, stream.height, stream.pix_fmt = width, height, kind.pixels
     coder = stream.codec_context
     if kind.steady:
-        # Untagged films have their colours guessed from their size, differently by different players.
+        # Players guess the colours of untagged videos from their size, each in its own way.
         coder.colorspace = coder.color_primaries = coder.color_trc = BT709
         coder.color_range = LIMITED
     else:
@@ -169,10 +170,10 @@ def _stream(container: Any, kind: Kind, rate: int, width: int, height: int) -> A
 
 
 class _Palette:
-    """The 256 colours of a GIF, chosen for the whole film, and frames reduced to them."""
+    """The 256 colours of a GIF, chosen for the whole video, and frames reduced to them."""
 
     def __init__(self, painting: Painting, counts: list[int], size: int, kind: Kind) -> None:
-        width, height = self.size = _film_size(painting, size, kind)
+        width, height = self.size = _video_size(painting, size, kind)
         chooser = Graph()
         source = self._source(chooser, width, height)
         choose, sink = chooser.add("palettegen", "reserve_transparent=1"), chooser.add("buffersink")
@@ -214,12 +215,12 @@ class _Palette:
             yield ready
 
 
-def _film(summary: str) -> Exporter:
+def _video(summary: str) -> Exporter:
     return Exporter(write, summary, film=True, options=VideoOptions)
 
 
-mp4 = _film("a film of the painting process")
-webm = _film("a film for web pages")
-gif = _film("a film as an animation of few colours")
-anim_webp = _film("a film as an animation, smaller and finer")
-apng = _film("a film as an animation, without loss")
+mp4 = _video("a video of the painting process")
+webm = _video("a video for web pages")
+gif = _video("a video as an animation of few colours")
+anim_webp = _video("a video as an animation, smaller and finer")
+apng = _video("a video as an animation, without loss")

@@ -1,6 +1,6 @@
 """Guidance: where a picture's objects are, and which of their pixels identify them.
 
-It knows nothing of painting.
+It knows nothing about painting.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What whoever looks for the objects of a picture has to offer."""
+"""The interface of guides, which find the objects of a picture."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from semantic_guidance.core.plugins import GUIDES
 
 @dataclass(frozen=True, eq=False)
 class Prompt:
-    """What a person says of the object: at most one of both.
+    """What a person says about the object: at most one of the two.
 
     Attributes:
-        mask: ``[1, H, W]`` in [0, 1], where it is; taken as it is.
+        mask: ``[1, H, W]`` in [0, 1], where it is; used unchanged.
         box: round it, (x, y, width, height) in pixels of the picture.
 
     Raises:
@@ -37,17 +37,17 @@ class GuideLike(Protocol):
     """Finds the objects of pictures. `Guide` is the one that ships."""
 
     def __call__(self, image: Tensor, prompt: Prompt | None = None) -> Guidance:
-        """Guidance of a picture ``[3, H, W]`` in [0, 1], of what the prompt points at if there is one.
+        """Guidance for a picture ``[3, H, W]`` in [0, 1], or for what the prompt points at.
 
-        It is without instances where the picture has no object.
+        It has no instances if the picture has no object.
 
         Raises:
-            ValueError: the image or the prompt is not as it should be, or the guide does not take such ones.
+            ValueError: the image or the prompt is invalid, or of a kind that the guide does not take.
         """
 
 
 class NoGuide:
-    """A guide that knows nothing of any picture."""
+    """A guide that never finds anything."""
 
     def __call__(self, image: Tensor, prompt: Prompt | None = None) -> Guidance:
         """`Guidance.none` of the picture's size, whatever the prompt."""
@@ -59,7 +59,7 @@ def load_guide(name: str) -> GuideLike:
     """The guide of that name in `GUIDES`.
 
     Raises:
-        InputError: there is none.
+        InputError: the name is unknown.
     """
     if name not in GUIDES:
         raise InputError(f"guide is {name!r}, {GUIDES.wanted(name)}")

@@ -1,7 +1,7 @@
 """EfficientNet-Lite0 (Tan & Le 2019, arXiv 1905.11946; the "lite" variant has ReLU6 and no attention).
 
-Written here rather than imported so that its activations are plain `nn.ReLU6` modules, its features come out
-at every scale, and batch norm can be folded into the convolutions.
+Implemented here rather than imported so that its activations are plain `nn.ReLU6` modules, its features come
+out at every scale, and batch norm can be folded into the convolutions.
 """
 
 from __future__ import annotations
@@ -88,7 +88,7 @@ class EfficientNetLite0(nn.Module):
     """The network, as a classifier or as an encoder.
 
     Args:
-        classes: outputs of the classifier; 0 leaves out head and classifier.
+        classes: outputs of the classifier; 0 omits head and classifier.
         folded: batch norm is folded into the convolutions (see `fold_state_dict`).
     """
 

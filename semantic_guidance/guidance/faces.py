@@ -21,7 +21,7 @@ WEIGHTS = Path(__file__).parent / "weights" / "faces.tflite"
 _SIDE, _GRID = 192, 48  # of the network's square input, and of its cells, each of which answers for one face
 _OUTPUTS = ["reshaped_regressor_face_4", "reshaped_classifier_face_4"]
 _MIN_SCORE, _MAX_OVERLAP = 0.65, 0.3
-_MIN_WIDTH = 0.025  # of a face, in units of the picture's longer side: smaller ones are not worth a look
+_MIN_WIDTH = 0.025  # of a face, in units of the picture's longer side: smaller ones are ignored
 _MAX_FACES = 4
 _HEAD = (0.62, 0.78, 0.06)  # half sides of the ellipse round a face and its rise, in sides of the face's box
 # Right eye, left eye, tip of the nose, mouth: reach in distances between the eyes, and importance.
@@ -45,7 +45,7 @@ class Face:
     points: Array
 
     def instance(self, mask: Tensor) -> Instance | None:
-        """The head within the mask ``[1, H, W]`` of the objects; None where next to nothing is within."""
+        """The head within the mask ``[1, H, W]`` of the objects; None if less than half is within."""
         x, y = self._places(*mask.shape[-2:])
         _, _, wide, high = self.box
         across, down, rise = _HEAD[0] * wide, _HEAD[1] * high, _HEAD[2] * high
@@ -67,7 +67,7 @@ class Face:
         return torch.from_numpy(total)[None]
 
     def _places(self, height: int, width: int) -> tuple[Array, Array]:
-        """Each pixel's place from the face's centre, in pixels across and down the face, which may lean."""
+        """Each pixel's offset from the face's centre, in pixels across and down the face, which may tilt."""
         x, y, w, h = self.box
         rows, columns = np.mgrid[:height, :width].astype(np.float32) + 0.5
         dx, dy = columns - (x + w / 2), rows - (y + h / 2)
@@ -101,7 +101,7 @@ def find_faces(image: Tensor, boxes: Iterable[Box] = ()) -> list[Face]:
 
 
 def _look(pixels: NDArray[np.uint8], corner: tuple[int, int]) -> list[Face]:
-    """The faces in a part ``[h, w, 3]`` of a picture, whose first pixel is its pixel `corner` (x, y)."""
+    """The faces in a part ``[h, w, 3]`` of a picture that begins at its pixel `corner` (x, y)."""
     height, width = pixels.shape[:2]
     side = max(height, width)
     scale = _SIDE / side
@@ -118,7 +118,7 @@ def _look(pixels: NDArray[np.uint8], corner: tuple[int, int]) -> list[Face]:
     rows, columns = np.divmod(chosen, _GRID)
     cells = (np.stack([columns, rows], axis=1) + 0.5) * (_SIDE / _GRID) - (left, top)
     origins = (cells / scale + corner)[:, None]
-    # The centre of the box, its sides, and points of the face: the sides apart, they count from the cell.
+    # The box's centre and sides, then points of the face; all but the sides are relative to the cell.
     pairs = numbers.reshape(-1, 8, 2)[chosen] / scale
     corners = pairs[:, :1] - pairs[:, 1:2] / 2 + origins
     boxes = np.concatenate([corners, pairs[:, 1:2]], axis=1).reshape(-1, 4).tolist()

@@ -1,7 +1,7 @@
 """Focus: which pixels of an object make a classifier recognise it, by guided backpropagation.
 
 Guided backpropagation (Springenberg et al. 2015, arXiv 1412.6806) is the gradient of the winning class's
-score with respect to the input, where every ReLU lets only positive gradients pass.
+score with respect to the input, where every ReLU passes only positive gradients.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class _OnlyPositive(TorchFunctionMode):
     """While active, what flows back into the output of any ReLU-like function is cut to its positive part.
 
     It catches the functions, not the modules: modules used twice, in-place ones and plain function calls are
-    all the same to it, and the model needs no hooks.
+    all alike to it, and the model needs no hooks.
     """
 
     def __torch_function__(
@@ -51,7 +51,7 @@ class _OnlyPositive(TorchFunctionMode):
 
 @contextmanager
 def guided_relus(model: nn.Module) -> Iterator[None]:
-    """Within this context, forward passes of `model` in eval mode backpropagate guided.
+    """Within this context, `model` is in eval mode and its forward passes use guided backpropagation.
 
     Afterwards the model is as it was: no hook remains, and each module is in train or eval mode as before.
     Functions compiled or scripted beforehand cannot be caught.
@@ -82,7 +82,7 @@ def guided_backprop(model: nn.Module, x: Tensor, classes: Tensor | None = None) 
         ``[B, 3, H, W]`` gradients.
 
     Raises:
-        ValueError: a shape is none of the above, or the output does not depend on the input.
+        ValueError: a shape is not as above, or the output does not depend on the input.
     """
     if x.ndim != 4:
         raise ValueError(f"x has shape {list(x.shape)}, wanted [batch, channels, height, width]")
@@ -111,7 +111,7 @@ def saliency(gradient: Tensor) -> Tensor:
     low = flat.amin(1)
     rank = max(1, round(0.99 * flat.shape[1]))
     high = flat.kthvalue(rank, dim=1).values
-    # The percentile of a map that is zero nearly everywhere is zero: then the maximum has to do.
+    # The percentile of a map that is zero nearly everywhere is zero: then use the maximum.
     high = torch.where(high > low, high, flat.amax(1))
     span = (high - low).clamp(min=1e-12)[:, None, None, None]
     return ((plane - low[:, None, None, None]) / span).clamp(0, 1)

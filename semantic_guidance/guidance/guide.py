@@ -19,7 +19,7 @@ from semantic_guidance.guidance.refine import components
 from semantic_guidance.guidance.segmenter import Segmenter, default_segmenter
 
 _MAX_INSTANCES = 8
-MAX_FACE = 0.4  # of the objects' area, up to which a face is an instance of its own
+MAX_FACE = 0.4  # of the objects' area, up to which a face is a separate instance
 _LONGEST = 1024  # pixels; larger pictures are analysed at this size
 _MIN_OBJECTNESS = 0.3
 
@@ -41,7 +41,7 @@ def split_instances(mask: Tensor, most: int = _MAX_INSTANCES) -> tuple[Instance,
 def with_faces(image: Tensor, guidance: Guidance) -> Guidance:
     """`guidance` of a picture ``[3, H, W]`` with its faces, in the focus and as the last instances.
 
-    A face that is most of all there is has the look at the object already, and is no instance.
+    A face that is most of the object is seen closely with it, and is not a separate instance.
     """
     focus, heads = guidance.focus, []
     for face in find_faces(image, guidance.boxes):
@@ -55,7 +55,7 @@ def with_faces(image: Tensor, guidance: Guidance) -> Guidance:
 
 
 def given_instances(mask: Tensor) -> tuple[Instance, ...]:
-    """The objects of a mask ``[1, H, W]`` that a person gave: what is small or too many is the last one's.
+    """The objects of a mask ``[1, H, W]`` that a person gave; small and surplus parts belong to the last one.
 
     Raises:
         ValueError: no pixel of the mask is above one half.
@@ -65,6 +65,21 @@ def given_instances(mask: Tensor) -> tuple[Instance, ...]:
     for instance in first:
         rest = (rest - instance.mask).clamp(min=0)
     return (*first, Instance.from_mask(rest))
+
+
+def pixels_of(box: Box, height: int, width: int) -> tuple[int, int, int, int]:
+    """The left, top, right and bottom of a box (x, y, width, height) in whole pixels of a picture.
+
+    Raises:
+        ValueError: the box holds a number that is not finite, is empty, or lies outside the picture.
+    """
+    if not all(math.isfinite(number) for number in box):
+        raise ValueError(f"box is {box}, wanted four finite numbers x, y, width, height")
+    left, top = max(0, math.floor(box[0])), max(0, math.floor(box[1]))
+    right, bottom = min(width, math.ceil(box[0] + box[2])), min(height, math.ceil(box[1] + box[3]))
+    if right <= left or bottom <= top:
+        raise ValueError(f"box is {box}, wanted a part of the {width} x {height} image")
+    return left, top, right, bottom
 
 
 class Guide:
@@ -90,12 +105,12 @@ class Guide:
         self._faces = faces
 
     def __call__(self, image: Tensor, prompt: Prompt | None = None) -> Guidance:
-        """Guidance of a picture ``[3, H, W]`` in [0, 1]; without instances where it has no object.
+        """Guidance for a picture ``[3, H, W]`` in [0, 1]; without instances if it has no object.
 
         With a prompt it is `from_mask` or `from_box`.
 
         Raises:
-            ValueError: the image has another shape or holds NaN, or the prompt is not as it should be.
+            ValueError: the image has another shape or holds NaN, or the prompt is invalid.
         """
         if prompt is not None and prompt.mask is not None:
             return self.from_mask(image, prompt.mask)
@@ -118,7 +133,7 @@ class Guide:
     def from_mask(self, image: Tensor, mask: Tensor) -> Guidance:
         """Guidance with the objects given: ``[3, H, W]`` and ``[1, H, W]``, both in [0, 1].
 
-        There are at most eight objects; the last one is all that is in none of the others.
+        There are at most eight objects; the last one is all that the others leave.
 
         Raises:
             ValueError: shapes differ, or no pixel of the mask is above one half.
@@ -133,16 +148,10 @@ class Guide:
         The mask is found inside the box; where nothing is found, it is the box.
 
         Raises:
-            ValueError: the box holds no number, is empty or lies outside the image.
+            ValueError: the box is not finite, is empty or lies outside the image.
         """
         check_image(image)
-        height, width = image.shape[-2:]
-        if not all(torch.isfinite(torch.tensor(v, dtype=torch.float64)) for v in box):
-            raise ValueError(f"box is {box}, wanted four finite numbers x, y, width, height")
-        left, top = max(0, math.floor(box[0])), max(0, math.floor(box[1]))
-        right, bottom = min(width, math.ceil(box[0] + box[2])), min(height, math.ceil(box[1] + box[3]))
-        if right <= left or bottom <= top:
-            raise ValueError(f"box is {box}, wanted a part of the {width} x {height} image")
+        left, top, right, bottom = pixels_of(box, *image.shape[-2:])
         # Some surroundings, so that the network sees what is not the object.
         pad = round(0.15 * max(right - left, bottom - top)) + 2
         y0, x0 = max(0, top - pad), max(0, left - pad)

@@ -1,4 +1,4 @@
-"""The seed's way to find objects, a two-class Mask R-CNN (He et al. 2017), instead of our segmenter.
+"""The papers' way to find objects, a two-class Mask R-CNN (He et al. 2017), instead of our segmenter.
 
 Needs torchvision, which is optional: `pip install 'semantic-guidance[maskrcnn]'`.
 """
@@ -17,7 +17,7 @@ from semantic_guidance.core.threads import torch_threads
 from semantic_guidance.core.weights import filled, read_state
 from semantic_guidance.guidance.base import Prompt
 from semantic_guidance.guidance.focus import focus_map
-from semantic_guidance.guidance.guide import check_image, given_instances
+from semantic_guidance.guidance.guide import check_image, given_instances, pixels_of
 
 
 def _torchvision_detection() -> Any:
@@ -45,10 +45,10 @@ def build_maskrcnn(classes: int = 2) -> nn.Module:
 
 
 def load_maskrcnn(path: str | Path, classes: int = 2) -> nn.Module:
-    """The model with the weights of a checkpoint of the seed (a pickled state dict, read safely).
+    """The model with the weights of a checkpoint of the reference code (a pickled state dict, read safely).
 
     Raises:
-        ValueError: torchvision cannot be imported, or the file is missing, no state dict, or does not fit.
+        ValueError: torchvision cannot be imported, or the file is missing, not a state dict, or does not fit.
     """
     model = build_maskrcnn(classes)
     what = "a Mask R-CNN state dict"
@@ -61,8 +61,8 @@ class MaskRCNNGuide:
     Args:
         model: from `load_maskrcnn`, or any torchvision detector with masks.
         classifier: whose attention makes the focus map, see `focus_map`; by default ImageNet's.
-        threshold: least score of an object.
-        most: most objects of a picture.
+        threshold: lowest score of an object.
+        most: greatest number of objects in a picture.
         focus: whether to compute a focus map (else it is zero).
     """
 
@@ -81,18 +81,20 @@ class MaskRCNNGuide:
         self._focus = focus
 
     def __call__(self, image: Tensor, prompt: Prompt | None = None) -> Guidance:
-        """Guidance of a picture ``[3, H, W]`` in [0, 1]; without instances where it has no object.
+        """Guidance for a picture ``[3, H, W]`` in [0, 1]; without instances if it has no object.
 
-        Of a prompt, a mask's objects are those that are given, and a box is that of the one object which
-        overlaps it most.
+        A prompt's mask gives the objects; its box selects the one object that overlaps it most.
 
         Raises:
-            ValueError: the image has another shape or holds NaN, or the prompt is not as it should be.
+            ValueError: the image has another shape or holds NaN, or the prompt is invalid.
         """
         check_image(image)
         if prompt is not None and prompt.mask is not None:
             check_shape("mask", prompt.mask, 1, *image.shape[1:])
             return self._finished(image, list(given_instances(prompt.mask)), prompt.mask)
+        box = None if prompt is None else prompt.box
+        if box is not None:
+            pixels_of(box, *image.shape[1:])
         with torch.no_grad():
             found = self._model([image])[0]
         instances = []
@@ -107,7 +109,6 @@ class MaskRCNNGuide:
             if len(instances) == self._most:
                 break
         instances.sort(key=lambda instance: -float(instance.mask.sum()))
-        box = None if prompt is None else prompt.box
         if box is not None:
             instances = sorted(instances, key=lambda instance: -overlap(instance.box, box))[:1]
             if not instances or overlap(instances[0].box, box) == 0:
@@ -125,7 +126,7 @@ class MaskRCNNGuide:
 
 
 def overlap(one: Box, other: Box) -> float:
-    """Area that two boxes share, over the area of both."""
+    """Area that two boxes share, over that of their union."""
     across = min(one[0] + one[2], other[0] + other[2]) - max(one[0], other[0])
     down = min(one[1] + one[3], other[1] + other[3]) - max(one[1], other[1])
     both = max(0.0, across) * max(0.0, down)

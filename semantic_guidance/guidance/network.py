@@ -66,7 +66,7 @@ class SegmentationNetwork(nn.Module):
             _Merge(widths[i], FEATURE_CHANNELS[3 - i], widths[i + 1], depth=2 if i < 2 else 1)
             for i in range(4)
         )
-        # Evidence of a frozen classifier. Zero at first: a network trained without it goes on as it was.
+        # Evidence of a frozen classifier. Zero at first: a network trained without it stays as it was.
         self.evidence = nn.ModuleList(_zero_branch(kinds, width) for width in widths[:2])
         self.mask = nn.Conv2d(widths[-1], 1, 3, padding=1)
         self.objectness = nn.Sequential(nn.Linear(top + widths[0], 64), nn.ReLU(), nn.Linear(64, 1))

@@ -1,6 +1,6 @@
-"""What the bundled ImageNet classifier makes of a painting and of its photograph.
+"""What the bundled ImageNet classifier sees in a painting and in its photograph.
 
-The perceptual distance is written here: LPIPS, DISTS and the like download networks.
+The perceptual distance is implemented here: LPIPS, DISTS and the like download networks.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from semantic_guidance.core.check import check_picture
-from semantic_guidance.core.guidance import Box
+from semantic_guidance.core.guidance import Box, box_of
 from semantic_guidance.core.threads import torch_threads
 from semantic_guidance.guidance.classifier import imagenet_classifier
 from semantic_guidance.guidance.efficientnet import normalise
 from semantic_guidance.images.arrays import resize
 
 VIEW_SIDE = 224  # pixels; what the classifier was trained on
-WINDOW_MARGIN = 0.1  # what the window of an object shows beside it, as a share of its longer side
+WINDOW_MARGIN = 0.1  # of an object's window on each side, as a share of the object's longer side
 WHOLE: Box = (0.0, 0.0, 1.0, 1.0)
 
 
@@ -28,7 +28,7 @@ def object_view(mask: Tensor) -> Box | None:
     """The square window around an object, (x, y, width, height) in shares of the picture's sides.
 
     The box of the mask above one half, with `WINDOW_MARGIN` on each side, made square, moved into the picture
-    where it reaches out of it, and cut off where it is larger than it.
+    where it reaches beyond, and cut where it is larger.
 
     Args:
         mask: ``[1, H, W]`` in [0, 1].
@@ -37,11 +37,10 @@ def object_view(mask: Tensor) -> Box | None:
         The window; None if the mask is nowhere above one half.
     """
     height, width = mask.shape[-2:]
-    rows, columns = (mask[0] > 0.5).nonzero(as_tuple=True)
-    if len(rows) == 0:
+    if (box := box_of(mask[0])) is None:
         return None
-    top, bottom = int(rows.min()), int(rows.max()) + 1
-    left, right = int(columns.min()), int(columns.max()) + 1
+    left, top, across, down = box
+    right, bottom = left + across, top + down
     side = (1 + 2 * WINDOW_MARGIN) * max(bottom - top, right - left)
     wide, high = min(side, width), min(side, height)
     x = min(max(0.0, (left + right - wide) / 2), width - wide)
@@ -65,12 +64,12 @@ def perceptual_distance(
     One minus the cosine of the angle between both pictures' features, the mean over positions, then over the
     five scales of the ImageNet classifier that ships (EfficientNet-Lite0), at 224 x 224. This is LPIPS (Zhang
     et al. 2018, arXiv 1801.03924) without its learned weights and on another network: its numbers compare
-    with each other, not with those of LPIPS. Beware: the painter's focus map is of the same classifier.
+    with each other, not with those of LPIPS. Beware: the painter's focus map is from the same classifier.
 
     Args:
         painted: ``[3, h, w]`` in [0, 1].
         target: ``[3, H, W]`` in [0, 1], of any size.
-        mask: ``[1, h', w']`` in [0, 1]; if given, the window of the object is looked at, and the mean over
+        mask: ``[1, h', w']`` in [0, 1]; if given, only the object's window is compared, and the mean over
             positions is weighted by the mask, so that the background hardly counts.
         features: feature maps ``[B, C, h, w]`` of normalised pictures.
 
@@ -100,10 +99,10 @@ class Recognition:
     """What the classifier sees in a photograph, and whether it sees the same in a painting of it.
 
     Attributes:
-        label: ImageNet class (0 to 999) that it gives the photograph.
-        probability: that it gives this class in the photograph.
-        painted_label: class that it gives the painting.
-        painted_probability: that it gives the photograph's class in the painting.
+        label: ImageNet class (0 to 999) of the photograph.
+        probability: of this class in the photograph.
+        painted_label: class of the painting.
+        painted_probability: of the photograph's class in the painting.
         top1: whether both classes are the same.
         top5: whether the photograph's class is among the painting's five likeliest.
     """
@@ -122,12 +121,12 @@ def recognition(
     window: Box = WHOLE,
     classifier: Callable[[Tensor], Tensor] | None = None,
 ) -> Recognition:
-    """Whether the bundled ImageNet classifier takes a painting for what it takes the photograph for.
+    """Whether the bundled ImageNet classifier gives a painting the same class as its photograph.
 
     Args:
         painted: ``[3, h, w]`` in [0, 1].
         target: ``[3, H, W]`` in [0, 1], of any size.
-        window: what is looked at, (x, y, width, height) in shares of the pictures' sides.
+        window: the part to classify, (x, y, width, height) in shares of the pictures' sides.
         classifier: logits ``[B, classes]`` of normalised pictures; the bundled one if None.
 
     Raises:

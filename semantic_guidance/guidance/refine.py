@@ -14,17 +14,8 @@ PixelBox: TypeAlias = tuple[int, int, int, int]
 _SURE, _SURELY_NOT = 0.9, 0.1
 
 
-def box_of(mask: Plane, threshold: float = 0.5) -> PixelBox | None:
-    """Tight (x, y, width, height) of the pixels of ``[H, W]`` above `threshold`, or None."""
-    rows, columns = np.nonzero(mask > threshold)
-    if not len(rows):
-        return None
-    x, y = int(columns.min()), int(rows.min())
-    return x, y, int(columns.max()) + 1 - x, int(rows.max()) + 1 - y
-
-
 def grown(box: PixelBox, margin: float, height: int, width: int) -> PixelBox:
-    """The box with `margin` of its longer side (and at least 4 pixels) added all round, cut by the frame."""
+    """The box with `margin` of its longer side (at least 4 pixels) added all round, clipped to the frame."""
     x, y, w, h = box
     pad = max(4, round(margin * max(w, h)))
     left, top = max(0, x - pad), max(0, y - pad)
@@ -41,7 +32,7 @@ def grabcut(image: NDArray[np.uint8], soft: Plane, side: int = 300, iterations: 
         iterations: of GrabCut.
 
     Returns:
-        ``[H, W]`` in [0, 1], soft only where the enlarged edge is; `soft` itself if it has no two sides.
+        ``[H, W]`` in [0, 1], soft only at the enlarged edge; `soft` itself if it lacks object or background.
     """
     height, width = soft.shape
     shrink = min(1.0, side / max(height, width))
@@ -52,7 +43,7 @@ def grabcut(image: NDArray[np.uint8], soft: Plane, side: int = 300, iterations: 
     labels[prior > _SURE] = cv2.GC_FGD
     labels[prior < _SURELY_NOT] = cv2.GC_BGD
     ours = (labels == cv2.GC_FGD) | (labels == cv2.GC_PR_FGD)
-    # Each colour model is a mixture of five: it needs some pixels, and some to decide about.
+    # Each colour model is a mixture of five: it needs some pixels, and some undecided ones.
     if min(ours.sum(), (~ours).sum()) < 20 or not np.isin(labels, (cv2.GC_PR_FGD, cv2.GC_PR_BGD)).any():
         return soft
     cv2.setRNGSeed(0)  # its k-means starts at random
@@ -63,14 +54,16 @@ def grabcut(image: NDArray[np.uint8], soft: Plane, side: int = 300, iterations: 
     return np.asarray(cv2.resize(cut, (width, height), interpolation=interpolation), np.float32)
 
 
-def components(mask: Plane, least: float = 0.002, relative: float = 0.04, join: float = 0.02) -> list[Plane]:
+def components(
+    mask: Plane, min_share: float = 0.002, relative: float = 0.04, join: float = 0.02
+) -> list[Plane]:
     """The mask's separate parts above one half, each ``[H, W]``, largest first.
 
     Args:
         mask: ``[H, W]`` in [0, 1].
-        least: parts below this share of the frame are dropped.
+        min_share: parts below this share of the frame are dropped.
         relative: parts below this share of the largest part are dropped.
-        join: parts nearer than this share of the longer side are one, as a bird is behind a twig.
+        join: parts nearer than this share of the longer side are one, such as a bird behind a twig.
     """
     solid = (mask > 0.5).astype(np.uint8)
     reach = int(join * max(mask.shape) / 2)
@@ -80,7 +73,7 @@ def components(mask: Plane, least: float = 0.002, relative: float = 0.04, join: 
     areas = np.bincount(labels.ravel(), minlength=count)[1:]
     if not areas.size:
         return []
-    floor = max(least * mask.size, relative * float(areas.max()), 1.0)
+    floor = max(min_share * mask.size, relative * float(areas.max()), 1.0)
     order = [int(i) + 1 for i in np.argsort(-areas, kind="stable") if areas[i] >= floor]
     out = []
     for index in order:

@@ -14,12 +14,13 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
+from semantic_guidance.core.guidance import box_of
 from semantic_guidance.core.resample import resample
 from semantic_guidance.core.threads import torch_threads
 from semantic_guidance.core.weights import filled, read_weights, write_weights
 from semantic_guidance.guidance.classifier import kind_evidence
 from semantic_guidance.guidance.network import STRIDE, SegmentationNetwork
-from semantic_guidance.guidance.refine import Plane, box_of, grabcut, grown
+from semantic_guidance.guidance.refine import Plane, grabcut, grown
 
 WEIGHTS = Path(__file__).parent / "weights" / "segmenter.safetensors"
 FORMAT, WHAT = "semantic-guidance/segmenter", "segmenter weights"
@@ -38,7 +39,7 @@ class SegmenterConfig:
         zoom_below: boxes under this share of the frame's area get the closer look.
         grabcut_side: longer side at which edges are refined, in pixels.
         grabcut_weight: share of GrabCut's answer in the mask.
-        threads: most torch threads to use, see `torch_threads`.
+        threads: greatest number of torch threads, see `torch_threads`.
     """
 
     widths: tuple[int, int, int, int, int] = (128, 96, 64, 48, 24)
@@ -59,7 +60,7 @@ def _fit(height: int, width: int, side: int) -> tuple[int, int]:
 
 
 class Segmenter:
-    """Soft mask and objectness of a picture.
+    """Finds the soft mask and objectness of a picture.
 
     Args:
         network: in eval mode.
@@ -125,7 +126,7 @@ class Segmenter:
     def _closer(self, image: NDArray[np.uint8], soft: Plane) -> Plane:
         """Where the objects fill little of the frame, look again at their box alone."""
         height, width = soft.shape
-        box = box_of(soft, 0.4)
+        box = box_of(torch.from_numpy(soft), 0.4)
         if box is None:
             return soft
         x, y, w, h = grown(box, 0.2, height, width)
@@ -141,7 +142,7 @@ class Segmenter:
     def _sharpen(self, image: NDArray[np.uint8], soft: Plane) -> Plane:
         """Edges by GrabCut, computed in a window round the object."""
         height, width = soft.shape
-        box = box_of(soft, 0.2)
+        box = box_of(torch.from_numpy(soft), 0.2)
         if box is None or self.config.grabcut_weight == 0:
             return soft
         x, y, w, h = grown(box, 0.25, height, width)

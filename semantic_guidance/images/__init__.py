@@ -1,4 +1,4 @@
-"""Pictures: from files to tensors and back, their colours, and how near one is to another."""
+"""Pictures: from files to tensors and back, their colours, and how close one is to another."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Arrays ``[H, W, C]``, as OpenCV and Pillow have them, and tensors ``[C, H, W]``, as all else does."""
+"""Arrays ``[H, W, C]``, as in OpenCV and Pillow, and tensors ``[C, H, W]``, as everywhere else."""
 
 from __future__ import annotations
 

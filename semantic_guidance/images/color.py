@@ -15,7 +15,7 @@ from semantic_guidance.core.errors import InputError
 
 MAX_COLORS = 64
 MAX_BYTES = 1 << 16  # of a palette file
-PIXELS = 20_000  # of a picture that are looked at
+PIXELS = 20_000  # of a picture that are sampled
 ROUNDS = 30
 HEX = re.compile(r"#([0-9a-fA-F]{6}|[0-9a-fA-F]{3})")
 
@@ -25,11 +25,14 @@ Color = tuple[float, float, float]
 def parse_color(word: str) -> Color:
     """RGB in [0, 1] of ``#rrggbb`` or ``#rgb``.
 
+    >>> parse_color("#f00")
+    (1.0, 0.0, 0.0)
+
     Raises:
         ValueError: it is neither.
     """
     if not HEX.fullmatch(word.strip()):
-        raise ValueError(f"{word!r} is no colour, wanted one such as #c0ffee or #fff")
+        raise ValueError(f"{word!r} is not a colour, wanted one such as #c0ffee or #fff")
     digits = word.strip()[1:]
     digits = digits if len(digits) == 6 else "".join(2 * digit for digit in digits)
     red, green, blue = (int(digits[n : n + 2], 16) / 255 for n in (0, 2, 4))
@@ -37,7 +40,7 @@ def parse_color(word: str) -> Color:
 
 
 def read_palette(path: Path) -> tuple[Color, ...]:
-    """The colours in a file: hex colours anywhere in a text, or a palette of GIMP (``.gpl``).
+    """The colours in a file: hex colours anywhere in a text, or a GIMP palette (``.gpl``).
 
     Raises:
         OSError: it cannot be read.
@@ -75,7 +78,7 @@ def choose_colors(colors: Tensor, weights: Tensor, count: int, seed: int = 0) ->
         seed: of the first guess.
 
     Returns:
-        ``[K, 3]`` RGB in [0, 1], dark to light; K is `count`, or less where there are not so many.
+        ``[K, 3]`` RGB in [0, 1], dark to light; K is `count`, or less where there are fewer.
     """
     rng = np.random.default_rng(seed)
     shares = weights.double().numpy().clip(1e-9)
@@ -85,7 +88,7 @@ def choose_colors(colors: Tensor, weights: Tensor, count: int, seed: int = 0) ->
         rgb, shares = rgb[rng.choice(len(rgb), PIXELS, p=shares)], np.full(PIXELS, 1 / PIXELS)
     points = to_lab(rgb)
     centers = points[rng.choice(len(points), p=shares)][None]
-    while len(centers) < count:  # k-means++: far from those there are
+    while len(centers) < count:  # k-means++: far from those chosen so far
         far = ((points[:, None] - centers) ** 2).sum(axis=2).min(axis=1) * shares
         if far.sum() < 1e-9:
             break
@@ -100,7 +103,7 @@ def choose_colors(colors: Tensor, weights: Tensor, count: int, seed: int = 0) ->
 
 
 def nearest_color(colors: Tensor, palette: Tensor) -> Tensor:
-    """``[N]`` which of the colours ``[K, 3]`` is nearest to each of ``[N, 3]``, in RGB as errors are."""
+    """``[N]`` index of the colour of ``[K, 3]`` nearest to each of ``[N, 3]``, in RGB, as errors are."""
     return torch.cdist(colors, palette).argmin(dim=1)
 
 

@@ -1,6 +1,6 @@
 """Pictures and masks from files and from other libraries, as float tensors.
 
-Every picture that Pillow can read is one: rotated by EXIF, with transparency (laid over white), CMYK,
+Any picture that Pillow can read will do: rotated by EXIF, with transparency (laid over white), CMYK,
 16 bits deep, with a palette, animated (its first frame), with a colour profile (converted to sRGB).
 """
 
@@ -30,16 +30,16 @@ ASPECT_TOLERANCE = 0.05  # of a mask's aspect ratio against its picture's
 UNSAFE = {"EPS", "WMF"}  # formats that Pillow reads by running another program
 ORIENTATION = 0x0112  # EXIF tag
 DEEP = {"I", "F", "I;16", "I;16L", "I;16B", "I;16N"}  # grey modes with more than 8 bits
-USUAL = 0.95  # share of a float picture's pixels by which its white is told; the rest may be brighter
-BEYOND = 1.5  # of its white, what resampling may add to the usual ones
-GREY = 32  # of 255, by which the channels of a colour differ at most if it is but a tinted grey
+USUAL = 0.95  # share of a float picture's pixels that tells its white; the rest may be brighter
+BEYOND = 1.5  # of its white: up to where resampling may take that share
+GREY = 32  # of 255: a colour whose channels differ by no more is a tinted grey
 
 _opening = threading.Lock()
 
 
 @dataclass(frozen=True, eq=False)
 class Picture:
-    """All that is wanted of the picture in a file, which may be a pipe, and readable but once.
+    """All that is needed of the picture in a file, which may be a pipe that can be read only once.
 
     Attributes:
         image: ``[3, H, W]`` in [0, 1], upright, over white; its longer side is at most `MAX_SIDE`.
@@ -58,8 +58,8 @@ def load_picture(path: str | Path) -> Picture:
     A picture whose longer side is above `MAX_SIDE` is reduced to it.
 
     Raises:
-        OSError: there is no such file, it is a directory, or it may not be read.
-        InputError: the file holds no picture, a broken one, or too large a one; the message names it.
+        OSError: there is no such file, it is a directory, or it cannot be read.
+        InputError: the file is not a picture, is broken or too large; the message names it.
     """
     with _opened(Path(path)) as image:
         size = image.size[::-1] if _orientation(image) >= 5 else image.size
@@ -76,15 +76,15 @@ def load_image(path: str | Path) -> Tensor:
     A picture whose longer side is above `MAX_SIDE` is reduced to it.
 
     Raises:
-        OSError: there is no such file, it is a directory, or it may not be read.
-        InputError: the file holds no picture, a broken one, or too large a one; the message names it.
+        OSError: there is no such file, it is a directory, or it cannot be read.
+        InputError: the file is not a picture, is broken or too large; the message names it.
     """
     with _decoded(Path(path)) as image:
         return _from_pil(image)
 
 
 def to_image(source: Any) -> Tensor:
-    """A picture from whatever holds one, ``[3, H, W]`` float32 in [0, 1].
+    """A picture from any of several sources, ``[3, H, W]`` float32 in [0, 1].
 
     Args:
         source: a path, a PIL image, an array ``[H, W]``, ``[H, W, 1]``, ``[H, W, 3]`` or ``[H, W, 4]`` of
@@ -93,7 +93,7 @@ def to_image(source: Any) -> Tensor:
 
     Raises:
         ValueError: it is none of these, or the picture has no pixels.
-        OSError: the path names no readable file.
+        OSError: the path is not that of a readable file.
     """
     if isinstance(source, (str, Path)):
         return load_image(source)
@@ -114,10 +114,10 @@ def to_image(source: Any) -> Tensor:
 def load_mask(path: str | Path, height: int, width: int) -> Tensor:
     """The mask of an object in a file, ``[1, height, width]`` in [0, 1]: bright is the object.
 
-    The picture's transparency is the mask if it has any that varies, its brightness otherwise. Masks whose
-    only values are 0 and 1 (of 255, or of 65535) are taken for black and white. A picture with a palette of
-    colours of which the first alone is black, as those of PASCAL VOC, holds labels: all but the first are
-    the object. A mask of another size is resized.
+    The mask is the picture's transparency if that varies, else its brightness. Masks whose only values are 0
+    and 1 (of 255, or of 65535) are taken as black and white. A picture with a palette of colours of which
+    only the first is black, as in PASCAL VOC, holds labels: all but the first are the object. A mask of
+    another size is resized.
 
     Args:
         path: the file.
@@ -125,7 +125,7 @@ def load_mask(path: str | Path, height: int, width: int) -> Tensor:
         width: of the picture to which the mask belongs.
 
     Raises:
-        OSError: there is no such file, it is a directory, or it may not be read.
+        OSError: there is no such file, it is a directory, or it cannot be read.
         InputError: it is not a picture, has another aspect ratio, or is empty; the message names it.
     """
     with _decoded(Path(path)) as image:
@@ -146,10 +146,10 @@ def load_mask(path: str | Path, height: int, width: int) -> Tensor:
 def load_grey(path: str | Path) -> NDArray[np.float32]:
     """The upright picture in a file in grey, ``[H, W]`` in [0, 1]: its transparency if that varies.
 
-    Pictures whose only values are 0 and 1 (of 255, or of 65535) are taken for black and white.
+    Pictures whose only values are 0 and 1 (of 255, or of 65535) are taken as black and white.
 
     Raises:
-        OSError: there is no such file, it is a directory, or it may not be read.
+        OSError: there is no such file, it is a directory, or it cannot be read.
         InputError: it is not a picture; the message names it.
     """
     with _decoded(Path(path)) as image:
@@ -210,7 +210,7 @@ def _decoded(path: Path) -> Iterator[Image.Image]:
 
 
 def _decode(image: Image.Image, path: Path) -> None:
-    """Read the pixels, of a JPEG picture no more of them than are needed."""
+    """Read the pixels; of a JPEG, no more than are needed."""
     try:
         with _opening, warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -219,7 +219,7 @@ def _decode(image: Image.Image, path: Path) -> None:
     # Decoders raise nearly anything on broken data: OSError, SyntaxError, struct.error, IndexError ...
     except Exception as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise InputError(f"{path}: the picture is broken ({reason}), wanted a whole one") from None
+        raise InputError(f"{path}: the picture is broken ({reason}), wanted an intact one") from None
 
 
 def _orientation(image: Image.Image) -> int:
@@ -312,9 +312,9 @@ def _alpha(image: Image.Image) -> NDArray[np.float32] | None:
 
 
 def _has_labels(image: Image.Image) -> bool:
-    """Whether the picture has a palette to tell labels apart: in colour, and only the first of them black.
+    """Whether the picture's palette tells labels apart: it has colours, and only its first entry is black.
 
-    Palettes for pictures have no colour, or other first ones; Pillow's own begins with several blacks.
+    Palettes of pictures are grey, or begin otherwise; Pillow's own begins with several blacks.
     """
     palette = np.array(image.getpalette() if image.mode == "P" else [], np.int16).reshape(-1, 3)
     if len(palette) < 2 or palette[0].any() or not palette[1].any():
@@ -323,7 +323,7 @@ def _has_labels(image: Image.Image) -> bool:
 
 
 def _mask_values(image: Image.Image, labels: bool = False) -> NDArray[np.float32]:
-    """The values of a mask ``[H, W]`` in [0, 1]; `labels` are looked for if wanted."""
+    """The values of a mask ``[H, W]`` in [0, 1]; `labels` says whether they may be labels."""
     if image.mode in DEEP:
         values = np.array(image)
         return values.astype(np.float32).clip(0, 1) if values.max() == 1 else _deep_grey(image)

@@ -1,7 +1,7 @@
-"""How near a painting is to its target: squared errors as the literature takes them, and SSIM.
+"""How close a painting is to its target: squared errors as in the literature, and SSIM.
 
-SSIM is written here: scikit-image would bring SciPy and four more packages for one function of twenty lines
-(the tests compare with it). `guidance.recognition` has what a network makes of both.
+SSIM is implemented here: scikit-image would bring SciPy and four more packages for one function of twenty
+lines (the tests compare with it). `guidance.recognition` has what a network sees in both.
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ def transfer_colors(picture: Tensor, reference: Tensor) -> Tensor:
     """`picture` ``[3, H, W]`` with colours distributed as in `reference` ``[3, h, w]``, both in [0, 1].
 
     The linear map of CIELAB that carries mean and covariance of the one to those of the other and moves
-    colours as little as that takes (Pitié & Kokaram, "The linear Monge-Kantorovitch linear colour mapping
+    colours as little as possible (Pitié & Kokaram, "The linear Monge-Kantorovitch linear colour mapping
     for example-based colour transfer", 2007).
     """
     colors, wanted = (to_lab(each.flatten(1).T.contiguous().numpy()) for each in (picture, reference))
@@ -39,7 +39,7 @@ def _moments(colors: NDArray[np.float32]) -> tuple[Array, Array]:
 
 
 def _root(matrix: Array) -> Array:
-    """The symmetric root of a symmetric matrix above 0."""
+    """The symmetric square root of a positive semidefinite matrix."""
     values, vectors = np.linalg.eigh(matrix)
     return np.asarray(vectors * np.sqrt(values.clip(0)) @ vectors.T)
 

@@ -14,8 +14,10 @@ from tqdm import tqdm
 from semantic_guidance.agents.ltp.episode import EnvConfig, PaintState, guidance_tensors, initial
 from semantic_guidance.core.errors import InputError
 from semantic_guidance.core.guidance import Guidance
+from semantic_guidance.core.plugins import DATASETS
 from semantic_guidance.core.resample import resample
 from semantic_guidance.learning.config import DataConfig
+from semantic_guidance.learning.data.folder import DataRequest, Dataset, Divided, Opener
 from semantic_guidance.learning.memory import byte_table
 
 Fetch = Callable[[int], tuple[Tensor, Guidance]]
@@ -26,7 +28,7 @@ LONGEST = 256
 
 
 class PictureBank:
-    """Pictures squashed to the canvas (as the seed does it), loaded when first asked for.
+    """Pictures squashed to the canvas (as the reference code does), loaded when first asked for.
 
     A sample is a number, ``2 * picture + mirrored``: the replay memory keeps samples, not copies of targets.
 
@@ -94,7 +96,7 @@ class PictureBank:
 
 
 def to_bytes(values: Tensor) -> Tensor:
-    """Numbers in [0, 1] as bytes, rounded: the seed cut off, which darkened its canvases step by step."""
+    """Numbers in [0, 1] as bytes, rounded: truncated, as in LTP, they would darken canvases step by step."""
     return (values * 255).round().clamp(0, 255).to(torch.uint8)
 
 
@@ -102,69 +104,46 @@ def open_banks(config: DataConfig, env: EnvConfig) -> tuple[PictureBank, Picture
     """The pictures to learn from, and those held out.
 
     Raises:
-        InputError: the dataset cannot be read.
+        InputError: the dataset cannot be read, or a plug-in that brings it not be loaded.
     """
+    opener: Opener = DATASETS.get(config.dataset)
+    request = DataRequest(env.use_bilevel or env.use_gbp, config.side, config.pictures)
     try:
-        if config.dataset == "cutouts":
-            return _cutouts(config, env)
-        fetch, count = _photographs(config, env)
+        (train, some), (rest, others) = _halves(opener(Path(config.data), request), config)
     except ValueError as error:
         raise InputError(f"--data: {error}") from None
-    if count < 2:
-        raise InputError(f"--data: {config.data} holds {count} pictures, wanted at least 2")
-    held_out = max(1, min(config.num_val, count // 5))
-    order = torch.randperm(count, generator=torch.Generator().manual_seed(0))
     return (
-        PictureBank(fetch, order[held_out:].sort().values, config.side),
-        PictureBank(fetch, order[:held_out].sort().values, config.side),
+        PictureBank(_completed(train, env), some, config.side),
+        PictureBank(_completed(rest, env), others, config.side),
     )
 
 
-def _cutouts(config: DataConfig, env: EnvConfig) -> tuple[PictureBank, PictureBank]:
-    """Composites of disjoint sets of objects and grounds."""
-    from semantic_guidance.learning.data.cutouts.dataset import CutoutDataset
-
-    banks = []
-    held_out = max(1, min(config.num_val, config.pictures // 5))
-    for split, count in (("train", config.pictures), ("held_out", held_out)):
-        made = CutoutDataset(config.data, config.side, config.side, count, split=split)
-        fetch = _completed(made.__getitem__, env)
-        banks.append(PictureBank(fetch, torch.arange(count), config.side))
-    return banks[0], banks[1]
+Half = tuple[Dataset, Tensor]
+"""A dataset, and the numbers of some of its pictures."""
 
 
-def _photographs(config: DataConfig, env: EnvConfig) -> tuple[Fetch, int]:
-    from semantic_guidance.learning.data.cars196 import Cars196
-    from semantic_guidance.learning.data.cub200 import CUB200
-    from semantic_guidance.learning.data.folder import PictureDataset, PictureFolder
-    from semantic_guidance.learning.data.virtual_kitti import VirtualKITTI
-
-    guided = env.use_bilevel or env.use_gbp
-    dataset: PictureDataset
-    if config.dataset == "cub200":
-        dataset = CUB200(Path(config.data), "predicted" if guided else "none")
-    elif config.dataset == "cars196":
-        dataset = Cars196(Path(config.data))
-    elif config.dataset == "vkitti":
-        dataset = VirtualKITTI(Path(config.data))
-    else:
-        dataset = PictureFolder(Path(config.data))
-
-    def fetch(index: int) -> tuple[Tensor, Guidance | None]:
-        example = dataset[index]
-        return example.image, example.guidance
-
-    return _completed(fetch, env), len(dataset)
+def _halves(dataset: Dataset, config: DataConfig) -> tuple[Half, Half]:
+    """The pictures to learn from, and those held out: by chance, unless the dataset knows better."""
+    count = len(dataset)
+    held_out = max(1, min(config.num_val, count // 5))
+    if isinstance(dataset, Divided):
+        train, rest = dataset.split(held_out)
+        return (train, torch.arange(len(train))), (rest, torch.arange(len(rest)))
+    if count < 2:
+        raise ValueError(f"{config.data} holds {count} pictures, wanted at least 2")
+    order = torch.randperm(count, generator=torch.Generator().manual_seed(0))
+    return (dataset, order[held_out:].sort().values), (dataset, order[:held_out].sort().values)
 
 
-def _completed(fetch: Callable[[int], tuple[Tensor, Guidance | None]], env: EnvConfig) -> Fetch:
-    """`fetch` with the guidance that the environment needs and the dataset lacks, found by a `Guide`."""
+def _completed(dataset: Dataset, env: EnvConfig) -> Fetch:
+    """A dataset's pictures, with the guidance that the environment needs and it lacks found by a `Guide`."""
     from semantic_guidance.guidance import Guide
 
     guide = Guide(focus=env.use_gbp, faces=False)
 
     def complete(index: int) -> tuple[Tensor, Guidance]:
-        image, guidance = fetch(index)
+        example = dataset[index]
+        image, guidance = example.image, example.guidance
         if guidance is None and not (env.use_bilevel or env.use_gbp):
             return image, Guidance.none()
         lacks_focus = env.use_gbp and guidance is not None and not bool(guidance.focus.any())

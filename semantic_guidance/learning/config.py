@@ -10,9 +10,8 @@ from typing import Any
 
 from semantic_guidance.agents.ltp.episode import EnvConfig
 from semantic_guidance.core.config import MAX_SEED, MAX_THREADS, check_ranges
+from semantic_guidance.core.plugins import DATASETS
 from semantic_guidance.learning.rewards import RewardConfig
-
-DATASETS = ("cub200", "cars196", "vkitti", "cutouts", "folder")
 
 HIGH_RES = 256
 
@@ -21,10 +20,8 @@ HIGH_RES = 256
 class DataConfig:
     """Where the pictures come from."""
 
-    dataset: str = field(
-        default="cub200", metadata={"help": f"one of {', '.join(DATASETS)}", "choices": DATASETS}
-    )
-    data: str = field(default="data", metadata={"help": "folder of the dataset"})
+    dataset: str = field(default="cub200", metadata={"help": lambda: f"one of {', '.join(DATASETS.names())}"})
+    data: str = field(default="data", metadata={"help": "folder of the dataset", "metavar": "DIR"})
     canvas_size: int = field(default=128, metadata={"help": "side of the canvas in pixels", "min": 8})
     high_res: bool = field(default=False, metadata={"help": f"paint on {HIGH_RES} x {HIGH_RES} pixels"})
     pictures: int = field(
@@ -38,7 +35,7 @@ class DataConfig:
 
     def __post_init__(self) -> None:
         if self.dataset not in DATASETS:
-            raise ValueError(f"dataset is {self.dataset!r}, wanted one of {', '.join(DATASETS)}")
+            raise ValueError(f"dataset is {self.dataset!r}, {DATASETS.wanted(self.dataset)}")
         check_ranges(self)
 
     @property
@@ -63,7 +60,7 @@ class LearnConfig:
         default=0.95**5, metadata={"help": "discount of the next step's value", "min": 0, "max": 1}
     )
     tau: float = field(
-        default=0.001, metadata={"help": "how fast the slow networks follow", "min": 0, "max": 1}
+        default=0.001, metadata={"help": "rate of the target networks' soft updates", "min": 0, "max": 1}
     )
     noise_factor: float = field(
         default=0.0, metadata={"help": "largest standard deviation of the noise on actions", "min": 0}
@@ -81,7 +78,8 @@ class LearnConfig:
     )
     gan_lr: float = field(default=3e-4, metadata={"help": "the discriminators' learning rate", "min": 0})
     gan_tau: float = field(
-        default=0.001, metadata={"help": "how fast the slow discriminators follow", "min": 0, "max": 1}
+        default=0.001,
+        metadata={"help": "rate of the target discriminators' updates", "min": 0, "max": 1},
     )
     gradient_penalty: float = field(default=10.0, metadata={"help": "weight of WGAN-GP's penalty", "min": 0})
     width: int = field(default=64, metadata={"help": "channels of the networks' first stage", "min": 1})
@@ -110,7 +108,7 @@ class LearnConfig:
 class RunConfig:
     """Where a run writes, and what it tells."""
 
-    output: str = field(default="model", metadata={"help": "folder for runs"})
+    output: str = field(default="model", metadata={"help": "folder for runs", "metavar": "DIR"})
     exp_suffix: str = field(default="base", metadata={"help": "name of the run"})
     val_interval: int = field(
         default=50, metadata={"help": "episodes between validations; 0: none", "min": 0}
@@ -126,7 +124,8 @@ class RunConfig:
     )
     device: str = field(default="auto", metadata={"help": "cpu, cuda, cuda:1, ..., or auto"})
     load_path: str | None = field(
-        default=None, metadata={"help": "checkpoint whose networks to start from (a folder)"}
+        default=None,
+        metadata={"help": "checkpoint whose networks to start from (a folder)", "metavar": "DIR"},
     )
     resume: bool = field(default=False, metadata={"help": "go on where the run of this name stopped"})
     debug: bool = field(default=False, metadata={"help": "tell of every episode on standard error"})
@@ -185,7 +184,7 @@ def make_config(**values: Any) -> TrainConfig:
     """A run with the named fields, of whatever part, set.
 
     Raises:
-        ValueError: there is no such field, or a value is no good.
+        ValueError: there is no such field, or a value is invalid.
     """
     parts: dict[str, Any] = {}
     for name, part in PARTS.items():
@@ -194,6 +193,6 @@ def make_config(**values: Any) -> TrainConfig:
         parts[name] = part(**{k: tuple(v) if isinstance(v, list) else v for k, v in chosen.items()})
     if values:
         raise ValueError(
-            f"{sorted(values)[0]} is no setting, wanted some of those of `semantic-guidance train`"
+            f"{sorted(values)[0]} is not a setting, wanted some of those of `semantic-guidance train`"
         )
     return TrainConfig(**parts)

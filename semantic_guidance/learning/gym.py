@@ -27,11 +27,11 @@ from semantic_guidance.core.resample import resample
 
 ENV_ID = "semantic_guidance/Painting-v0"
 
-Picture = tuple[Tensor, Guidance]
+Sample = tuple[Tensor, Guidance]
 Floats = NDArray[np.float32]
 
 
-def disc_picture(rng: np.random.Generator, size: int) -> Picture:
+def disc_picture(rng: np.random.Generator, size: int) -> Sample:
     """A disc of one colour on a ground of another, ``[3, size, size]``, with the disc as its object."""
     radius = rng.uniform(0.15, 0.3) * size
     row, column = rng.uniform(radius, size - radius, 2)
@@ -43,7 +43,7 @@ def disc_picture(rng: np.random.Generator, size: int) -> Picture:
 
 
 def _starting_state(
-    rng: np.random.Generator, pictures: Sequence[Picture] | None, size: int, batch: int
+    rng: np.random.Generator, pictures: Sequence[Sample] | None, size: int, batch: int
 ) -> PaintState:
     """Empty canvases before pictures drawn at random."""
     chosen = []
@@ -58,7 +58,7 @@ def _configure(size: int, settings: dict[str, Any]) -> tuple[EnvConfig, Any, Any
     """The episode and the spaces of observations and actions.
 
     Raises:
-        ValueError: the size or a setting is no good.
+        ValueError: the size or a setting is invalid.
     """
     if size < 8:
         raise ValueError(f"size is {size}, wanted at least 8 pixels")
@@ -79,7 +79,7 @@ class PaintingEnv(gymnasium.Env[Floats, Floats]):
     """Paint a picture, a bundle of strokes (two with `use_bilevel`) a step; the reward is the error's fall.
 
     Observations are ``[C, size, size]`` in [0, 1] with the channels of `episode.channel_table`, actions are
-    seed vectors, see `episode.decode`.
+    LTP vectors, see `episode.decode`.
 
     Args:
         pictures: (image ``[3, H, W]``, guidance) to choose from; discs on plain grounds if None.
@@ -88,14 +88,14 @@ class PaintingEnv(gymnasium.Env[Floats, Floats]):
         settings: fields of `episode.EnvConfig`.
 
     Raises:
-        ValueError: a setting is no good.
+        ValueError: a setting is invalid.
     """
 
     metadata: dict[str, Any] = {"render_modes": ["rgb_array"], "render_fps": 10}  # noqa: RUF012
 
     def __init__(
         self,
-        pictures: Sequence[Picture] | None = None,
+        pictures: Sequence[Sample] | None = None,
         size: int = 64,
         render_mode: str | None = None,
         **settings: Any,
@@ -145,7 +145,7 @@ class PaintingVectorEnv(VectorEnv[Floats, Floats, NDArray[Any]]):
         settings: fields of `episode.EnvConfig`.
 
     Raises:
-        ValueError: a setting is no good.
+        ValueError: a setting is invalid.
     """
 
     metadata: dict[str, Any] = {"autoreset_mode": AutoresetMode.NEXT_STEP}  # noqa: RUF012
@@ -153,7 +153,7 @@ class PaintingVectorEnv(VectorEnv[Floats, Floats, NDArray[Any]]):
     def __init__(
         self,
         num_envs: int = 1,
-        pictures: Sequence[Picture] | None = None,
+        pictures: Sequence[Sample] | None = None,
         size: int = 64,
         **settings: Any,
     ) -> None:

@@ -1,9 +1,11 @@
-"""Large tables of bytes, refused in time if the machine cannot hold them."""
+"""What the machine's memory cannot hold, refused in one line: in time where the size is known."""
 
 from __future__ import annotations
 
 import math
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor
@@ -31,6 +33,25 @@ def byte_table(*shape: int, flags: str) -> Tensor:
         return torch.empty(shape, dtype=torch.uint8)
     except RuntimeError:  # a limit below the machine's memory
         raise InputError(complaint) from None
+
+
+@contextmanager
+def fitting(flags: str) -> Iterator[None]:
+    """Within the block, a lack of memory is bad input.
+
+    Args:
+        flags: the settings that take so much of it, for the complaint.
+
+    Raises:
+        InputError: memory was short.
+    """
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        if "allocate" not in str(error):  # what torch and numpy say on any device
+            raise
+        reason = str(error).splitlines()[0]
+        raise InputError(f"{flags}: wanted smaller ones ({reason})") from None
 
 
 def _gigabytes(count: int) -> str:

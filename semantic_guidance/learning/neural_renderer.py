@@ -24,7 +24,7 @@ from semantic_guidance.renderer.backends.neural import SHAPE_NUMBERS, NeuralRend
 
 @dataclass(frozen=True)
 class RendererConfig:
-    """How the neural renderer learns. The defaults are the seed's."""
+    """How the neural renderer learns. The defaults are the reference code's."""
 
     output: str = field(default="model/renderer", metadata={"help": "folder for renderer.pkl and the log"})
     steps: int = field(default=500_000, metadata={"help": "updates", "min": 1})
@@ -59,17 +59,17 @@ class RendererConfig:
 
 
 def exact_alpha(vectors: Tensor, size: int) -> Tensor:
-    """Alpha ``[N, size, size]`` of seed vectors without colour ``[N, 10]``, by the exact renderer."""
+    """Alpha ``[N, size, size]`` of LTP vectors without colour ``[N, 10]``, by the exact renderer."""
     white = torch.cat([vectors, torch.ones_like(vectors[:, :3])], dim=1)[:, None]
     canvas = vectors.new_zeros(len(vectors), 3, size, size)
     return render(strokes_from_ltp(white), canvas)[:, 0]
 
 
 def train_renderer(config: RendererConfig) -> Path:
-    """Train a neural renderer; returns its file, which `compat.load_ltp_renderer` reads.
+    """Train a neural renderer; returns its file, which `renderer.backends.neural.load_ltp_renderer` reads.
 
     Raises:
-        InputError: the device does not exist, or the loss became infinite or no number.
+        InputError: the device does not exist, or the loss became infinite or not a number (NaN).
     """
     device = choose_device(config.device)
     settle_threads(config.threads)

@@ -49,7 +49,7 @@ class RewardConfig:
 def focus_error(state: PaintState) -> Tensor:
     """``[B]`` squared error weighted by the focus map, over the map's sum; 0 where the map is empty.
 
-    The map multiplies the difference, so that its square weights the error, as in the seed.
+    The map multiplies the difference, so that its square weights the error, as in the reference code.
     """
     weighted = ((state.canvas - state.target) * state.focus).square().mean(dim=1).sum(dim=(1, 2))
     return weighted / state.focus.sum(dim=(1, 2, 3)).clamp(min=1e-6)

@@ -1,4 +1,4 @@
-"""From a photograph and what is known of it to a painting."""
+"""From a photograph and what is known about it to a painting."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 
 The tiles overlap. Each takes the canvas as the ones before it have left it, its strokes keep within its
 frame, and their effect on all of the frame counts. So a tile mends what its neighbours did along their
-common edge, and nothing is cut off there: no seams. At last all strokes are refined together, again in
+common edge, and nothing is cut off there: no seams. Finally all strokes are refined together, again in
 tiles.
 """
 
@@ -20,7 +20,7 @@ from torch import Tensor
 from semantic_guidance.agents.base import Agent
 from semantic_guidance.agents.planner import fill_up
 from semantic_guidance.agents.problem import Problem, length_factor, paint
-from semantic_guidance.core.strokes import NUMBERS, POINTS, RADIUS, Strokes
+from semantic_guidance.core.strokes import NUMBERS, POINTS, RADIUS, Strokes, affine
 from semantic_guidance.painter.presets import RefineConfig
 from semantic_guidance.painter.refine import Bounds, Refiner
 from semantic_guidance.renderer.objective import Objective, Segment
@@ -29,22 +29,22 @@ BASE_SHARE = 0.3
 """Share of the strokes that are made on the whole picture, before the tiles."""
 
 ALONE = 1500
-"""Up to this many strokes are refined best and fast enough on the whole picture at once."""
+"""Up to this many strokes, refining them on the whole picture at once is best and fast enough."""
 
 MARGIN = 0.15
-"""What a tile sees of its neighbours, in its own sides."""
+"""What a tile sees of its neighbours, as a share of its sides."""
 
 HURRY, TOGETHER = 0.4, 0.2
-"""Steps of a tile's refinement against a whole picture's: of its own strokes, then of all strokes."""
+"""Steps of a tile's refinement, relative to a whole picture's: of its own strokes, then of all strokes."""
 
 GENTLE = 0.6
-"""Rates of the last refinement against those of the first."""
+"""Rates of the last refinement, relative to those of the first."""
 
 FIRST_PART = 0.6
-"""Share of the time until all strokes are there."""
+"""Share of the time by which all strokes are there."""
 
 BEYOND = 0.25
-"""How far strokes may reach over the picture's edge, in a tile's longer side."""
+"""How far strokes may reach over the picture's edge, in units of a tile's longer side."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ class Tile:
 
 
 def tiles(height: int, width: int, across: int) -> list[Tile]:
-    """`across` by `across` tiles over a picture, row by row, fewer where pixels are few."""
+    """`across` by `across` tiles over a picture, row by row; fewer where pixels are few."""
     rows, columns = (
         np.linspace(0, side, min(across, side) + 1).round().astype(int).tolist() for side in (height, width)
     )
@@ -108,7 +108,7 @@ def tiles_across(strokes: int) -> int:
 
 
 def closer_side(problem: Problem, across: int, strokes: int) -> float:
-    """What `Problem.of` needs for a problem `across` times as large, but no larger than the picture."""
+    """`side` of `Problem.of` for a problem `across` times as large, but no larger than the picture."""
     area = math.sqrt(problem.target.shape[1] * problem.target.shape[2])
     length = max(area, min(across * area, math.sqrt(problem.picture.shape[1] * problem.picture.shape[2])))
     return length / length_factor(strokes)
@@ -127,14 +127,14 @@ def add_detail(
     """A painting's strokes with those of the tiles: each part's last strokes are in tiles.
 
     Args:
-        problem: the picture as closely as it is worked on; its budgets are those of the whole painting.
-        agent: who begins the tiles' strokes.
+        problem: the picture at its working size; its budgets are those of the whole painting.
+        agent: makes the tiles' first strokes.
         strokes: ``[1, N]`` the painting's first strokes, in units of the picture.
         segments: of these strokes.
         across: tiles across and down.
         config: of a whole picture's refinement; None leaves the strokes as the agent drafted them.
         seed: of all random choices.
-        progress: told now and then which share is done.
+        progress: called now and then with the share that is done.
 
     Returns:
         All strokes ``[1, sum of the problem's budgets]`` in units of the picture, and their segments.
@@ -168,7 +168,7 @@ def add_detail(
 def _more_strokes(
     problem: Problem, groups: Sequence[tuple[int | None, int]], made: int
 ) -> dict[int | None, int]:
-    """Strokes that each part still gets."""
+    """Strokes that each part is still to get."""
     masks: list[int | None] = [None, *range(len(problem.masks))]
     had = [sum(count for mask, count in groups if mask == each) for each in masks]
     lack = np.array([max(0, count - got) for count, got in zip(problem.budgets, had, strict=True)], float)
@@ -180,15 +180,15 @@ def _more_strokes(
 
 
 class Detail:
-    """Paints one part after the other, tile by tile.
+    """Paints one part after another, tile by tile.
 
     Args:
-        problem: the picture at the size at which it is worked on.
-        agent: who begins the tiles' strokes.
+        problem: the picture at its working size.
+        agent: makes the tiles' first strokes.
         across: tiles across and down.
         config: of a whole picture's refinement; None leaves the strokes as the agent drafted them.
         seed: of all random choices.
-        progress: told after each tile which share of the strokes is done.
+        progress: called after each tile with the share of the strokes that is done.
         total: strokes of all parts, for `progress`.
     """
 
@@ -204,7 +204,7 @@ class Detail:
     ) -> None:
         self.problem, self.agent = problem, agent
         height, width = problem.weight.shape
-        # What matters most comes last, which is how a film of it reads best.
+        # What matters most comes last, which suits a video best.
         self.tiles = sorted(
             tiles(height, width, across), key=lambda tile: float(problem.weight[tile.own].numpy().mean())
         )
@@ -238,7 +238,7 @@ class Detail:
         return torch.cat(parts), canvas
 
     def together(self, vectors: Tensor, segments: Sequence[Segment]) -> Tensor:
-        """All strokes ``[N, 13]`` refined together, tile by tile; those that leave its frame stay."""
+        """All strokes ``[N, 13]`` refined together, tile by tile; those that leave a tile's frame stay."""
         vectors, problem = vectors.clone(), self.problem
         part = torch.from_numpy(np.repeat(np.arange(len(segments)), [each.count for each in segments]))
         blank = problem.canvas
@@ -276,7 +276,7 @@ class Detail:
     def _objective(
         self, tile: Tile, segments: Sequence[Segment], blank: Tensor, masks: Tensor, weight: Tensor
     ) -> Objective:
-        """What is wanted of a tile whose strokes are painted on its part of `blank` ``[3, H, W]``."""
+        """The objective of a tile whose strokes are painted on its part of `blank` ``[3, H, W]``."""
         rows, columns = tile.view
         return Objective(
             segments,
@@ -289,7 +289,7 @@ class Detail:
 
 
 def _inside(tile: Tile) -> Tensor:
-    """``[h, w]`` of the frame: 1 in the core, where the tile's strokes are begun."""
+    """``[h, w]`` of the frame: 1 in the core, where the tile's strokes begin."""
     top, left, bottom, right = tile.frame
     rows, columns = tile.own
     inside = torch.zeros(bottom - top, right - left)
@@ -308,10 +308,7 @@ def _gentle(config: RefineConfig) -> RefineConfig:
 def _to_problem(tile: Tile, problem: Problem) -> tuple[Tensor, Tensor]:
     """Factor and shift ``[13]`` that turn a tile's packed strokes into ones of the problem."""
     scale, (top, left) = tile.size / problem.size, tile.frame[:2]
-    return (
-        torch.tensor([scale] * 8 + [1.0] * 5),
-        torch.tensor([left / problem.size, top / problem.size] * 3 + [0.0] * 7),
-    )
+    return affine((scale, scale), (left / problem.size, top / problem.size), scale)
 
 
 def _limits(tile: Tile, problem: Problem) -> tuple[Tensor, Tensor, float]:
@@ -328,7 +325,7 @@ def _limits(tile: Tile, problem: Problem) -> tuple[Tensor, Tensor, float]:
 
 
 def _bounds(tile: Tile, problem: Problem) -> Bounds:
-    """Between what a tile's strokes stay, packed, in units of its longer side."""
+    """Bounds of a tile's strokes, packed, in units of its longer side."""
     low, high, reach = _limits(tile, problem)
     bounds = Bounds.of_picture(tile.size)
     bounds.low[POINTS], bounds.high[POINTS] = low.repeat(3), high.repeat(3)

@@ -1,4 +1,4 @@
-"""From a picture and what is known of it to a painting."""
+"""From a picture and what is known about it to a painting."""
 
 from __future__ import annotations
 
@@ -43,9 +43,9 @@ from semantic_guidance.renderer.backends.base import Backend, load_backend
 from semantic_guidance.renderer.objective import Segment
 
 StageProgress = Callable[[str, float], None]
-"""Told a stage (``compile``, ``guidance``, ``plan``, ``polish``, ``detail``) and how much of it is done."""
+"""Called with a stage (``compile``, ``guidance``, ``plan``, ``polish``, ``detail``) and its share done."""
 
-FEWER_STEPS = 0.3  # exponent of 300 strokes against more, in the steps of refinement
+FEWER_STEPS = 0.3  # exponent of 300 over the number of strokes, in the steps of refinement
 MASK_SIZE = 1024  # longer side at which a painting keeps its masks and what it was painted on
 
 
@@ -53,16 +53,16 @@ class Painter:
     """Paints pictures.
 
     Args:
-        agent: who makes the first strokes: ``semantic`` (a network that is told of the objects),
-            ``baseline`` (one that is not, so that nothing else of the painting is either), ``planner`` (no
-            network), a plug-in's name, the file of an agent, trained here (``.safetensors``) or by the
-            papers' code, or an `Agent`. An actor of the papers' kind knows all objects as one.
+        agent: who makes the first strokes: ``semantic`` (a network that is told about the objects),
+            ``baseline`` (one that is not; nor is the rest of the painter), ``planner`` (no network), a
+            plug-in's name, the file of an agent, trained here (``.safetensors``) or by the papers' code, or
+            an `Agent`. An actor of the papers' kind sees all objects as one.
         preset: ``draft`` (no refinement), ``standard``, ``fine``, or a `Preset`.
-        guide: who looks for objects where no guidance is given: a name in `GUIDES`, or a `GuideLike`.
+        guide: finds objects where no guidance is given: a name in `GUIDES`, or a `GuideLike`.
         backend: what renders while strokes are found: a name in `BACKENDS`, ``auto``, or a `Backend`.
         strokes: number of strokes.
-        size: pixels of the painting's longer side; that of the picture, but at least 512 and at most 2048,
-            if None.
+        size: pixels of the painting's longer side; if None, those of the picture, but at least 512 and at
+            most 2048.
         seed: of all random choices; the same seed gives the same painting.
         foreground_share: share of the strokes, 0 to 1, that the objects get; by their area if None.
         medium: palette, brushes, paint and paper; no limits if None.
@@ -70,12 +70,12 @@ class Painter:
             is scaled to fill it. If None, the picture's mean colour, or what suits agent and medium.
         brush: ``flat``, ``oil``, ``watercolor``, ``pencil``, the file of a grey picture, bright where the
             brush leaves paint, from the stroke's start on the left to its end on the right, or a `Brush`.
-        detail: how many times as closely the picture is worked over in tiles of that part of its sides, once
-            the first of the strokes stand; 1 for not at all, by the number of strokes if None.
+        detail: once the first strokes are there, the picture is worked over this many times as closely, in
+            that many tiles across and down; 1 for no tiles, by the number of strokes if None.
 
     Raises:
-        ValueError: an unknown agent, preset, guide or backend, a number out of range, or something else
-            than a canvas to start from.
+        ValueError: an unknown agent, preset, guide or backend, a number out of range, or a start that is
+            neither a colour nor a picture.
     """
 
     def __init__(
@@ -121,7 +121,7 @@ class Painter:
 
     @property
     def guided(self) -> bool:
-        """Whether it makes anything of guidance."""
+        """Whether it uses guidance."""
         return self.agent.guided
 
     def paint(
@@ -132,9 +132,9 @@ class Painter:
         Args:
             image: float tensor ``[3, H, W]`` in [0, 1], PIL image, uint8 array ``[H, W, 3]``, or a path.
             guidance: its objects, at any size of the same aspect; each is painted apart, on top of the
-                background, under its mask. The guide looks for them if None; `Guidance.none()` paints a
-                picture of nothing in particular.
-            progress: told what is being done.
+                background, under its mask. The guide finds them if None; `Guidance.none()` stands
+                for no objects.
+            progress: called with each stage and its share done.
 
         Returns:
             The painting.
@@ -157,8 +157,10 @@ class Painter:
         height, width = picture.shape[-2:]
         longer = max(height, width)
         size = self.size or min(max(longer, DEFAULT_SIZES[0]), DEFAULT_SIZES[1])
+        layers, masks = self._layers(strokes, segments, known, draft)
         return Painting(
-            layers=self._layers(strokes, segments, known, draft),
+            layers=layers,
+            masks=masks,
             background=problem.ground,
             width=max(1, round(width * size / longer)),
             height=max(1, round(height * size / longer)),
@@ -171,7 +173,7 @@ class Painter:
         )
 
     def _guidance(self, picture: Tensor, given: Guidance | None) -> Guidance:
-        """What is known of the picture, at its size, without objects that are nowhere to be seen."""
+        """What is known about the picture, at its size, without objects that are not visible."""
         height, width = picture.shape[-2:]
         if given is None:
             given = self.guide(picture) if self.guided else Guidance.none(height, width)
@@ -185,7 +187,7 @@ class Painter:
         return foreground_share(guidance, self.preset.object_share) if given is None else given
 
     def _problem(self, picture: Tensor, guidance: Guidance) -> tuple[Problem, Tools | None]:
-        """What is to be painted at first, and the tools if they are limited."""
+        """What is to be painted first, and the tools if they are limited."""
         height, width = picture.shape[-2:]
         count = self.strokes if self.detail == 1 else max(1, round(BASE_SHARE * self.strokes))
         under = cover(self.start, height, width) if isinstance(self.start, Tensor) else None
@@ -219,11 +221,11 @@ class Painter:
         tools: Tools | None,
         tell: StageProgress,
     ) -> Tensor:
-        """Strokes ``[N, 13]`` refined, by the preset, and such as the tools can paint."""
+        """Strokes ``[N, 13]`` refined by the preset, that the tools can paint."""
         if self.preset.refine is None and tools is None:
             return draft.strokes
         config = self.preset.refine or RefineConfig(steps=0)
-        # More strokes cost more by the step, and need fewer.
+        # More strokes cost more per step, and need fewer steps.
         fewer = min(1.0, (300 / max(1, len(draft.strokes))) ** FEWER_STEPS)
         config = replace(config, steps=round(fewer * config.steps))
         shown = [replace(each, mask=None) for each in segments] if self.medium.opaque else segments
@@ -260,14 +262,17 @@ class Painter:
 
     def _layers(
         self, strokes: Strokes, segments: Sequence[Segment], guidance: Guidance, draft: Draft
-    ) -> tuple[Layer, ...]:
-        """One layer for each stretch of strokes under the same mask."""
-        clipped = not self.medium.opaque  # nothing stops a real brush
-        masks = [_stored(instance.mask) if clipped else None for instance in guidance.instances]
+    ) -> tuple[tuple[Layer, ...], tuple[Tensor, ...]]:
+        """One layer for each run of strokes under the same mask, and the painting's masks."""
+        if self.medium.opaque:  # nothing stops a real brush
+            masks: list[Tensor] = []
+        else:
+            masks = [_stored(instance.mask) for instance in guidance.instances]
         outside, rule = None, draft.compositing
-        # What an agent painted by itself shows as it takes it to: the background outside the object alone.
-        if draft.outside and self.preset.refine is None and masks and masks[0] is not None:
-            outside = (255 - (masks[0] * 255).round()) / 255
+        # An agent's own strokes show as it expects: those of the background only outside the object.
+        if draft.outside and self.preset.refine is None and masks:
+            outside = len(masks)
+            masks.append((255 - (masks[0] * 255).round()) / 255)
         else:
             rule = "over"
         layers: list[Layer] = []
@@ -278,8 +283,8 @@ class Painter:
             if mask is None:
                 layers.append(Layer(part, mask=outside, compositing=rule))
             else:
-                layers.append(Layer(part, "foreground", mask, masks[mask], rule))
-        return tuple(layers)
+                layers.append(Layer(part, "foreground", mask, mask if masks else None, rule))
+        return tuple(layers), tuple(masks)
 
     def _under(self, height: int, width: int) -> Tensor | None:
         """The picture on the canvas before the first stroke, if there is one, as a painting keeps it."""
@@ -288,7 +293,7 @@ class Painter:
 
 @dataclass
 class _Stage:
-    """One stage of the work: tells of its beginning and its end, and how long it took."""
+    """One stage of the work: reports its start and its end, and measures its time."""
 
     clock: _Clock
     name: str
@@ -307,7 +312,7 @@ class _Stage:
 
 
 class _Clock:
-    """Measures stages and tells of them."""
+    """Times stages and reports them."""
 
     def __init__(self, tell: StageProgress) -> None:
         self.tell = tell
@@ -327,7 +332,7 @@ def _checked_start(start: Any) -> Color | Tensor | None:
     """The canvas before the first stroke, if it is a colour, a picture or None.
 
     Raises:
-        ValueError: it is something else.
+        ValueError: it is none of these.
     """
     if isinstance(start, Tensor):
         try:

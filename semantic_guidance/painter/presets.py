@@ -10,7 +10,7 @@ SIZES = (16, 8192)
 """Bounds of a painting's longer side in pixels."""
 
 DEFAULT_SIZES = (512, 2048)
-"""Bounds of it if nothing is said: that of the picture, but within these."""
+"""Its bounds by default: that of the picture, but within these."""
 
 MAX_DETAIL = 8
 
@@ -20,13 +20,13 @@ OBJECT_SHARE = 0.4
 
 @dataclass(frozen=True)
 class RefineConfig:
-    """Numbers of the refinement.
+    """Parameters of the refinement.
 
     Attributes:
-        steps: gradient steps; without any, strokes are only fitted to the tools.
+        steps: gradient steps; if 0, strokes are only fitted to the tools.
         softness: width of the strokes' edge in pixels, at the first step and from `annealed` on.
         annealed: share of the steps after which the softness has reached its end.
-        position_rate: greatest change of a point in one step, in units of the longer side (as Adam counts).
+        position_rate: Adam's learning rate of points, in units of the longer side.
         radius_rate: the same for radii.
         opacity_rate: the same for opacities.
         color_rate: the same for colours.
@@ -61,7 +61,7 @@ class Preset:
     Attributes:
         side: the strokes are found on a canvas of this many pixels squared, for 300 strokes.
         object_share: share of the strokes that objects get beyond the share of their area, see
-            `problem.foreground_share`.
+            `agents.problem.foreground_share`.
         refine: the refinement; None leaves the strokes as the agent drafted them.
     """
 

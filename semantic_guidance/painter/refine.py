@@ -16,14 +16,14 @@ from semantic_guidance.painter.relocate import masks_of, relocate
 from semantic_guidance.painting.medium import Tools
 from semantic_guidance.renderer.objective import Objective, Segment, ZoomedObjective
 
-FREE_SHARE = 0.4  # of the steps, before strokes get their colours and brushes from what there is
+FREE_SHARE = 0.4  # of the steps, before strokes get colours and brushes that there are
 COLOR_ROUND = 8  # steps from one choice of colours to the next
 MEAN_DECAY, SQUARE_DECAY = 0.9, 0.99  # of Adam's running moments
 
 
 @dataclass(frozen=True, eq=False)
 class Bounds:
-    """Between what packed strokes stay.
+    """Bounds of packed strokes.
 
     Attributes:
         low: ``[13]``, or ``[N, 13]`` for each stroke.
@@ -44,17 +44,17 @@ class Bounds:
 
 
 class Refiner:
-    """Adam on the packed strokes of a painting, which now and then moves the strokes that do not help.
+    """Adam on the packed strokes of a painting, which now and then relocates strokes that do not help.
 
     Args:
         strokes: ``[N, 13]`` packed strokes in painting order.
         objective: what to minimise.
-        config: numbers.
+        config: parameters.
         seed: of the places of moved strokes.
         zooms: parts of the picture whose objectives are added.
-        tools: what the strokes are to be painted with; anything if None.
+        tools: what the strokes are to be painted with; no limits if None.
         parts: what the strokes depict, if the objective's segments do not tell.
-        bounds: between what the strokes stay; those of a picture if None.
+        bounds: of the strokes; those of a picture if None.
     """
 
     def __init__(
@@ -116,10 +116,10 @@ class Refiner:
         self.vectors.clamp_(self.bounds.low, self.bounds.high)
 
     def _fit(self, step: int) -> None:
-        """Give every stroke one of the brushes, once, and a colour of the palette, time and again.
+        """Give every stroke one of the brushes, once, and a colour of the palette, again and again.
 
-        Brushes and colours are free at first. A colour that is then set apart from the others would be led
-        astray by its gradient, which never comes to rest: so it is found anew by `_wanted_colors`.
+        Brushes and colours are free at first. Later a colour would be led astray by its gradient, which does
+        not vanish at a colour of the palette: so it is found anew by `_wanted_colors`.
         """
         tools = self.tools
         if tools is None or tools.free or step < FREE_SHARE * self.config.steps:
@@ -137,7 +137,7 @@ class Refiner:
         """``[N, 3]`` the colour with which each stroke would lower the error most, all others as they are.
 
         The error is quadratic in it. Its curvature is the gradient for white strokes on a black canvas with
-        a black target, exactly so where strokes are opaque, and else it is above it.
+        a black target, exactly where strokes are opaque, and else a bound from above.
         """
         vectors = self._painted()
         slope = self.objective.gradient(vectors, softness)[1][:, COLOR]
@@ -147,9 +147,9 @@ class Refiner:
         return (vectors[:, COLOR] - slope / curvature.clamp(min=1e-9)).clamp(0, 1)
 
     def _sort_colors(self, palette: Tensor) -> None:
-        """Sort the strokes of each part by colour: so every colour is needed once in a part.
+        """Sort the strokes of each part by colour, so that each colour is needed once in a part.
 
-        The colours keep the order in which they were needed on average when they were sorted first.
+        The colours keep the order in which they were needed on average when first sorted.
         """
         chosen = nearest_color(self.vectors[:, COLOR], palette)
         if not len(self.ranks):

@@ -25,8 +25,8 @@ class Move:
 
     Attributes:
         slots: ``[S]`` places of the part's strokes in the painting order.
-        kept: ``[S - M]`` those of them whose strokes stay, which move to the first of the slots.
-        fresh: ``[M, 13]`` the strokes that fill the last of the slots.
+        kept: ``[S - M]`` those whose strokes stay; these move to the first slots.
+        fresh: ``[M, 13]`` the strokes that fill the last slots.
     """
 
     slots: Tensor
@@ -64,7 +64,7 @@ def relocate(
     mask_of_stroke = masks_of(parts)
     for mask in np.unique(mask_of_stroke):
         slots = np.flatnonzero(mask_of_stroke == mask)
-        later = masks[mask + 1 :]  # hides what is painted there
+        later = masks[mask + 1 :]  # hides what is under it
         reach = (masks[mask] if mask >= 0 else 1.0) * (1 - later.max(axis=0, initial=0.0))
         move = _within(slots, costs.numpy()[slots], error * reach, objective.target, share, rng)
         if move is not None:

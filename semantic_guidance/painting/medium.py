@@ -15,13 +15,13 @@ from semantic_guidance.painting.paper import MARGIN, MAX_BRUSHES, PAPERS, SIDES,
 
 @dataclass(frozen=True)
 class Medium:
-    """The painter's means. The default one is free of all limits.
+    """The painter's means; by default there are no limits.
 
     Attributes:
         palette: RGB colours in [0, 1], or how many are to be chosen; any colour if None.
         brushes: widths of the brushes in mm; any width if empty.
         widths: least and greatest width of a stroke in mm; any width if None.
-        opaque: one flat colour a stroke, without transparency, and one width; no stroke is clipped.
+        opaque: one flat colour per stroke, without transparency, and one width; no stroke is clipped.
         paper: width and height of the paper in mm, with a `MARGIN` on every side.
 
     Raises:
@@ -54,7 +54,7 @@ class Medium:
 
     @property
     def free(self) -> bool:
-        """Whether every stroke can be had."""
+        """Whether every stroke can be painted."""
         return self.palette is None and not self.brushes and self.widths is None and not self.opaque
 
     def tools(self, picture: Tensor, weight: Tensor, height: int, width: int, seed: int = 0) -> Tools:
@@ -77,8 +77,8 @@ class Medium:
         return Tools(
             colors=colors,
             radii=torch.tensor(sorted(self.brushes)) / (2 * unit) if self.brushes else None,
-            least=widths[0] / (2 * unit),
-            most=widths[1] / (2 * unit),
+            min_radius=widths[0] / (2 * unit),
+            max_radius=widths[1] / (2 * unit),
             opaque=self.opaque,
         )
 
@@ -90,20 +90,20 @@ class Tools:
     Attributes:
         colors: ``[K, 3]`` RGB in [0, 1]; any colour if None.
         radii: ``[R]`` of the brushes, in units of the longer side; any if None.
-        least: radius of a stroke, same unit.
-        most: radius of a stroke, same unit.
+        min_radius: smallest radius of a stroke, same unit.
+        max_radius: greatest radius of a stroke, same unit.
         opaque: see `Medium`.
     """
 
     colors: Tensor | None
     radii: Tensor | None
-    least: float
-    most: float
+    min_radius: float
+    max_radius: float
     opaque: bool
 
     @property
     def free(self) -> bool:
-        """Whether there is any colour and any width."""
+        """Whether any colour and any width can be used."""
         return self.colors is None and self.radii is None
 
     @property
@@ -112,9 +112,9 @@ class Tools:
         return replace(self, colors=None, radii=None)
 
     def __call__(self, vectors: Tensor) -> Tensor:
-        """Packed strokes ``[N, 13]`` as they can be painted: each with the nearest of what there is."""
+        """Packed strokes ``[N, 13]`` as they can be painted, with the nearest brush and colour."""
         points, radius, opacity, color = vectors.split([6, 2, 2, 3], dim=1)
-        radius = radius.clamp(self.least, self.most)
+        radius = radius.clamp(self.min_radius, self.max_radius)
         if self.opaque or self.radii is not None:
             radius = radius.mean(dim=1, keepdim=True).expand(-1, 2)
         if self.radii is not None:
@@ -132,7 +132,7 @@ class Sheet:
     """A painting on paper.
 
     Attributes:
-        width: of the paper in mm, lying or upright as the painting is.
+        width: of the paper in mm, landscape or portrait like the painting.
         height: of the paper in mm.
         unit: mm of the painting's longer side.
         left: mm to the painting from the left.

@@ -1,4 +1,4 @@
-"""A finished painting: its strokes in layers, and everything that can be made of them."""
+"""A finished painting: its strokes in layers, and everything that can be made from them."""
 
 from __future__ import annotations
 
@@ -28,14 +28,13 @@ Compositing = Literal["over", "seed"]
 
 @dataclass(frozen=True, eq=False)
 class Layer:
-    """Strokes that follow one another under one mask.
+    """Consecutive strokes under one mask.
 
     Attributes:
         strokes: ``[1, N]`` strokes in the order in which they are painted.
         level: what they depict; with `Guidance.none()` everything is background.
         instance: index of the object in the guidance; 0 in the background.
-        mask: ``[1, h, w]`` in multiples of 1/255, where the strokes show; everywhere if None. It keeps the
-            resolution at which it was made and is resized to that of each rendering.
+        mask: index of the painting's mask under which the strokes show; everywhere if None.
         compositing: ``over``, or ``seed`` for what an actor of the papers' code painted by itself: there the
             mask holds back the colour of a stroke but not its alpha.
     """
@@ -43,16 +42,13 @@ class Layer:
     strokes: Strokes  # [1, N]
     level: Level = "background"
     instance: int = 0
-    mask: Tensor | None = None  # [1, h, w]
+    mask: int | None = None
     compositing: Compositing = "over"
 
-    def paint(self, canvas: Tensor, part: slice = slice(None)) -> Tensor:
-        """`canvas` ``[3, H, W]`` with (a part of) the layer's strokes painted on it."""
-        mask = None
-        if self.mask is not None:
-            mask = resample(self.mask, *canvas.shape[-2:])[None]
+    def paint(self, canvas: Tensor, mask: Tensor | None, part: slice = slice(None)) -> Tensor:
+        """`canvas` ``[3, H, W]`` with (a part of) the layer's strokes on it, under ``[1, H, W]`` or none."""
         paint = render if self.compositing == "over" else ltp_composite
-        return paint(self.strokes[part], canvas[None], mask)[0]
+        return paint(self.strokes[part], canvas[None], None if mask is None else mask[None])[0]
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,18 +60,20 @@ class Painting:
         background: RGB in [0, 1] of the empty canvas.
         width: pixels of `canvas`.
         height: pixels of `canvas`.
-        guidance: what the painter knew of the picture, at the size of the picture.
+        masks: ``[1, h, w]`` each, in multiples of 1/255, under which layers show. They keep the resolution
+            at which they were made and are resized to that of each rendering.
+        guidance: what the painter knew about the picture, at the size of the picture.
         seconds: wall time by stage (``guidance``, ``plan``, ``polish``).
         photo: ``[3, h, w]`` the picture that was painted, if it is at hand.
         brush: how the strokes look on the canvas.
-        paper: width and height in mm of the paper that it is meant for, if any.
+        paper: width and height in mm of the paper for which it is meant, if any.
         start: ``[3, h, w]`` in multiples of 1/255, a picture on the canvas before the first stroke. Like
             masks it is resized to each rendering.
         transparent: what pictures of it show, the rest being transparent: the strokes without the canvas
             (``painting``) or the objects alone (``object``).
 
     Raises:
-        ValueError: the objects alone are to be shown, and there are none.
+        ValueError: a layer's mask is not there, or only the objects are to be shown and there are none.
     """
 
     layers: tuple[Layer, ...]
@@ -89,8 +87,12 @@ class Painting:
     paper: tuple[float, float] | None = None
     start: Tensor | None = None
     transparent: Literal["painting", "object"] | None = None
+    masks: tuple[Tensor, ...] = ()
 
     def __post_init__(self) -> None:
+        for layer in self.layers:
+            if layer.mask is not None and not 0 <= layer.mask < len(self.masks):
+                raise ValueError(f"mask of a layer is {layer.mask}, wanted less than {len(self.masks)}")
         if self.transparent == "object" and not (self.guidance.instances or self.foreground_strokes):
             raise ValueError("transparent: there is no object in the painting, wanted one, or 'painting'")
 
@@ -147,7 +149,7 @@ class Painting:
         return self._without_canvas(size)
 
     def _without_canvas(self, size: int | None) -> Tensor:
-        """The strokes' own colour and alpha: what a black and a white canvas make of them."""
+        """The strokes' own colour and alpha: derived from a black and a white canvas."""
         shades = ((0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
         flat = replace(self, start=None, brush=Brush())
         black, white = (replace(flat, background=shade).render(size) for shade in shades)
@@ -157,31 +159,31 @@ class Painting:
         return torch.cat([(black / alpha.clamp(min=1e-6)).clamp(0, 1), alpha])
 
     def object_mask(self, size: int | None = None) -> Tensor:
-        """``[1, H, W]`` in [0, 1] where the objects are: under their masks, and unclipped strokes of theirs.
+        """``[1, H, W]`` in [0, 1] where the objects are: under their masks and their unclipped strokes.
 
-        The masks are those of the guidance, or, if nothing is known of it, those of the objects' strokes.
+        The masks are those of the guidance, or, if it has no objects, those of the objects' strokes.
         """
         objects = [layer for layer in self.layers if layer.level == "foreground"]
         free = tuple(layer for layer in objects if layer.mask is None)
+        used = [self.masks[layer.mask] for layer in objects if layer.mask is not None]
         mask = replace(self, layers=free, transparent=None)._without_canvas(size)[3:]
         known = self.guidance.mask if self.guidance.instances else None
-        for part in [layer.mask for layer in objects] if known is None else [known]:
-            if part is not None:
-                mask = torch.maximum(mask, resample(part, *mask.shape[1:]))
+        for part in used if known is None else [known]:
+            mask = torch.maximum(mask, resample(part, *mask.shape[1:]))
         return mask
 
     def save(self, path: str | Path) -> None:
-        """Write the painting to `path`: png, jpg or webp, mp4, or json (the strokes), by its suffix.
+        """Write the painting to `path`, in the format of `EXPORTERS` that its suffix names.
 
         Raises:
-            ValueError: the suffix names no known format.
+            ValueError: the suffix is not that of a known format.
             OSError: the file cannot be written.
         """
         EXPORTERS.get(EXPORTERS.of(path)).write(self, Path(path))
 
 
 class Easel:
-    """The canvas of a painting in the making.
+    """The canvas of a painting in progress.
 
     Args:
         painting: its size, background and brush.
@@ -190,6 +192,8 @@ class Easel:
 
     def __init__(self, painting: Painting, size: int | None = None) -> None:
         self._canvas = painting.blank(size)
+        self._masks = painting.masks
+        self._resized: dict[int, Tensor] = {}
         self._textured: TexturedCanvas | None = None
         if painting.brush.style != "flat":
             from semantic_guidance.painting.brushes.canvas import TexturedCanvas
@@ -198,11 +202,17 @@ class Easel:
 
     def paint(self, layer: Layer, part: slice = slice(None)) -> None:
         """Paint (a part of) the strokes of a layer."""
+        mask = None if layer.mask is None else self._mask(layer.mask)
         if self._textured is None:
-            self._canvas = layer.paint(self._canvas, part)
+            self._canvas = layer.paint(self._canvas, mask, part)
         else:
-            mask = None if layer.mask is None else resample(layer.mask, *self._canvas.shape[-2:])
             self._textured.paint(layer.strokes[part], mask)
+
+    def _mask(self, index: int) -> Tensor:
+        """The painting's mask at the canvas's size, ``[1, H, W]``."""
+        if index not in self._resized:
+            self._resized[index] = resample(self._masks[index], *self._canvas.shape[1:])
+        return self._resized[index]
 
     def picture(self) -> Tensor:
         """The canvas as it looks now, ``[3, H, W]`` in [0, 1]."""

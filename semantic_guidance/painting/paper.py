@@ -1,4 +1,4 @@
-"""Papers and brushes as people have them, in mm."""
+"""Paper and brushes that people have, in mm."""
 
 from __future__ import annotations
 
@@ -14,4 +14,4 @@ SIDES = (20.0, 5000.0)
 MAX_BRUSHES = 16
 
 WIDTHS = (1.0, 40.0)
-"""Widths in mm between which opaque strokes are, if nothing else is said."""
+"""Range of the widths of opaque strokes in mm, by default."""

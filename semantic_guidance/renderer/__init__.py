@@ -38,7 +38,7 @@ def render(
         The painted canvas, ``[B, 3, H, W]``.
 
     Raises:
-        ValueError: a shape, the softness or the backend is not as above, or a stroke's number not finite.
+        ValueError: a shape, the softness or the backend is not as above, or a stroke is not finite.
     """
     check_shape("canvas", canvas, "batch", 3, "height", "width")
     if strokes.batch != canvas.shape[0]:

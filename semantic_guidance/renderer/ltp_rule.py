@@ -1,4 +1,4 @@
-"""The seed's compositing rule, for paintings by actors that learned with it."""
+"""The reference code's compositing rule, for paintings by actors that learned with it."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from semantic_guidance.renderer import render
 def ltp_composite(
     strokes: Strokes, canvas: Tensor, mask: Tensor | None = None, softness: float = 1.0
 ) -> Tensor:
-    """Paint strokes by the seed's rule: ``canvas <- canvas * (1 - a) + colour * a m``.
+    """Paint strokes by the reference code's rule: ``canvas <- canvas * (1 - a) + colour * a m``.
 
-    A stroke multiplies the canvas by ``1 - a`` everywhere and adds its colour within the mask. So a painting
-    without colours gives the first term's factor, and the second term is what an exact stroke adds.
+    A stroke multiplies the canvas by ``1 - a`` everywhere and adds its colour only within the mask. White on
+    black, the exact renderer gives ``a``.
 
     Args:
         strokes: ``[B, N]`` strokes.
         canvas: ``[B, 3, H, W]`` in [0, 1].
-        mask: ``[B, 1, H, W]`` in [0, 1]; everywhere if None, and then it is the same as `render`.
+        mask: ``[B, 1, H, W]`` in [0, 1]; everywhere if None, which is the same as `render`.
         softness: see `render`.
 
     Returns:

@@ -1,4 +1,4 @@
-"""The error of a whole painting, also as it is made: what refinement works with."""
+"""The error of a whole painting, finished and unfinished: what refinement lowers."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Objective(Task):
     """A task and the renderer that works on it.
 
     Attributes:
-        backend: of all computations, a name or a backend.
+        backend: what computes, a name or a backend.
     """
 
     backend: str | Backend = "auto"
@@ -31,7 +31,7 @@ class Objective(Task):
         """The error for packed strokes ``[N, 13]``, and its gradient ``[N, 13]``.
 
         Raises:
-            NotFiniteError: a stroke's number is infinite, or NaN.
+            NotFiniteError: a stroke's number is infinite or NaN.
         """
         require_finite(strokes)
         return self.renderer.objective(strokes, self, softness)
@@ -45,13 +45,13 @@ class Objective(Task):
             ``[N]`` rise of the weighted mean squared error, and the canvas ``[3, H, W]``.
 
         Raises:
-            NotFiniteError: a stroke's number is infinite, or NaN.
+            NotFiniteError: a stroke's number is infinite or NaN.
         """
         require_finite(strokes)
         return self.renderer.removal_costs(strokes, self, softness)
 
     def error_map(self, canvas: Tensor) -> Tensor:
-        """Weighted squared error of `canvas` ``[3, H, W]`` by pixel, ``[H, W]``; it sums to the mean."""
+        """Weighted squared error of `canvas` ``[3, H, W]`` per pixel, ``[H, W]``; it sums to the mean."""
         return self.weight / self.weight.sum() * ((canvas - self.target) ** 2).mean(dim=0)
 
 
@@ -62,16 +62,16 @@ class ZoomedObjective:
     Attributes:
         objective: of the part, with the segments of the whole painting.
         scale: ``[13]`` factor of packed strokes.
-        shift: ``[13]`` added to them then.
-        factor: weight of the part's objective against that of the whole picture.
+        shift: ``[13]`` added to them afterwards.
+        weight: of the part's objective against that of the whole picture.
     """
 
     objective: Objective
     scale: Tensor  # [13]
     shift: Tensor  # [13]
-    factor: float
+    weight: float
 
     def gradient(self, strokes: Tensor, softness: float) -> tuple[float, Tensor]:
         """The weighted objective for the whole picture's packed strokes ``[N, 13]``, and its gradient."""
         value, gradient = self.objective.gradient(strokes * self.scale + self.shift, softness)
-        return self.factor * value, self.factor * self.scale * gradient
+        return self.weight * value, self.weight * self.scale * gradient

@@ -175,7 +175,7 @@ class TestZooms:
         segments = [Segment(20, None, 0.03), Segment(10, 0, 0.03), Segment(20, 0, 1.0)]
         (objective,) = problem.zoomed_objectives(segments)
         assert [segment.weight for segment in objective.objective.segments] == [0, 0, 1]
-        assert objective.factor == ZOOM_FACTOR
+        assert objective.weight == ZOOM_FACTOR
 
     def test_a_small_objects_error_falls_when_it_is_enlarged(self) -> None:
         """The same strokes, with and without a closer look at an object of 20 x 13 of 256 x 160 pixels."""

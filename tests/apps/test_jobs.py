@@ -1,85 +1,139 @@
-"""One whole job from Python."""
+"""A whole job from Python: JSON both ways, the same files as by the command line, and what is refused."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+import dataclasses
+import json
 from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
 
-from semantic_guidance.agents.base import Draft
-from semantic_guidance.agents.planner import Planner
-from semantic_guidance.agents.problem import Problem
-from semantic_guidance.apps.jobs import Job, run
-from semantic_guidance.core.guidance import Guidance
-from semantic_guidance.core.plugins import AGENTS, GUIDES
-from semantic_guidance.guidance.base import Prompt
+from semantic_guidance import Job, run
+from semantic_guidance.apps.cli.main import main
+from semantic_guidance.core.errors import InputError
+from semantic_guidance.core.options import to_json
+from semantic_guidance.core.plugins import EXPORTERS
+from semantic_guidance.images.files import load_image
 
-
-@dataclass
-class Clock:
-    """Time that passes only where somebody says so."""
-
-    now: float = 0.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-@dataclass
-class SlowGuide:
-    """Needs ten seconds for what it is asked."""
-
-    clock: Clock
-    prompts: list[Prompt | None] = field(default_factory=list)
-
-    def __call__(self, image: torch.Tensor, prompt: Prompt | None = None) -> Guidance:
-        self.clock.now += 10
-        self.prompts.append(prompt)
-        mask = torch.zeros_like(image[:1])
-        mask[:, 10:30, 20:40] = 1
-        return Guidance.from_mask(mask if prompt is None or prompt.mask is None else prompt.mask)
-
-
-@pytest.fixture
-def slow(monkeypatch: pytest.MonkeyPatch) -> Iterator[SlowGuide]:
-    """A guide that takes ten seconds and an agent that takes three, by a clock that nothing else moves."""
-    clock = Clock()
-    guide = SlowGuide(clock)
-
-    class SlowPlanner(Planner):
-        def draft(self, problem: Problem, rng: np.random.Generator) -> Draft:
-            clock.now += 3
-            return super().draft(problem, rng)
-
-    monkeypatch.setattr(time, "perf_counter", clock)
-    GUIDES.register("slow", lambda: guide)
-    AGENTS.register("slow", SlowPlanner)
-    yield guide
-    GUIDES.unregister("slow")
-    AGENTS.unregister("slow")
+QUICK = {"strokes": 4, "preset": "draft", "size": 48, "agent": "planner"}
+share, length = st.floats(0, 1), st.floats(0.1, 100)
+words = st.text(max_size=8)
+jobs = st.builds(
+    Job,
+    words.map(Path),
+    out=words.map(Path),
+    formats=st.lists(st.sampled_from(list(EXPORTERS.shipped)), min_size=1, unique=True).map(tuple),
+    fps=st.none() | st.integers(1, 60),
+    duration=st.none() | st.floats(0.5, 3600),
+    strokes=st.integers(1, 100_000),
+    preset=words,
+    agent=st.none() | words,
+    detail=st.none() | st.integers(1, 8),
+    size=st.none() | st.integers(16, 8192),
+    seed=st.integers(0, 2**32 - 1),
+    baseline=st.booleans(),
+    mask=st.none() | words.map(Path),
+    box=st.none() | st.tuples(share, share, length, length),
+    foreground_share=st.none() | share,
+    show_guidance=st.booleans(),
+    palette=st.none() | st.integers(1, 64) | words,
+    opaque=st.booleans(),
+    brushes=st.lists(length, unique=True).map(sorted).map(tuple),
+    widths=st.none() | st.tuples(length, length),
+    paper=st.none() | st.tuples(length, length),
+    transparent=st.sampled_from([None, "painting", "object"]),
+    palette_from=st.none() | words.map(Path),
+    background=st.none() | words,
+    start_canvas=st.none() | words,
+    export=st.dictionaries(words, st.dictionaries(words, share | words), max_size=2),
+)
 
 
-@pytest.mark.parametrize("given", ["nothing", "mask", "box"])
-def test_seconds_include_those_of_given_guidance(
-    slow: SlowGuide, photo: Path, photo_mask: Path, tmp_path: Path, given: str
-) -> None:
-    wish = {"nothing": {}, "mask": {"mask": photo_mask}, "box": {"box": (20.0, 10.0, 20.0, 20.0)}}[given]
-    job = Job(
-        photo, guide="slow", agent="slow", preset="draft", strokes=5, out=tmp_path, formats=("png",), **wish
+@given(jobs)
+def test_json_both_ways(job):
+    assert Job.from_json(job.to_json()) == job
+
+
+def test_json_has_only_what_was_said():
+    assert json.loads(Job("a.jpg").to_json()) == {"image": "a.jpg"}
+    assert to_json(Job("a.jpg", out="b", seed=3)) == {"image": "a.jpg", "out": "b", "seed": 3}
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("{", "the job is not JSON"),
+        ("[]", "options are of type list, wanted an object"),
+        ('{"imagine": 1}', "'imagine' is not an option, wanted one of .*image"),
+        ("{}", "image"),
+        ('{"image": "a.jpg", "box": "1,2,3"}', "^box: got '1,2,3', wanted X,Y,W,H"),
+        ('{"image": "a.jpg", "strokes": "0"}', "^strokes: got '0', wanted a whole number from 1 to 100000"),
+        ('{"image": "a.jpg", "strokes": 0}', "strokes is 0, wanted a whole number from 1 to 100000"),
+        ('{"image": "a.jpg", "strokes": 2.5}', "strokes is 2.5, wanted a whole number"),
+        ('{"image": "a.jpg", "formats": "png,doc"}', "^formats: got 'doc', wanted one of png,"),
+        ('{"image": "a.jpg", "fps": 1e99}', "fps is 1e[+]99, wanted a whole number from 1 to 60"),
+    ],
+)
+def test_bad_json(text, complaint):
+    with pytest.raises(InputError, match=complaint):
+        Job.from_json(text)
+
+
+def test_the_command_line_is_a_front(photo, photo_mask, tmp_path):
+    """Both ways to ask for the same write the same files."""
+    result = run(
+        Job(photo, mask=photo_mask, out=tmp_path / "a", formats=("png", "json", "gif"), fps=5, **QUICK)
     )
-    result = run(job)
-    assert result.seconds == {"guidance": 10, "plan": 3, "polish": 0, "export": 0, "total": 13}
-    assert result.summary()["seconds"] == result.seconds
-    (prompt,) = slow.prompts
-    assert (prompt is not None and prompt.mask is not None) == (given == "mask")
-    assert (prompt is not None and prompt.box is not None) == (given == "box")
+    flags = [f"--{name}={value}" for name, value in QUICK.items()]
+    argv = ["paint", str(photo), f"--mask={photo_mask}", f"--out={tmp_path / 'b'}", "--formats=png,json,gif"]
+    assert main([*argv, "--fps=5", *flags]) == 0
+    assert set(result.outputs) == {"png", "json", "gif"}
+    for path in result.outputs.values():
+        assert path.read_bytes() == (tmp_path / "b" / path.name).read_bytes()
 
 
-def test_the_box_is_in_pixels_of_the_file(slow: SlowGuide, photo: Path, tmp_path: Path) -> None:
-    job = Job(photo, guide="slow", preset="draft", agent="planner", strokes=5, out=tmp_path, formats=("png",))
-    assert run(job).box == (20, 10, 20, 20)
+def test_every_wish_is_reachable(photo, tmp_path):
+    """A cut-out in other colours, on a canvas of its own, inside a box, with a picture of what was known."""
+    other = tmp_path / "other.png"
+    Image.fromarray(np.random.default_rng(0).integers(0, 99, (9, 9, 3), np.uint8)).save(other)
+    stages = []
+    job = Job(
+        photo,
+        box=(18, 8, 24, 24),
+        transparent="object",
+        palette_from=other,
+        background="#204060",
+        show_guidance=True,
+        formats=("png",),
+        out=tmp_path / "out",
+        **QUICK,
+    )
+    result = run(job, lambda stage, share: stages.append(stage))
+    assert list(dict.fromkeys(stages)) == ["guidance", "compile", "plan", "export"]
+    with Image.open(result.outputs["png"]) as image:
+        assert image.mode == "RGBA"
+    assert load_image(result.outputs["guidance"]).shape[0] == 3
+    x, y, width, height = result.box
+    assert 15 < x < 25
+    assert 15 < width < 27
+    assert result.summary()["box"] == [round(number, 2) for number in (x, y, width, height)]
+    assert result.painting.background == pytest.approx((0x20 / 255, 0x40 / 255, 0x60 / 255))
+
+
+def test_nothing_is_written_for_a_bad_job(photo, tmp_path):
+    for wishes, complaint in (
+        ({"mask": photo, "box": (0, 0, 9, 9)}, "^box: the object is given by --mask"),
+        ({"baseline": True, "box": (0, 0, 9, 9)}, "^box: --baseline paints without guidance"),
+        ({"agent": "nobody"}, "^agent is 'nobody', wanted one of semantic"),
+        ({"guide": "nobody"}, "guide is 'nobody', wanted one of default"),
+        ({"palette": 65}, "^palette has 65 colours"),
+        ({"fps": 5, "formats": ("png",)}, "^fps: --formats has no video"),
+        ({"box": (99, 99, 5, 5)}, "^box: 99,99,5,5 lies outside the picture of 60 x 40 pixels"),
+    ):
+        with pytest.raises(InputError, match=complaint):
+            run(dataclasses.replace(Job(photo, out=tmp_path / "out", **QUICK), **wishes))
+    assert not (tmp_path / "out").exists()

@@ -40,7 +40,7 @@ def test_the_last_covering_disc_decides_the_opacity() -> None:
 
 
 def test_a_stroke_by_hand() -> None:
-    # x of the seed is the row: from row 0 to row 0.99 of the way to 1, column one half.
+    # x of the reference code is the row: from row 0 to row 0.99 of the way to 1, column one half.
     strokes = strokes_from_ltp(
         torch.tensor([[[0, 0.5, 0.5, 0.5, 1, 0.5, 0, 1, 0, 1, 0.1, 0.2, 0.3]]], dtype=torch.float64)
     )

@@ -31,7 +31,7 @@ def data_of(path: Path) -> dict:
 @pytest.fixture
 def page_file(painting: Painting, tmp_path: Path) -> Path:
     photo = torch.nn.functional.avg_pool2d(painting.canvas, 5, 1, 2)
-    actor = Layer(painting.layers[0].strokes[:6], "foreground", 0, painting.layers[1].mask, "seed")
+    actor = Layer(painting.layers[0].strokes[:6], "foreground", 0, 0, "seed")
     start = torch.linspace(0, 1, 96).expand(3, 64, 96).mul(255).round() / 255
     painting = replace(painting, photo=photo, start=start, layers=(*painting.layers, actor))
     painting.save(tmp_path / "a.html")

@@ -164,7 +164,7 @@ def along(points, count=200):
 @example(points=[-20, 105, 440, 105, -20, 105])  # off the right edge and back, on one line
 @example(points=[50, 50, 50, 50, 50, 50])
 @example(points=[0, -30, 0, 100, 0, 300])  # on the edge
-@example(points=[0, -1e-308, 0, 0, 0, 0])  # nearly on it, and nearly a point
+@example(points=[0.0, -2.2250738585072014e-308, 0.0, 0.0, 0.0, 0.0])  # next to nothing
 @given(points=st.lists(st.floats(-150, 450), min_size=6, max_size=6))
 def test_lines_end_at_the_edge_of_the_paper(points):
     """What is drawn lies on the paper, and all of the line that lies there is drawn."""

@@ -92,7 +92,7 @@ def test_colours_by_name():
     assert parse_color(" #804020 ") == pytest.approx((128 / 255, 64 / 255, 32 / 255))
     assert parse_color("#842") == parse_color("#884422")
     for word in ("fff", "#ffff", "#ggg", "", "#"):
-        with pytest.raises(ValueError, match="is no colour, wanted one such as"):
+        with pytest.raises(ValueError, match="is not a colour, wanted one such as"):
             parse_color(word)
 
 
@@ -119,5 +119,5 @@ def test_palette_files(tmp_path):
         read_palette(tmp_path)
     with pytest.raises(OSError, match=r"mem: cannot be read \(.*\), wanted a file of colours"):
         read_palette(Path("/proc/self/mem"))  # a file that even root may open, but not read from its start
-    with pytest.raises(ValueError, match="no colour"):
+    with pytest.raises(ValueError, match="not a colour"):
         parse_color("red")

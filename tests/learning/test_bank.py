@@ -1,207 +1,102 @@
-"""The pictures that a run learns from: mirrored ones have mirrored guidance."""
+"""From the name of a data set to the pictures of a run."""
 
 from __future__ import annotations
 
-from dataclasses import fields, replace
-from pathlib import Path
-
-import numpy as np
 import pytest
 import torch
-from PIL import Image
-from torch import Tensor
 
-from semantic_guidance.agents.ltp.episode import EnvConfig, alignment_grid, zoom
+from semantic_guidance.agents.ltp.episode import EnvConfig
 from semantic_guidance.core.errors import InputError
-from semantic_guidance.core.guidance import Guidance, Instance
-from semantic_guidance.learning.bank import PictureBank, _completed, open_banks, to_bytes
-from semantic_guidance.learning.config import make_config
-
-CPU = torch.device("cpu")
-HEIGHT, WIDTH = 30, 48
-BOX = (28.0, 3.0, 14.0, 20.0)
-"""Of an object on the right, nearer to the upper edge."""
-
-
-def picture(number: int, mirrored: bool = False) -> tuple[Tensor, Guidance]:
-    """Noise with an object off the middle, or the same picture flipped."""
-    generator = torch.Generator().manual_seed(number)
-    image = torch.rand(3, HEIGHT, WIDTH, generator=generator)
-    mask = torch.zeros(1, HEIGHT, WIDTH)
-    x, y, across, down = (int(number) for number in BOX)
-    mask[:, y : y + down, x : x + across] = 1
-    focus = mask * torch.rand(1, HEIGHT, WIDTH, generator=generator)
-    guidance = Guidance(mask, focus, (Instance(mask, BOX),))
-    if not mirrored:
-        return image, guidance
-    box = (WIDTH - BOX[0] - BOX[2], *BOX[1:])
-    return image.flip(-1), Guidance(mask.flip(-1), focus.flip(-1), (Instance(mask.flip(-1), box),))
+from semantic_guidance.core.guidance import Guidance
+from semantic_guidance.core.plugins import DATASETS, PluginError
+from semantic_guidance.learning.bank import open_banks
+from semantic_guidance.learning.config import DataConfig, make_config
+from semantic_guidance.learning.data.cutouts.dataset import CutoutDataset
+from semantic_guidance.learning.data.folder import DataRequest, Example
+from tests.learning.data.test_cutouts import write_pack
 
 
-def bank(mirrored: bool = False, count: int = 3, size: int = 16) -> PictureBank:
-    return PictureBank(lambda number: picture(number, mirrored), torch.arange(count), size)
+class Greys:
+    """Pictures that are told apart by their grey."""
+
+    def __init__(self, count: int) -> None:
+        self.count = count
+
+    def __len__(self) -> int:
+        return self.count
+
+    def __getitem__(self, index: int) -> Example:
+        if index >= self.count:
+            raise IndexError(index)
+        return Example(torch.full((3, 8, 12), index / 20), Guidance.none(8, 12), str(index))
 
 
-def test_a_mirrored_sample_is_the_flipped_picture_with_flipped_guidance() -> None:
-    """Sample 2 n + 1 of the pictures is sample 2 n of their mirror images, to the byte that it is kept in."""
-    found = bank().start(torch.tensor([1, 3, 5]), CPU)
-    wanted = bank(mirrored=True).start(torch.tensor([0, 2, 4]), CPU)
-    for field in fields(found):
-        assert torch.allclose(getattr(found, field.name), getattr(wanted, field.name), atol=1.01 / 255)
-    assert torch.allclose(found.grid, wanted.grid, atol=1e-6)
-    assert not torch.allclose(found.grid, bank().start(torch.tensor([0, 2, 4]), CPU).grid, atol=0.1)
+class DividedGreys(Greys):
+    """Pictures that know which of them to hold out."""
 
-
-def test_the_box_by_hand() -> None:
-    """Of 48 x 30: (28, 3, 14, 20); mirrored it begins at 48 - 28 - 14 = 6."""
-    state = bank().start(torch.tensor([0, 1]), CPU)
-    boxes = torch.tensor([[28 / 48, 3 / 30, 14 / 48, 20 / 30], [6 / 48, 3 / 30, 14 / 48, 20 / 30]])
-    assert torch.allclose(state.grid, alignment_grid(boxes, 16, 16), atol=1e-6)
-    # What is aligned to the object shows it, from edge to edge.
-    assert zoom(state.mask, state.grid)[:, :, 1:-1, 1:-1].min() > 0.6
-    assert state.mask.mean() < 0.35
-
-
-def test_pictures_are_squashed_and_kept_as_bytes() -> None:
-    grey = torch.full((3, 10, 40), 0.3)
-    grey[:, :, 20:] = 0.9
-    state = PictureBank(lambda n: (grey, Guidance.none()), torch.arange(1), 8).start(torch.tensor([0]), CPU)
-    assert state.target.shape == (1, 3, 8, 8)
-    assert state.target[0, 0, 4, [0, 7]].tolist() == pytest.approx(
-        [round(0.3 * 255) / 255, round(0.9 * 255) / 255]
-    )
-    assert (state.canvas == 0).all()
-    assert not state.mask.any()
-    assert to_bytes(torch.tensor([0.0, 0.5 / 255 - 1e-6, 0.5 / 255 + 1e-6, 1.2])).tolist() == [0, 0, 1, 255]
-
-
-def test_half_of_the_samples_are_mirrored_and_all_pictures_are_drawn() -> None:
-    samples = bank(count=5).draw(4000, torch.Generator().manual_seed(0))
-    counts = torch.bincount(samples, minlength=10)
-    assert len(counts) == 10
-    assert counts.min() > 330
-
-
-def test_a_picture_is_fetched_once_and_by_its_number() -> None:
-    fetched = []
-
-    def fetch(number: int) -> tuple[Tensor, Guidance]:
-        fetched.append(number)
-        return picture(number)
-
-    pictures = PictureBank(fetch, torch.tensor([7, 4, 9]), 8)
-    for samples in ([2, 3, 2], [4], [3, 5]):
-        pictures.start(torch.tensor(samples), CPU)
-    assert fetched == [4, 9]
-
-
-def test_a_broken_picture_gives_way_to_the_next(capsys: pytest.CaptureFixture[str]) -> None:
-    def fetch(number: int) -> tuple[Tensor, Guidance]:
-        if number in broken:
-            raise ValueError(f"{number} is broken")
-        return picture(number)
-
-    broken = {2}
-    pictures = PictureBank(fetch, torch.arange(3), 16)
-    state = pictures.start(torch.tensor([4]), CPU)
-    assert torch.equal(state.target, bank().start(torch.tensor([0]), CPU).target)
-    assert "skipped: 2 is broken" in capsys.readouterr().err
-    broken = {0, 1, 2}
-    with pytest.raises(InputError, match="no picture can be read, the last one: 0 is broken"):
-        PictureBank(fetch, torch.arange(3), 16).start(torch.tensor([2]), CPU)
+    def split(self, held_out: int) -> tuple[Greys, Greys]:
+        return Greys(self.count), Greys(held_out)
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    """Ten photographs of one grey each."""
-    for n in range(10):
-        Image.fromarray(np.full((20, 30, 3), 20 * n, np.uint8)).save(tmp_path / f"{n}.png")
-    return tmp_path
+def registered():
+    """A function that registers a data set under the name ``mine``; it is forgotten afterwards."""
+    yield lambda opener: DATASETS.register("mine", opener)
+    DATASETS.unregister("mine")
 
 
-def numbers(pictures: PictureBank) -> set[int]:
-    """The pictures by their grey."""
-    state = pictures.start(2 * torch.arange(len(pictures)), CPU)
-    return {round(float(grey) * 255 / 20) for grey in state.target.mean(dim=(1, 2, 3))}
+def greys(bank):
+    """The greys of a bank's pictures, in twentieths."""
+    state = bank.start(2 * torch.arange(len(bank)), torch.device("cpu"))
+    return [round(20 * float(picture.mean())) for picture in state.target]
 
 
-@pytest.mark.parametrize(("asked", "held_out"), [(100, 2), (1, 1)])
-def test_pictures_held_out_are_others_than_those_learned_from(
-    folder: Path, asked: int, held_out: int
-) -> None:
-    """As many as asked for, but no more than a fifth, and the same ones every time."""
-    config = make_config(dataset="folder", data=str(folder), canvas_size=16, num_val=asked).data
-    learned, held = (numbers(pictures) for pictures in open_banks(config, EnvConfig()))
-    assert len(held) == held_out
-    assert learned | held == set(range(10))
-    assert not learned & held
-    assert numbers(open_banks(config, EnvConfig())[1]) == held
+def test_a_stranger_s_dataset_is_asked_and_divided(registered, tmp_path):
+    asked = []
+    registered(lambda folder, request: asked.append((folder, request)) or Greys(20))
+    config = make_config(dataset="mine", data=str(tmp_path), canvas_size=8, pictures=77, use_gbp=True)
+    train, held_out = open_banks(config.data, config.env)
+    assert asked == [(tmp_path, DataRequest(guided=True, side=8, count=77))]
+    assert (len(train), len(held_out)) == (16, 4)
+    assert sorted(greys(train) + greys(held_out)) == list(range(20))
+    again, _ = open_banks(config.data, config.env)
+    assert greys(again) == greys(train)
+    few = make_config(dataset="mine", data=str(tmp_path), canvas_size=8, num_val=1)
+    assert len(open_banks(few.data, few.env)[1]) == 1
 
 
-def test_two_pictures_are_needed(tmp_path: Path, folder: Path) -> None:
-    config = make_config(dataset="folder", data=str(folder)).data
-    for path in list(folder.glob("*.png"))[1:]:
-        path.unlink()
-    with pytest.raises(InputError, match="holds 1 pictures, wanted at least 2"):
-        open_banks(config, EnvConfig())
-    with pytest.raises(InputError, match=r"--data: .*wanted a folder of pictures"):
-        open_banks(replace(config, data=str(tmp_path / "nowhere")), EnvConfig())
+def test_a_dataset_may_divide_itself(registered):
+    registered(lambda folder, request: DividedGreys(15))
+    train, held_out = open_banks(DataConfig("mine", canvas_size=8), EnvConfig())
+    assert (greys(train), greys(held_out)) == (list(range(15)), [0, 1, 2])
 
 
-class TestGuidanceThatIsMissing:
-    """It is found where the run needs it, on a reduced picture."""
+def test_what_a_dataset_complains_of_is_its_folder(registered):
+    def opener(folder, request):
+        raise ValueError(f"{folder} is empty, wanted greys")
 
-    @pytest.fixture
-    def asked(self, monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, tuple[int, ...]]]:
-        """What a guide was asked for."""
-        calls: list[tuple[str, tuple[int, ...]]] = []
+    registered(opener)
+    with pytest.raises(InputError, match=r"^--data: data is empty, wanted greys$"):
+        open_banks(DataConfig("mine"), EnvConfig())
+    registered(lambda folder, request: Greys(1))
+    with pytest.raises(InputError, match=r"^--data: data holds 1 pictures, wanted at least 2$"):
+        open_banks(DataConfig("mine"), EnvConfig())
 
-        class Pointer:
-            """A guide that finds the left half, and a focus of 0.5."""
 
-            def __init__(self, focus: bool, faces: bool) -> None:
-                assert not faces
-                self.focus = focus
+def test_a_dataset_that_cannot_be_loaded(registered):
+    registered("no_such_module:open_dataset")
+    with pytest.raises(PluginError, match=r"^dataset 'mine' of register\(\) cannot be loaded from 'no_such_"):
+        open_banks(DataConfig("mine"), EnvConfig())
 
-            def __call__(self, image: Tensor) -> Guidance:
-                calls.append(("objects", tuple(image.shape)))
-                mask = torch.zeros_like(image[:1])
-                mask[..., : image.shape[-1] // 2] = 1
-                return Guidance(mask, 0.5 * self.focus * mask, (Instance.from_mask(mask),))
 
-            def from_mask(self, image: Tensor, mask: Tensor) -> Guidance:
-                calls.append(("focus", tuple(image.shape)))
-                assert mask.shape[-2:] == image.shape[-2:]
-                return Guidance(mask, 0.5 * mask)
-
-        monkeypatch.setattr("semantic_guidance.guidance.Guide", Pointer, raising=False)
-        return calls
-
-    @pytest.mark.parametrize(
-        ("env", "known", "calls"),
-        [
-            (EnvConfig(), None, []),
-            (EnvConfig(use_bilevel=True), None, [("objects", (3, 160, 256))]),
-            (EnvConfig(use_gbp=True), None, [("objects", (3, 160, 256))]),
-            (EnvConfig(use_bilevel=True, use_gbp=True), "mask", [("focus", (3, 160, 256))]),
-            (EnvConfig(use_bilevel=True), "mask", []),
-            (EnvConfig(use_bilevel=True, use_gbp=True), "nothing", []),
-            (EnvConfig(use_bilevel=True, use_gbp=True), "focus", []),
-        ],
-    )
-    def test_it_is_asked_for_what_is_needed(self, asked, env, known, calls) -> None:
-        mask = torch.zeros(1, 200, 320)
-        mask[:, :, 160:] = 1
-        guidance = {
-            None: None,
-            "nothing": Guidance.none(200, 320),
-            "mask": Guidance.from_mask(mask),
-            "focus": replace(Guidance.from_mask(mask), focus=0.25 * mask),
-        }[known]
-        image, found = _completed(lambda n: (torch.rand(3, 200, 320), guidance), env)(0)
-        assert image.shape == (3, 200, 320)
-        assert asked == calls
-        if known == "mask":
-            assert found.mask.mean() == pytest.approx(0.5)
-            assert found.focus.max() == (0.5 if env.use_gbp else 0)
-            assert len(found.instances) == 1
+def test_cutouts_are_held_out_by_their_objects(tmp_path):
+    folder = write_pack(tmp_path, cutouts=30)
+    config = DataConfig("cutouts", str(folder), canvas_size=16, pictures=6)
+    train, held_out = open_banks(config, EnvConfig())
+    for bank, split, count in ((train, "train", 6), (held_out, "held_out", 1)):
+        wanted = CutoutDataset(folder, 16, 16, count, split=split)
+        assert len(bank) == count
+        for number in range(count):
+            image, guidance = bank.fetch(number)
+            assert torch.equal(image, wanted[number].image)
+            assert torch.equal(guidance.mask, wanted[number].guidance.mask)

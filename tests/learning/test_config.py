@@ -86,7 +86,7 @@ def test_text_and_back():
 @pytest.mark.parametrize(
     ("values", "complaint"),
     [
-        ({"nonsense": 1}, "nonsense is no setting"),
+        ({"nonsense": 1}, "nonsense is not a setting"),
         ({"batch_size": 0}, "batch_size is 0"),
         ({"dataset": "mnist"}, "dataset is 'mnist'"),
         ({"actor_lr": (1e-3,)}, "actor_lr has 1 numbers, wanted 3"),

@@ -316,7 +316,9 @@ class TestLayers:
             (
                 layer.level,
                 layer.compositing,
-                None if layer.mask is None else layer.mask[0, [5, 5, 15], [5, 25, 25]].tolist(),
+                None
+                if layer.mask is None
+                else painting.masks[layer.mask][0, [5, 5, 15], [5, 25, 25]].tolist(),
             )
             for layer in painting.layers
         ]
@@ -409,12 +411,10 @@ def test_masks_are_kept_at_most_1024_pixels_wide_in_steps_of_a_byte() -> None:
     mask = torch.zeros(1, 40, 2048)
     mask[:, :, 1000:] = 0.601
     agent = scribbler(segments=(Segment(2, 0),))
-    (layer,) = (
-        Painter(agent, "draft", strokes=2).paint(torch.zeros(3, 40, 2048), Guidance.from_mask(mask)).layers
-    )
-    assert layer.mask is not None
-    assert layer.mask.shape == (1, 20, 1024)
-    assert float(layer.mask.max()) == pytest.approx(0.6)
+    painting = Painter(agent, "draft", strokes=2).paint(torch.zeros(3, 40, 2048), Guidance.from_mask(mask))
+    assert [layer.mask for layer in painting.layers] == [0]
+    assert painting.masks[0].shape == (1, 20, 1024)
+    assert float(painting.masks[0].max()) == pytest.approx(0.6)
 
 
 def test_seconds_of_each_stage_are_measured(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -117,8 +117,8 @@ def test_a_larger_canvas_shows_the_same_picture(painting: Painting, style):
 def test_strokes_stay_within_their_mask(style):
     mask = torch.zeros(1, 100, 100)
     mask[:, :, :50] = 1
-    layers = (Layer(Strokes.unpack(LINE), "foreground", 0, mask),)
-    painting = Painting(layers, (0.2, 0.4, 0.6), 100, 100, brush=Brush(style))
+    layers = (Layer(Strokes.unpack(LINE), "foreground", 0, 0),)
+    painting = Painting(layers, (0.2, 0.4, 0.6), 100, 100, brush=Brush(style), masks=(mask,))
     empty = replace(painting, layers=())
     change = (painting.canvas - empty.canvas).abs().amax(dim=0)
     assert change[:, 53:].max() < 0.01  # light reaches a pixel or two

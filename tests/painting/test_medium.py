@@ -141,12 +141,14 @@ def test_the_nearest_brush_is_nearest_by_ratio():
 def test_tools_by_hand():
     strokes = packed([(0.01, 0.05)], color=(0.9, 0.4, 0.4))
     assert torch.equal(TOOLS(strokes), strokes)
-    assert replace(TOOLS, least=0.02, most=0.03)(strokes)[0, 6:8].tolist() == pytest.approx([0.02, 0.03])
+    assert replace(TOOLS, min_radius=0.02, max_radius=0.03)(strokes)[0, 6:8].tolist() == pytest.approx(
+        [0.02, 0.03]
+    )
     opaque = replace(TOOLS, opaque=True)(strokes)[0]
     assert opaque[6:].tolist() == pytest.approx([0.03, 0.03, 1, 1, 0.9, 0.4, 0.4])
     colors = torch.tensor([[0.0, 0.0, 0.0], [1.0, 0.5, 0.5], [0.4, 0.4, 0.4]])
     assert replace(TOOLS, colors=colors)(strokes)[0, 8:].tolist() == pytest.approx([0.3, 0.6, 1.0, 0.5, 0.5])
-    loose = replace(TOOLS, colors=colors, radii=torch.tensor([0.04]), least=0.02, opaque=True).loose
+    loose = replace(TOOLS, colors=colors, radii=torch.tensor([0.04]), min_radius=0.02, opaque=True).loose
     assert loose(strokes)[0, 6:].tolist() == pytest.approx([0.035, 0.035, 1, 1, 0.9, 0.4, 0.4])
 
 
@@ -156,11 +158,11 @@ def test_tools_are_in_units_of_the_painting(height, width, unit):
     picture, weight = torch.rand(3, height, width), torch.ones(height, width)
     tools = Medium(brushes=(20, 5), widths=(2, 50)).tools(picture, weight, height, width)
     assert tools.radii.tolist() == pytest.approx([2.5 / unit, 10 / unit])
-    assert (tools.least, tools.most) == pytest.approx((1 / unit, 25 / unit))
+    assert (tools.min_radius, tools.max_radius) == pytest.approx((1 / unit, 25 / unit))
     free = Medium(palette=[(0, 0, 0)]).tools(picture, weight, height, width)
-    assert (free.least, free.most, free.radii) == (0, math.inf, None)
+    assert (free.min_radius, free.max_radius, free.radii) == (0, math.inf, None)
     pens = Medium(opaque=True).tools(picture, weight, height, width)
-    assert (pens.least, pens.most) == pytest.approx((WIDTHS[0] / 2 / unit, WIDTHS[1] / 2 / unit))
+    assert (pens.min_radius, pens.max_radius) == pytest.approx((WIDTHS[0] / 2 / unit, WIDTHS[1] / 2 / unit))
 
 
 def test_colours_are_chosen_by_what_counts():

@@ -1,1 +1,1 @@
-"""Agents of the papers' kind: a ResNet that sees the whole picture and emits a bundle of strokes a step."""
+"""Agents of the papers' kind: a ResNet that sees the whole picture and emits a bundle of strokes per step."""

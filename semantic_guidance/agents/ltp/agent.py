@@ -32,11 +32,11 @@ class LtpAgent:
 
     Attributes:
         actor: the network.
-        config: the episode that it knows; its length is replaced by what the strokes ask for.
+        config: the episode of its training; its length follows from the number of strokes.
         size: side in pixels of the square canvas on which it sees its painting.
-        compositing: the rule by which it learned that its strokes are painted.
-        guided: it is told of an object, if there is one.
-        ground: the colour of the canvas on which it learned.
+        compositing: the rule by which its strokes were painted in training.
+        guided: whether it is told about the object.
+        ground: the colour of the canvas on which it was trained.
     """
 
     actor: Actor
@@ -51,7 +51,7 @@ class LtpAgent:
         """The actor in a file: ``.safetensors`` is one of ours, anything else a checkpoint of the papers'.
 
         Raises:
-            ValueError: the file is missing, corrupt, or something else.
+            ValueError: the file is missing, corrupt, or of another kind.
         """
         if Path(path).suffix.lower() == ".safetensors":
             actor, config, size = load_actor(path)
@@ -60,13 +60,13 @@ class LtpAgent:
         return LtpAgent(actor, ltp_config(actor, 1), LTP_SIZE, "seed")
 
     def view(self, guidance: Guidance) -> Guidance:
-        """See `Agent`. All objects are one: the papers know no more."""
+        """See `Agent`. All objects count as one: the papers know no more."""
         if not guidance.instances or not bool((guidance.mask > 0.5).any()):
             return replace(guidance, instances=())
         return replace(guidance, instances=(Instance.from_mask(guidance.mask),))
 
     def draft(self, problem: Problem, rng: np.random.Generator) -> Draft:
-        """See `Agent`. The strokes are in bundles, level after level, as it paints them.
+        """See `Agent`. The strokes are in bundles, level by level, as it paints them.
 
         The actor sees the picture squashed to a square; its strokes are stretched back, their radii by the
         geometric mean of both sides.

@@ -1,4 +1,4 @@
-"""Layers that the paper's networks share. Names of parameters are those of the seed's checkpoints."""
+"""Layers that the papers' networks share, with parameters named as in LTP's checkpoints."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ class TReLU(nn.Module):
 class WeightNormConv2d(nn.Conv2d):
     """A convolution with weight normalisation: ``weight = g v / |v|``, the norm taken per output channel.
 
-    Not torch's parametrisation: that one renames the parameters, and the seed's checkpoints call them
-    ``weight_g`` and ``weight_v``.
+    Not torch's parametrisation: that one renames the parameters, which LTP's checkpoints call ``weight_g``
+    and ``weight_v``.
     """
 
     def __init__(

@@ -28,21 +28,21 @@ Renderer = Callable[[Strokes, Tensor, Tensor | None, float], Tensor]
 class EnvConfig:
     """What an episode looks like."""
 
-    max_eps_len: int = field(default=50, metadata={"help": "steps of an episode", "min": 1})
+    max_eps_len: int = field(default=50, metadata={"help": "steps per episode", "min": 1})
     bundle_size: int = field(
         default=5,
         metadata={
-            "help": "strokes of a step; with --use_bilevel each level gets half of them, rounded up",
+            "help": "strokes per step; with --use_bilevel each level gets half of them, rounded up",
             "min": 1,
         },
     )
     use_bilevel: bool = field(
         default=False,
-        metadata={"help": "paint background and foreground apart, and align the object"},
+        metadata={"help": "paint background and foreground separately, and align the object"},
     )
     use_gbp: bool = field(default=False, metadata={"help": "show the agent the focus map, and reward by it"})
     softness: float = field(
-        default=1.0, metadata={"help": "width in pixels of a stroke's soft edge while training", "above": 0}
+        default=1.0, metadata={"help": "width in pixels of a stroke's soft edge in training", "above": 0}
     )
 
     def __post_init__(self) -> None:
@@ -50,12 +50,12 @@ class EnvConfig:
 
     @property
     def levels(self) -> int:
-        """Bundles of a step."""
+        """Bundles per step."""
         return 2 if self.use_bilevel else 1
 
     @property
     def level_size(self) -> int:
-        """Strokes of a bundle."""
+        """Strokes per bundle."""
         return -(-self.bundle_size // self.levels)
 
     @property
@@ -70,7 +70,7 @@ class EnvConfig:
 
 
 def channel_table(config: EnvConfig) -> dict[str, slice]:
-    """Which channels of an observation hold what, in the seed's order.
+    """Which channels of an observation hold what, in the reference code's order.
 
     ``coordinates`` are row and column from 0 to 1; ``grid`` is the alignment grid, column first, moved from
     [-1, 1] to [0, 1].
@@ -153,7 +153,7 @@ def guidance_tensors(guidance: Guidance, height: int, width: int) -> tuple[Tenso
 def initial(
     target: Tensor, mask: Tensor | None = None, focus: Tensor | None = None, boxes: Tensor | None = None
 ) -> PaintState:
-    """Empty (black) canvases before their targets.
+    """Empty (black) canvases with their targets.
 
     Args:
         target: ``[B, 3, H, W]`` in [0, 1].
@@ -162,7 +162,7 @@ def initial(
         boxes: ``[B, 4]`` see `alignment_grid`; the whole picture if None.
 
     Raises:
-        ValueError: a shape is another.
+        ValueError: a shape is wrong.
     """
     if target.ndim != 4 or target.shape[1] != 3:
         raise ValueError(f"target has shape {list(target.shape)}, wanted [batch, 3, height, width]")
@@ -208,7 +208,7 @@ def critic_observation(before: PaintState, after: PaintState, config: EnvConfig)
 
 
 def decode(action: Tensor, config: EnvConfig) -> list[Strokes]:
-    """An action ``[B, action_size]`` in [0, 1] as one ``[B, level_size]`` bundle for each level.
+    """An action ``[B, action_size]`` in [0, 1] as one ``[B, level_size]`` bundle per level.
 
     Raises:
         ValueError: the action has another size.
@@ -222,7 +222,7 @@ def decode(action: Tensor, config: EnvConfig) -> list[Strokes]:
 def apply_strokes(
     state: PaintState, bundles: list[Strokes], config: EnvConfig, renderer: Renderer = render
 ) -> PaintState:
-    """The state after one bundle for each level: background under the mask's complement, then foreground."""
+    """The state after one bundle per level: background under the mask's complement, then foreground."""
     masks = [1 - state.mask, state.mask] if config.use_bilevel else [None]
     canvas = state.canvas
     for strokes, mask in zip(bundles, masks, strict=True):
@@ -238,7 +238,7 @@ def transition(
 
 
 def reward(before: PaintState, after: PaintState) -> Tensor:
-    """How much the mean squared error fell, ``[B]``. `rewards` has the paper's, which need networks."""
+    """How much the mean squared error fell, ``[B]``. `learning.rewards` has the papers', of networks."""
     return mean_squared_error(before) - mean_squared_error(after)
 
 

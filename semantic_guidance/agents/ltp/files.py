@@ -14,13 +14,13 @@ WHAT = "an agent's weights"
 
 
 def save_actor(actor: Actor, env: EnvConfig, size: int, path: Path) -> None:
-    """Write an actor's weights and what one has to know to paint with it.
+    """Write an actor's weights and what is needed to paint with it.
 
     Args:
         actor: to write.
-        env: the episode that it knows.
-        size: side in pixels of the canvas that it learned on.
-        path: of the file, replaced only by a whole one.
+        env: the episode of its training.
+        size: side in pixels of the canvas that it was trained on.
+        path: of the file, which is either whole or untouched.
 
     Raises:
         OSError: the file cannot be written.
@@ -33,10 +33,10 @@ def load_actor(path: str | Path) -> tuple[Actor, EnvConfig, int]:
     """An actor that `save_actor` wrote, in evaluation mode.
 
     Returns:
-        The actor, the episode that it knows, and the side in pixels of the canvas that it learned on.
+        The actor, the episode of its training, and the side in pixels of the canvas that it was trained on.
 
     Raises:
-        ValueError: the file is missing, corrupt, or something else.
+        ValueError: the file is missing, corrupt, or of another kind.
     """
     config, state = read_weights(path, FORMAT, WHAT)
     try:

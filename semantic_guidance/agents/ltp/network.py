@@ -12,11 +12,11 @@ from semantic_guidance.agents.ltp.blocks import STAGES, NormBlock, stage
 class Actor(nn.Module):
     """ResNet-18 with batch norm from an observation to a bundle of strokes.
 
-    The features are averaged over the whole canvas, so that its size is a matter of the input.
+    The features are averaged over the whole canvas, which may have any size.
 
     Args:
         channels: of the observation.
-        outputs: numbers of the action, 13 a stroke.
+        outputs: numbers of the action, 13 per stroke.
         width: channels of the first stage, 64 in the paper.
     """
 

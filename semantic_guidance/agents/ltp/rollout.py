@@ -1,7 +1,7 @@
-"""Painting with an actor of the seed (see `compat.load_ltp_actor`), as the seed does it.
+"""Painting with an actor of the reference code (see `checkpoint.load_ltp_actor`), as that code does.
 
-It learned with the seed's compositing rule, which masks a stroke's colour but not its alpha, so that outside
-the mask a stroke blackens what it covers. These actors count on it; everything else here uses `render`.
+It learned with a compositing rule that masks a stroke's colour but not its alpha, so that outside
+the mask a stroke blackens what it covers. These actors rely on it; everything else here uses `render`.
 """
 
 from __future__ import annotations
@@ -26,18 +26,18 @@ from semantic_guidance.core.check import check_shape
 from semantic_guidance.core.guidance import Guidance
 from semantic_guidance.core.ltp_format import LTP_SIZE
 from semantic_guidance.core.resample import resample
-from semantic_guidance.core.strokes import Strokes
+from semantic_guidance.core.strokes import NUMBERS, Strokes
 from semantic_guidance.painting.painting import Level
 from semantic_guidance.renderer import render
 from semantic_guidance.renderer.ltp_rule import ltp_composite
 
 
 def ltp_config(actor: Actor, steps: int) -> EnvConfig:
-    """The episode that a seed actor knows: whether it paints on two levels shows in its channels."""
+    """The episode of an LTP actor's training: its channels tell whether it paints on two levels."""
     semantic = actor.conv1.in_channels != BASELINE_CHANNELS
     return EnvConfig(
         max_eps_len=steps,
-        bundle_size=actor.fc.out_features // 13,
+        bundle_size=actor.fc.out_features // NUMBERS,
         use_bilevel=semantic,
         use_gbp=semantic,
     )
@@ -46,17 +46,17 @@ def ltp_config(actor: Actor, steps: int) -> EnvConfig:
 def paint_with_ltp_actor(
     actor: Actor, image: Tensor, guidance: Guidance | None = None, steps: int = 50
 ) -> list[tuple[Strokes, Level]]:
-    """The strokes that a seed actor paints a picture with.
+    """The strokes with which an LTP actor paints a picture.
 
-    The picture is squashed to 128 x 128 pixels, as the seed does it; the strokes are in units of that
+    The picture is squashed to 128 x 128 pixels, as the reference code does; the strokes are in units of that
     square's side. To see the painting, put them on a black canvas with `ltp_composite`, the background's
     bundles under the mask's complement and the foreground's under the mask.
 
     Args:
-        actor: from `compat.load_ltp_actor`.
+        actor: from `checkpoint.load_ltp_actor`.
         image: ``[3, H, W]`` in [0, 1].
-        guidance: of any size; nothing in particular if None.
-        steps: of the actor. A baseline actor paints 5 strokes each, a semantic one 3 and 3.
+        guidance: of any size; no objects if None.
+        steps: of the actor. A baseline actor paints 5 strokes in each, a semantic one 3 and 3.
 
     Returns:
         Bundles ``[1, N]`` with their levels, in the order in which they are painted.
@@ -79,13 +79,13 @@ def paint_with_actor(
     composite: Renderer = render,
     canvas: Tensor | None = None,
 ) -> list[tuple[Strokes, Level]]:
-    """The strokes that an actor paints a picture with, one episode long; see `paint_with_ltp_actor`.
+    """The strokes with which an actor paints a picture, one episode long; see `paint_with_ltp_actor`.
 
     Args:
-        actor: from `files.load_actor` (or a seed actor, with its compositing rule).
-        config: the episode that it knows.
+        actor: from `files.load_actor` (or an LTP actor, with its compositing rule).
+        config: the episode of its training.
         image: ``[3, H, W]`` in [0, 1], squashed to a square.
-        guidance: of any size; nothing in particular if None.
+        guidance: of any size; no objects if None.
         size: side in pixels of the canvas on which the actor sees its painting.
         composite: paints the strokes.
         canvas: ``[3, h, w]`` before the first stroke, squashed like the image; black if None.

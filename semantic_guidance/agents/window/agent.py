@@ -27,8 +27,8 @@ class WindowAgent:
 
     Attributes:
         painter: of each part.
-        guided: whether it knows of objects; one that does not sees none.
-        ground: it paints on any.
+        guided: whether it is told about objects.
+        ground: None, as it paints on any.
     """
 
     painter: WindowPainter
@@ -40,7 +40,7 @@ class WindowAgent:
         """The agent in a file.
 
         Raises:
-            ValueError: the file is missing, corrupt, or something else.
+            ValueError: the file is missing, corrupt, or of another kind.
         """
         actor, guided = load_window_actor(path)
         return WindowAgent(WindowPainter(actor), guided)
@@ -50,14 +50,14 @@ class WindowAgent:
         return guidance if self.guided else Guidance.none(*guidance.mask.shape[1:])
 
     def draft(self, problem: Problem, rng: np.random.Generator) -> Draft:
-        """See `Agent`. There are fewer strokes than the budget where more would not make it better."""
+        """See `Agent`. It makes fewer strokes than the budget if more would not help."""
         canvas, left = problem.canvas, 0
         drafted, segments = [torch.empty(0, NUMBERS)], []
         backend = load_backend(problem.backend, canvas.device, canvas.dtype)
         # Hundreds of short computations: on a busy machine each would wait for its slowest thread.
         with one_thread(backend):
             for part in problem.parts():
-                # What one part has no use for, the next one gets.
+                # What one part does not use, the next one gets.
                 budget = replace(part, count=part.count + left if part.count else 0)
                 strokes, canvas = self.painter.paint(problem.target, budget, canvas, backend)
                 left += part.count - len(strokes)
@@ -67,10 +67,10 @@ class WindowAgent:
 
 
 def semantic() -> WindowAgent:
-    """The agent that ships and knows the objects."""
+    """The bundled agent that is told about objects."""
     return WindowAgent.load(WEIGHTS / "semantic.safetensors")
 
 
 def baseline() -> WindowAgent:
-    """The agent that ships and does not."""
+    """The bundled agent that is not."""
     return WindowAgent.load(WEIGHTS / "baseline.safetensors")

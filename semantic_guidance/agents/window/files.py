@@ -19,7 +19,7 @@ def save_window_actor(actor: WindowActor, guided: bool, training: dict[str, Any]
         actor: to write.
         guided: whether it learned with guidance.
         training: facts about its training, for people.
-        path: of the file, replaced only by a whole one.
+        path: of the file, which is either whole or untouched.
 
     Raises:
         OSError: the file cannot be written.
@@ -29,10 +29,10 @@ def save_window_actor(actor: WindowActor, guided: bool, training: dict[str, Any]
 
 
 def load_window_actor(path: str | Path) -> tuple[WindowActor, bool]:
-    """A window actor that `save_window_actor` wrote, in evaluation mode, and whether it knows guidance.
+    """A window actor that `save_window_actor` wrote, in evaluation mode, and whether it uses guidance.
 
     Raises:
-        ValueError: the file is missing, corrupt, or something else.
+        ValueError: the file is missing, corrupt, or of another kind.
     """
     config, state = read_weights(path, FORMAT, WHAT)
     try:

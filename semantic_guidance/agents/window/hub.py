@@ -39,7 +39,7 @@ class HubWindowActor(
         """The agent in one of our files.
 
         Raises:
-            ValueError: the file is missing, corrupt, or something else.
+            ValueError: the file is missing, corrupt, or of another kind.
         """
         actor, guided = load_window_actor(path)
         copy = HubWindowActor(channels=actor.channels, widths=list(actor.widths), guided=guided)

@@ -30,9 +30,9 @@ class _Block(nn.Module):
 
 
 class WindowActor(nn.Module):
-    """A convolutional network from what is seen in a window to one stroke for each of its cells.
+    """A convolutional network from what a window shows to one stroke for each of its cells.
 
-    Every stroke is made where it is painted: cell (row, column) of the last feature map speaks for that
+    Every stroke is made where it is painted: each cell (row, column) of the last feature map covers its own
     part of the window. Such a head learns from a fifth of the samples that a fully connected one needs.
 
     Args:
@@ -54,7 +54,7 @@ class WindowActor(nn.Module):
         self.context = nn.Linear(widths[-1], widths[-1])
         self.head = nn.Conv2d(widths[-1], NUMBERS, 1)
         nn.init.normal_(self.head.weight, std=0.01)
-        # A stroke without length has no direction in which to grow, so none begins so.
+        # A stroke without length has no direction in which to grow, so none starts that way.
         self.head.bias = nn.Parameter(torch.zeros(NUMBERS).index_fill(0, torch.tensor([2]), 0.4))
 
     def forward(self, observation: Tensor) -> Tensor:

@@ -21,10 +21,10 @@ from semantic_guidance.renderer.backends.base import Backend
 from semantic_guidance.renderer.objective import Objective, Segment
 
 FIRST_LOOKS = 2
-"""Times that all of a part is looked at before its details are."""
+"""Looks at the whole part before those at its details."""
 
 DETAIL_SIDES = (0.48, 0.34, 0.24, 0.16)
-"""Sides of the windows in which details are looked for, in units of the part's extent."""
+"""Sides of the windows for details, in units of the part's extent."""
 
 MIN_SIDE = 12
 """Pixels of the smallest such window."""
@@ -39,20 +39,20 @@ CHOSEN = 3
 """Windows that are painted in a round, at most."""
 
 SURPLUS = 1.35
-"""Strokes that are made for each stroke of the budget; the least useful ones are dropped in the end."""
+"""Strokes made for each stroke of the budget; the least useful ones are dropped at the end."""
 
 PRUNINGS = 3
 """Passes in which they are dropped: what a stroke is worth changes when its neighbours go."""
 
 USELESS = (1e-3, 1e-8)
-"""A stroke must lower the error by this share of what a stroke lowers it by on average, and by this much."""
+"""A stroke must lower the error by this share of the mean over strokes, and by this much."""
 
 
 class WindowPainter:
     """Paints parts of a picture with an actor.
 
     Args:
-        actor: is copied.
+        actor: copied.
     """
 
     def __init__(self, actor: WindowActor) -> None:
@@ -61,7 +61,7 @@ class WindowPainter:
     def paint(
         self, target: Tensor, part: Part, canvas: Tensor, backend: str | Backend = "auto"
     ) -> tuple[Tensor, Tensor]:
-        """Strokes for a part, on top of what is on the canvas.
+        """Strokes for a part, on top of the canvas.
 
         Args:
             target: ``[3, h, w]`` the picture.
@@ -97,7 +97,7 @@ class WindowPainter:
         return pack(self._strokes(rollout, windows)[0], windows, rollout.longer)
 
     def _promising(self, rollout: _Rollout) -> Tensor:
-        """Packed strokes ``[N, 13]`` of the windows, of several sizes, in which they gain most."""
+        """Packed strokes ``[N, 13]`` in those windows, of several sizes, where they gain most."""
         windows = rollout.candidates()
         strokes, seen = self._strokes(rollout, windows)
         after = render(strokes, seen.canvas, seen.show, backend=rollout.backend)
@@ -161,13 +161,13 @@ class _Rollout:
             gains = self._gains(strokes, self.canvas)
             strokes = strokes[gains > max(USELESS[0] * float(gains.clamp(min=0).mean()), USELESS[1])]
         painted = self._painted(strokes, self.canvas)
-        # Each may be worth something only because it repairs what another one did.
+        # Each may help only because it repairs what another one did.
         if self._error(painted) < self._error(self.canvas) - USELESS[1]:
             self.canvas = painted
             self.strokes = torch.cat([self.strokes, strokes])
 
     def prune(self, count: int) -> None:
-        """Keep the `count` strokes that are worth most."""
+        """Keep the `count` strokes that help most."""
         for left in range(PRUNINGS, 0, -1):
             surplus = len(self.strokes) - count
             if surplus <= 0:
@@ -202,7 +202,7 @@ class _Rollout:
         return found or [Window(0, 0, self.longer)]
 
     def _errors(self, canvas: Tensor) -> Tensor:
-        """Weighted squared error by pixel ``[h, w]``."""
+        """Weighted squared error per pixel ``[h, w]``."""
         return ((canvas - self.target) ** 2).sum(dim=0) * self.part.weight
 
     def _error(self, canvas: Tensor) -> float:

@@ -1,4 +1,4 @@
-"""Windows: square parts of a picture, seen alone, and strokes that are made in them.
+"""Windows: square parts of a picture, seen alone, and the strokes made in them.
 
 Zooming to an object's box is the paper's neural alignment (section 3.2) at painting time: the same network
 paints the whole picture, an object, or a detail, whatever its place and size.
@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
-from semantic_guidance.core.strokes import Strokes
+from semantic_guidance.core.guidance import box_of
+from semantic_guidance.core.strokes import COLOR, CONTROL, END, OPACITY, RADIUS, START, Strokes
 
 Array = NDArray[np.float32]
 
@@ -30,7 +31,8 @@ MARGIN = 0.12  # of an object's window, in units of its box
 REACH = 0.22  # farthest that an anchor lies from its cell's centre, in windows
 HALF_LENGTH = 0.5  # greatest, in windows
 BEND = 0.25  # greatest, in windows
-RADIUS = (0.006, 0.2)  # least and greatest, in windows
+RADII = (0.006, 0.2)  # least and greatest, in windows
+ANCHOR, HALF, BENT = START, CONTROL, END  # what a network's answer has where strokes have their points
 RESIDUAL = 0.5  # greatest difference of a stroke's colour from the target's mean at its anchor
 
 
@@ -89,12 +91,11 @@ class Window:
 
 
 def object_window(mask: Tensor) -> Window:
-    """The window round the object in `mask` ``[H, W]``; all of it where there is none."""
-    rows, columns = (mask > 0.5).nonzero(as_tuple=True)
-    if not len(rows):
+    """The window round the object in `mask` ``[H, W]``; the whole of it if there is none."""
+    if (box := box_of(mask)) is None:
         return Window(0, 0, max(mask.shape))
-    top, bottom = int(rows.min()), int(rows.max()) + 1
-    left, right = int(columns.min()), int(columns.max()) + 1
+    left, top, across, down = box
+    right, bottom = left + across, top + down
     side = max(8, math.ceil(max(bottom - top, right - left) * (1 + 2 * MARGIN)))
     return Window(round((left + right - side) / 2), round((top + bottom - side) / 2), side)
 
@@ -129,14 +130,14 @@ def strokes_of(raw: Tensor, target: Tensor) -> Strokes:
     grid = round(cells**0.5)
     centres = (torch.arange(grid, device=raw.device, dtype=raw.dtype) + 0.5) / grid
     home = torch.stack([centres.repeat(grid), centres.repeat_interleave(grid)], dim=-1)  # [cells, 2] (x, y)
-    anchor = home + REACH * torch.tanh(raw[..., 0:2])
-    half = HALF_LENGTH * torch.tanh(0.5 * raw[..., 2:4])
-    control = anchor + BEND * torch.tanh(raw[..., 4:6])
+    anchor = home + REACH * torch.tanh(raw[..., ANCHOR])
+    half = HALF_LENGTH * torch.tanh(0.5 * raw[..., HALF])
+    control = anchor + BEND * torch.tanh(raw[..., BENT])
     points = torch.stack([anchor - half, control, anchor + half], dim=2)
-    radius = RADIUS[0] + (RADIUS[1] - RADIUS[0]) * torch.sigmoid(raw[..., 6:8] - 1)
-    opacity = torch.sigmoid(raw[..., 8:10] + 2)
+    radius = RADII[0] + (RADII[1] - RADII[0]) * torch.sigmoid(raw[..., RADIUS] - 1)
+    opacity = torch.sigmoid(raw[..., OPACITY] + 2)
     blurred = F.avg_pool2d(target, (9, 1), 1, (4, 0), count_include_pad=False)
     blurred = F.avg_pool2d(blurred, (1, 9), 1, (0, 4), count_include_pad=False)
     local = F.grid_sample(blurred, (2 * anchor - 1)[:, None], align_corners=False, padding_mode="border")
-    color = local[:, :, 0].transpose(1, 2) + RESIDUAL * torch.tanh(raw[..., 10:13])
+    color = local[:, :, 0].transpose(1, 2) + RESIDUAL * torch.tanh(raw[..., COLOR])
     return Strokes(points, radius, opacity, color.clamp(0, 1))

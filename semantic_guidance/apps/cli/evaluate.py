@@ -35,15 +35,15 @@ class EvaluateOptions:
     masks: Path | None = option(
         None,
         "folder of masks NAME.png or NAME_mask.png, bright where the object is (default: the object is"
-        " looked for, as it is for pictures without a mask)",
+        " detected, as in pictures without a mask)",
         metavar="DIR",
         parse=Path,
     )
     methods: str | None = option(
         None,
-        "ways to paint, separated by commas: AGENT (by itself and polished), AGENT+draft, AGENT+polish or"
+        "ways to paint, separated by commas: AGENT (draft and polish), AGENT+draft, AGENT+polish or"
         " AGENT+fine, all as in paint; with +unguided at the end the agent does not know the object"
-        " (default: all agents)",
+        " (default: all agents that ship)",
         metavar="LIST",
     )
     strokes: int = option(
@@ -52,7 +52,7 @@ class EvaluateOptions:
     out: Path = option(Path("evaluation"), "folder for the results", metavar="DIR", parse=Path)
     limit: int | None = option(
         None,
-        "only so many pictures, the first by name (default: all)",
+        "only the first N pictures by name (default: all)",
         metavar="N",
         min=1,
         max=10**9,
@@ -65,8 +65,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.description = (
         "Paints every picture of a folder in several ways and compares the paintings: errors, SSIM,\n"
         "perceptual distance, whether a classifier recognises them, and seconds. Writes index.html, a page\n"
-        "with all of them side by side, results.csv and results.json. Started again, it goes on where it\n"
-        "was interrupted."
+        "with all of them side by side, results.csv and results.json. Run again, it continues where it was\n"
+        "interrupted."
     )
     parser.epilog = EXAMPLES
     parser.add_argument("images", metavar="IMAGES_DIR", type=Path, help="folder of the pictures")
@@ -128,7 +128,7 @@ def _run(evaluation: Evaluation, total: int) -> dict[str, Any]:
 
 
 def _summary(args: argparse.Namespace, document: dict[str, Any]) -> dict[str, Any]:
-    """What ``--json`` prints: the means, without what only the files tell."""
+    """What ``--json`` prints: the means, without what is only in the files."""
     from semantic_guidance.apps.evaluate import OUTPUTS
 
     means = document["summary"]["methods"]

@@ -1,4 +1,4 @@
-"""Flags made of dataclasses' fields: one declaration for code, files and command line."""
+"""Flags made of dataclass fields: one declaration for code, files and command line."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 
 A command is a module with ``SUMMARY``, ``add_arguments(parser)`` and ``run(args) -> exit status``, known to
 `core.plugins.COMMANDS`. It is imported only when it is asked for, and imports what it needs only when it
-runs, so that help and complaints come at once.
+runs, so that help and errors come at once.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from semantic_guidance.core.plugins import COMMANDS, usable
 from semantic_guidance.core.version import __version__
 
 PROGRAM = "semantic-guidance"
-OPTIONAL = {"--transparent": CLEAR}  # flags whose value may be omitted; for the first one, if it is
+OPTIONAL = {"--transparent": CLEAR}  # flags whose value may be omitted: the first one is meant
 BAD_INPUT, INTERRUPTED, TERMINATED = 2, 130, 143  # exit statuses
 
 DESCRIPTION = "Turns a photograph into a painting, stroke by stroke, and knows what the picture is of."
@@ -37,13 +37,13 @@ EPILOG = f"""examples:
 
 
 class Parser(argparse.ArgumentParser):
-    """An argument parser that raises its complaints, and takes no abbreviations."""
+    """An argument parser that raises its errors and takes no abbreviations."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options, allow_abbrev=False, formatter_class=argparse.RawDescriptionHelpFormatter)
 
     def error(self, message: str) -> NoReturn:
-        """Complain about the command line.
+        """Reject the command line.
 
         Raises:
             InputError: always.
@@ -77,15 +77,15 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 class _Terminated(BaseException):
-    """SIGTERM has come."""
+    """SIGTERM was received."""
 
 
 @contextlib.contextmanager
 def _clean_end() -> Iterator[None]:
     """While the block runs, SIGTERM unwinds it as Ctrl-C does, so that half-written files are removed.
 
-    A signal that comes while Numba calls a kernel leaves it as a SystemError, or a chain of them; here it
-    becomes again what it was.
+    A signal that comes while Numba calls a kernel leaves it as a SystemError, or a chain of them; here it is
+    turned back.
     """
     ends: dict[int, type[BaseException]] = {signal.SIGINT: KeyboardInterrupt, signal.SIGTERM: _Terminated}
     came: list[int] = []
@@ -118,12 +118,15 @@ def _run(argv: list[str]) -> int:
     subparsers = parser.add_subparsers(
         metavar="COMMAND", title="commands", dest="command", parser_class=Parser
     )
-    found = {command: COMMANDS.get(command)} if command and command in COMMANDS else usable(COMMANDS)
+    found = (
+        {command: COMMANDS.get(command)} if command and command in COMMANDS else usable(COMMANDS, warn=True)
+    )
     for name in COMMANDS.names():
         if name == command:
             found[name].add_arguments(subparsers.add_parser(name))
         else:
-            subparsers.add_parser(name, help=found[name].SUMMARY if name in found else "(cannot be loaded)")
+            summary = str(found[name].SUMMARY) if name in found else "(cannot be loaded)"
+            subparsers.add_parser(name, help=summary.replace("%", "%%"))
     try:
         args = parser.parse_args(argv)
     except SystemExit as done:  # after --help or --version
@@ -154,7 +157,7 @@ def _normalised(argv: Sequence[str]) -> list[str]:
 
 
 def _complain(message: str) -> None:
-    """One line on standard error, whatever is in the message."""
+    """Print the message on standard error, as one line."""
     line = " ".join(message.split())
     print(f"{PROGRAM}: {line}".encode("utf-8", "backslashreplace").decode(), file=sys.stderr)
 

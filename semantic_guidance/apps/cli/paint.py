@@ -1,4 +1,4 @@
-"""``semantic-guidance paint``: one photograph becomes a painting, a film of it, and more."""
+"""``semantic-guidance paint``: one photograph becomes a painting, a video of it, and more."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     parser.description = (
         "Turns a photograph into a painting. Writes NAME_painted.png, the painting, and\n"
-        "NAME_painted.mp4, a film of how it was painted, where NAME.* is the photograph."
+        "NAME_painted.mp4, a video of how it was painted, where NAME.* is the photograph."
     )
     parser.epilog = EXAMPLES
     parser.add_argument(
@@ -69,20 +69,20 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _plugged_in() -> dict[str, type]:
-    """The options of formats that plug-ins bring, by format; those that cannot be loaded are left out."""
+    """The options of formats that plug-ins bring, by format; those that cannot be loaded are omitted."""
     kinds = {}
     for name in EXPORTERS.others():
-        with contextlib.suppress(PluginError):  # it is told where the format is asked for
+        with contextlib.suppress(PluginError):  # it is reported when the format is asked for
             kinds[name] = EXPORTERS.get(name).options
     return {name: kind for name, kind in kinds.items() if kind not in (NoOptions, VideoOptions)}
 
 
 def add_export_flags(parser: argparse.ArgumentParser) -> None:
-    """Declare flags ``--FORMAT-OPTION`` for what plug-ins' formats let one choose."""
+    """Declare flags ``--FORMAT-OPTION`` for the options of plug-ins' formats."""
     for name, kind in _plugged_in().items():
         items = []
         for item in dataclasses.fields(kind):
-            about = {"group": f"format {name}", **item.metadata}
+            about = {**item.metadata, "group": item.metadata.get("group") or f"format {name}"}
             copy: dataclasses.Field[Any] = dataclasses.field(default=item.default, metadata=about)
             copy.name, copy.type = f"{name}_{item.name}".replace(".", "_"), item.type
             items.append(copy)

@@ -17,7 +17,7 @@ SKIPPED = 1  # exit status
 
 EXAMPLES = """examples:
   semantic-guidance preprocess --dataset cub200 --data data
-      reads data/cub200/CUB_200_2011/images.txt; what was done before is not done again"""
+      reads data/cub200/CUB_200_2011/images.txt; pictures done before are not done again"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,7 +26,7 @@ class PreprocessOptions:
 
     dataset: str = option("cub200", "layout of the data", choices=("cub200",))
     workers: int = option(min(os.cpu_count() or 1, 8), "processes", metavar="N", min=1, max=1024)
-    overwrite: bool = option(False, "do pictures again that are done already")
+    overwrite: bool = option(False, "redo pictures that are already done")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -1,4 +1,4 @@
-"""``semantic-guidance render``: a file of strokes becomes pictures and films again, at any size."""
+"""``semantic-guidance render``: a file of strokes becomes pictures and videos again, at any size."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from semantic_guidance.painter.presets import SIZES
 if TYPE_CHECKING:
     from semantic_guidance.painting.painting import Painting
 
-SUMMARY = "turn a file of strokes into pictures and films"
+SUMMARY = "turn a file of strokes into pictures and videos"
 MAX_WORK = 10**11  # pixels touched by all strokes: a quarter of an hour; 300 strokes at 8192 px touch 10**9
 
 EXAMPLES = """examples:
@@ -49,7 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     parser.description = (
         "Renders the strokes that 'paint --formats json' wrote. At the size of the painting the\n"
-        "picture is the same to the last bit; at any other one it is the same strokes."
+        "picture is the same to the last bit; at any other it shows the same strokes."
     )
     parser.epilog = EXAMPLES
     parser.add_argument("strokes", metavar="STROKES", type=Path, help="the file of strokes, NAME.json")
@@ -63,8 +63,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Render; returns the exit status."""
     from semantic_guidance.apps.cli.progress import StageBar
-    from semantic_guidance.apps.files import check_outputs, prepare_folder
-    from semantic_guidance.apps.jobs import check_formats, check_plotter, write_outputs
+    from semantic_guidance.apps.files import check_formats, check_outputs, prepare_folder, write_outputs
+    from semantic_guidance.apps.medium import check_plotter
     from semantic_guidance.apps.restyle import check_transparent
 
     started = time.perf_counter()
@@ -98,13 +98,13 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _painting(strokes: Path, options: RenderOptions, paper: tuple[float, float] | None) -> Painting:
-    """The painting in the file, at the size that is asked for.
+    """The painting in the file, at the size asked for.
 
     Raises:
         OSError: there is no such file.
-        InputError: it holds no strokes, or so many large ones that painting them would take hours.
+        InputError: it is not a file of strokes, or has so many large ones that painting would take hours.
     """
-    from semantic_guidance.apps.jobs import named
+    from semantic_guidance.apps.medium import named
     from semantic_guidance.export.strokes_json import read_strokes
     from semantic_guidance.painting.brushes.brush import Brush
 
@@ -131,7 +131,7 @@ def _painting(strokes: Path, options: RenderOptions, paper: tuple[float, float] 
 
 
 def work(painting: Painting) -> float:
-    """Pixels that painting touches at most: the strokes' boxes, and all of it for each masked layer."""
+    """Pixels that painting touches at most: the strokes' boxes, and the canvas for each masked layer."""
     import torch
 
     whole = painting.width * painting.height

@@ -33,6 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Train; returns the exit status."""
     from semantic_guidance.learning.config import make_config
+    from semantic_guidance.learning.memory import fitting
     from semantic_guidance.learning.run.loop import DivergedError, train
 
     values = {name: value for name, value in vars(args).items() if name != "command"}
@@ -41,14 +42,10 @@ def run(args: argparse.Namespace) -> int:
     except ValueError as error:
         raise InputError(f"--{error}") from None
     try:
-        folder = train(**values)
+        with fitting("--batch-size, --nenv, --width"):
+            folder = train(**values)
     except DivergedError as error:
         raise InputError(str(error)) from None
-    except RuntimeError as error:
-        if "allocate" not in str(error):  # what torch says on any device when memory is short
-            raise
-        reason = str(error).splitlines()[0]
-        raise InputError(f"--batch-size, --nenv, --width: wanted smaller ones ({reason})") from None
-    if os.environ.get("RANK", "0") == "0":  # of several processes, the first one tells
+    if os.environ.get("RANK", "0") == "0":  # of several processes, only the first one prints
         print(folder)
     return 0

@@ -1,4 +1,4 @@
-"""The figures that are taken of each painting: their names, meanings, and which way is better."""
+"""The figures of each painting: their names, meanings, and whether lower or higher is better."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ class Column:
         key: its name in result files.
         title: for people, short.
         about: for people, a sentence.
-        better: which way.
+        better: whether lower or higher.
         kind: ``number`` (of any size), ``share`` (0 to 1), ``flag`` (yes or no; its mean is a share),
             ``seconds``.
-        part: it is a part of another figure: nobody's is called the best, and there are no ratios.
+        part: whether it is part of another figure: then none is called the best, and there are no ratios.
     """
 
     key: str
@@ -30,7 +30,7 @@ class Column:
 
     @property
     def ratio(self) -> bool:
-        """Whether one method's figure over another's says something."""
+        """Whether one method's figure over another's is meaningful."""
         return self.better == "lower" and not self.part
 
     def shown(self, value: float | bool | None) -> str:
@@ -52,7 +52,7 @@ class Column:
         return f"{value:.3f}" if value >= 0.1 else f"{value:.5f}"
 
     def best(self, values: Mapping[str, Any], mean: bool = False) -> set[str]:
-        """Who has the best of `values`, as far as the text shows it; nobody where all are the same."""
+        """Who has the best of `values`, to the precision shown; nobody where all are the same."""
         if self.part:
             return set()
         there = {name: float(value) for name, value in values.items() if value is not None}
@@ -84,20 +84,20 @@ COLUMNS = (
         "perceptual",
         "perceptual",
         "One minus the cosine between the features of painting and picture in the bundled ImageNet"
-        " classifier, mean over positions and five scales, at 224 x 224. It compares with"
-        " itself only, not with LPIPS.",
+        " classifier, mean over positions and five scales, at 224 x 224. It compares only"
+        " with itself, not with LPIPS.",
     ),
     Column(
         "perceptual_object",
         "perceptual, object",
-        "The same of the object: its window (its box, a tenth wider on each side, made square) is looked at,"
-        " and positions count by its mask.",
+        "The same of the object, in its window (its box, a tenth wider on each side, made square), with"
+        " positions weighted by its mask.",
     ),
     Column(
         "top1",
         "top-1",
-        "Whether the bundled ImageNet classifier takes the painting for what it takes the photograph for,"
-        " looking at the object's window (at the whole frame if there is no object).",
+        "Whether the bundled ImageNet classifier gives the painting the same class as the photograph, in the"
+        " object's window (in the whole frame if there is no object).",
         better="higher",
         kind="flag",
     ),

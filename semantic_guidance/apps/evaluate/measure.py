@@ -22,7 +22,7 @@ DIGITS = 6  # of the figures that are kept
 
 @dataclass(frozen=True, eq=False)
 class Known:
-    """A picture and what is known of it.
+    """A picture and what is known about it.
 
     Attributes:
         image: ``[3, H, W]``.
@@ -51,7 +51,7 @@ class Known:
         return Known(image, guidance, time.perf_counter() - start, mask is not None)
 
     def facts(self) -> dict[str, Any]:
-        """What there is to say of the picture, for result files."""
+        """Facts about the picture, for result files."""
         found = "found" if self.guidance.instances else "none"
         return {
             "width": self.image.shape[2],
@@ -64,7 +64,7 @@ class Known:
 def measure(painting: Painting, known: Known, guided: bool) -> dict[str, Any]:
     """The figures of a painting, those of `COLUMNS` and some more, for result files.
 
-    All methods are measured with the same mask, also those that do not know it.
+    All methods are measured with the same mask, even those that do not know it.
 
     Args:
         painting: of the picture.

@@ -24,7 +24,7 @@ class Method:
         name: for people and for files of results, unique among the methods of an evaluation.
         agent: as `Painter` takes it: one of its agents, or a path.
         preset: one of the painter's.
-        guided: whether it is told where the object is, if it cares.
+        guided: whether it is told where the object is, if it uses that.
     """
 
     name: str
@@ -33,10 +33,10 @@ class Method:
     guided: bool
 
     def painter(self, strokes: int, size: int, seed: int) -> Painter:
-        """Who paints so.
+        """Who paints this way.
 
         Raises:
-            InputError: the agent's file is none, or a number is out of range.
+            InputError: the agent's file is not usable, or a number is out of range.
         """
         try:
             return Painter(self.agent, self.preset, strokes=strokes, size=size, seed=seed)
@@ -48,7 +48,7 @@ def parse_methods(words: Sequence[str] | None) -> list[Method]:
     """The methods that words like ``planner``, ``planner+fine`` or ``actor.safetensors+polish`` stand for.
 
     A word is an agent, or an agent, a plus sign and one of the painter's presets; ``polish`` stands for
-    ``standard``. An agent without a preset stands for two methods: by itself (``draft``) and polished
+    ``standard``. An agent without a preset stands for two methods: unrefined (``draft``) and refined
     (``standard``). With ``+unguided`` at its end the agent paints without guidance; some always do.
 
     Args:
@@ -60,7 +60,7 @@ def parse_methods(words: Sequence[str] | None) -> list[Method]:
     Raises:
         InputError: a word is none of these.
     """
-    parts = [_parts(word) for word in (AGENTS.names() if words is None else words)]
+    parts = [_parts(word) for word in (AGENTS.shipped if words is None else words)]
     names = _short_names({agent for agent, _, _ in parts})
     methods = []
     for agent, presets, guided in parts:
@@ -84,7 +84,7 @@ def _parts(word: str) -> tuple[str, tuple[str, ...], bool]:
         presets = ", ".join((*PRESETS, *ALIASES))
         raise InputError(
             f"--methods: got {word!r}, wanted AGENT, AGENT+PRESET or AGENT+PRESET+{UNGUIDED}, where AGENT is"
-            f" one of {', '.join(AGENTS.names())} or the file of a trained actor, and PRESET one of {presets}"
+            f" one of {', '.join(AGENTS.names())} or the file of a trained agent, and PRESET one of {presets}"
         )
     return agent, (preset,) if preset else (ALONE, POLISHED), guided
 
@@ -94,7 +94,7 @@ def _is_agent(word: str) -> bool:
 
 
 def _short_names(agents: set[str]) -> dict[str, str]:
-    """A name for each agent: its own, or the end of its path without suffix, as long as it must be."""
+    """A name for each agent: its own, or the end of its path without suffix, as long as necessary."""
     names = {agent: agent for agent in agents if agent in AGENTS}
     paths = sorted(agents - names.keys())
     for agent in paths:

@@ -44,7 +44,7 @@ FRAME = """<!doctype html>
 
 
 def page(document: Json) -> str:
-    """The page of results as results.json has them, as HTML.
+    """The results, as in results.json, as an HTML page.
 
     The addresses of its pictures are relative to the folder of the results.
     """
@@ -62,7 +62,7 @@ def page(document: Json) -> str:
         script=_part("page.js"),
         facts=escape(" · ".join(facts)),
         skipped=_skipped(document["skipped"]),
-        summary=_summary(document) if count else "<p>There is no picture that could be painted.</p>",
+        summary=_summary(document) if count else "<p>No picture could be painted.</p>",
         pictures=_pictures(document) if count else "",
         notes=_notes(document),
     )
@@ -238,6 +238,6 @@ def _notes(document: Json) -> str:
         items += f"<dt>{name}</dt><dd>{escape(words)}</dd>\n"
     return (
         "<h2>What the figures mean</h2>\n<p>The best figure of each comparison is in bold on colour, unless "
-        "all are the same; so is a class that is the photograph's. All are measured with the same mask.</p>\n"
-        f"<dl>\n{terms}</dl>\n<h2>How they came about</h2>\n<dl>\n{items}</dl>"
+        "all are the same; so is a class that matches the photograph's. All are measured with the "
+        f"same mask.</p>\n<dl>\n{terms}</dl>\n<h2>How they came about</h2>\n<dl>\n{items}</dl>"
     )

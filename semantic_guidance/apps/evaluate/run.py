@@ -25,11 +25,11 @@ FORMAT = "semantic-guidance/evaluation"
 
 @dataclass(frozen=True)
 class Listener:
-    """Whom an evaluation tells how it goes.
+    """What an evaluation reports its progress to.
 
     Attributes:
-        done: called with the number of paintings done, with a fraction, and the name of the picture in work.
-        skipped: called with the reason why a picture is left out.
+        done: called with the number of paintings done, with a fraction, and the current picture's name.
+        skipped: called with the reason why a picture is skipped.
     """
 
     done: Callable[[float, str], None]
@@ -51,7 +51,7 @@ class Evaluation:
         notes: more settings to note down in the results.
 
     Raises:
-        InputError: a method's agent is none, or a number is out of range.
+        InputError: a method's agent is not usable, or a number is out of range.
     """
 
     def __init__(
@@ -72,7 +72,7 @@ class Evaluation:
         self._warm = False
 
     def run(self, listener: Listener) -> Json:
-        """Paint and measure whatever was not before.
+        """Paint and measure what is missing.
 
         Returns:
             All results, as results.json has them; pictures that cannot be read are under ``skipped``.
@@ -104,7 +104,7 @@ class Evaluation:
         return self._document(pictures, skipped, neighbours)
 
     def _prepare(self, subject: Subject, known: Known) -> Known:
-        """See that nothing is done for the first time while the clock runs."""
+        """Do now what is done only once, so that no clock runs while it is."""
         self._store.write_target(subject, known.image)
         if self._warm:
             return known
@@ -168,7 +168,7 @@ class Evaluation:
 
 
 def _nameless(reason: str, subject: Subject) -> str:
-    """A complaint without the folders that its files are in."""
+    """An error message without the folders of its files."""
     for path in (subject.mask, subject.image):
         if path is not None:
             reason = reason.replace(shown(str(path)), shown(path.name))

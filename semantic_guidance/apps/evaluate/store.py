@@ -1,4 +1,4 @@
-"""Paintings and figures on disk, each with a key of everything that it depends on."""
+"""Paintings and figures on disk, each with a key of everything it depends on."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from semantic_guidance.core.version import __version__
 from semantic_guidance.export import save
 from semantic_guidance.images.arrays import resize_array
 
-PICTURES = "pictures"  # folder of the paintings, within that of the results
+PICTURES = "pictures"  # folder of the paintings, in that of the results
 TARGET = "target"
 SIDE = 512  # pixels of the paintings' longer side, whatever the picture's
 PACKAGE = Path(__file__).parents[2]
@@ -35,7 +35,7 @@ ELSEWHERE = (
     "apps/evaluate/summary.py",
     "apps/evaluate/tables.py",
 )
-"""Parts of the package on which no painting and no figure of one depends."""
+"""Parts of the package on which neither a painting nor its figures depend."""
 
 Json = dict[str, Any]
 
@@ -56,7 +56,7 @@ class Store:
         self._slugs = {method: slugs[method.name] for method in methods}
 
     def key(self, subject: Subject, method: Method) -> str:
-        """What a painting and its figures depend on, as a number in hexadecimal.
+        """A hexadecimal digest of what a painting and its figures depend on.
 
         Raises:
             OSError: a file cannot be read.
@@ -73,7 +73,7 @@ class Store:
         return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
     def read(self, subject: Subject, method: Method, key: str) -> Json | None:
-        """The figures that were kept under this key; None if they or their pictures are not there."""
+        """The figures that were kept under this key; None if they or their pictures are missing."""
         with contextlib.suppress(OSError, ValueError):
             record = json.loads(self._record(subject, method).read_text(encoding="utf-8"))
             pictures = (self.painting(subject, method), self.target(subject))
@@ -136,7 +136,7 @@ def file_digest(path: Path) -> str:
 
 
 def agent_digest(method: Method) -> str | None:
-    """SHA-256 of the agent's file; None for an agent that ships."""
+    """SHA-256 of the agent's file; None for one known by name, whose version is not looked at."""
     path = Path(method.agent)
     return file_digest(path) if path.is_file() else None
 
@@ -147,7 +147,7 @@ def software() -> dict[str, str]:
     code = hashlib.sha256()
     for path in sorted(PACKAGE.rglob("*")):
         name = path.relative_to(PACKAGE).as_posix()
-        if path.suffix in (".py", ".safetensors") and not name.startswith(ELSEWHERE):
+        if path.suffix in (".py", ".safetensors", ".tflite", ".txt") and not name.startswith(ELSEWHERE):
             code.update(f"{name} {file_digest(path)}\n".encode())
     return {
         "semantic_guidance": __version__,

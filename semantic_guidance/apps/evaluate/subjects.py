@@ -34,15 +34,15 @@ class Subject:
 def find_subjects(folder: Path, masks: Path | None = None, limit: int | None = None) -> list[Subject]:
     """The pictures of a folder, by name.
 
-    A file NAME_mask.* beside a picture NAME.* is a mask and no picture.
+    A file NAME_mask.* beside a picture NAME.* is a mask, not a picture.
 
     Args:
         folder: of the pictures.
         masks: folder of their masks, NAME.png or NAME_mask.png (or of another format); some may lack one.
-        limit: take only so many, the first ones.
+        limit: take at most this many, the first by name.
 
     Raises:
-        InputError: a folder is none, there are no pictures, or no picture has a mask among the masks.
+        InputError: a path is not a folder, there are no pictures, or no picture has a mask among the masks.
         OSError: a folder cannot be read.
     """
     files = _pictures(folder)
@@ -66,7 +66,7 @@ def find_subjects(folder: Path, masks: Path | None = None, limit: int | None = N
 
 def _pictures(folder: Path, flag: str = "") -> list[Path]:
     if not folder.is_dir():
-        is_what = "this is no folder" if folder.exists() else "no such folder"
+        is_what = "not a folder" if folder.exists() else "no such folder"
         raise InputError(f"{flag}{folder}: {is_what}, wanted a folder of pictures")
     return sorted(
         path
@@ -100,7 +100,7 @@ def shown(name: str) -> str:
 
 
 def make_slugs(names: Iterable[str]) -> dict[str, str]:
-    """For each name a different one that is safe in paths and addresses, whatever case means there."""
+    """For each name a distinct one that is safe in paths and addresses, even where case does not count."""
     slugs: dict[str, str] = {}
     taken: set[str] = set()
     for name in names:

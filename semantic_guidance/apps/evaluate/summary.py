@@ -22,7 +22,7 @@ def summarise(pictures: Sequence[Json], methods: Sequence[str]) -> Json:
 
     Returns:
         ``methods``: for each method and figure, ``mean``, ``median`` and the number of ``pictures`` that have
-        it. ``ratios``: for each method, each other method and each figure of which ratios say something,
+        it. ``ratios``: for each method, each other method and each figure whose ratios are meaningful,
         the ratio ``of_means`` over the pictures where both have the figure, and the ``median`` of the
         pictures' own ratios; None where it would be a division by zero.
     """

@@ -38,10 +38,10 @@ OUTPUTS = {  # and how each begins if it was written here
 
 
 def check_folder(folder: Path) -> None:
-    """See that the results can be written to a folder without harm to other files.
+    """Check that the results can be written to a folder without harming other files.
 
     Raises:
-        InputError: a file of the same name is there that was not written here.
+        InputError: it has a file of the same name that was not written here.
         OSError: it cannot be read.
     """
     for name, beginning in OUTPUTS.items():

@@ -1,8 +1,8 @@
 """A page that replays the painting: one file that works from anywhere, without a network.
 
 The page draws the strokes itself, with the same mathematics as the renderer, from the same numbers. What it
-needs lies beside this module in ``player/``: the page, its style, the stroke renderer and the player. A
-textured brush's work is a picture that appears when the last stroke is done.
+needs lies beside this module: the page, its style, the stroke renderer and the player. A textured brush's
+work is a picture that appears when the last stroke is done.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from PIL import Image
 from torch import Tensor
 
 from semantic_guidance.core.files import replacing
+from semantic_guidance.core.guidance import box_of
 from semantic_guidance.core.resample import resample
 from semantic_guidance.export.base import Exporter, Progress
 from semantic_guidance.export.frames import pace
@@ -54,26 +55,21 @@ def _page(title: str, data: Mapping[str, Any]) -> str:
 
 
 def _data(painting: Painting) -> dict[str, Any]:
-    """What the player reads; lengths in pixels of its canvas but for those of the strokes."""
+    """What the player reads; lengths in pixels of its canvas, except those of the strokes."""
     size = min(LONGEST, max(painting.width, painting.height))
     height, width = painting.blank(size).shape[1:]
     flat = painting.brush.style == "flat"
-    masks: list[Tensor] = []
     layers: list[dict[str, Any]] = []
     objects: dict[int, dict[str, Any]] = {}
     for layer in painting.layers:
-        mask = None
-        if layer.mask is not None:
-            known = [n for n, other in enumerate(masks) if other is layer.mask]
-            masks += [] if known else [layer.mask]
-            mask = known[0] if known else len(masks) - 1
-            if layer.level == "foreground":
-                objects.setdefault(layer.instance, {"mask": mask, "box": _box(layer.mask, height, width)})
+        if layer.mask is not None and layer.level == "foreground":
+            box = _box(painting.masks[layer.mask], height, width)
+            objects.setdefault(layer.instance, {"mask": layer.mask, "box": box})
         layers.append(
             {
                 "count": len(layer.strokes),
                 "level": layer.level,
-                "mask": mask,
+                "mask": layer.mask,
                 "compositing": layer.compositing,
             }
         )
@@ -84,7 +80,7 @@ def _data(painting: Painting) -> dict[str, Any]:
         "background": painting.background,
         "layers": layers,
         "objects": list(objects.values()),
-        "masks": [_packed(to_bytes(resample(mask, height, width))[..., 0], "PNG") for mask in masks],
+        "masks": [_packed(to_bytes(resample(mask, height, width))[..., 0], "PNG") for mask in painting.masks],
         "photo": None if painting.photo is None else _photo(painting.photo, height, width),
         "start": None if painting.start is None else _packed(to_bytes(painting.blank(size)), "PNG"),
         "finish": None if flat else _photo(painting.render(size), height, width),
@@ -95,16 +91,9 @@ def _data(painting: Painting) -> dict[str, Any]:
 
 def _box(mask: Tensor, height: int, width: int) -> list[float]:
     """Where `mask` ``[1, h, w]`` is above one half (x, y, width, height) in pixels of the canvas."""
-    inside = mask[0] > 0.5
-    if not bool(inside.any()):
-        return [0, 0, 0, 0]
-    sides = []
-    for across, length in ((inside.any(dim=0), width), (inside.any(dim=1), height)):
-        places = across.nonzero()
-        unit = length / len(across)
-        first, end = int(places.min()) * unit, (int(places.max()) + 1) * unit
-        sides.append((first, end - first))
-    return [round(part[n], 2) for n in (0, 1) for part in sides]
+    x, y, across, down = box_of(mask[0]) or (0, 0, 0, 0)
+    sx, sy = width / mask.shape[2], height / mask.shape[1]
+    return [round(x * sx, 2), round(y * sy, 2), round(across * sx, 2), round(down * sy, 2)]
 
 
 def _photo(photo: Tensor, height: int, width: int) -> str:
@@ -115,7 +104,7 @@ def _photo(photo: Tensor, height: int, width: int) -> str:
 
 
 def _packed(pixels: NDArray[np.uint8], kind: str, **options: Any) -> str:
-    """A picture ``[H, W]`` or ``[H, W, 3]`` as an address that holds all of it."""
+    """A picture ``[H, W]`` or ``[H, W, 3]`` as a data URL."""
     packed = io.BytesIO()
     Image.fromarray(pixels).save(packed, kind, **options)
     return f"data:image/{kind.lower()};base64,{base64.b64encode(packed.getvalue()).decode('ascii')}"

@@ -1,4 +1,4 @@
-// The stroke renderer: round cones along quadratic curves, as in semantic_guidance/renderer/reference.py.
+// The stroke renderer: round cones along quadratic curves, as in renderer/backends/reference.py.
 // A stroke is 13 numbers: points (6), radius (2), opacity (2), color (3), lengths in units of the longer side.
 const DISCS = 100, FLATNESS = 0.1, MAX_SEGMENTS = 256, LEAST_LEADING = 1e-4, SOFTNESS = 1;
 
@@ -114,7 +114,7 @@ class Picture {
     const dx = this.x[s + 1] - this.x[s], dy = this.y[s + 1] - this.y[s], py = y - this.y[s];
     const length = Math.hypot(dx, dy), ux = length > 0 ? dx / length : 1, uy = length > 0 ? dy / length : 0;
     let a = length * length - growth * growth;
-    const cone = a > 0; // else one of the end discs holds the other
+    const cone = a > 0; // else one of the end discs contains the other
     const lean = growth / Math.sqrt(Math.max(a, 1e-12));
     a = cone ? Math.max(a, LEAST_LEADING) : Math.min(a, -LEAST_LEADING);
     for (let i = low; i < high; i++) {

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from semantic_guidance.agents.ltp import episode
 from semantic_guidance.agents.ltp.episode import EnvConfig, PaintState, Renderer
 from semantic_guidance.core.config import check_ranges
-from semantic_guidance.learning.algorithms.wgan import follow, slow_copy
+from semantic_guidance.learning.algorithms.wgan import soft_update, target_copy
 from semantic_guidance.renderer import render
 
 State = TypeVar("State")
@@ -32,7 +32,7 @@ class APGConfig:
     critic_lr: float = field(default=1e-3, metadata={"help": "the critic's learning rate", "min": 0})
     discount: float = field(default=1.0, metadata={"help": "discount of a step's reward", "min": 0, "max": 1})
     tau: float = field(
-        default=0.01, metadata={"help": "how fast the slow critic follows", "min": 0, "max": 1}
+        default=0.01, metadata={"help": "rate of the target critic's soft updates", "min": 0, "max": 1}
     )
     clip: float = field(
         default=1.0, metadata={"help": "greatest norm of the policy's gradient; 0: any", "min": 0}
@@ -81,7 +81,7 @@ class AnalyticTrainer(Generic[State]):
         self.policy, self.environment, self.config, self.critic = policy, environment, config, critic
         self.optimizer = torch.optim.Adam(policy.parameters(), config.learning_rate)
         if critic is not None:
-            self.slow_critic = slow_copy(critic)
+            self.target_critic = target_copy(critic)
             self.critic_optimizer = torch.optim.Adam(critic.parameters(), config.critic_lr)
 
     def rollout(self, state: State) -> tuple[Tensor, State]:
@@ -109,7 +109,7 @@ class AnalyticTrainer(Generic[State]):
         value = gain
         if self.critic is not None:
             alive = (~self.environment.terminal(last)).float()
-            ahead = self.slow_critic(self.environment.observation(last))
+            ahead = self.target_critic(self.environment.observation(last))
             value = gain + self.config.discount**self.config.horizon * alive * ahead
         actor_loss = -value.mean()
         if not bool(torch.isfinite(actor_loss)):
@@ -132,7 +132,7 @@ class AnalyticTrainer(Generic[State]):
         self.critic_optimizer.zero_grad(set_to_none=True)
         loss.backward()
         self.critic_optimizer.step()
-        follow(self.slow_critic, self.critic, self.config.tau)
+        soft_update(self.target_critic, self.critic, self.config.tau)
         return float(loss.detach())
 
 

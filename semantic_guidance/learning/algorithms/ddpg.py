@@ -16,7 +16,7 @@ from torch.func import functional_call
 from semantic_guidance.agents.ltp import episode
 from semantic_guidance.agents.ltp.episode import PaintState, Renderer
 from semantic_guidance.agents.ltp.network import Actor
-from semantic_guidance.learning.algorithms.wgan import Judge, follow, placed, slow_copy
+from semantic_guidance.learning.algorithms.wgan import DiscriminatorLearner, placed, soft_update, target_copy
 from semantic_guidance.learning.config import TrainConfig
 from semantic_guidance.learning.networks.critic import Critic
 from semantic_guidance.learning.rewards import aligned, total_reward
@@ -55,13 +55,13 @@ class ActorLoss(nn.Module):
 
 
 class Learner:
-    """Actor, critic, discriminators, their slow copies and their updates.
+    """Actor, critic, discriminators, their target networks and their updates.
 
     Args:
         config: of the run.
         device: where the networks are.
         renderer: paints strokes; `semantic_guidance.render` by default.
-        spread: put round each loss before its first use, for training on several processes.
+        wrap_ddp: put round each loss before its first use, for training on several processes.
     """
 
     def __init__(
@@ -69,7 +69,7 @@ class Learner:
         config: TrainConfig,
         device: torch.device,
         renderer: Renderer = render,
-        spread: Callable[[nn.Module], nn.Module] = lambda loss: loss,
+        wrap_ddp: Callable[[nn.Module], nn.Module] = lambda loss: loss,
     ) -> None:
         self.config, self.device, self.renderer = config, device, renderer
         env, learn, weights = config.env, config.learn, config.reward
@@ -77,20 +77,20 @@ class Learner:
             torch.manual_seed(learn.seed)
             self.actor = placed(Actor(env.channels, env.action_size, learn.width), device)
             self.critic = placed(Critic(CANVAS + env.channels, learn.width), device)
-            judges = {"whole": weights.gan_coef, "foreground": env.use_bilevel and weights.seggt_coef}
-            self.judges = {
-                name: Judge(device, learn.gan_lr, learn.gradient_penalty, learn.gan_tau)
-                for name, weight in judges.items()
+            discriminators = {"whole": weights.gan_coef, "foreground": env.use_bilevel and weights.seggt_coef}
+            self.discriminators = {
+                name: DiscriminatorLearner(device, learn.gan_lr, learn.gradient_penalty, learn.gan_tau)
+                for name, weight in discriminators.items()
                 if weight
             }
-        self.slow_actor, self.slow_critic = slow_copy(self.actor), slow_copy(self.critic)
+        self.target_actor, self.target_critic = target_copy(self.actor), target_copy(self.critic)
         self.actor_optimizer = torch.optim.Adam(self.actor.parameters(), learn.actor_lr[0], fused=True)
         self.critic_optimizer = torch.optim.Adam(self.critic.parameters(), learn.critic_lr[0], fused=True)
         self._state: PaintState | None = None  # the one that the actor's loss is looking at
-        self.critic_loss = spread(CriticLoss(self.critic, learn.bf16))
-        self.actor_loss = spread(ActorLoss(self.actor, self._value, learn.bf16))
-        for judge in self.judges.values():
-            judge.loss = spread(judge.loss)
+        self.critic_loss = wrap_ddp(CriticLoss(self.critic, learn.bf16))
+        self.actor_loss = wrap_ddp(ActorLoss(self.actor, self._value, learn.bf16))
+        for discriminator in self.discriminators.values():
+            discriminator.loss = wrap_ddp(discriminator.loss)
 
     def _autocast(self) -> torch.autocast:
         return torch.autocast(self.device.type, torch.bfloat16, enabled=self.config.learn.bf16)
@@ -110,7 +110,7 @@ class Learner:
 
     def rewards(self, before: PaintState, after: PaintState) -> dict[str, Tensor]:
         """The weighted rewards by name, and their sum as ``total``, each ``[B]``."""
-        scores = {name: judge.score for name, judge in self.judges.items()}
+        scores = {name: discriminator.score for name, discriminator in self.discriminators.items()}
         return total_reward(
             before,
             after,
@@ -131,34 +131,34 @@ class Learner:
         Returns:
             The losses by name.
         """
-        losses = self._update_judges(after, mix)
+        losses = self._update_discriminators(after, mix)
         losses["critic_loss"] = self._update_critic(before, after)
         losses["actor_loss"] = self._update_actor(before)
-        follow(self.slow_actor, self.actor, self.config.learn.tau)
-        follow(self.slow_critic, self.critic, self.config.learn.tau)
+        soft_update(self.target_actor, self.actor, self.config.learn.tau)
+        soft_update(self.target_critic, self.critic, self.config.learn.tau)
         return losses
 
-    def _update_judges(self, after: PaintState, mix: Tensor) -> dict[str, Tensor]:
+    def _update_discriminators(self, after: PaintState, mix: Tensor) -> dict[str, Tensor]:
         losses = {}
-        for (name, judge), part in zip(self.judges.items(), mix, strict=False):
+        for (name, discriminator), part in zip(self.discriminators.items(), mix, strict=False):
             target, canvas = after.target, after.canvas
             if name == "foreground":
                 target, canvas = aligned(target, after), aligned(canvas, after)
-            losses[f"{name}_gan_loss"] = judge.update(target, canvas, part)
+            losses[f"{name}_gan_loss"] = discriminator.update(target, canvas, part)
         return losses
 
     def _update_critic(self, before: PaintState, after: PaintState) -> Tensor:
-        """Fit the critic to ``discount * (r(s', a') + Q'(s', a'))``, where a' is the slow actor's action.
+        """Fit the critic to ``discount * (r(s', a') + Q'(s', a'))``, where a' is the target actor's action.
 
         The reference code adds r(s, a) to both sides of the difference, where it cancels.
         """
         env = self.config.env
         with torch.no_grad():
             with self._autocast():
-                next_action = self.slow_actor(episode.observation(after, env))
+                next_action = self.target_actor(episode.observation(after, env))
             following = self.step(after, next_action.float())
             with self._autocast():
-                values = self.slow_critic(episode.critic_observation(after, following, env))
+                values = self.target_critic(episode.critic_observation(after, following, env))
             next_q_value = values.float() + self.rewards(after, following)["total"]
             alive = (~episode.terminal(after, env)).float()
             target_q_value = self.config.learn.discount * alive * next_q_value
@@ -196,22 +196,19 @@ class Learner:
                 group["lr"] = rate
 
     def _parts(self) -> dict[str, Any]:
-        parts: dict[str, Any] = {
-            name: getattr(self, name)
-            for name in (
-                "actor",
-                "critic",
-                "slow_actor",
-                "slow_critic",
-                "actor_optimizer",
-                "critic_optimizer",
-            )
+        parts: dict[str, Any] = {  # by their names in checkpoints
+            "actor": self.actor,
+            "critic": self.critic,
+            "slow_actor": self.target_actor,
+            "slow_critic": self.target_critic,
+            "actor_optimizer": self.actor_optimizer,
+            "critic_optimizer": self.critic_optimizer,
         }
-        for name, judge in self.judges.items():
+        for name, discriminator in self.discriminators.items():
             parts |= {
-                f"{name}_live": judge.live,
-                f"{name}_slow": judge.slow,
-                f"{name}_optimizer": judge.optimizer,
+                f"{name}_live": discriminator.live,
+                f"{name}_slow": discriminator.target_network,
+                f"{name}_optimizer": discriminator.optimizer,
             }
         return parts
 

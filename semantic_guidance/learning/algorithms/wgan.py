@@ -15,9 +15,9 @@ Network = TypeVar("Network", bound=nn.Module)
 
 
 @torch.no_grad()
-def follow(slow: nn.Module, live: nn.Module, tau: float) -> None:
-    """Move the parameters of `slow` by a part `tau` towards those of `live`. Buffers stay its own."""
-    ours: list[Tensor] = list(slow.parameters())
+def soft_update(target: nn.Module, live: nn.Module, tau: float) -> None:
+    """Move the parameters of `target` by a part `tau` towards those of `live`. Buffers stay its own."""
+    ours: list[Tensor] = list(target.parameters())
     theirs: list[Tensor] = list(live.parameters())
     torch._foreach_lerp_(ours, theirs, tau)
 
@@ -28,7 +28,7 @@ def placed(network: Network, device: torch.device) -> Network:
     return network
 
 
-def slow_copy(live: nn.Module) -> nn.Module:
+def target_copy(live: nn.Module) -> nn.Module:
     """A copy that shares nothing with `live` and takes no gradients."""
     return deepcopy(live).requires_grad_(False)
 
@@ -79,26 +79,26 @@ class WassersteinLoss(nn.Module):
         return slope - slope.detach() + excess
 
 
-class Judge:
-    """A discriminator, its slow copy, which gives the rewards, and its optimiser.
+class DiscriminatorLearner:
+    """A discriminator, its target network, which gives the rewards, and its optimiser.
 
     Args:
         device: where it is.
         learning_rate: of Adam, whose betas are WGAN-GP's.
         penalty: weight of the gradient penalty.
-        tau: how fast the slow copy follows.
+        tau: rate of the target network's soft updates.
     """
 
     def __init__(self, device: torch.device, learning_rate: float, penalty: float, tau: float) -> None:
         self.live = placed(Discriminator(), device)
-        self.slow = slow_copy(self.live)
+        self.target_network = target_copy(self.live)
         self.loss: nn.Module = WassersteinLoss(self.live, penalty)
         self.optimizer = torch.optim.Adam(self.live.parameters(), learning_rate, betas=(0.5, 0.999))
         self.tau = tau
 
     def score(self, target: Tensor, canvas: Tensor) -> Tensor:
-        """The slow copy's score ``[B]`` of pairs ``[B, 3, H, W]``; differentiable in the canvas."""
-        scores: Tensor = self.slow(target, canvas)
+        """The target network's score ``[B]`` of pairs ``[B, 3, H, W]``; differentiable in the canvas."""
+        scores: Tensor = self.target_network(target, canvas)
         return scores
 
     def update(self, target: Tensor, canvas: Tensor, mix: Tensor) -> Tensor:
@@ -107,5 +107,5 @@ class Judge:
         loss: Tensor = self.loss(target, canvas, mix)
         loss.backward()
         self.optimizer.step()
-        follow(self.slow, self.live, self.tau)
+        soft_update(self.target_network, self.live, self.tau)
         return loss.detach()

@@ -1,4 +1,4 @@
-"""CUB-200-2011: 11,788 photographs of 200 kinds of birds (Wah et al. 2011), and the seed's predictions.
+"""CUB-200-2011: 11,788 photographs of 200 kinds of birds (Wah et al. 2011), with predicted masks.
 
 Layout, below the data folder::
 
@@ -19,6 +19,7 @@ import torch
 
 from semantic_guidance.core.guidance import Box, Guidance, Instance
 from semantic_guidance.learning.data.folder import (
+    DataRequest,
     PictureDataset,
     box_guidance,
     need_folder,
@@ -42,7 +43,7 @@ def cub_root(data: Path) -> Path:
 
 
 def read_predicted_boxes(path: Path, count: int) -> list[Box]:
-    """Boxes as the seed's preprocessing wrote them: header ` x y w h`, then index x y w h in pixels.
+    """Boxes as the papers' preprocessing writes them: header ` x y w h`, then index x y w h in pixels.
 
     Raises:
         ValueError: the file is missing or malformed, or has not `count` rows.
@@ -140,3 +141,8 @@ class CUB200(PictureDataset):
         focus = read_plane(self.root / FOCUS / name, height, width, "a focus map") * (mask > 0.5)
         found = bool((mask > 0.5).any())
         return Guidance(mask, focus, (Instance(mask, box),) if found else ())
+
+
+def open_dataset(folder: Path, request: DataRequest) -> CUB200:
+    """See `Dataset`: with the guidance that ``semantic-guidance preprocess`` found, or without any."""
+    return CUB200(folder, "predicted" if request.guided else "none")

@@ -1,4 +1,15 @@
-"""Pictures on disk, and how every dataset of this package gives them."""
+"""What a data set has to offer, and pictures on disk.
+
+A new data set is a sequence of `Example` and a function that opens it:
+
+    from semantic_guidance.learning.data.folder import PictureFolder
+
+    def open_dataset(folder, request):
+        return PictureFolder(folder / "pictures")
+
+An entry point of ``semantic_guidance.datasets`` makes it known to ``semantic-guidance train --dataset NAME``,
+or ``DATASETS.register(name, open_dataset)``.
+"""
 
 from __future__ import annotations
 
@@ -6,12 +17,13 @@ import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import torch
+import torch.utils.data
 from PIL import Image, UnidentifiedImageError
 from torch import Tensor
-from torch.utils.data import Dataset
 
 from semantic_guidance.core.guidance import Box, Guidance, Instance
 from semantic_guidance.images.files import load_image
@@ -26,7 +38,7 @@ class Example:
     Attributes:
         image: ``[3, H, W]`` RGB in [0, 1].
         guidance: what the dataset says of its objects; None where it says nothing.
-        name: relative path of the picture.
+        name: relative path of the picture, or what else tells it from the others.
         label: class name, or None.
     """
 
@@ -36,7 +48,53 @@ class Example:
     label: str | None = None
 
 
-class PictureDataset(Dataset[Example]):
+@dataclass(frozen=True)
+class DataRequest:
+    """What a training run asks of a data set; each makes use of what concerns it.
+
+    Attributes:
+        guided: whether the run makes anything of guidance. What a data set does not know, a `Guide` finds.
+        side: pixels of the square to which pictures are squashed.
+        count: number of pictures, for data sets that make them.
+    """
+
+    guided: bool = False
+    side: int = 128
+    count: int = 10_000
+
+
+class Dataset(Protocol):
+    """Pictures to learn from. `PictureDataset` is a beginning for those that are files.
+
+    A callable ``(folder, request) -> Dataset`` in `DATASETS` opens it; it raises ValueError, which names the
+    file and what is wanted, if there is no such data set in the folder.
+    """
+
+    def __len__(self) -> int:
+        """Number of pictures."""
+
+    def __getitem__(self, index: int) -> Example:
+        """The picture of that number, from 0.
+
+        Raises:
+            IndexError: there are not so many.
+            ValueError: it cannot be read; a run goes on without it.
+        """
+
+
+@runtime_checkable
+class Divided(Dataset, Protocol):
+    """A data set that knows better than chance which pictures to hold out for validation."""
+
+    def split(self, held_out: int) -> tuple[Dataset, Dataset]:
+        """The pictures to learn from, and `held_out` others that show nothing of the same."""
+
+
+Opener = Callable[[Path, DataRequest], Dataset]
+"""What `DATASETS` holds."""
+
+
+class PictureDataset(torch.utils.data.Dataset[Example]):
     """A sequence of pictures with what is known of them. Subclasses fill `names` and `guidance_of`.
 
     Attributes:
@@ -91,14 +149,19 @@ class PictureFolder(PictureDataset):
         return self.root / self.names[index]
 
 
+def open_dataset(folder: Path, request: DataRequest) -> PictureFolder:
+    """See `Dataset`."""
+    return PictureFolder(folder)
+
+
 def need_folder(path: Path, what: str) -> Path:
     """`path`, if it is a folder that can be read.
 
     Raises:
-        ValueError: it is none; the message says that it should be `what`.
+        ValueError: it is not a folder; the message says that it should be `what`.
     """
     if not path.is_dir():
-        raise ValueError(f"{path} is no folder, wanted {what}")
+        raise ValueError(f"{path} is not a folder, wanted {what}")
     try:
         os.listdir(path)  # `Path.rglob` finds nothing where it may not look, and says nothing
     except OSError as error:

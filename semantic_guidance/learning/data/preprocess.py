@@ -23,8 +23,8 @@ from torch import Tensor
 from tqdm import tqdm
 
 from semantic_guidance.core.files import replacing
+from semantic_guidance.core.guidance import box_of
 from semantic_guidance.guidance import Guide
-from semantic_guidance.guidance.refine import PixelBox, box_of
 from semantic_guidance.images.files import load_image
 from semantic_guidance.learning.data.cub200 import BOXES, CUB200, FOCUS, MASKS
 
@@ -57,7 +57,7 @@ def _encode(plane: Tensor) -> bytes:
     return bytes(cv2.imencode(".jpg", pixels, _JPEG)[1].tobytes())
 
 
-def _stored_box(mask: Path) -> PixelBox | None:
+def _stored_box(mask: Path) -> tuple[int, int, int, int] | None:
     """Box of a mask on disk: of the frame where it is empty, None where there is no readable file."""
     try:
         plane = cv2.imdecode(np.frombuffer(mask.read_bytes(), np.uint8), cv2.IMREAD_GRAYSCALE)
@@ -65,7 +65,7 @@ def _stored_box(mask: Path) -> PixelBox | None:
         return None
     if plane is None:
         return None
-    return box_of(np.asarray(plane), 127) or (0, 0, plane.shape[1], plane.shape[0])
+    return box_of(torch.from_numpy(np.asarray(plane)), 127) or (0, 0, plane.shape[1], plane.shape[0])
 
 
 @lru_cache(maxsize=1)

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
 from semantic_guidance.core.guidance import Guidance, Instance
-from semantic_guidance.learning.data.folder import PictureDataset, need_folder
+from semantic_guidance.learning.data.folder import DataRequest, PictureDataset, need_folder
 
 _VEHICLES = ("Car", "Van", "Truck")
 
@@ -41,7 +41,7 @@ class VirtualKITTI(PictureDataset):
     Args:
         root: folder that holds the unpacked archives; which version it is shows in their names.
         variation: weather or camera, as in `clone`, `fog`, `15-deg-left`.
-        least_area: vehicles under this share of the frame are left out.
+        min_area: vehicles under this share of the frame are left out.
 
     Raises:
         ValueError: a folder or file is missing or malformed.
@@ -49,9 +49,9 @@ class VirtualKITTI(PictureDataset):
 
     names: list[str]
 
-    def __init__(self, root: str | Path, variation: str = "clone", least_area: float = 0.002) -> None:
+    def __init__(self, root: str | Path, variation: str = "clone", min_area: float = 0.002) -> None:
         self.root = need_folder(Path(root), "Virtual KITTI")
-        self.least_area = least_area
+        self.min_area = min_area
         first = self.root / "vkitti_1.3.1_rgb"
         self.version = 1 if first.is_dir() else 2
         pattern = (
@@ -78,7 +78,7 @@ class VirtualKITTI(PictureDataset):
             got = f"{ids.shape[1]} x {ids.shape[0]}"
             raise ValueError(f"segmentation of {self.names[index]} is {got}, wanted {width} x {height}")
         numbers, areas = np.unique(ids[ids > 0], return_counts=True)
-        floor = max(1.0, self.least_area * height * width)
+        floor = max(1.0, self.min_area * height * width)
         order = [int(numbers[i]) for i in np.argsort(-areas, kind="stable") if areas[i] >= floor]
         masks = [torch.from_numpy((ids == number).astype(np.float32))[None] for number in order]
         union = torch.zeros(1, height, width)
@@ -121,3 +121,8 @@ class VirtualKITTI(PictureDataset):
             vehicles = [code for code, name in codes.items() if name.split(":")[0] in _VEHICLES]
             self._colours[path] = {code: number for number, code in enumerate(vehicles, 1)}
         return self._colours[path]
+
+
+def open_dataset(folder: Path, request: DataRequest) -> VirtualKITTI:
+    """See `Dataset`: the frames in clear weather."""
+    return VirtualKITTI(folder)

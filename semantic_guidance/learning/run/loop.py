@@ -37,15 +37,15 @@ def train(**values: Any) -> Path:
     """Train an agent, as ``semantic-guidance train`` does.
 
     Args:
-        values: the fields of `training.config.TrainConfig`'s parts by name, as in
+        values: the fields of `learning.config.TrainConfig`'s parts by name, as in
             ``train(dataset="cub200", data="data", use_bilevel=True, use_gbp=True, exp_suffix="mine")``.
 
     Returns:
         The run's folder, with ``actor.safetensors``, ``checkpoints`` and ``log`` (for TensorBoard).
 
     Raises:
-        InputError: a setting is no good, the dataset cannot be read, or the run exists and is not resumed.
-        DivergedError: a loss became infinite or no number.
+        InputError: a setting is invalid, the dataset cannot be read, or the run exists and is not resumed.
+        DivergedError: a loss became infinite or not a number (NaN).
     """
     try:
         config = make_config(**values)
@@ -84,7 +84,7 @@ class Trainer:
     ) -> None:
         self.config, self.folder, self.group = config, folder, group
         self.pictures, self.held_out = pictures, held_out
-        self.learner = Learner(config, group.device, renderer, group.spread)
+        self.learner = Learner(config, group.device, renderer, group.wrap_ddp)
         self.replay = Replay(config.learn.rmsize, config.env.max_eps_len, pictures.size)
         self.generator = torch.Generator().manual_seed(config.learn.seed + 1000 * group.rank)
         if group.rank == 0:
@@ -106,7 +106,7 @@ class Trainer:
         """Train to the end.
 
         Raises:
-            DivergedError: a loss became infinite or no number.
+            DivergedError: a loss became infinite or not a number (NaN).
         """
         run = self.config.run
         total = math.ceil(self.config.learn.train_timesteps / self.config.env.max_eps_len)
@@ -172,13 +172,13 @@ class Trainer:
                 if not math.isfinite(value := float(loss)):
                     raise DivergedError(self._last_words(name, value))
                 sums[name] = sums.get(name, 0.0) + value
-        # A step may have spoilt the weights after its loss was taken; what has no number, also in the half
+        # A step may have spoilt the weights after its loss was taken; what is not finite, also in the half
         # precision of the actor's file, must not be saved.
         for name, network in (("actor", self.learner.actor), ("critic", self.learner.critic)):
             if not all(bool(torch.isfinite(values.half()).all()) for values in network.state_dict().values()):
                 raise DivergedError(self._last_words(f"a weight of the {name}", math.inf))
-        self.group.agree(self.learner.slow_actor)
-        self.group.agree(self.learner.actor)
+        self.group.broadcast_buffers(self.learner.target_actor)
+        self.group.broadcast_buffers(self.learner.actor)
         means = {name: total / learn.train_steps_per_eps for name, total in sums.items()}
         return {**means, "actor_lr": actor_lr, "critic_lr": critic_lr}
 
@@ -225,16 +225,16 @@ class Trainer:
             log.pictures(shown, self.step)
             if self.config.run.debug:
                 print(f"validation {results}", file=sys.stderr)
-        self.group.wait()
+        self.group.barrier()
 
     def save(self) -> Path:
         """Write a checkpoint, and the actor for painting; returns the checkpoint's folder."""
         folder = checkpoint.draft(self.folder, self.episode) if self.group.rank == 0 else None
-        self.group.wait()
+        self.group.barrier()
         path = folder or self.folder / checkpoint.FOLDER / f"{self.episode:08d}.part"
         own = {"replay": self.replay.state_dict(), "generator": self.generator.get_state()}
         checkpoint.write(path / f"process{self.group.rank}.pt", own)
-        self.group.wait()
+        self.group.barrier()
         if folder is not None:
             networks = {
                 "config": self.config.to_json(),
@@ -245,7 +245,7 @@ class Trainer:
             path = checkpoint.publish(folder, self.config.run.keep)
             target = self.folder / "actor.safetensors"
             save_actor(self.learner.actor, self.config.env, self.pictures.size, target)
-        self.group.wait()
+        self.group.barrier()
         return path
 
     def _resume(self) -> None:

@@ -30,17 +30,17 @@ class Processes:
     count: int
     device: torch.device
 
-    def spread(self, loss: nn.Module) -> nn.Module:
+    def wrap_ddp(self, loss: nn.Module) -> nn.Module:
         """`loss` with gradients averaged over the processes."""
         return loss if self.count == 1 else DistributedDataParallel(loss)
 
-    def agree(self, module: nn.Module) -> None:
+    def broadcast_buffers(self, module: nn.Module) -> None:
         """Give all processes the first one's buffers, those of batch norm."""
         if self.count > 1:
             for buffer in module.buffers():
                 dist.broadcast(buffer, 0)
 
-    def wait(self) -> None:
+    def barrier(self) -> None:
         """Wait for the others."""
         if self.count > 1:
             dist.barrier()

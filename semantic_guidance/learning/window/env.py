@@ -14,7 +14,7 @@ from semantic_guidance.renderer import render
 
 
 @dataclass(frozen=True, eq=False)
-class View:
+class WindowState:
     """A batch of windows, ``[B, C, S, S]`` each.
 
     Attributes:
@@ -32,32 +32,32 @@ class View:
     strokes: Strokes | None = None
 
     @staticmethod
-    def of(planes: Array, device: torch.device | None = None) -> View:
-        """The windows of `Easels.windows`'s ``[B, S, S, 8]``."""
+    def of(planes: Array, device: torch.device | None = None) -> WindowState:
+        """The windows of `Episodes.windows`'s ``[B, S, S, 8]``."""
         parts = torch.from_numpy(planes).permute(0, 3, 1, 2).to(device).split([3, 3, 1, 1], dim=1)
-        return View(*(part.contiguous() for part in parts))
+        return WindowState(*(part.contiguous() for part in parts))
 
 
-def error(view: View) -> Tensor:
+def error(state: WindowState) -> Tensor:
     """Root of the weighted mean squared error, ``[B]``.
 
     The root keeps the first looks at an empty canvas, where the errors are large, from outvoting the details.
     """
-    squared = (view.canvas - view.target).square().mean(dim=1, keepdim=True) * view.weight
-    return (squared.sum(dim=(1, 2, 3)) / (view.weight.sum(dim=(1, 2, 3)) + 1) + 1e-4).sqrt()
+    squared = (state.canvas - state.target).square().mean(dim=1, keepdim=True) * state.weight
+    return (squared.sum(dim=(1, 2, 3)) / (state.weight.sum(dim=(1, 2, 3)) + 1) + 1e-4).sqrt()
 
 
-def window_environment() -> Environment[View]:
-    """An action is a network's raw answer, see `windows.strokes_of`; an episode has no end of its own."""
+def window_environment() -> Environment[WindowState]:
+    """An action is a network's raw answer, see `strokes_of`; an episode has no end of its own."""
 
-    def transition(view: View, raw: Tensor) -> View:
-        strokes = strokes_of(raw, view.target)
-        return replace(view, canvas=render(strokes, view.canvas, view.show), strokes=strokes)
+    def transition(state: WindowState, raw: Tensor) -> WindowState:
+        strokes = strokes_of(raw, state.target)
+        return replace(state, canvas=render(strokes, state.canvas, state.show), strokes=strokes)
 
     return Environment(
         transition=transition,
         reward=lambda before, after: error(before) - error(after),
-        terminal=lambda view: torch.zeros(len(view.canvas), dtype=torch.bool, device=view.canvas.device),
-        observation=lambda view: observe(view.canvas, view.target, view.show, view.weight),
-        detach=lambda view: replace(view, canvas=view.canvas.detach()),
+        terminal=lambda state: torch.zeros(len(state.canvas), dtype=torch.bool, device=state.canvas.device),
+        observation=lambda state: observe(state.canvas, state.target, state.show, state.weight),
+        detach=lambda state: replace(state, canvas=state.canvas.detach()),
     )

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import torch
@@ -48,15 +50,19 @@ class SceneBank:
 
 
 @dataclass(eq=False)
-class Easel:
+class Episode:
     """One painting in progress.
 
     Attributes:
+        index: of its picture in the bank.
+        mirrored: whether the picture is.
         scene: ``[H, H, 6]``, see `SceneBank.scene`.
         guided: whether the agent is told of the object.
         looks: windows still to be painted as whole picture, background details, object, object details.
     """
 
+    index: int
+    mirrored: bool
     scene: Array
     guided: bool
     looks: list[int] = field(default_factory=list)
@@ -67,7 +73,7 @@ class Easel:
         return next((n for n, count in enumerate(self.looks) if count > 0), len(self.looks))
 
 
-class Easels:
+class Episodes:
     """A batch of paintings, each on its own canvas; a finished one makes room for a new picture.
 
     Args:
@@ -81,14 +87,15 @@ class Easels:
         self.bank, self.guided, self.rng = bank, guided, rng
         side = bank.images.shape[1]
         self.canvas = torch.zeros(count, 3, side, side)
-        self.easels = [self._begin(n) for n in range(count)]
-        for easel in self.easels:  # not all at the same stage
+        self.episodes = [self._begin(n) for n in range(count)]
+        for episode in self.episodes:  # not all at the same stage
             for _ in range(int(rng.integers(0, 6))):
-                self._count_down(easel)
+                self._count_down(episode)
 
-    def _begin(self, slot: int) -> Easel:
+    def _begin(self, slot: int) -> Episode:
         rng = self.rng
-        scene = self.bank.scene(int(rng.integers(len(self.bank))), bool(rng.random() < 0.5))
+        index, mirrored = int(rng.integers(len(self.bank))), bool(rng.random() < 0.5)
+        scene = self.bank.scene(index, mirrored)
         paper = scene[..., :3].mean(axis=(0, 1)) if rng.random() < 0.8 else rng.random(3)
         self.canvas[slot] = torch.from_numpy(paper.astype(np.float32)).view(3, 1, 1)
         area = float(scene[..., 4].mean())
@@ -97,52 +104,52 @@ class Easels:
         looks = [*ground, int(rng.integers(1, 6)), int(rng.integers(2, 7))] if guided else [*ground]
         if not guided:
             looks[1] += 5
-        return Easel(scene, guided, looks)
+        return Episode(index, mirrored, scene, guided, looks)
 
-    def _count_down(self, easel: Easel) -> None:
-        if easel.stage < len(easel.looks):
-            easel.looks[easel.stage] -= 1
+    def _count_down(self, episode: Episode) -> None:
+        if episode.stage < len(episode.looks):
+            episode.looks[episode.stage] -= 1
 
     def windows(self) -> tuple[list[Window], Array]:
         """What is looked at next, and the windows' ``[B, S, S, 8]``: canvas, target, show, weight."""
         chosen, views = [], []
         canvases = self.canvas.permute(0, 2, 3, 1).contiguous().numpy()
-        for slot, easel in enumerate(self.easels):
-            if easel.stage == len(easel.looks):
-                easel = self.easels[slot] = self._begin(slot)
+        for slot, episode in enumerate(self.episodes):
+            if episode.stage == len(episode.looks):
+                episode = self.episodes[slot] = self._begin(slot)
                 canvases[slot] = self.canvas[slot].permute(1, 2, 0).numpy()
-            show, weight = self._planes(easel)
-            window = self._choose(easel, canvases[slot], weight)
-            planes = (canvases[slot], easel.scene[..., :3], show[..., None])
+            show, weight = self._planes(episode)
+            window = self._choose(episode, canvases[slot], weight)
+            planes = (canvases[slot], episode.scene[..., :3], show[..., None])
             seen = [*(window.look(plane) for plane in planes), window.look(weight[..., None], 0.0)]
             chosen.append(window)
             views.append(np.concatenate(seen, axis=2))
         return chosen, np.stack(views)
 
-    def _planes(self, easel: Easel) -> tuple[Array, Array]:
+    def _planes(self, episode: Episode) -> tuple[Array, Array]:
         """Where strokes show, and what counts, ``[H, H]`` each."""
-        everywhere = np.ones(easel.scene.shape[:2], np.float32)
-        if not easel.guided:
+        everywhere = np.ones(episode.scene.shape[:2], np.float32)
+        if not episode.guided:
             return everywhere, everywhere
-        if easel.stage < 2:
-            return everywhere, background_weight(_plane(easel.scene[..., 3])).numpy()
-        mask = easel.scene[..., 4]
-        return mask, foreground_weight(_plane(mask), _plane(easel.scene[..., 5])).numpy()
+        if episode.stage < 2:
+            return everywhere, background_weight(_plane(episode.scene[..., 3])).numpy()
+        mask = episode.scene[..., 4]
+        return mask, foreground_weight(_plane(mask), _plane(episode.scene[..., 5])).numpy()
 
-    def _choose(self, easel: Easel, canvas: Array, weight: Array) -> Window:
+    def _choose(self, episode: Episode, canvas: Array, weight: Array) -> Window:
         side, rng = canvas.shape[0], self.rng
-        if easel.stage == 0:
+        if episode.stage == 0:
             if rng.random() < 0.25:  # pictures that are not square leave a part of the window empty
                 larger = round(side * rng.uniform(1, 1.4))
                 left, top = rng.integers(side - larger, 1, 2)
                 return Window(int(left), int(top), larger)
             return Window(0, 0, side)
         whole = Window(0, 0, side)
-        if easel.guided and easel.stage >= 2:
-            whole = object_window(_plane(easel.scene[..., 4]))
-            if easel.stage == 2:
+        if episode.guided and episode.stage >= 2:
+            whole = object_window(_plane(episode.scene[..., 4]))
+            if episode.stage == 2:
                 return whole
-        error = ((canvas - easel.scene[..., :3]) ** 2).mean(axis=2) * weight
+        error = ((canvas - episode.scene[..., :3]) ** 2).mean(axis=2) * weight
         best, most = whole, -1.0
         inner = max(12, round(whole.side * np.exp(rng.uniform(np.log(DETAILS[0]), np.log(DETAILS[1])))))
         for _ in range(CANDIDATES):
@@ -167,10 +174,42 @@ class Easels:
                 for name in ("points", "radius", "opacity", "color")
             )
         )
-        masks = torch.from_numpy(np.stack([self._planes(easel)[0] for easel in self.easels]))[:, None]
+        masks = torch.from_numpy(np.stack([self._planes(episode)[0] for episode in self.episodes]))[:, None]
         self.canvas = render(together, self.canvas, masks)
-        for easel in self.easels:
-            self._count_down(easel)
+        for episode in self.episodes:
+            self._count_down(episode)
+
+    def state_dict(self) -> dict[str, Any]:
+        """All that changes, for `load_state_dict`."""
+        return {
+            "canvas": self.canvas,
+            "easels": [
+                (episode.index, episode.mirrored, episode.guided, episode.looks) for episode in self.episodes
+            ],
+            "rng": json.dumps(self.rng.bit_generator.state),
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on with the paintings, and the choices, that `state_dict` gave.
+
+        Raises:
+            ValueError: they are not as many, on canvases of another size, of pictures that are not in the
+                bank, or none at all.
+        """
+        try:
+            canvas, generator = state["canvas"], json.loads(state["rng"])
+            episodes = [
+                Episode(index, mirrored, self.bank.scene(index, mirrored), guided, list(looks))
+                for index, mirrored, guided, looks in state["easels"]
+            ]
+            if len(episodes) != len(self.episodes) or canvas.shape != self.canvas.shape:
+                raise ValueError("their number or size is another")
+            self.rng.bit_generator.state = generator
+        except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+            raise ValueError(
+                f"paintings in progress do not fit ({error}), wanted those of the same pictures"
+            ) from None
+        self.canvas, self.episodes = canvas, episodes
 
 
 def _plane(values: Array) -> torch.Tensor:

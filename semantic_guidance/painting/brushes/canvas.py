@@ -1,4 +1,4 @@
-"""A canvas that is painted on with a textured brush, stroke after stroke."""
+"""A canvas painted with a textured brush, stroke by stroke."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ LIGHTS = {"oil": (2.4, 0.5, 0.2), "watercolor": (0.8, 0.12, 0.0), "pencil": (0.6
 """Height of the surface in fine details, strength of its light and shade, brightness of highlights."""
 
 DETAILS, GROWTH, FINEST = 1024, 0.65, 0.75
-"""Pixels of a picture whose fine details are of one, exponent of their growth with it, their least size.
+"""Pixels of a picture whose fine details have one, exponent of their growth with it, their least size.
 
-Details that grew in proportion would be blurred ones on a large print; here they become finer and more.
+Details that grew in proportion would look blurred on a large print; here they become finer and more.
 """
 
 

@@ -1,1 +1,1 @@
-"""Renderers that can be exchanged: plain torch, compiled CPU kernels, the papers' network."""
+"""Interchangeable renderers: plain torch, compiled CPU kernels, the papers' network."""

@@ -1,7 +1,7 @@
-"""What a renderer has to offer, and all of it made from `render` alone.
+"""What a renderer must offer, and all of it made from `render` alone.
 
 A new renderer is a class with `supports` and a differentiable `render` that inherits from `AutogradBackend`;
-what it can do faster itself, it overrides.
+it overrides what it can do faster itself.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from semantic_guidance.core.plugins import BACKENDS
 from semantic_guidance.core.strokes import OPACITY
 from semantic_guidance.core.threads import torch_threads
 
-Result = TypeVar("Result")
+T = TypeVar("T")
 
 AUTO = ("cpu", "reference")
 """Backends among which ``auto`` chooses the first that supports the tensors at hand."""
@@ -87,16 +87,16 @@ class Backend(Protocol):
         """
 
     def warm_up(self) -> None:
-        """Do now what the first call of each operation would else take long for, such as compiling."""
+        """Do now what would slow down the first call of each operation, such as compiling."""
 
     def threads(self, count: int) -> AbstractContextManager[None]:
         """Use at most `count` threads within the context."""
 
     def settle(self, count: int) -> None:
-        """Start `count` threads now, and use as many from now on."""
+        """Start `count` threads now, and use that many from now on."""
 
-    def steady(self) -> Callable[[Callable[[], Result]], Result]:
-        """What runs calls of about equal cost, time and again, on as many threads as is fastest."""
+    def steady(self) -> Callable[[Callable[[], T]], T]:
+        """A function that runs repeated calls of about equal cost on as many threads as is fastest."""
 
 
 class AutogradBackend(ABC):
@@ -128,7 +128,7 @@ class AutogradBackend(ABC):
 
     @torch.no_grad()
     def removal_costs(self, strokes: Tensor, task: Task, softness: float) -> tuple[Tensor, Tensor]:
-        """See `Backend`. Without a stroke means with an opacity of 0: all variants are one batch."""
+        """See `Backend`. A stroke is removed by an opacity of 0: all variants are one batch."""
         count = len(strokes)
         variants = strokes.expand(count + 1, -1, -1).clone()
         variants[range(count), range(count), OPACITY] = 0
@@ -151,7 +151,7 @@ class AutogradBackend(ABC):
     def settle(self, count: int) -> None:  # noqa: B027
         """See `Backend`. Its threads are torch's."""
 
-    def steady(self) -> Callable[[Callable[[], Result]], Result]:
+    def steady(self) -> Callable[[Callable[[], T]], T]:
         """See `Backend`."""
         return lambda function: function()
 
@@ -164,7 +164,7 @@ def _mask_of(segment: Segment, task: Task, batch: int) -> Tensor | None:
 
 
 def load_backend(backend: str | Backend, device: torch.device, dtype: torch.dtype) -> Backend:
-    """The backend of that name, or the given one, if it supports such tensors.
+    """The backend of that name, or the given one, if it supports the tensors.
 
     Args:
         backend: a name in `BACKENDS`, ``auto`` for the fastest one, or a backend.
@@ -172,7 +172,7 @@ def load_backend(backend: str | Backend, device: torch.device, dtype: torch.dtyp
         dtype: of the tensors.
 
     Raises:
-        InputError: there is none of that name, or it does not support the tensors.
+        InputError: the name is unknown, or the backend does not support the tensors.
     """
     if not isinstance(backend, str):
         chosen = backend

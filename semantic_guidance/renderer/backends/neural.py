@@ -1,4 +1,4 @@
-"""The seed's renderer: a network that has learned to draw strokes (Huang et al. 2019, section 3.2.2).
+"""The papers' renderer: a network that has learned to draw strokes (Huang et al. 2019, section 3.2.2).
 
 The exact renderer beside it needs no training and is faster; this one is for comparison, and for agents that
 learned with it.
@@ -18,22 +18,22 @@ from semantic_guidance.core.weights import filled, read_state
 from semantic_guidance.renderer.backends.base import AutogradBackend
 
 SIZES = (128, 256)
-"""Sides in pixels of the canvases for which the seed has a network."""
+"""Sides in pixels of the canvases for which the reference code has a network."""
 
 SHAPE_NUMBERS = 10
-"""Numbers of a seed vector before its colour."""
+"""Numbers of an LTP vector before its colour."""
 
 _WIDTHS = {128: ((32, 32), (16, 16), (8, 4)), 256: ((64, 64), (32, 32), (16, 16), (8, 4))}
 
 
 class NeuralRenderer(nn.Module):
-    """Fully connected layers, then convolutions and pixel shuffles; names as in the seed's checkpoints.
+    """Fully connected layers, then convolutions and pixel shuffles; names as in LTP's checkpoints.
 
     Args:
         size: side of the canvas in pixels, 128 or 256.
 
     Raises:
-        ValueError: the size is another.
+        ValueError: the size is neither.
     """
 
     def __init__(self, size: int = 128) -> None:
@@ -52,10 +52,10 @@ class NeuralRenderer(nn.Module):
             channels, number = outputs // 4, number + 2
 
     def forward(self, vectors: Tensor) -> Tensor:
-        """Alpha ``[N, size, size]`` in [0, 1] of seed vectors without colour ``[N, 10]``.
+        """Alpha ``[N, size, size]`` in [0, 1] of LTP vectors without colour ``[N, 10]``.
 
         Raises:
-            ValueError: the shape is another.
+            ValueError: the shape is wrong.
         """
         if vectors.ndim != 2 or vectors.shape[1] != SHAPE_NUMBERS:
             raise ValueError(f"vectors has shape {list(vectors.shape)}, wanted [strokes, {SHAPE_NUMBERS}]")
@@ -73,11 +73,11 @@ class NeuralBackend(AutogradBackend):
     """The network as a renderer, for square canvases.
 
     A stroke that an LTP vector cannot describe is clipped to the nearest one that it can; the softness has
-    no effect, since the network has learned its own edge. On other sizes than the network's the strokes'
-    alpha is resized.
+    no effect, since the network has learned its own edge. At sizes other than the network's, the
+    strokes' alpha is resized.
 
     Args:
-        network: on the device and in the type of what it is to render.
+        network: on the device and with the dtype of what it renders.
     """
 
     def __init__(self, network: NeuralRenderer) -> None:
@@ -97,6 +97,8 @@ class NeuralBackend(AutogradBackend):
         batch, _, height, width = canvas.shape
         if height != width:
             raise ValueError(f"canvas is {width} x {height}, wanted a square for the neural renderer")
+        if strokes.shape[1] == 0:
+            return canvas
         side = self.network.size
         vectors = strokes_to_ltp(Strokes.unpack(strokes))[..., :SHAPE_NUMBERS]
         alpha = self.network(vectors.flatten(0, 1)).view(batch, strokes.shape[1], side, side)

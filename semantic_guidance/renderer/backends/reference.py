@@ -11,20 +11,21 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from semantic_guidance.core import bezier
 from semantic_guidance.core.strokes import Strokes
 from semantic_guidance.renderer.backends.base import AutogradBackend
 
 DISCS = 100
-"""Discs that the seed stamps along a stroke; a stroke's opacity takes as many values."""
+"""Discs that the reference code stamps along a stroke; a stroke's opacity takes as many values."""
 
 FLATNESS = 0.1
 """Greatest distance in pixels between the curve and its polyline."""
 
 MAX_SEGMENTS = 256
-"""Bound of the segments of one stroke, reached by curves of 26,000 px only."""
+"""Greatest number of segments of one stroke, reached only by curves of 26,000 px."""
 
 MIN_LEADING = 1e-4
-"""Bound in square pixels of |A| in `last_disc`, so that single precision suffices to divide by it."""
+"""Lower bound of |A| in `last_disc` in square pixels, so that single precision suffices to divide by it."""
 
 
 def segment_counts(points: Tensor) -> Tensor:
@@ -57,7 +58,7 @@ def flatten(points: Tensor, radius: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     count = segment_counts(points.detach())
     steps = torch.arange(int(count.max()) + 1, device=points.device)
     t = (steps / count[:, None].to(points.dtype)).clamp(max=1)  # [B, S + 1]
-    weights = torch.stack([(1 - t) ** 2, 2 * t * (1 - t), t**2], dim=-1)  # [B, S + 1, 3]
+    weights = torch.stack(bezier.weights(t), dim=-1)  # [B, S + 1, 3]
     radii = (1 - t) * radius[:, :1] + t * radius[:, 1:]
     return weights @ points, radii, t
 
@@ -76,7 +77,7 @@ def last_disc(x: Tensor, y: Tensor, length: Tensor, radius: Tensor, growth: Tens
         growth: radius at its end less that at its start.
     """
     a = length**2 - growth**2
-    cone = a > 0  # else one of the end discs holds the other
+    cone = a > 0  # else one of the end discs contains the other
     a = torch.where(cone, a.clamp(min=MIN_LEADING), a.clamp(max=-MIN_LEADING))
     b = x * length + radius * growth
     c = x**2 + y**2 - radius**2

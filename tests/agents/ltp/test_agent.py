@@ -24,7 +24,7 @@ SIZE = 128
 
 
 def checkpoint(folder: Path, channels: int, outputs: int) -> tuple[Actor, Path]:
-    """An untrained actor as the seed would have saved it, from several GPUs."""
+    """An untrained actor as the reference code would have saved it, from several GPUs."""
     torch.manual_seed(channels)
     actor = Actor(channels, outputs).eval()
     path = folder / f"actor_{channels}.pkl"
@@ -42,7 +42,7 @@ def picture() -> tuple[torch.Tensor, Guidance]:
 
 @torch.no_grad()
 def test_a_baseline_actor_paints_as_the_seed_does(tmp_path: Path) -> None:
-    """The seed's loop, written out: canvas, target, step and coordinates in, five strokes out."""
+    """The reference code's loop, written out: canvas, target, step and coordinates in, five strokes out."""
     actor, path = checkpoint(tmp_path, 9, 65)
     image, guidance = picture()
     painting = Painter(agent=str(path), preset="draft", strokes=20, size=SIZE).paint(image, guidance)

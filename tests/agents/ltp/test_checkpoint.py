@@ -1,4 +1,4 @@
-"""The seed's checkpoints and how it paints, against its formulas written out here."""
+"""The reference code's checkpoints and how it paints, against its formulas written out here."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ def test_wrong_files_get_one_clear_error(tmp_path):
 
 
 def seed_observation(canvas, image, step, steps, focus, mask, box) -> np.ndarray:
-    """What the seed's test.py gives its actor, written out pixel by pixel."""
+    """What the reference code's test.py gives its actor, written out pixel by pixel."""
     seen = np.zeros((13, 128, 128), np.float32)
     seen[0:3], seen[3:6], seen[6] = canvas, image, step / steps
     x, y, w, h = box  # in units of the picture

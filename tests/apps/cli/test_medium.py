@@ -91,7 +91,7 @@ def test_a_palette_is_kept_by_the_strokes(photo, tmp_path):
         ("--palette", "-3", "wanted 1 to 64"),
         ("--palette", "65", "wanted 1 to 64"),
         ("--palette", "#12", "wanted one such as #c0ffee"),
-        ("--palette", "#fff,blue", "'blue' is no colour"),
+        ("--palette", "#fff,blue", "'blue' is not a colour"),
         ("--palette", "none.txt", "a number of colours from 1 to 64"),
         ("--brushes", "2,-5", "lengths in mm above 0"),
         ("--brushes", "nan", "lengths in mm above 0"),

@@ -216,7 +216,9 @@ def test_bad_masks(refused, tmp_path, photo, photo_mask):
 
 
 def test_pace_is_for_films(refused, photo):
-    assert "--fps: --formats has no film, wanted one of mp4" in refused(photo, "--fps", 9, "--formats", "png")
+    assert "--fps: --formats has no video, wanted one of mp4" in refused(
+        photo, "--fps", 9, "--formats", "png"
+    )
     assert "--duration: --formats has no" in refused(photo, "--duration", 9, "--formats", "png,json")
 
 

@@ -1,4 +1,4 @@
-"""`preprocess` on a small CUB-200-2011: files as the seed's code reads them."""
+"""`preprocess` on a small CUB-200-2011: files as the reference code reads them."""
 
 import re
 

@@ -238,9 +238,9 @@ def test_flags(photo, photo_mask, tmp_path, capsys):
     [
         (["--palette-from", "none.png"], "none.png: no such file, wanted a picture"),
         (["--background", "none.png"], "--background: none.png: no such file, wanted a picture, or a colour"),
-        (["--background", "#12"], "--background: '#12' is no colour"),
+        (["--background", "#12"], "--background: '#12' is not a colour"),
         (["--background", "#fff", "--baseline"], "--background: --baseline knows no object"),
-        (["--start-canvas", "#1234567"], "--start-canvas: '#1234567' is no colour"),
+        (["--start-canvas", "#1234567"], "--start-canvas: '#1234567' is not a colour"),
         (["--start-canvas", "."], ".: this is a directory, wanted a picture"),
         (["--transparent=all"], "--transparent: invalid choice: 'all'"),
         (

@@ -50,7 +50,7 @@ EXAMPLES = str(ROOT / "examples")
 
 @pytest.fixture
 def birds(tmp_path: Path) -> Path:
-    """A CUB-200-2011 of six pictures, preprocessed by the seed."""
+    """A CUB-200-2011 of six pictures, preprocessed by the reference code."""
     root = tmp_path / "cub200" / "CUB_200_2011"
     names = [f"001.Bird/bird_{n}.jpg" for n in range(6)]
     for folder in ("images", MASKS, FOCUS):

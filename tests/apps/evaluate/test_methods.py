@@ -102,7 +102,7 @@ def test_no_pictures(tmp_path):
     full, empty = make(tmp_path / "full", "a.png"), make(tmp_path / "empty", "notes.txt")
     with pytest.raises(InputError, match="none: no such folder"):
         find_subjects(tmp_path / "none")
-    with pytest.raises(InputError, match=r"a\.png: this is no folder"):
+    with pytest.raises(InputError, match=r"a\.png: not a folder"):
         find_subjects(full / "a.png")
     with pytest.raises(InputError, match="empty: no pictures"):
         find_subjects(empty)

@@ -1,4 +1,4 @@
-"""Model-based DDPG: its losses, its slow networks, and a problem with a known optimum."""
+"""Model-based DDPG: its losses, its target networks, and a problem with a known optimum."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ def test_critic_learns_the_discounted_next_value():
     before, after = two_states(learner)
     env = learner.config.env
     with torch.no_grad():
-        action = learner.slow_actor(episode.observation(after, env))
+        action = learner.target_actor(episode.observation(after, env))
         following = learner.step(after, action)
-        value = learner.slow_critic(episode.critic_observation(after, following, env))
+        value = learner.target_critic(episode.critic_observation(after, following, env))
         reward = learner.rewards(after, following)["total"]
         target = 0.5 * torch.tensor([1.0, 0.0, 1.0]) * (reward + value)
         values = learner.critic(episode.critic_observation(before, after, env))
-    learner.slow_actor.load_state_dict(learner.actor.state_dict())
+    learner.target_actor.load_state_dict(learner.actor.state_dict())
     loss = learner._update_critic(before, after)
     assert float(loss) == pytest.approx(float((values - target).square().mean()), rel=1e-4)
 
@@ -65,19 +65,19 @@ def test_actor_climbs_reward_plus_value():
     assert all(parameter.grad is None for parameter in learner.critic.parameters())
 
 
-def test_slow_actor_has_its_own_statistics():
+def test_target_actor_has_its_own_statistics():
     learner = Learner(small_config(), CPU)
     live = {buffer.data_ptr() for buffer in learner.actor.buffers()}
-    assert live.isdisjoint(buffer.data_ptr() for buffer in learner.slow_actor.buffers())
+    assert live.isdisjoint(buffer.data_ptr() for buffer in learner.target_actor.buffers())
     before, after = two_states(learner)
     learner.update(before, after, torch.rand(2, 3))
-    assert not torch.equal(learner.actor.bn1.running_mean, learner.slow_actor.bn1.running_mean)
+    assert not torch.equal(learner.actor.bn1.running_mean, learner.target_actor.bn1.running_mean)
 
 
-def test_unused_judges_do_not_exist():
-    assert set(Learner(small_config(), CPU).judges) == {"whole", "foreground"}
-    assert set(Learner(small_config(use_bilevel=False), CPU).judges) == {"whole"}
-    assert set(Learner(small_config(gan_coef=0, seggt_coef=0), CPU).judges) == set()
+def test_unused_discriminators_do_not_exist():
+    assert set(Learner(small_config(), CPU).discriminators) == {"whole", "foreground"}
+    assert set(Learner(small_config(use_bilevel=False), CPU).discriminators) == {"whole"}
+    assert set(Learner(small_config(gan_coef=0, seggt_coef=0), CPU).discriminators) == set()
 
 
 def disc_on_black(size: int = 32) -> tuple[torch.Tensor, Guidance]:

@@ -6,7 +6,12 @@ import pytest
 import torch
 from torch import nn
 
-from semantic_guidance.learning.algorithms.wgan import Judge, WassersteinLoss, follow, slow_copy
+from semantic_guidance.learning.algorithms.wgan import (
+    DiscriminatorLearner,
+    WassersteinLoss,
+    soft_update,
+    target_copy,
+)
 from semantic_guidance.learning.networks.discriminator import Discriminator
 
 
@@ -71,27 +76,27 @@ def test_flat_score_has_a_finite_penalty():
     assert float(loss.detach()) == pytest.approx(10)
 
 
-def test_judge_learns_to_tell_targets_from_other_pictures():
+def test_discriminator_learns_to_tell_targets_from_other_pictures():
     generator = torch.Generator().manual_seed(0)
     torch.manual_seed(0)
-    judge = Judge(torch.device("cpu"), 1e-3, 10.0, 0.1)
+    discriminator = DiscriminatorLearner(torch.device("cpu"), 1e-3, 10.0, 0.1)
     for _ in range(15):
         target = torch.rand(8, 3, 16, 16, generator=generator)
-        judge.update(target, 0.2 * target, torch.rand(8, generator=generator))
+        discriminator.update(target, 0.2 * target, torch.rand(8, generator=generator))
     target = torch.rand(32, 3, 16, 16, generator=generator)
-    good, bad = judge.score(target, target), judge.score(target, 0.2 * target)
+    good, bad = discriminator.score(target, target), discriminator.score(target, 0.2 * target)
     assert (good > bad).float().mean() > 0.9
 
 
-def test_slow_copies_follow_and_share_nothing():
+def test_target_networks_follow_and_share_nothing():
     live = nn.Sequential(nn.Conv2d(3, 4, 1), nn.BatchNorm2d(4))
-    slow = slow_copy(live)
-    start = slow[0].weight.clone()
+    target = target_copy(live)
+    start = target[0].weight.clone()
     with torch.no_grad():
         live[0].weight += 1
     live(torch.rand(8, 3, 4, 4))
-    assert torch.equal(slow[0].weight, start)
-    assert not torch.equal(live[1].running_mean, slow[1].running_mean)
-    follow(slow, live, 0.25)
-    assert torch.allclose(slow[0].weight, start + 0.25)
-    assert not slow[0].weight.requires_grad
+    assert torch.equal(target[0].weight, start)
+    assert not torch.equal(live[1].running_mean, target[1].running_mean)
+    soft_update(target, live, 0.25)
+    assert torch.allclose(target[0].weight, start + 0.25)
+    assert not target[0].weight.requires_grad

@@ -13,38 +13,7 @@ from semantic_guidance.learning.data.cutouts.dataset import CutoutDataset, Cutou
 from semantic_guidance.learning.data.cutouts.pack import CUTOUT_SIDE, photo_cutout
 from semantic_guidance.learning.data.cutouts.photometry import blur, camera, jpeg
 from tests.conftest import ROOT
-
-
-def write_pack(folder, cutouts=12, photos=4):
-    """A pack of striped ellipses and gradients, in the real format."""
-    rng = np.random.default_rng(0)
-    rows = []
-    for i in range(cutouts):
-        rgba = np.zeros((60, 80, 4), np.uint8)
-        rgba[..., :3] = rng.integers(0, 255, 3)
-        rgba[::6, :, :3] = rng.integers(0, 255, 3)
-        cv2.ellipse(rgba[..., 3:].copy(), (40, 30), (1, 1), 0, 0, 360, 255, -1)
-        alpha = np.zeros((60, 80), np.uint8)
-        cv2.ellipse(alpha, (40, 30), (30, 20), 0, 0, 360, 255, -1)
-        rgba[..., 3] = alpha
-        category = ["birds", "flowers", "vehicles"][i % 3]
-        name = f"cutouts/{category}/{i}.webp"
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        cv2.imwrite(str(folder / name), rgba, [cv2.IMWRITE_WEBP_QUALITY, 101])
-        rows.append({"name": name, "kind": "cutout", "category": category})
-    for i in range(photos):
-        photo = cv2.resize(rng.integers(0, 255, (4, 5, 3), dtype=np.uint8), (150, 120))
-        name = f"backgrounds/{i}.jpg"
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        cv2.imwrite(str(folder / name), photo)
-        rows.append(
-            {"name": name, "kind": "background", "category": ["scene_or_texture", "with_object"][i % 2]}
-        )
-    with (folder / "manifest.csv").open("w", newline="") as file:
-        writer = csv.DictWriter(file, ["name", "kind", "category"])
-        writer.writeheader()
-        writer.writerows(rows)
-    return folder
+from tests.learning.packs import write_pack
 
 
 @pytest.fixture(scope="module")
@@ -140,12 +109,12 @@ def test_what_surrounds_an_object_is_not_the_object(pack):
 def test_dataset_gives_image_and_guidance(pack):
     data = CutoutDataset(pack, 40, 56, length=30, seed=4)
     assert len(data) == 30
-    image, guidance = data[3]
+    image, guidance = data[3].image, data[3].guidance
     assert image.shape == (3, 40, 56)
     assert guidance.mask.shape == (1, 40, 56)
-    assert torch.equal(image, CutoutDataset(pack, 40, 56, seed=4)[3][0])
+    assert torch.equal(image, CutoutDataset(pack, 40, 56, seed=4)[3].image)
     for index in range(30):
-        _, guidance = data[index]
+        guidance = data[index].guidance
         for instance in guidance.instances:
             x, y, w, h = (int(v) for v in instance.box)
             outside = instance.mask.clone()

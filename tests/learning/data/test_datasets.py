@@ -46,7 +46,7 @@ def cub(tmp_path):
 
 
 def predict(data, boxes=" x y w h\n0 20 10 25 15\n1 20 10 25 15\n"):
-    """What the seed's preprocessing leaves behind."""
+    """What the reference code's preprocessing leaves behind."""
     root = data / "cub200" / "CUB_200_2011"
     for name in CUB_NAMES:
         _, mask = bird()
@@ -109,7 +109,7 @@ def test_cub_malformed_boxes_are_named(cub, boxes, message):
 def test_cub_missing_files_are_named(cub, tmp_path):
     with pytest.raises(ValueError, match=r"images\.txt is missing"):
         CUB200(tmp_path / "nowhere")
-    with pytest.raises(ValueError, match="segmentations_pred is no folder"):
+    with pytest.raises(ValueError, match="segmentations_pred is not a folder"):
         CUB200(cub, "predicted")
     with pytest.raises(ValueError, match="guidance is 'all'"):
         CUB200(cub, "all")
@@ -182,7 +182,7 @@ def test_cars_missing_or_malformed_is_named(cars):
     path.unlink()
     with pytest.raises(ValueError, match=r"cars_train_annos\.mat cannot be read"):
         Cars196(cars)
-    with pytest.raises(ValueError, match="is no folder"):
+    with pytest.raises(ValueError, match="is not a folder"):
         Cars196(cars / "nowhere")
 
 
@@ -234,7 +234,7 @@ def test_virtual_kitti_1(tmp_path):
 def test_virtual_kitti_missing_is_named(tmp_path):
     with pytest.raises(ValueError, match=r"wanted Virtual KITTI 1\.3\.1 or 2"):
         VirtualKITTI(tmp_path)
-    with pytest.raises(ValueError, match="is no folder"):
+    with pytest.raises(ValueError, match="is not a folder"):
         VirtualKITTI(tmp_path / "nowhere")
 
 

@@ -1,4 +1,4 @@
-"""Networks, against the same networks put together here from torch's own parts, under the seed's names."""
+"""Networks, against the same ones put together here from torch's own parts, under LTP's names."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ BLOCKS = [f"layer{stage}.{block}" for stage in range(1, 5) for block in range(2)
 
 
 def actor_by_hand(p: dict[str, Tensor], x: Tensor) -> Tensor:
-    """The seed's actor in evaluation mode, from its checkpoint's tensors."""
+    """The reference code's actor in evaluation mode, from its checkpoint's tensors."""
 
     def norm(name: str, y: Tensor) -> Tensor:
         mean, var = p[f"{name}.running_mean"], p[f"{name}.running_var"]
@@ -39,7 +39,7 @@ def actor_by_hand(p: dict[str, Tensor], x: Tensor) -> Tensor:
 
 
 def critic_by_hand(p: dict[str, Tensor], x: Tensor) -> Tensor:
-    """The seed's critic, from its checkpoint's tensors, with torch's own weight normalisation."""
+    """The reference code's critic, from its checkpoint's tensors, with torch's own weight normalisation."""
 
     def conv(name: str, y: Tensor, stride: int, padding: int) -> Tensor:
         weight = torch._weight_norm(p[f"{name}.weight_v"], p[f"{name}.weight_g"], 0)

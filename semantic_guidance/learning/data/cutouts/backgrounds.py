@@ -10,7 +10,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from semantic_guidance.learning.data.cutouts.photometry import (
-    Picture,
+    Pixels,
     blur,
     jitter_colour,
     noise_field,
@@ -21,7 +21,7 @@ from semantic_guidance.learning.data.cutouts.photometry import (
 Bytes = NDArray[np.uint8]
 
 
-def crop_photo(rng: Generator, photo: Bytes, height: int, width: int, least: float = 0.2) -> Picture:
+def crop_photo(rng: Generator, photo: Bytes, height: int, width: int, min_side: float = 0.2) -> Pixels:
     """A random crop of `photo` ``[H, W, 3]``, mirrored at random, resized to height x width.
 
     Args:
@@ -29,10 +29,10 @@ def crop_photo(rng: Generator, photo: Bytes, height: int, width: int, least: flo
         photo: RGB bytes.
         height: of the result, in pixels.
         width: of the result, in pixels.
-        least: smallest side of the crop, as a part of the largest possible.
+        min_side: smallest side of the crop, as a part of the largest possible.
     """
     rows, columns = photo.shape[:2]
-    fit = min(rows / height, columns / width) * rng.uniform(least, 1)
+    fit = min(rows / height, columns / width) * rng.uniform(min_side, 1)
     ch, cw = max(1, int(height * fit)), max(1, int(width * fit))
     y, x = int(rng.integers(0, rows - ch + 1)), int(rng.integers(0, columns - cw + 1))
     crop = photo[y : y + ch, x : x + cw]
@@ -51,17 +51,17 @@ def _colour(rng: Generator) -> NDArray[np.float32]:
     return np.clip(grey + rng.normal(0, rng.choice([0.03, 0.1, 0.25]), 3), 0, 1).astype(np.float32)
 
 
-def _studio(rng: Generator, height: int, width: int) -> Picture:
+def _studio(rng: Generator, height: int, width: int) -> Pixels:
     """A plain wall or sheet of paper, lit from one side."""
     base = _colour(rng) if rng.random() < 0.6 else np.full(3, rng.uniform(0.75, 1.0), np.float32)
-    out: Picture = np.broadcast_to(base, (height, width, 3)).astype(np.float32)
+    out: Pixels = np.broadcast_to(base, (height, width, 3)).astype(np.float32)
     mix = (ramp(rng, height, width)[..., None] + 1) / 2
     if rng.random() < 0.6:
         out = out * (1 - mix) + _colour(rng) * mix * 0.5 + base * mix * 0.5
     return relight(rng, out)
 
 
-def _clouds(rng: Generator, height: int, width: int) -> Picture:
+def _clouds(rng: Generator, height: int, width: int) -> Pixels:
     """Noise of several octaves between two or three colours: leaves, walls, water, sky, from afar."""
     field = np.zeros((height, width, 1), np.float32)
     cells, weight, total = rng.uniform(2, 8), 1.0, 0.0
@@ -78,7 +78,7 @@ def _clouds(rng: Generator, height: int, width: int) -> Picture:
     return out
 
 
-def _stripes(rng: Generator, height: int, width: int) -> Picture:
+def _stripes(rng: Generator, height: int, width: int) -> Pixels:
     """Stripes or checks, slightly bent: planks, blinds, tiles, cloth."""
     bend = noise_field(rng, height, width, 3)[..., 0] * rng.uniform(0, 0.3)
     count = rng.uniform(3, 30)
@@ -90,7 +90,7 @@ def _stripes(rng: Generator, height: int, width: int) -> Picture:
     return _colour(rng) * (1 - field) + _colour(rng) * field + grain
 
 
-def _clutter(rng: Generator, height: int, width: int) -> Picture:
+def _clutter(rng: Generator, height: int, width: int) -> Pixels:
     """Many small polygons and discs: leaves on the ground, pebbles, a crowd far away, city lights."""
     canvas = np.ascontiguousarray(_studio(rng, height, width))
     palette = [_colour(rng) for _ in range(int(rng.integers(2, 6)))]
@@ -108,7 +108,7 @@ def _clutter(rng: Generator, height: int, width: int) -> Picture:
     return blur(canvas, rng.choice([0.0, 0.8, 2.0, 5.0]))
 
 
-def draw_stems(rng: Generator, canvas: Picture, count: int) -> None:
+def draw_stems(rng: Generator, canvas: Pixels, count: int) -> None:
     """Draw `count` branches, stalks or wires across `canvas` ``[H, W, C]``, in place.
 
     A fourth channel, if there is one, is set where something was drawn.
@@ -133,7 +133,7 @@ def draw_stems(rng: Generator, canvas: Picture, count: int) -> None:
                 cv2.line(canvas, (p[0], p[1] - wide // 5), (q[0], q[1] - wide // 5), light, wide // 2)
 
 
-def draw_limb(rng: Generator, texture: Picture, through: tuple[float, float], thickness: float) -> Picture:
+def draw_limb(rng: Generator, texture: Pixels, through: tuple[float, float], thickness: float) -> Pixels:
     """A branch, trunk, pole or cable ``[H, W, 4]``, round and textured, colour premultiplied by alpha.
 
     Args:
@@ -165,7 +165,7 @@ def draw_limb(rng: Generator, texture: Picture, through: tuple[float, float], th
     return np.concatenate([np.clip(colour, 0, 1) * cover[..., None], cover[..., None]], 2)
 
 
-def _split(rng: Generator, above: Picture, below: Picture) -> Picture:
+def _split(rng: Generator, above: Pixels, below: Pixels) -> Pixels:
     """Two backgrounds, one above the other, as sky over ground or a wall behind a table."""
     height, width = above.shape[:2]
     line = rng.uniform(0.25, 0.8) + ramp(rng, 1, width)[0] * rng.uniform(0, 0.05)
@@ -178,7 +178,7 @@ def _split(rng: Generator, above: Picture, below: Picture) -> Picture:
 
 def make_background(
     rng: Generator, scenes: Sequence[Bytes], others: Sequence[Bytes], height: int, width: int
-) -> Picture:
+) -> Pixels:
     """One background ``[height, width, 3]`` without an object in focus.
 
     Args:
@@ -190,7 +190,7 @@ def make_background(
     """
     longer = max(height, width)
 
-    def scene() -> Picture:
+    def scene() -> Pixels:
         chance = rng.random()
         if chance < 0.50 and scenes:
             return crop_photo(rng, scenes[int(rng.integers(len(scenes)))], height, width)

@@ -12,7 +12,7 @@ from semantic_guidance.learning.data.cutouts.backgrounds import draw_limb, draw_
 from semantic_guidance.learning.data.cutouts.objects import dress, harmonise, members, place, texture, warp
 from semantic_guidance.learning.data.cutouts.pack import CutoutPack
 from semantic_guidance.learning.data.cutouts.photometry import (
-    Picture,
+    Pixels,
     Plane,
     blur,
     camera,
@@ -43,7 +43,7 @@ class Composite:
         masks: ``[H, W]`` in [0, 1], visible part of each object, largest first.
     """
 
-    image: Picture
+    image: Pixels
     masks: tuple[Plane, ...]
 
     @property
@@ -55,7 +55,7 @@ class Composite:
         return np.clip(total, 0, 1)
 
 
-def _cast_shadow(rng: Generator, canvas: Picture, alpha: Plane) -> Picture:
+def _cast_shadow(rng: Generator, canvas: Pixels, alpha: Plane) -> Pixels:
     height, width = alpha.shape
     squash = rng.uniform(0.15, 1.0)
     rows = np.nonzero(alpha.max(1) > 0.5)[0]
@@ -68,7 +68,7 @@ def _cast_shadow(rng: Generator, canvas: Picture, alpha: Plane) -> Picture:
     return np.asarray(canvas * (1 - rng.uniform(0.15, 0.7) * np.clip(shadow, 0, 1))[..., None], np.float32)
 
 
-def _mirror_below(rng: Generator, canvas: Picture, layer: Picture) -> Picture:
+def _mirror_below(rng: Generator, canvas: Pixels, layer: Pixels) -> Pixels:
     """The object's reflection in water or a polished table, which is no part of the object."""
     height, width = layer.shape[:2]
     rows = np.nonzero(layer[..., 3].max(1) > 0.5)[0]
@@ -91,7 +91,7 @@ def _draw_scale(rng: Generator, count: int) -> float:
     return float(np.exp(rng.uniform(np.log(0.1), np.log(0.75 if count < 4 else 0.4))))
 
 
-def _behind(rng: Generator, pack: CutoutPack, canvas: Picture) -> Picture:
+def _behind(rng: Generator, pack: CutoutPack, canvas: Pixels) -> Pixels:
     """Things out of focus behind the subject."""
     height, width = canvas.shape[:2]
     pool = members(pack, _SCENERY) or list(range(len(pack.cutouts)))
@@ -103,7 +103,7 @@ def _behind(rng: Generator, pack: CutoutPack, canvas: Picture) -> Picture:
     return np.asarray(canvas, np.float32)
 
 
-def _among_plants(rng: Generator, pack: CutoutPack, canvas: Picture) -> Picture:
+def _among_plants(rng: Generator, pack: CutoutPack, canvas: Pixels) -> Pixels:
     """Flowers and plants, mostly in focus, that the subject will stand before."""
     height, width = canvas.shape[:2]
     pool = members(pack, _PLANTS)
@@ -118,7 +118,7 @@ def _among_plants(rng: Generator, pack: CutoutPack, canvas: Picture) -> Picture:
     return np.asarray(canvas, np.float32)
 
 
-def _limb(rng: Generator, pack: CutoutPack, alpha: Plane, thin: bool) -> Picture | None:
+def _limb(rng: Generator, pack: CutoutPack, alpha: Plane, thin: bool) -> Pixels | None:
     """A branch through a place of the object `alpha` ``[H, W]``, mostly its lower half, as ``[H, W, 4]``."""
     ys, xs = np.nonzero(alpha > 0.5)
     if not len(ys):
@@ -142,7 +142,7 @@ def _limb(rng: Generator, pack: CutoutPack, alpha: Plane, thin: bool) -> Picture
     return blur(layer, rng.choice([0.0, 0.5, 1.0]))
 
 
-def _neighbour(rng: Generator, pack: CutoutPack, canvas: Picture, alpha: Plane) -> Picture | None:
+def _neighbour(rng: Generator, pack: CutoutPack, canvas: Pixels, alpha: Plane) -> Pixels | None:
     """A flower, plant or stone that touches the object `alpha` ``[H, W]`` from outside, as ``[H, W, 4]``."""
     solid = (alpha > 0.5).astype(np.uint8)
     rim = np.argwhere(solid - cv2.erode(solid, np.ones((3, 3), np.uint8)))
@@ -168,7 +168,7 @@ def _neighbour(rng: Generator, pack: CutoutPack, canvas: Picture, alpha: Plane) 
     return blur(layer, rng.choice([0.0, 0.5, 1.0, 2.0]))
 
 
-def _in_front(rng: Generator, canvas: Picture, masks: list[Plane]) -> tuple[Picture, list[Plane]]:
+def _in_front(rng: Generator, canvas: Pixels, masks: list[Plane]) -> tuple[Pixels, list[Plane]]:
     """Twigs or blades of grass before the objects, which they hide."""
     layer = np.zeros((*canvas.shape[:2], 4), np.float32)
     draw_stems(rng, layer, int(rng.integers(1, 4)))
@@ -177,7 +177,7 @@ def _in_front(rng: Generator, canvas: Picture, masks: list[Plane]) -> tuple[Pict
     return canvas * (1 - cover) + layer[..., :3], [mask * (1 - cover[..., 0]) for mask in masks]
 
 
-def _fade_part(rng: Generator, layer: Picture) -> Picture:
+def _fade_part(rng: Generator, layer: Pixels) -> Pixels:
     """Make a part of the object smeared and translucent, as a beating wing or a turning wheel is."""
     height, width = layer.shape[:2]
     part = np.clip((noise_field(rng, height, width, rng.uniform(2, 5)) - 0.55) * 10, 0, 1)
@@ -185,7 +185,7 @@ def _fade_part(rng: Generator, layer: Picture) -> Picture:
     return np.asarray((layer * (1 - part) + smeared * part) * (1 - part * rng.uniform(0.2, 0.6)), np.float32)
 
 
-def _beat_wing(rng: Generator, layer: Picture) -> Picture:
+def _beat_wing(rng: Generator, layer: Pixels) -> Pixels:
     """Smear an outer part of the object and let what is behind shine through, as with a beating wing."""
     height, width = layer.shape[:2]
     ys, xs = np.nonzero(layer[..., 3] > 0.5)
@@ -207,7 +207,7 @@ def _beat_wing(rng: Generator, layer: Picture) -> Picture:
     return np.asarray((layer * (1 - part) + smeared * part) * (1 - part * rng.uniform(0.2, 0.75)), np.float32)
 
 
-def _over(canvas: Picture, masks: list[Plane], layer: Picture | None) -> tuple[Picture, list[Plane]]:
+def _over(canvas: Pixels, masks: list[Plane], layer: Pixels | None) -> tuple[Pixels, list[Plane]]:
     """Put something that is no object on the canvas; it hides the objects there."""
     if layer is None:
         return canvas, masks
@@ -216,8 +216,8 @@ def _over(canvas: Picture, masks: list[Plane], layer: Picture | None) -> tuple[P
 
 
 def _add(
-    rng: Generator, pack: CutoutPack, canvas: Picture, masks: list[Plane], layer: Picture, category: str
-) -> tuple[Picture, list[Plane]]:
+    rng: Generator, pack: CutoutPack, canvas: Pixels, masks: list[Plane], layer: Pixels, category: str
+) -> tuple[Pixels, list[Plane]]:
     """Put an object on the canvas, sometimes with a branch or plants behind or before it."""
     # What is faded still belongs to the object.
     whole = np.clip(layer[..., 3], 0, 1)
@@ -246,7 +246,7 @@ def _add(
     return np.asarray(canvas, np.float32), masks
 
 
-def surround(rng: Generator, pack: CutoutPack, image: Picture, mask: Plane) -> tuple[Picture, Plane]:
+def surround(rng: Generator, pack: CutoutPack, image: Pixels, mask: Plane) -> tuple[Pixels, Plane]:
     """Put branches and plants behind or before the animal or person of a photograph.
 
     Args:

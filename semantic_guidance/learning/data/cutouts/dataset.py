@@ -7,22 +7,24 @@ cut-outs with an alpha channel and photographs.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor
-from torch.utils.data import Dataset
+import torch.utils.data
 
 from semantic_guidance.core.guidance import Guidance, Instance
 from semantic_guidance.learning.data.cutouts.compose import Composite, compose
-from semantic_guidance.learning.data.cutouts.pack import CutoutPack
+from semantic_guidance.learning.data.cutouts.pack import CutoutPack, read_manifest
+from semantic_guidance.learning.data.folder import DataRequest, Example
 
-__all__ = ["Composite", "CutoutDataset", "CutoutPack", "compose"]
+__all__ = ["Composite", "CutoutDataset", "CutoutPack", "Cutouts", "compose"]
 
 
-class CutoutDataset(Dataset[tuple[Tensor, Guidance]]):
-    """Composites as (image ``[3, H, W]`` in [0, 1], guidance without focus).
+class CutoutDataset(torch.utils.data.Dataset[Example]):
+    """Composites, with guidance that has no focus map.
 
     Args:
         pack: a folder, or a pack already loaded.
@@ -48,7 +50,7 @@ class CutoutDataset(Dataset[tuple[Tensor, Guidance]]):
     def __len__(self) -> int:
         return self.length
 
-    def __getitem__(self, index: int) -> tuple[Tensor, Guidance]:
+    def __getitem__(self, index: int) -> Example:
         if not 0 <= index < self.length:
             raise IndexError(f"index is {index}, wanted 0 to {self.length - 1}")
         made = compose(np.random.default_rng([self.seed, index]), self.pack, self.height, self.width)
@@ -56,4 +58,44 @@ class CutoutDataset(Dataset[tuple[Tensor, Guidance]]):
         mask = torch.from_numpy(made.mask)[None]
         planes = [torch.from_numpy(plane)[None] for plane in made.masks]
         instances = tuple(Instance.from_mask(plane) for plane in planes if bool((plane > 0.5).any()))
-        return image, Guidance(mask, torch.zeros_like(mask), instances)
+        guidance = Guidance(mask, torch.zeros_like(mask), instances)
+        return Example(image, guidance, f"composite {self.seed}.{index}")
+
+
+@dataclass(frozen=True)
+class Cutouts:
+    """A pack's composites for training. It is read when the first of them is asked for.
+
+    Attributes:
+        folder: of the pack.
+        side: of the pictures, in pixels.
+        length: number of pictures.
+    """
+
+    folder: Path
+    side: int
+    length: int
+
+    def __len__(self) -> int:
+        return self.length
+
+    def __getitem__(self, index: int) -> Example:
+        return self._all[index]
+
+    @cached_property
+    def _all(self) -> CutoutDataset:
+        return CutoutDataset(self.folder, self.side, self.side, self.length)
+
+    def split(self, held_out: int) -> tuple[CutoutDataset, CutoutDataset]:
+        """See `Divided`: all `length` pictures of some objects and backgrounds, then `held_out` of others."""
+        parts = (("train", self.length), ("held_out", held_out))
+        train, rest = (
+            CutoutDataset(self.folder, self.side, self.side, count, split=split) for split, count in parts
+        )
+        return train, rest
+
+
+def open_dataset(folder: Path, request: DataRequest) -> Cutouts:
+    """See `Dataset`: as many composites as are asked for."""
+    read_manifest(folder)
+    return Cutouts(folder, request.side, request.count)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from semantic_guidance.learning.data.cutouts.backgrounds import crop_photo
 from semantic_guidance.learning.data.cutouts.pack import CutoutPack
 from semantic_guidance.learning.data.cutouts.photometry import (
-    Picture,
+    Pixels,
     blur,
     jitter_colour,
     noise_field,
@@ -23,18 +23,18 @@ def members(pack: CutoutPack, categories: frozenset[str]) -> list[int]:
     return [i for i, name in enumerate(pack.categories) if name in categories]
 
 
-def texture(rng: Generator, pack: CutoutPack, height: int, width: int) -> Picture:
+def texture(rng: Generator, pack: CutoutPack, height: int, width: int) -> Pixels:
     """A texture to dress an object in: a piece of a photograph or of another cut-out's inside."""
     photos = pack.scenes + pack.others
     if photos and rng.random() < 0.6:
-        return crop_photo(rng, photos[rng.integers(len(photos))], height, width, least=0.1)
+        return crop_photo(rng, photos[rng.integers(len(photos))], height, width, min_side=0.1)
     other = pack.cutouts[rng.integers(len(pack.cutouts))]
     h, w = other.shape[:2]
     inside = np.ascontiguousarray(other[h // 4 : h - h // 4 or 1, w // 4 : w - w // 4 or 1, :3])
     return cv2.resize(inside, (width, height), interpolation=cv2.INTER_LINEAR).astype(np.float32) / 255
 
 
-def dress(rng: Generator, pack: CutoutPack, rgba: Picture) -> Picture:
+def dress(rng: Generator, pack: CutoutPack, rgba: Pixels) -> Pixels:
     """Vary an object's own look: colours, light, sometimes another texture, sometimes a faded part."""
     height, width = rgba.shape[:2]
     rgb, alpha = rgba[..., :3], rgba[..., 3:]
@@ -79,7 +79,7 @@ def _matrix(
     return np.concatenate([linear, offset[:, None]], 1), float(zoom)
 
 
-def warp(rgba: Picture, matrix: NDArray[np.float64], zoom: float, height: int, width: int) -> Picture:
+def warp(rgba: Pixels, matrix: NDArray[np.float64], zoom: float, height: int, width: int) -> Pixels:
     """The object in an empty frame: ``[height, width, 4]``, colour premultiplied by alpha."""
     h, w = rgba.shape[:2]
     layer = rgba.copy()
@@ -92,7 +92,7 @@ def warp(rgba: Picture, matrix: NDArray[np.float64], zoom: float, height: int, w
     return np.asarray(cv2.warpAffine(layer, matrix, (width, height), flags=cv2.INTER_LINEAR), np.float32)
 
 
-def place(rng: Generator, rgba: Picture, height: int, width: int, scale: float) -> Picture:
+def place(rng: Generator, rgba: Pixels, height: int, width: int, scale: float) -> Pixels:
     """The object somewhere in an empty frame, sometimes bent, as `warp` gives it."""
     h, w = rgba.shape[:2]
     out = warp(rgba, *_matrix(rng, h, w, height, width, scale), height, width)
@@ -106,7 +106,7 @@ def place(rng: Generator, rgba: Picture, height: int, width: int, scale: float) 
     return np.asarray(out, np.float32)
 
 
-def harmonise(rng: Generator, layer: Picture, canvas: Picture) -> Picture:
+def harmonise(rng: Generator, layer: Pixels, canvas: Pixels) -> Pixels:
     """Move the object's mean colour and contrast part of the way to what lies behind and around it."""
     alpha = layer[..., 3:]
     area = float(alpha.sum()) + 1e-6

@@ -45,7 +45,7 @@ class CutoutPack:
         if split not in ("all", "train", "held_out"):
             raise ValueError(f"split is {split!r}, wanted 'all', 'train' or 'held_out'")
         cutouts, categories, scenes, others = [], [], [], []
-        for row in _read_manifest(folder / "manifest.csv"):
+        for row in read_manifest(folder):
             held_out = zlib.crc32(row["name"].encode()) % 10 == 0
             if split != "all" and held_out != (split == "held_out"):
                 continue
@@ -58,11 +58,18 @@ class CutoutPack:
             else:
                 scenes.append(picture)
         if not cutouts:
-            raise ValueError(f"{folder / 'manifest.csv'} lists no cut-outs, wanted at least one")
+            which = "" if split == "all" else f" of the split {split!r}"
+            raise ValueError(f"{folder / 'manifest.csv'} lists no cut-outs{which}, wanted at least one")
         return CutoutPack(tuple(cutouts), tuple(categories), tuple(scenes), tuple(others))
 
 
-def _read_manifest(path: Path) -> list[dict[str, str]]:
+def read_manifest(folder: Path) -> list[dict[str, str]]:
+    """The rows of a pack's `manifest.csv`.
+
+    Raises:
+        ValueError: it is missing or malformed.
+    """
+    path = folder / "manifest.csv"
     try:
         with path.open(newline="", encoding="utf-8") as file:
             rows = list(csv.DictReader(file))
@@ -98,7 +105,7 @@ def photo_cutout(image: NDArray[np.uint8], mask: NDArray[np.uint8]) -> NDArray[n
         mask: ``[H, W]``, 255 on the object.
 
     Returns:
-        ``[h, w, 4]``, at most `CUTOUT_SIDE` long. A pixel of the edge is left away: it shows the background.
+        ``[h, w, 4]``, at most `CUTOUT_SIDE` long. A pixel of the edge is omitted: it shows the background.
     """
     solid = cv2.erode((mask > 127).astype(np.uint8), np.ones((3, 3), np.uint8), borderValue=1)
     rim = np.concatenate([solid[0], solid[-1], solid[:, 0], solid[:, -1]])

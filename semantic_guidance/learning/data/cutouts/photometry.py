@@ -14,13 +14,13 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 # float32, [H, W, 3] and [H, W]; the element type is loose because cv2's stubs are.
-Picture: TypeAlias = NDArray[Any]
+Pixels: TypeAlias = NDArray[Any]
 Plane: TypeAlias = NDArray[Any]
 
 _LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 
 
-def blur(picture: Picture, sigma: float) -> Picture:
+def blur(picture: Pixels, sigma: float) -> Pixels:
     """Gaussian blur; wide ones at a lower resolution, which looks the same and is quicker."""
     if sigma < 0.3:
         return picture
@@ -33,7 +33,7 @@ def blur(picture: Picture, sigma: float) -> Picture:
     return np.asarray(cv2.resize(small, (width, height), interpolation=cv2.INTER_CUBIC))
 
 
-def noise_field(rng: Generator, height: int, width: int, cells: float, channels: int = 1) -> Picture:
+def noise_field(rng: Generator, height: int, width: int, cells: float, channels: int = 1) -> Pixels:
     """Smooth noise ``[H, W, channels]`` in [0, 1] with about `cells` blobs along the longer side."""
     step = max(height, width) / cells
     grid = rng.random((int(height / step) + 3, int(width / step) + 3, channels), dtype=np.float32)
@@ -49,7 +49,7 @@ def ramp(rng: Generator, height: int, width: int) -> Plane:
     return np.asarray((x * np.cos(angle) + y * np.sin(angle)) / 1.4, np.float32)
 
 
-def jitter_colour(rng: Generator, picture: Picture, amount: float = 1.0) -> Picture:
+def jitter_colour(rng: Generator, picture: Pixels, amount: float = 1.0) -> Pixels:
     """Random gamma, contrast, brightness, saturation, channel gains and (seldom) hue."""
     out = np.clip(picture, 0, 1) ** np.float32(np.exp(rng.normal(0, 0.25 * amount)))
     mean = out.mean((0, 1), keepdims=True)
@@ -65,7 +65,7 @@ def jitter_colour(rng: Generator, picture: Picture, amount: float = 1.0) -> Pict
     return np.asarray(out, np.float32)
 
 
-def relight(rng: Generator, picture: Picture) -> Picture:
+def relight(rng: Generator, picture: Pixels) -> Pixels:
     """Light falling off in one direction, and a smooth patchy shade."""
     height, width = picture.shape[:2]
     light = 1 + rng.uniform(0, 0.5) * ramp(rng, height, width)
@@ -74,13 +74,13 @@ def relight(rng: Generator, picture: Picture) -> Picture:
     return np.asarray(picture * light[..., None], np.float32)
 
 
-def jpeg(picture: Picture, quality: int) -> Picture:
+def jpeg(picture: Pixels, quality: int) -> Pixels:
     """The picture after a round trip through JPEG."""
     data = cv2.imencode(".jpg", (picture * 255).astype(np.uint8), [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
     return np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR), np.float32) / 255
 
 
-def _motion_blur(rng: Generator, picture: Picture) -> Picture:
+def _motion_blur(rng: Generator, picture: Pixels) -> Pixels:
     length = int(rng.integers(3, 8))
     kernel = np.zeros((length, length), np.float32)
     angle = rng.uniform(0, np.pi)
@@ -90,7 +90,7 @@ def _motion_blur(rng: Generator, picture: Picture) -> Picture:
     return np.asarray(cv2.filter2D(picture, -1, kernel / kernel.sum()))
 
 
-def camera(rng: Generator, picture: Picture) -> Picture:
+def camera(rng: Generator, picture: Pixels) -> Pixels:
     """What a camera and a web page do to a picture: exposure, softness, vignette, noise, JPEG; in [0, 1]."""
     height, width = picture.shape[:2]
     out = jitter_colour(rng, picture, 0.6)

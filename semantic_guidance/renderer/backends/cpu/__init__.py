@@ -1,1 +1,1 @@
-"""Compiled CPU kernels. Nothing outside this folder knows Numba."""
+"""Compiled CPU kernels. Nothing outside this folder imports Numba."""

@@ -16,7 +16,7 @@ from semantic_guidance.renderer.backends.base import AutogradBackend, Segment, T
 from semantic_guidance.renderer.backends.cpu import geometry, kernel, objective
 from semantic_guidance.renderer.backends.cpu.threads import Threads, renderer_threads, set_threads
 
-Result = TypeVar("Result")
+T = TypeVar("T")
 
 
 class _Render(torch.autograd.Function):
@@ -49,7 +49,7 @@ class _Render(torch.autograd.Function):
 
 
 class CpuBackend(AutogradBackend):
-    """All operations by kernels of their own; results are equal to the bit for any number of threads."""
+    """Each operation has its own kernel; results are bit-equal for any number of threads."""
 
     def supports(self, device: torch.device, dtype: torch.dtype) -> bool:
         """See `Backend`."""
@@ -79,7 +79,7 @@ class CpuBackend(AutogradBackend):
         return torch.from_numpy(costs.sum(axis=0)), torch.from_numpy(canvas)
 
     def warm_up(self) -> None:
-        """Have the kernels compiled, or read from the disk where they are kept once they are."""
+        """Compile the kernels, or read them from the cache on disk."""
         grey = torch.full((3, 8, 8), 0.5)
         stroke = torch.full((1, NUMBERS), 0.5)
         task = Task((Segment(1, None, 1.0),), torch.empty(0, 8, 8), grey, grey, torch.ones(8, 8))
@@ -96,7 +96,7 @@ class CpuBackend(AutogradBackend):
         self.warm_up()
         set_threads(count)
 
-    def steady(self) -> Callable[[Callable[[], Result]], Result]:
+    def steady(self) -> Callable[[Callable[[], T]], T]:
         """See `Backend`."""
         return Threads()
 

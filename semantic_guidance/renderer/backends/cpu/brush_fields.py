@@ -14,7 +14,7 @@ UNIT = np.float32(2.0**-32)
 
 @jit()
 def hashed(x, y, seed):
-    """A number in [0, 1) that depends on three whole numbers, as if by chance."""
+    """A pseudo-random number in [0, 1) that depends on three whole numbers."""
     h = (np.uint64(x) * np.uint64(0x9E3779B1) + np.uint64(y) * np.uint64(0x85EBCA77)) & MASK
     h = (h + np.uint64(seed) * np.uint64(0xC2B2AE3D)) & MASK
     h = ((h ^ (h >> np.uint64(15))) * np.uint64(0x2C1B3C6D)) & MASK

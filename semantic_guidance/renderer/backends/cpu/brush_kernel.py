@@ -1,7 +1,7 @@
-"""The compiled brushes: strokes with texture, height and grain, band by band as in `renderer.numba_kernel`.
+"""The compiled brushes: strokes with texture, height and grain, band by band as in `kernel`.
 
 Each brush is one function that turns a pixel's coordinates on a stroke into alpha, pigment and height.
-Lengths are in pixels; `unit` is the length of a fine detail of the surface, a thousandth of the picture.
+Lengths are in pixels; `unit` is the length of a fine detail of the surface.
 """
 
 from __future__ import annotations

@@ -11,21 +11,21 @@ from typing import Any
 
 import numba
 
-# Read by the OpenMP library when the first parallel kernel runs: threads that wait sleep, they do not spin.
-# On a busy machine a spinning thread keeps its core from the very thread that it waits for.
+# Read by the OpenMP library when the first parallel kernel runs: waiting threads sleep instead of spinning.
+# On a busy machine a spinning thread keeps its core from the very thread it waits for.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 
-FOLDER = Path(__file__).parent  # that holds all kernels
-STAMP = "kernels.sha256"  # beside the cached kernels: of which sources they are made
+FOLDER = Path(__file__).parent  # of all kernels that ship
+STAMP = "kernels.sha256"  # beside the cached kernels: the digest of their sources
 
 
 @functools.cache
 def clear_outdated(cache: Path, folder: Path) -> None:
-    """Remove from `cache` the compiled kernels of `folder`, unless they are of today's sources.
+    """Remove from `cache` the compiled kernels of `folder`, unless they match today's sources.
 
-    Numba itself looks at the file that a kernel is in, not at those of the kernels that it calls. It puts its
-    files beside the sources, or elsewhere by ``NUMBA_CACHE_DIR`` or where the sources cannot be written.
+    Numba itself checks the file that a kernel is in, not those of the kernels that it calls. It keeps its
+    files beside the sources, or elsewhere with ``NUMBA_CACHE_DIR`` or if that folder is read-only.
     """
     stamp = cache / STAMP
     try:
@@ -40,7 +40,7 @@ def clear_outdated(cache: Path, folder: Path) -> None:
 
 
 def _digest(folder: Path) -> str:
-    """Of all sources with kernels that one in `folder` may call."""
+    """SHA-256 of all sources with kernels that one in `folder` may call."""
     sources = sorted(source for each in {FOLDER, folder} for source in each.glob("*.py"))
     return hashlib.sha256(b"\0".join(source.read_bytes() for source in sources)).hexdigest()
 

@@ -52,7 +52,7 @@ def _measure(vx, vy, vr, s, y, columns, distance, place, last):
     if length == ZERO:  # a segment without direction: any will do
         ux = ONE
     a = length * length - growth * growth
-    cone = a > ZERO  # else one of the end discs holds the other
+    cone = a > ZERO  # else one of the end discs contains the other
     lean = growth / np.sqrt(max(a, TINY))
     inverse = inverse if cone else ZERO
     shift = ONE if growth > ZERO and not cone else ZERO

@@ -1,9 +1,9 @@
 """A whole painting's objective with its gradient in one pass over the bands; and each stroke's worth.
 
-A painting is a sequence of runs of strokes, each under a mask or none, and a weight on the squared error of
-the canvas as it stands after each run: 1 after the last, less on the way, so that the painting's making looks
-right too. `renderer.render` gives the same numbers through automatic differentiation, run after run; here one
-task carries its band through all of it, which saves most of the overhead.
+A painting is a sequence of segments (runs of strokes), each under a mask or none, with a weight on the
+squared error of the canvas after it: 1 after the last, less before, so that the painting looks right in the
+making, too. `renderer.render` gives the same numbers through automatic differentiation, segment by segment;
+here one task carries its band through all of them, which saves most of the overhead.
 """
 
 from __future__ import annotations
@@ -50,14 +50,14 @@ def _error_band(canvas, target, weight, top, bottom, factor, grad):
 
 @jit(parallel=True)
 def objective(vectors, ends, chosen, masks, factors, blank, target, weight, softness, bands):
-    """Sum over runs of ``factor * sum(weight * (canvas after the run - target)^2)``, and its gradient.
+    """Sum over segments of ``factor * sum(weight * (canvas after it - target)^2)``, and its gradient.
 
     Args:
         vectors: [N, 13] packed strokes.
-        ends: [R] index after the last stroke of each run.
-        chosen: [R] index of the run's mask, negative for none.
+        ends: [R] index after the last stroke of each segment.
+        chosen: [R] index of the segment's mask, negative for none.
         masks: [M, H, W].
-        factors: [R] weight of the error after each run; the last is above 0.
+        factors: [R] weight of the error after each segment; the last is above 0.
         blank: [3, H, W] the canvas before the first stroke.
         target: [3, H, W] the wanted picture.
         weight: [H, W] of the squared error.
@@ -65,7 +65,7 @@ def objective(vectors, ends, chosen, masks, factors, blank, target, weight, soft
         bands: number of bands.
 
     Returns:
-        The objective per band [bands], its gradient by the strokes per band [bands, N, 13].
+        The objective per band [bands], its gradient with respect to the strokes, per band [bands, N, 13].
     """
     height, width = target.shape[1:]
     runs = ends.shape[0]
@@ -139,7 +139,7 @@ def _removal_span(vector, red, green, blue, target, weight, mask, saved, through
 
 @jit()
 def _removal_band(vectors, costs, canvas, target, weight, mask, top, bottom, softness, saved, at, through):
-    """`removal_costs` of one run in the rows [top, bottom); returns where its part of the tape begins."""
+    """`removal_costs` of one segment in the rows [top, bottom); returns where its part of the tape begins."""
     height, width = canvas.shape[1:]
     half, scale = np.float32(softness / 2), np.float32(max(height, width))
     masked, nothing = mask.shape[0] > 0, np.empty(0, np.float32)

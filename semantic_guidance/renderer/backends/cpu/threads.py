@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import numba
 
-Result = TypeVar("Result")
+T = TypeVar("T")
 
 PATIENCE = 16
 """Calls from one trial to the next; doubled as long as one choice wins clearly."""
@@ -17,7 +17,7 @@ PATIENCE = 16
 
 @contextmanager
 def renderer_threads(most: int = 1) -> Iterator[None]:
-    """At most so many threads of the compiled renderer inside; the caller's number afterwards."""
+    """At most `most` threads of the compiled renderer within the context; the caller's number afterwards."""
     before = numba.get_num_threads()
     numba.set_num_threads(max(1, min(before, most)))
     try:
@@ -32,10 +32,10 @@ def set_threads(count: int) -> None:
 
 
 class Threads:
-    """Runs calls of about equal cost on one thread or on all, whichever is faster at the moment.
+    """Runs calls of about equal cost on one thread or on all, whichever is faster at that time.
 
-    All is faster on an idle machine. On a busy one every call waits until the last thread has had its turn
-    on a core, and all was seen to be fifty times slower than one. Results do not depend on the choice.
+    All are faster on an idle machine. On a busy one every call waits until the last thread has had its turn
+    on a core, and all took up to fifty times as long as one. Results do not depend on the choice.
     """
 
     def __init__(self) -> None:
@@ -45,7 +45,7 @@ class Threads:
         self.calls_left = 1  # the first call may compile: it is not a trial
         self.trials: dict[int, float] = {}
 
-    def __call__(self, function: Callable[[], Result]) -> Result:
+    def __call__(self, function: Callable[[], T]) -> T:
         """The result of `function`, run on the number of threads that won the last trial."""
         if self.most == 1:
             return function()

@@ -1,0 +1,161 @@
+"""Photographs with masks of their objects: crops of them, varied, some with plants put round the object.
+
+A folder holds NAME.jpg, NAME_mask.png for those with an object, and ``photographs.csv`` with the columns
+name and kind: ``animal`` (people, too), ``thing``, or ``scene`` without a dominant object, which has no mask.
+"""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from semantic_guidance.learning.data.cutouts.compose import surround
+from semantic_guidance.learning.data.cutouts.pack import CutoutPack, photo_cutout
+from semantic_guidance.learning.data.cutouts.photometry import Pixels, Plane, camera
+
+LIST = "photographs.csv"
+KINDS = ("animal", "thing", "scene")
+
+
+@dataclass(frozen=True, eq=False)
+class Photograph:
+    """A photograph of something.
+
+    Attributes:
+        image: ``[H, W, 3]`` RGB bytes.
+        mask: ``[H, W]`` bytes, 255 on the object.
+        kind: ``animal`` or ``thing``.
+    """
+
+    image: NDArray[np.uint8]
+    mask: NDArray[np.uint8]
+    kind: str
+
+
+@dataclass(frozen=True, eq=False)
+class Photographs:
+    """A folder's pictures, in memory.
+
+    Attributes:
+        objects: those with an object, by name.
+        scenes: ``[H, W, 3]`` RGB bytes, those without.
+    """
+
+    objects: tuple[Photograph, ...]
+    scenes: tuple[NDArray[np.uint8], ...]
+
+    @staticmethod
+    def load(folder: str | Path) -> Photographs:
+        """Read a folder.
+
+        Raises:
+            ValueError: a file is missing or malformed, or no photograph shows an object.
+        """
+        folder = Path(folder)
+        kinds = _read_kinds(folder / LIST)
+        objects, scenes = [], []
+        for path in sorted(folder.glob("*.jpg")):
+            kind = kinds.get(path.stem)
+            if kind is None:
+                raise ValueError(f"{path} is not in {folder / LIST}, wanted the kind of each photograph")
+            image = np.asarray(_read(path, cv2.IMREAD_COLOR)[..., ::-1], np.uint8)
+            if kind == "scene":
+                scenes.append(image)
+                continue
+            place = path.with_name(f"{path.stem}_mask.png")
+            mask = _read(place, cv2.IMREAD_GRAYSCALE)
+            if mask.shape != image.shape[:2]:
+                raise ValueError(f"{place} is of another size than {path.name}, wanted the same")
+            if not mask.any():
+                raise ValueError(f"{place} is empty, wanted an object, or the kind 'scene' and no mask")
+            objects.append(Photograph(image, mask, kind))
+        if not objects:
+            raise ValueError(f"{folder} holds no photographs with masks, wanted NAME.jpg and NAME_mask.png")
+        return Photographs(tuple(objects), tuple(scenes))
+
+    def added_to(self, pack: CutoutPack) -> CutoutPack:
+        """The pack, with the objects that no frame cuts as cut-outs, and the scenes as backgrounds."""
+        found = [(photo_cutout(photo.image, photo.mask), photo.kind) for photo in self.objects]
+        cutouts = [(cutout, kind) for cutout, kind in found if cutout is not None]
+        return CutoutPack(
+            (*pack.cutouts, *(cutout for cutout, _ in cutouts)),
+            (*pack.categories, *("mammals" if kind == "animal" else "photo" for _, kind in cutouts)),
+            (*pack.scenes, *self.scenes),
+            pack.others,
+        )
+
+    def sample(
+        self, rng: np.random.Generator, pack: CutoutPack, height: int, width: int
+    ) -> tuple[Pixels, Plane]:
+        """A crop of one of them, or all of it, mirrored or turned, as a camera would have seen it.
+
+        Args:
+            rng: all randomness comes from it.
+            pack: of the plants that some animals get.
+            height: in pixels.
+            width: in pixels.
+
+        Returns:
+            The picture ``[height, width, 3]`` and the object's mask ``[height, width]``, both in [0, 1].
+        """
+        photo = self.objects[rng.integers(len(self.objects))]
+        image, mask = _crop(rng, photo, height, width)
+        if rng.random() < 0.3:  # turned a little
+            turn = cv2.getRotationMatrix2D((width / 2, height / 2), rng.normal(0, 12), rng.uniform(1, 1.25))
+            image = cv2.warpAffine(image, turn, (width, height), borderMode=cv2.BORDER_REFLECT_101)
+            mask = cv2.warpAffine(mask, turn, (width, height), borderMode=cv2.BORDER_REFLECT_101)
+        if photo.kind == "animal" and rng.random() < 0.35:
+            image, mask = surround(rng, pack, image, mask)
+        return camera(rng, image), mask
+
+
+def _crop(rng: np.random.Generator, photo: Photograph, height: int, width: int) -> tuple[Pixels, Plane]:
+    """All of a photograph, squeezed, or a part with more than half of the object, if one is soon found."""
+    rows, columns = photo.mask.shape
+    whole = rng.random() < 0.3  # the photograph as it is, but for its sides' ratio
+    for _ in range(20):
+        if whole:
+            ch, cw = rows, columns
+        else:
+            fit = min(rows / height, columns / width) * rng.uniform(0.4, 1)
+            ch, cw = max(1, int(height * fit)), max(1, int(width * fit))
+        y, x = int(rng.integers(0, rows - ch + 1)), int(rng.integers(0, columns - cw + 1))
+        part = photo.mask[y : y + ch, x : x + cw]
+        if part.sum() > 0.5 * photo.mask.sum():
+            break
+    flip = slice(None, None, int(rng.choice([-1, 1])))
+    image, mask = (
+        cv2.resize(np.ascontiguousarray(plane[:, flip]), (width, height), interpolation=cv2.INTER_AREA)
+        for plane in (photo.image[y : y + ch, x : x + cw], part)
+    )
+    return image.astype(np.float32) / 255, mask.astype(np.float32) / 255
+
+
+def _read_kinds(path: Path) -> dict[str, str]:
+    """Kind by name."""
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            rows = list(csv.DictReader(file))
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "not UTF-8"
+        raise ValueError(f"{path} cannot be read ({reason}), wanted a list of the photographs") from None
+    if not rows or not {"name", "kind"} <= rows[0].keys():
+        raise ValueError(f"{path} is malformed, wanted CSV with columns name, kind")
+    for row in rows:
+        if row["kind"] not in KINDS:
+            raise ValueError(
+                f"{path}: the kind of {row['name']} is {row['kind']!r}, wanted one of {', '.join(KINDS)}"
+            )
+    return {row["name"]: row["kind"] for row in rows}
+
+
+def _read(path: Path, how: int) -> NDArray[np.uint8]:
+    data = cv2.imread(str(path), how)
+    if data is None:
+        raise ValueError(f"{path} is missing or unreadable, wanted a picture")
+    return np.asarray(data, np.uint8)

@@ -1,0 +1,178 @@
+"""A run of one process in a folder: state in last.pt, numbers in log.jsonl, a running mean of weights."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+import torch
+from torch import Tensor, nn
+
+from semantic_guidance.core.errors import InputError
+from semantic_guidance.core.files import replacing
+from semantic_guidance.core.options import OptionError, from_json, to_json
+from semantic_guidance.learning.run import checkpoint
+
+LAST, LOG = "last.pt", "log.jsonl"
+
+State = dict[str, Any]
+Config = TypeVar("Config")
+
+
+@torch.no_grad()
+def average(mean: nn.Module, live: nn.Module, decay: float) -> None:
+    """Move `mean` by a part ``1 - decay`` towards `live`, buffers included; what is whole is copied."""
+    for ours, theirs in zip(mean.state_dict().values(), live.state_dict().values(), strict=True):
+        if ours.is_floating_point():
+            ours.lerp_(theirs, 1 - decay)
+        else:
+            ours.copy_(theirs)
+
+
+def mean_decay(step: int, largest: float) -> float:
+    """Decay of the running mean after so many updates: the first weights, which mean little, fade soon."""
+    return min(largest, (1 + step) / (10 + step))
+
+
+def write_last(folder: Path, config: Any, state: State) -> None:
+    """Write a run's state, with its settings (a dataclass of options), whole or not at all.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    with replacing(folder / LAST) as draft:
+        checkpoint.write(draft, {"config": json.dumps(to_json(config)), **state})
+
+
+def read_last(path: Path, *names: str) -> State:
+    """What `write_last` wrote.
+
+    Args:
+        path: of the file.
+        names: of what it has to hold.
+
+    Raises:
+        InputError: it is missing, corrupt, or something else.
+    """
+    state = checkpoint.read(path)
+    lacking = [name for name in names if not isinstance(state, dict) or name not in state]
+    if lacking:
+        raise InputError(f"{path} has no {lacking[0]!r}, wanted a checkpoint of a training run")
+    return state
+
+
+def read_mean(path: Path) -> dict[str, Tensor]:
+    """The running mean of a run's weights, the state dict of its network.
+
+    Raises:
+        InputError: the file is missing, corrupt, or something else.
+    """
+    mean = read_last(path, "ema")["ema"]
+    if not isinstance(mean, dict) or not all(isinstance(values, Tensor) for values in mean.values()):
+        raise InputError(f"{path} holds no weights under 'ema', wanted a checkpoint of a training run")
+    if not all(bool(torch.isfinite(values).all()) for values in mean.values()):
+        raise InputError(f"{path} holds weights that are not finite, wanted a checkpoint of a training run")
+    return mean
+
+
+def fill(module: nn.Module, state: dict[str, Tensor], path: Path, wanted: str) -> None:
+    """Give a network the weights that were read from a file.
+
+    Raises:
+        InputError: they have other names or shapes.
+    """
+    try:
+        module.load_state_dict(state)
+    except (RuntimeError, TypeError, AttributeError):
+        raise InputError(f"{path} holds weights of other names or shapes, wanted {wanted}") from None
+
+
+def read_config(kind: type[Config], state: State, path: Path) -> Config:
+    """The settings of a run that `write_last` wrote.
+
+    Args:
+        kind: of the settings, a dataclass of options.
+        state: that they were written with.
+        path: where it was read.
+
+    Raises:
+        InputError: they cannot be read.
+    """
+    try:
+        return from_json(kind, json.loads(state["config"]))
+    except (KeyError, TypeError, ValueError) as error:
+        raise InputError(
+            f"{path}: its settings cannot be read ({error}), wanted a checkpoint of this version"
+        ) from None
+
+
+def check_same(config: Any, state: State, may_change: frozenset[str], path: Path) -> None:
+    """See that a run goes on with the settings that it was begun with.
+
+    Args:
+        config: of the run, a dataclass of options.
+        state: that it goes on from.
+        may_change: names of the options that may differ.
+        path: where the state was read.
+
+    Raises:
+        InputError: the settings cannot be read.
+        OptionError: one of them differs.
+    """
+    before = read_config(type(config), state, path)
+    for name, value in vars(config).items():
+        if name not in may_change and value != getattr(before, name):
+            raise OptionError(
+                name,
+                f"{path} was made with {_shown(getattr(before, name))}, wanted the same or another --out",
+            )
+
+
+def _shown(value: Any) -> str:
+    return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
+
+
+def check_finite(module: nn.Module, last_words: str) -> None:
+    """See that weights are numbers, also in the half precision of the files that ship.
+
+    Raises:
+        InputError: one is not; the message is `last_words` after what it became.
+    """
+    for values in module.state_dict().values():
+        if not bool(torch.isfinite(values.half()).all()):
+            raise InputError(f"a weight became infinite or not a number (NaN) {last_words}")
+
+
+def stopped(folder: Path, step: int, flags: str) -> str:
+    """The end of the complaint that training stopped in an update, counted from 1, and what is wanted."""
+    kept = folder / LAST
+    last = f"the last checkpoint is {kept}" if kept.exists() else "there is no checkpoint yet"
+    return f"in update {step}, training has stopped; {last}; wanted a lower {flags}"
+
+
+def append_row(folder: Path, row: Mapping[str, float | None]) -> None:
+    """Add a line to the log."""
+    with (folder / LOG).open("a", encoding="utf-8") as file:
+        file.write(json.dumps(dict(row)) + "\n")
+
+
+def forget_rows(folder: Path, step: int) -> None:
+    """Drop what an interrupted run logged after the update that it goes on from."""
+    path = folder / LOG
+    if not path.exists():
+        return
+    lines = path.read_text(encoding="utf-8").splitlines()
+    kept = [line for line in lines if _step(line) <= step]
+    if len(kept) < len(lines):
+        with replacing(path) as draft:
+            draft.write_text("".join(f"{line}\n" for line in kept), encoding="utf-8")
+
+
+def _step(line: str) -> float:
+    """A row's update; beyond all for what is none, such as half a line."""
+    try:
+        return float(json.loads(line)["step"])
+    except (KeyError, TypeError, ValueError):
+        return float("inf")

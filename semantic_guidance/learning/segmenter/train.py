@@ -1,0 +1,322 @@
+"""Training of the segmenter on composites and photographs."""
+
+from __future__ import annotations
+
+import copy
+import math
+import sys
+import time
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader
+from tqdm import tqdm
+
+from semantic_guidance.core.errors import InputError
+from semantic_guidance.core.options import OptionError
+from semantic_guidance.guidance.classifier import kind_evidence, load_imagenet_state
+from semantic_guidance.guidance.efficientnet import fold_state_dict
+from semantic_guidance.guidance.network import SegmentationNetwork
+from semantic_guidance.guidance.segmenter import Segmenter
+from semantic_guidance.learning.algorithms.wgan import placed
+from semantic_guidance.learning.data.cutouts.dataset import CutoutPack, compose
+from semantic_guidance.learning.memory import fitting
+from semantic_guidance.learning.run import checkpoint, single
+from semantic_guidance.learning.segmenter.config import SegmenterTrainingConfig
+from semantic_guidance.learning.segmenter.loss import segmentation_loss
+from semantic_guidance.learning.segmenter.samples import Batches, Sources
+
+SEGMENTER = "segmenter.safetensors"
+WARM_UP = 200
+"""Updates in which the learning rates rise."""
+AHEAD = 8
+"""Batches that each of the processes makes ahead."""
+MAY_CHANGE = frozenset(
+    {"pack", "real", "out", "init", "blend", "share", "samples", "learning_rate", "encoder_lr", "final_lr"}
+    | {"ema", "held_out", "save_interval", "threads", "workers"}
+)
+"""Settings that a run that goes on may have otherwise."""
+
+
+def train_segmenter(config: SegmenterTrainingConfig) -> Path:
+    """Train a segmenter, as ``semantic-guidance train-segmenter`` does; a run that was stopped goes on.
+
+    With the same settings, machine and number of threads, a run that was stopped and goes on ends with the
+    same weights as one that was not.
+
+    Returns:
+        The segmenter's file, for `Segmenter.load`.
+
+    Raises:
+        InputError: the pack, the photographs or a file of weights is not usable, or training diverged.
+        OSError: a file cannot be written.
+    """
+    earlier = _earlier(config.blend)  # now, so that a mistake shows before the work
+    torch.set_num_threads(config.threads)
+    cv2.setNumThreads(config.threads)
+    with fitting("--batch-size, --size"):
+        trainer = SegmenterTrainer(config, Sources.load(config))
+        config.out.mkdir(parents=True, exist_ok=True)
+        checkpoint.sweep(config.out)
+        if (config.out / single.LAST).exists():
+            trainer.resume()
+        trainer.run()
+    return _write(config.out, earlier, config.share)
+
+
+def write_segmenter(out: Path, blend: Path | None = None, share: float = 0.3) -> Path:
+    """Write the averaged weights of a run, finished or not, as a segmenter.
+
+    Args:
+        out: folder of the run.
+        blend: earlier weights of the same line, a checkpoint or a segmenter, to average with.
+        share: of the earlier weights, from 0 to 1.
+
+    Returns:
+        The segmenter's file, ``segmenter.safetensors`` in the run's folder.
+
+    Raises:
+        InputError: the run has no checkpoint, or a file of weights is not usable.
+        OSError: the file cannot be written.
+    """
+    return _write(out, _earlier(blend), share)
+
+
+def _write(out: Path, earlier: SegmentationNetwork | None, share: float) -> Path:
+    network = SegmentationNetwork()
+    read_weights(out / single.LAST, network)
+    if earlier is not None:
+        before = earlier.state_dict()
+        for name, values in network.state_dict().items():
+            if values.is_floating_point():
+                values.lerp_(before[name], share)
+    Segmenter(network).save(out / SEGMENTER)
+    return out / SEGMENTER
+
+
+def _earlier(blend: Path | None) -> SegmentationNetwork | None:
+    """The network to average with.
+
+    Raises:
+        OptionError: it cannot be read.
+    """
+    if blend is None:
+        return None
+    network = SegmentationNetwork()
+    try:
+        read_weights(blend, network)
+    except ValueError as error:
+        raise OptionError("blend", str(error)) from None
+    return network
+
+
+def read_weights(path: Path, network: SegmentationNetwork) -> None:
+    """Give a network the averaged weights of a checkpoint, or those of a segmenter.
+
+    Raises:
+        ValueError: the file is missing, corrupt, or something else.
+    """
+    if path.suffix == ".safetensors":
+        state = Segmenter.load(path).network.state_dict()
+    else:
+        state = single.read_mean(path)
+    single.fill(network, state, path, "those of a segmenter")
+
+
+def new_network(config: SegmenterTrainingConfig) -> SegmentationNetwork:
+    """The network before its first update, its first blocks frozen.
+
+    Raises:
+        OptionError: what to start from is not usable.
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(config.seed)
+        network = SegmentationNetwork()
+    if config.init is None:
+        state = fold_state_dict(load_imagenet_state())
+        network.encoder.load_state_dict(
+            {name: values for name, values in state.items() if not name.startswith(("head", "classifier"))}
+        )
+    elif not (config.out / single.LAST).exists():  # else that takes the place of all weights
+        try:
+            read_weights(config.init, network)
+        except ValueError as error:
+            raise OptionError("init", str(error)) from None
+    if config.frozen_blocks:
+        for module in (network.encoder.stem, *network.encoder.blocks[: config.frozen_blocks]):
+            module.requires_grad_(False)
+    return placed(network, torch.device("cpu"))
+
+
+class SegmenterTrainer:
+    """A run: the network, the running mean of its weights, and the pictures that it learns from.
+
+    Args:
+        config: of the run.
+        sources: of the pictures.
+
+    Raises:
+        OptionError: what to start from is not usable.
+    """
+
+    def __init__(self, config: SegmenterTrainingConfig, sources: Sources) -> None:
+        self.config, self.sources = config, sources
+        self.network = new_network(config)
+        self.mean = copy.deepcopy(self.network).requires_grad_(False)
+        trained = [(name, each) for name, each in self.network.named_parameters() if each.requires_grad]
+        self.trained = [each for _, each in trained]
+        encoder = [each for name, each in trained if name.startswith("encoder.")]
+        decoder = [each for name, each in trained if not name.startswith("encoder.")]
+        self.peaks = (config.encoder_lr, config.learning_rate)
+        self.optimizer = torch.optim.AdamW(
+            [{"params": encoder}, {"params": decoder}], weight_decay=1e-4, betas=(0.9, 0.99)
+        )
+        self.step, self.seconds = 0, 0.0
+        self.running: float | None = None
+
+    def resume(self) -> None:
+        """Go on from the checkpoint in the run's folder.
+
+        Raises:
+            InputError: it is corrupt, or was made with other settings.
+        """
+        path = self.config.out / single.LAST
+        names = ("config", "network", "ema", "optimizer", "running", "step", "seconds")
+        state = single.read_last(path, *names)
+        single.check_same(self.config, state, MAY_CHANGE, path)
+        single.fill(self.network, state["network"], path, "those of this run")
+        single.fill(self.mean, state["ema"], path, "those of this run")
+        try:
+            self.optimizer.load_state_dict(state["optimizer"])
+            self.step, self.seconds = int(state["step"]), float(state["seconds"])
+            self.running = float(state["running"])
+        except (AttributeError, KeyError, TypeError, ValueError) as problem:
+            raise InputError(f"{path} does not fit this run: {problem}") from None
+        single.forget_rows(self.config.out, self.step)
+
+    def run(self) -> None:
+        """Train to the end.
+
+        Raises:
+            InputError: training diverged, and the last checkpoint is as it was; or a process ended early.
+            OSError: a file cannot be written.
+        """
+        try:
+            self._run()
+        except RuntimeError as error:
+            if "DataLoader worker" not in str(error):
+                raise
+            reason = str(error).splitlines()[0]
+            raise InputError(f"--workers: {reason}, wanted fewer, 0, or more (shared) memory") from None
+
+    def _run(self) -> None:
+        config, began = self.config, time.monotonic() - self.seconds
+        batches = DataLoader(
+            Batches(config, self.sources, self.step),
+            batch_size=None,
+            num_workers=config.workers,
+            prefetch_factor=AHEAD if config.workers else None,
+        )
+        bar = tqdm(
+            batches, initial=self.step, total=config.steps, unit="update", mininterval=1, file=sys.stderr
+        )
+        for images, mask in bar:
+            self.update(images, mask)
+            bar.set_postfix(loss=f"{self.running:.4f}", refresh=False)
+            if self.step % config.save_interval == 0 or self.step == config.steps:
+                self.seconds = time.monotonic() - began
+                self.save()
+
+    def update(self, images: Tensor, mask: Tensor) -> float:
+        """Learn from pictures ``[B, 3, H, W]`` and masks ``[B, 1, H, W]``; returns the loss.
+
+        Raises:
+            InputError: the loss is not finite; nothing was changed but the counts of batch norms.
+        """
+        config = self.config
+        scale = schedule(self.step, self.step / config.steps, config.final_lr)
+        for group, peak in zip(self.optimizer.param_groups, self.peaks, strict=True):
+            group["lr"] = peak * scale
+        images = images.contiguous(memory_format=torch.channels_last)
+        self.network.train()
+        logits, objectness = self.network(images, kind_evidence()(images))
+        loss = segmentation_loss(logits, objectness, mask)
+        value = loss.item()
+        if not math.isfinite(value):
+            raise InputError(f"the loss became {value} {self._last_words(self.step + 1)}")
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(self.trained, 1.0)
+        self.optimizer.step()
+        single.average(self.mean, self.network, single.mean_decay(self.step, config.ema))
+        self.running = value if self.running is None else self.running * 0.98 + value * 0.02
+        self.step += 1
+        return value
+
+    def _last_words(self, step: int) -> str:
+        return single.stopped(self.config.out, step, "--learning-rate or --encoder-lr")
+
+    def save(self) -> None:
+        """Write a line of the log, every second time and at the end with the IoU, and the checkpoint.
+
+        Raises:
+            InputError: a weight is not finite; the last checkpoint is as it was.
+            OSError: a file cannot be written.
+        """
+        config = self.config
+        single.check_finite(self.mean, self._last_words(self.step))
+        row: dict[str, float | None] = {"step": self.step, "loss": self.running, "seconds": self.seconds}
+        measured = self.step % (2 * config.save_interval) == 0 or self.step == config.steps
+        if measured and self.sources.held_out is not None:
+            row["held_out_iou"] = held_out_iou(self.mean, self.sources.held_out, config.size, config.held_out)
+        single.append_row(config.out, row)
+        state = {
+            "network": self.network.state_dict(),
+            "ema": self.mean.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "running": self.running,
+            "step": self.step,
+            "seconds": self.seconds,
+        }
+        single.write_last(config.out, config, state)
+
+
+def schedule(step: int, done: float, final: float) -> float:
+    """A learning rate over its peak: it rises for `WARM_UP` updates and falls as half a cosine.
+
+    Args:
+        step: updates so far.
+        done: part of the schedule, from 0 to 1.
+        final: what it falls to.
+    """
+    cosine = (1 + math.cos(math.pi * done)) / 2
+    return min(1.0, (step + 1) / WARM_UP) * (final + (1 - final) * cosine)
+
+
+@torch.no_grad()
+def held_out_iou(network: SegmentationNetwork, pack: CutoutPack, size: int, count: int) -> float | None:
+    """Mean IoU of the network alone, at one scale, on composites.
+
+    Args:
+        network: in evaluation mode afterwards.
+        pack: of pictures that it never learned from.
+        size: side of the composites in pixels.
+        count: of the composites; those without an object do not count.
+
+    Returns:
+        The mean, in [0, 1]; None where no composite has an object.
+    """
+    network.eval()
+    scores = []
+    for index in range(count):
+        made = compose(np.random.default_rng([10_000_019, index]), pack, size, size)
+        if not made.masks:
+            continue
+        images = torch.from_numpy(made.image).permute(2, 0, 1)[None]
+        found = network(images, kind_evidence()(images))[0][0, 0].numpy() > 0
+        truth = made.mask > 0.5
+        scores.append((found & truth).sum() / max((found | truth).sum(), 1))
+    return float(np.mean(scores)) if scores else None

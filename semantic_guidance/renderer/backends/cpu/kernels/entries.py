@@ -204,8 +204,8 @@ def yuv(
     """Convert a rectangle with even sides of `canvas` ``[H, 3, stride]`` to limited-range BT.709 4:2:0 bytes.
 
     Args:
-        top: first row, as `bottom`, `left` and `right` even; where the canvas has an odd side, its last row
-            or column is repeated, for which there is room.
+        top: first row, as `bottom`, `left` and `right` even; beyond the canvas its last row and column are
+            repeated, for which there is room.
         height: of the canvas.
         wide: columns of the canvas.
         stride: of the canvas.
@@ -216,12 +216,12 @@ def yuv(
         blue: blue-difference plane, of half the rows and columns.
         red: red-difference plane.
     """
-    if right > wide:
+    for x in range(wide, right):
         for row in range(3 * top, 3 * min(bottom, height)):
-            canvas[row * stride + wide] = canvas[row * stride + wide - 1]
-    if bottom > height:
+            canvas[row * stride + x] = canvas[row * stride + wide - 1]
+    for y in range(height, bottom):
         for x in range(3 * stride):
-            canvas[3 * height * stride + x] = canvas[3 * (height - 1) * stride + x]
+            canvas[3 * y * stride + x] = canvas[3 * (height - 1) * stride + x]
     for y in range(top, bottom):
         r, to = 3 * y * stride, y * luma_stride
         g, b = r + stride, r + 2 * stride

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import platform
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import llvmlite.binding as llvm
 import numpy as np
 import pytest
 import torch
@@ -109,6 +111,38 @@ def test_numba_takes_over_to_the_bit(tmp_path: Path, wanted: list[str]):
     assert "Numba has compiled them" in line
 
 
+def gradient() -> list[torch.Tensor]:
+    """A painting and its gradient."""
+    vectors = torch.rand(1, 60, 13, generator=torch.Generator().manual_seed(0)).requires_grad_()
+    painted = render(Strokes.unpack(vectors), torch.zeros(1, 3, 190, 170))
+    return [painted.detach(), *torch.autograd.grad(painted.square().sum(), vectors)]
+
+
+@pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="another kind of machine")
+def test_a_processor_with_narrow_vectors_rounds_alike(monkeypatch: pytest.MonkeyPatch):
+    wanted = gradient()
+    triple = llvm.get_process_triple()
+    code = native.emitted(native.MODULE.read_bytes(), triple, "x86-64", "")
+    assert code != native.emitted(native.MODULE.read_bytes(), triple, "x86-64-v3", "")
+    monkeypatch.setattr(native, "_loaded", [native.linked(code)])
+    assert all(map(torch.equal, gradient(), wanted))
+
+
+@pytest.mark.parametrize(
+    ("triple", "cpu", "magic"),
+    [
+        ("aarch64-unknown-linux-gnu", "generic", b"\x7fELF"),
+        ("arm64-apple-macosx14", "apple-m1", b"\xcf\xfa\xed\xfe"),
+        ("x86_64-pc-windows-msvc", "x86-64", b"\x64\x86"),
+    ],
+)
+def test_code_for_other_machines(triple: str, cpu: str, magic: bytes):
+    """It is made, which is all that can be seen from here."""
+    llvm.initialize_all_targets()
+    llvm.initialize_all_asmprinters()
+    assert native.emitted(native.MODULE.read_bytes(), triple, cpu, "").startswith(magic)
+
+
 def test_without_any_the_reference_renders(monkeypatch: pytest.MonkeyPatch):
     def fails(*_: object) -> None:
         raise ImportError("llvmlite is not for this machine")
@@ -127,20 +161,13 @@ def test_without_any_the_reference_renders(monkeypatch: pytest.MonkeyPatch):
 @pytest.mark.usefixtures("two_threads")
 @pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
 def test_a_fork_paints():
-    vectors = torch.rand(1, 60, 13, generator=torch.Generator().manual_seed(0)).requires_grad_()
-
-    def paint() -> torch.Tensor:
-        painted = render(Strokes.unpack(vectors), torch.zeros(1, 3, 190, 170))
-        (gradient,) = torch.autograd.grad(painted.square().sum(), vectors)
-        return gradient
-
-    before = paint()
+    before = gradient()
     child = os.fork()
     if child == 0:
-        os._exit(0 if torch.equal(paint(), before) else 1)
+        os._exit(0 if all(map(torch.equal, gradient(), before)) else 1)
     _, status = os.waitpid(child, 0)
     assert os.waitstatus_to_exitcode(status) == 0
-    assert torch.equal(paint(), before)
+    assert all(map(torch.equal, gradient(), before))
 
 
 def test_a_tape_of_several_chunks_and_its_second_use(monkeypatch: pytest.MonkeyPatch):

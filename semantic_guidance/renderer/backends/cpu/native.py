@@ -70,36 +70,44 @@ def _shipped() -> tuple[Entry, Any]:
 
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
-    module = MODULE.read_bytes()
     triple = llvm.get_process_triple()
     cpu, features = llvm.get_host_cpu_name(), llvm.get_host_cpu_features().flatten()
-    target = llvm.Target.from_triple(triple)
-    machine = target.create_target_machine(cpu=cpu, features=features, opt=3, jit=True)
+    module = MODULE.read_bytes()
     about = f"{llvmlite.__version__} {triple} {cpu} {features}"
     kept = _cache_folder() / f"{hashlib.sha256(module + about.encode()).hexdigest()[:32]}.o"
     code = _read(kept)
     if code is None:
-        code = _emit(llvm, machine, module, triple)
+        code = emitted(module, triple, cpu, features)
         _keep(kept, code)
+    return linked(code)
+
+
+def emitted(module: bytes, triple: str, cpu: str, features: str) -> bytes:
+    """Machine code of a module such as `MODULE` for a processor, in LLVM's words."""
+    import llvmlite.binding as llvm
+
+    machine = llvm.Target.from_triple(triple).create_target_machine(cpu, features, opt=3, jit=True)
+    parsed = llvm.parse_assembly(zlib.decompress(module).decode("ascii"))
+    parsed.triple, parsed.data_layout = triple, str(machine.target_data)
+    parsed.verify()
+    code: bytes = machine.emit_object(parsed)
+    return code
+
+
+def linked(code: bytes) -> tuple[Entry, Any]:
+    """The entry of machine code for this machine, and what keeps it in memory."""
+    import llvmlite.binding as llvm
+
     _provide_maths(llvm)
-    empty = llvm.parse_assembly(f'target triple = "{triple}"')
-    engine = llvm.create_mcjit_compiler(empty, target.create_target_machine(jit=True))
+    triple = llvm.get_process_triple()
+    machine = llvm.Target.from_triple(triple).create_target_machine(jit=True)
+    engine = llvm.create_mcjit_compiler(llvm.parse_assembly(f'target triple = "{triple}"'), machine)
     engine.add_object_file(llvm.ObjectFileRef.from_data(code))
     engine.finalize_object()
     address = engine.get_function_address(ENTRY)
     if not address:
         raise RuntimeError(f"no function {ENTRY} in it")
     return _Prototype(address), engine
-
-
-def _emit(llvm: Any, machine: Any, module: bytes, triple: str) -> bytes:
-    """Machine code of the module, which says nothing of a machine."""
-    parsed = llvm.parse_assembly(zlib.decompress(module).decode("ascii"))
-    parsed.triple = triple
-    parsed.data_layout = str(machine.target_data)
-    parsed.verify()
-    code: bytes = machine.emit_object(parsed)
-    return code
 
 
 def _provide_maths(llvm: Any) -> None:

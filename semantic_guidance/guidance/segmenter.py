@@ -17,7 +17,7 @@ from torch import Tensor
 from semantic_guidance.core.guidance import box_of
 from semantic_guidance.core.resample import resample
 from semantic_guidance.core.threads import torch_threads
-from semantic_guidance.core.weights import filled, read_weights, write_weights
+from semantic_guidance.core.weights import Unfilled, filled, read_weights, write_weights
 from semantic_guidance.guidance.classifier import kind_evidence
 from semantic_guidance.guidance.network import STRIDE, SegmentationNetwork
 from semantic_guidance.guidance.refine import Plane, grabcut, grown
@@ -87,8 +87,9 @@ class Segmenter:
             k: tuple(v) if isinstance(v, list) else v for k, v in stored.items() if k in known
         }
         config = SegmenterConfig(**values)
-        network = filled(SegmentationNetwork(config.widths), state, path, WHAT)
-        return Segmenter(network, config)
+        with Unfilled():
+            network = SegmentationNetwork(config.widths)
+        return Segmenter(filled(network, state, path, WHAT), config)
 
     def save(self, path: str | Path) -> None:
         """Write what `load` reads."""

@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 
 import pytest
 
@@ -71,16 +72,24 @@ def test_said_once(monkeypatch):
     assert os.environ["KMP_BLOCKTIME"] == "7"
 
 
-@pytest.mark.parametrize("enabled", [True, False])
-def test_imports_are_not_collected_and_the_collector_is_as_before(enabled):
+@pytest.fixture(params=[True, False])
+def collecting(request: pytest.FixtureRequest) -> Iterator[bool]:
+    """Whether garbage is collected."""
     before = gc.isenabled()
-    (gc.enable if enabled else gc.disable)()
-    try:
-        with pytest.raises(ImportError), quick_imports():
-            assert not gc.isenabled()
-            raise ImportError
-        assert gc.isenabled() is enabled
-        assert gc.get_freeze_count() > 0
-    finally:
-        gc.unfreeze()
-        (gc.enable if before else gc.disable)()
+    (gc.enable if request.param else gc.disable)()
+    yield request.param
+    gc.unfreeze()
+    (gc.enable if before else gc.disable)()
+
+
+def test_imports_are_not_collected_and_the_collector_is_as_before(collecting):
+    with quick_imports():
+        assert not gc.isenabled()
+    assert gc.isenabled() is collecting
+    assert gc.get_freeze_count() > 0
+
+
+def test_the_collector_is_as_before_if_an_import_fails(collecting):
+    with pytest.raises(ImportError), quick_imports():
+        raise ImportError
+    assert gc.isenabled() is collecting

@@ -149,21 +149,26 @@ def filled(network: Module, state: State, path: str | Path, what: str) -> Module
     """`network` with the given parameters, in evaluation mode, not to be trained.
 
     Args:
-        network: whose parameters are replaced.
-        state: the parameters; the batch counts of batch norms may be missing.
+        network: whose parameters are replaced, on the processor.
+        state: the parameters, which become the network's own; the batch counts of batch norms may be missing.
         path: of the file that they come from, for messages.
         what: what was wanted, for messages.
 
     Raises:
         ValueError: names or shapes differ.
     """
-    known = network.state_dict().keys()
+    like = network.state_dict()
+    known = like.keys()
     missing = {name for name in known if not name.endswith("num_batches_tracked")} - state.keys()
     if missing or state.keys() - known:
         odd = sorted(missing) or sorted(state.keys() - known)
         raise ValueError(f"{path} does not match the network in {odd[0]!r}, wanted {what}")
     try:
-        network.load_state_dict(state, strict=False)
+        network.load_state_dict(
+            {name: values.to(like[name].dtype).contiguous() for name, values in state.items()},
+            strict=False,
+            assign=True,
+        )
     except RuntimeError:
         raise ValueError(f"{path} has tensors of wrong shapes, wanted {what}") from None
     return network.eval().requires_grad_(False)

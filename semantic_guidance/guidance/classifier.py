@@ -52,7 +52,7 @@ class KindEvidence(nn.Module):
         state = fold_state_dict(imagenet_classifier().state_dict())  # which is not read from disk twice
         with Unfilled():
             self.network = EfficientNetLite0(folded=True)
-        self.network.load_state_dict(state)
+        self.network.load_state_dict(state, assign=True)
         self.eval().requires_grad_(False)
         for parameter in self.network.parameters():
             if parameter.ndim == 4:
@@ -91,7 +91,7 @@ def imagenet_classifier() -> EfficientNetLite0:
     state = load_imagenet_state()
     with Unfilled():
         network = EfficientNetLite0()
-    network.load_state_dict(state)
+    network.load_state_dict(state, assign=True)
     return network.eval().requires_grad_(False)
 
 

@@ -107,8 +107,8 @@ class Segmenter:
             Probability of the object per pixel ``[H, W]`` and of there being one.
         """
         height, width = image.shape[:2]
-        total, presence = np.zeros((height, width), np.float32), 0.0
-        for side in scales:
+        answers = {}
+        for side in sorted(scales, reverse=True):  # so that the smaller ones use memory that is free again
             rows, columns = _fit(height, width, side)
             shrinking = rows * columns < height * width
             resized = cv2.resize(
@@ -120,8 +120,12 @@ class Segmenter:
                 torch.cat([x, x.flip(-1)]), torch.cat([evidence, evidence.flip(-1)])
             )
             both = torch.sigmoid(logits[:1]) + torch.sigmoid(logits[1:]).flip(-1)
-            total += cv2.resize(both[0, 0].numpy() / 2, (width, height), interpolation=cv2.INTER_LINEAR)
-            presence += float(torch.sigmoid(objectness).mean())
+            plane = cv2.resize(both[0, 0].numpy() / 2, (width, height), interpolation=cv2.INTER_LINEAR)
+            answers[side] = plane, float(torch.sigmoid(objectness).mean())
+        total, presence = np.zeros((height, width), np.float32), 0.0
+        for side in scales:  # sums depend on their order
+            total += answers[side][0]
+            presence += answers[side][1]
         return total / len(scales), presence / len(scales)
 
     def _closer(self, image: NDArray[np.uint8], soft: Plane) -> Plane:

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from semantic_guidance.core.files import replacing
+from semantic_guidance.core.threads import torch_threads
 
 Module = TypeVar("Module", bound=nn.Module)
 Config = dict[str, Any]
@@ -78,6 +79,7 @@ def read_config(path: str | Path, what: str) -> Config:
         raise unreadable(path, what, error) from None
 
 
+@torch_threads()
 def read_weights(path: str | Path, format: str, what: str) -> tuple[Config, State]:
     """The config and the tensors, in single precision, of a file of the given format.
 
@@ -127,6 +129,7 @@ def read_pickle(path: str | Path, what: str) -> Any:
         ) from None
 
 
+@torch_threads()
 def read_state(path: str | Path, what: str) -> State:
     """The tensors of a pickled state dict, without the prefix that data parallelism adds to names.
 
@@ -145,6 +148,7 @@ def read_state(path: str | Path, what: str) -> State:
     return state
 
 
+@torch_threads()
 def filled(network: Module, state: State, path: str | Path, what: str) -> Module:
     """`network` with the given parameters, in evaluation mode, not to be trained.
 

@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from semantic_guidance.core.threads import torch_threads
 from semantic_guidance.core.weights import Unfilled, read_state
 from semantic_guidance.guidance.efficientnet import (
     EfficientNetLite0,
@@ -47,6 +48,7 @@ class KindEvidence(nn.Module):
     map's mean (class activation maps, Zhou et al. 2016, arXiv 1512.04150).
     """
 
+    @torch_threads()
     def __init__(self) -> None:
         super().__init__()
         state = fold_state_dict(imagenet_classifier().state_dict())  # which is not read from disk twice

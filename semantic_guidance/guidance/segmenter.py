@@ -67,6 +67,7 @@ class Segmenter:
         config: see `SegmenterConfig`.
     """
 
+    @torch_threads()
     def __init__(self, network: SegmentationNetwork, config: SegmenterConfig | None = None) -> None:
         self.network = network.eval().requires_grad_(False)
         for parameter in self.network.parameters():

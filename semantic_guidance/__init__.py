@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from semantic_guidance.core import moved
 from semantic_guidance.core.lazy import lazy
+from semantic_guidance.core.start import wait_asleep
 from semantic_guidance.core.version import __version__
 
 if TYPE_CHECKING:
@@ -93,6 +94,7 @@ __all__ = [
     "train",
 ]
 
+wait_asleep()  # here, as torch is not yet imported
 moved.install()
 
 

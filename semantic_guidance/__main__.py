@@ -1,7 +1,5 @@
 """``python -m semantic_guidance``: the command line."""
 
-import sys
+from semantic_guidance.apps.cli.main import program
 
-from semantic_guidance.apps.cli.main import main
-
-sys.exit(main())
+program()

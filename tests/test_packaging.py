@@ -45,7 +45,7 @@ def test_wheel_says_what_it_is(wheel):
     assert metadata["Version"] == __version__
     assert metadata["License-Expression"] == "MIT"
     (name,) = (name for name in wheel.namelist() if name.endswith("entry_points.txt"))
-    assert b"semantic-guidance = semantic_guidance.apps.cli.main:main" in wheel.read(name)
+    assert b"semantic-guidance = semantic_guidance.apps.cli.main:program" in wheel.read(name)
     assert any(name.endswith("licenses/LICENSE") for name in wheel.namelist())
 
 

@@ -10,7 +10,7 @@ import torch
 
 @contextmanager
 def torch_threads(most: int = 1) -> Iterator[None]:
-    """At most `most` torch threads within the context; the caller's number afterwards.
+    """At most `most` torch threads within the context, or the function; the caller's number afterwards.
 
     One is the default: these networks are small, and beside other programs, threads that wait for each
     other took up to 50 times as long as one alone.

@@ -6,6 +6,8 @@ Nothing here runs code from a file, and a file is either whole or untouched.
 from __future__ import annotations
 
 import json
+import math
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -13,12 +15,37 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 from semantic_guidance.core.files import replacing
+from semantic_guidance.core.threads import torch_threads
 
 Module = TypeVar("Module", bound=nn.Module)
 Config = dict[str, Any]
 State = dict[str, Tensor]
+
+_RANDOM: frozenset[Callable[..., Tensor]] = frozenset(
+    {Tensor.uniform_, Tensor.normal_, nn.init.uniform_, nn.init.normal_, nn.init.kaiming_uniform_}
+)
+
+
+class Unfilled(TorchFunctionMode):
+    """While active, networks are built without random numbers, for `filled` to fill: twice to thrice as fast.
+
+    Their weights are whatever was in memory; what begins as a constant does so.
+    """
+
+    def __torch_function__(
+        self,
+        func: Callable[..., Any],
+        types: Sequence[type],
+        args: tuple[Any, ...] = (),
+        kwargs: dict[str, Any] | None = None,
+    ) -> Any:
+        named = kwargs or {}
+        if func in _RANDOM:
+            return args[0] if args else named["tensor"]
+        return func(*args, **named)
 
 
 def write_weights(network: nn.Module, config: Config, path: Path) -> None:
@@ -53,6 +80,7 @@ def read_config(path: str | Path, what: str) -> Config:
         raise unreadable(path, what, error) from None
 
 
+@torch_threads()
 def read_weights(path: str | Path, format: str, what: str) -> tuple[Config, State]:
     """The config and the tensors, in single precision, of a file of the given format.
 
@@ -62,16 +90,26 @@ def read_weights(path: str | Path, format: str, what: str) -> tuple[Config, Stat
     try:
         with safe_open(str(path), framework="pt") as file:
             config = _config(file.metadata())
-            state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            state = {name: _single(file.get_tensor(name)) for name in file.keys()}  # noqa: SIM118
         if config["format"] != format:
             raise ValueError(f"its format is {config['format']!r}")
-        if not all(bool(torch.isfinite(values).all()) for values in state.values()):
+        if not all(_finite(values) for values in state.values()):
             raise ValueError("it holds weights that are not finite")
     except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
         raise unreadable(path, what, error) from None
-    return config, {
-        name: values.float() if values.is_floating_point() else values for name, values in state.items()
-    }
+    return config, state
+
+
+def _single(values: Tensor) -> Tensor:
+    """In single precision, if they are not whole numbers."""
+    return values.float() if values.is_floating_point() else values
+
+
+def _finite(values: Tensor) -> bool:
+    """Whether all numbers are finite. NaN is passed on by the least and the greatest (5 times as fast)."""
+    if not values.is_floating_point() or not values.numel():
+        return True
+    return all(math.isfinite(float(end)) for end in torch.aminmax(values))
 
 
 def _config(metadata: dict[str, str] | None) -> Config:
@@ -97,6 +135,7 @@ def read_pickle(path: str | Path, what: str) -> Any:
         ) from None
 
 
+@torch_threads()
 def read_state(path: str | Path, what: str) -> State:
     """The tensors of a pickled state dict, without the prefix that data parallelism adds to names.
 
@@ -110,30 +149,36 @@ def read_state(path: str | Path, what: str) -> State:
     for name, values in state.items():
         if not isinstance(values, Tensor):
             raise ValueError(f"{path} holds {name!r}, which is not a tensor, wanted {what}")
-        if values.is_floating_point() and not bool(torch.isfinite(values).all()):
+        if not _finite(values):
             raise ValueError(f"{path} holds numbers in {name!r} that are not finite, wanted {what}")
     return state
 
 
+@torch_threads()
 def filled(network: Module, state: State, path: str | Path, what: str) -> Module:
     """`network` with the given parameters, in evaluation mode, not to be trained.
 
     Args:
-        network: whose parameters are replaced.
-        state: the parameters; the batch counts of batch norms may be missing.
+        network: whose parameters are replaced, on the processor.
+        state: the parameters, which become the network's own; the batch counts of batch norms may be missing.
         path: of the file that they come from, for messages.
         what: what was wanted, for messages.
 
     Raises:
         ValueError: names or shapes differ.
     """
-    known = network.state_dict().keys()
+    like = network.state_dict()
+    known = like.keys()
     missing = {name for name in known if not name.endswith("num_batches_tracked")} - state.keys()
     if missing or state.keys() - known:
         odd = sorted(missing) or sorted(state.keys() - known)
         raise ValueError(f"{path} does not match the network in {odd[0]!r}, wanted {what}")
     try:
-        network.load_state_dict(state, strict=False)
+        network.load_state_dict(
+            {name: values.to(like[name].dtype).contiguous() for name, values in state.items()},
+            strict=False,
+            assign=True,
+        )
     except RuntimeError:
         raise ValueError(f"{path} has tensors of wrong shapes, wanted {what}") from None
     return network.eval().requires_grad_(False)

@@ -17,7 +17,7 @@ from semantic_guidance.images.files import to_image
 from semantic_guidance.painting.painting import Painting
 
 OPTIONS: dict[str, tuple[str, dict[str, Any]]] = {
-    ".png": ("PNG", {}),
+    ".png": ("PNG", {"compress_level": 4}),  # half the time of the usual 6, and files 4 % larger
     ".jpg": ("JPEG", {"quality": 95, "subsampling": 0}),
     ".jpeg": ("JPEG", {"quality": 95, "subsampling": 0}),
     ".webp": ("WEBP", {"quality": 92}),

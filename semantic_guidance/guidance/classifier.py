@@ -10,7 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from semantic_guidance.core.weights import read_state
+from semantic_guidance.core.threads import torch_threads
+from semantic_guidance.core.weights import Unfilled, read_state
 from semantic_guidance.guidance.efficientnet import (
     EfficientNetLite0,
     convert_state_dict,
@@ -47,10 +48,13 @@ class KindEvidence(nn.Module):
     map's mean (class activation maps, Zhou et al. 2016, arXiv 1512.04150).
     """
 
+    @torch_threads()
     def __init__(self) -> None:
         super().__init__()
-        self.network = EfficientNetLite0(folded=True)
-        self.network.load_state_dict(fold_state_dict(load_imagenet_state()))
+        state = fold_state_dict(imagenet_classifier().state_dict())  # which is not read from disk twice
+        with Unfilled():
+            self.network = EfficientNetLite0(folded=True)
+        self.network.load_state_dict(state, assign=True)
         self.eval().requires_grad_(False)
         for parameter in self.network.parameters():
             if parameter.ndim == 4:
@@ -83,10 +87,13 @@ def kind_evidence() -> KindEvidence:
 
 
 @lru_cache(maxsize=1)
+@torch.inference_mode(False)  # whoever asks first: others differentiate through it
 def imagenet_classifier() -> EfficientNetLite0:
     """The classifier in eval mode, shared: it takes `normalise`d images. Loaded on first use."""
-    network = EfficientNetLite0()
-    network.load_state_dict(load_imagenet_state())
+    state = load_imagenet_state()
+    with Unfilled():
+        network = EfficientNetLite0()
+    network.load_state_dict(state, assign=True)
     return network.eval().requires_grad_(False)
 
 

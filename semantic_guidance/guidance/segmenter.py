@@ -17,7 +17,7 @@ from torch import Tensor
 from semantic_guidance.core.guidance import box_of
 from semantic_guidance.core.resample import resample
 from semantic_guidance.core.threads import torch_threads
-from semantic_guidance.core.weights import filled, read_weights, write_weights
+from semantic_guidance.core.weights import Unfilled, filled, read_weights, write_weights
 from semantic_guidance.guidance.classifier import kind_evidence
 from semantic_guidance.guidance.network import STRIDE, SegmentationNetwork
 from semantic_guidance.guidance.refine import Plane, grabcut, grown
@@ -67,6 +67,7 @@ class Segmenter:
         config: see `SegmenterConfig`.
     """
 
+    @torch_threads()
     def __init__(self, network: SegmentationNetwork, config: SegmenterConfig | None = None) -> None:
         self.network = network.eval().requires_grad_(False)
         for parameter in self.network.parameters():
@@ -87,8 +88,9 @@ class Segmenter:
             k: tuple(v) if isinstance(v, list) else v for k, v in stored.items() if k in known
         }
         config = SegmenterConfig(**values)
-        network = filled(SegmentationNetwork(config.widths), state, path, WHAT)
-        return Segmenter(network, config)
+        with Unfilled():
+            network = SegmentationNetwork(config.widths)
+        return Segmenter(filled(network, state, path, WHAT), config)
 
     def save(self, path: str | Path) -> None:
         """Write what `load` reads."""
@@ -106,8 +108,8 @@ class Segmenter:
             Probability of the object per pixel ``[H, W]`` and of there being one.
         """
         height, width = image.shape[:2]
-        total, presence = np.zeros((height, width), np.float32), 0.0
-        for side in scales:
+        answers = {}
+        for side in sorted(scales, reverse=True):  # so that the smaller ones use memory that is free again
             rows, columns = _fit(height, width, side)
             shrinking = rows * columns < height * width
             resized = cv2.resize(
@@ -119,8 +121,12 @@ class Segmenter:
                 torch.cat([x, x.flip(-1)]), torch.cat([evidence, evidence.flip(-1)])
             )
             both = torch.sigmoid(logits[:1]) + torch.sigmoid(logits[1:]).flip(-1)
-            total += cv2.resize(both[0, 0].numpy() / 2, (width, height), interpolation=cv2.INTER_LINEAR)
-            presence += float(torch.sigmoid(objectness).mean())
+            plane = cv2.resize(both[0, 0].numpy() / 2, (width, height), interpolation=cv2.INTER_LINEAR)
+            answers[side] = plane, float(torch.sigmoid(objectness).mean())
+        total, presence = np.zeros((height, width), np.float32), 0.0
+        for side in scales:  # sums depend on their order
+            total += answers[side][0]
+            presence += answers[side][1]
         return total / len(scales), presence / len(scales)
 
     def _closer(self, image: NDArray[np.uint8], soft: Plane) -> Plane:

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 from torch import Tensor
 
 from semantic_guidance.core.errors import InputError
@@ -190,15 +190,26 @@ def _opened(path: Path) -> Iterator[Image.Image]:
 
 def _open_unlimited(data: io.BufferedReader) -> Image.Image:
     """`Image.open` without Pillow's own limit on pixels, which cameras exceed, and without its warnings."""
+    source: Any = data if data.seekable() else io.BytesIO(data.read())
     with _opening, warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        Image.init()
         limit = Image.MAX_IMAGE_PIXELS
         Image.MAX_IMAGE_PIXELS = None
         try:
-            return Image.open(data, formats=[name for name in Image.OPEN if name not in UNSAFE])
+            Image.preinit()  # the usual formats; the others take longer to import than a JPEG to decode
+            try:
+                return Image.open(source, formats=_safe_formats())
+            except UnidentifiedImageError:
+                Image.init()
+                source.seek(0)
+                return Image.open(source, formats=_safe_formats())
         finally:
             Image.MAX_IMAGE_PIXELS = limit
+
+
+def _safe_formats() -> list[str]:
+    """The formats that Pillow has imported, without `UNSAFE` ones."""
+    return [name for name in Image.OPEN if name not in UNSAFE]
 
 
 @contextlib.contextmanager

@@ -110,3 +110,52 @@ def test_guidance(folder: Path, tmp_path: Path) -> None:
     assert results["ratios"]["object"] == pytest.approx(np.prod(ratios) ** (1 / 5), rel=1e-3)
     assert "field" in done.stdout
     assert run("guidance.py", tmp_path / "none").returncode == 2
+
+
+def test_start_of_the_same_code(tmp_path: Path) -> None:
+    words = ("--old", ROOT, "--cases", "render", "thirty", "--repeats", 1, "--strokes", 5)
+    done = run("start.py", *words, "--paintings", 2, "--out", tmp_path / "start.json")
+    assert done.returncode == 0, done.stderr
+    document = json.loads((tmp_path / "start.json").read_text())
+    assert {"cpu", "cores", "torch", "python"} <= document["machine"].keys()
+    results = document["results"]
+    assert list(results) == ["render", "thirty"]
+    old, new = results["render"]["old"], results["render"]["new"]
+    for kind in ("wall", "cpu"):
+        ratio = new[kind]["median_s"] / old[kind]["median_s"]
+        assert results["render"]["ratios"][kind] == pytest.approx(ratio, rel=0.01)
+    assert new["peak_mib"] == pytest.approx(old["peak_mib"], rel=0.1)
+    assert len(results["thirty"]["mib"]) == 2
+    assert "| render |" in done.stdout
+    assert str(tmp_path) not in (tmp_path / "start.json").read_text()
+
+
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        (("--commit", "nonsense"), "--commit: nonsense"),
+        (("--old", "nowhere"), "--old: nowhere"),
+        (("--cases", "nonsense"), "argument --cases"),
+        (
+            ("--old", ROOT, "--cases", "png", "--strokes", 10**9),
+            "old code: semantic-guidance: error: --strokes",
+        ),
+    ],
+)
+def test_start_complains(words: tuple[object, ...], reason: str, tmp_path: Path) -> None:
+    done = run("start.py", *words, "--out", tmp_path / "start.json")
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[-1].startswith(f"start.py: error: {reason}")
+    assert not (tmp_path / "start.json").exists()
+
+
+def test_start_reports_medians_and_their_ratios() -> None:
+    code = (
+        "from start import Run, summary\n"
+        "runs = {'old': [Run(4, 2, 100), Run(2, 1, 300), Run(9, 9, 200)], 'new': [Run(1, 1, 50)]}\n"
+        "print(summary(runs)['ratios'])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT / "benchmarks", capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "{'wall': 0.25, 'cpu': 0.5, 'peak_mib': 0.25}"

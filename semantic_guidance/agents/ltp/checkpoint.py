@@ -6,7 +6,7 @@ from pathlib import Path
 
 from semantic_guidance.agents.ltp.network import Actor
 from semantic_guidance.core.strokes import NUMBERS
-from semantic_guidance.core.weights import filled, read_state
+from semantic_guidance.core.weights import Unfilled, filled, read_state
 
 BASELINE_CHANNELS, SEMANTIC_CHANNELS = 9, 13
 """Channels that the papers' two kinds of actors see."""
@@ -38,4 +38,6 @@ def load_ltp_actor(path: str | Path) -> Actor:
             f"{path} is an actor with {channels} channels and {outputs} outputs, "
             f"wanted {BASELINE_CHANNELS} and 65, or {SEMANTIC_CHANNELS} and 78"
         )
-    return filled(Actor(channels, outputs, width), state, path, what)
+    with Unfilled():
+        actor = Actor(channels, outputs, width)
+    return filled(actor, state, path, what)

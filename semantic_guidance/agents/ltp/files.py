@@ -7,7 +7,7 @@ from pathlib import Path
 
 from semantic_guidance.agents.ltp.episode import EnvConfig
 from semantic_guidance.agents.ltp.network import Actor
-from semantic_guidance.core.weights import filled, read_weights, unreadable, write_weights
+from semantic_guidance.core.weights import Unfilled, filled, read_weights, unreadable, write_weights
 
 FORMAT = "semantic-guidance/actor"
 WHAT = "an agent's weights"
@@ -41,7 +41,8 @@ def load_actor(path: str | Path) -> tuple[Actor, EnvConfig, int]:
     config, state = read_weights(path, FORMAT, WHAT)
     try:
         env = EnvConfig(**config["env"])
-        actor = Actor(env.channels, env.action_size, config["width"])
+        with Unfilled():
+            actor = Actor(env.channels, env.action_size, config["width"])
         size = int(config["canvas_size"])
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         raise unreadable(path, WHAT, error) from None

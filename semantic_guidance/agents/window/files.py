@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from semantic_guidance.agents.window.network import WindowActor
-from semantic_guidance.core.weights import filled, read_weights, unreadable, write_weights
+from semantic_guidance.core.weights import Unfilled, filled, read_weights, unreadable, write_weights
 
 FORMAT = "semantic-guidance/window-actor"
 WHAT = "an agent's weights"
@@ -36,7 +36,8 @@ def load_window_actor(path: str | Path) -> tuple[WindowActor, bool]:
     """
     config, state = read_weights(path, FORMAT, WHAT)
     try:
-        actor = WindowActor(config["channels"], tuple(config["widths"]))
+        with Unfilled():
+            actor = WindowActor(config["channels"], tuple(config["widths"]))
         guided = bool(config["guided"])
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         raise unreadable(path, WHAT, error) from None

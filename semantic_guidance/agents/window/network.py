@@ -11,6 +11,7 @@ from torch.nn import functional as F
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from semantic_guidance.core.strokes import NUMBERS
+from semantic_guidance.core.threads import torch_threads
 
 
 class _Block(nn.Module):
@@ -65,6 +66,7 @@ class WindowActor(nn.Module):
         return raw.contiguous(memory_format=torch.contiguous_format)
 
 
+@torch_threads()
 def fused(actor: WindowActor) -> WindowActor:
     """The same actor for painting: in evaluation mode, fixed, its norms part of the convolutions."""
     actor = copy.deepcopy(actor).eval().requires_grad_(False)

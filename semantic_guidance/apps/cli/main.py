@@ -8,6 +8,7 @@ runs, so that help and errors come at once.
 from __future__ import annotations
 
 import argparse
+import atexit
 import contextlib
 import os
 import re
@@ -74,6 +75,28 @@ def main(argv: Sequence[str] | None = None) -> int:
     except OSError as error:
         _complain(f"error: {f'{error.filename}: {error.strerror}' if error.filename else error}")
     return BAD_INPUT
+
+
+def program() -> NoReturn:
+    """The whole program: `main`, and then the end, without taking apart all that was imported.
+
+    That takes a third of a second. Python's threads are joined and functions registered with `atexit` are
+    called as always, standard output is flushed; only the interpreter is left to the system.
+    """
+    status: int | None = None
+
+    def leave() -> None:
+        if status is None:  # an error nobody expected
+            return
+        with contextlib.suppress(OSError, ValueError):  # else Python tells what is wrong
+            for stream in (sys.stdout, sys.stderr):
+                if stream is not None:
+                    stream.flush()
+            os._exit(status)
+
+    atexit.register(leave)  # the first one, so it is called last
+    status = main()
+    sys.exit(status)
 
 
 class _Terminated(BaseException):
@@ -149,4 +172,4 @@ def _complain(message: str) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    program()

@@ -19,6 +19,7 @@ from semantic_guidance.apps.options import (
     RestyleOptions,
 )
 from semantic_guidance.core.plugins import EXPORTERS, PluginError
+from semantic_guidance.core.start import quick_imports
 from semantic_guidance.export.options import NoOptions, VideoOptions
 
 if TYPE_CHECKING:
@@ -54,9 +55,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Paint; returns the exit status."""
-    from semantic_guidance.apps.cli.progress import StageBar
-    from semantic_guidance.apps.jobs import Job
-    from semantic_guidance.apps.jobs import run as paint
+    with quick_imports():
+        from semantic_guidance.apps.cli.progress import StageBar
+        from semantic_guidance.apps.jobs import Job
+        from semantic_guidance.apps.jobs import run as paint
 
     job = Job(**flag_values(args, Job), export=export_values(args))
     with StageBar() as bar:

@@ -178,3 +178,44 @@ def test_a_reader_that_leaves_early():
     command = f"{sys.executable} -m semantic_guidance paint --help | head -c 1"
     done = subprocess.run(["bash", "-c", command], capture_output=True, text=True)
     assert done.stderr == ""
+
+
+END = """
+import atexit, sys
+from semantic_guidance.apps.cli import main as cli
+
+class Kept:
+    def __del__(self):
+        print("taken apart")
+
+def work():
+    kept.append(kept)  # a cycle, which only the interpreter's end takes apart
+    atexit.register(print, "called at the end")
+    print("worked")
+    {end}
+
+kept = [Kept()]
+cli.main = work
+cli.program()
+"""
+
+
+@pytest.mark.parametrize(
+    ("end", "status", "words"),
+    [
+        ("return 0", 0, ["worked", "called at the end"]),
+        ("return 130", 130, ["worked", "called at the end"]),
+        ("raise RuntimeError('unexpected')", 1, ["worked", "called at the end", "taken apart"]),
+    ],
+)
+def test_the_program_ends_without_taking_everything_apart(end, status, words):
+    done = subprocess.run(
+        [sys.executable, "-c", END.replace("{end}", end)],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert done.returncode == status
+    assert done.stdout.split("\n")[:-1] == words
+    assert ("unexpected" in done.stderr) is (status == 1)

@@ -22,7 +22,7 @@ from PIL import Image, ImageOps
 from torch import Tensor
 
 from semantic_guidance.core.errors import InputError
-from semantic_guidance.images.arrays import resize_array
+from semantic_guidance.images.arrays import check_range, resize_array
 
 MAX_SIDE = 4096  # larger pictures are reduced on loading
 MAX_PIXELS = 300_000_000  # larger than any camera's; a 16-bit RGBA picture of this size needs 2.4 GB
@@ -355,7 +355,5 @@ def _from_tensor(image: Tensor) -> Tensor:
     if not image.is_floating_point():
         raise ValueError(f"image is a tensor of {image.dtype}, wanted floats in [0, 1]")
     image = image.detach().float().cpu()
-    low, high = float(image.min()), float(image.max())
-    if not (low >= -1e-3 and high <= 1 + 1e-3):  # also false for NaN
-        raise ValueError(f"image has values from {low:g} to {high:g}, wanted 0 to 1")
+    check_range(image)
     return image.clamp(0, 1).contiguous()

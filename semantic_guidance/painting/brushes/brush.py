@@ -5,13 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from semantic_guidance.core.errors import InputError
 from semantic_guidance.images.arrays import resize_array
-from semantic_guidance.images.files import load_grey
 from semantic_guidance.painting.brushes import BRUSHES
 
 LARGEST = (256, 1024)  # rows and columns of a brush picture at most
@@ -47,6 +45,8 @@ class Brush:
             raise ValueError(
                 f"brush is {str(name)!r}, wanted one of {', '.join(BRUSHES)}, or the file of a picture"
             )
+        from semantic_guidance.images.files import load_grey  # needs torch
+
         picture = load_grey(name)
         if picture.max() < 0.05:
             raise InputError(f"{name}: the brush is empty, wanted bright pixels where it leaves paint")
@@ -54,6 +54,8 @@ class Brush:
 
 
 def _levels(picture: NDArray[np.float32]) -> NDArray[np.float32]:
+    import cv2  # takes a while, and most brushes need none
+
     height, width = (min(side, most) for side, most in zip(picture.shape, LARGEST, strict=True))
     sharp = resize_array(picture, height, width).reshape(height, width)
     blurred = [

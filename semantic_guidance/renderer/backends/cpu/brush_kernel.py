@@ -27,7 +27,7 @@ from semantic_guidance.renderer.backends.cpu.geometry import (
     scratch,
     touched_rows,
 )
-from semantic_guidance.renderer.backends.reference import MAX_SEGMENTS
+from semantic_guidance.renderer.definition import MAX_SEGMENTS
 
 OIL, WATERCOLOR, PENCIL, PICTURE = 0, 1, 2, 3
 F = np.float32

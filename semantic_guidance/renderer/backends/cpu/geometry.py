@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from semantic_guidance.renderer.backends.cpu.compile import jit
-from semantic_guidance.renderer.backends.reference import DISCS, FLATNESS, MAX_SEGMENTS, MIN_LEADING
+from semantic_guidance.renderer.definition import DISCS, FLATNESS, MAX_SEGMENTS, MIN_LEADING
 
 SAVED = 6  # planes of the tape: coverage, nearest place, opacity's t, previous red, green, blue
 # Numba promotes float32 with a Python number to float64, so the inner loops name their constants.

@@ -183,9 +183,7 @@ def _drawing(document: Any) -> Drawing:
         _check_sides(start, "start", width, height)
     parsed = [_stroke(stroke, n, len(masks)) for n, stroke in enumerate(strokes)]
     layers = tuple(
-        DrawnLayer(
-            np.array([vector for _, vector in group], np.float32), level, instance, mask, compositing
-        )
+        DrawnLayer(np.array([vector for _, vector in group], np.float32), level, instance, mask, compositing)
         for (level, instance, mask, compositing), group in itertools.groupby(parsed, key=lambda pair: pair[0])
     )
     across, down = _floats(document, "paper", (2,), *SIDES, "the file") if "paper" in document else (0.0, 0.0)

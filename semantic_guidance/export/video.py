@@ -35,7 +35,8 @@ PALETTE_STATES = 24  # canvases of which a GIF's palette is made
 WAITING = 8  # frames that wait for the encoder at most
 
 
-T, R = TypeVar("T"), TypeVar("R")
+T = TypeVar("T")
+R = TypeVar("R")
 
 
 @dataclass(frozen=True)

@@ -128,7 +128,7 @@ def test_no_object_to_cut_out(painting, tmp_path, complaint):
 
 def test_hours_of_work_are_refused(painting, tmp_path, complaint, monkeypatch):
     painting.save(tmp_path / "a.json")
-    monkeypatch.setattr("semantic_guidance.apps.cli.render.MAX_WORK", work(painting) - 1)
+    monkeypatch.setattr("semantic_guidance.apps.cli.render.MAX_WORK", work(painting.drawing) - 1)
     assert "a.json: its strokes touch" in complaint("a.json")
     document = json.loads((tmp_path / "a.json").read_text())
     document |= {"width": 9000, "masks": [], "strokes": []}
@@ -145,4 +145,4 @@ def test_work_bounds_what_is_touched(painting):
             white = replace(one, opacity=torch.ones(1, 1, 2), color=torch.ones(1, 1, 3))
             black = torch.zeros(1, 3, painting.height, painting.width)
             touched += int((render(white, black)[0, 0] > 0).sum())
-    assert touched < work(painting) < 20 * touched
+    assert touched < work(painting.drawing) < 20 * touched

@@ -13,6 +13,7 @@ from semantic_guidance.core.files import replacing
 from semantic_guidance.export.base import Exporter, Progress
 from semantic_guidance.export.options import NoOptions
 from semantic_guidance.images.arrays import check_range, to_bytes
+from semantic_guidance.images.files import to_image
 from semantic_guidance.painting.drawing import Drawing
 
 if TYPE_CHECKING:
@@ -45,8 +46,6 @@ def write_picture(picture: Tensor, path: Path) -> None:
     Raises:
         ValueError: the picture is not as above.
     """
-    from semantic_guidance.images.files import to_image
-
     to_image(picture[:3])
     _write(picture.detach().cpu().float().numpy(), path)
 

@@ -22,8 +22,8 @@ from semantic_guidance.export.passes import Line, in_passes
 from semantic_guidance.export.plotter import _shown, travel
 from semantic_guidance.export.svg import hex_color
 from semantic_guidance.images.color import parse_color
-from semantic_guidance.painting.medium import Medium, Sheet
 from semantic_guidance.painting.drawing import DrawnLayer
+from semantic_guidance.painting.medium import Medium, Sheet
 from semantic_guidance.painting.painting import Layer, Painting
 from tests.conftest import random_strokes
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from semantic_guidance.core.errors import InputError
 from semantic_guidance.images.arrays import resize_array
+from semantic_guidance.images.files import load_grey
 from semantic_guidance.painting.brushes import BRUSHES
 
 LARGEST = (256, 1024)  # rows and columns of a brush picture at most
@@ -45,8 +46,6 @@ class Brush:
             raise ValueError(
                 f"brush is {str(name)!r}, wanted one of {', '.join(BRUSHES)}, or the file of a picture"
             )
-        from semantic_guidance.images.files import load_grey  # needs torch
-
         picture = load_grey(name)
         if picture.max() < 0.05:
             raise InputError(f"{name}: the brush is empty, wanted bright pixels where it leaves paint")

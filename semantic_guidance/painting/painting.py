@@ -12,7 +12,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from semantic_guidance.core.guidance import Guidance
+from semantic_guidance.core.box import box_of
+from semantic_guidance.core.guidance import Guidance, Instance
 from semantic_guidance.core.plugins import EXPORTERS
 from semantic_guidance.core.strokes import Strokes
 from semantic_guidance.painting.brushes.brush import Brush
@@ -25,6 +26,8 @@ from semantic_guidance.painting.drawing import (
     Shown,
     check_parts,
 )
+from semantic_guidance.renderer import render
+from semantic_guidance.renderer.ltp_rule import ltp_composite
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,6 +48,14 @@ class Layer:
     instance: int = 0
     mask: int | None = None
     compositing: Compositing = "over"
+
+    def paint(self, canvas: Tensor, mask: Tensor | None, part: slice = slice(None)) -> Tensor:
+        """`canvas` ``[3, H, W]`` with (a part of) the layer's strokes on it, under ``[1, H, W]`` or none.
+
+        Differentiable, which `Painting.render` is not.
+        """
+        paint = render if self.compositing == "over" else ltp_composite
+        return paint(self.strokes[part], canvas[None], None if mask is None else mask[None])[0]
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,13 +113,17 @@ class Painting:
             )
             for layer in drawing.layers
         )
-        known = drawing.known
+        guidance = Guidance.none()
+        if drawing.known is not None:
+            mask = torch.from_numpy(drawing.known)
+            box = box_of(mask[0]) or (0, 0, mask.shape[2], mask.shape[1])
+            guidance = Guidance(mask, torch.zeros_like(mask), (Instance(mask, box),))
         return Painting(
             layers,
             drawing.background,
             drawing.width,
             drawing.height,
-            guidance=Guidance.none() if known is None else Guidance.from_mask(torch.from_numpy(known)),
+            guidance=guidance,
             photo=None if drawing.photo is None else torch.from_numpy(drawing.photo),
             brush=drawing.brush,
             paper=drawing.paper,

@@ -17,7 +17,6 @@ from semantic_guidance.painting.brushes.brush import Brush
 from semantic_guidance.painting.drawing import Drawing, DrawnLayer, Replay, boxes
 from semantic_guidance.painting.painting import Layer, Painting
 from semantic_guidance.renderer import render
-from semantic_guidance.renderer.ltp_rule import ltp_composite
 from tests.conftest import random_strokes
 
 
@@ -47,23 +46,33 @@ def test_a_painting_and_its_drawing_are_the_same_numbers_in_the_same_place(paint
 
 
 def test_it_is_drawn_as_the_renderer_paints(painting):
-    canvas = torch.tensor([0.2, 0.4, 0.6]).view(1, 3, 1, 1).expand(1, 3, 64, 96)
+    canvas = torch.tensor([0.2, 0.4, 0.6]).view(3, 1, 1).expand(3, 64, 96)
     for layer in painting.layers:
-        mask = None if layer.mask is None else resample(painting.masks[layer.mask], 64, 96)[None]
-        canvas = render(layer.strokes, canvas, mask)
-    assert torch.equal(painting.canvas, canvas[0])
+        mask = None if layer.mask is None else resample(painting.masks[layer.mask], 64, 96)
+        canvas = layer.paint(canvas, mask)
+    assert torch.equal(painting.canvas, canvas)
     assert np.array_equal(painting.drawing.render(96), painting.canvas.numpy())
 
 
 def test_the_papers_rule_is_the_renderer_s(painting):
     mask = torch.rand(1, 64, 96)
-    strokes = random_strokes(4)
-    layers = (Layer(strokes, mask=0, compositing="seed"), Layer(random_strokes(2, 1), compositing="seed"))
+    layers = (
+        Layer(random_strokes(4), mask=0, compositing="seed"),
+        Layer(random_strokes(2, 1), compositing="seed"),
+    )
     drawn = replace(painting, layers=layers, masks=(mask,), guidance=Guidance.none())
-    canvas = ltp_composite(strokes, drawn.blank()[None], mask[None])
-    assert torch.equal(drawn.canvas, render(layers[1].strokes, canvas)[0])
+    canvas = layers[1].paint(layers[0].paint(drawn.blank(), mask), None)
+    assert torch.equal(drawn.canvas, canvas)
+    assert not torch.equal(replace(layers[0], compositing="over").paint(drawn.blank(), mask), canvas)
     *_, last = drawn.replay()
     assert torch.equal(last, drawn.canvas)
+
+
+def test_an_object_that_is_nowhere_more_than_half_there(painting):
+    faint = replace(painting, guidance=replace(painting.guidance, mask=torch.full((1, 32, 48), 0.4)))
+    again = Painting.of(replace(faint, transparent="object").drawing)
+    assert again.guidance.boxes == ((0, 0, 48, 32),)
+    assert torch.equal(again.object_mask(), replace(faint, transparent="object").object_mask())
 
 
 @pytest.mark.parametrize("size", [96, 33, 200])

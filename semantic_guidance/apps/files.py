@@ -6,18 +6,19 @@ import secrets
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import fields
 from pathlib import Path
-from typing import Any
-
-from torch import Tensor
+from typing import TYPE_CHECKING, Any
 
 from semantic_guidance.core.errors import InputError
 from semantic_guidance.core.options import OptionError, from_json
 from semantic_guidance.core.plugins import EXPORTERS, usable
 from semantic_guidance.export.base import Exporter
-from semantic_guidance.export.image import write_picture
-from semantic_guidance.export.options import NoOptions, VideoOptions
-from semantic_guidance.export.overlay import guidance_overlay
-from semantic_guidance.painting.painting import Painting
+from semantic_guidance.export.options import SETS, NoOptions, VideoOptions
+
+if TYPE_CHECKING:  # so that a file of strokes is rendered without waiting for torch
+    from torch import Tensor
+
+    from semantic_guidance.painting.drawing import Drawing
+    from semantic_guidance.painting.painting import Painting
 
 
 def prepare_folder(folder: Path) -> None:
@@ -65,22 +66,50 @@ def check_formats(formats: tuple[str, ...], options: VideoOptions) -> None:
             raise OptionError(item.name, f"--formats has no video, wanted one of {videos} in it")
 
 
+def check_transparent(transparent: str | None, formats: tuple[str, ...]) -> None:
+    """Check that there is a format for transparency, if it is asked for.
+
+    Raises:
+        OptionError: there is none.
+    """
+    if transparent and not any(EXPORTERS.get(name).transparent for name in formats):
+        fitting = ", ".join(name for name, exporter in usable(EXPORTERS).items() if exporter.transparent)
+        raise OptionError("transparent", f"--formats has none with transparency, wanted one of {fitting}")
+
+
+def check_plotter(formats: tuple[str, ...], count: int, where: object) -> None:
+    """Check that, if plotters' files are among the formats, `count` strokes are not too many for them.
+
+    Raises:
+        InputError: they are; the message names `where`.
+    """
+    if plotted(formats):
+        from semantic_guidance.export.plotter import check_count
+
+        check_count(count, where)
+
+
+def plotted(formats: tuple[str, ...]) -> bool:
+    """Whether a plotter's file is among the formats."""
+    return bool(set(formats) & set(SETS["plotter"]))
+
+
 def write_outputs(
-    painting: Painting,
+    painting: Painting | Drawing,
     outputs: Mapping[str, Path],
     options: VideoOptions,
     tell: Callable[[float], None],
-    photo: Tensor | None = None,
+    guidance: Tensor | None = None,
     export: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> None:
     """Write a painting's files.
 
     Args:
         painting: what to write.
-        outputs: the file for each format; ``guidance`` is for a picture of what is known about `photo`.
+        outputs: the file for each format, and for ``guidance`` if there is such a picture.
         options: of videos.
         tell: called with the share that is done.
-        photo: ``[3, H, W]`` that was painted.
+        guidance: ``[3, H, W]``, a picture of what is known about the photograph.
         export: options of formats that plug-ins bring.
 
     Raises:
@@ -93,8 +122,10 @@ def write_outputs(
             tell((done + fraction) / len(outputs))
 
         told(0.0)
-        if name == "guidance" and photo is not None:
-            write_picture(guidance_overlay(photo, painting.guidance), path)
+        if name == "guidance" and guidance is not None:
+            from semantic_guidance.export.image import write_picture
+
+            write_picture(guidance, path)
             continue
         exporter: Exporter = EXPORTERS.get(name)
         exporter.write(painting, path, _format_options(name, exporter, options, export or {}), told)

@@ -19,8 +19,15 @@ from typing import Any
 
 from torch import Tensor
 
-from semantic_guidance.apps.files import check_formats, check_outputs, prepare_folder, write_outputs
-from semantic_guidance.apps.medium import check_plotter, make_medium, named
+from semantic_guidance.apps.files import (
+    check_formats,
+    check_outputs,
+    check_plotter,
+    check_transparent,
+    prepare_folder,
+    write_outputs,
+)
+from semantic_guidance.apps.medium import make_medium
 from semantic_guidance.apps.options import (
     Box,
     GuidanceOptions,
@@ -28,13 +35,15 @@ from semantic_guidance.apps.options import (
     OutputOptions,
     PainterOptions,
     RestyleOptions,
+    named,
 )
-from semantic_guidance.apps.restyle import Restyle, check_transparent, named_files
+from semantic_guidance.apps.restyle import Restyle, named_files
 from semantic_guidance.core.config import check_ranges
 from semantic_guidance.core.errors import InputError
 from semantic_guidance.core.guidance import Guidance
 from semantic_guidance.core.options import OptionError, from_json, to_json
 from semantic_guidance.export.options import VideoOptions
+from semantic_guidance.export.overlay import guidance_overlay
 from semantic_guidance.guidance.base import GuideLike, Prompt, load_guide
 from semantic_guidance.images.files import load_mask, load_picture
 from semantic_guidance.images.metrics import Errors, painting_errors
@@ -166,7 +175,8 @@ def run(job: Job, progress: StageProgress | None = None) -> Result:
     transparent: Any = job.transparent
     painting = replace(work.painter.paint(work.image, work.guidance, tell), transparent=transparent)
     exporting = time.perf_counter()
-    write_outputs(painting, work.outputs, job, lambda share: tell("export", share), work.shown, job.export)
+    known = guidance_overlay(work.shown, painting.guidance) if "guidance" in work.outputs else None
+    write_outputs(painting, work.outputs, job, lambda share: tell("export", share), known, job.export)
     finished = time.perf_counter()
     canvas = painting.canvas
     if painting.transparent == "painting":

@@ -3,33 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
-from semantic_guidance.apps.options import MediumOptions
-from semantic_guidance.core.errors import InputError
+from semantic_guidance.apps.files import plotted
+from semantic_guidance.apps.options import MediumOptions, named
 from semantic_guidance.core.options import OptionError
-from semantic_guidance.export.options import PLOTTER_COLORS, SETS
-from semantic_guidance.export.plotter import check_count
+from semantic_guidance.export.options import PLOTTER_COLORS
 from semantic_guidance.images.color import MAX_COLORS, Color, parse_color, read_palette
 from semantic_guidance.painting.medium import Medium
 from semantic_guidance.painting.paper import PAPERS
-
-
-def check_plotter(formats: tuple[str, ...], count: int, where: object) -> None:
-    """Check that, if plotters' files are among the formats, `count` strokes are not too many for them.
-
-    Raises:
-        InputError: they are; the message names `where`.
-    """
-    if _plotted(formats):
-        check_count(count, where)
-
-
-def _plotted(formats: tuple[str, ...]) -> bool:
-    """Whether a plotter's file is among the formats."""
-    return bool(set(formats) & set(SETS["plotter"]))
 
 
 def make_medium(options: MediumOptions, formats: tuple[str, ...]) -> Medium:
@@ -39,32 +21,17 @@ def make_medium(options: MediumOptions, formats: tuple[str, ...]) -> Medium:
         InputError: something is wrong with them.
         OSError: a palette cannot be read.
     """
-    plotted = _plotted(formats)
-    palette = PLOTTER_COLORS if plotted and options.palette is None else _palette(options.palette)
+    plotter = plotted(formats)
+    palette = PLOTTER_COLORS if plotter and options.palette is None else _palette(options.palette)
     return named(
         lambda: Medium(
             palette=palette,
             brushes=options.brushes,
             widths=options.widths,
-            opaque=options.opaque or plotted,
+            opaque=options.opaque or plotter,
             paper=options.paper or PAPERS["a4"],
         )
     )
-
-
-def named(make: Callable[[], Any]) -> Any:
-    """What `make` returns; its errors name options instead of parameters.
-
-    Raises:
-        OptionError: a parameter is wrong.
-    """
-    try:
-        return make()
-    except InputError:
-        raise
-    except ValueError as error:
-        name, joint, complaint = re.fullmatch(r"(\w+)(:? )(.*)", str(error), re.DOTALL).groups()  # type: ignore[union-attr]
-        raise OptionError(name, complaint, joint) from None
 
 
 def _palette(word: str | int | None) -> tuple[Color, ...] | int | None:

@@ -6,11 +6,15 @@ Nothing here needs torch, so that the command line's help comes at once.
 from __future__ import annotations
 
 import math
+import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from semantic_guidance.core.config import MAX_SEED
-from semantic_guidance.core.options import option
+from semantic_guidance.core.errors import InputError
+from semantic_guidance.core.options import OptionError, option
 from semantic_guidance.core.plugins import AGENTS, EXPORTERS, GUIDES
 from semantic_guidance.export.options import PLOTTER_COLORS, SETS
 from semantic_guidance.painter.presets import MAX_DETAIL, MAX_STROKES, PRESETS, SIZES
@@ -91,6 +95,21 @@ def parse_paper(word: str) -> tuple[float, float]:
         low, high = PAPER_SIDES
         raise ValueError(f"got {word!r}, wanted {', '.join(PAPERS)}, or WxH in mm from {low:g} to {high:g}")
     return width, height
+
+
+def named(make: Callable[[], Any]) -> Any:
+    """What `make` returns; its errors name options instead of parameters.
+
+    Raises:
+        OptionError: a parameter is wrong.
+    """
+    try:
+        return make()
+    except InputError:
+        raise
+    except ValueError as error:
+        name, joint, complaint = re.fullmatch(r"(\w+)(:? )(.*)", str(error), re.DOTALL).groups()  # type: ignore[union-attr]
+        raise OptionError(name, complaint, joint) from None
 
 
 def _agents() -> str:

@@ -11,22 +11,10 @@ from torch import Tensor
 from semantic_guidance.apps.options import RestyleOptions
 from semantic_guidance.core.guidance import Guidance
 from semantic_guidance.core.options import OptionError
-from semantic_guidance.core.plugins import EXPORTERS, usable
 from semantic_guidance.guidance.base import GuideLike, Prompt
 from semantic_guidance.images.color import Color, parse_color
 from semantic_guidance.images.files import Picture, load_image
 from semantic_guidance.images.restyle import replace_background, transfer_colors, unlike, without_white
-
-
-def check_transparent(transparent: str | None, formats: tuple[str, ...]) -> None:
-    """Check that there is a format for transparency, if it is asked for.
-
-    Raises:
-        OptionError: there is none.
-    """
-    if transparent and not any(EXPORTERS.get(name).transparent for name in formats):
-        fitting = ", ".join(name for name, exporter in usable(EXPORTERS).items() if exporter.transparent)
-        raise OptionError("transparent", f"--formats has none with transparency, wanted one of {fitting}")
 
 
 def named_files(wishes: RestyleOptions) -> list[Path]:

@@ -7,24 +7,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from semantic_guidance.core.box import box_of
 from semantic_guidance.core.resample import resample
 
 Box = tuple[float, float, float, float]
 """(x, y, width, height)."""
-
-
-def box_of(mask: Tensor, threshold: float = 0.5) -> tuple[int, int, int, int] | None:
-    """The tight box of a mask ``[H, W]`` above a threshold in whole pixels; None if no pixel is.
-
-    >>> box_of(torch.tensor([[0.0, 0.0, 0.0], [0.0, 0.9, 0.8]]))
-    (1, 1, 2, 1)
-    """
-    inside = mask > threshold
-    rows, columns = inside.any(dim=1).nonzero(), inside.any(dim=0).nonzero()
-    if len(rows) == 0:
-        return None
-    x, y = int(columns[0]), int(rows[0])
-    return x, y, int(columns[-1]) + 1 - x, int(rows[-1]) + 1 - y
 
 
 @dataclass(frozen=True, eq=False)

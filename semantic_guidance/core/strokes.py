@@ -13,16 +13,15 @@ import torch
 from torch import Tensor
 
 from semantic_guidance.core.check import check_shape
-from semantic_guidance.core.errors import NotFiniteError
-
-NUMBERS = 13
-"""Numbers of a packed stroke."""
-
-POINTS, RADIUS, OPACITY, COLOR = slice(0, 6), slice(6, 8), slice(8, 10), slice(10, 13)
-"""Where a packed stroke ``[..., 13]`` has its three points (x, y), two radii, two opacities, and RGB."""
-
-START, CONTROL, END = slice(0, 2), slice(2, 4), slice(4, 6)
-"""Where it has each of the points."""
+from semantic_guidance.core.packed import COLOR as COLOR
+from semantic_guidance.core.packed import CONTROL as CONTROL
+from semantic_guidance.core.packed import END as END
+from semantic_guidance.core.packed import NUMBERS as NUMBERS
+from semantic_guidance.core.packed import OPACITY as OPACITY
+from semantic_guidance.core.packed import POINTS as POINTS
+from semantic_guidance.core.packed import RADIUS as RADIUS
+from semantic_guidance.core.packed import START as START
+from semantic_guidance.core.packed import check_finite
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,7 +117,5 @@ def require_finite(vectors: Tensor) -> None:
     Raises:
         NotFiniteError: a number is infinite or NaN.
     """
-    finite = vectors.detach().isfinite()
-    if not bool(finite.all()):
-        stroke = int((~finite).any(-1).nonzero()[0, -1])
-        raise NotFiniteError(f"stroke {stroke} holds numbers that are infinite or NaN, wanted finite ones")
+    if not bool(vectors.detach().isfinite().all()):
+        check_finite(vectors.detach().double().cpu().numpy())

@@ -6,6 +6,10 @@
 
     points = Exporter(write, "the strokes' centres, as a table")
 
+`painting` is a `painting.painting.Painting`, whose numbers are tensors. A format whose exporter is `plain`
+gets a `painting.drawing.Drawing` in its place, the same numbers as arrays: then a file of strokes is rendered
+to it without waiting for torch.
+
 An entry point of ``semantic_guidance.exporters`` makes it known, or ``EXPORTERS.register("csv", points)``.
 """
 
@@ -19,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 from semantic_guidance.export.options import NoOptions
 
 if TYPE_CHECKING:  # so that a command line can list plug-ins' options without waiting for torch
+    from semantic_guidance.painting.drawing import Drawing
     from semantic_guidance.painting.painting import Painting
 
 Progress = Callable[[float], None]
@@ -37,17 +42,23 @@ class Exporter:
         film: whether it is a video of the painting process.
         transparent: whether it supports transparency.
         options: a dataclass of what can be chosen; each field's metadata has a ``help`` for its flag.
+        plain: whether the function takes a `painting.drawing.Drawing` in the painting's place.
     """
 
-    function: Callable[[Painting, Path, Any, Progress], None]
+    function: Callable[[Any, Path, Any, Progress], None]
     summary: str
     still: bool = False
     film: bool = False
     transparent: bool = False
     options: type = NoOptions
+    plain: bool = False
 
     def write(
-        self, painting: Painting, path: Path, options: Any = None, progress: Progress | None = None
+        self,
+        painting: Painting | Drawing,
+        path: Path,
+        options: Any = None,
+        progress: Progress | None = None,
     ) -> None:
         """Write a painting to a file.
 
@@ -62,4 +73,17 @@ class Exporter:
             OSError: the file cannot be written.
         """
         chosen = self.options() if options is None else options
-        self.function(painting, path, chosen, progress or (lambda fraction: None))
+        given = _drawing(painting) if self.plain else _painting(painting)
+        self.function(given, path, chosen, progress or (lambda fraction: None))
+
+
+def _drawing(painting: Painting | Drawing) -> Drawing:
+    from semantic_guidance.painting.drawing import Drawing
+
+    return painting if isinstance(painting, Drawing) else painting.drawing
+
+
+def _painting(painting: Painting | Drawing) -> Painting:
+    from semantic_guidance.painting.painting import Painting
+
+    return painting if isinstance(painting, Painting) else Painting.of(painting)

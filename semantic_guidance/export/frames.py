@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator, Sequence
 
-from torch import Tensor
-
-from semantic_guidance.painting.painting import Easel, Painting
+from semantic_guidance.painting.drawing import Drawing
 
 EASING = 1.5  # exponent: large first strokes are few per second, small last ones many
 SECONDS_A_STROKE = 0.2  # at most, for paintings of few strokes
@@ -19,7 +16,7 @@ Pace = list[tuple[int, float]]
 """Stretches of strokes and how many seconds each takes."""
 
 
-def pace(painting: Painting, seconds: float | None = None) -> Pace:
+def pace(painting: Drawing, seconds: float | None = None) -> Pace:
     """How the time is spent: on the background, then on the objects, each from slow to fast.
 
     Args:
@@ -64,28 +61,3 @@ def schedule(parts: Pace, rate: float) -> list[int]:
             done, time = done + count, time - seconds
         counts.append(done)
     return [*counts, strokes]
-
-
-def states(painting: Painting, counts: Sequence[int], size: int) -> Iterator[Tensor]:
-    """The canvas ``[3, H, W]`` after each of the given numbers of strokes, as `Painting.replay` shows it.
-
-    All strokes between two states are painted at once, which for many strokes is far faster than
-    `Painting.replay`; the states are the same.
-
-    Args:
-        painting: what is painted.
-        counts: numbers of strokes, ascending.
-        size: pixels of the longer side.
-    """
-    easel = Easel(painting, size)
-    layers = iter(painting.layers)
-    layer, begin, done = next(layers, None), 0, 0  # the current layer, its strokes done, all strokes done
-    for count in counts:
-        while layer is not None and done < count:
-            end = min(len(layer.strokes), begin + count - done)
-            if end > begin:
-                easel.paint(layer, slice(begin, end))
-            done, begin = done + end - begin, end
-            if end == len(layer.strokes):
-                layer, begin = next(layers, None), 0
-        yield easel.picture()

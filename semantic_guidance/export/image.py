@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
-from torch import Tensor
 
 from semantic_guidance.core.files import replacing
 from semantic_guidance.export.base import Exporter, Progress
 from semantic_guidance.export.options import NoOptions
-from semantic_guidance.images.arrays import to_bytes
+from semantic_guidance.images.arrays import check_range, to_bytes
 from semantic_guidance.images.files import to_image
-from semantic_guidance.painting.painting import Painting
+from semantic_guidance.painting.drawing import Drawing
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 OPTIONS: dict[str, tuple[str, dict[str, Any]]] = {
     ".png": ("PNG", {"compress_level": 4}),  # half the time of the usual 6, and files 4 % larger
@@ -26,10 +29,10 @@ OPTIONS: dict[str, tuple[str, dict[str, Any]]] = {
 CLEAR = (".png", ".webp")  # these support transparency
 
 
-def write(painting: Painting, path: Path, options: NoOptions, progress: Progress) -> None:
+def write(drawing: Drawing, path: Path, options: NoOptions, progress: Progress) -> None:
     """Write the finished painting to `path`."""
-    clear = painting.transparent is not None and path.suffix.lower() in CLEAR
-    write_picture(painting.cut_out() if clear else painting.canvas, path)
+    clear = drawing.transparent is not None and path.suffix.lower() in CLEAR
+    _write(drawing.cut_out() if clear else drawing.canvas, path)
     progress(1.0)
 
 
@@ -39,15 +42,20 @@ def write_picture(picture: Tensor, path: Path) -> None:
     Args:
         picture: ``[3, H, W]`` in [0, 1], or with alpha ``[4, H, W]`` if the suffix is in `CLEAR`.
         path: of the file.
+
+    Raises:
+        ValueError: the picture is not as above.
     """
+    to_image(picture[:3])
+    _write(picture.detach().cpu().float().numpy(), path)
+
+
+def _write(picture: NDArray[np.float32], path: Path) -> None:
+    check_range(picture)
     kind, options = OPTIONS[path.suffix.lower()]
-    pixels = to_bytes(to_image(picture[:3]))
-    if len(picture) == 4:
-        alpha = to_bytes(to_image(picture[3:].expand(3, -1, -1)))[..., :1]
-        pixels = np.concatenate([pixels, alpha], axis=2)
     with replacing(path) as draft:
-        Image.fromarray(pixels).save(draft, kind, **options)
+        Image.fromarray(to_bytes(picture)).save(draft, kind, **options)
 
 
-clear = Exporter(write, "the painting", still=True, transparent=True)
-plain = Exporter(write, "the painting", still=True)
+clear = Exporter(write, "the painting", still=True, transparent=True, plain=True)
+plain = Exporter(write, "the painting", still=True, plain=True)

@@ -18,13 +18,14 @@ from numpy.typing import NDArray
 from semantic_guidance.core import bezier
 from semantic_guidance.core.errors import InputError
 from semantic_guidance.core.files import replacing
+from semantic_guidance.core.packed import COLOR, OPACITY, POINTS, RADIUS
 from semantic_guidance.export.base import Exporter, Progress
 from semantic_guidance.export.options import PLOTTER_COLORS, NoOptions
 from semantic_guidance.export.passes import Line, Pass, in_passes
 from semantic_guidance.export.svg import HEAD, group, hex_color
 from semantic_guidance.images.color import MAX_COLORS, choose_colors, nearest_color
-from semantic_guidance.painting.medium import PAPERS, Sheet
-from semantic_guidance.painting.painting import Layer, Painting
+from semantic_guidance.painting.drawing import Drawing, DrawnLayer
+from semantic_guidance.painting.paper import PAPERS, Sheet
 
 FORMAT, VERSION = "semantic-guidance/plotter", 1
 MAX_STROKES = 20_000
@@ -34,16 +35,16 @@ OPAQUE = 0.995  # opacity from which paint counts as opaque
 Array = NDArray[np.float64]
 
 
-def write(painting: Painting, path: Path, options: NoOptions, progress: Progress) -> None:
+def write(drawing: Drawing, path: Path, options: NoOptions, progress: Progress) -> None:
     """Write the painting to `path`; as JSON if it ends in ``.json``.
 
     Raises:
         InputError: it has more than `MAX_STROKES` strokes.
     """
-    check_count(len(painting.strokes), path)
-    sheet = Sheet.of(painting.paper or PAPERS["a4"], painting.height, painting.width)
-    passes = in_passes(list(_lines(painting, sheet)), lambda share: progress(0.9 * share))
-    lines = _json(painting, sheet, passes) if path.suffix.lower() == ".json" else _svg(sheet, passes)
+    check_count(len(drawing.strokes), path)
+    sheet = Sheet.of(drawing.paper or PAPERS["a4"], drawing.height, drawing.width)
+    passes = in_passes(list(_lines(drawing, sheet)), lambda share: progress(0.9 * share))
+    lines = _json(drawing, sheet, passes) if path.suffix.lower() == ".json" else _svg(sheet, passes)
     with replacing(path) as draft, draft.open("w", encoding="ascii", newline="\n") as file:
         file.writelines(f"{line}\n" for line in lines)
     progress(1.0)
@@ -59,47 +60,49 @@ def check_count(count: int, where: object) -> None:
         raise InputError(f"{where}: there are {count} strokes, wanted at most {MAX_STROKES} for a plotter")
 
 
-def _lines(painting: Painting, sheet: Sheet) -> Iterator[Line]:
+def _lines(drawing: Drawing, sheet: Sheet) -> Iterator[Line]:
     """The strokes as lines in mm, in the order of the painting."""
-    colors = iter(_few_colors(painting))
-    for layer in painting.layers:
-        strokes = layer.strokes.map(lambda values: values.double())
-        shift = np.array([sheet.left, sheet.top])
-        for n in range(len(layer.strokes)):
+    colors = iter(_few_colors(drawing))
+    shift = np.array([sheet.left, sheet.top])
+    for layer in drawing.layers:
+        for vector in layer.strokes.astype(np.float64):
             color = next(colors)
-            points = strokes.points[0, n].numpy() * sheet.unit + shift
-            for part in _shown(layer, strokes.points[0, n].numpy(), points, painting, sheet):
+            place = vector[POINTS].reshape(3, 2)
+            for part in _shown(layer, place, place * sheet.unit + shift, drawing, sheet):
                 yield Line(
                     points=part,
-                    width=2 * sheet.unit * float(strokes.radius[0, n].mean()),
+                    width=2 * sheet.unit * float(vector[RADIUS].mean()),
                     color=color,
-                    opacity=float(strokes.opacity[0, n].mean()),
+                    opacity=float(vector[OPACITY].mean()),
                     level=layer.level,
                     instance=layer.instance,
                 )
 
 
-def _few_colors(painting: Painting) -> list[str]:
+def _few_colors(drawing: Drawing) -> list[str]:
     """The strokes' colours, reduced to `PLOTTER_COLORS` if there are too many to be a palette."""
-    strokes = painting.strokes
-    colors = strokes.color[0].float()
-    names = [hex_color(color.numpy()) for color in colors]
+    strokes = drawing.strokes
+    colors = strokes[:, COLOR]
+    names = [hex_color(color) for color in colors]
     if len(set(names)) <= MAX_COLORS:
         return names
-    length = strokes.points[0].diff(dim=1).norm(dim=-1).sum(dim=1)
-    area = (length + strokes.radius[0].mean(dim=1)) * strokes.radius[0].mean(dim=1)
-    palette = choose_colors(colors, area, PLOTTER_COLORS)
-    return [hex_color(color.numpy()) for color in palette[nearest_color(colors, palette)]]
+    import torch
+
+    points, radius = strokes[:, POINTS].reshape(-1, 3, 2), strokes[:, RADIUS].mean(axis=1)
+    length = np.linalg.norm(np.diff(points, axis=1), axis=2).sum(axis=1)
+    every = torch.from_numpy(np.ascontiguousarray(colors))
+    palette = choose_colors(every, torch.from_numpy((length + radius) * radius), PLOTTER_COLORS)
+    return [hex_color(color.numpy()) for color in palette[nearest_color(every, palette)]]
 
 
-def _shown(layer: Layer, place: Array, points: Array, painting: Painting, sheet: Sheet) -> Iterator[Array]:
+def _shown(layer: DrawnLayer, place: Array, points: Array, drawing: Drawing, sheet: Sheet) -> Iterator[Array]:
     """The parts of a curve that are on the paper and that the layer's mask shows.
 
     Args:
         layer: of the curve.
         place: ``[3, 2]`` the curve in units of the painting's longer side.
         points: ``[3, 2]`` the same in mm.
-        painting: of the layer.
+        drawing: of the layer.
         sheet: of paper.
 
     Yields:
@@ -115,8 +118,8 @@ def _shown(layer: Layer, place: Array, points: Array, painting: Painting, sheet:
     at = weights @ points
     inside = ((at >= 0) & (at <= paper)).all(axis=1)
     if layer.mask is not None:
-        mask = painting.masks[layer.mask][0].numpy()
-        share = weights @ place * max(painting.width, painting.height) / (painting.width, painting.height)
+        mask = drawing.masks[layer.mask][0]
+        share = weights @ place * max(drawing.width, drawing.height) / (drawing.width, drawing.height)
         cells = np.clip(share * mask.shape[::-1], 0, np.array(mask.shape[::-1]) - 1).astype(int)
         inside &= mask[cells[:, 1], cells[:, 0]] > 0.5
     framed = np.concatenate([[False], inside, [False]])
@@ -157,9 +160,9 @@ def _svg(sheet: Sheet, passes: list[Pass]) -> Iterator[str]:
     yield "</svg>"
 
 
-def _json(painting: Painting, sheet: Sheet, passes: list[Pass]) -> Iterator[str]:
+def _json(drawing: Drawing, sheet: Sheet, passes: list[Pass]) -> Iterator[str]:
     lines = [line for each in passes for line in each.lines]
-    ground = hex_color(np.array(painting.background))
+    ground = hex_color(np.array(drawing.background))
     head = {
         "format": FORMAT,
         "version": VERSION,
@@ -197,5 +200,5 @@ def travel(lines: list[Line]) -> float:
     return float(np.hypot(*(starts - ends).T).sum())
 
 
-shapes = Exporter(write, "centre lines in mm, in layers of one colour")
-numbers = Exporter(write, "centre lines in mm, as numbers")
+shapes = Exporter(write, "centre lines in mm, in layers of one colour", plain=True)
+numbers = Exporter(write, "centre lines in mm, as numbers", plain=True)

@@ -18,20 +18,23 @@ import json
 import warnings
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, NoReturn, get_args
+from typing import TYPE_CHECKING, Any, NoReturn, get_args
 
 import numpy as np
-import torch
+from numpy.typing import NDArray
 from PIL import Image
-from torch import Tensor
 
 from semantic_guidance.core.errors import InputError
 from semantic_guidance.core.files import replacing
-from semantic_guidance.core.strokes import Strokes
+from semantic_guidance.core.packed import COLOR, OPACITY, POINTS, RADIUS
 from semantic_guidance.export.base import Exporter, Progress
 from semantic_guidance.export.options import NoOptions
-from semantic_guidance.painting.medium import SIDES
-from semantic_guidance.painting.painting import Compositing, Layer, Level, Painting
+from semantic_guidance.images.arrays import to_bytes
+from semantic_guidance.painting.drawing import Compositing, Drawing, DrawnLayer, Level
+from semantic_guidance.painting.paper import SIDES
+
+if TYPE_CHECKING:
+    from semantic_guidance.painting.painting import Painting
 
 FORMAT = "semantic-guidance/strokes"
 VERSION = 1
@@ -44,21 +47,21 @@ ASPECT_TOLERANCE = 0.05  # of a mask's sides against the canvas's, besides round
 FAR = 100.0  # no coordinate or radius is further than this from 0, in units of the longer side
 
 
-def write(painting: Painting, path: Path, options: NoOptions, progress: Progress) -> None:
+def write(drawing: Drawing, path: Path, options: NoOptions, progress: Progress) -> None:
     """Write the strokes to `path`, one per line."""
-    lines = [line for layer in painting.layers for line in _stroke_lines(layer)]
+    lines = [line for layer in drawing.layers for line in _stroke_lines(layer)]
     head = {
         "format": FORMAT,
         "version": VERSION,
-        "width": painting.width,
-        "height": painting.height,
-        "background": _numbers(torch.tensor(painting.background)),
-        "masks": [packed_picture(mask) for mask in painting.masks],
+        "width": drawing.width,
+        "height": drawing.height,
+        "background": _numbers(np.array(drawing.background, np.float32)),
+        "masks": [packed_picture(mask) for mask in drawing.masks],
     }
-    if painting.paper is not None:
-        head["paper"] = list(painting.paper)
-    if painting.start is not None:
-        head["start"] = packed_picture(painting.start)
+    if drawing.paper is not None:
+        head["paper"] = list(drawing.paper)
+    if drawing.start is not None:
+        head["start"] = packed_picture(drawing.start)
     with replacing(path) as draft, draft.open("w", encoding="ascii", newline="\n") as file:
         file.write(json.dumps(head)[:-1] + ', "strokes": [')
         for n, line in enumerate(lines):
@@ -67,39 +70,39 @@ def write(painting: Painting, path: Path, options: NoOptions, progress: Progress
     progress(1.0)
 
 
-def packed_picture(picture: Tensor) -> str:
+def packed_picture(picture: NDArray[np.float32]) -> str:
     """A picture ``[3, h, w]`` or mask ``[1, h, w]``, in multiples of 1/255, as a PNG picture in base64."""
-    pixels = (picture.detach().cpu() * 255).round().to(torch.uint8).permute(1, 2, 0).numpy()
+    pixels = to_bytes(picture)
     packed = io.BytesIO()
     Image.fromarray(pixels[..., 0] if len(picture) == 1 else pixels).save(packed, "PNG")
     return base64.b64encode(packed.getvalue()).decode("ascii")
 
 
-def _stroke_lines(layer: Layer) -> Iterator[str]:
+def _stroke_lines(layer: DrawnLayer) -> Iterator[str]:
     extra: dict[str, Any] = {} if layer.mask is None else {"mask": layer.mask}
     if layer.compositing != "over":
         extra["compositing"] = layer.compositing
-    fields = (layer.strokes.points, layer.strokes.radius, layer.strokes.opacity, layer.strokes.color)
-    for points, radius, opacity, color in zip(*(_numbers(values[0]) for values in fields), strict=True):
+    for vector in _numbers(layer.strokes):
+        points = vector[POINTS]
         stroke = {
             "level": layer.level,
             "instance": layer.instance,
             **extra,
-            "points": points,
-            "radius": radius,
-            "opacity": opacity,
-            "color": color,
+            "points": [points[0:2], points[2:4], points[4:6]],
+            "radius": vector[RADIUS],
+            "opacity": vector[OPACITY],
+            "color": vector[COLOR],
         }
         yield json.dumps(stroke, allow_nan=False)
 
 
-def _numbers(values: Tensor) -> Any:
-    """A float32 tensor as nested lists of Python floats with nine significant digits."""
+def _numbers(values: NDArray[np.float32]) -> Any:
+    """An array as nested lists of Python floats with nine significant digits."""
 
     def shortened(item: Any) -> Any:
         return [shortened(part) for part in item] if isinstance(item, list) else float(f"{item:.9g}")
 
-    return shortened(values.detach().float().cpu().tolist())
+    return shortened(values.tolist())
 
 
 def read_strokes(path: str | Path) -> Painting:
@@ -110,10 +113,23 @@ def read_strokes(path: str | Path) -> Painting:
         InputError: it is not a file of strokes, or something in it is missing or wrong; the message names
             the file and the place.
     """
+    from semantic_guidance.painting.painting import Painting
+
+    return Painting.of(read_drawing(path))
+
+
+def read_drawing(path: str | Path) -> Drawing:
+    """The painting in a file of strokes as plain numbers, without torch; see `read_strokes`.
+
+    Raises:
+        OSError: there is no such file, or it cannot be read.
+        InputError: it is not a file of strokes, or something in it is missing or wrong; the message names
+            the file and the place.
+    """
     path = Path(path)
     try:
         document = _load(path)
-        return _painting(document)
+        return _drawing(document)
     except _FlawError as flaw:
         raise InputError(f"{path}: {flaw}") from None
 
@@ -148,7 +164,7 @@ def _load(path: Path) -> Any:
         raise _FlawError(f"not JSON ({reason}), wanted a file of strokes") from None
 
 
-def _painting(document: Any) -> Painting:
+def _drawing(document: Any) -> Drawing:
     if not isinstance(document, dict) or document.get("format") != FORMAT:
         raise _FlawError(f"not a file of strokes, wanted an object whose format is {FORMAT!r}")
     version = _field(document, "version", "the file")
@@ -167,18 +183,12 @@ def _painting(document: Any) -> Painting:
         _check_sides(start, "start", width, height)
     parsed = [_stroke(stroke, n, len(masks)) for n, stroke in enumerate(strokes)]
     layers = tuple(
-        Layer(
-            Strokes.unpack(torch.tensor([vector for _, vector in group], dtype=torch.float32)[None]),
-            level,
-            instance,
-            mask,
-            compositing,
-        )
+        DrawnLayer(np.array([vector for _, vector in group], np.float32), level, instance, mask, compositing)
         for (level, instance, mask, compositing), group in itertools.groupby(parsed, key=lambda pair: pair[0])
     )
     across, down = _floats(document, "paper", (2,), *SIDES, "the file") if "paper" in document else (0.0, 0.0)
     paper = (across, down) if across else None
-    return Painting(layers, (red, green, blue), width, height, masks=tuple(masks), paper=paper, start=start)
+    return Drawing(layers, (red, green, blue), width, height, masks=tuple(masks), paper=paper, start=start)
 
 
 def _stroke(
@@ -205,17 +215,17 @@ def _stroke(
     return (level, instance, mask, compositing), vector
 
 
-def _masks(texts: list[Any], width: int, height: int) -> list[Tensor]:
+def _masks(texts: list[Any], width: int, height: int) -> list[NDArray[np.float32]]:
     """The masks of a canvas of the given size, all together of at most `MAX_PIXELS`."""
     masks, left = [], MAX_PIXELS
     for number, text in enumerate(texts):
         masks.append(_picture(text, f"mask {number}", "L", left))
-        left -= masks[-1].numel()
+        left -= masks[-1].size
         _check_sides(masks[-1], f"mask {number}", width, height)
     return masks
 
 
-def _check_sides(picture: Tensor, name: str, width: int, height: int) -> None:
+def _check_sides(picture: NDArray[np.float32], name: str, width: int, height: int) -> None:
     """Check that a picture ``[C, h, w]`` has the aspect ratio of the canvas; sides may have been rounded."""
     sides = picture.shape[1:]
     grow = max(width, height) / max(sides)
@@ -227,7 +237,7 @@ def _check_sides(picture: Tensor, name: str, width: int, height: int) -> None:
             )
 
 
-def _picture(text: Any, name: str, mode: str, most: int) -> Tensor:
+def _picture(text: Any, name: str, mode: str, most: int) -> NDArray[np.float32]:
     """The picture ``[C, h, w]`` of at most `most` pixels in a base64 PNG of Pillow's `mode`, L or RGB."""
     wanted = f"{name} is not a {'grey' if mode == 'L' else 'colour'} PNG picture in base64"
     if not isinstance(text, str):
@@ -249,7 +259,8 @@ def _picture(text: Any, name: str, mode: str, most: int) -> Tensor:
         raise _FlawError(wanted) from None
     if got != mode:
         raise _FlawError(wanted)
-    return torch.from_numpy(pixels.reshape(*pixels.shape[:2], -1)).permute(2, 0, 1).float() / 255
+    channels = pixels.reshape(*pixels.shape[:2], -1).transpose(2, 0, 1)
+    return np.ascontiguousarray(channels, np.float32) / np.float32(255)
 
 
 def _field(record: Mapping[str, Any], name: str, where: str) -> Any:
@@ -294,4 +305,4 @@ def _shown(value: Any) -> str:
     return text if len(text) <= 40 else text[:37] + "..."
 
 
-strokes = Exporter(write, "the strokes")
+strokes = Exporter(write, "the strokes", plain=True)

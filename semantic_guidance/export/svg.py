@@ -13,18 +13,17 @@ import xml.sax.saxutils as sax
 from collections.abc import Iterator
 from pathlib import Path
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
-from torch import Tensor
 
 from semantic_guidance.core import bezier
 from semantic_guidance.core.files import replacing
+from semantic_guidance.core.packed import COLOR, OPACITY, POINTS, RADIUS
 from semantic_guidance.export.base import Exporter, Progress
 from semantic_guidance.export.options import NoOptions
 from semantic_guidance.export.outline import outline_path, stroke_end
 from semantic_guidance.export.strokes_json import packed_picture
-from semantic_guidance.painting.painting import Layer, Painting
+from semantic_guidance.painting.drawing import Drawing, DrawnLayer
 
 HEAD = (
     '<?xml version="1.0" encoding="UTF-8"?>\n'
@@ -39,12 +38,12 @@ STEP = 0.03  # of opacity from one shape to the next in the form for showing
 Array = NDArray[np.float64]
 
 
-def write(painting: Painting, path: Path, options: NoOptions, progress: Progress) -> None:
+def write(drawing: Drawing, path: Path, options: NoOptions, progress: Progress) -> None:
     """Write the painting to `path`; the form for showing if its name ends in ``.exact.svg``."""
-    drawing = _Drawing(painting, exact=path.name.lower().endswith(".exact.svg"))
-    total = max(1, len(painting.strokes))
+    text = _Text(drawing, exact=path.name.lower().endswith(".exact.svg"))
+    total = max(1, len(drawing.strokes))
     with replacing(path) as draft, draft.open("w", encoding="ascii", newline="\n") as file:
-        for number, line in enumerate(drawing.lines()):
+        for number, line in enumerate(text.lines()):
             file.write(line + "\n")
             progress(min(1.0, number / total))
     progress(1.0)
@@ -60,40 +59,40 @@ def group(name: str, label: str, extra: str = "") -> str:
     return f'<g id="{name}" inkscape:groupmode="layer" inkscape:label={sax.quoteattr(label)}{extra}>'
 
 
-class _Drawing:
+class _Text:
     """The lines of an SVG file."""
 
-    def __init__(self, painting: Painting, exact: bool) -> None:
-        self.painting, self.exact = painting, exact
-        self.scale = max(painting.width, painting.height)
-        self.drawn: set[int] = set()  # masks whose lines are there
+    def __init__(self, drawing: Drawing, exact: bool) -> None:
+        self.drawing, self.exact = drawing, exact
+        self.scale = max(drawing.width, drawing.height)
+        self.written: set[int] = set()  # masks whose lines are there
         self.names: dict[str, int] = {}
 
     def lines(self) -> Iterator[str]:
-        width, height = self.painting.width, self.painting.height
+        width, height = self.drawing.width, self.drawing.height
         yield f'{HEAD}width="{width}" height="{height}" viewBox="0 0 {width} {height}">'
-        if self.painting.transparent == "object":
-            yield from self._mask("mask-object", self.painting.object_mask())
+        if self.drawing.transparent == "object":
+            yield from self._mask("mask-object", self.drawing.object_mask())
             yield group(self._name("object"), "object", self._clip("mask-object"))
-        if self.painting.transparent != "painting":
+        if self.drawing.transparent != "painting":
             yield group(self._name("canvas"), "canvas")
             yield self._canvas()
             yield "</g>"
-        for level, layers in itertools.groupby(self.painting.layers, key=lambda layer: layer.level):
+        for level, layers in itertools.groupby(self.drawing.layers, key=lambda layer: layer.level):
             yield group(self._name(level), level)
             for layer in layers:
                 yield from self._layer(layer)
             yield "</g>"
-        if self.painting.transparent == "object":
+        if self.drawing.transparent == "object":
             yield "</g>"
         yield "</svg>"
 
     def _canvas(self) -> str:
         """What is there before the first stroke."""
-        size = f'width="{self.painting.width}" height="{self.painting.height}"'
-        if self.painting.start is None:
-            return f'<rect {size} fill="{hex_color(np.array(self.painting.background))}"/>'
-        data = f"data:image/png;base64,{packed_picture(self.painting.start)}"
+        size = f'width="{self.drawing.width}" height="{self.drawing.height}"'
+        if self.drawing.start is None:
+            return f'<rect {size} fill="{hex_color(np.array(self.drawing.background))}"/>'
+        data = f"data:image/png;base64,{packed_picture(self.drawing.start)}"
         return f'<image {size} preserveAspectRatio="none" xlink:href="{data}"/>'
 
     def _clip(self, name: str) -> str:
@@ -105,13 +104,13 @@ class _Drawing:
         self.names[name] = self.names.get(name, 0) + 1
         return name if self.names[name] == 1 else f"{name}-{self.names[name]}"
 
-    def _layer(self, layer: Layer) -> Iterator[str]:
+    def _layer(self, layer: DrawnLayer) -> Iterator[str]:
         clip = ""
         if layer.mask is not None:
             name = f"mask-{layer.mask + 1}"
-            if layer.mask not in self.drawn:
-                self.drawn.add(layer.mask)
-                yield from self._mask(name, self.painting.masks[layer.mask])
+            if layer.mask not in self.written:
+                self.written.add(layer.mask)
+                yield from self._mask(name, self.drawing.masks[layer.mask])
             clip = self._clip(name)
         apart = self.exact or layer.compositing == "seed"  # clip each stroke, not all of them at once
         whole = "" if apart else clip
@@ -120,10 +119,9 @@ class _Drawing:
             yield group(self._name(name), name, whole)
         else:
             yield f"<g{whole}>"
-        strokes = layer.strokes.map(lambda values: values.double())
-        fields = (strokes.points, strokes.radius, strokes.opacity, strokes.color)
-        for points, radius, opacity, color in zip(*(values[0].numpy() for values in fields), strict=True):
-            shape = (points * self.scale, radius * self.scale, opacity)
+        for vector in layer.strokes.astype(np.float64):
+            points, color = vector[POINTS].reshape(3, 2), vector[COLOR]
+            shape = (points * self.scale, vector[RADIUS] * self.scale, vector[OPACITY])
             if layer.compositing == "seed":
                 yield self._seed_stroke(*shape, hex_color(color), clip)
             else:
@@ -158,9 +156,9 @@ class _Drawing:
         name = self._name("opacity")
         return f'{_steps(name, points, radius, opacity)}<g mask="url(#{name})">{drawn}</g>'
 
-    def _mask(self, name: str, mask: Tensor) -> list[str]:
+    def _mask(self, name: str, mask: NDArray[np.float32]) -> list[str]:
         """The lines of a mask or clip path ``[1, h, w]`` of that name."""
-        width, height = self.painting.width, self.painting.height
+        width, height = self.drawing.width, self.drawing.height
         if not self.exact:
             d = mask_outline(mask, width, height)
             return [f'<clipPath id="{name}"><path d="{d}" clip-rule="evenodd"/></clipPath>']
@@ -225,11 +223,13 @@ def _steps(name: str, points: Array, radius: Array, opacity: Array) -> str:
     return f'<mask id="{name}" maskUnits="userSpaceOnUse" {frame}>{"".join(shapes)}</mask>'
 
 
-def mask_outline(mask: Tensor, width: int, height: int) -> str:
+def mask_outline(mask: NDArray[np.float32], width: int, height: int) -> str:
     """Where a mask ``[1, h, w]`` crosses one half, as a path on a canvas of the given size."""
+    import cv2  # takes a while, and few paintings have masks
+
     rows, columns = mask.shape[1:]
     size = (columns * FINER, rows * FINER)
-    fine = cv2.resize(mask[0].numpy(), size, interpolation=cv2.INTER_LINEAR)
+    fine = cv2.resize(mask[0], size, interpolation=cv2.INTER_LINEAR)
     inside = np.pad((fine >= 0.5).astype(np.uint8), 1)
     contours, _ = cv2.findContours(inside, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
     scale = np.array([width / size[0], height / size[1]])
@@ -240,5 +240,5 @@ def mask_outline(mask: Tensor, width: int, height: int) -> str:
     return "".join(parts)
 
 
-editing = Exporter(write, "the strokes as shapes, for editing", transparent=True)
-showing = Exporter(write, "the strokes as shapes, for showing", transparent=True)
+editing = Exporter(write, "the strokes as shapes, for editing", transparent=True, plain=True)
+showing = Exporter(write, "the strokes as shapes, for showing", transparent=True, plain=True)

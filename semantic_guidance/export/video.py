@@ -1,36 +1,42 @@
 """Videos of the painting process: MP4 and WebM for players, GIF, WebP and APNG for pages and messages.
 
-Frames are painted, encoded and forgotten one by one, so memory does not grow with the video's length.
+Frames are painted, encoded and forgotten one by one, so memory does not grow with the video's length. The
+canvas is painted in place; of each frame only the rectangle that has changed is converted to the video's
+colours; and the encoder works in a thread of its own, while the next frames are painted.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import av
 import numpy as np
-import torch
 from av.filter import Graph
-from torch import Tensor
 
 from semantic_guidance.core.files import replacing
 from semantic_guidance.export.base import Exporter, Progress
-from semantic_guidance.export.frames import Pace, pace, schedule, states
+from semantic_guidance.export.frames import Pace, pace, schedule
 from semantic_guidance.export.options import VideoOptions
-from semantic_guidance.images.arrays import to_bytes
-from semantic_guidance.painting.painting import Painting
-from semantic_guidance.renderer.backends.base import load_backend, one_thread
+from semantic_guidance.painting.drawing import Drawing, Rectangle, Replay
+from semantic_guidance.renderer.backends.cpu.threads import renderer_threads
 
 HOLD, HOLD_SHARE = 2.0, 0.25  # seconds that the finished painting stays; at most this share of the video
 SHORTEST = 16  # pixels of any side: smaller videos do not play
 BT709, LIMITED = 1, 1  # the numbers of the colour matrix and of the range in H.264 and FFmpeg
 TICKS = 1000  # of an animation's clock in a second
 PALETTE_STATES = 24  # canvases of which a GIF's palette is made
+WAITING = 8  # frames that wait for the encoder at most
+
+
+T = TypeVar("T")
+R = TypeVar("R")
 
 
 @dataclass(frozen=True)
@@ -78,30 +84,59 @@ KINDS = {
 }
 
 
-def write(painting: Painting, path: Path, options: VideoOptions, progress: Progress) -> None:
+def write(drawing: Drawing, path: Path, options: VideoOptions, progress: Progress) -> None:
     """Write the video to `path`, of the kind in `KINDS` that the end of its name says."""
     kind = next(kind for name, kind in KINDS.items() if path.name.lower().endswith(f".{name}"))
     rate = options.fps or kind.rate
-    parts, hold = _timing(painting, options.duration)
-    counts = schedule(parts, rate)
-    size = min(kind.longest, max(painting.width, painting.height))
-    frames = _frames(painting, counts, round(hold * rate), size, kind)
+    parts, hold = _timing(drawing, options.duration)
+    counts, held = schedule(parts, rate), round(hold * rate)
+    size = min(kind.longest, max(drawing.width, drawing.height))
     with ExitStack() as stack:
-        stack.enter_context(one_thread(load_backend("auto", torch.device("cpu"), torch.float32)))
+        # For many small pieces of work: on a busy machine, waiting for another thread takes ten times longer.
+        stack.enter_context(renderer_threads(1))
         draft = stack.enter_context(replacing(path))
         container: Any = stack.enter_context(
             av.open(str(draft), "w", format=kind.container, options=_packing(kind, rate))
         )
-        stream = _stream(container, kind, rate, *_video_size(painting, size, kind))
-        palette = _Palette(painting, counts, size, kind) if kind.codec == "gif" else None
-        for number, frame in frames:
+        stream = _stream(container, kind, rate, *_video_size(drawing, size, kind))
+        palette = _Palette(drawing, counts, size, kind) if kind.codec == "gif" else None
+
+        def encode(numbered: tuple[int, av.VideoFrame]) -> float:
+            """Encode a frame; returns which share of the video it ends."""
+            number, frame = numbered
             frame.pts = number
             if not kind.steady:
                 frame.pts, frame.time_base = round(number * TICKS / rate), Fraction(1, TICKS)
             for ready in [frame] if palette is None else palette.applied(frame):
                 container.mux(stream.encode(ready))
-            progress((number + 1) / (len(counts) + round(hold * rate)))
+            return (number + 1) / (len(counts) + held)
+
+        _in_second_thread(encode, _frames(drawing, counts, held, size, kind), progress)
         container.mux(stream.encode(None))
+
+
+def _in_second_thread(function: Callable[[T], R], items: Iterable[T], tell: Callable[[R], None]) -> None:
+    """Call a function with items in a second thread, while they are made in this one.
+
+    Args:
+        function: what to call, with one item after the other.
+        items: at most `WAITING` of them are made ahead.
+        tell: called in this thread with each result, in order.
+
+    Raises:
+        BaseException: what any of the three has raised; by then the second thread has ended.
+    """
+    second = ThreadPoolExecutor(1)
+    waiting: deque[Future[R]] = deque()
+    try:
+        for item in items:
+            waiting.append(second.submit(function, item))
+            while waiting and (len(waiting) > WAITING or waiting[0].done()):
+                tell(waiting.popleft().result())
+        while waiting:
+            tell(waiting.popleft().result())
+    finally:
+        second.shutdown(cancel_futures=True)
 
 
 def _packing(kind: Kind, rate: int) -> dict[str, str]:
@@ -109,33 +144,34 @@ def _packing(kind: Kind, rate: int) -> dict[str, str]:
     return kind.packing | ({"final_delay": f"1/{rate}"} if kind.container == "apng" else {})
 
 
-def _timing(painting: Painting, duration: float | None) -> tuple[Pace, float]:
+def _timing(drawing: Drawing, duration: float | None) -> tuple[Pace, float]:
     """How the video's time is spent, and how long it holds at its end."""
     if duration is None:
-        return pace(painting), HOLD
+        return pace(drawing), HOLD
     hold = min(HOLD, HOLD_SHARE * duration)
-    return pace(painting, duration - hold), hold
+    return pace(drawing, duration - hold), hold
 
 
-def _video_size(painting: Painting, size: int, kind: Kind) -> tuple[int, int]:
+def _video_size(drawing: Drawing, size: int, kind: Kind) -> tuple[int, int]:
     """Width and height: even numbers, as 4:2:0 colour wants them, where it is used."""
-    height, width = painting.blank(size).shape[1:]
+    height, width = drawing.sides(size)
     even = 2 if kind.pixels == "yuv420p" else 1
     return max(SHORTEST, width + width % even), max(SHORTEST, height + height % even)
 
 
 def _frames(
-    painting: Painting, counts: list[int], held: int, size: int, kind: Kind
+    drawing: Drawing, counts: list[int], held: int, size: int, kind: Kind
 ) -> Iterator[tuple[int, av.VideoFrame]]:
     """Frames and their numbers: one for each number of strokes, then the last one until the hold's end.
 
     The numbers ascend; those of a video that is not `Kind.steady` have gaps where a frame stays.
     """
+    screen = _Screen(drawing, size, kind)
     frame: Any = None
-    shown, following = -1, 0
-    for number, (count, canvas) in enumerate(zip(counts, states(painting, counts, size), strict=True)):
-        if count != shown:
-            frame, shown = _frame(canvas, _video_size(painting, size, kind), kind), count
+    following = 0
+    for number, count in enumerate(counts):
+        if frame is None or count != counts[number - 1]:
+            frame = screen.frame(count)
         elif not kind.steady:
             continue
         yield number, frame
@@ -145,15 +181,49 @@ def _frames(
         yield number, frame
 
 
-def _frame(canvas: Tensor, video_size: tuple[int, int], kind: Kind) -> av.VideoFrame:
-    """The canvas ``[3, H, W]`` in the video's pixel format, its last row and column repeated where needed."""
-    pixels = to_bytes(canvas)
-    height, width = pixels.shape[:2]
-    margins = ((0, video_size[1] - height), (0, video_size[0] - width), (0, 0))
-    frame = av.VideoFrame.from_ndarray(np.pad(pixels, margins, mode="edge"), format="rgb24")
-    if kind.pixels == "yuv420p":
-        return frame.reformat(format="yuv420p", dst_colorspace=BT709, dst_color_range=LIMITED)
-    return frame.reformat(format="bgra" if kind.pixels == "pal8" else kind.pixels)
+class _Screen:
+    """A canvas on which a drawing appears, in the colours of a video."""
+
+    def __init__(self, drawing: Drawing, size: int, kind: Kind) -> None:
+        self.replay = Replay(drawing, size)
+        self.width, self.height = width, height = _video_size(drawing, size, kind)
+        self.form = "bgra" if kind.pixels == "pal8" else kind.pixels  # a palette's pixels come later
+        self.blank = True
+        shape = {"yuv420p": (height * 3 // 2, width), "rgb24": (height, width, 3), "bgra": (height, width, 4)}
+        self.pixels = np.full(shape[self.form], 255, np.uint8)
+
+    def frame(self, count: int) -> av.VideoFrame:
+        """The canvas with `count` strokes, its last row and column repeated where the video is larger."""
+        changed = self.replay.paint(count)
+        if self.blank:
+            changed, self.blank = (0, self.replay.height, 0, self.replay.width), False
+        if changed is not None:
+            self._convert(*self._widened(changed))
+        frame = av.VideoFrame.from_ndarray(self.pixels, format=self.form)
+        if self.form == "yuv420p":
+            frame.colorspace, frame.color_range = BT709, LIMITED
+        return frame
+
+    def _widened(self, rectangle: Rectangle) -> Rectangle:
+        """A rectangle of the canvas with even sides, and what of the video lies beyond the canvas there."""
+        top, bottom, left, right = rectangle
+        return (
+            top // 2 * 2,
+            self.height if bottom == self.replay.height else -(-bottom // 2) * 2,
+            left // 2 * 2,
+            self.width if right == self.replay.width else -(-right // 2) * 2,
+        )
+
+    def _convert(self, top: int, bottom: int, left: int, right: int) -> None:
+        easel = self.replay.easel()
+        if self.form == "rgb24":
+            easel.rgb(self.pixels, top, bottom, left, right)
+        elif self.form == "bgra":
+            easel.rgb(self.pixels[..., 2::-1], top, bottom, left, right)
+        else:
+            width, height = self.width, self.height
+            luma, rest = self.pixels[:height], self.pixels[height:].reshape(2, height // 2, width // 2)
+            easel.yuv420((luma, rest[0], rest[1]), top, bottom, left, right)
 
 
 def _stream(container: Any, kind: Kind, rate: int, width: int, height: int) -> Any:
@@ -172,8 +242,8 @@ def _stream(container: Any, kind: Kind, rate: int, width: int, height: int) -> A
 class _Palette:
     """The 256 colours of a GIF, chosen for the whole video, and frames reduced to them."""
 
-    def __init__(self, painting: Painting, counts: list[int], size: int, kind: Kind) -> None:
-        width, height = self.size = _video_size(painting, size, kind)
+    def __init__(self, drawing: Drawing, counts: list[int], size: int, kind: Kind) -> None:
+        width, height = _video_size(drawing, size, kind)
         chooser = Graph()
         source = self._source(chooser, width, height)
         choose, sink = chooser.add("palettegen", "reserve_transparent=1"), chooser.add("buffersink")
@@ -181,8 +251,9 @@ class _Palette:
         choose.link_to(sink)
         chooser.configure()
         some = sorted({counts[n * (len(counts) - 1) // PALETTE_STATES] for n in range(PALETTE_STATES + 1)})
-        for number, canvas in enumerate(states(painting, some, size)):
-            frame = _frame(canvas, self.size, kind)
+        screen = _Screen(drawing, size, kind)
+        for number, count in enumerate(some):
+            frame = screen.frame(count)
             frame.pts, frame.time_base = number, Fraction(1, TICKS)
             source.push(frame)
         source.push(None)
@@ -216,7 +287,7 @@ class _Palette:
 
 
 def _video(summary: str) -> Exporter:
-    return Exporter(write, summary, film=True, options=VideoOptions)
+    return Exporter(write, summary, film=True, options=VideoOptions, plain=True)
 
 
 mp4 = _video("a video of the painting process")

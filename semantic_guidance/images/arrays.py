@@ -1,13 +1,17 @@
-"""Arrays ``[H, W, C]``, as in OpenCV and Pillow, and tensors ``[C, H, W]``, as everywhere else."""
+"""Arrays ``[H, W, C]``, as in OpenCV and Pillow, and tensors ``[C, H, W]``, as everywhere else.
+
+Torch is imported where a tensor is made: what is drawn from a file of strokes needs none.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 def resize_array(values: NDArray[np.float32], height: int, width: int) -> NDArray[np.float32]:
@@ -22,10 +26,47 @@ def resize_array(values: NDArray[np.float32], height: int, width: int) -> NDArra
     return np.asarray(resized, np.float32)
 
 
-def to_bytes(image: Tensor) -> NDArray[np.uint8]:
-    """A picture ``[3, H, W]`` in [0, 1] as an array ``[H, W, 3]`` of uint8."""
-    values = (image.detach().cpu().clamp(0, 1) * 255).round().to(torch.uint8)
-    return np.ascontiguousarray(values.permute(1, 2, 0).numpy())
+def resample_array(values: NDArray[np.float32], height: int, width: int) -> NDArray[np.float32]:
+    """`core.resample.resample` of an array ``[C, H, W]``, up to rounding: bilinear, antialiased."""
+    for axis, size in ((2, width), (1, height)):
+        if values.shape[axis] != size:
+            places, weights = _triangles(values.shape[axis], size)
+            weights = weights[..., None] if axis == 1 else weights
+            old, values = values, np.take(values, places[0], axis) * weights[0]
+            for place, weight in zip(places[1:], weights[1:], strict=True):
+                values += np.take(old, place, axis) * weight
+    return values
+
+
+def _triangles(old: int, new: int) -> tuple[NDArray[np.intp], NDArray[np.float32]]:
+    """Which of `old` pixels make each of `new` ones, and with which weights, ``[K, new]`` both."""
+    scale = np.float32(old / new)
+    reach = max(scale, np.float32(1))
+    center = scale * (np.arange(new, dtype=np.float32) + np.float32(0.5))
+    first = np.maximum((center - reach + np.float32(0.5)).astype(np.intp), 0)
+    end = np.minimum((center + reach + np.float32(0.5)).astype(np.intp), old)
+    places = first + np.arange((end - first).max())[:, None]
+    away = np.abs(places.astype(np.float32) + np.float32(0.5) - center) / reach
+    weights = np.where(places < end, np.maximum(1 - away, 0), 0).astype(np.float32)
+    return np.minimum(places, old - 1), weights / weights.sum(axis=0)
+
+
+def to_bytes(image: Tensor | NDArray[np.float32]) -> NDArray[np.uint8]:
+    """A picture ``[C, H, W]`` in [0, 1] as an array ``[H, W, C]`` of uint8."""
+    values = image if isinstance(image, np.ndarray) else image.detach().cpu().float().numpy()
+    levels = np.rint(values.clip(0, 1) * 255).astype(np.uint8)
+    return np.ascontiguousarray(levels.transpose(1, 2, 0))
+
+
+def check_range(image: Tensor | NDArray[np.float32]) -> None:
+    """Check that a picture is in [0, 1], but for rounding.
+
+    Raises:
+        ValueError: it is not.
+    """
+    low, high = float(image.min()), float(image.max())
+    if not (low >= -1e-3 and high <= 1 + 1e-3):  # also false for NaN
+        raise ValueError(f"image has values from {low:g} to {high:g}, wanted 0 to 1")
 
 
 def to_array(image: Tensor) -> NDArray[np.float32]:
@@ -35,6 +76,8 @@ def to_array(image: Tensor) -> NDArray[np.float32]:
 
 def to_tensor(array: NDArray[np.float32]) -> Tensor:
     """An array ``[H, W, C]`` as a contiguous picture ``[C, H, W]``."""
+    import torch
+
     return torch.from_numpy(array).permute(2, 0, 1).contiguous()
 
 

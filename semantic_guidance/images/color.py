@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import cv2
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from semantic_guidance.core.errors import InputError
+
+if TYPE_CHECKING:  # torch and OpenCV are imported where they are used: few plots need them
+    from torch import Tensor
 
 MAX_COLORS = 64
 MAX_BYTES = 1 << 16  # of a palette file
@@ -80,6 +81,8 @@ def choose_colors(colors: Tensor, weights: Tensor, count: int, seed: int = 0) ->
     Returns:
         ``[K, 3]`` RGB in [0, 1], dark to light; K is `count`, or less where there are fewer.
     """
+    import torch
+
     rng = np.random.default_rng(seed)
     shares = weights.double().numpy().clip(1e-9)
     shares = shares / shares.sum()
@@ -104,15 +107,21 @@ def choose_colors(colors: Tensor, weights: Tensor, count: int, seed: int = 0) ->
 
 def nearest_color(colors: Tensor, palette: Tensor) -> Tensor:
     """``[N]`` index of the colour of ``[K, 3]`` nearest to each of ``[N, 3]``, in RGB, as errors are."""
+    import torch
+
     return torch.cdist(colors, palette).argmin(dim=1)
 
 
 def to_lab(colors: NDArray[np.float32]) -> NDArray[np.float32]:
     """CIELAB of RGB ``[N, 3]`` in [0, 1]."""
+    import cv2
+
     return np.asarray(cv2.cvtColor(np.ascontiguousarray(colors)[None], cv2.COLOR_RGB2LAB)[0], np.float32)
 
 
 def from_lab(colors: NDArray[np.float32]) -> NDArray[np.float32]:
     """RGB in [0, 1] of CIELAB ``[N, 3]``, clipped to what can be shown."""
+    import cv2
+
     rgb = cv2.cvtColor(np.ascontiguousarray(colors)[None], cv2.COLOR_LAB2RGB)[0]
     return np.asarray(rgb.clip(0, 1), np.float32)

@@ -13,16 +13,17 @@ import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
-from torch import Tensor
 
 from semantic_guidance.core.errors import InputError
-from semantic_guidance.images.arrays import resize_array
+from semantic_guidance.images.arrays import check_range, resize_array
+
+if TYPE_CHECKING:  # torch is imported where a tensor is made: a brush is a picture, too, and needs none
+    from torch import Tensor
 
 MAX_SIDE = 4096  # larger pictures are reduced on loading
 MAX_PIXELS = 300_000_000  # larger than any camera's; a 16-bit RGBA picture of this size needs 2.4 GB
@@ -65,9 +66,7 @@ def load_picture(path: str | Path) -> Picture:
         size = image.size[::-1] if _orientation(image) >= 5 else image.size
         _decode(image, Path(path))
         alpha = _alpha(_upright(image))
-        return Picture(
-            _from_pil(image), None if alpha is None else torch.from_numpy(_reduced(alpha))[None], size
-        )
+        return Picture(_from_pil(image), None if alpha is None else _tensor(_reduced(alpha))[None], size)
 
 
 def load_image(path: str | Path) -> Tensor:
@@ -97,14 +96,16 @@ def to_image(source: Any) -> Tensor:
     """
     if isinstance(source, (str, Path)):
         return load_image(source)
-    if isinstance(source, Tensor):
-        return _from_tensor(source)
     if isinstance(source, np.ndarray):
         return _from_array(source)
     if isinstance(source, Image.Image):
         if 0 in source.size:
             raise ValueError(f"image is {source.width} x {source.height}, wanted at least one pixel")
         return _from_pil(source)
+    from torch import Tensor
+
+    if isinstance(source, Tensor):
+        return _from_tensor(source)
     raise ValueError(
         f"image is a {type(source).__name__}, wanted a path, a PIL image, a uint8 array [H, W, 3] "
         "or a float tensor [3, H, W]"
@@ -137,7 +138,7 @@ def load_mask(path: str | Path, height: int, width: int) -> Tensor:
             f"{path}: the mask is {got_width} x {got_height}, wanted the picture's {width} x {height} "
             "or the same aspect ratio"
         )
-    resized = torch.from_numpy(resize_array(mask, height, width))[None].clamp(0, 1)
+    resized = _tensor(resize_array(mask, height, width))[None].clamp(0, 1)
     if not bool((resized > 0.5).any()):
         raise InputError(f"{path}: the mask is empty, wanted some bright pixels where the object is")
     return resized
@@ -251,7 +252,7 @@ def _from_pil(image: Image.Image) -> Tensor:
     if image.mode in DEEP:
         grey = _deep_grey(image)
         values = np.repeat(_reduced(grey)[..., None], 3, axis=2)
-        return torch.from_numpy(np.ascontiguousarray(values.transpose(2, 0, 1)))
+        return _tensor(np.ascontiguousarray(values.transpose(2, 0, 1)))
     rgb = _to_srgb(image)
     if max(rgb.size) > MAX_SIDE:
         rgb = rgb.resize(_reduced_size(*rgb.size), Image.Resampling.BOX)
@@ -357,7 +358,13 @@ def _from_array(array: NDArray[Any]) -> Tensor:
     values *= np.float32(1 / 255)
     if len(values) == 4:
         values = values[:3] * values[3:] + (1 - values[3:])
-    return torch.from_numpy(values).expand(3, -1, -1).contiguous()
+    return _tensor(values).expand(3, -1, -1).contiguous()
+
+
+def _tensor(array: NDArray[np.float32]) -> Tensor:
+    import torch
+
+    return torch.from_numpy(array)
 
 
 def _from_tensor(image: Tensor) -> Tensor:
@@ -366,7 +373,5 @@ def _from_tensor(image: Tensor) -> Tensor:
     if not image.is_floating_point():
         raise ValueError(f"image is a tensor of {image.dtype}, wanted floats in [0, 1]")
     image = image.detach().float().cpu()
-    low, high = float(image.min()), float(image.max())
-    if not (low >= -1e-3 and high <= 1 + 1e-3):  # also false for NaN
-        raise ValueError(f"image has values from {low:g} to {high:g}, wanted 0 to 1")
+    check_range(image)
     return image.clamp(0, 1).contiguous()

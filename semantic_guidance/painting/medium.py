@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from semantic_guidance.images.color import MAX_COLORS, Color, choose_colors, nearest_color
-from semantic_guidance.painting.paper import MARGIN, MAX_BRUSHES, PAPERS, SIDES, WIDTHS
+from semantic_guidance.painting.paper import MAX_BRUSHES, PAPERS, SIDES, WIDTHS, Sheet
 
 
 @dataclass(frozen=True)
@@ -125,31 +125,3 @@ class Tools:
         if self.colors is not None:
             color = self.colors[nearest_color(color, self.colors)]
         return torch.cat([points, radius, opacity, color], dim=1)
-
-
-@dataclass(frozen=True)
-class Sheet:
-    """A painting on paper.
-
-    Attributes:
-        width: of the paper in mm, landscape or portrait like the painting.
-        height: of the paper in mm.
-        unit: mm of the painting's longer side.
-        left: mm to the painting from the left.
-        top: mm to the painting from the top.
-    """
-
-    width: float
-    height: float
-    unit: float
-    left: float
-    top: float
-
-    @staticmethod
-    def of(paper: tuple[float, float], height: float, width: float) -> Sheet:
-        """The largest painting of some height and width on `paper` (width and height in mm), centred."""
-        across, down = sorted(paper, reverse=width > height)
-        margin = MARGIN * min(paper)
-        scale = min((across - 2 * margin) / width, (down - 2 * margin) / height)
-        left, top = (across - scale * width) / 2, (down - scale * height) / 2
-        return Sheet(across, down, scale * max(width, height), left, top)

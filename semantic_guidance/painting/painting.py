@@ -3,27 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
-from semantic_guidance.core.guidance import Guidance
+from semantic_guidance.core.box import box_of
+from semantic_guidance.core.guidance import Guidance, Instance
 from semantic_guidance.core.plugins import EXPORTERS
-from semantic_guidance.core.resample import resample
 from semantic_guidance.core.strokes import Strokes
 from semantic_guidance.painting.brushes.brush import Brush
+from semantic_guidance.painting.drawing import (
+    Compositing,
+    Drawing,
+    DrawnLayer,
+    Level,
+    Replay,
+    Shown,
+    check_parts,
+)
 from semantic_guidance.renderer import render
 from semantic_guidance.renderer.ltp_rule import ltp_composite
-
-if TYPE_CHECKING:
-    from semantic_guidance.painting.brushes.canvas import TexturedCanvas
-
-Level = Literal["background", "foreground"]
-Compositing = Literal["over", "seed"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,7 +50,10 @@ class Layer:
     compositing: Compositing = "over"
 
     def paint(self, canvas: Tensor, mask: Tensor | None, part: slice = slice(None)) -> Tensor:
-        """`canvas` ``[3, H, W]`` with (a part of) the layer's strokes on it, under ``[1, H, W]`` or none."""
+        """`canvas` ``[3, H, W]`` with (a part of) the layer's strokes on it, under ``[1, H, W]`` or none.
+
+        Differentiable, which `Painting.render` is not.
+        """
         paint = render if self.compositing == "over" else ltp_composite
         return paint(self.strokes[part], canvas[None], None if mask is None else mask[None])[0]
 
@@ -86,15 +93,67 @@ class Painting:
     brush: Brush = field(default_factory=Brush)
     paper: tuple[float, float] | None = None
     start: Tensor | None = None
-    transparent: Literal["painting", "object"] | None = None
+    transparent: Shown | None = None
     masks: tuple[Tensor, ...] = ()
 
     def __post_init__(self) -> None:
-        for layer in self.layers:
-            if layer.mask is not None and not 0 <= layer.mask < len(self.masks):
-                raise ValueError(f"mask of a layer is {layer.mask}, wanted less than {len(self.masks)}")
-        if self.transparent == "object" and not (self.guidance.instances or self.foreground_strokes):
-            raise ValueError("transparent: there is no object in the painting, wanted one, or 'painting'")
+        objects = bool(self.guidance.instances) or self.foreground_strokes > 0
+        check_parts([layer.mask for layer in self.layers], len(self.masks), self.transparent, objects)
+
+    @staticmethod
+    def of(drawing: Drawing) -> Painting:
+        """The painting that is drawn so: its tensors share the memory of the drawing's arrays."""
+        layers = tuple(
+            Layer(
+                Strokes.unpack(torch.from_numpy(layer.strokes)[None]),
+                layer.level,
+                layer.instance,
+                layer.mask,
+                layer.compositing,
+            )
+            for layer in drawing.layers
+        )
+        guidance = Guidance.none()
+        if drawing.known is not None:
+            mask = torch.from_numpy(drawing.known)
+            box = box_of(mask[0]) or (0, 0, mask.shape[2], mask.shape[1])
+            guidance = Guidance(mask, torch.zeros_like(mask), (Instance(mask, box),))
+        return Painting(
+            layers,
+            drawing.background,
+            drawing.width,
+            drawing.height,
+            guidance=guidance,
+            photo=None if drawing.photo is None else torch.from_numpy(drawing.photo),
+            brush=drawing.brush,
+            paper=drawing.paper,
+            start=None if drawing.start is None else torch.from_numpy(drawing.start),
+            transparent=drawing.transparent,
+            masks=tuple(torch.from_numpy(mask) for mask in drawing.masks),
+        )
+
+    @cached_property
+    def drawing(self) -> Drawing:
+        """All that is drawn, as numbers."""
+        layers = tuple(
+            DrawnLayer(
+                _array(layer.strokes.pack()[0]), layer.level, layer.instance, layer.mask, layer.compositing
+            )
+            for layer in self.layers
+        )
+        return Drawing(
+            layers,
+            self.background,
+            self.width,
+            self.height,
+            masks=tuple(_array(mask) for mask in self.masks),
+            start=None if self.start is None else _array(self.start),
+            brush=self.brush,
+            paper=self.paper,
+            transparent=self.transparent,
+            known=_array(self.guidance.mask) if self.guidance.instances else None,
+            photo=None if self.photo is None else _array(self.photo),
+        )
 
     @property
     def strokes(self) -> Strokes:
@@ -109,23 +168,18 @@ class Painting:
     @cached_property
     def canvas(self) -> Tensor:
         """The painted picture, ``[3, height, width]`` in [0, 1]."""
-        return self.render()
+        return torch.from_numpy(self.drawing.canvas)
 
     def render(self, size: int | None = None) -> Tensor:
         """The painted picture with `size` pixels on its longer side (those of the painting if None)."""
-        easel = Easel(self, size)
-        for layer in self.layers:
-            easel.paint(layer)
-        return easel.picture()
+        return torch.from_numpy(self.drawing.render(size))
 
     def replay(self, size: int | None = None) -> Iterator[Tensor]:
         """The canvas ``[3, H, W]``, empty at first, then after each stroke; the last one is the painting."""
-        easel = Easel(self, size)
-        yield easel.picture()
-        for layer in self.layers:
-            for n in range(len(layer.strokes)):
-                easel.paint(layer, slice(n, n + 1))
-                yield easel.picture()
+        replay = Replay(self.drawing, size)
+        for count in range(len(self.strokes) + 1):
+            replay.paint(count)
+            yield torch.from_numpy(replay.picture())
 
     def blank(self, size: int | None = None) -> Tensor:
         """The empty canvas, ``[3, H, W]``, with `size` pixels on its longer side.
@@ -133,44 +187,18 @@ class Painting:
         Raises:
             ValueError: `size` is below 1.
         """
-        longer = max(self.width, self.height)
-        size = longer if size is None else size
-        if size < 1:
-            raise ValueError(f"size is {size}, wanted at least 1 pixel")
-        height, width = (max(1, round(side * size / longer)) for side in (self.height, self.width))
-        if self.start is not None:
-            return resample(self.start, height, width).clamp(0, 1).contiguous()
-        return torch.tensor(self.background).view(3, 1, 1).expand(3, height, width).contiguous()
+        return torch.from_numpy(self.drawing.blank(size))
 
     def cut_out(self, size: int | None = None) -> Tensor:
         """The painting without its canvas, or its objects alone, by `transparent`: RGBA ``[4, H, W]``."""
-        if self.transparent == "object":
-            return torch.cat([self.render(size).clamp(0, 1), self.object_mask(size)])
-        return self._without_canvas(size)
-
-    def _without_canvas(self, size: int | None) -> Tensor:
-        """The strokes' own colour and alpha: derived from a black and a white canvas."""
-        shades = ((0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
-        flat = replace(self, start=None, brush=Brush())
-        black, white = (replace(flat, background=shade).render(size) for shade in shades)
-        alpha = (1 - (white - black).mean(dim=0, keepdim=True)).clamp(0, 1)
-        if self.brush.style != "flat":  # textured paint covers what its strokes cover
-            return torch.cat([self.render(size).clamp(0, 1), alpha])
-        return torch.cat([(black / alpha.clamp(min=1e-6)).clamp(0, 1), alpha])
+        return torch.from_numpy(self.drawing.cut_out(size))
 
     def object_mask(self, size: int | None = None) -> Tensor:
         """``[1, H, W]`` in [0, 1] where the objects are: under their masks and their unclipped strokes.
 
         The masks are those of the guidance, or, if it has no objects, those of the objects' strokes.
         """
-        objects = [layer for layer in self.layers if layer.level == "foreground"]
-        free = tuple(layer for layer in objects if layer.mask is None)
-        used = [self.masks[layer.mask] for layer in objects if layer.mask is not None]
-        mask = replace(self, layers=free, transparent=None)._without_canvas(size)[3:]
-        known = self.guidance.mask if self.guidance.instances else None
-        for part in used if known is None else [known]:
-            mask = torch.maximum(mask, resample(part, *mask.shape[1:]))
-        return mask
+        return torch.from_numpy(self.drawing.object_mask(size))
 
     def save(self, path: str | Path) -> None:
         """Write the painting to `path`, in the format of `EXPORTERS` that its suffix names.
@@ -182,38 +210,7 @@ class Painting:
         EXPORTERS.get(EXPORTERS.of(path)).write(self, Path(path))
 
 
-class Easel:
-    """The canvas of a painting in progress.
-
-    Args:
-        painting: its size, background and brush.
-        size: pixels of the canvas's longer side, those of the painting if None.
-    """
-
-    def __init__(self, painting: Painting, size: int | None = None) -> None:
-        self._canvas = painting.blank(size)
-        self._masks = painting.masks
-        self._resized: dict[int, Tensor] = {}
-        self._textured: TexturedCanvas | None = None
-        if painting.brush.style != "flat":
-            from semantic_guidance.painting.brushes.canvas import TexturedCanvas
-
-            self._textured = TexturedCanvas(painting.brush, self._canvas)
-
-    def paint(self, layer: Layer, part: slice = slice(None)) -> None:
-        """Paint (a part of) the strokes of a layer."""
-        mask = None if layer.mask is None else self._mask(layer.mask)
-        if self._textured is None:
-            self._canvas = layer.paint(self._canvas, mask, part)
-        else:
-            self._textured.paint(layer.strokes[part], mask)
-
-    def _mask(self, index: int) -> Tensor:
-        """The painting's mask at the canvas's size, ``[1, H, W]``."""
-        if index not in self._resized:
-            self._resized[index] = resample(self._masks[index], *self._canvas.shape[1:])
-        return self._resized[index]
-
-    def picture(self) -> Tensor:
-        """The canvas as it looks now, ``[3, H, W]`` in [0, 1]."""
-        return self._canvas if self._textured is None else self._textured.picture()
+def _array(values: Tensor) -> NDArray[np.float32]:
+    """The same numbers, in the same memory where that is possible."""
+    array: NDArray[np.float32] = values.detach().cpu().float().contiguous().numpy()
+    return array

@@ -2,53 +2,12 @@
 
 from __future__ import annotations
 
-import functools
-import math
+from typing import TYPE_CHECKING
 
-import torch
-from torch import Tensor
+from semantic_guidance.core.lazy import lazy
 
-from semantic_guidance.core.check import check_shape
-from semantic_guidance.core.strokes import Strokes, require_finite
-from semantic_guidance.renderer.backends.base import Backend, load_backend
+if TYPE_CHECKING:
+    from semantic_guidance.renderer.rendering import render as render
 
-
-def render(
-    strokes: Strokes,
-    canvas: Tensor,
-    mask: Tensor | None = None,
-    softness: float = 1.0,
-    backend: str | Backend = "auto",
-) -> Tensor:
-    """Paint strokes on a canvas: ``canvas <- canvas * (1 - a m) + colour * a m``, stroke after stroke.
-
-    Differentiable in strokes and canvas. The stroke's alpha a is its opacity (that of the last of 100 discs
-    that covers the pixel) times its coverage, a linear step of the signed distance to its edge.
-
-    Args:
-        strokes: ``[B, N]`` strokes; positions and radii in units of the canvas's longer side.
-        canvas: ``[B, 3, H, W]`` in [0, 1], any H and W.
-        mask: ``[B, 1, H, W]`` in [0, 1], where the strokes show; everywhere if None.
-        softness: width of the soft edge in pixels of the canvas, above 0.
-        backend: ``cpu`` (compiled, float32), ``reference`` (plain torch, any device and dtype), a plug-in's
-            name, ``auto`` for the fastest that supports the tensors, or a backend such as
-            `backends.neural.NeuralBackend`.
-
-    Returns:
-        The painted canvas, ``[B, 3, H, W]``.
-
-    Raises:
-        ValueError: a shape, the softness or the backend is not as above, or a stroke is not finite.
-    """
-    check_shape("canvas", canvas, "batch", 3, "height", "width")
-    if strokes.batch != canvas.shape[0]:
-        raise ValueError(f"strokes have batch {strokes.batch}, wanted the canvas's {canvas.shape[0]}")
-    if mask is not None:
-        check_shape("mask", mask, canvas.shape[0], 1, *canvas.shape[2:])
-    if not (math.isfinite(softness) and softness > 0):
-        raise ValueError(f"softness is {softness}, wanted a number above 0")
-    vectors = strokes.pack()
-    require_finite(vectors)
-    kind = functools.reduce(torch.promote_types, (vectors.dtype, canvas.dtype))
-    device = vectors.device if vectors.device.type != "cpu" else canvas.device
-    return load_backend(backend, device, kind).render(vectors, canvas, mask, softness)
+# So the compiled kernels can paint without torch.
+__getattr__, __dir__ = lazy(__name__, {"render": "rendering"})

@@ -22,6 +22,7 @@ from semantic_guidance.export.base import Exporter
 from semantic_guidance.export.options import VideoOptions
 from semantic_guidance.images.files import load_image
 from semantic_guidance.painting.brushes.brush import Brush
+from semantic_guidance.painting.drawing import Drawing
 from semantic_guidance.painting.painting import Layer, Painting
 from tests.conftest import random_strokes
 
@@ -237,3 +238,19 @@ def test_stills_are_no_films(name, painting, tmp_path):
     write(painting, tmp_path / f"a.{name}", name)
     with Image.open(tmp_path / f"a.{name}") as picture:
         assert getattr(picture, "n_frames", 1) == 1
+
+
+def test_each_gets_what_it_takes(painting, tmp_path):
+    """A painting of tensors, or if it is plain, a drawing of arrays, whichever of them is given."""
+    got: list[Any] = []
+
+    def write(given: Any, path: Path, options: object, progress: Callable[[float], None]) -> None:
+        got.append(given)
+
+    for given in (painting, painting.drawing):
+        Exporter(write, "tensors").write(given, tmp_path / "a")
+        Exporter(write, "arrays", plain=True).write(given, tmp_path / "a")
+    assert [type(each) for each in got] == [Painting, Drawing, Painting, Drawing]
+    assert got[0] is painting
+    assert got[1] is got[3] is painting.drawing
+    assert torch.equal(got[2].canvas, painting.canvas)

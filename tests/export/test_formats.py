@@ -14,9 +14,10 @@ from semantic_guidance.core.errors import InputError
 from semantic_guidance.core.files import replacing
 from semantic_guidance.core.plugins import EXPORTERS
 from semantic_guidance.export import save, save_painting
-from semantic_guidance.export.frames import pace, schedule, states
+from semantic_guidance.export.frames import pace, schedule
 from semantic_guidance.images.arrays import to_bytes
 from semantic_guidance.images.files import load_image
+from semantic_guidance.painting.drawing import Replay
 from semantic_guidance.painting.painting import Layer, Painting
 from tests.conftest import random_strokes
 
@@ -155,6 +156,8 @@ def test_half_of_the_film_is_the_objects():
 
 @pytest.mark.parametrize("counts", [[0, 37], [0, 1, 2, 20, 21, 21, 33, 36, 37, 37], list(range(38)), [25]])
 def test_states_are_those_of_the_replay(painting, counts):
-    replay = list(painting.replay(50))
-    for count, state in zip(counts, states(painting, counts, 50), strict=True):
-        assert torch.equal(state, replay[count])
+    one_by_one = list(painting.replay(50))
+    replay = Replay(painting.drawing, 50)
+    for count in counts:
+        replay.paint(count)
+        assert torch.equal(torch.from_numpy(replay.picture()), one_by_one[count])

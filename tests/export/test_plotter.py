@@ -22,6 +22,7 @@ from semantic_guidance.export.passes import Line, in_passes
 from semantic_guidance.export.plotter import _shown, travel
 from semantic_guidance.export.svg import hex_color
 from semantic_guidance.images.color import parse_color
+from semantic_guidance.painting.drawing import DrawnLayer
 from semantic_guidance.painting.medium import Medium, Sheet
 from semantic_guidance.painting.painting import Layer, Painting
 from tests.conftest import random_strokes
@@ -171,7 +172,7 @@ def test_lines_end_at_the_edge_of_the_paper(points):
     sheet = Sheet.of((210, 297), 64, 96)
     points = np.array(points, float).reshape(3, 2)
     painting = Painting((), (1.0, 1.0, 1.0), 96, 64)
-    parts = list(_shown(Layer(Strokes.empty()), points, points, painting, sheet))
+    parts = list(_shown(DrawnLayer(np.empty((0, 13))), points, points, painting.drawing, sheet))
     size = np.array([sheet.width, sheet.height])
     drawn = np.concatenate([np.empty((0, 2)), *(along(part) for part in parts)])
     assert (drawn >= -1e-9).all()

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import pickle
 import subprocess
 import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -14,10 +19,12 @@ import pytest
 from av.video.reformatter import ColorRange, Colorspace
 from PIL import Image
 
-from semantic_guidance.export import VideoOptions, save_painting
+from semantic_guidance.export import VideoOptions, save_painting, video
 from semantic_guidance.export.frames import pace, schedule
-from semantic_guidance.export.video import HOLD, KINDS, SHORTEST
+from semantic_guidance.export.video import HOLD, KINDS, SHORTEST, WAITING, _in_second_thread, _Screen
 from semantic_guidance.images.arrays import to_bytes
+from semantic_guidance.painting.brushes.brush import Brush
+from semantic_guidance.painting.drawing import Replay
 from semantic_guidance.painting.painting import Layer, Painting
 from tests.conftest import random_strokes
 
@@ -162,3 +169,127 @@ def test_memory_does_not_grow_with_length(painting, tmp_path):
     )
     assert done.stderr == ""
     assert int(done.stdout) < 25_000  # KiB
+
+
+@pytest.mark.parametrize("style", ["flat", "watercolor"])
+@pytest.mark.parametrize("name", ["mp4", "gif", "apng"])
+@pytest.mark.parametrize(("width", "height"), [(96, 64), (95, 63), (9, 70)])
+def test_frames_converted_in_parts_are_those_of_whole_canvases(painting, name, style, width, height):
+    drawing = replace(painting, width=width, height=height, brush=Brush(style)).drawing
+    size = max(width, height)
+    screen = _Screen(drawing, size, KINDS[name])
+    for count in (0, 1, 2, 2, 3, 7, 25, 36, 37):
+        got = screen.frame(count)
+        assert (got.width, got.height) == (max(SHORTEST, screen.width), max(SHORTEST, screen.height))
+        whole = _Screen(drawing, size, KINDS[name]).frame(count)
+        assert got.format.name == whole.format.name
+        assert np.array_equal(got.to_ndarray(), whole.to_ndarray())
+        assert whole.colorspace == got.colorspace
+    replay = Replay(drawing, size)
+    replay.paint(37)
+    shown = got.to_ndarray(format="rgb24")[:height, :width].astype(int)
+    far = np.abs(shown - to_bytes(replay.picture())).mean()
+    assert far == 0 if name != "mp4" else far < 8  # colour has half the resolution
+
+
+def test_films_are_the_same_at_every_run(painting, tmp_path):
+    for name in KINDS:
+        films = set()
+        for n in range(3):
+            save_painting(painting, tmp_path / f"{n}.{name}", options=VideoOptions(fps=10, duration=2.0))
+            films.add((tmp_path / f"{n}.{name}").read_bytes())
+        assert len(films) == 1
+
+
+class StopError(Exception):
+    pass
+
+
+def failing_stream(fail: Callable[[], None]) -> Callable[..., Any]:
+    """`_stream`, whose stream fails when `fail` does."""
+    make = video._stream
+
+    class Stream:
+        def __init__(self, *arguments: Any) -> None:
+            self.stream = make(*arguments)
+
+        def encode(self, frame: Any) -> Any:
+            fail()
+            return self.stream.encode(frame)
+
+    return Stream
+
+
+class TestTheSecondThread:
+    def test_results_come_in_order_from_another_thread(self):
+        told: list[tuple[int, bool]] = []
+        here = threading.get_ident()
+        _in_second_thread(lambda n: (n * n, threading.get_ident() != here), range(30), told.append)
+        assert told == [(n * n, True) for n in range(30)]
+
+    def test_few_items_wait(self):
+        made: list[int] = []
+        ahead: list[int] = []
+
+        def items() -> Iterator[int]:
+            for n in range(40):
+                made.append(n)
+                yield n
+
+        def slowly(n: int) -> None:
+            time.sleep(0.002)
+            ahead.append(len(made) - n)
+
+        _in_second_thread(slowly, items(), lambda result: None)
+        assert 3 < max(ahead) <= WAITING + 2
+
+    @pytest.mark.parametrize("error", [StopError, KeyboardInterrupt])
+    @pytest.mark.parametrize("place", ["function", "items", "tell"])
+    def test_what_is_raised_in_either_thread_ends_both(self, place, error):
+        before = threading.active_count()
+
+        def fail_at_five(where: str, n: int) -> int:
+            if where == place and n == 5:
+                raise error
+            return n
+
+        items = (fail_at_five("items", n) for n in range(1000))
+        done: list[int] = []
+
+        def function(n: int) -> int:
+            done.append(n)
+            return fail_at_five("function", n)
+
+        with pytest.raises(error):
+            _in_second_thread(function, items, lambda n: done.append(fail_at_five("tell", n)))
+        assert threading.active_count() == before
+        after = list(done)
+        time.sleep(0.02)
+        assert done == after
+        assert len(done) < 100
+
+    @pytest.mark.parametrize("name", KINDS)
+    @pytest.mark.parametrize("error", [StopError, KeyboardInterrupt])
+    @pytest.mark.parametrize("place", ["encoder", "frame", "progress"])
+    def test_a_film_that_fails_leaves_nothing(self, painting, tmp_path, monkeypatch, name, error, place):
+        calls = 0
+
+        def fail(*arguments: object) -> None:
+            nonlocal calls
+            calls += 1
+            if calls == 3:
+                raise error
+
+        if place == "frame":
+            frame = _Screen.frame
+            monkeypatch.setattr(_Screen, "frame", lambda self, count: (fail(), frame(self, count))[1])
+        elif place != "progress":
+            monkeypatch.setattr("semantic_guidance.export.video._stream", failing_stream(fail))
+        before = threading.active_count()
+        path = tmp_path / f"a.{name}"
+        path.write_bytes(b"before")
+        with pytest.raises(error):
+            save_painting(painting, path, fail if place == "progress" else None)
+        assert path.read_bytes() == b"before"
+        assert os.listdir(tmp_path) == [path.name]
+        assert threading.active_count() == before

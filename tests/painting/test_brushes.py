@@ -12,9 +12,9 @@ import torch
 from PIL import Image
 
 from semantic_guidance import Painter, Strokes
-from semantic_guidance.export.frames import states
 from semantic_guidance.painting.brushes import BRUSHES, Brush, surface
 from semantic_guidance.painting.brushes.canvas import PAPER
+from semantic_guidance.painting.drawing import Replay
 from semantic_guidance.painting.painting import Layer, Painting
 from semantic_guidance.renderer.backends import reference
 from semantic_guidance.renderer.backends.cpu.kernels import brush_fields as fields
@@ -128,8 +128,10 @@ def test_texture_varies_about_the_flat_painting(painting: Painting, style):
 def test_threads_and_steps_change_nothing(painting: Painting, style):
     painting = replace(painting, brush=Brush(style, seed=3))
     whole = painting.render(128)
-    *_, last = states(painting, [0, 3, 21, 30, 37], 128)
-    assert torch.equal(last, whole)
+    replay = Replay(painting.drawing, 128)
+    for count in (0, 3, 21, 30, 37):
+        replay.paint(count)
+    assert torch.equal(torch.from_numpy(replay.picture()), whole)
     POOL.count = 1
     assert torch.equal(painting.render(128), whole)
     assert not torch.equal(replace(painting, brush=Brush(style, seed=4)).render(128), whole)

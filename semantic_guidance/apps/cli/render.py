@@ -20,7 +20,7 @@ from semantic_guidance.export.options import VideoOptions
 from semantic_guidance.painter.presets import SIZES
 
 if TYPE_CHECKING:
-    from semantic_guidance.painting.painting import Painting
+    from semantic_guidance.painting.drawing import Drawing
 
 SUMMARY = "turn a file of strokes into pictures and videos"
 MAX_WORK = 10**11  # pixels touched by all strokes: a quarter of an hour; 300 strokes at 8192 px touch 10**9
@@ -63,31 +63,36 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Render; returns the exit status."""
     from semantic_guidance.apps.cli.progress import StageBar
-    from semantic_guidance.apps.files import check_formats, check_outputs, prepare_folder, write_outputs
-    from semantic_guidance.apps.medium import check_plotter
-    from semantic_guidance.apps.restyle import check_transparent
+    from semantic_guidance.apps.files import (
+        check_formats,
+        check_outputs,
+        check_plotter,
+        check_transparent,
+        prepare_folder,
+        write_outputs,
+    )
 
     started = time.perf_counter()
     options = RenderOptions(**flag_values(args, RenderOptions))
     check_transparent(options.transparent, options.formats)
     check_formats(options.formats, options)
-    painting = _painting(args.strokes, options, args.paper)
-    check_plotter(options.formats, len(painting.strokes), args.strokes)
+    drawing = _drawing(args.strokes, options, args.paper)
+    check_plotter(options.formats, len(drawing.strokes), args.strokes)
     outputs = {name: options.out / f"{args.strokes.stem}.{name}" for name in options.formats}
     inputs = [path for path in (args.strokes, Path(options.brush)) if path.is_file()]
     check_outputs(outputs.values(), inputs)
     prepare_folder(options.out)
     with StageBar() as bar:
         export = export_values(args)
-        write_outputs(painting, outputs, options, lambda share: bar("export", share), export=export)
+        write_outputs(drawing, outputs, options, lambda share: bar("export", share), export=export)
     if args.json:
         summary = {
             "input": str(args.strokes),
             "outputs": {name: str(path) for name, path in outputs.items()},
-            "strokes": len(painting.strokes),
-            "foreground_strokes": painting.foreground_strokes,
-            "width": painting.width,
-            "height": painting.height,
+            "strokes": len(drawing.strokes),
+            "foreground_strokes": drawing.foreground_strokes,
+            "width": drawing.width,
+            "height": drawing.height,
             "seconds": {"total": round(time.perf_counter() - started, 4)},
         }
         print(json.dumps(summary))
@@ -97,54 +102,49 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _painting(strokes: Path, options: RenderOptions, paper: tuple[float, float] | None) -> Painting:
+def _drawing(strokes: Path, options: RenderOptions, paper: tuple[float, float] | None) -> Drawing:
     """The painting in the file, at the size asked for.
 
     Raises:
         OSError: there is no such file.
         InputError: it is not a file of strokes, or has so many large ones that painting would take hours.
     """
-    from semantic_guidance.apps.medium import named
-    from semantic_guidance.export.strokes_json import read_strokes
+    from semantic_guidance.apps.options import named
+    from semantic_guidance.export.strokes_json import read_drawing
     from semantic_guidance.painting.brushes.brush import Brush
 
     brush = named(lambda: Brush.of(options.brush, options.seed))
-    painting = dataclasses.replace(read_strokes(strokes), brush=brush)
+    drawing = dataclasses.replace(read_drawing(strokes), brush=brush)
     if options.size is not None:
-        height, width = painting.blank(options.size).shape[1:]
-        painting = dataclasses.replace(painting, width=width, height=height)
+        height, width = drawing.sides(options.size)
+        drawing = dataclasses.replace(drawing, width=width, height=height)
     transparent: Any = options.transparent
     try:
-        painting = dataclasses.replace(painting, paper=paper or painting.paper, transparent=transparent)
+        drawing = dataclasses.replace(drawing, paper=paper or drawing.paper, transparent=transparent)
     except ValueError as error:
         raise InputError(f"{strokes}: --{error}") from None
-    size = max(painting.width, painting.height)
+    size = max(drawing.width, drawing.height)
     if size > SIZES[1]:
         raise InputError(f"{strokes}: the painting is {size} pixels long, wanted --size {SIZES[1]} or less")
-    touched = work(painting)
+    touched = work(drawing)
     if touched > MAX_WORK:
         raise InputError(
             f"{strokes}: its strokes touch {touched:.1e} pixels at size {size}, wanted at most "
             f"{MAX_WORK:.0e}: fewer, smaller ones, or a smaller --size"
         )
-    return painting
+    return drawing
 
 
-def work(painting: Painting) -> float:
+def work(drawing: Drawing) -> float:
     """Pixels that painting touches at most: the strokes' boxes, and the canvas for each masked layer."""
-    import torch
+    from semantic_guidance.painting.drawing import boxes
 
-    whole = painting.width * painting.height
-    longer = max(painting.width, painting.height)
-    sides = torch.tensor([painting.width, painting.height], dtype=torch.float64)
-    touched = 0.0
-    for layer in painting.layers:
+    whole = drawing.width * drawing.height
+    touched = 0
+    for layer in drawing.layers:
         if layer.compositing == "seed":
             touched += whole * len(layer.strokes)
             continue
-        reach = layer.strokes.radius[0].double().amax(dim=1, keepdim=True) * longer + 1
-        points = layer.strokes.points[0].double() * longer
-        low, high = points.amin(dim=1) - reach, points.amax(dim=1) + reach
-        spans = (torch.minimum(high, sides) - low.clamp(min=0)).clamp(min=0)
-        touched += float(spans.prod(dim=1).sum()) + whole * (layer.mask is not None)
+        top, bottom, left, right = boxes(layer.strokes, drawing.height, drawing.width).T
+        touched += int(((bottom - top) * (right - left)).sum()) + whole * (layer.mask is not None)
     return touched

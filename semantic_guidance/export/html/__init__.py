@@ -20,23 +20,21 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-from torch import Tensor
 
+from semantic_guidance.core.box import box_of
 from semantic_guidance.core.files import replacing
-from semantic_guidance.core.guidance import box_of
-from semantic_guidance.core.resample import resample
 from semantic_guidance.export.base import Exporter, Progress
 from semantic_guidance.export.frames import pace
 from semantic_guidance.export.options import NoOptions
-from semantic_guidance.images.arrays import resize_array, to_bytes
-from semantic_guidance.painting.painting import Painting
+from semantic_guidance.images.arrays import resample_array, resize_array, to_bytes
+from semantic_guidance.painting.drawing import Drawing
 
 LONGEST = 1024  # pixels of the page's canvas at most
 
 
-def write(painting: Painting, path: Path, options: NoOptions, progress: Progress) -> None:
+def write(drawing: Drawing, path: Path, options: NoOptions, progress: Progress) -> None:
     """Write the page to `path`; its title is the file's name, without what `paint` adds to a photograph's."""
-    page = _page(path.stem.removesuffix("_painted").replace("_", " "), _data(painting))
+    page = _page(path.stem.removesuffix("_painted").replace("_", " "), _data(drawing))
     with replacing(path) as draft:
         draft.write_text(page, encoding="utf-8", newline="\n")
     progress(1.0)
@@ -54,16 +52,16 @@ def _page(title: str, data: Mapping[str, Any]) -> str:
     )
 
 
-def _data(painting: Painting) -> dict[str, Any]:
+def _data(drawing: Drawing) -> dict[str, Any]:
     """What the player reads; lengths in pixels of its canvas, except those of the strokes."""
-    size = min(LONGEST, max(painting.width, painting.height))
-    height, width = painting.blank(size).shape[1:]
-    flat = painting.brush.style == "flat"
+    size = min(LONGEST, max(drawing.width, drawing.height))
+    height, width = drawing.sides(size)
+    flat = drawing.brush.style == "flat"
     layers: list[dict[str, Any]] = []
     objects: dict[int, dict[str, Any]] = {}
-    for layer in painting.layers:
+    for layer in drawing.layers:
         if layer.mask is not None and layer.level == "foreground":
-            box = _box(painting.masks[layer.mask], height, width)
+            box = _box(drawing.masks[layer.mask], height, width)
             objects.setdefault(layer.instance, {"mask": layer.mask, "box": box})
         layers.append(
             {
@@ -73,33 +71,33 @@ def _data(painting: Painting) -> dict[str, Any]:
                 "compositing": layer.compositing,
             }
         )
-    vectors = painting.strokes.pack()[0].detach().float().cpu().numpy().astype("<f4")
     return {
         "width": width,
         "height": height,
-        "background": painting.background,
+        "background": drawing.background,
         "layers": layers,
         "objects": list(objects.values()),
-        "masks": [_packed(to_bytes(resample(mask, height, width))[..., 0], "PNG") for mask in painting.masks],
-        "photo": None if painting.photo is None else _photo(painting.photo, height, width),
-        "start": None if painting.start is None else _packed(to_bytes(painting.blank(size)), "PNG"),
-        "finish": None if flat else _photo(painting.render(size), height, width),
-        "pace": pace(painting),
-        "strokes": base64.b64encode(vectors.tobytes()).decode("ascii"),
+        "masks": [
+            _packed(to_bytes(resample_array(mask, height, width))[..., 0], "PNG") for mask in drawing.masks
+        ],
+        "photo": None if drawing.photo is None else _photo(drawing.photo, height, width),
+        "start": None if drawing.start is None else _packed(to_bytes(drawing.blank(size)), "PNG"),
+        "finish": None if flat else _photo(drawing.render(size), height, width),
+        "pace": pace(drawing),
+        "strokes": base64.b64encode(drawing.strokes.astype("<f4").tobytes()).decode("ascii"),
     }
 
 
-def _box(mask: Tensor, height: int, width: int) -> list[float]:
+def _box(mask: NDArray[np.float32], height: int, width: int) -> list[float]:
     """Where `mask` ``[1, h, w]`` is above one half (x, y, width, height) in pixels of the canvas."""
     x, y, across, down = box_of(mask[0]) or (0, 0, 0, 0)
     sx, sy = width / mask.shape[2], height / mask.shape[1]
     return [round(x * sx, 2), round(y * sy, 2), round(across * sx, 2), round(down * sy, 2)]
 
 
-def _photo(photo: Tensor, height: int, width: int) -> str:
-    pixels = resize_array(photo.permute(1, 2, 0).contiguous().numpy(), height, width).reshape(
-        height, width, 3
-    )
+def _photo(photo: NDArray[np.float32], height: int, width: int) -> str:
+    pixels = resize_array(np.ascontiguousarray(photo.transpose(1, 2, 0)), height, width)
+    pixels = pixels.reshape(height, width, 3)
     return _packed((pixels.clip(0, 1) * 255).round().astype(np.uint8), "JPEG", quality=88)
 
 
@@ -110,4 +108,4 @@ def _packed(pixels: NDArray[np.uint8], kind: str, **options: Any) -> str:
     return f"data:image/{kind.lower()};base64,{base64.b64encode(packed.getvalue()).decode('ascii')}"
 
 
-page = Exporter(write, "a page that replays the strokes")
+page = Exporter(write, "a page that replays the strokes", plain=True)

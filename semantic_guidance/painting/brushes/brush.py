@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -54,6 +53,8 @@ class Brush:
 
 
 def _levels(picture: NDArray[np.float32]) -> NDArray[np.float32]:
+    import cv2  # takes a while, and most brushes need none
+
     height, width = (min(side, most) for side, most in zip(picture.shape, LARGEST, strict=True))
     sharp = resize_array(picture, height, width).reshape(height, width)
     blurred = [

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
-from semantic_guidance.core.strokes import Strokes
 from semantic_guidance.painting.brushes import Brush, surface
 from semantic_guidance.renderer.backends.cpu.textured import paint_textured
 
@@ -31,39 +28,39 @@ class TexturedCanvas:
         blank: ``[3, H, W]`` the empty canvas, in the colour that the strokes were made for.
     """
 
-    def __init__(self, brush: Brush, blank: Tensor) -> None:
+    def __init__(self, brush: Brush, blank: NDArray[np.float32]) -> None:
         _, height, width = blank.shape
         self.brush = brush
         self.unit = max(FINEST, (max(height, width) / DETAILS) ** GROWTH)
         self.grain: NDArray[np.float32] | None = None
         self.state = np.zeros((4, height, width), np.float32)  # red, green, blue, height of the paint
-        self.state[:3] = blank.numpy()
+        self.state[:3] = blank
         if brush.style in PAPER_SHARE:
             self.grain = surface.tooth(height, width, self.unit, brush.seed)
             share = PAPER_SHARE[brush.style]
             self.state[:3] += share * (np.array(PAPER, np.float32)[:, None, None] - self.state[:3])
         self.count = 0
 
-    def paint(self, strokes: Strokes, mask: Tensor | None) -> None:
-        """Paint strokes ``[1, N]`` under a mask ``[1, H, W]`` or none."""
+    def paint(self, strokes: NDArray[np.float32], mask: NDArray[np.float32] | None = None) -> None:
+        """Paint packed strokes ``[N, 13]`` under a mask ``[H, W]`` or none."""
         paint_textured(
             self.state,
-            strokes.pack()[0].detach().contiguous().numpy(),
+            strokes,
             self.brush.style,
             begin=self.count,
             seed=self.brush.seed,
             unit=self.unit,
-            mask=None if mask is None else mask[0].contiguous().numpy(),
+            mask=mask,
             grain=self.grain,
             levels=self.brush.levels,
         )
         self.count += len(strokes)
 
-    def picture(self) -> Tensor:
+    def picture(self) -> NDArray[np.float32]:
         """The canvas as it looks in the light, ``[3, H, W]`` in [0, 1]."""
         color = np.ascontiguousarray(self.state[:3].transpose(1, 2, 0))
         if self.brush.style in LIGHTS:
             height, strength, gloss = LIGHTS[self.brush.style]
             relief = self.state[3] if self.grain is None else self.grain
             color = surface.lit(color, relief * np.float32(height * self.unit), strength, gloss)
-        return torch.from_numpy(color).permute(2, 0, 1).clamp(0, 1).contiguous()
+        return np.ascontiguousarray(color.transpose(2, 0, 1)).clip(0, 1)

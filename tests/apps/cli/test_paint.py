@@ -262,7 +262,7 @@ def test_interruption_leaves_nothing(photo, tmp_path, capsys, monkeypatch):
     def interrupt(*arguments: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("semantic_guidance.export.video._frame", interrupt)
+    monkeypatch.setattr("semantic_guidance.export.video._Screen.frame", interrupt)
     argv = ["paint", str(photo), *QUICK, "--out", str(tmp_path / "out"), "--formats", "mp4"]
     assert main(argv) == 130
     assert capsys.readouterr().err == "semantic-guidance: interrupted\n"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,6 +17,7 @@ from PIL import Image, ImageSequence
 from semantic_guidance import render
 from semantic_guidance.apps.cli.main import main
 from semantic_guidance.apps.cli.render import work
+from semantic_guidance.core.plugins import EXPORTERS
 from semantic_guidance.export.strokes_json import MAX_STROKES, read_strokes
 from semantic_guidance.images.arrays import to_bytes
 from semantic_guidance.images.files import load_image
@@ -64,6 +67,42 @@ def test_brushes_and_films_are_those_of_paint(photo, photo_mask, tmp_path):
     with Image.open(tmp_path / "b" / "photo_painted.gif") as film:
         durations = [frame.info["duration"] for frame in ImageSequence.Iterator(film)]
     assert sum(durations) == pytest.approx(2000, abs=100)
+
+
+BIG = {"torch", "cv2", "av", "numba", "llvmlite"}
+
+LOADED = """
+import json, sys
+from semantic_guidance.apps.cli.main import main
+assert main(sys.argv[1:]) == 0
+print(json.dumps(list(sys.modules)))
+"""
+
+
+@pytest.mark.parametrize(
+    ("flags", "needed"),
+    [
+        (["--formats", "png,jpg,webp"], {"llvmlite"}),
+        (["--formats", "png", "--size", "200", "--transparent=object"], {"llvmlite"}),
+        (["--formats", "png", "--brush", "oil"], {"llvmlite", "cv2"}),
+        (["--formats", "png", "--brush", "mine.png"], {"llvmlite", "cv2"}),
+        (["--formats", "png,mp4", "--duration", "1"], {"llvmlite", "av"}),
+        (["--formats", "webm,gif,anim.webp,apng", "--duration", "1"], {"llvmlite", "av"}),
+        (["--formats", ",".join(EXPORTERS.shipped), "--duration", "1"], BIG - {"torch", "numba"}),
+        (["--formats", "json,html,plotter"], set()),
+    ],
+)
+def test_nothing_is_loaded_that_is_not_needed(painting, tmp_path, flags, needed):
+    """Torch takes longer to load than all the rest together, and is never needed."""
+    seed = replace(painting.layers[1], strokes=painting.layers[1].strokes[:2], compositing="seed")
+    replace(painting, layers=(*painting.layers, seed)).save(tmp_path / "a.json")
+    Image.new("L", (40, 20), 200).save(tmp_path / "mine.png")
+    argv = [sys.executable, "-c", LOADED, "render", "a.json", "--out", "out", *flags]
+    done = subprocess.run(argv, cwd=tmp_path, capture_output=True, text=True)
+    assert done.stderr == ""
+    *written, loaded = done.stdout.splitlines()
+    assert BIG & set(json.loads(loaded)) <= needed
+    assert sorted(os.listdir(tmp_path / "out")) == sorted(Path(name).name for name in written)
 
 
 def test_another_size(painting, tmp_path, capsys):
@@ -128,7 +167,7 @@ def test_no_object_to_cut_out(painting, tmp_path, complaint):
 
 def test_hours_of_work_are_refused(painting, tmp_path, complaint, monkeypatch):
     painting.save(tmp_path / "a.json")
-    monkeypatch.setattr("semantic_guidance.apps.cli.render.MAX_WORK", work(painting) - 1)
+    monkeypatch.setattr("semantic_guidance.apps.cli.render.MAX_WORK", work(painting.drawing) - 1)
     assert "a.json: its strokes touch" in complaint("a.json")
     document = json.loads((tmp_path / "a.json").read_text())
     document |= {"width": 9000, "masks": [], "strokes": []}
@@ -145,4 +184,4 @@ def test_work_bounds_what_is_touched(painting):
             white = replace(one, opacity=torch.ones(1, 1, 2), color=torch.ones(1, 1, 3))
             black = torch.zeros(1, 3, painting.height, painting.width)
             touched += int((render(white, black)[0, 0] > 0).sum())
-    assert touched < work(painting) < 20 * touched
+    assert touched < work(painting.drawing) < 20 * touched

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from semantic_guidance.renderer.backends.cpu.native import entry
 from semantic_guidance.renderer.backends.cpu.pool import NOTHING, POOL, arguments, memory, padded
 
 Array = NDArray[np.float32]
@@ -13,6 +14,9 @@ Planes = tuple[Bytes, Bytes, Bytes]
 
 SPARE = 16
 """Rows and columns of the smallest rectangle for which there is room."""
+
+RED, GREEN, BLUE = 0.2126, 0.7152, 0.0722
+"""Shares of luma, BT.709."""
 
 
 class Easel:
@@ -42,6 +46,9 @@ class Easel:
             mask: ``[H, W]`` in [0, 1], contiguous, where the strokes show; everywhere if None.
             softness: width of the soft edge in pixels.
         """
+        if entry() is None:
+            self._paint_slowly(strokes, mask, softness)
+            return
         head = arguments(
             "easel",
             begin=0,
@@ -54,6 +61,17 @@ class Easel:
         )
         POOL.scratch(self.wide).call("easel", head)
 
+    def _paint_slowly(self, strokes: Array, mask: Array | None, softness: float) -> None:
+        """`paint` where there are no kernels."""
+        import torch
+
+        from semantic_guidance.core.strokes import Strokes
+        from semantic_guidance.renderer.rendering import render
+
+        packed, canvas = torch.from_numpy(strokes)[None], torch.from_numpy(self.picture())[None]
+        under = None if mask is None else torch.from_numpy(mask)[None, None]
+        self._picture[:] = render(Strokes.unpack(packed), canvas, under, softness, "reference")[0].numpy()
+
     @property
     def _picture(self) -> Array:
         """``[3, H, W]``, not a copy."""
@@ -65,12 +83,15 @@ class Easel:
 
     def rgb(self, out: Bytes, top: int, bottom: int, left: int, right: int) -> None:
         """Write a rectangle of the canvas to the same place of `out` ``[h, w, 3]``, of any strides."""
-        part = self._picture[:, top:bottom, left:right].clip(0, 1)
-        margins = (0, 0), (0, bottom - top - part.shape[1]), (0, right - left - part.shape[2])
-        if any(after for _, after in margins):
-            part = np.pad(part, margins, mode="edge")
+        part = self._part(top, bottom, left, right)
         part *= 255
         np.rint(part.transpose(1, 2, 0), out=out[top:bottom, left:right], casting="unsafe")
+
+    def _part(self, top: int, bottom: int, left: int, right: int) -> Array:
+        """A rectangle ``[3, h, w]`` of the canvas, clipped to [0, 1]; a copy."""
+        part = self._picture[:, top:bottom, left:right].clip(0, 1)
+        margins = (0, 0), (0, bottom - top - part.shape[1]), (0, right - left - part.shape[2])
+        return np.pad(part, margins, mode="edge") if any(after for _, after in margins) else part
 
     def yuv420(self, planes: Planes, top: int, bottom: int, left: int, right: int) -> None:
         """Write a rectangle to the same place of a video's planes: BT.709, limited range.
@@ -84,6 +105,9 @@ class Easel:
             right: column after the last, even.
         """
         luma, blue, red = planes
+        if entry() is None:
+            _convert_slowly(self._part(top, bottom, left, right), planes, top, left)
+            return
         head = arguments(
             "yuv",
             top=top,
@@ -99,3 +123,19 @@ class Easel:
             red=memory(red),
         )
         POOL.scratch(self.wide).call("yuv", head)
+
+
+def _convert_slowly(part: Array, planes: Planes, top: int, left: int) -> None:
+    """`Easel.yuv420` where there are no kernels, of a rectangle ``[3, h, w]``."""
+    luma, blue, red = planes
+    height, width = part.shape[1:]
+    weights = np.array([RED, GREEN, BLUE], np.float32)
+    light = np.asarray(np.tensordot(weights, part, 1), np.float32)
+    luma[top : top + height, left : left + width] = 219 * light + 16.5
+    mean = np.float32(0.25) * (
+        part[:, ::2, ::2] + part[:, 1::2, ::2] + part[:, ::2, 1::2] + part[:, 1::2, 1::2]
+    )
+    light = np.asarray(np.tensordot(weights, mean, 1), np.float32)
+    place = slice(top // 2, (top + height) // 2), slice(left // 2, (left + width) // 2)
+    for plane, channel, share in ((blue, 2, BLUE), (red, 0, RED)):
+        plane[place] = (mean[channel] - light) * np.float32(112 / (1 - share)) + np.float32(128.5)

@@ -1,0 +1,1 @@
+"""Kernels for graphics cards, in Triton. Nothing outside this folder imports Triton."""

@@ -13,7 +13,6 @@ from torch import Tensor
 
 from semantic_guidance.core.strokes import NUMBERS
 from semantic_guidance.renderer.backends.base import AutogradBackend, Segment, Task
-from semantic_guidance.renderer.backends.triton.bins import Grid
 
 SWITCH = "TRITON_INTERPRET"
 """Environment variable that, set to 1 before Triton is imported, runs kernels in its interpreter."""
@@ -33,7 +32,7 @@ class _Render(torch.autograd.Function):
         bounds = torch.stack([pictures * count, (pictures + 1) * count], dim=1)
         picture = pictures.repeat_interleave(count)
         under = before.new_empty(0) if mask is None else mask.detach()[:, 0].float().contiguous()
-        grid = Grid(before.shape[2], before.shape[3], batch)
+        grid = operations.grid_of(before)
         scene = operations.Scene.of(vectors, picture, bounds, picture.int(), under, grid, softness)
         ctx.scene, ctx.before, ctx.shape = scene, before, strokes.shape
         return operations.painted(scene, before)
@@ -151,7 +150,7 @@ def _scene(strokes: Sequence[Tensor], tasks: Sequence[Task], softness: float) ->
         torch.tensor(bounds, dtype=torch.long, device=device),
         torch.tensor(mask_of, dtype=torch.int32, device=device),
         planes.contiguous(),
-        Grid(target.shape[2], target.shape[3], len(tasks)),
+        operations.grid_of(target),
         softness,
     )
     # Scaled so that a sum over pixels and colours is a mean.

@@ -18,7 +18,7 @@ from semantic_guidance.core.strokes import POINTS, RADIUS
 from semantic_guidance.renderer.backends.reference import MAX_SEGMENTS, segment_counts
 
 TILE = 16
-"""Side of a tile in pixels."""
+"""Side of a tile in pixels, a power of 2."""
 
 COLUMNS = 16
 """Numbers of a segment: x, y, radius and parameter t at its start; their growth along it (4); its direction
@@ -36,21 +36,23 @@ class Grid:
         height: of a canvas in pixels.
         width: of a canvas in pixels.
         pictures: number of canvases.
+        tile: side of a tile in pixels, a power of 2.
     """
 
     height: int
     width: int
     pictures: int = 1
+    tile: int = TILE
 
     @property
     def across(self) -> int:
         """Tiles across a canvas."""
-        return -(-self.width // TILE)
+        return -(-self.width // self.tile)
 
     @property
     def down(self) -> int:
         """Tiles down a canvas."""
-        return -(-self.height // TILE)
+        return -(-self.height // self.tile)
 
     @property
     def each(self) -> int:
@@ -165,8 +167,8 @@ def _candidates(segments: Tensor, grid: Grid, softness: float) -> tuple[Tensor, 
     reach = torch.maximum(segments[:, 2], segments[:, 2] + segments[:, 6]) + softness / 2
     reach = (reach + SLACK + 1e-6 * torch.maximum(start.abs(), last.abs()).amax(dim=1))[:, None]
     sizes = torch.tensor([grid.across, grid.down], device=segments.device)
-    low = ((torch.minimum(start, last) - reach) / TILE).floor().nan_to_num()
-    high = ((torch.maximum(start, last) + reach) / TILE).floor().nan_to_num()
+    low = ((torch.minimum(start, last) - reach) / grid.tile).floor().nan_to_num()
+    high = ((torch.maximum(start, last) + reach) / grid.tile).floor().nan_to_num()
     low = torch.minimum(low.clamp(min=0), sizes).long()
     high = torch.minimum(high.clamp(min=-1), sizes - 1).long()
     across, down = (high - low + 1).clamp(min=0).unbind(1)
@@ -176,9 +178,9 @@ def _candidates(segments: Tensor, grid: Grid, softness: float) -> tuple[Tensor, 
     which = torch.arange(len(segments), device=segments.device).repeat_interleave(count, output_size=total)
     step = torch.arange(total, device=segments.device) - (ends - count)[which]
     column, row = low[which, 0] + step % across[which], low[which, 1] + step // across[which]
-    offset = (torch.stack([column, row], dim=1) + 0.5) * TILE - start[which]
+    offset = (torch.stack([column, row], dim=1) + 0.5) * grid.tile - start[which]
     unit, length = segments[:, 8:10][which], segments[:, 10][which]
     place = (offset * unit).sum(dim=1).clamp(min=0).minimum(length)
     gap = (offset - place[:, None] * unit).norm(dim=1)
-    near = gap <= reach[which, 0] + TILE * 0.7072  # else farther than the tile's corners are
+    near = gap <= reach[which, 0] + grid.tile * 0.7072  # else farther than the tile's corners are
     return (row * grid.across + column)[near], which[near]

@@ -22,10 +22,10 @@ def _field(px, py, segments, first, end):
         Distance; parameter of the deciding disc; of the nearest segment where on it the nearest disc is, its
         first parameter and the growth of it; and the gap (x, y) to the disc's centre.
     """
+    zero = tl.full(px.shape, 0.0, tl.float32)
     distance = tl.full(px.shape, float("inf"), tl.float32)
     covered = tl.full(px.shape, -1.0, tl.float32)
-    best, best_t, best_step = tl.zeros_like(px), tl.zeros_like(px), tl.zeros_like(px)
-    best_x, best_y = tl.zeros_like(px), tl.zeros_like(px)
+    best, best_t, best_step, best_x, best_y = zero, zero, zero, zero, zero
     for s in range(first, end):
         at = segments + s * COLUMNS
         radius, t, growth, step = tl.load(at + 2), tl.load(at + 3), tl.load(at + 6), tl.load(at + 7)
@@ -40,16 +40,16 @@ def _field(px, py, segments, first, end):
         x = offset_x * unit_x + offset_y * unit_y
         y = tl.abs(offset_x * unit_y - offset_y * unit_x)
         y = tl.where(length > 0, y, tl.sqrt_rn(offset_x * offset_x + offset_y * offset_y))
-        nearest = tl.div_rn(x + y * lean, tl.maximum(length, 1e-12) + tl.zeros_like(x))
+        nearest = tl.div_rn(x + y * lean, tl.maximum(length, 1e-12) + zero)
         nearest = tl.minimum(tl.maximum(nearest, 0.0), 1.0)
         nearest = tl.where(squared > 0, nearest, tl.where(growth > 0, 1.0, 0.0))
         # `reference.last_disc`
-        cone = squared + tl.zeros_like(x) > 0
+        cone = squared + zero > 0
         a = tl.where(cone, tl.maximum(squared, MIN_LEADING), tl.minimum(squared, -MIN_LEADING))
         b = x * length + radius * growth
         c = x * x + y * y - radius * radius
         discriminant = b * b - a * c
-        rising = tl.div_rn(b + tl.sqrt_rn(tl.maximum(discriminant, 0.0)), a + tl.zeros_like(b))
+        rising = tl.div_rn(b + tl.sqrt_rn(tl.maximum(discriminant, 0.0)), a)
         crosses = (discriminant >= 0) & (cone | (b < 0)) & (rising >= 0) & (rising <= 1)
         last = tl.where(a - 2 * b + c <= 0, 1.0, tl.where(crosses, rising, -1.0))
         covered = tl.maximum(covered, tl.where(last >= 0, t + last * step, -1.0))
@@ -74,7 +74,7 @@ def _mask(mask_of, masks, stroke, area, place, inside, MASKED: tl.constexpr):
     shown = tl.full(place.shape, 1.0, tl.float32)
     if MASKED:
         mask = tl.load(mask_of + stroke).to(tl.int64)
-        shown = tl.load(masks + mask * area + place, mask=inside & (mask + tl.zeros_like(place) >= 0), other=1.0)
+        shown = tl.load(masks + mask * area + place, mask=inside & (mask + place * 0 >= 0), other=1.0)
     return shown
 
 
@@ -132,7 +132,8 @@ def paint(
     red = tl.load(canvas + plane, mask=inside, other=0.0)
     green = tl.load(canvas + plane + area, mask=inside, other=0.0)
     blue = tl.load(canvas + plane + 2 * area, mask=inside, other=0.0)
-    loss = tl.zeros_like(px)
+    zero = tl.full(px.shape, 0.0, tl.float32)
+    loss = zero
     if JUDGE:
         target_red = tl.load(target + plane, mask=inside, other=0.0)
         target_green = tl.load(target + plane + area, mask=inside, other=0.0)
@@ -148,7 +149,7 @@ def paint(
             )
             numbers = strokes + stroke * 13
             opacity, opacity_end = tl.load(numbers + 8), tl.load(numbers + 9)
-            coverage = 0.5 - tl.div_rn(distance, softness + tl.zeros_like(distance))
+            coverage = 0.5 - tl.div_rn(distance, softness + zero)
             coverage = tl.minimum(tl.maximum(coverage, 0.0), 1.0)
             alpha = coverage * (opacity + t * (opacity_end - opacity))
             alpha = alpha * _mask(mask_of, masks, stroke, area, place, inside, MASKED)
@@ -211,8 +212,9 @@ def unpaint(
     area = height * width
     plane = picture * 3 * area + place
     i = tl.arange(0, TILE * TILE)
-    slope_red, slope_green, slope_blue = tl.zeros_like(px), tl.zeros_like(px), tl.zeros_like(px)
-    red, green, blue = tl.zeros_like(px), tl.zeros_like(px), tl.zeros_like(px)
+    zero = tl.full(px.shape, 0.0, tl.float32)
+    slope_red, slope_green, slope_blue = zero, zero, zero
+    red, green, blue = zero, zero, zero
     if JUDGE:
         red = tl.load(painted + plane, mask=inside, other=0.0)
         green = tl.load(painted + plane + area, mask=inside, other=0.0)
@@ -242,7 +244,7 @@ def unpaint(
             )
             numbers = strokes + stroke * 13
             opacity, opacity_end = tl.load(numbers + 8), tl.load(numbers + 9)
-            step_at = 0.5 - tl.div_rn(distance, softness + tl.zeros_like(distance))
+            step_at = 0.5 - tl.div_rn(distance, softness + zero)
             coverage = tl.minimum(tl.maximum(step_at, 0.0), 1.0)
             light = opacity + t * (opacity_end - opacity)
             shown = _mask(mask_of, masks, stroke, area, place, inside, MASKED)
@@ -258,7 +260,7 @@ def unpaint(
             change += slope_blue * (tl.load(numbers + 12) - blue)
             change = change * shown  # of the loss, by coverage times opacity
             edge = (step_at >= 0) & (step_at <= 1)
-            outward = tl.where(edge, -tl.div_rn(change * light, softness + tl.zeros_like(change)), 0.0)
+            outward = tl.where(edge, -tl.div_rn(change * light, softness + zero), 0.0)
             away = tl.sqrt_rn(gap_x * gap_x + gap_y * gap_y)
             inverse = tl.where(away > 0, tl.div_rn(outward, tl.where(away > 0, away, 1.0)), 0.0)
             pull_x, pull_y = -gap_x * inverse, -gap_y * inverse
@@ -336,7 +338,7 @@ def remove(
     miss_blue = tl.load(painted + plane + 2 * area, mask=inside, other=0.0)
     miss_blue -= tl.load(target + plane + 2 * area, mask=inside, other=0.0)
     heavy = tl.load(weight + picture * area + place, mask=inside, other=0.0)
-    through = tl.full(px.shape, 1.0, tl.float32)
+    zero, through = tl.full(px.shape, 0.0, tl.float32), tl.full(px.shape, 1.0, tl.float32)
     begin = tl.load(offsets + tile * (sections + 1))
     end = tl.load(offsets + tile * (sections + 1) + sections)
     for step in range(end - begin):
@@ -347,7 +349,7 @@ def remove(
         )
         numbers = strokes + stroke * 13
         opacity, opacity_end = tl.load(numbers + 8), tl.load(numbers + 9)
-        coverage = 0.5 - tl.div_rn(distance, softness + tl.zeros_like(distance))
+        coverage = 0.5 - tl.div_rn(distance, softness + zero)
         coverage = tl.minimum(tl.maximum(coverage, 0.0), 1.0)
         alpha = coverage * (opacity + t * (opacity_end - opacity))
         alpha = alpha * _mask(mask_of, masks, stroke, area, place, inside, MASKED)
@@ -369,7 +371,7 @@ def add_up(rows, order, starts, sums, WIDTH: tl.constexpr, BLOCK: tl.constexpr):
     stroke = tl.program_id(0)
     begin, end = tl.load(starts + stroke), tl.load(starts + stroke + 1)
     lines, columns = tl.arange(0, BLOCK), tl.arange(0, WIDTH)
-    total = tl.zeros((BLOCK, WIDTH), tl.float32)
+    total = tl.full((BLOCK, WIDTH), 0.0, tl.float32)
     for at in range(begin, end, BLOCK):
         some = at + lines < end
         pair = tl.load(order + at + lines, mask=some, other=0).to(tl.int64)

@@ -26,8 +26,17 @@ ROW = 16
 BLOCK = 16
 """Rows that are added up at a time."""
 
+INTERPRETED_TILE = 64
+"""Side of a tile in the interpreter, whose time goes by the number of operations and not of pixels."""
+
 WARPS = 4
 """Warps that paint a tile. Fixed: another number adds up a tile's pixels in another order."""
+
+
+def grid_of(canvas: Tensor) -> Grid:
+    """The tiles of canvases ``[B, 3, H, W]``."""
+    pictures, _, height, width = canvas.shape
+    return Grid(height, width, pictures, INTERPRETED_TILE if kernels.INTERPRETED else TILE)
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,7 +95,7 @@ class Scene:
 
     def tape(self) -> Tensor:
         """Room for the canvases of one group."""
-        return self.new(max(pairs for *_, pairs in self.groups()), 3, TILE * TILE)
+        return self.new(max(pairs for *_, pairs in self.groups()), 3, self.grid.tile**2)
 
     def new(self, *shape: int) -> Tensor:
         """An empty tensor."""
@@ -107,7 +116,9 @@ class Scene:
     @property
     def constants(self) -> dict[str, Any]:
         """What kernels are compiled for."""
-        return {"MASKED": len(self.masks) > 0, "TILE": TILE, "num_warps": WARPS}
+        masked = len(self.masks) > 0
+        # A product and a sum are rounded apart, as the reference does.
+        return {"MASKED": masked, "TILE": self.grid.tile, "num_warps": WARPS, "enable_fp_fusion": False}
 
 
 @dataclass(frozen=True, eq=False)
@@ -218,6 +229,6 @@ def _added_up(scene: Scene, rows: Tensor) -> Tensor:
     sums = scene.new(count, width)
     if count:
         kernels.add_up[(count,)](
-            rows, scene.bins.order, scene.bins.starts, sums, WIDTH=width, BLOCK=BLOCK, num_warps=1
+            rows, scene.bins.order, scene.bins.starts, sums, WIDTH=width, BLOCK=BLOCK, num_warps=1, enable_fp_fusion=False
         )
     return sums

@@ -15,14 +15,15 @@ from torch import Tensor
 
 from semantic_guidance.core import bezier
 from semantic_guidance.core.strokes import POINTS, RADIUS
-from semantic_guidance.renderer.backends.reference import MAX_SEGMENTS, segment_counts
+from semantic_guidance.renderer.backends.reference import MAX_SEGMENTS, MIN_LEADING, segment_counts
 
 TILE = 16
 """Side of a tile in pixels, a power of 2."""
 
 COLUMNS = 16
 """Numbers of a segment: x, y, radius and parameter t at its start; their growth along it (4); its direction
-(2); length; `reference.stroke_fields`' lean and squared; the rest is padding."""
+(2); length; `reference.stroke_fields`' lean; `reference.last_disc`'s A, and of its B what does not depend on
+the pixel; the rest is padding."""
 
 SLACK = 0.02
 """Pixels that a stroke is taken to reach farther than it does, against rounding."""
@@ -153,10 +154,12 @@ def polylines(strokes: Tensor, scale: int) -> tuple[Tensor, Tensor]:
     squared = length**2 - growth**2
     lean = growth / squared.clamp(min=1e-12).sqrt()
     unit = along / length.clamp(min=1e-12)[:, None]
+    # A is what `squared` is, with its sign, but never near 0: kernels tell by it whether there is a cone.
     at_start = torch.stack([radius_start, t_start], dim=1)
     rest = torch.stack([growth, t_end - t_start], dim=1)
-    more = torch.stack([length, lean, squared], dim=1)
-    padding = torch.zeros_like(more)
+    leading = torch.where(squared > 0, squared.clamp(min=MIN_LEADING), squared.clamp(max=-MIN_LEADING))
+    more = torch.stack([length, lean, leading, radius_start * growth], dim=1)
+    padding = torch.zeros_like(start)
     return torch.cat([start, at_start, along, rest, unit, more, padding], dim=1), owner
 
 

@@ -9,7 +9,6 @@ import triton
 import triton.language as tl
 
 DISCS = tl.constexpr(100)  # `reference.DISCS`, which a kernel cannot import
-MIN_LEADING = tl.constexpr(1e-4)  # `reference.MIN_LEADING`
 COLUMNS = tl.constexpr(16)  # `bins.COLUMNS`
 ROW = tl.constexpr(16)  # numbers of a pair's row of gradients: those of a stroke, and padding
 
@@ -29,29 +28,30 @@ def _field(px, py, segments, first, end):
     for s in range(first, end):
         at = segments + s * COLUMNS
         radius, t, growth, step = tl.load(at + 2), tl.load(at + 3), tl.load(at + 6), tl.load(at + 7)
-        along_x, along_y, unit_x, unit_y = (
-            tl.load(at + 4),
-            tl.load(at + 5),
-            tl.load(at + 8),
-            tl.load(at + 9),
-        )
-        length, lean, squared = tl.load(at + 10), tl.load(at + 11), tl.load(at + 12)
+        along_x, along_y = tl.load(at + 4), tl.load(at + 5)
+        unit_x, unit_y, length = tl.load(at + 8), tl.load(at + 9), tl.load(at + 10)
+        leading, swell = tl.load(at + 12), tl.load(at + 13)
         offset_x, offset_y = px - tl.load(at), py - tl.load(at + 1)
         x = offset_x * unit_x + offset_y * unit_y
         y = tl.abs(offset_x * unit_y - offset_y * unit_x)
-        y = tl.where(length > 0, y, tl.sqrt_rn(offset_x * offset_x + offset_y * offset_y))
-        nearest = tl.div_rn(x + y * lean, tl.maximum(length, 1e-12) + zero)
-        nearest = tl.minimum(tl.maximum(nearest, 0.0), 1.0)
-        nearest = tl.where(squared > 0, nearest, tl.where(growth > 0, 1.0, 0.0))
-        # `reference.last_disc`
-        cone = squared + zero > 0
-        a = tl.where(cone, tl.maximum(squared, MIN_LEADING), tl.minimum(squared, -MIN_LEADING))
-        b = x * length + radius * growth
-        c = x * x + y * y - radius * radius
-        discriminant = b * b - a * c
-        rising = tl.div_rn(b + tl.sqrt_rn(tl.maximum(discriminant, 0.0)), a)
-        crosses = (discriminant >= 0) & (cone | (b < 0)) & (rising >= 0) & (rising <= 1)
-        last = tl.where(a - 2 * b + c <= 0, 1.0, tl.where(crosses, rising, -1.0))
+        b = x * length + swell
+        # The nearest disc, and `reference.last_disc`.
+        if leading > 0:
+            nearest = tl.div_rn(x + y * tl.load(at + 11), length + zero)
+            nearest = tl.minimum(tl.maximum(nearest, 0.0), 1.0)
+            c = x * x + y * y - radius * radius
+            discriminant = b * b - leading * c
+            rising = tl.div_rn(b + tl.sqrt_rn(tl.maximum(discriminant, 0.0)), leading + zero)
+            crosses = (discriminant >= 0) & (rising >= 0) & (rising <= 1)
+        else:  # one of the end discs contains the other
+            nearest = zero + tl.where(growth > 0, 1.0, 0.0)
+            if length == 0:
+                y = tl.sqrt_rn(offset_x * offset_x + offset_y * offset_y)
+            c = x * x + y * y - radius * radius
+            discriminant = b * b - leading * c
+            rising = tl.div_rn(b + tl.sqrt_rn(tl.maximum(discriminant, 0.0)), leading + zero)
+            crosses = (discriminant >= 0) & (b < 0) & (rising >= 0) & (rising <= 1)
+        last = tl.where(leading - 2 * b + c <= 0, 1.0, tl.where(crosses, rising, -1.0))
         covered = tl.maximum(covered, tl.where(last >= 0, t + last * step, -1.0))
         gap_x, gap_y = offset_x - nearest * along_x, offset_y - nearest * along_y
         away = tl.sqrt_rn(gap_x * gap_x + gap_y * gap_y) - radius - nearest * growth

@@ -52,7 +52,12 @@ def odd_strokes(batch: int, seed: int) -> Tensor:
 
 
 def rendered(
-    backend: object, strokes: Tensor, canvas: Tensor, mask: Tensor | None, softness: float, device: torch.device
+    backend: object,
+    strokes: Tensor,
+    canvas: Tensor,
+    mask: Tensor | None,
+    softness: float,
+    device: torch.device,
 ) -> list[Tensor]:
     """A canvas, and the gradients of a random direction of it in strokes and canvas."""
     some, below = (each.detach().to(device).requires_grad_() for each in (strokes, canvas))
@@ -63,7 +68,9 @@ def rendered(
     return [each.detach().cpu() for each in (painted, *gradients)]
 
 
-def assert_equal_to_the_reference(strokes: Tensor, canvas: Tensor, mask: Tensor | None, softness: float) -> None:
+def assert_equal_to_the_reference(
+    strokes: Tensor, canvas: Tensor, mask: Tensor | None, softness: float
+) -> None:
     ours = rendered(OURS, strokes, canvas, mask, softness, DEVICE)
     theirs = rendered(REFERENCE, strokes, canvas, mask, softness, torch.device("cpu"))
     apart = (ours[0] - theirs[0]).abs()
@@ -103,7 +110,13 @@ class TestAgainstTheReference:
         assert torch.allclose(canvas.cpu(), wanted_canvas, atol=1e-5)
 
 
-SEGMENTS = (Segment(3, None, 0.2), Segment(2, 1), Segment(0, 0, 0.1), Segment(2, None, 0.5), Segment(3, 0, 1.0))
+SEGMENTS = (
+    Segment(3, None, 0.2),
+    Segment(2, 1),
+    Segment(0, 0, 0.1),
+    Segment(2, None, 0.5),
+    Segment(3, 0, 1.0),
+)
 
 
 def painting(height: int, width: int, seed: int = 0) -> tuple[Tensor, Task]:
@@ -215,5 +228,7 @@ def test_who_paints_without_them_does_not_import_them():
 def run_alone(code: str, **environment: str) -> None:
     """Run Python code in a process of its own."""
     words = [sys.executable, "-c", code]
-    done = subprocess.run(words, env={**os.environ, **environment}, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        words, env={**os.environ, **environment}, capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stderr

@@ -67,6 +67,9 @@ class Task:
 class Backend(Protocol):
     """A renderer: strokes are packed, see `Strokes.pack`, in units of the canvas's longer side."""
 
+    batches: bool
+    """Whether `objectives` is faster than one `objective` after the other."""
+
     def supports(self, device: torch.device, dtype: torch.dtype) -> bool:
         """Whether it renders tensors of this kind."""
 
@@ -106,6 +109,8 @@ class Backend(Protocol):
 
 class AutogradBackend(ABC):
     """A backend made of `supports` and `render`: automatic differentiation does the rest."""
+
+    batches = False
 
     @abstractmethod
     def supports(self, device: torch.device, dtype: torch.dtype) -> bool:

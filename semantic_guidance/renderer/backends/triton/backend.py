@@ -49,6 +49,8 @@ class _Render(torch.autograd.Function):
 class TritonBackend(AutogradBackend):
     """Each operation has its own kernels; the same bits at every run, in a batch or alone."""
 
+    batches = True
+
     def supports(self, device: torch.device, dtype: torch.dtype) -> bool:
         """See `Backend`. Triton is looked for, and not imported."""
         if dtype != torch.float32 or not _installed():

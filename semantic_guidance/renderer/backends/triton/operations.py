@@ -149,7 +149,7 @@ def painted(scene: Scene, canvas: Tensor) -> Tensor:
 def gradients(scene: Scene, canvas: Tensor, slopes: Tensor) -> tuple[Tensor, Tensor]:
     """Gradients of strokes ``[N, 13]`` and canvases, from those of the painted canvases ``[B, 3, H, W]``."""
     after, slopes, nothing = torch.empty_like(canvas), slopes.clone(), scene.new(0)
-    tape, rows = scene.tape(), _rows(scene)
+    tape, rows = scene.tape(), _rows(scene, ROW)
     wanted = (nothing, nothing, nothing)
     for first_tile, tiles, first_pair, _ in scene.groups():
         tail = scene.tail(first_tile, first_pair)
@@ -171,7 +171,7 @@ def gradients(scene: Scene, canvas: Tensor, slopes: Tensor) -> tuple[Tensor, Ten
 def errors(scene: Scene, canvas: Tensor, wanted: Wanted) -> tuple[Tensor, Tensor]:
     """Each picture's error ``[B]``, in double precision, and its gradient in the strokes ``[N, 13]``."""
     after, nothing = torch.empty_like(canvas), scene.new(0)
-    tape, rows, losses = scene.tape(), _rows(scene), scene.new(scene.grid.tiles)
+    tape, rows, losses = scene.tape(), _rows(scene, ROW), scene.new(scene.grid.tiles)
     planes = (wanted.target, wanted.weight, wanted.factors)
     for first_tile, tiles, first_pair, _ in scene.groups():
         tail = scene.tail(first_tile, first_pair)
@@ -193,7 +193,7 @@ def errors(scene: Scene, canvas: Tensor, wanted: Wanted) -> tuple[Tensor, Tensor
 def removal_costs(scene: Scene, canvas: Tensor, wanted: Wanted) -> tuple[Tensor, Tensor]:
     """Rise of the finished pictures' errors without each stroke ``[N]``, and the canvases."""
     after, nothing = torch.empty_like(canvas), scene.new(0)
-    tape, costs = scene.tape(), scene.new(scene.pairs, 1)
+    tape, costs = scene.tape(), _rows(scene, 1)
     for first_tile, tiles, first_pair, _ in scene.groups():
         tail = scene.tail(first_tile, first_pair)
         kernels.paint[(tiles,)](
@@ -211,9 +211,9 @@ def removal_costs(scene: Scene, canvas: Tensor, wanted: Wanted) -> tuple[Tensor,
     return _added_up(scene, costs)[:, 0], after
 
 
-def _rows(scene: Scene) -> Tensor:
-    """Room for each pair's part of its stroke's gradient; strokes after the last section have none."""
-    return torch.zeros(scene.pairs, ROW, device=scene.strokes.device)
+def _rows(scene: Scene, width: int) -> Tensor:
+    """Room for what each pair adds to its stroke's numbers; pairs after the last section add nothing."""
+    return torch.zeros(scene.pairs, width, device=scene.strokes.device)
 
 
 def _of_strokes(scene: Scene, rows: Tensor) -> Tensor:
@@ -229,6 +229,13 @@ def _added_up(scene: Scene, rows: Tensor) -> Tensor:
     sums = scene.new(count, width)
     if count:
         kernels.add_up[(count,)](
-            rows, scene.bins.order, scene.bins.starts, sums, WIDTH=width, BLOCK=BLOCK, num_warps=1, enable_fp_fusion=False
+            rows,
+            scene.bins.order,
+            scene.bins.starts,
+            sums,
+            WIDTH=width,
+            BLOCK=BLOCK,
+            num_warps=1,
+            enable_fp_fusion=False,
         )
     return sums

@@ -106,7 +106,9 @@ def test_no_picture_and_too_little_guidance():
 
 @pytest.mark.parametrize("device", ["abacus", "meta", "cuda:77", 1.5])
 def test_a_device_that_is_not_there(device):
-    with pytest.raises(ValueError, match="device is .*, wanted cpu, or cuda where torch finds a graphics card"):
+    with pytest.raises(
+        ValueError, match=r"device is .*, wanted cpu, or cuda where torch finds a graphics card"
+    ):
         Painter("planner", device=device)
 
 

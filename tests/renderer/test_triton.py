@@ -174,6 +174,14 @@ def test_strokes_after_the_last_segment_are_not_painted():
     assert torch.equal(costs, torch.cat([expected[2], torch.zeros_like(costs[:2])]))
 
 
+def test_a_canvas_that_is_changed_before_the_gradient_is_noticed():
+    strokes, canvas = odd_strokes(1, 0)[:, :1].to(DEVICE), numbers(1, 3, 8, 8).to(DEVICE)
+    painted = OURS.render(strokes.requires_grad_(), canvas, None, 1.0)
+    canvas += 1
+    with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+        painted.sum().backward()
+
+
 def test_it_supports_single_precision_on_graphics_cards_and_what_is_interpreted(monkeypatch):
     cpu, cuda = torch.device("cpu"), torch.device("cuda")
     assert OURS.supports(cuda, torch.float32)

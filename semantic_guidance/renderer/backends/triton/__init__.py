@@ -1,1 +1,1 @@
-"""Kernels for graphics cards, in Triton. Nothing outside this folder imports Triton."""
+"""Kernels for graphics cards, in Triton, which only `kernels` imports, and only when something is rendered."""

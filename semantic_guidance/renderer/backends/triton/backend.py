@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import os
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from functools import cache
 from typing import Any
 
@@ -27,23 +28,28 @@ class _Render(torch.autograd.Function):
 
         batch, count = strokes.shape[:2]
         vectors = strokes.detach().float().flatten(0, 1).contiguous()
-        before = canvas.detach().contiguous()
+        before = canvas.detach().float().contiguous()
         pictures = torch.arange(batch, device=before.device)
         bounds = torch.stack([pictures * count, (pictures + 1) * count], dim=1)
         picture = pictures.repeat_interleave(count)
         under = before.new_empty(0) if mask is None else mask.detach()[:, 0].float().contiguous()
         grid = operations.grid_of(before)
         scene = operations.Scene.of(vectors, picture, bounds, picture.int(), under, grid, softness)
-        ctx.scene, ctx.before, ctx.shape = scene, before, strokes.shape
-        return operations.painted(scene, before)
+        ctx.scene = scene
+        ctx.save_for_backward(strokes, canvas, mask)  # torch complains if one is changed in the meantime
+        with _on(before.device):
+            return operations.painted(scene, before)
 
     @staticmethod
     @torch.autograd.function.once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         from semantic_guidance.renderer.backends.triton import operations
 
-        of_strokes, of_canvas = operations.gradients(ctx.scene, ctx.before, grad.contiguous())
-        return of_strokes.view(ctx.shape), of_canvas, None, None
+        strokes, canvas, _ = ctx.saved_tensors
+        before = canvas.detach().float().contiguous()
+        with _on(before.device):
+            of_strokes, of_canvas = operations.gradients(ctx.scene, before, grad.contiguous())
+        return of_strokes.view(strokes.shape), of_canvas, None, None
 
 
 class TritonBackend(AutogradBackend):
@@ -79,7 +85,8 @@ class TritonBackend(AutogradBackend):
             chosen = [n for n, other in enumerate(sizes) if other == size]
             some = [strokes[n].detach() for n in chosen]
             scene, canvas, wanted = _scene(some, [tasks[n] for n in chosen], softness)
-            errors, gradients = operations.errors(scene, canvas, wanted)
+            with _on(canvas.device):
+                errors, gradients = operations.errors(scene, canvas, wanted)
             parts = gradients.split([len(each) for each in some])
             for n, error, gradient in zip(chosen, errors.tolist(), parts, strict=True):
                 values[n], slopes[n] = error, gradient
@@ -90,7 +97,8 @@ class TritonBackend(AutogradBackend):
         from semantic_guidance.renderer.backends.triton import operations
 
         scene, canvas, wanted = _scene([strokes.detach()], [task], softness)
-        costs, after = operations.removal_costs(scene, canvas, wanted)
+        with _on(canvas.device):
+            costs, after = operations.removal_costs(scene, canvas, wanted)
         return costs, after[0]
 
     def warm_up(self) -> None:
@@ -106,6 +114,11 @@ class TritonBackend(AutogradBackend):
             self.objective(stroke, task, 1.0)
             self.removal_costs(stroke, task, 1.0)
             self.render(stroke[None], grey[None], None if mask is None else grey[None, :1], 1.0)
+
+
+def _on(device: torch.device) -> AbstractContextManager[Any]:
+    """Kernels within the block run on this card."""
+    return torch.cuda.device(device) if device.type == "cuda" else nullcontext()
 
 
 @cache

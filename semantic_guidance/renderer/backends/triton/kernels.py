@@ -89,7 +89,7 @@ def _pixels(tile, tiles, across, height, width, TILE: tl.constexpr):
     return x.to(tl.float32) + 0.5, y.to(tl.float32) + 0.5, y * width + x, inside, picture
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["first_tile", "first_pair", "sections"])
 def paint(
     segments,
     pair_stroke,
@@ -173,7 +173,7 @@ def paint(
         tl.store(losses + tile, tl.sum(loss, axis=0))
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["first_tile", "first_pair", "sections"])
 def unpaint(
     segments,
     pair_stroke,
@@ -295,7 +295,7 @@ def unpaint(
         tl.store(slopes + plane + 2 * area, slope_blue, mask=inside)
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["first_tile", "first_pair", "sections"])
 def remove(
     segments,
     pair_stroke,

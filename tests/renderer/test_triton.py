@@ -10,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from semantic_guidance.renderer.backends.base import Segment, Task, load_backend
+from semantic_guidance.renderer.backends.base import Backend, Segment, Task, load_backend
 from semantic_guidance.renderer.backends.reference import ReferenceBackend
+from semantic_guidance.renderer.backends.triton import backend
 
 pytest.importorskip("triton", reason="the package triton is not installed")
 operations = pytest.importorskip("semantic_guidance.renderer.backends.triton.operations")
@@ -52,7 +53,7 @@ def odd_strokes(batch: int, seed: int) -> Tensor:
 
 
 def rendered(
-    backend: object,
+    renderer: Backend,
     strokes: Tensor,
     canvas: Tensor,
     mask: Tensor | None,
@@ -62,7 +63,7 @@ def rendered(
     """A canvas, and the gradients of a random direction of it in strokes and canvas."""
     some, below = (each.detach().to(device).requires_grad_() for each in (strokes, canvas))
     under = None if mask is None else mask.to(device)
-    painted = backend.render(some, below, under, softness)  # type: ignore[attr-defined]
+    painted = renderer.render(some, below, under, softness)
     cotangent = (numbers(*canvas.shape, seed=9) - 0.5).to(device)
     gradients = torch.autograd.grad(painted, (some, below), cotangent)
     return [each.detach().cpu() for each in (painted, *gradients)]
@@ -180,6 +181,13 @@ def test_a_canvas_that_is_changed_before_the_gradient_is_noticed():
     canvas += 1
     with pytest.raises(RuntimeError, match="modified by an inplace operation"):
         painted.sum().backward()
+
+
+def test_warming_up_calls_every_kernel_once():
+    backend._compile.cache_clear()
+    backend._compile(DEVICE)
+    backend._compile(DEVICE)
+    assert backend._compile.cache_info().hits == 1
 
 
 def test_it_supports_single_precision_on_graphics_cards_and_what_is_interpreted(monkeypatch):

@@ -1,1 +1,1 @@
-"""Kernels for graphics cards, in Triton, which only `kernels` imports, and only when something is rendered."""
+"""Kernels for graphics cards, in Triton, which only `kernels` imports, when something is rendered."""

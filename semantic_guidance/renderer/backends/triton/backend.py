@@ -102,18 +102,22 @@ class TritonBackend(AutogradBackend):
         return costs, after[0]
 
     def warm_up(self) -> None:
-        """Compile the kernels, or read them from Triton's cache on disk."""
-        device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        if not self.supports(device, torch.float32):
-            return
-        side = 16
-        grey = torch.full((3, side, side), 0.5, device=device)
-        stroke = torch.full((1, NUMBERS), 0.5, device=device)
-        for masks, mask in ((grey[:0], None), (grey, 0)):
-            task = Task((Segment(1, mask, 1.0),), masks, grey, grey, grey[0])
-            self.objective(stroke, task, 1.0)
-            self.removal_costs(stroke, task, 1.0)
-            self.render(stroke[None], grey[None], None if mask is None else grey[None, :1], 1.0)
+        """Compile the kernels, or read them from Triton's cache on disk. An interpreter has nothing to do."""
+        if torch.cuda.is_available() and os.environ.get(SWITCH) != "1":
+            _compile(torch.device("cuda", torch.cuda.current_device()))
+
+
+@cache
+def _compile(device: torch.device) -> None:
+    """Call each kernel, once for a device."""
+    backend, side = TritonBackend(), 16
+    grey = torch.full((3, side, side), 0.5, device=device)
+    stroke = torch.full((1, NUMBERS), 0.5, device=device)
+    for masks, mask in ((grey[:0], None), (grey, 0)):
+        task = Task((Segment(1, mask, 1.0),), masks, grey, grey, grey[0])
+        backend.objective(stroke, task, 1.0)
+        backend.removal_costs(stroke, task, 1.0)
+        backend.render(stroke[None], grey[None], None if mask is None else grey[None, :1], 1.0)
 
 
 def _on(device: torch.device) -> AbstractContextManager[Any]:

@@ -10,6 +10,9 @@ import triton.language as tl
 
 DISCS = tl.constexpr(100)  # `reference.DISCS`, which a kernel cannot import
 COLUMNS = tl.constexpr(16)  # `bins.COLUMNS`
+SIZES = ["first_tile", "first_pair", "tiles", "across", "height", "width", "sections"]
+"""Arguments for whose values nothing is compiled anew."""
+
 ROW = tl.constexpr(16)  # numbers of a pair's row of gradients: those of a stroke, and padding
 
 
@@ -89,7 +92,7 @@ def _pixels(tile, tiles, across, height, width, TILE: tl.constexpr):
     return x.to(tl.float32) + 0.5, y.to(tl.float32) + 0.5, y * width + x, inside, picture
 
 
-@triton.jit(do_not_specialize=["first_tile", "first_pair", "sections"])
+@triton.jit(do_not_specialize=SIZES)
 def paint(
     segments,
     pair_stroke,
@@ -173,7 +176,7 @@ def paint(
         tl.store(losses + tile, tl.sum(loss, axis=0))
 
 
-@triton.jit(do_not_specialize=["first_tile", "first_pair", "sections"])
+@triton.jit(do_not_specialize=SIZES)
 def unpaint(
     segments,
     pair_stroke,
@@ -295,7 +298,7 @@ def unpaint(
         tl.store(slopes + plane + 2 * area, slope_blue, mask=inside)
 
 
-@triton.jit(do_not_specialize=["first_tile", "first_pair", "sections"])
+@triton.jit(do_not_specialize=SIZES)
 def remove(
     segments,
     pair_stroke,

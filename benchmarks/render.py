@@ -1,6 +1,7 @@
 """Speed of the renderer: many strokes at 128 x 128, against a neural renderer, and at larger sizes.
 
     python benchmarks/render.py
+    python benchmarks/render.py --device cuda    # see card.py; writes render_cuda.json
 
 Prints tables in Markdown and writes `benchmarks/results/render.json`. Times are medians after a warm-up, with
 quartiles. "Forward" is painting without gradients; "forward + backward" starts at the strokes' numbers and
@@ -21,6 +22,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import card
 import numpy as np
 import torch
 from common import (
@@ -370,7 +372,13 @@ def show(results: dict[str, list[dict[str, Any]]], neighbours: Neighbours) -> No
 
 def main() -> int:
     parser = Parser(prog="render.py", description=__doc__.partition("\n")[0])
-    parser.add_argument("--out", type=Path, default=RESULTS / "render.json", help="the result file")
+    parser.add_argument("--out", type=Path, help="the result file, in benchmarks/results by default")
+    parser.add_argument(
+        "--device",
+        choices=("cpu", "cuda", "interpreter"),
+        default="cpu",
+        help="what renders; interpreter runs the card's kernels slowly, to see that the script works",
+    )
     parser.add_argument("--tiny", action="store_true", help="a few strokes, to see that it works")
     parser.add_argument(
         "--cell", type=int, nargs=3, help="SIDE STROKES REPEATS: one cell of the scaling table"
@@ -379,13 +387,18 @@ def main() -> int:
     if args.cell:
         print(json.dumps(scale_cell(*args.cell)))
         return 0
+    out = args.out or RESULTS / ("render.json" if args.device == "cpu" else f"render_{args.device}.json")
+    if args.device != "cpu":
+        if missing := card.prepare(args.device):
+            parser.error(missing)
+        return card.run(args.device, args.tiny, out)
     effort, neighbours = TINY if args.tiny else FULL, Neighbours()
     large = scaling(effort)
     small, plain = small_canvases(effort), plain_torch(effort)
     faster = ratios(small)
     results = {"small": small, "plain_torch": plain, "ratios": faster, "scaling": large}
     results["goals"] = goals(small, faster, large)
-    write_results(args.out, "render", neighbours, {name: recorded(rows) for name, rows in results.items()})
+    write_results(out, "render", neighbours, {name: recorded(rows) for name, rows in results.items()})
     show(results, neighbours)
     return 0
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -22,6 +23,10 @@ from semantic_guidance.renderer.backends.cpu.pool import POOL
 POOL.count = 1
 torch.set_num_threads(1)
 cv2.setNumThreads(1)
+
+# Without a graphics card, its kernels run in Triton's interpreter. They ask when they are first imported.
+if not torch.cuda.is_available():
+    os.environ.setdefault("TRITON_INTERPRET", "1")
 
 ROOT = Path(__file__).parents[1]
 EXAMPLES = ROOT / "examples"

@@ -107,14 +107,27 @@ def test_at_most_twelve_things_at_the_root():
     assert len(things) <= 12
 
 
+def imported(path: Path) -> set[str]:
+    """All that a file imports, by dotted names."""
+    tree = ast.parse(path.read_text())
+    names = {name.name for node in ast.walk(tree) if isinstance(node, ast.Import) for name in node.names}
+    return names | {str(node.module) for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
+
+
 def test_numba_is_known_to_the_sources_of_the_kernels_alone():
-    cpu = PACKAGE / "renderer" / "backends" / "cpu"
+    kernels = PACKAGE / "renderer" / "backends" / "cpu" / "kernels"
     for path in HOUSE.modules.values():
-        tree = ast.parse(path.read_text())
-        names = {name.name for node in ast.walk(tree) if isinstance(node, ast.Import) for name in node.names}
-        names |= {str(node.module) for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
+        names = imported(path)
         jitted = any(name.endswith("kernels.compile") or name.split(".")[0] == "numba" for name in names)
-        assert not jitted or cpu / "kernels" == path.parent, path
+        assert not jitted or path.parent == kernels, path
+
+
+def test_triton_is_known_to_its_kernels_alone():
+    kernels = PACKAGE / "renderer" / "backends" / "triton" / "kernels.py"
+    users = [
+        path for path in HOUSE.modules.values() if "triton" in {name.split(".")[0] for name in imported(path)}
+    ]
+    assert users == [kernels]
 
 
 class TestTheseTests:

@@ -51,7 +51,7 @@ def test_wheel_says_what_it_is(wheel):
 
 def test_lock_is_complete_and_public():
     lines = (ROOT / "requirements.lock").read_text().splitlines()
-    pins = dict(line.split("==") for line in lines if not line.startswith("#"))
+    pins = dict(line.partition(";")[0].split("==") for line in lines if not line.startswith("#"))
     assert all(re.fullmatch(r"[0-9.]+", version) for version in pins.values())
     locked = {name.lower().replace("_", "-") for name in pins}
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]

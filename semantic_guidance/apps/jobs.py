@@ -289,5 +289,6 @@ def _painter(job: Job, restyle: Restyle) -> Painter:
             start=restyle.start,
             brush=job.brush,
             detail=job.detail,
+            device=job.device,
         )
     )

@@ -216,6 +216,11 @@ class PainterOptions(BrushOptions):
         min=SIZES[0],
         max=SIZES[1],
     )
+    device: str = option(
+        "cpu",
+        "where strokes are refined: cpu, or cuda for a graphics card (default: %(default)s)",
+        metavar="NAME",
+    )
 
 
 PAINT = "paint and paper"

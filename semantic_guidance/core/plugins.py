@@ -188,6 +188,7 @@ BACKENDS: Registry[Any] = Registry(
     "backends",
     {
         "cpu": "renderer.backends.cpu.backend:CpuBackend",
+        "triton": "renderer.backends.triton.backend:TritonBackend",
         "reference": "renderer.backends.reference:ReferenceBackend",
     },
 )

@@ -23,7 +23,7 @@ from semantic_guidance.agents.problem import Problem, length_factor, paint
 from semantic_guidance.core.strokes import NUMBERS, POINTS, RADIUS, Strokes, affine
 from semantic_guidance.painter.presets import RefineConfig
 from semantic_guidance.painter.refine import Bounds, Refiner
-from semantic_guidance.renderer.objective import Objective, Segment
+from semantic_guidance.renderer.objective import Objective, Segment, Workplace
 
 BASE_SHARE = 0.3
 """Share of the strokes that are made on the whole picture, before the tiles."""
@@ -123,6 +123,7 @@ def add_detail(
     config: RefineConfig | None,
     seed: int,
     progress: Callable[[float], None],
+    workplace: Workplace | None = None,
 ) -> tuple[Strokes, list[Segment]]:
     """A painting's strokes with those of the tiles: each part's last strokes are in tiles.
 
@@ -135,6 +136,7 @@ def add_detail(
         config: of a whole picture's refinement; None leaves the strokes as the agent drafted them.
         seed: of all random choices.
         progress: called now and then with the share that is done.
+        workplace: where strokes are refined; where the problem is if None.
 
     Returns:
         All strokes ``[1, sum of the problem's budgets]`` in units of the picture, and their segments.
@@ -146,7 +148,7 @@ def add_detail(
     met = {mask for mask, _ in groups}
     groups += [(part.mask, 0) for part in problem.parts() if part.mask not in met]
     more = _more_strokes(problem, groups, len(strokes))
-    detail = Detail(problem, agent, across, config, seed, progress, sum(more.values()))
+    detail = Detail(problem, agent, across, config, seed, progress, sum(more.values()), workplace)
     canvas = problem.canvas
     parts, done = [torch.empty(0, NUMBERS)], 0
     for n, (mask, count) in enumerate(groups):
@@ -190,6 +192,7 @@ class Detail:
         seed: of all random choices.
         progress: called after each tile with the share of the strokes that is done.
         total: strokes of all parts, for `progress`.
+        workplace: where strokes are refined; where the problem is if None.
     """
 
     def __init__(
@@ -201,8 +204,9 @@ class Detail:
         seed: int,
         progress: Callable[[float], None],
         total: int,
+        workplace: Workplace | None = None,
     ) -> None:
-        self.problem, self.agent = problem, agent
+        self.problem, self.agent, self.workplace = problem, agent, workplace
         height, width = problem.weight.shape
         # What matters most comes last, which suits a video best.
         self.tiles = sorted(
@@ -278,7 +282,7 @@ class Detail:
     ) -> Objective:
         """The objective of a tile whose strokes are painted on its part of `blank` ``[3, H, W]``."""
         rows, columns = tile.view
-        return Objective(
+        objective = Objective(
             segments,
             masks[:, rows, columns].contiguous(),
             blank[:, rows, columns].contiguous(),
@@ -286,6 +290,7 @@ class Detail:
             weight[rows, columns].contiguous() + 1e-6,
             self.problem.backend,
         )
+        return objective if self.workplace is None else objective.at(self.workplace)
 
 
 def _inside(tile: Tile) -> Tensor:

@@ -35,12 +35,12 @@ from semantic_guidance.painter.presets import (
     Preset,
     RefineConfig,
 )
-from semantic_guidance.painter.refine import Refiner
+from semantic_guidance.painter.refine import Refiner, refine_together
 from semantic_guidance.painting.brushes.brush import Brush
 from semantic_guidance.painting.medium import Medium, Tools
 from semantic_guidance.painting.painting import Layer, Painting
 from semantic_guidance.renderer.backends.base import Backend, load_backend
-from semantic_guidance.renderer.objective import Segment
+from semantic_guidance.renderer.objective import Segment, Workplace
 
 StageProgress = Callable[[str, float], None]
 """Called with a stage (``compile``, ``guidance``, ``plan``, ``polish``, ``detail``) and its share done."""
@@ -60,6 +60,9 @@ class Painter:
         preset: ``draft`` (no refinement), ``standard``, ``fine``, or a `Preset`.
         guide: finds objects where no guidance is given: a name in `GUIDES`, or a `GuideLike`.
         backend: what renders while strokes are found: a name in `BACKENDS`, ``auto``, or a `Backend`.
+        device: where strokes are refined, which is most of the work: ``cpu``, ``cuda``, or another one that
+            the backend supports. Objects are found and first strokes made on the processor, by the same
+            backend if it supports that, else by the fastest one that does.
         strokes: number of strokes.
         size: pixels of the painting's longer side; if None, those of the picture, but at least 512 and at
             most 2048.
@@ -74,8 +77,8 @@ class Painter:
             that many tiles across and down; 1 for no tiles, by the number of strokes if None.
 
     Raises:
-        ValueError: an unknown agent, preset, guide or backend, a number out of range, or a start that is
-            neither a colour nor a picture.
+        ValueError: an unknown agent, preset, guide or backend, a device that is not there, a number out of
+            range, or a start that is neither a colour nor a picture.
     """
 
     def __init__(
@@ -85,6 +88,7 @@ class Painter:
         *,
         guide: str | GuideLike = "default",
         backend: str | Backend = "auto",
+        device: str | torch.device = "cpu",
         strokes: int = 300,
         size: int | None = None,
         seed: int = 0,
@@ -107,7 +111,8 @@ class Painter:
         self.agent = load_agent(agent) if isinstance(agent, str | Path) else agent
         self.preset = PRESETS[preset] if isinstance(preset, str) else preset
         self.guide = load_guide(guide) if isinstance(guide, str) else guide
-        self.backend = load_backend(backend, torch.device("cpu"), torch.float32)
+        self.workplace = _workplace(backend, device)
+        self.backend = _drafting(self.workplace.backend)
         self.strokes = strokes
         self.size = size
         self.seed = seed
@@ -139,9 +144,65 @@ class Painter:
         Returns:
             The painting.
         """
+        begun = self._begun(image, guidance, progress)
+        with begun.clock("polish", shown=False):
+            refined = begun.draft.strokes
+            if begun.refiner is not None:
+                refined = begun.refiner.run(lambda share: begun.clock.tell("polish", share))
+            strokes, segments = self._worked_over(begun, refined)
+        return self._finished(begun, strokes, segments)
+
+    def paint_batch(
+        self,
+        images: Sequence[Any],
+        guidance: Sequence[Guidance | None] | None = None,
+        progress: StageProgress | None = None,
+    ) -> list[Painting]:
+        """Paint several pictures: the same paintings as one by one.
+
+        Where the backend gains by it, as that of graphics cards does, all of them are refined together;
+        problems of one size, as pictures of one size have, share their computations.
+
+        Args:
+            images: as `paint` takes them.
+            guidance: of each, as `paint` takes it.
+            progress: called with each stage of each picture in turn and its share done; with ``polish`` for
+                all together where they are refined together.
+
+        Returns:
+            The paintings; of the time of a joint refinement each has an equal share.
+
+        Raises:
+            ValueError: there is not one guidance for each image.
+        """
+        known = [None] * len(images) if guidance is None else list(guidance)
+        if len(known) != len(images):
+            raise ValueError(
+                f"guidance has {len(known)} entries, wanted one for each of {len(images)} images"
+            )
+        if not self.workplace.backend.batches:
+            return [self.paint(*each, progress) for each in zip(images, known, strict=True)]
+        begun = [self._begun(*each, progress) for each in zip(images, known, strict=True)]
+        refiners = [each.refiner for each in begun if each.refiner is not None]
+        clock = _Clock(progress or (lambda stage, share: None))
+        with clock("polish", shown=False):
+            refined = iter(refine_together(refiners, lambda share: clock.tell("polish", share)))
+        paintings = []
+        for each in begun:
+            with each.clock("polish", shown=False):
+                vectors = each.draft.strokes if each.refiner is None else next(refined)
+                strokes, segments = self._worked_over(each, vectors)
+            each.clock.seconds["polish"] += clock.seconds["polish"] / len(begun)
+            paintings.append(self._finished(each, strokes, segments))
+        return paintings
+
+    def _begun(self, image: Any, guidance: Guidance | None, progress: StageProgress | None) -> _Begun:
+        """A painting up to its first strokes."""
         picture, clock = to_image(image), _Clock(progress or (lambda stage, share: None))
         with clock("compile"):
             self.backend.warm_up()
+            if self.workplace.backend is not self.backend:
+                self.workplace.backend.warm_up()
         with clock("guidance", shown=guidance is None and self.guided):
             known = self.agent.view(self._guidance(picture, guidance))
         with clock("plan"):
@@ -150,21 +211,31 @@ class Painter:
             if self.preset.refine is not None:
                 draft = fill_up(problem, draft, np.random.default_rng(self.seed))
             segments = video_segments(draft.segments)
-        with clock("polish", shown=False):
-            strokes = problem.to_picture(self._refined(problem, draft, segments, tools, clock.tell))
-            if self.detail > 1:
-                strokes, segments = self._detailed(problem, strokes, segments, clock.tell)
+        shown = known if guidance is None else guidance.resized(*picture.shape[-2:])
+        refiner = self._refiner(problem, draft, segments, tools)
+        return _Begun(picture, known, shown, problem, draft, segments, refiner, clock)
+
+    def _worked_over(self, begun: _Begun, refined: Tensor) -> tuple[Strokes, list[Segment]]:
+        """The strokes ``[1, N]`` of the picture, with those in tiles, if there are to be some."""
+        strokes = begun.problem.to_picture(refined)
+        if self.detail == 1:
+            return strokes, begun.segments
+        return self._detailed(begun.problem, strokes, begun.segments, begun.clock.tell)
+
+    def _finished(self, begun: _Begun, strokes: Strokes, segments: list[Segment]) -> Painting:
+        """The painting of these strokes ``[1, N]``."""
+        problem, picture, clock = begun.problem, begun.picture, begun.clock
         height, width = picture.shape[-2:]
         longer = max(height, width)
         size = self.size or min(max(longer, DEFAULT_SIZES[0]), DEFAULT_SIZES[1])
-        layers, masks = self._layers(strokes, segments, known, draft)
+        layers, masks = self._layers(strokes, segments, begun.known, begun.draft)
         return Painting(
             layers=layers,
             masks=masks,
             background=problem.ground,
             width=max(1, round(width * size / longer)),
             height=max(1, round(height * size / longer)),
-            guidance=known if guidance is None else guidance.resized(height, width),
+            guidance=begun.shown,
             seconds={stage: clock.seconds[stage] for stage in ("guidance", "plan", "polish")},
             photo=picture,
             brush=self.brush,
@@ -213,32 +284,26 @@ class Painter:
         red, green, blue = tools.colors[nearest].tolist()
         return red, green, blue
 
-    def _refined(
-        self,
-        problem: Problem,
-        draft: Draft,
-        segments: Sequence[Segment],
-        tools: Tools | None,
-        tell: StageProgress,
-    ) -> Tensor:
-        """Strokes ``[N, 13]`` refined by the preset, that the tools can paint."""
+    def _refiner(
+        self, problem: Problem, draft: Draft, segments: Sequence[Segment], tools: Tools | None
+    ) -> Refiner | None:
+        """What refines the draft by the preset, to strokes that the tools can paint; None if nothing does."""
         if self.preset.refine is None and tools is None:
-            return draft.strokes
+            return None
         config = self.preset.refine or RefineConfig(steps=0)
         # More strokes cost more per step, and need fewer steps.
         fewer = min(1.0, (300 / max(1, len(draft.strokes))) ** FEWER_STEPS)
         config = replace(config, steps=round(fewer * config.steps))
         shown = [replace(each, mask=None) for each in segments] if self.medium.opaque else segments
-        refiner = Refiner(
+        return Refiner(
             draft.strokes,
-            problem.objective(shown),
+            problem.objective(shown).at(self.workplace),
             config,
             self.seed,
-            problem.zoomed_objectives(shown),
+            [zoom.at(self.workplace) for zoom in problem.zoomed_objectives(shown)],
             tools,
             segments,
         )
-        return refiner.run(lambda share: tell("polish", share))
 
     def _detailed(
         self, problem: Problem, strokes: Strokes, segments: Sequence[Segment], tell: StageProgress
@@ -258,6 +323,7 @@ class Painter:
             self.preset.refine,
             self.seed,
             lambda share: tell("detail", share),
+            self.workplace,
         )
 
     def _layers(
@@ -289,6 +355,31 @@ class Painter:
     def _under(self, height: int, width: int) -> Tensor | None:
         """The picture on the canvas before the first stroke, if there is one, as a painting keeps it."""
         return _stored(cover(self.start, height, width)) if isinstance(self.start, Tensor) else None
+
+
+@dataclass(frozen=True, eq=False)
+class _Begun:
+    """A painting that has its first strokes.
+
+    Attributes:
+        picture: ``[3, H, W]`` what is painted.
+        known: of the picture, what the agent can use.
+        shown: of the picture, what the painting keeps.
+        problem: what is painted first.
+        draft: the first strokes.
+        segments: of these.
+        refiner: of these, if they are to be refined.
+        clock: of this painting.
+    """
+
+    picture: Tensor
+    known: Guidance
+    shown: Guidance
+    problem: Problem
+    draft: Draft
+    segments: list[Segment]
+    refiner: Refiner | None
+    clock: _Clock
 
 
 @dataclass
@@ -326,6 +417,28 @@ def _check_whole(name: str, value: Any, low: int, high: int) -> None:
     """Raise ValueError unless `value` is a whole number in the range."""
     if not isinstance(value, Integral) or isinstance(value, bool) or not low <= int(value) <= high:
         raise ValueError(f"{name} is {value!r}, wanted a whole number from {low} to {high}")
+
+
+def _workplace(backend: str | Backend, device: str | torch.device) -> Workplace:
+    """Where strokes are refined.
+
+    Raises:
+        ValueError: there is no such device, or the backend does not support it.
+    """
+    try:
+        place = torch.device(device)
+        there = torch.zeros(1, device=place).tolist() == [0.0]  # one that holds no numbers cannot
+    except (RuntimeError, AssertionError, TypeError, NotImplementedError):
+        there = False
+    if not there:
+        raise ValueError(f"device is {str(device)!r}, wanted cpu, or cuda where torch finds a graphics card")
+    return Workplace(place, load_backend(backend, place, torch.float32))
+
+
+def _drafting(backend: Backend) -> Backend:
+    """What renders on the processor: the given backend, or the fastest one that does."""
+    here = torch.device("cpu")
+    return backend if backend.supports(here, torch.float32) else load_backend("auto", here, torch.float32)
 
 
 def _checked_start(start: Any) -> Color | Tensor | None:

@@ -59,14 +59,15 @@ def relocate(
         rng: of the fresh strokes.
     """
     costs, canvas = objective.removal_costs(strokes, softness)
-    error = objective.error_map(canvas).numpy()
-    masks = objective.masks.numpy()
+    error = objective.error_map(canvas).cpu().numpy()
+    masks, target = objective.masks.cpu().numpy(), objective.target.cpu()
+    worth = costs.cpu().numpy()
     mask_of_stroke = masks_of(parts)
     for mask in np.unique(mask_of_stroke):
         slots = np.flatnonzero(mask_of_stroke == mask)
         later = masks[mask + 1 :]  # hides what is under it
         reach = (masks[mask] if mask >= 0 else 1.0) * (1 - later.max(axis=0, initial=0.0))
-        move = _within(slots, costs.numpy()[slots], error * reach, objective.target, share, rng)
+        move = _within(slots, worth[slots], error * reach, target, share, rng)
         if move is not None:
             yield move
 

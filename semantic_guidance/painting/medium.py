@@ -106,6 +106,11 @@ class Tools:
         """Whether any colour and any width can be used."""
         return self.colors is None and self.radii is None
 
+    def on(self, device: torch.device) -> Tools:
+        """The same on a device."""
+        colors = None if self.colors is None else self.colors.to(device)
+        return replace(self, colors=colors, radii=None if self.radii is None else self.radii.to(device))
+
     @property
     def loose(self) -> Tools:
         """The same with any colour and any width within the bounds."""

@@ -2,14 +2,29 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
+import torch
 from torch import Tensor
 
 from semantic_guidance.core.strokes import require_finite
 from semantic_guidance.renderer.backends.base import Backend, Segment, Task, load_backend
 
-__all__ = ["Objective", "Segment", "ZoomedObjective"]
+__all__ = ["Objective", "Segment", "Workplace", "ZoomedObjective", "gradients"]
+
+
+@dataclass(frozen=True, eq=False)
+class Workplace:
+    """Where strokes are refined.
+
+    Attributes:
+        device: of the tensors.
+        backend: that renders there.
+    """
+
+    device: torch.device
+    backend: Backend
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,6 +41,25 @@ class Objective(Task):
     def renderer(self) -> Backend:
         """The backend."""
         return load_backend(self.backend, self.target.device, self.target.dtype)
+
+    @property
+    def objective(self) -> Objective:
+        """Itself: the one that is worked out."""
+        return self
+
+    def at(self, place: Workplace) -> Objective:
+        """The same there."""
+        names = ("masks", "blank", "target", "weight")
+        planes = {name: getattr(self, name).to(place.device) for name in names}
+        return replace(self, backend=place.backend, **planes)
+
+    def seen(self, strokes: Tensor) -> Tensor:
+        """Packed strokes of the whole picture as they are in what it is about: the same."""
+        return strokes
+
+    def told(self, gradient: Tensor) -> Tensor:
+        """A gradient in those as one in the whole picture's strokes."""
+        return gradient
 
     def gradient(self, strokes: Tensor, softness: float) -> tuple[float, Tensor]:
         """The error for packed strokes ``[N, 13]``, and its gradient ``[N, 13]``.
@@ -71,7 +105,36 @@ class ZoomedObjective:
     shift: Tensor  # [13]
     weight: float
 
+    def at(self, place: Workplace) -> ZoomedObjective:
+        """The same there."""
+        scale, shift = self.scale.to(place.device), self.shift.to(place.device)
+        return replace(self, objective=self.objective.at(place), scale=scale, shift=shift)
+
+    def seen(self, strokes: Tensor) -> Tensor:
+        """Packed strokes of the whole picture as they are in this part."""
+        return strokes * self.scale + self.shift
+
+    def told(self, gradient: Tensor) -> Tensor:
+        """A gradient of the part's objective as the weighted one in the whole picture's strokes."""
+        return self.weight * self.scale * gradient
+
     def gradient(self, strokes: Tensor, softness: float) -> tuple[float, Tensor]:
         """The weighted objective for the whole picture's packed strokes ``[N, 13]``, and its gradient."""
-        value, gradient = self.objective.gradient(strokes * self.scale + self.shift, softness)
-        return self.weight * value, self.weight * self.scale * gradient
+        value, gradient = self.objective.gradient(self.seen(strokes), softness)
+        return self.weight * value, self.told(gradient)
+
+
+def gradients(
+    terms: Sequence[tuple[Objective | ZoomedObjective, Tensor]], softness: float, renderer: Backend
+) -> list[Tensor]:
+    """`gradient` of several objectives, each of its own packed strokes ``[N, 13]``, worked out together.
+
+    Raises:
+        NotFiniteError: a stroke's number is infinite or NaN.
+    """
+    if not terms:
+        return []
+    seen = [term.seen(strokes) for term, strokes in terms]
+    require_finite(torch.cat(seen))
+    found = renderer.objectives(seen, [term.objective for term, _ in terms], softness)[1]
+    return [term.told(each) for (term, _), each in zip(terms, found, strict=True)]

@@ -30,9 +30,9 @@ def render(
         canvas: ``[B, 3, H, W]`` in [0, 1], any H and W.
         mask: ``[B, 1, H, W]`` in [0, 1], where the strokes show; everywhere if None.
         softness: width of the soft edge in pixels of the canvas, above 0.
-        backend: ``cpu`` (compiled, float32), ``reference`` (plain torch, any device and dtype), a plug-in's
-            name, ``auto`` for the fastest that supports the tensors, or a backend such as
-            `backends.neural.NeuralBackend`.
+        backend: ``cpu`` (compiled, float32), ``triton`` (compiled for graphics cards, float32),
+            ``reference`` (plain torch, any device and dtype), a plug-in's name, ``auto`` for the fastest that
+            supports the tensors, or a backend such as `backends.neural.NeuralBackend`.
 
     Returns:
         The painted canvas, ``[B, 3, H, W]``.

@@ -33,6 +33,7 @@ jobs = st.builds(
     preset=words,
     agent=st.none() | words,
     detail=st.none() | st.integers(1, 8),
+    device=words,
     size=st.none() | st.integers(16, 8192),
     seed=st.integers(0, 2**32 - 1),
     baseline=st.booleans(),

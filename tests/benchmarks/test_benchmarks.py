@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 ROOT = Path(__file__).parents[2]
@@ -98,6 +99,37 @@ def test_render(tmp_path: Path):
     ratio = next(r for r in document["ratios"] if r["case"] == "8 random strokes" and r["threads"] == 1)
     assert ratio["times_faster"] == pytest.approx(medians["neural renderer"] / medians["ours"], rel=0.01)
     assert [goal["measured"] for goal in document["goals"]][1] > 0
+
+
+def test_render_on_a_card(tmp_path: Path):
+    pytest.importorskip("triton", reason="the package triton is not installed")
+    out = tmp_path / "card.json"
+    done = run("render.py", "--device", "interpreter", "--out", out)
+    assert done.returncode == 0, done.stderr
+    document = json.loads(out.read_text())
+    assert [row["case"] for row in document["large"]] == [
+        "3 short strokes at 20 x 12",
+        "3 wide strokes at 20 x 12",
+    ]
+    assert all(row["same_bits"] for row in document["large"])
+    assert [row["warps"] for row in document["warps"] if row["built_in"]] == [4]
+    assert document["differences"]["canvas"] < 1e-5
+    assert document["differences"]["gradient"] < 1e-3
+    made = document["paintings"]
+    assert made["pictures"] == 2
+    assert made["an_hour"] > 0
+    assert not made["met"]
+
+
+def test_render_says_that_there_is_no_card(tmp_path: Path):
+    if torch.cuda.is_available():
+        pytest.skip("there is one")
+    done = run("render.py", "--device", "cuda", "--out", tmp_path / "card.json")
+    assert done.returncode == 2
+    assert done.stderr == (
+        "render.py: error: device is 'cuda', but torch finds no CUDA device here, wanted a machine with one\n"
+    )
+    assert not list(tmp_path.iterdir())
 
 
 def test_guidance(folder: Path, tmp_path: Path) -> None:

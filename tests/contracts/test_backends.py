@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import itertools
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 import torch
@@ -20,6 +21,7 @@ from semantic_guidance.renderer.backends.neural import NeuralBackend, NeuralRend
 from semantic_guidance.renderer.objective import Objective
 
 CPU = torch.device("cpu")
+CUDA = torch.device("cuda")
 
 
 class Stranger(AutogradBackend):
@@ -30,6 +32,32 @@ class Stranger(AutogradBackend):
 
     def render(self, strokes: Tensor, canvas: Tensor, mask: Tensor | None, softness: float) -> Tensor:
         return load_backend("cpu", canvas.device, canvas.dtype).render(strokes, canvas, mask, softness)
+
+
+class Elsewhere(AutogradBackend):
+    """A renderer of another device, which is given and gives tensors of the processor's memory."""
+
+    def __init__(self, backend: Backend, device: torch.device) -> None:
+        self.backend, self.device = backend, device
+
+    def supports(self, device: torch.device, dtype: torch.dtype) -> bool:
+        return device.type == "cpu" and self.backend.supports(self.device, dtype)
+
+    def there(self, wanted: Task) -> Task:
+        planes = (wanted.masks, wanted.blank, wanted.target, wanted.weight)
+        return Task(wanted.segments, *(plane.to(self.device) for plane in planes))
+
+    def render(self, strokes: Tensor, canvas: Tensor, mask: Tensor | None, softness: float) -> Tensor:
+        under = None if mask is None else mask.to(self.device)
+        return self.backend.render(strokes.to(self.device), canvas.to(self.device), under, softness).cpu()
+
+    def objective(self, strokes: Tensor, wanted: Task, softness: float) -> tuple[float, Tensor]:
+        error, gradient = self.backend.objective(strokes.to(self.device), self.there(wanted), softness)
+        return error, gradient.cpu()
+
+    def removal_costs(self, strokes: Tensor, wanted: Task, softness: float) -> tuple[Tensor, Tensor]:
+        costs, canvas = self.backend.removal_costs(strokes.to(self.device), self.there(wanted), softness)
+        return costs.cpu(), canvas.cpu()
 
 
 @functools.cache
@@ -53,9 +81,11 @@ def backend_of(name: str) -> Backend:
     """The backend, unless the machine has not what it needs."""
     if name == "neural":
         return neural()
-    made = MAKERS[name]()()
+    made: Backend = MAKERS[name]()()
     if not made.supports(CPU, torch.float32):
-        pytest.skip(f"{name} needs another device")
+        if not torch.cuda.is_available() or not made.supports(CUDA, torch.float32):
+            pytest.skip(f"{name} needs a package or a device that is not there")
+        made = Elsewhere(made, CUDA)
     return made
 
 
@@ -171,6 +201,21 @@ def test_the_error_and_the_costs_are_what_its_own_pictures_say(name):
 
 
 @pytest.mark.parametrize("name", EVERY)
+def test_several_paintings_have_the_numbers_that_each_has_alone(name):
+    backend = backend_of(name)
+    paintings = [task(12, 12, masked=True), task(16, 16, masked=False)]
+    paintings += [
+        (strokes[:4], replace(wanted, segments=(Segment(4, None, 1.0),))) for strokes, wanted in paintings
+    ]
+    strokes, tasks = [each[0] for each in paintings], [each[1] for each in paintings]
+    errors, gradients = backend.objectives(strokes, tasks, 1.0)
+    for n, painting in enumerate(paintings):
+        error, gradient = backend.objective(*painting, 1.0)
+        assert errors[n] == error
+        assert torch.equal(gradients[n], gradient)
+
+
+@pytest.mark.parametrize("name", EVERY)
 def test_what_it_is_given_stays_as_it_was_and_answers_repeat(name):
     backend, random = backend_of(name), numbers(torch.Generator().manual_seed(1))
     strokes, canvas, mask = packed(random, 2, 3), random(2, 3, 16, 16), random(2, 1, 16, 16)
@@ -240,7 +285,7 @@ def test_it_is_taken_as_an_object_wherever_a_name_is(name):
     planes = (wanted.segments, wanted.masks, wanted.blank, wanted.target, wanted.weight)
     error = backend.objective(vectors, wanted, 1.0)[0]
     assert Objective(*planes, backend).gradient(vectors, 1.0)[0] == error
-    if name in BACKENDS:
+    if name in BACKENDS and not isinstance(backend, Elsewhere):
         assert Objective(*planes, name).gradient(vectors, 1.0)[0] == error
         assert load_backend(name, CPU, torch.float32) is load_backend(name, CPU, torch.float32)
 

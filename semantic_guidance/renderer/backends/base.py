@@ -22,7 +22,7 @@ from semantic_guidance.core.threads import torch_threads
 
 T = TypeVar("T")
 
-AUTO = ("cpu", "reference")
+AUTO = ("cpu", "triton", "reference")
 """Backends among which ``auto`` chooses the first that supports the tensors at hand."""
 
 ALIASES = {"numba": "cpu"}
@@ -67,6 +67,9 @@ class Task:
 class Backend(Protocol):
     """A renderer: strokes are packed, see `Strokes.pack`, in units of the canvas's longer side."""
 
+    batches: bool
+    """Whether `objectives` is faster than one `objective` after the other."""
+
     def supports(self, device: torch.device, dtype: torch.dtype) -> bool:
         """Whether it renders tensors of this kind."""
 
@@ -78,6 +81,11 @@ class Backend(Protocol):
 
     def objective(self, strokes: Tensor, task: Task, softness: float) -> tuple[float, Tensor]:
         """The task's error for strokes ``[N, 13]``, and its gradient ``[N, 13]``."""
+
+    def objectives(
+        self, strokes: Sequence[Tensor], tasks: Sequence[Task], softness: float
+    ) -> tuple[list[float], list[Tensor]]:
+        """`objective` of several paintings; each has the same numbers as alone."""
 
     def removal_costs(self, strokes: Tensor, task: Task, softness: float) -> tuple[Tensor, Tensor]:
         """By how much the error of the finished canvas rises without each stroke, and that canvas.
@@ -102,6 +110,8 @@ class Backend(Protocol):
 class AutogradBackend(ABC):
     """A backend made of `supports` and `render`: automatic differentiation does the rest."""
 
+    batches = False
+
     @abstractmethod
     def supports(self, device: torch.device, dtype: torch.dtype) -> bool:
         """See `Backend`."""
@@ -125,6 +135,13 @@ class AutogradBackend(ABC):
                     total = total + segment.weight * (weight * (canvas[0] - task.target) ** 2).mean()
             (gradient,) = torch.autograd.grad(total, tracked)
         return float(total.detach()), gradient
+
+    def objectives(
+        self, strokes: Sequence[Tensor], tasks: Sequence[Task], softness: float
+    ) -> tuple[list[float], list[Tensor]]:
+        """See `Backend`. One after the other."""
+        done = [self.objective(some, task, softness) for some, task in zip(strokes, tasks, strict=True)]
+        return [value for value, _ in done], [gradient for _, gradient in done]
 
     @torch.no_grad()
     def removal_costs(self, strokes: Tensor, task: Task, softness: float) -> tuple[Tensor, Tensor]:

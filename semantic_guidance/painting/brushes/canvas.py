@@ -9,15 +9,8 @@ from torch import Tensor
 
 from semantic_guidance.core.strokes import Strokes
 from semantic_guidance.painting.brushes import Brush, surface
-from semantic_guidance.renderer.backends.cpu import brush_kernel as kernel
-from semantic_guidance.renderer.backends.cpu.geometry import band_count
+from semantic_guidance.renderer.backends.cpu.textured import paint_textured
 
-CODES = {
-    "oil": kernel.OIL,
-    "watercolor": kernel.WATERCOLOR,
-    "pencil": kernel.PENCIL,
-    "picture": kernel.PICTURE,
-}
 PAPER = (0.975, 0.962, 0.93)  # RGB of paper for watercolours and pencils
 PAPER_SHARE = {"watercolor": 0.35, "pencil": 0.75}  # how much of it there is in the empty canvas's colour
 LIGHTS = {"oil": (2.4, 0.5, 0.2), "watercolor": (0.8, 0.12, 0.0), "pencil": (0.6, 0.1, 0.0)}
@@ -42,8 +35,7 @@ class TexturedCanvas:
         _, height, width = blank.shape
         self.brush = brush
         self.unit = max(FINEST, (max(height, width) / DETAILS) ** GROWTH)
-        self.levels = np.zeros((1, 1, 1), np.float32) if brush.levels is None else brush.levels
-        self.grain: NDArray[np.float32] = np.zeros((1, 1), np.float32)
+        self.grain: NDArray[np.float32] | None = None
         self.state = np.zeros((4, height, width), np.float32)  # red, green, blue, height of the paint
         self.state[:3] = blank.numpy()
         if brush.style in PAPER_SHARE:
@@ -54,17 +46,16 @@ class TexturedCanvas:
 
     def paint(self, strokes: Strokes, mask: Tensor | None) -> None:
         """Paint strokes ``[1, N]`` under a mask ``[1, H, W]`` or none."""
-        kernel.paint(
-            CODES[self.brush.style],
-            strokes.pack()[0].detach().contiguous().numpy(),
-            self.count,
-            self.brush.seed,
+        paint_textured(
             self.state,
-            np.zeros((0, 0), np.float32) if mask is None else mask[0].contiguous().numpy(),
-            self.grain,
-            self.levels,
-            np.float32(self.unit),
-            4 * band_count(1, self.state.shape[1]),
+            strokes.pack()[0].detach().contiguous().numpy(),
+            self.brush.style,
+            begin=self.count,
+            seed=self.brush.seed,
+            unit=self.unit,
+            mask=None if mask is None else mask[0].contiguous().numpy(),
+            grain=self.grain,
+            levels=self.brush.levels,
         )
         self.count += len(strokes)
 
@@ -73,6 +64,6 @@ class TexturedCanvas:
         color = np.ascontiguousarray(self.state[:3].transpose(1, 2, 0))
         if self.brush.style in LIGHTS:
             height, strength, gloss = LIGHTS[self.brush.style]
-            relief = self.state[3] if self.brush.style == "oil" else self.grain
+            relief = self.state[3] if self.grain is None else self.grain
             color = surface.lit(color, relief * np.float32(height * self.unit), strength, gloss)
         return torch.from_numpy(color).permute(2, 0, 1).clamp(0, 1).contiguous()

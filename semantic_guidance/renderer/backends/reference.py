@@ -14,18 +14,7 @@ from torch import Tensor
 from semantic_guidance.core import bezier
 from semantic_guidance.core.strokes import Strokes
 from semantic_guidance.renderer.backends.base import AutogradBackend
-
-DISCS = 100
-"""Discs that the reference code stamps along a stroke; a stroke's opacity takes as many values."""
-
-FLATNESS = 0.1
-"""Greatest distance in pixels between the curve and its polyline."""
-
-MAX_SEGMENTS = 256
-"""Greatest number of segments of one stroke, reached only by curves of 26,000 px."""
-
-MIN_LEADING = 1e-4
-"""Lower bound of |A| in `last_disc` in square pixels, so that single precision suffices to divide by it."""
+from semantic_guidance.renderer.definition import DISCS, FLATNESS, MAX_SEGMENTS, MIN_LEADING
 
 
 def segment_counts(points: Tensor) -> Tensor:

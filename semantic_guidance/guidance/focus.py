@@ -17,7 +17,7 @@ from torch.overrides import TorchFunctionMode
 
 from semantic_guidance.core.guidance import Instance
 from semantic_guidance.core.resample import resample
-from semantic_guidance.guidance.classifier import imagenet_classifier
+from semantic_guidance.guidance.classifier import folded_classifier
 from semantic_guidance.guidance.efficientnet import normalise
 
 _RECTIFIERS: frozenset[Callable[..., Tensor]] = frozenset(
@@ -157,7 +157,7 @@ def focus_map(
     focus = torch.zeros_like(image[:1])
     if not instances:
         return focus
-    model = imagenet_classifier() if model is None else model
+    model = folded_classifier() if model is None else model
     crops, windows = zip(*(_crop_object(image, instance, side) for instance in instances), strict=True)
     gradients = guided_backprop(model, prepare(torch.stack(crops))).abs()
     # Convolutions with stride 2 leave a checkerboard; it is the classifier's, not the picture's.

@@ -52,10 +52,11 @@ def test_classifiers_are_those_of_a_plain_loader():
     assert same(classifier.kind_evidence().network.state_dict(), folded.state_dict())
 
 
-def test_a_classifier_first_asked_for_without_gradients_has_them():
-    classifier.imagenet_classifier.cache_clear()
+@pytest.mark.parametrize("load", [classifier.imagenet_classifier, classifier.folded_classifier])
+def test_a_classifier_first_asked_for_without_gradients_has_them(load):
+    load.cache_clear()
     with torch.inference_mode():
-        network = classifier.imagenet_classifier()
+        network = load()
     x = torch.zeros(1, 3, 32, 32, requires_grad=True)
     network(x).sum().backward()
     assert x.grad is not None

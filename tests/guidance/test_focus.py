@@ -10,7 +10,7 @@ from torch import nn
 
 from semantic_guidance.core.guidance import Instance
 from semantic_guidance.guidance import focus_map, guided_backprop, guided_relus
-from semantic_guidance.guidance.classifier import imagenet_classifier
+from semantic_guidance.guidance.classifier import folded_classifier, imagenet_classifier
 from semantic_guidance.guidance.efficientnet import EfficientNetLite0, normalise
 from semantic_guidance.guidance.focus import saliency
 
@@ -194,6 +194,15 @@ def test_focus_depends_on_the_classifier(cat):
     # The eyes and the nose matter more to the trained expert than the fur does.
     eyes, fur = trained[:, 80:180, 150:310].mean(), trained[:, 200:280, 300:380].mean()
     assert eyes > 1.5 * fur
+
+
+def test_folded_norms_hardly_change_the_focus(cat):
+    image, instance = cat
+    loaders = (folded_classifier, imagenet_classifier)
+    folded, plain = (focus_map(image, [instance], load()) for load in loaders)
+    assert torch.equal(focus_map(image, [instance]), folded)
+    assert float((folded - plain).abs().mean()) < 1e-4
+    assert float((folded - plain).abs().max()) < 0.1  # a gradient next to zero may pass a ReLU or not
 
 
 def test_no_instances_no_focus():

@@ -1,7 +1,8 @@
-"""The machine that this runs on: what timings depend on."""
+"""The machine that this runs on: what timings depend on, and what encoders may use."""
 
 from __future__ import annotations
 
+import importlib
 import os
 import platform
 import time
@@ -37,6 +38,18 @@ def _own_seconds() -> float:
     """Core seconds used by this process, and by those that it has started and that have ended."""
     used = os.times()
     return used.user + used.system + used.children_user + used.children_system
+
+
+def has_avx512() -> bool:
+    """Whether the processor has AVX-512, and so AVX2, as NumPy has found out."""
+    for name in ("numpy._core._multiarray_umath", "numpy.core._multiarray_umath"):  # NumPy 2, NumPy 1
+        try:
+            features = getattr(importlib.import_module(name), "__cpu_features__", None)
+        except ImportError:
+            continue
+        if features is not None:
+            return bool(features.get("AVX512F", False))
+    return False
 
 
 def machine() -> dict[str, Any]:

@@ -21,6 +21,7 @@ import numpy as np
 from av.filter import Graph
 
 from semantic_guidance.core.files import replacing
+from semantic_guidance.core.machine import has_avx512
 from semantic_guidance.export.base import Exporter, Progress
 from semantic_guidance.export.frames import Pace, pace, schedule
 from semantic_guidance.export.options import VideoOptions
@@ -227,9 +228,13 @@ class _Screen:
 
 
 def _stream(container: Any, kind: Kind, rate: int, width: int, height: int) -> Any:
-    stream = container.add_stream(kind.codec, rate=rate, options=kind.coding)
+    coding = kind.coding
+    if kind.codec == "libx264" and has_avx512():
+        coding = coding | {"x264-params": "asm=AVX2"}  # its code for AVX-512 gives other bytes now and then
+    stream = container.add_stream(kind.codec, rate=rate, options=coding)
     stream.width, stream.height, stream.pix_fmt = width, height, kind.pixels
     coder = stream.codec_context
+    coder.thread_count = 1  # with more, x264's bytes depend on the number of cores
     if kind.steady:
         # Players guess the colours of untagged videos from their size, each in its own way.
         coder.colorspace = coder.color_primaries = coder.color_trc = BT709

@@ -192,13 +192,14 @@ def test_frames_converted_in_parts_are_those_of_whole_canvases(painting, name, s
     assert far == 0 if name != "mp4" else far < 8  # colour has half the resolution
 
 
-def test_films_are_the_same_at_every_run(painting, tmp_path):
-    for name in KINDS:
-        films = set()
-        for n in range(3):
-            save_painting(painting, tmp_path / f"{n}.{name}", options=VideoOptions(fps=10, duration=2.0))
-            films.add((tmp_path / f"{n}.{name}").read_bytes())
-        assert len(films) == 1
+@pytest.mark.parametrize("name", KINDS)
+def test_films_are_the_same_at_every_run(painting, tmp_path, name):
+    """Where there is AVX-512, x264 left to itself writes another mp4 every second to hundredth time."""
+    films = set()
+    for n in range(20 if name == "mp4" else 3):
+        save_painting(painting, tmp_path / f"{n}.{name}", options=VideoOptions(fps=10, duration=2.0))
+        films.add((tmp_path / f"{n}.{name}").read_bytes())
+    assert len(films) == 1
 
 
 class StopError(Exception):

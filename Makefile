@@ -7,6 +7,8 @@
 PYTHON ?= python3
 PIP := .venv/bin/python -m pip --disable-pip-version-check
 READY := .venv/.ready
+TESTED := .venv/.tested
+LARGE := ^triton==
 EXAMPLE := chelsea
 
 .PHONY: demo test lint pictures setup clean
@@ -15,10 +17,10 @@ demo: $(READY)
 	.venv/bin/semantic-guidance paint examples/$(EXAMPLE).jpg --out painted
 	@echo "Look at painted/$(EXAMPLE)_painted.png, and at painted/$(EXAMPLE)_painted.mp4 to see how it came to be."
 
-test: $(READY)
+test: $(TESTED)
 	.venv/bin/python -m pytest
 
-lint: $(READY)
+lint: $(TESTED)
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy
@@ -33,8 +35,15 @@ $(READY): requirements.lock pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed" if sys.version_info < (3, 11) else 0)'
 	$(PYTHON) -m venv .venv
 	$(PIP) install --quiet $(shell grep '^torch==' requirements.lock)
-	$(PIP) install --quiet -r requirements.lock
+	grep -v '$(LARGE)' requirements.lock > .venv/small.lock
+	$(PIP) install --quiet -r .venv/small.lock
 	$(PIP) install --quiet --no-deps --no-build-isolation --editable .
+	touch $@
+
+# What only tests need, and is large: Triton, in whose interpreter the graphics card's kernels are tested.
+$(TESTED): $(READY)
+	grep '$(LARGE)' requirements.lock > .venv/large.lock
+	$(PIP) install --quiet -r .venv/large.lock
 	touch $@
 
 clean:

@@ -155,5 +155,5 @@ def headline(neighbours: Neighbours) -> str:
     facts = machine() | about_threads()
     return (
         f"{facts['cpu']}, {facts['cores']} cores, of which other processes used {neighbours.cores()}; "
-        f"Python {facts['python']}, torch {facts['torch']}, numba {facts['numba']}"
+        f"Python {facts['python']}, torch {facts['torch']}, llvmlite {facts['llvmlite']}"
     )

@@ -21,7 +21,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numba
 import numpy as np
 import torch
 from common import (
@@ -46,14 +45,16 @@ from semantic_guidance.core.guidance import Guidance
 from semantic_guidance.core.ltp_format import strokes_from_ltp
 from semantic_guidance.core.strokes import Strokes
 from semantic_guidance.renderer import render
-from semantic_guidance.renderer.backends.cpu import geometry as kernel_geometry
-from semantic_guidance.renderer.backends.cpu import kernel as numba_kernel
+from semantic_guidance.renderer.backends.cpu.bands import Shape, Tape
+from semantic_guidance.renderer.backends.cpu.bands import paint as paint_bands
+from semantic_guidance.renderer.backends.cpu.layout import BLOCK, HEADS
+from semantic_guidance.renderer.backends.cpu.pool import NOTHING, POOL, memory
 
 SIDE = 128
 GOAL_SECONDS, GOAL_RATIO = 0.010, 60.0  # 250 random strokes, forward and backward, on all threads
 GOAL_LARGE_SECONDS, GOAL_LARGE_MIB = 0.8, 2048.0  # 10,000 short strokes at 2048 x 2048
 LARGEST = (2048, 10_000)
-MAX_THREADS = numba.get_num_threads()
+MAX_THREADS = POOL.count
 
 
 @dataclass(frozen=True)
@@ -110,13 +111,23 @@ def short_strokes(count: int) -> Tensor:
 
 def covered_pixels(vectors: Tensor, side: int) -> tuple[int, int]:
     """Pixels that strokes cover (each stroke's counted apart), and pixels of the spans that were walked."""
-    packed = vectors.detach().numpy()
-    bands = kernel_geometry.band_count(1, side)
-    starts = numba_kernel.count_pixels(packed, side, side, 1.0, bands)
-    saved = np.empty((kernel_geometry.SAVED, int(starts[-1])), np.float32)
-    canvas, nothing = np.zeros((1, 3, side, side), np.float32), np.zeros((1, 0, 0), np.float32)
-    numba_kernel.paint(packed, canvas, nothing, 1.0, bands, saved, starts, True)
-    return int((saved[0] > 0).sum()), int(starts[-1])
+    tape, canvas = Tape(), memory(np.zeros((3, side, side), np.float32))
+    packed = memory(vectors.detach().contiguous().numpy())
+    paint_bands(Shape(1, vectors.shape[1], side, side), packed, canvas, canvas, NOTHING, 1.0, tape)
+    covered = walked = 0
+    for piece in (piece for part in tape.parts for piece in part):
+        heads = piece.chunk.arrays["heads"][: piece.reached[3]].reshape(-1, HEADS).astype(np.int64)
+        first, end, inner, inner_end = heads[heads[:, 0] < heads[:, 1]].T
+        blocks = -(-end // BLOCK) - first // BLOCK  # of three colours each, before the edges' coverages
+        edges = inner - first + end - inner_end
+        room = -(-edges // BLOCK) * BLOCK
+        ends = np.cumsum(3 * BLOCK * blocks + 2 * room)
+        kept = piece.chunk.arrays["tape"]
+        for start, number in zip(ends - 2 * room, edges, strict=True):
+            covered += int((kept[start : start + number] > 0).sum())
+        covered += int((inner_end - inner).sum())
+        walked += int((end - first).sum())
+    return covered, walked
 
 
 class Case:
@@ -146,18 +157,18 @@ class Case:
 
 
 class Threads(AbstractContextManager[None]):
-    """Runs a block with that many threads of numba and torch."""
+    """Runs a block with that many threads of the renderer and torch."""
 
     def __init__(self, count: int) -> None:
         self.count = count
 
     def __enter__(self) -> None:
-        self.before = numba.get_num_threads(), torch.get_num_threads()
-        numba.set_num_threads(self.count)
+        self.before = POOL.count, torch.get_num_threads()
+        POOL.count = self.count
         torch.set_num_threads(self.count)
 
     def __exit__(self, *_: object) -> None:
-        numba.set_num_threads(self.before[0])
+        POOL.count = self.before[0]
         torch.set_num_threads(self.before[1])
 
 
@@ -214,14 +225,14 @@ def plain_torch(effort: Effort) -> list[dict[str, Any]]:
     strokes = strokes_from_ltp(random_vectors(1, count)).pack()
     rows = []
     threads = all_threads()[-1]
-    for backend in ("numba", "reference"):
+    for backend in ("cpu", "reference"):
         case = Case(strokes, partial(our_render, side=64, backend=backend))
-        repeats = effort.repeats if backend == "numba" else max(2, effort.repeats // 10)
+        repeats = effort.repeats if backend == "cpu" else max(2, effort.repeats // 10)
         with Threads(threads):
             forward = measure(case.forward, repeats, 2)
             both = measure(case.round_trip, repeats, 2)
         what = f"{count} random strokes at 64 x 64"
-        who = {"numba": "ours", "reference": "plain torch"}[backend]
+        who = {"cpu": "ours", "reference": "plain torch"}[backend]
         rows.append({"case": what, "renderer": who, "threads": threads, "forward": forward, "both": both})
     return rows
 

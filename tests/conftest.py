@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
-import numba
 import numpy as np
 import pytest
 import torch
@@ -17,10 +16,10 @@ from semantic_guidance.core.strokes import Strokes
 from semantic_guidance.painting.painting import Layer, Painting
 from semantic_guidance.renderer.backends.base import Task
 from semantic_guidance.renderer.backends.cpu.backend import CpuBackend
+from semantic_guidance.renderer.backends.cpu.pool import POOL
 
-# Several threads on a busy machine can be far slower than one. And a kernel that runs on two sets torch,
-# which has the same OpenMP library, to two as well: what a test measures would depend on those before it.
-numba.set_num_threads(1)
+# Several threads on a busy machine can be far slower than one.
+POOL.count = 1
 torch.set_num_threads(1)
 cv2.setNumThreads(1)
 
@@ -56,11 +55,12 @@ class CountingBackend(CpuBackend):
 @pytest.fixture
 def two_threads() -> Iterator[None]:
     """The compiled renderer may use two threads."""
-    if numba.config.NUMBA_NUM_THREADS < 2:
-        pytest.skip("a machine with one core")
-    numba.set_num_threads(2)
+    most = POOL.most
+    POOL.most = POOL.count = 2  # even on a machine with one core
+    POOL.forget_threads()
     yield
-    numba.set_num_threads(1)
+    POOL.most, POOL.count = most, 1
+    POOL.forget_threads()
     torch.set_num_threads(1)
 
 

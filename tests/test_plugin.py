@@ -31,7 +31,7 @@ for argv in json.load(sys.stdin):
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
         status = main(argv)
     print(json.dumps([status, out.getvalue(), err.getvalue()]))
-print(json.dumps(sorted({"torch", "numba", "cv2"} & set(sys.modules))))
+print(json.dumps(sorted({"torch", "numba", "llvmlite", "cv2"} & set(sys.modules))))
 """
 
 

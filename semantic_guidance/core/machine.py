@@ -64,7 +64,7 @@ def machine() -> dict[str, Any]:
         "torch_threads": torch.get_num_threads(),
         "python": platform.python_version(),
         "torch": torch.__version__,
-        "numba": version("numba"),
+        "llvmlite": version("llvmlite"),
         "numpy": np.__version__,
     }
 

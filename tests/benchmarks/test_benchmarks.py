@@ -83,7 +83,7 @@ def test_render(tmp_path: Path):
     done = run("render.py", "--tiny", "--out", out)
     assert done.returncode == 0, done.stderr
     document = json.loads(out.read_text())
-    assert {"cpu", "cores", "torch", "numba", "python"} <= document["machine"].keys()
+    assert {"cpu", "cores", "torch", "llvmlite", "python"} <= document["machine"].keys()
     assert [(row["side"], row["strokes"]) for row in document["scaling"]] == [(64, 5), (64, 10)]
     for row in document["scaling"]:
         assert 0 < row["covered_pixels"] <= row["walked_pixels"] < row["strokes"] * row["side"] ** 2

@@ -6,7 +6,6 @@ import functools
 import itertools
 from collections.abc import Callable
 
-import numba
 import pytest
 import torch
 from torch import Tensor
@@ -16,6 +15,7 @@ from semantic_guidance.core.errors import InputError
 from semantic_guidance.core.plugins import BACKENDS
 from semantic_guidance.core.strokes import OPACITY, POINTS, RADIUS
 from semantic_guidance.renderer.backends.base import AutogradBackend, Backend, Segment, Task, load_backend
+from semantic_guidance.renderer.backends.cpu.pool import POOL
 from semantic_guidance.renderer.backends.neural import NeuralBackend, NeuralRenderer
 from semantic_guidance.renderer.objective import Objective
 
@@ -249,23 +249,23 @@ def test_it_is_taken_as_an_object_wherever_a_name_is(name):
 def test_threads_are_bounded_and_given_back(name):
     backend = backend_of(name)
     backend.warm_up()
-    before = torch.get_num_threads(), numba.get_num_threads()
+    before = torch.get_num_threads(), POOL.count
     with pytest.raises(KeyError), backend.threads(1):
         raise KeyError
-    assert (torch.get_num_threads(), numba.get_num_threads()) == before
+    assert (torch.get_num_threads(), POOL.count) == before
     steady = backend.steady()
     assert [steady(lambda n=n: n) for n in range(40)] == list(range(40))
     with pytest.raises(ZeroDivisionError):
         steady(lambda: 1 / 0)
-    assert (torch.get_num_threads(), numba.get_num_threads()) == before
+    assert (torch.get_num_threads(), POOL.count) == before
     strokes, canvas = torch.full((1, 2, 13), 0.4), torch.zeros(1, 3, 16, 16)
     painted = backend.render(strokes, canvas, None, 1.0)
     try:
         backend.settle(1)
-        assert numba.get_num_threads() <= before[1]
+        assert POOL.count <= before[1]
         assert torch.equal(backend.render(strokes, canvas, None, 1.0), painted)
     finally:
-        numba.set_num_threads(before[1])
+        POOL.count = before[1]
         torch.set_num_threads(before[0])
 
 

@@ -83,7 +83,7 @@ loaded = {}
 for name in json.loads(sys.argv[1]):
     with contextlib.redirect_stdout(io.StringIO()):
         main([name, "--help"])
-    loaded[name] = sorted({"torch", "numba", "cv2", "av"} & set(sys.modules))
+    loaded[name] = sorted({"torch", "numba", "llvmlite", "cv2", "av"} & set(sys.modules))
 print(json.dumps(loaded))
 """
     light = [name for name in COMMANDS.shipped if name not in HEAVY]

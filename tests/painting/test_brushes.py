@@ -17,8 +17,15 @@ from semantic_guidance.painting.brushes.canvas import PAPER
 from semantic_guidance.painting.drawing import Replay
 from semantic_guidance.painting.painting import Layer, Painting
 from semantic_guidance.renderer.backends import reference
-from semantic_guidance.renderer.backends.cpu import brush_fields as fields
-from semantic_guidance.renderer.backends.cpu import geometry as kernel_geometry
+from semantic_guidance.renderer.backends.cpu.kernels import brush_fields as fields
+from semantic_guidance.renderer.backends.cpu.kernels.spans import (
+    polyline,
+    segments,
+    touched_spans,
+    whole_span,
+)
+from semantic_guidance.renderer.backends.cpu.layout import FIELDS, SPAN_FIELDS, STRIDE
+from semantic_guidance.renderer.backends.cpu.pool import POOL
 from tests.conftest import random_strokes
 
 TEXTURED = [name for name in BRUSHES if name != "flat"]
@@ -30,6 +37,35 @@ def painted(vectors: torch.Tensor, brush: Brush, size: int = 200) -> np.ndarray:
     return painting.canvas.permute(1, 2, 0).numpy()
 
 
+@numba.njit
+def _measured(strokes, n, scale, wide, height, seg, spans, rows, places):
+    """`fields.measure_row` for all rows: returns the length, writes ``[rows, 4, wide]`` places."""
+    count = polyline(strokes, n, scale, seg)
+    segments(count, seg)
+    length = fields.lengths_along(count, seg)
+    distance, course, across, radius = rows
+    for y in range(height):
+        middle = np.float32(y) + np.float32(0.5)
+        touched_spans(count, middle, np.float32(0), np.float32(wide), seg, spans)
+        first, end = whole_span(count, spans)
+        if first < end:
+            fields.measure_row(count, seg, spans, middle, first, end, distance, course, across, radius)
+            for x in range(first, end):
+                places[y, 0, x], places[y, 1, x] = distance[x], course[x]
+                places[y, 2, x], places[y, 3, x] = across[x], radius[x]
+    return length
+
+
+def measured(stroke: Strokes, height: int, width: int) -> tuple[float, np.ndarray]:
+    """Length of a stroke, and ``[height, 4, width]`` of `fields.measure_row`, infinite where none is."""
+    rows = tuple(np.full(width, np.inf, np.float32) for _ in range(4))
+    places = np.full((height, 4, width), np.inf, np.float32)
+    seg, spans = np.zeros(FIELDS * STRIDE, np.float32), np.zeros(SPAN_FIELDS * STRIDE, np.int32)
+    strokes = stroke.pack()[0].contiguous().flatten().numpy()
+    scale = np.float32(max(height, width))
+    return _measured(strokes, 0, scale, width, height, seg, spans, rows, places), places
+
+
 @pytest.mark.parametrize("seed", range(4))
 def test_places_on_a_stroke_are_those_of_the_plain_renderer(seed):
     height, width = 40, 56
@@ -37,47 +73,42 @@ def test_places_on_a_stroke_are_those_of_the_plain_renderer(seed):
     stroke = replace(stroke, radius=stroke.radius[..., :1].expand(1, 1, 2))
     points, radius = stroke.points[0] * width, stroke.radius[0] * width
     wanted = reference.stroke_fields(points, radius, height, width)[0][0].numpy()
-    _, line, spans = kernel_geometry.scratch(width)
-    along, row = np.empty(300, np.float32), np.empty((4, width), np.float32)
-    count = kernel_geometry.flatten(stroke.pack()[0, 0].numpy(), np.float32(width), *line)
-    length = fields.lengths_along(line[0], line[1], count, along)
-    seen = 0
-    for y in range(height):
-        middle = np.float32(y + 0.5)
-        first, end = kernel_geometry.row_spans(*line, count, middle, np.float32(0), width, *spans)
-        if first < end:
-            fields.measure_row(*line, count, along, middle, first, end, *spans, row)
-        for x in range(first, end):
-            if wanted[y, x] < -0.1:
-                assert abs(row[0, x] - wanted[y, x]) < 1e-3
-                assert -row[3, x] < row[1, x] < length + row[3, x]
-                assert abs(row[2, x]) <= row[3, x]
-                seen += 1
-    assert seen > 8
+    length, places = measured(stroke, height, width)
+    distance, course, across, near = places.transpose(1, 0, 2)
+    inside = wanted < -0.1
+    assert inside.sum() > 8
+    assert np.abs(distance - wanted)[inside].max() < 1e-3
+    assert (-near < course)[inside].all()
+    assert (course < length + near)[inside].all()
+    assert (np.abs(across) <= near)[inside].all()
 
 
 def test_places_beside_a_stroke_are_those_of_no_stroke():
     """Between the arms of a V, where no segment is near, nothing is left of what was in the memory before."""
-    vx, vy, vr = np.array([[10, 30, 50], [5, 45, 5], [2, 2, 2]], np.float32)
-    spans, along = np.zeros((2, 2), np.int64), np.empty(3, np.float32)
-    row = np.full((4, 60), np.inf, np.float32)
-    fields.lengths_along(vx, vy, 2, along)
-    first, end = kernel_geometry.row_spans(vx, vy, vr, 2, np.float32(9.5), np.float32(0), 60, *spans)
-    fields.measure_row(vx, vy, vr, 2, along, np.float32(9.5), first, end, *spans, row)
-    assert first < 15
-    assert end > 45
-    assert (row[0, 20:40] > 1e6).all()
-    assert (row[1:, 20:40] == 0).all()
+    arms = torch.tensor([[[[0.1, 0.05], [0.5, 1.4], [0.9, 0.05]]]])
+    stroke = Strokes(arms, torch.full((1, 1, 2), 0.02), torch.ones(1, 1, 2), torch.ones(1, 1, 3))
+    _, places = measured(stroke, 60, 100)
+    distance, *rest = places[9]
+    assert distance[30:70].min() > 1e6
+    assert np.isfinite(places[9, :, 30:70]).all()
+    assert all((part[30:70] == 0).all() for part in rest)
+
+
+@numba.njit
+def _noise(x, y, seed, values):
+    for n in range(len(x)):
+        values[n] = fields.noise(x[n], y, seed)
 
 
 def test_noise_is_smooth_and_fair():
     x = np.linspace(-30, 30, 6001, dtype=np.float32)
-    values = np.array([fields.noise(at, np.float32(0.3), 7) for at in x])
+    values, other = np.zeros_like(x), np.zeros_like(x)
+    _noise(x, np.float32(0.3), 7, values)
+    _noise(x, np.float32(0.3), 8, other)
     assert 0 <= values.min() < 0.15
     assert 0.85 < values.max() <= 1
     assert np.abs(np.diff(values)).max() < 0.03
     assert abs(values.mean() - 0.5) < 0.12
-    other = np.array([fields.noise(at, np.float32(0.3), 8) for at in x])
     assert abs(np.corrcoef(values, other)[0, 1]) < 0.3
 
 
@@ -101,7 +132,7 @@ def test_threads_and_steps_change_nothing(painting: Painting, style):
     for count in (0, 3, 21, 30, 37):
         replay.paint(count)
     assert torch.equal(torch.from_numpy(replay.picture()), whole)
-    numba.set_num_threads(1)
+    POOL.count = 1
     assert torch.equal(painting.render(128), whole)
     assert not torch.equal(replace(painting, brush=Brush(style, seed=4)).render(128), whole)
 

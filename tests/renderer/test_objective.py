@@ -1,6 +1,5 @@
 """The objective in one pass, against the same written with `render` and automatic differentiation."""
 
-import numba
 import pytest
 import torch
 from torch import Tensor
@@ -9,6 +8,7 @@ from semantic_guidance import Strokes, render
 from semantic_guidance.core.errors import NotFiniteError
 from semantic_guidance.renderer.backends.base import one_thread
 from semantic_guidance.renderer.backends.cpu.backend import CpuBackend
+from semantic_guidance.renderer.backends.cpu.pool import POOL
 from semantic_guidance.renderer.objective import Objective, Segment, ZoomedObjective
 
 SEGMENTS = (Segment(6, None, 0.1), Segment(5, 0, 0.0), Segment(7, None, 0.3), Segment(6, 1, 1.0))
@@ -97,7 +97,7 @@ def test_the_number_of_threads_changes_no_bit() -> None:
     vectors, objective = case(3)
     results = []
     for threads in (2, 1):
-        numba.set_num_threads(threads)
+        POOL.count = threads
         value, gradient = objective.gradient(vectors, 1.5)
         results.append((value, gradient, *objective.removal_costs(vectors, 1.0)))
     assert results[0][0] == results[1][0]
@@ -107,13 +107,13 @@ def test_the_number_of_threads_changes_no_bit() -> None:
 @pytest.mark.usefixtures("two_threads")
 def test_one_thread_is_for_the_block_alone():
     torch.set_num_threads(2)
-    before = torch.get_num_threads(), numba.get_num_threads()
+    before = torch.get_num_threads(), POOL.count
 
     def fail() -> None:
         with one_thread(CpuBackend()):
-            assert (torch.get_num_threads(), numba.get_num_threads()) == (1, 1)
+            assert (torch.get_num_threads(), POOL.count) == (1, 1)
             raise ValueError("x")
 
     with pytest.raises(ValueError, match="x"):
         fail()
-    assert (torch.get_num_threads(), numba.get_num_threads()) == before == (2, 2)
+    assert (torch.get_num_threads(), POOL.count) == before == (2, 2)

@@ -1,8 +1,4 @@
 import math
-import os
-import subprocess
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,9 +9,6 @@ from torch import Tensor
 
 from semantic_guidance import Strokes, render
 from semantic_guidance.core.errors import NotFiniteError
-from semantic_guidance.renderer.backends.cpu import geometry as kernel_geometry
-from semantic_guidance.renderer.backends.cpu import kernel as numba_kernel
-from semantic_guidance.renderer.backends.cpu.compile import STAMP
 
 
 def random_vectors(batch: int, count: int, seed: int, widest: float = 0.2) -> Tensor:
@@ -160,70 +153,6 @@ def test_thin_long_strokes_are_not_dotted() -> None:
     strokes = one_stroke([[0.05, 0.1], [0.5, 0.2], [0.95, 0.9]], [0.001, 0.001], [1, 1])
     alpha = render(strokes, torch.zeros(1, 3, 1024, 1024))[0, 0]
     assert (alpha[:, 60:960].amax(dim=0) > 0.9).all()
-
-
-def test_every_pass_finds_the_same_pixels() -> None:
-    """The tape has no gaps: what is counted is what is painted, and is all read back."""
-    for seed in range(5):
-        vectors = random_vectors(1, 200, seed).numpy()
-        bands = kernel_geometry.band_count(1, 77)
-        starts = numba_kernel.count_pixels(vectors, 77, 91, 1.3, bands)
-        saved = np.full((kernel_geometry.SAVED, starts[-1] + 64), np.nan, np.float32)
-        canvas, mask = np.zeros((1, 3, 77, 91), np.float32), np.zeros((1, 0, 0), np.float32)
-        numba_kernel.paint(vectors, canvas, mask, 1.3, bands, saved, starts, True)
-        assert not np.isnan(saved[:, : starts[-1]]).any()
-        assert np.isnan(saved[:, starts[-1] :]).all()
-
-
-def test_results_depend_neither_on_the_threads_nor_on_the_cache(tmp_path: Path) -> None:
-    """One thread and two; kernels fresh from the compiler, and read from its cache."""
-    program = """
-import sys, torch, numba
-numba.set_num_threads(int(sys.argv[1]))
-from semantic_guidance import Strokes, render
-vectors = torch.rand(1, 60, 13, generator=torch.Generator().manual_seed(0)).requires_grad_()
-painted = render(Strokes.unpack(vectors), torch.zeros(1, 3, 90, 70))
-painted.square().sum().backward()
-print(painted.double().sum().item().hex(), vectors.grad.double().sum().item().hex())
-"""
-    environment = os.environ | {"NUMBA_CACHE_DIR": str(tmp_path), "NUMBA_NUM_THREADS": "2"}
-    outputs = {
-        subprocess.check_output([sys.executable, "-c", program, threads], text=True, env=environment)
-        for threads in ("2", "2", "1")
-    }
-    assert len(outputs) == 1
-
-
-@pytest.mark.parametrize("elsewhere", [False, True], ids=["beside the sources", "NUMBA_CACHE_DIR"])
-def test_a_kernel_is_compiled_again_where_one_that_it_calls_has_changed(
-    tmp_path: Path, elsewhere: bool
-) -> None:
-    folder = tmp_path / "sources"
-    folder.mkdir()
-    inner, outer = folder / "inner.py", folder / "outer.py"
-    head = "from semantic_guidance.renderer.backends.cpu.compile import jit\n"
-    outer.write_text(f"{head}from inner import answer\n@jit()\ndef double(x): return 2 * answer(x)\n")
-    program = """
-import sys
-sys.path.insert(0, sys.argv[1])
-from outer import double
-print(double(3), sum(double.stats.cache_hits.values()))
-"""
-    environment = {name: value for name, value in os.environ.items() if name != "NUMBA_CACHE_DIR"}
-    if elsewhere:
-        environment["NUMBA_CACHE_DIR"] = str(tmp_path / "cache")
-
-    def run() -> str:
-        command = [sys.executable, "-c", program, str(folder)]
-        return subprocess.check_output(command, text=True, env=environment).strip()
-
-    inner.write_text(f"{head}@jit()\ndef answer(x): return x + 1\n")
-    assert [run(), run()] == ["8 0", "8 1"]
-    assert (folder / "__pycache__" / STAMP).exists() is not elsewhere
-    written = inner.stat()
-    inner.write_text(f"{head}@jit()\ndef answer(x): return x + 2\n")
-    os.utime(inner, (written.st_atime, written.st_mtime - 3600))  # as from an archive
-    assert run() == "10 0"
 
 
 @pytest.mark.parametrize(

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import itertools
 
-import numba
 import pytest
 
 from semantic_guidance.renderer.backends.cpu import threads
+from semantic_guidance.renderer.backends.cpu.pool import POOL
 from semantic_guidance.renderer.backends.cpu.threads import Threads, renderer_threads, set_threads
 
 
 class Machine:
-    """Stands for Numba and the clock: a call takes as long as said for the number of threads in use.
+    """Stands for the pool of threads and the clock: a call takes as long as said for the threads in use.
 
     Args:
         most: threads that there are.
@@ -21,12 +21,6 @@ class Machine:
 
     def __init__(self, most: int, **seconds: float) -> None:
         self.most, self.seconds, self.count, self.now = most, seconds, most, 0.0
-
-    def get_num_threads(self) -> int:
-        return self.count
-
-    def set_num_threads(self, count: int) -> None:
-        self.count = count
 
     def perf_counter(self) -> float:
         return self.now
@@ -39,7 +33,7 @@ class Machine:
 
 def stretches(machine: Machine, calls: int, monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int]]:
     """(threads, calls in a row)."""
-    monkeypatch.setattr(threads, "numba", machine)
+    monkeypatch.setattr(threads, "POOL", machine)
     monkeypatch.setattr(threads, "time", machine)
     choice = Threads()
     used = [choice(machine.work) for _ in range(calls)]
@@ -67,7 +61,7 @@ def test_where_it_hardly_matters_both_are_tried_every_16_calls(monkeypatch: pyte
 
 def test_a_machine_that_gets_busy_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
     machine = Machine(2, one=1.5, all=1.0)
-    monkeypatch.setattr(threads, "numba", machine)
+    monkeypatch.setattr(threads, "POOL", machine)
     monkeypatch.setattr(threads, "time", machine)
     choice = Threads()
     for _ in range(30):
@@ -80,7 +74,7 @@ def test_a_machine_that_gets_busy_is_noticed(monkeypatch: pytest.MonkeyPatch) ->
 
 def test_a_call_that_fails_leaves_the_setting(monkeypatch: pytest.MonkeyPatch) -> None:
     machine = Machine(2, one=1.0, all=5.0)
-    monkeypatch.setattr(threads, "numba", machine)
+    monkeypatch.setattr(threads, "POOL", machine)
     choice = Threads()
     for _ in range(8):
         with pytest.raises(ZeroDivisionError):
@@ -91,12 +85,12 @@ def test_a_call_that_fails_leaves_the_setting(monkeypatch: pytest.MonkeyPatch) -
 @pytest.mark.usefixtures("two_threads")
 def test_settings_are_the_callers() -> None:
     with renderer_threads(1):
-        assert numba.get_num_threads() == 1
+        assert POOL.count == 1
     with renderer_threads(64):
-        assert numba.get_num_threads() == 2
-    assert numba.get_num_threads() == 2
-    assert [Threads()(numba.get_num_threads) for _ in range(3)] == [2, 2, 2]
+        assert POOL.count == 2
+    assert POOL.count == 2
+    assert [Threads()(lambda: POOL.count) for _ in range(3)] == [2, 2, 2]
     set_threads(64)
-    assert numba.get_num_threads() == 2
+    assert POOL.count == 2
     set_threads(1)
-    assert numba.get_num_threads() == 1
+    assert POOL.count == 1

@@ -82,33 +82,19 @@ class _Terminated(BaseException):
 
 @contextlib.contextmanager
 def _clean_end() -> Iterator[None]:
-    """While the block runs, SIGTERM unwinds it as Ctrl-C does, so that half-written files are removed.
-
-    A signal that comes while Numba calls a kernel leaves it as a SystemError, or a chain of them; here it is
-    turned back.
-    """
-    ends: dict[int, type[BaseException]] = {signal.SIGINT: KeyboardInterrupt, signal.SIGTERM: _Terminated}
-    came: list[int] = []
+    """While the block runs, SIGTERM unwinds it as Ctrl-C does, so that half-written files are removed."""
 
     def stop(number: int, frame: FrameType | None) -> NoReturn:
-        came.append(number)
-        raise ends[number]
+        raise _Terminated
 
     if threading.current_thread() is not threading.main_thread():  # which alone may set handlers
         yield
         return
-    before = {signal.SIGTERM: signal.signal(signal.SIGTERM, stop)}
-    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # not ignored, as by nohup
-        before[signal.SIGINT] = signal.signal(signal.SIGINT, stop)
+    before = signal.signal(signal.SIGTERM, stop)
     try:
         yield
-    except SystemError:
-        if came:
-            raise ends[came[0]] from None
-        raise
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler or signal.SIG_DFL)
+        signal.signal(signal.SIGTERM, before or signal.SIG_DFL)
 
 
 def _run(argv: list[str]) -> int:

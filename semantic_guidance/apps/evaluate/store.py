@@ -147,13 +147,13 @@ def software() -> dict[str, str]:
     code = hashlib.sha256()
     for path in sorted(PACKAGE.rglob("*")):
         name = path.relative_to(PACKAGE).as_posix()
-        if path.suffix in (".py", ".safetensors", ".tflite", ".txt") and not name.startswith(ELSEWHERE):
+        if path.suffix in (".py", ".safetensors", ".tflite", ".txt", ".z") and not name.startswith(ELSEWHERE):
             code.update(f"{name} {file_digest(path)}\n".encode())
     return {
         "semantic_guidance": __version__,
         "code": code.hexdigest()[:16],
         "python": platform.python_version(),
         "torch": torch.__version__,
-        "numba": version("numba"),
+        "llvmlite": version("llvmlite"),
         "numpy": np.__version__,
     }

@@ -73,9 +73,8 @@ def processes(device: str) -> Iterator[Processes]:
 def settle_threads(count: int) -> None:
     """Give torch and the compiled renderer `count` threads each.
 
-    The renderer's threads are OpenMP's, like torch's, and when they are started they set torch's number to
-    that of all cores. On a busy machine small networks then wait for each other's threads: updates were seen
-    to take ten times as long. So they are started here, before the numbers are set.
+    On a busy machine small networks wait for each other's threads: with all cores, updates were seen to take
+    ten times as long.
     """
     load_backend("auto", torch.device("cpu"), torch.float32).settle(count)
     torch.set_num_threads(count)

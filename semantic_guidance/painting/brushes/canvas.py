@@ -6,15 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from semantic_guidance.painting.brushes import Brush, surface
-from semantic_guidance.renderer.backends.cpu import brush_kernel as kernel
-from semantic_guidance.renderer.backends.cpu.geometry import band_count
+from semantic_guidance.renderer.backends.cpu.textured import paint_textured
 
-CODES = {
-    "oil": kernel.OIL,
-    "watercolor": kernel.WATERCOLOR,
-    "pencil": kernel.PENCIL,
-    "picture": kernel.PICTURE,
-}
 PAPER = (0.975, 0.962, 0.93)  # RGB of paper for watercolours and pencils
 PAPER_SHARE = {"watercolor": 0.35, "pencil": 0.75}  # how much of it there is in the empty canvas's colour
 LIGHTS = {"oil": (2.4, 0.5, 0.2), "watercolor": (0.8, 0.12, 0.0), "pencil": (0.6, 0.1, 0.0)}
@@ -39,8 +32,7 @@ class TexturedCanvas:
         _, height, width = blank.shape
         self.brush = brush
         self.unit = max(FINEST, (max(height, width) / DETAILS) ** GROWTH)
-        self.levels = np.zeros((1, 1, 1), np.float32) if brush.levels is None else brush.levels
-        self.grain: NDArray[np.float32] = np.zeros((1, 1), np.float32)
+        self.grain: NDArray[np.float32] | None = None
         self.state = np.zeros((4, height, width), np.float32)  # red, green, blue, height of the paint
         self.state[:3] = blank
         if brush.style in PAPER_SHARE:
@@ -51,17 +43,16 @@ class TexturedCanvas:
 
     def paint(self, strokes: NDArray[np.float32], mask: NDArray[np.float32] | None = None) -> None:
         """Paint packed strokes ``[N, 13]`` under a mask ``[H, W]`` or none."""
-        kernel.paint(
-            CODES[self.brush.style],
-            strokes,
-            self.count,
-            self.brush.seed,
+        paint_textured(
             self.state,
-            np.zeros((0, 0), np.float32) if mask is None else mask,
-            self.grain,
-            self.levels,
-            np.float32(self.unit),
-            4 * band_count(1, self.state.shape[1]),
+            strokes,
+            self.brush.style,
+            begin=self.count,
+            seed=self.brush.seed,
+            unit=self.unit,
+            mask=mask,
+            grain=self.grain,
+            levels=self.brush.levels,
         )
         self.count += len(strokes)
 
@@ -70,6 +61,6 @@ class TexturedCanvas:
         color = np.ascontiguousarray(self.state[:3].transpose(1, 2, 0))
         if self.brush.style in LIGHTS:
             height, strength, gloss = LIGHTS[self.brush.style]
-            relief = self.state[3] if self.brush.style == "oil" else self.grain
+            relief = self.state[3] if self.grain is None else self.grain
             color = surface.lit(color, relief * np.float32(height * self.unit), strength, gloss)
         return np.ascontiguousarray(color.transpose(2, 0, 1)).clip(0, 1)

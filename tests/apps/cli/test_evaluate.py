@@ -106,7 +106,7 @@ def test_evaluate(evaluate, folder):
         mean = np.mean([other["results"][method]["mse"] for other in results["pictures"]])
         assert summary["methods"][method]["mse"] == pytest.approx(mean, rel=1e-5)
     assert {"cpu", "cores"} <= results["machine"].keys()
-    assert {"torch", "numba", "semantic_guidance", "code"} <= results["software"].keys()
+    assert {"torch", "llvmlite", "semantic_guidance", "code"} <= results["software"].keys()
     assert str(folder.parent) not in json.dumps(results)
 
 

@@ -12,40 +12,64 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from semantic_guidance.core.strokes import NUMBERS
-from semantic_guidance.renderer.backends.base import AutogradBackend, Segment, Task
-from semantic_guidance.renderer.backends.cpu import geometry, kernel, objective
+from semantic_guidance.renderer.backends.base import AutogradBackend, Task
+from semantic_guidance.renderer.backends.cpu import bands
+from semantic_guidance.renderer.backends.cpu.bands import Shape, Tape
+from semantic_guidance.renderer.backends.cpu.layout import GRADIENT, REMOVAL
+from semantic_guidance.renderer.backends.cpu.native import entry
+from semantic_guidance.renderer.backends.cpu.pool import (
+    NOTHING,
+    POOL,
+    SMALL,
+    Floats,
+    Memory,
+    arguments,
+    memory,
+)
 from semantic_guidance.renderer.backends.cpu.threads import Threads, renderer_threads, set_threads
 
 T = TypeVar("T")
 
 
+def _flat(values: Tensor) -> Memory:
+    """A tensor's numbers."""
+    own = values.detach().contiguous()
+    if own.dtype != torch.float32:
+        own = own.float()
+    return Memory(own.data_ptr(), own.numel(), np.float32, own)
+
+
 class _Render(torch.autograd.Function):
-    """`kernel.paint` and `kernel.unpaint` as one differentiable operation."""
+    """`bands.paint` and `bands.unpaint` as one differentiable operation."""
 
     @staticmethod
-    def forward(
-        ctx: Any, strokes: Tensor, canvas: Tensor, mask: Tensor | None, softness: float, keep: bool
-    ) -> Tensor:
-        batch, _, height, width = canvas.shape
-        packed = strokes.detach().contiguous().numpy()
-        painted = canvas.detach().clone(memory_format=torch.contiguous_format)
-        nothing = torch.zeros(batch, 0, 0)
-        under = nothing if mask is None else mask.detach()[:, 0].float().contiguous()
-        bands = geometry.band_count(batch, height)
-        saved, starts = geometry.NO_TAPE, geometry.NO_STARTS
-        if keep:
-            starts = kernel.count_pixels(packed, height, width, softness, bands)
-            saved = torch.empty(geometry.SAVED, int(starts[-1])).numpy()
-            ctx.tape = (packed, under.numpy(), softness, bands, saved, starts)
-        kernel.paint(packed, painted.numpy(), under.numpy(), softness, bands, saved, starts, keep)
+    def forward(ctx: Any, strokes: Tensor, canvas: Tensor, mask: Tensor | None, softness: float) -> Tensor:
+        tape = Tape()
+        painted, *ctx.kept = _painted(strokes, canvas, mask, softness, tape)
+        ctx.tape = tape
         return painted
 
     @staticmethod
     @torch.autograd.function.once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
-        grad_canvas = grad.clone(memory_format=torch.contiguous_format)
-        grads = kernel.unpaint(*ctx.tape, grad_canvas.numpy())
-        return torch.from_numpy(grads.sum(axis=1)), grad_canvas, None, None, None
+        shape, packed, under, softness = ctx.kept
+        below = torch.empty(grad.shape) if ctx.needs_input_grad[1] else None
+        grads = np.zeros((shape.batch, shape.bands, shape.count, NUMBERS), np.float32)
+        beneath = NOTHING if below is None else _flat(below)
+        bands.unpaint(shape, packed, memory(grads), _flat(grad), beneath, under, softness, ctx.tape)
+        return torch.from_numpy(grads.sum(axis=1)), below, None, None
+
+
+def _painted(
+    strokes: Tensor, canvas: Tensor, mask: Tensor | None, softness: float, tape: Tape | None
+) -> tuple[Tensor, Shape, Memory, Memory, float]:
+    """The painted canvas, and what it was made of."""
+    batch, _, height, wide = canvas.shape
+    shape = Shape(batch, strokes.shape[1], height, wide)
+    packed, under = _flat(strokes), NOTHING if mask is None else _flat(mask)
+    painted = torch.empty(canvas.shape)
+    bands.paint(shape, packed, _flat(canvas), _flat(painted), under, softness, tape)
+    return painted, shape, packed, under, softness
 
 
 class CpuBackend(AutogradBackend):
@@ -53,47 +77,35 @@ class CpuBackend(AutogradBackend):
 
     def supports(self, device: torch.device, dtype: torch.dtype) -> bool:
         """See `Backend`."""
-        return device.type == "cpu" and dtype == torch.float32
+        return device.type == "cpu" and dtype == torch.float32 and entry() is not None
 
     def render(self, strokes: Tensor, canvas: Tensor, mask: Tensor | None, softness: float) -> Tensor:
         """See `Backend`."""
-        keep = torch.is_grad_enabled() and (strokes.requires_grad or canvas.requires_grad)
-        painted: Tensor = _Render.apply(strokes, canvas, mask, softness, keep)
+        if not (torch.is_grad_enabled() and (strokes.requires_grad or canvas.requires_grad)):
+            return _painted(strokes, canvas, mask, softness, None)[0]
+        painted: Tensor = _Render.apply(strokes, canvas, mask, softness)
         return painted
 
     def objective(self, strokes: Tensor, task: Task, softness: float) -> tuple[float, Tensor]:
         """See `Backend`."""
-        segments, masks, blank, target, weight, bands = _arrays(task)
-        weights = np.array([segment.weight for segment in task.segments], np.float32)
-        totals, grads = objective.objective(
-            strokes.numpy(), *segments, masks, weights, blank, target, weight, softness, bands
-        )
-        return float(totals.sum()), torch.from_numpy(grads.sum(axis=0))
+        errors, grads, _ = _walk(GRADIENT, strokes, task, softness)
+        return float(errors.sum()), torch.from_numpy(grads.reshape(-1, len(strokes), NUMBERS).sum(axis=0))
 
     def removal_costs(self, strokes: Tensor, task: Task, softness: float) -> tuple[Tensor, Tensor]:
         """See `Backend`."""
-        segments, masks, blank, target, weight, bands = _arrays(task)
-        canvas, costs = objective.removal_costs(
-            strokes.numpy(), *segments, masks, blank, target, weight, softness, bands
-        )
-        return torch.from_numpy(costs.sum(axis=0)), torch.from_numpy(canvas)
+        _, costs, canvas = _walk(REMOVAL, strokes, task, softness)
+        return torch.from_numpy(costs.reshape(-1, len(strokes)).sum(axis=0)), canvas
 
     def warm_up(self) -> None:
-        """Compile the kernels, or read them from the cache on disk."""
-        grey = torch.full((3, 8, 8), 0.5)
-        stroke = torch.full((1, NUMBERS), 0.5)
-        task = Task((Segment(1, None, 1.0),), torch.empty(0, 8, 8), grey, grey, torch.ones(8, 8))
-        self.render(stroke[None], grey[None], None, 1.0)
-        self.objective(stroke, task, 1.0)
-        self.removal_costs(stroke, task, 1.0)
+        """Load the kernels."""
+        entry()
 
     def threads(self, count: int) -> AbstractContextManager[None]:
         """See `Backend`."""
         return renderer_threads(count)
 
     def settle(self, count: int) -> None:
-        """See `Backend`. The threads start with the first kernel, and set torch's number as they do."""
-        self.warm_up()
+        """See `Backend`."""
         set_threads(count)
 
     def steady(self) -> Callable[[Callable[[], T]], T]:
@@ -101,11 +113,40 @@ class CpuBackend(AutogradBackend):
         return Threads()
 
 
-def _arrays(task: Task) -> tuple[Any, ...]:
-    """The kernels' arguments; the weight is scaled so that a sum is a mean over pixels and RGB."""
-    ends = np.cumsum([segment.count for segment in task.segments])
-    chosen = np.array([-1 if segment.mask is None else segment.mask for segment in task.segments])
-    weight: NDArray[np.float32] = (task.weight / task.weight.sum() / 3).numpy()
-    bands = geometry.band_count(1, task.target.shape[1])
-    arrays = (task.masks.numpy(), task.blank.numpy(), task.target.numpy(), weight)
-    return (ends, chosen), *arrays, bands
+def _walk(
+    mode: int, strokes: Tensor, task: Task, softness: float
+) -> tuple[NDArray[np.float64], Floats, Tensor]:
+    """`kernels.entries.objective` for all bands: errors, ``[bands, N, 13]`` or ``[bands, N]``, the canvas."""
+    _, height, wide = task.target.shape
+    shape = Shape(1, len(strokes), height, wide)
+    weights = np.array([segment.weight for segment in task.segments], np.float32)
+    errors = np.zeros(shape.bands)
+    out = np.zeros(shape.bands * shape.count * (NUMBERS if mode == GRADIENT else 1), np.float32)
+    canvas = torch.empty(3, height, wide) if mode == REMOVAL else torch.empty(0)
+    stored = int((weights > 0).sum()) if mode == GRADIENT else 1
+    arrays = {
+        "strokes": _flat(strokes),
+        "ends": memory(np.cumsum([segment.count for segment in task.segments], dtype=np.int64)),
+        "chosen": memory(
+            np.array([-1 if part.mask is None else part.mask for part in task.segments], np.int64)
+        ),
+        "masks": _flat(task.masks),
+        "weights": memory(weights),
+        "source": _flat(task.blank),
+        "target": _flat(task.target),
+        "weight": _flat(task.weight / task.weight.sum() / 3),  # so that a sum is a mean over pixels and RGB
+        "out": memory(out),
+        "errors": memory(errors),
+        "canvas": _flat(canvas),
+    }
+    head = arguments("objective", **shape.numbers, mode=mode, softness=softness, **arrays)
+
+    def walk(first: int, step: int) -> None:
+        own = POOL.scratch(wide).room(shape.floats, stored * shape.floats, SMALL)
+        while first < shape.bands:
+            first = own.call("objective", [first, step, *head[2:]])
+            if first < shape.bands:
+                own.room(0, 0, max(2 * own.chunk.size, 2 * int(own.arrays["state"][3])))
+
+    shape.run(walk)
+    return errors, out, canvas

@@ -5,33 +5,36 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from semantic_guidance.renderer.backends.cpu import geometry, kernel
+from semantic_guidance.renderer.backends.cpu.pool import NOTHING, POOL, arguments, memory, padded
 
+Array = NDArray[np.float32]
 Bytes = NDArray[np.uint8]
 Planes = tuple[Bytes, Bytes, Bytes]
 
-RED, GREEN, BLUE = 0.2126, 0.7152, 0.0722
-"""Shares of luma, BT.709."""
-
-NOTHING = np.zeros((1, 0, 0), np.float32)  # instead of a mask
+SPARE = 16
+"""Rows and columns of the smallest rectangle for which there is room."""
 
 
 class Easel:
     """A canvas that is painted in place.
 
     Rectangles of it, for `rgb` and `yuv420`, have at least one pixel of the canvas, and may go beyond its
-    last row and column: these are repeated.
+    last row and column by one pixel, or up to 16 of them: these are repeated.
 
     Args:
         canvas: ``[3, H, W]``, which is copied.
     """
 
-    def __init__(self, canvas: NDArray[np.float32]) -> None:
-        self._canvas = np.array(canvas, np.float32, order="C")
+    def __init__(self, canvas: Array) -> None:
+        _, self.height, self.wide = canvas.shape
+        self.stride = padded(self.wide + 1)
+        # In rows of three colours, each of whole blocks of columns, as kernels walk it.
+        self._rows = np.zeros((max(SPARE, self.height + 1), 3, self.stride), np.float32)
+        self._rows[: self.height, :, : self.wide] = canvas.transpose(1, 0, 2)
+        self._memory = memory(self._rows)
+        self._shape = {"height": self.height, "wide": self.wide, "stride": self.stride}
 
-    def paint(
-        self, strokes: NDArray[np.float32], mask: NDArray[np.float32] | None = None, softness: float = 1.0
-    ) -> None:
+    def paint(self, strokes: Array, mask: Array | None = None, softness: float = 1.0) -> None:
         """Paint strokes on the canvas, exactly as `renderer.render` does.
 
         Args:
@@ -39,67 +42,60 @@ class Easel:
             mask: ``[H, W]`` in [0, 1], contiguous, where the strokes show; everywhere if None.
             softness: width of the soft edge in pixels.
         """
-        kernel.paint(
-            strokes[None],
-            self._canvas[None],
-            NOTHING if mask is None else mask[None],
-            softness,
-            geometry.band_count(1, self._canvas.shape[1]),
-            geometry.NO_TAPE,
-            geometry.NO_STARTS,
-            False,
+        head = arguments(
+            "easel",
+            begin=0,
+            end=len(strokes),
+            **self._shape,
+            softness=softness,
+            strokes=memory(strokes),
+            canvas=self._memory,
+            masks=NOTHING if mask is None else memory(mask),
         )
+        POOL.scratch(self.wide).call("easel", head)
 
-    def picture(self) -> NDArray[np.float32]:
+    @property
+    def _picture(self) -> Array:
+        """``[3, H, W]``, not a copy."""
+        return self._rows[: self.height, :, : self.wide].transpose(1, 0, 2)
+
+    def picture(self) -> Array:
         """The canvas as it looks now, ``[3, H, W]``, a copy."""
-        return self._canvas.copy()
+        return np.ascontiguousarray(self._picture)
 
     def rgb(self, out: Bytes, top: int, bottom: int, left: int, right: int) -> None:
         """Write a rectangle of the canvas to the same place of `out` ``[h, w, 3]``, of any strides."""
-        part = self._part(top, bottom, left, right)
+        part = self._picture[:, top:bottom, left:right].clip(0, 1)
+        margins = (0, 0), (0, bottom - top - part.shape[1]), (0, right - left - part.shape[2])
+        if any(after for _, after in margins):
+            part = np.pad(part, margins, mode="edge")
         part *= 255
-        target = out[top:bottom, left:right]
-        np.rint(part.transpose(1, 2, 0), out=target, casting="unsafe")
+        np.rint(part.transpose(1, 2, 0), out=out[top:bottom, left:right], casting="unsafe")
 
     def yuv420(self, planes: Planes, top: int, bottom: int, left: int, right: int) -> None:
         """Write a rectangle to the same place of a video's planes: BT.709, limited range.
 
         Args:
-            planes: luma ``[h, w]`` and two of colour ``[h / 2, w / 2]``, each pixel the mean of four.
+            planes: luma ``[h, w]`` and two of colour ``[h / 2, w / 2]``, each pixel the mean of four; rows
+                may be longer, all are.
             top: first row, even.
             bottom: row after the last, even.
             left: first column, even.
             right: column after the last, even.
         """
-        part = self._part(top, bottom, left, right)
-        luma = _luma(part, 219.0, 16.5)
-        planes[0][top:bottom, left:right] = luma
-        part = part[:, ::2] + part[:, 1::2]
-        part = part[:, :, ::2] + part[:, :, 1::2]
-        luma = _luma(part, 0.25)
-        place = slice(top // 2, bottom // 2), slice(left // 2, right // 2)
-        for plane, channel, share in zip(planes[1:], (2, 0), (BLUE, RED), strict=True):
-            color = part[channel]
-            color *= 0.25
-            color -= luma
-            color *= 112 / (1 - share)
-            color += 128.5
-            plane[place] = color
-
-    def _part(self, top: int, bottom: int, left: int, right: int) -> NDArray[np.float32]:
-        """A rectangle ``[3, h, w]`` of the canvas, clipped to [0, 1]; a copy."""
-        height, width = self._canvas.shape[1:]
-        part = self._canvas[:, top : min(bottom, height), left : min(right, width)].clip(0, 1)
-        if bottom > height or right > width:
-            margins = (0, 0), (0, max(0, bottom - height)), (0, max(0, right - width))
-            part = np.pad(part, margins, mode="edge")
-        return part
-
-
-def _luma(part: NDArray[np.float32], scale: float, shift: float = 0.0) -> NDArray[np.float32]:
-    """Weighted sum of red, green and blue ``[3, h, w]``."""
-    luma = part[0] * np.float32(RED * scale)
-    luma += part[1] * np.float32(GREEN * scale)
-    luma += part[2] * np.float32(BLUE * scale)
-    luma += np.float32(shift)
-    return luma
+        luma, blue, red = planes
+        head = arguments(
+            "yuv",
+            top=top,
+            bottom=bottom,
+            left=left,
+            right=right,
+            **self._shape,
+            luma_stride=luma.shape[1],
+            chroma_stride=blue.shape[1],
+            canvas=self._memory,
+            luma=memory(luma),
+            blue=memory(blue),
+            red=memory(red),
+        )
+        POOL.scratch(self.wide).call("yuv", head)

@@ -7,56 +7,53 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
-import numba
+from semantic_guidance.renderer.backends.cpu.pool import POOL
 
-T = TypeVar("T")
+Result = TypeVar("Result")
 
 PATIENCE = 16
 """Calls from one trial to the next; doubled as long as one choice wins clearly."""
 
 
 @contextmanager
-def renderer_threads(most: int = 1) -> Iterator[None]:
-    """At most `most` threads of the compiled renderer within the context; the caller's number afterwards."""
-    before = numba.get_num_threads()
-    numba.set_num_threads(max(1, min(before, most)))
+def renderer_threads(count: int = 1) -> Iterator[None]:
+    """At most so many threads of the compiled renderer inside; the caller's number afterwards."""
+    before = POOL.count
+    POOL.count = max(1, min(before, count))
     try:
         yield
     finally:
-        numba.set_num_threads(before)
+        POOL.count = before
 
 
 def set_threads(count: int) -> None:
     """Use `count` threads of the compiled renderer, or as many as there are."""
-    numba.set_num_threads(min(count, numba.get_num_threads()))
+    POOL.count = max(1, min(count, POOL.most))
 
 
 class Threads:
-    """Runs calls of about equal cost on one thread or on all, whichever is faster at that time.
+    """Runs calls of about equal cost on one thread or on all, whichever is faster at the moment.
 
-    All are faster on an idle machine. On a busy one every call waits until the last thread has had its turn
-    on a core, and all took up to fifty times as long as one. Results do not depend on the choice.
+    All is faster on an idle machine. On a busy one every call waits until the last thread has had its turn
+    on a core. Results do not depend on the choice.
     """
 
     def __init__(self) -> None:
-        self.most = numba.get_num_threads()
+        self.most = POOL.count
         self.best = self.most
         self.pause = PATIENCE
         self.calls_left = 1  # the first call may compile: it is not a trial
         self.trials: dict[int, float] = {}
 
-    def __call__(self, function: Callable[[], T]) -> T:
+    def __call__(self, function: Callable[[], Result]) -> Result:
         """The result of `function`, run on the number of threads that won the last trial."""
         if self.most == 1:
             return function()
         trial = self.calls_left == 0
         count = min({1, self.most} - self.trials.keys()) if trial else self.best
-        numba.set_num_threads(count)
         start = time.perf_counter()
-        try:
+        with renderer_threads(count):
             result = function()
-        finally:
-            numba.set_num_threads(self.most)
         if trial:
             self.trials[count] = time.perf_counter() - start
             if len(self.trials) == 2:
@@ -73,9 +70,5 @@ class Threads:
 
 
 def about_threads() -> dict[str, Any]:
-    """How many threads the kernels may use, and by which library: what their speed depends on."""
-    try:
-        layer = str(numba.threading_layer())
-    except ValueError:  # nothing has run in parallel yet
-        layer = None
-    return {"numba_threads": numba.get_num_threads(), "numba_threading_layer": layer}
+    """How many threads the kernels may use: what their speed depends on."""
+    return {"renderer_threads": POOL.count}

@@ -1,4 +1,4 @@
-"""The compiled brushes: strokes with texture, height and grain, band by band as in `kernel`.
+"""The compiled brushes: strokes with texture, height and grain, band by band as in `strokes`.
 
 Each brush is one function that turns a pixel's coordinates on a stroke into alpha, pigment and height.
 Lengths are in pixels; `unit` is the length of a fine detail of the surface.
@@ -6,34 +6,40 @@ Lengths are in pixels; `unit` is the length of a fine detail of the surface.
 
 from __future__ import annotations
 
-import numba as nb
 import numpy as np
 
-from semantic_guidance.renderer.backends.cpu.brush_fields import (
+from semantic_guidance.renderer.backends.cpu.kernels.brush_fields import (
     hashed,
     lengths_along,
     measure_row,
     noise,
     smooth_step,
 )
-from semantic_guidance.renderer.backends.cpu.compile import jit
-from semantic_guidance.renderer.backends.cpu.geometry import (
+from semantic_guidance.renderer.backends.cpu.kernels.compile import part
+from semantic_guidance.renderer.backends.cpu.kernels.spans import (
     HALF,
     ONE,
     TWO,
     ZERO,
-    flatten,
-    row_spans,
-    scratch,
-    touched_rows,
+    F,
+    R,
+    polyline,
+    rows_touched,
+    segments,
+    touched_spans,
+    whole_span,
 )
-from semantic_guidance.renderer.definition import MAX_SEGMENTS
+from semantic_guidance.renderer.backends.cpu.layout import (
+    NUMBERS,
+    OIL,
+    PENCIL,
+    PICTURE,
+    STRIDE,
+    WATERCOLOR,
+)
 
-OIL, WATERCOLOR, PENCIL, PICTURE = 0, 1, 2, 3
-F = np.float32
 
-
-@jit()
+@part
 def _oil(d, s, v, r, length, unit, seed):
     """Bristles: streaks along the stroke, ragged ends, ridges at the sides. Alpha, pigment, height."""
     width = max(F(1.8) * unit, F(1.5))
@@ -58,7 +64,7 @@ def _oil(d, s, v, r, length, unit, seed):
     return coverage * (F(0.3) + F(0.7) * paint), ONE + F(0.16) * (HALF - bristle), height * paint
 
 
-@jit()
+@part
 def _watercolor(d, x, y, r, unit, seed, grain):
     """A wash: a wandering edge with pigment gathered at it, granulation, slow changes.
 
@@ -79,7 +85,7 @@ def _watercolor(d, x, y, r, unit, seed, grain):
     return F(0.92) * coverage, max(density, F(0.2)), ZERO
 
 
-@jit()
+@part
 def _pencil(d, s, v, x, y, r, unit, seed, grain, dark):
     """Hatching whose lines break on the paper's tooth: wide strokes in the hand's direction, thin ones along.
 
@@ -108,10 +114,9 @@ def _pencil(d, s, v, x, y, r, unit, seed, grain, dark):
     return coverage * (smear + (F(0.96) - smear) * drawn), ONE, ZERO
 
 
-@jit()
-def _sampled(levels, s, v, r, length, ends):
+@part
+def _sampled(levels, number, height, width, s, v, r, length, ends):
     """The person's brush picture, stretched over the stroke from end to end. Alpha, pigment, height."""
-    height, width = levels.shape[1:]
     whole = length + ends
     across = (v / max(r, F(0.3)) + ONE) * HALF * F(height) - HALF
     course = (s + ends * HALF) / max(whole, F(0.6)) * F(width) - HALF
@@ -119,101 +124,112 @@ def _sampled(levels, s, v, r, length, ends):
         return ZERO, ONE, ZERO
     shrink = F(height) / max(TWO * r, ONE)
     level = 0
-    while level < levels.shape[0] - 1 and shrink > F(1.5):
+    while level < number - 1 and shrink > F(1.5):
         shrink *= HALF
         level += 1
     across, course = max(across, ZERO), max(course, ZERO)
     i, j = min(int(across), height - 1), min(int(course), width - 1)
     u, w = across - F(i), course - F(j)
-    below, after = min(i + 1, height - 1), min(j + 1, width - 1)
-    top = levels[level, i, j] * (ONE - w) + levels[level, i, after] * w
-    bottom = levels[level, below, j] * (ONE - w) + levels[level, below, after] * w
+    here, below = (level * height + i) * width, (level * height + min(i + 1, height - 1)) * width
+    after = min(j + 1, width - 1)
+    top = levels[here + j] * (ONE - w) + levels[here + after] * w
+    bottom = levels[below + j] * (ONE - w) + levels[below + after] * w
     return top * (ONE - u) + bottom * u, ONE, ZERO
 
 
-@jit()
-def _brush_row(style, vector, y, first, end, length, row, planes, mask, grain, levels, unit, seed, ends):
-    """Paint one row of one stroke on `planes` [4, W]: red, green, blue and height."""
-    w0, growth = vector[8], vector[9] - vector[8]
-    dark = ONE - (F(0.3) * vector[10] + F(0.59) * vector[11] + F(0.11) * vector[12])
+@part
+def brush_row(
+    style, strokes, vector, y, first, end, length, ends, distance, course, across, radius, canvas, row_at,
+    plane, masks, mask_at, grain, grain_at, levels, levels_count, levels_height, levels_wide, unit, seed,
+):  # fmt: skip
+    """Paint one row of the stroke at `vector` on the four planes of `canvas`: red, green, blue and height."""
+    w0, growth = strokes[vector + 8], strokes[vector + 9] - strokes[vector + 8]
+    red, green, blue = strokes[vector + 10], strokes[vector + 11], strokes[vector + 12]
+    dark = ONE - (F(0.3) * red + F(0.59) * green + F(0.11) * blue)
     for i in range(first, end):
-        if row[0, i] > row[3, i] * HALF + F(12) * unit:
+        d, s, v, r = distance[i], course[i], across[i], radius[i]
+        if d > r * HALF + F(12) * unit:
             continue
-        d, s, v, r = row[0, i], row[1, i], row[2, i], row[3, i]
+        tooth = grain[grain_at + i] if grain_at >= 0 else ZERO
         if style == OIL:
             alpha, density, rise = _oil(d, s, v, r, length, unit, seed)
         elif style == WATERCOLOR:
-            alpha, density, rise = _watercolor(d, F(i), y, r, unit, seed, grain[i])
+            alpha, density, rise = _watercolor(d, F(i), y, r, unit, seed, tooth)
         elif style == PENCIL:
-            alpha, density, rise = _pencil(d, s, v, F(i), y, r, unit, seed, grain[i], dark)
+            alpha, density, rise = _pencil(d, s, v, F(i), y, r, unit, seed, tooth, dark)
         else:
-            alpha, density, rise = _sampled(levels, s, v, r, length, ends)
+            alpha, density, rise = _sampled(
+                levels, levels_count, levels_height, levels_wide, s, v, r, length, ends
+            )
         t = min(max(s / max(length, F(1e-3)), ZERO), ONE)
         alpha *= w0 + t * growth
-        if mask.shape[0] > 0:
-            alpha *= mask[i]
+        if mask_at >= 0:
+            alpha *= masks[mask_at + i]
         if alpha <= F(0.002):
             continue
         for channel in range(3):
-            color = vector[10 + channel]
+            color = strokes[vector + 10 + channel]
             if density != ONE:
                 color = max(color, F(0.02)) ** density
-            planes[channel, i] += alpha * (color - planes[channel, i])
-        planes[3, i] += alpha * (rise - F(0.8) * planes[3, i])
+            at = row_at + channel * plane + i
+            canvas[at] += alpha * (color - canvas[at])
+        at = row_at + 3 * plane + i
+        canvas[at] += alpha * (rise - F(0.8) * canvas[at])
 
 
-@jit(parallel=True)
-def paint(style, vectors, begin, seed, state, mask, grain, levels, unit, bands):
-    """Paint `vectors` [N, 13] on `state` [4, H, W] (red, green, blue, height) in place.
+@part
+def brush(
+    first, step, bands, count, height, wide, style, begin, seed, levels_count, levels_height, levels_wide,
+    unit, strokes, canvas, masks, grain, levels, seg, spans, distance, column, place, through,
+):  # fmt: skip
+    """Paint with a textured brush, in place.
 
     Args:
+        first: band to begin with.
+        step: from one band to the next.
+        bands: of rows.
+        count: number of strokes.
+        height: of the canvas.
+        wide: columns of the canvas.
         style: OIL, WATERCOLOR, PENCIL or PICTURE.
-        vectors: packed strokes.
-        begin: number of the first of them in the painting; each stroke has its own texture.
+        begin: number of the first of the strokes in the painting; each has its own texture.
         seed: of all texture.
-        state: the picture and how high the paint stands.
-        mask: [H, W] where the strokes show, or [0, 0] for everywhere.
-        grain: [H, W] the paper's tooth in [0, 1]; [1, 1] for brushes without one.
-        levels: [L, h, w] the brush picture, each level smoother than the one before; for PICTURE.
+        levels_count: smoothings of the brush picture, each `levels_height` x `levels_wide`.
         unit: pixels of a fine detail.
-        bands: of rows, each painted by one task.
+        strokes: ``[N, 13]``.
+        canvas: ``[4, H, W]`` red, green, blue, and height of the paint.
+        masks: ``[H, W]`` where the strokes show, or nothing for everywhere.
+        grain: ``[H, W]`` the paper's tooth in [0, 1], or nothing for brushes without one.
+        levels: of the brush picture, for PICTURE.
+        seg: scratch, as all that follows.
     """
-    height, width = state.shape[1:]
-    scale = F(max(height, width))
-    for band in nb.prange(bands):
+    scale, plane, fine = F(max(height, wide)), height * wide, F(unit)
+    for band in range(first, bands, step):
         top, bottom = band * height // bands, (band + 1) * height // bands
-        _, line, spans = scratch(1)
-        vx, vy, vr = line[0], line[1], line[2]
-        along = np.empty(MAX_SEGMENTS + 1, np.float32)
-        row = np.empty((4, width), np.float32)
-        nothing = np.empty(0, np.float32)
-        for n in range(vectors.shape[0]):
-            count = flatten(vectors[n], scale, vx, vy, vr)
-            length = lengths_along(vx, vy, count, along)
+        for n in range(count):
+            number = polyline(strokes, n, scale, seg)
+            length = lengths_along(number, seg)
             own = int(hashed(begin + n, 0, seed) * F(2**30))
-            thick = max(vr[0], vr[count])
-            margin = F(0.45) * thick if style == PICTURE else min(F(0.4) * thick, F(8) * unit)
-            margin += F(2) * unit
-            from_y, to_y = touched_rows(vy, vr, count, margin, top, bottom)
-            for y in range(from_y, to_y):
+            r0, r1 = seg[R * STRIDE], seg[R * STRIDE + number]
+            thick = max(r0, r1)
+            margin = F(0.45) * thick if style == PICTURE else min(F(0.4) * thick, F(8) * fine)
+            margin += F(2) * fine
+            row, row_end = rows_touched(number, margin, top, bottom, seg)
+            if row >= row_end:
+                continue
+            segments(number, seg)
+            for y in range(row, row_end):
                 middle = F(y) + HALF
-                first, end = row_spans(vx, vy, vr, count, middle, margin, width, spans[0], spans[1])
-                if first >= end:
+                touched_spans(number, middle, margin, F(wide), seg, spans)
+                left, right = whole_span(number, spans)
+                if left >= right:
                     continue
-                measure_row(vx, vy, vr, count, along, middle, first, end, spans[0], spans[1], row)
-                _brush_row(
-                    style,
-                    vectors[n],
-                    middle,
-                    first,
-                    end,
-                    length,
-                    row,
-                    state[:, y],
-                    mask[y] if mask.shape[0] > 0 else nothing,
-                    grain[y] if grain.shape[0] > 1 else nothing,
-                    levels,
-                    unit,
-                    own,
-                    vr[0] + vr[count],
-                )
+                measure_row(number, seg, spans, middle, left, right, distance, column, place, through)
+                brush_row(
+                    style, strokes, n * NUMBERS, middle, left, right, length, r0 + r1, distance, column,
+                    place, through, canvas, y * wide, plane, masks,
+                    y * wide if masks.shape[0] > 0 else -1, grain,
+                    y * wide if grain.shape[0] > 0 else -1, levels, levels_count, levels_height,
+                    levels_wide, fine, own,
+                )  # fmt: skip
+    return 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from semantic_guidance.renderer.backends.cpu.native import entry
 from semantic_guidance.renderer.backends.cpu.pool import NOTHING, POOL, arguments, memory, padded
 
 Array = NDArray[np.float32]
@@ -42,6 +43,9 @@ class Easel:
             mask: ``[H, W]`` in [0, 1], contiguous, where the strokes show; everywhere if None.
             softness: width of the soft edge in pixels.
         """
+        if entry() is None:
+            self._picture[:] = _rendered(self.picture(), strokes, mask, softness)
+            return
         head = arguments(
             "easel",
             begin=0,
@@ -65,10 +69,7 @@ class Easel:
 
     def rgb(self, out: Bytes, top: int, bottom: int, left: int, right: int) -> None:
         """Write a rectangle of the canvas to the same place of `out` ``[h, w, 3]``, of any strides."""
-        part = self._picture[:, top:bottom, left:right].clip(0, 1)
-        margins = (0, 0), (0, bottom - top - part.shape[1]), (0, right - left - part.shape[2])
-        if any(after for _, after in margins):
-            part = np.pad(part, margins, mode="edge")
+        part = self._part(top, bottom, left, right)
         part *= 255
         np.rint(part.transpose(1, 2, 0), out=out[top:bottom, left:right], casting="unsafe")
 
@@ -84,6 +85,14 @@ class Easel:
             right: column after the last, even.
         """
         luma, blue, red = planes
+        if entry() is None:
+            part = self._part(top, bottom, left, right)
+            place = slice(top // 2, bottom // 2), slice(left // 2, right // 2)
+            luma[top:bottom, left:right] = 16.5 + 219 * _luma(part)
+            part = part.reshape(3, len(part[0]) // 2, 2, -1, 2).mean(axis=(2, 4))
+            blue[place] = 128.5 + 224 / 1.8556 * (part[2] - _luma(part))
+            red[place] = 128.5 + 224 / 1.5748 * (part[0] - _luma(part))
+            return
         head = arguments(
             "yuv",
             top=top,
@@ -99,3 +108,28 @@ class Easel:
             red=memory(red),
         )
         POOL.scratch(self.wide).call("yuv", head)
+
+    def _part(self, top: int, bottom: int, left: int, right: int) -> Array:
+        """A rectangle ``[3, h, w]``, clipped to [0, 1]; a copy."""
+        part = self._picture[:, top:bottom, left:right].clip(0, 1)
+        margins = (0, 0), (0, bottom - top - part.shape[1]), (0, right - left - part.shape[2])
+        return np.pad(part, margins, mode="edge") if any(after for _, after in margins) else part
+
+
+def _luma(part: Array) -> Array:
+    """Of red, green and blue ``[3, h, w]``, BT.709."""
+    luma: Array = 0.2126 * part[0] + 0.7152 * part[1] + 0.0722 * part[2]
+    return luma
+
+
+def _rendered(canvas: Array, strokes: Array, mask: Array | None, softness: float) -> Array:
+    """What the plain renderer, which needs torch, makes of it: for machines without compiled kernels."""
+    import torch
+
+    from semantic_guidance.core.strokes import Strokes
+    from semantic_guidance.renderer.rendering import render
+
+    under = None if mask is None else torch.from_numpy(mask)[None, None]
+    vectors = Strokes.unpack(torch.from_numpy(strokes)[None])
+    painted: Array = render(vectors, torch.from_numpy(canvas)[None], under, softness)[0].numpy()
+    return painted

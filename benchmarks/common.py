@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import datetime
 import json
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
@@ -19,6 +20,10 @@ from semantic_guidance.renderer.backends.cpu.threads import about_threads
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "benchmarks" / "results"
 BAD_INPUT = 2
+
+
+class BenchmarkError(ValueError):
+    """The benchmark cannot be run."""
 
 
 class Parser(argparse.ArgumentParser):
@@ -116,6 +121,29 @@ def commit() -> str | None:
 def _git(*words: str) -> str:
     done = subprocess.run(["git", *words], cwd=ROOT, check=True, capture_output=True, text=True)
     return done.stdout.strip()
+
+
+@contextlib.contextmanager
+def checkout(commit: str, folder: Path) -> Iterator[str]:
+    """The commit's files in `folder` for as long as the context lasts; gives its full name.
+
+    Raises:
+        BenchmarkError: there is no such commit.
+    """
+
+    def git(*words: str) -> str:
+        done = subprocess.run(["git", *words], cwd=ROOT, capture_output=True, text=True, check=True)
+        return done.stdout.strip()
+
+    try:
+        full = git("rev-parse", "--verify", "--quiet", f"{commit}^{{commit}}")
+        git("worktree", "add", "--detach", "--quiet", str(folder), full)
+    except (OSError, subprocess.CalledProcessError):
+        raise BenchmarkError(f"{commit} cannot be checked out, wanted a commit") from None
+    try:
+        yield full
+    finally:
+        git("worktree", "remove", "--force", str(folder))
 
 
 def write_results(path: Path, name: str, neighbours: Neighbours, results: dict[str, Any]) -> None:

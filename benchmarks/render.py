@@ -1,6 +1,6 @@
 """Speed of the renderer: many strokes at 128 x 128, against a neural renderer, and at larger sizes.
 
-    python benchmarks/render.py
+    python benchmarks/render.py [--against COMMIT]
     python benchmarks/render.py --device cuda    # see card.py; writes render_cuda.json
 
 Prints tables in Markdown and writes `benchmarks/results/render.json`. Times are medians after a warm-up, with
@@ -22,12 +22,14 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import against
 import card
 import numpy as np
 import torch
 from common import (
     RESULTS,
     ROOT,
+    BenchmarkError,
     Neighbours,
     Parser,
     Timing,
@@ -383,7 +385,15 @@ def main() -> int:
     parser.add_argument(
         "--cell", type=int, nargs=3, help="SIDE STROKES REPEATS: one cell of the scaling table"
     )
+    parser.add_argument("--against", metavar="COMMIT", help="compare with an older commit, or with a folder")
+    parser.add_argument("--rounds", type=int, default=3, help="of the comparison")
     args = parser.parse_args()
+    if args.against:
+        try:
+            against.run(args.against, args.out or RESULTS / "render_against.json", args.rounds, args.tiny)
+        except BenchmarkError as error:
+            parser.error(str(error))
+        return 0
     if args.cell:
         print(json.dumps(scale_cell(*args.cell)))
         return 0

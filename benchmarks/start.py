@@ -21,7 +21,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,9 +30,11 @@ from common import (
     BAD_INPUT,
     RESULTS,
     ROOT,
+    BenchmarkError,
     Neighbours,
     Parser,
     Timing,
+    checkout,
     headline,
     significant,
     table,
@@ -75,10 +77,6 @@ for n in range(count):
     sizes.append(memory())
 print(json.dumps(sizes))
 """
-
-
-class BenchmarkError(ValueError):
-    """The benchmark cannot be run."""
 
 
 @dataclass(frozen=True)
@@ -138,29 +136,6 @@ class Code:
         if found.pop("code"):
             raise BenchmarkError(f"{self.name} code: {(done.stderr.strip() or 'it fails').splitlines()[-1]}")
         return Run(**found)
-
-
-@contextlib.contextmanager
-def checkout(commit: str, folder: Path) -> Iterator[str]:
-    """The commit's files in `folder` for as long as the context lasts; gives its full name.
-
-    Raises:
-        BenchmarkError: there is no such commit.
-    """
-
-    def git(*words: str) -> str:
-        done = subprocess.run(["git", *words], cwd=ROOT, capture_output=True, text=True, check=True)
-        return done.stdout.strip()
-
-    try:
-        full = git("rev-parse", "--verify", "--quiet", f"{commit}^{{commit}}")
-        git("worktree", "add", "--detach", "--quiet", str(folder), full)
-    except (OSError, subprocess.CalledProcessError):
-        raise BenchmarkError(f"--commit: {commit} cannot be checked out, wanted a commit") from None
-    try:
-        yield full
-    finally:
-        git("worktree", "remove", "--force", str(folder))
 
 
 def photograph(path: Path) -> None:

@@ -117,12 +117,12 @@ class Segmenter:
             )
             x = torch.from_numpy(resized).permute(2, 0, 1)[None].float() / 255
             evidence = kind_evidence()(x)
-            logits, objectness = self.network(
-                torch.cat([x, x.flip(-1)]), torch.cat([evidence, evidence.flip(-1)])
-            )
-            both = torch.sigmoid(logits[:1]) + torch.sigmoid(logits[1:]).flip(-1)
+            # One after the other, not as a batch: half the memory, in about the same time.
+            seen, present = self.network(x, evidence)
+            mirrored, again = self.network(x.flip(-1), evidence.flip(-1))
+            both = torch.sigmoid(seen) + torch.sigmoid(mirrored).flip(-1)
             plane = cv2.resize(both[0, 0].numpy() / 2, (width, height), interpolation=cv2.INTER_LINEAR)
-            answers[side] = plane, float(torch.sigmoid(objectness).mean())
+            answers[side] = plane, float(torch.sigmoid(torch.cat([present, again])).mean())
         total, presence = np.zeros((height, width), np.float32), 0.0
         for side in scales:  # sums depend on their order
             total += answers[side][0]

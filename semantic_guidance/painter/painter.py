@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import itertools
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from numbers import Integral, Real
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +23,7 @@ from semantic_guidance.guidance.base import GuideLike, load_guide
 from semantic_guidance.images.color import Color, nearest_color
 from semantic_guidance.images.files import to_image
 from semantic_guidance.images.restyle import cover
+from semantic_guidance.painter.checks import check_whole, checked_start, drafting, workplace
 from semantic_guidance.painter.detail import BASE_SHARE, add_detail, closer_side, tiles_across
 from semantic_guidance.painter.presets import (
     DEFAULT_SIZES,
@@ -36,14 +35,12 @@ from semantic_guidance.painter.presets import (
     RefineConfig,
 )
 from semantic_guidance.painter.refine import Refiner, refine_together
+from semantic_guidance.painter.stages import Clock, StageProgress
 from semantic_guidance.painting.brushes.brush import Brush
 from semantic_guidance.painting.medium import Medium, Tools
 from semantic_guidance.painting.painting import Layer, Painting
-from semantic_guidance.renderer.backends.base import Backend, load_backend
-from semantic_guidance.renderer.objective import Segment, Workplace
-
-StageProgress = Callable[[str, float], None]
-"""Called with a stage (``compile``, ``guidance``, ``plan``, ``polish``, ``detail``) and its share done."""
+from semantic_guidance.renderer.backends.base import Backend
+from semantic_guidance.renderer.objective import Segment
 
 FEWER_STEPS = 0.3  # exponent of 300 over the number of strokes, in the steps of refinement
 MASK_SIZE = 1024  # longer side at which a painting keeps its masks and what it was painted on
@@ -100,19 +97,19 @@ class Painter:
     ) -> None:
         if isinstance(preset, str) and preset not in PRESETS:
             raise ValueError(f"preset is {preset!r}, wanted one of {', '.join(PRESETS)}")
-        _check_whole("strokes", strokes, 1, MAX_STROKES)
+        check_whole("strokes", strokes, 1, MAX_STROKES)
         if size is not None:
-            _check_whole("size", size, *SIZES)
+            check_whole("size", size, *SIZES)
         if foreground_share is not None and not 0 <= foreground_share <= 1:
             raise ValueError(f"foreground_share is {foreground_share}, wanted 0 to 1")
         if detail is not None:
-            _check_whole("detail", detail, 1, MAX_DETAIL)
+            check_whole("detail", detail, 1, MAX_DETAIL)
         self.brush = brush if isinstance(brush, Brush) else Brush.of(brush, seed)
         self.agent = load_agent(agent) if isinstance(agent, str | Path) else agent
         self.preset = PRESETS[preset] if isinstance(preset, str) else preset
         self.guide = load_guide(guide) if isinstance(guide, str) else guide
-        self.workplace = _workplace(backend, device)
-        self.backend = _drafting(self.workplace.backend)
+        self.workplace = workplace(backend, device)
+        self.backend = drafting(self.workplace.backend)
         self.strokes = strokes
         self.size = size
         self.seed = seed
@@ -122,7 +119,7 @@ class Painter:
         self.detail = detail or (1 if whole else tiles_across(strokes))
         if self.detail > 1 and not self.medium.free:
             raise ValueError(f"detail is {detail}, wanted 1 with a palette, brushes or opaque paint")
-        self.start = _checked_start(start)
+        self.start = checked_start(start)
 
     @property
     def guided(self) -> bool:
@@ -184,7 +181,7 @@ class Painter:
             return [self.paint(*each, progress) for each in zip(images, known, strict=True)]
         begun = [self._begun(*each, progress) for each in zip(images, known, strict=True)]
         refiners = [each.refiner for each in begun if each.refiner is not None]
-        clock = _Clock(progress or (lambda stage, share: None))
+        clock = Clock(progress or (lambda stage, share: None))
         with clock("polish", shown=False):
             refined = iter(refine_together(refiners, lambda share: clock.tell("polish", share)))
         paintings = []
@@ -198,7 +195,7 @@ class Painter:
 
     def _begun(self, image: Any, guidance: Guidance | None, progress: StageProgress | None) -> _Begun:
         """A painting up to its first strokes."""
-        picture, clock = to_image(image), _Clock(progress or (lambda stage, share: None))
+        picture, clock = to_image(image), Clock(progress or (lambda stage, share: None))
         with clock("compile"):
             self.backend.warm_up()
             if self.workplace.backend is not self.backend:
@@ -379,89 +376,7 @@ class _Begun:
     draft: Draft
     segments: list[Segment]
     refiner: Refiner | None
-    clock: _Clock
-
-
-@dataclass
-class _Stage:
-    """One stage of the work: reports its start and its end, and measures its time."""
-
-    clock: _Clock
-    name: str
-    shown: bool
-    begin: float = 0.0
-
-    def __enter__(self) -> None:
-        self.begin = time.perf_counter()
-        if self.shown:
-            self.clock.tell(self.name, 0.0)
-
-    def __exit__(self, *error: object) -> None:
-        self.clock.seconds[self.name] = time.perf_counter() - self.begin
-        if self.shown and error[0] is None:
-            self.clock.tell(self.name, 1.0)
-
-
-class _Clock:
-    """Times stages and reports them."""
-
-    def __init__(self, tell: StageProgress) -> None:
-        self.tell = tell
-        self.seconds: dict[str, float] = {}
-
-    def __call__(self, name: str, shown: bool = True) -> _Stage:
-        return _Stage(self, name, shown)
-
-
-def _check_whole(name: str, value: Any, low: int, high: int) -> None:
-    """Raise ValueError unless `value` is a whole number in the range."""
-    if not isinstance(value, Integral) or isinstance(value, bool) or not low <= int(value) <= high:
-        raise ValueError(f"{name} is {value!r}, wanted a whole number from {low} to {high}")
-
-
-def _workplace(backend: str | Backend, device: str | torch.device) -> Workplace:
-    """Where strokes are refined.
-
-    Raises:
-        ValueError: there is no such device, or the backend does not support it.
-    """
-    try:
-        place = torch.device(device)
-        there = torch.zeros(1, device=place).tolist() == [0.0]  # one that holds no numbers cannot
-    except (RuntimeError, AssertionError, TypeError, NotImplementedError):
-        there = False
-    if not there:
-        raise ValueError(f"device is {str(device)!r}, wanted cpu, or cuda where torch finds a graphics card")
-    return Workplace(place, load_backend(backend, place, torch.float32))
-
-
-def _drafting(backend: Backend) -> Backend:
-    """What renders on the processor: the given backend, or the fastest one that does."""
-    here = torch.device("cpu")
-    return backend if backend.supports(here, torch.float32) else load_backend("auto", here, torch.float32)
-
-
-def _checked_start(start: Any) -> Color | Tensor | None:
-    """The canvas before the first stroke, if it is a colour, a picture or None.
-
-    Raises:
-        ValueError: it is none of these.
-    """
-    if isinstance(start, Tensor):
-        try:
-            return to_image(start)
-        except ValueError as error:
-            raise ValueError(f"start: {error}") from None
-    if start is None:
-        return None
-    if (
-        not isinstance(start, tuple)
-        or len(start) != 3
-        or not all(isinstance(part, Real) and 0 <= float(part) <= 1 for part in start)
-    ):
-        raise ValueError(f"start is {start!r}, wanted a tuple of RGB in [0, 1], or a picture [3, h, w]")
-    red, green, blue = start
-    return float(red), float(green), float(blue)
+    clock: Clock
 
 
 def _stored(values: Tensor) -> Tensor:

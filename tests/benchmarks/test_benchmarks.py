@@ -144,6 +144,26 @@ def test_guidance(folder: Path, tmp_path: Path) -> None:
     assert run("guidance.py", tmp_path / "none").returncode == 2
 
 
+def test_render_against_the_same_code(tmp_path: Path) -> None:
+    words = ("--against", ROOT, "--tiny", "--rounds", 1, "--out", tmp_path / "against.json")
+    done = run("render.py", *words)
+    assert done.returncode == 0, done.stderr
+    results = json.loads((tmp_path / "against.json").read_text())
+    assert results["error"]["old"] == results["error"]["new"] > 0
+    cases = {row["case"]: row for row in results["cases"]}
+    assert {
+        "refinement",
+        "removal costs of a painting",
+        "one short stroke at 128 x 128, forward",
+    } <= cases.keys()
+    for row in cases.values():
+        assert row["ratio"] == pytest.approx(row["new"]["median_s"] / row["old"]["median_s"], rel=0.02)
+    assert "| refinement |" in done.stdout
+    done = run("render.py", "--against", "nonsense")
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[-1] == "render.py: error: nonsense cannot be checked out, wanted a commit"
+
+
 def test_start_of_the_same_code(tmp_path: Path) -> None:
     words = ("--old", ROOT, "--cases", "render", "thirty", "--repeats", 1, "--strokes", 5)
     done = run("start.py", *words, "--paintings", 2, "--out", tmp_path / "start.json")
@@ -165,7 +185,7 @@ def test_start_of_the_same_code(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "reason"),
     [
-        (("--commit", "nonsense"), "--commit: nonsense"),
+        (("--commit", "nonsense"), "nonsense cannot be checked out"),
         (("--old", "nowhere"), "--old: nowhere"),
         (("--cases", "nonsense"), "argument --cases"),
         (

@@ -128,3 +128,20 @@ def test_it_needs_no_torch():
         "sys.exit('torch' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
+def test_without_kernels_it_is_slow_but_the_same(monkeypatch):
+    strokes, start = random_strokes(5).pack()[0].numpy(), RNG.random((3, 23, 31), np.float32)
+    mask = RNG.random((23, 31), np.float32)
+    seen = []
+    for _ in range(2):
+        easel, got, pixels = Easel(start), planes(24, 32), np.zeros((24, 32, 3), np.uint8)
+        easel.paint(strokes)
+        easel.paint(strokes[:2], mask)
+        easel.yuv420(got, 2, 24, 4, 32)
+        easel.rgb(pixels, 2, 24, 4, 32)
+        seen.append((easel.picture() * 255, *got, pixels))
+        monkeypatch.setattr("semantic_guidance.renderer.backends.cpu.easel.entry", lambda: None)
+        monkeypatch.setattr("semantic_guidance.renderer.backends.cpu.backend.entry", lambda: None)
+    for one, other in zip(*seen, strict=True):
+        assert np.abs(one.astype(float) - other).max() <= 1

@@ -166,7 +166,7 @@ def test_thin_long_strokes_are_not_dotted() -> None:
         ({"mask": torch.zeros(1, 8, 8)}, r"mask has shape \[1, 8, 8\], wanted \[1, 1, 8, 8\]"),
         ({"softness": 0.0}, "softness is 0.0, wanted a number above 0"),
         ({"softness": math.nan}, "softness is nan"),
-        ({"backend": "cuda"}, "backend is 'cuda', wanted one of cpu, reference, or auto"),
+        ({"backend": "cuda"}, "backend is 'cuda', wanted one of cpu, triton, reference, or auto"),
         (
             {"backend": "numba", "canvas": torch.zeros(1, 3, 8, 8).double()},
             "backend 'numba' does not support float64 on cpu",

@@ -73,7 +73,7 @@ class Shape:
         POOL.run(task, self.batch * self.bands, work > WORTH_SHARING)
 
 
-@dataclass
+@dataclass(eq=False)
 class _Piece:
     """What a call of `paint` put on the tape: the bands from `first`, stroke `begin`, to `last`, `end`."""
 

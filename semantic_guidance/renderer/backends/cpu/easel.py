@@ -15,9 +15,6 @@ Planes = tuple[Bytes, Bytes, Bytes]
 SPARE = 16
 """Rows and columns of the smallest rectangle for which there is room."""
 
-RED, GREEN, BLUE = 0.2126, 0.7152, 0.0722
-"""Shares of luma, BT.709."""
-
 
 class Easel:
     """A canvas that is painted in place.
@@ -47,7 +44,7 @@ class Easel:
             softness: width of the soft edge in pixels.
         """
         if entry() is None:
-            self._paint_slowly(strokes, mask, softness)
+            self._picture[:] = _rendered(self.picture(), strokes, mask, softness)
             return
         head = arguments(
             "easel",
@@ -60,17 +57,6 @@ class Easel:
             masks=NOTHING if mask is None else memory(mask),
         )
         POOL.scratch(self.wide).call("easel", head)
-
-    def _paint_slowly(self, strokes: Array, mask: Array | None, softness: float) -> None:
-        """`paint` where there are no kernels."""
-        import torch
-
-        from semantic_guidance.core.strokes import Strokes
-        from semantic_guidance.renderer.rendering import render
-
-        packed, canvas = torch.from_numpy(strokes)[None], torch.from_numpy(self.picture())[None]
-        under = None if mask is None else torch.from_numpy(mask)[None, None]
-        self._picture[:] = render(Strokes.unpack(packed), canvas, under, softness, "reference")[0].numpy()
 
     @property
     def _picture(self) -> Array:
@@ -87,12 +73,6 @@ class Easel:
         part *= 255
         np.rint(part.transpose(1, 2, 0), out=out[top:bottom, left:right], casting="unsafe")
 
-    def _part(self, top: int, bottom: int, left: int, right: int) -> Array:
-        """A rectangle ``[3, h, w]`` of the canvas, clipped to [0, 1]; a copy."""
-        part = self._picture[:, top:bottom, left:right].clip(0, 1)
-        margins = (0, 0), (0, bottom - top - part.shape[1]), (0, right - left - part.shape[2])
-        return np.pad(part, margins, mode="edge") if any(after for _, after in margins) else part
-
     def yuv420(self, planes: Planes, top: int, bottom: int, left: int, right: int) -> None:
         """Write a rectangle to the same place of a video's planes: BT.709, limited range.
 
@@ -106,7 +86,12 @@ class Easel:
         """
         luma, blue, red = planes
         if entry() is None:
-            _convert_slowly(self._part(top, bottom, left, right), planes, top, left)
+            part = self._part(top, bottom, left, right)
+            place = slice(top // 2, bottom // 2), slice(left // 2, right // 2)
+            luma[top:bottom, left:right] = 16.5 + 219 * _luma(part)
+            part = part.reshape(3, len(part[0]) // 2, 2, -1, 2).mean(axis=(2, 4))
+            blue[place] = 128.5 + 224 / 1.8556 * (part[2] - _luma(part))
+            red[place] = 128.5 + 224 / 1.5748 * (part[0] - _luma(part))
             return
         head = arguments(
             "yuv",
@@ -124,18 +109,27 @@ class Easel:
         )
         POOL.scratch(self.wide).call("yuv", head)
 
+    def _part(self, top: int, bottom: int, left: int, right: int) -> Array:
+        """A rectangle ``[3, h, w]``, clipped to [0, 1]; a copy."""
+        part = self._picture[:, top:bottom, left:right].clip(0, 1)
+        margins = (0, 0), (0, bottom - top - part.shape[1]), (0, right - left - part.shape[2])
+        return np.pad(part, margins, mode="edge") if any(after for _, after in margins) else part
 
-def _convert_slowly(part: Array, planes: Planes, top: int, left: int) -> None:
-    """`Easel.yuv420` where there are no kernels, of a rectangle ``[3, h, w]``."""
-    luma, blue, red = planes
-    height, width = part.shape[1:]
-    weights = np.array([RED, GREEN, BLUE], np.float32)
-    light = np.asarray(np.tensordot(weights, part, 1), np.float32)
-    luma[top : top + height, left : left + width] = 219 * light + 16.5
-    mean = np.float32(0.25) * (
-        part[:, ::2, ::2] + part[:, 1::2, ::2] + part[:, ::2, 1::2] + part[:, 1::2, 1::2]
-    )
-    light = np.asarray(np.tensordot(weights, mean, 1), np.float32)
-    place = slice(top // 2, (top + height) // 2), slice(left // 2, (left + width) // 2)
-    for plane, channel, share in ((blue, 2, BLUE), (red, 0, RED)):
-        plane[place] = (mean[channel] - light) * np.float32(112 / (1 - share)) + np.float32(128.5)
+
+def _luma(part: Array) -> Array:
+    """Of red, green and blue ``[3, h, w]``, BT.709."""
+    luma: Array = 0.2126 * part[0] + 0.7152 * part[1] + 0.0722 * part[2]
+    return luma
+
+
+def _rendered(canvas: Array, strokes: Array, mask: Array | None, softness: float) -> Array:
+    """What the plain renderer, which needs torch, makes of it: for machines without compiled kernels."""
+    import torch
+
+    from semantic_guidance.core.strokes import Strokes
+    from semantic_guidance.renderer.rendering import render
+
+    under = None if mask is None else torch.from_numpy(mask)[None, None]
+    vectors = Strokes.unpack(torch.from_numpy(strokes)[None])
+    painted: Array = render(vectors, torch.from_numpy(canvas)[None], under, softness)[0].numpy()
+    return painted

@@ -420,7 +420,7 @@ def test_masks_are_kept_at_most_1024_pixels_wide_in_steps_of_a_byte() -> None:
 def test_seconds_of_each_stage_are_measured(monkeypatch: pytest.MonkeyPatch) -> None:
     """With a clock that goes on by a second whenever it is looked at, and stages that take longer."""
     now = itertools.count()
-    monkeypatch.setattr("semantic_guidance.painter.painter.time.perf_counter", lambda: float(next(now)))
+    monkeypatch.setattr("semantic_guidance.painter.stages.time.perf_counter", lambda: float(next(now)))
 
     def slow(image: torch.Tensor, prompt: object = None) -> Guidance:
         for _ in range(10):

@@ -46,7 +46,7 @@ try:
     POOL.count = 1
 except ImportError:
     pass
-from semantic_guidance import Guidance, Painter, Strokes, load_image, painting_errors, render
+from semantic_guidance import Guidance, Painter, Strokes, load_image, render
 from semantic_guidance.renderer import objective as objectives
 Segment = getattr(objectives, "Segment", None) or objectives.Run
 found = {}
@@ -95,10 +95,10 @@ drafted, standard = (Painter("planner", preset, strokes=300 // side) for preset 
 painting = drafted.paint(picture, nothing)
 packed = painting.strokes.pack().contiguous()
 both("a painting's 300 at 400 x 267", packed, height, width, 30)
-many, large = short(1, 10_000 // side, 0.04, 0.003, 0.01), 2048 // side
-both("10,000 short strokes at 2048 x 2048", many, large, large, 4)
 both("one short stroke at 128 x 128", short(1, 1, 0.1, 0.01, 0.04), 128, 128, 300)
 both("96 canvases of 5 short strokes at 128 x 128", short(96 // side, 5, 0.1, 0.01, 0.04), 128, 128, 10)
+many, large = short(1, 10_000 // side, 0.04, 0.003, 0.01), 2048 // side
+both("10,000 short strokes at 2048 x 2048", many, large, large, 4)
 
 mask = torch.zeros(1, height, width)
 mask[:, height // 4 : height // 4 * 3, width // 4 : width // 4 * 3] = 1

@@ -8,7 +8,8 @@ in Markdown and writes `benchmarks/results/start.json`: medians, interquartile r
 
 Cases: `png+mp4`, `png` and `draft` paint, `render` makes a picture of a file of strokes that the old code
 wrote. `first` is the first draft in a new home without caches, and what it takes longer than a later one.
-`thirty` is the memory of one process of ours over thirty paintings.
+`thirty` is the memory of one process of ours over thirty paintings. `stages` is where the time of one of our
+paintings goes, with png and mp4 written.
 """
 
 from __future__ import annotations
@@ -48,7 +49,7 @@ PAINTED = {
     "png": ("--formats", "png"),
     "draft": ("--formats", "png", "--preset", "draft"),
 }
-CASES = (*PAINTED, "render", "first", "thirty")
+CASES = (*PAINTED, "render", "first", "thirty", "stages")
 SETTLED = 5  # paintings after which a process has all that it keeps
 
 # A process remembers the greatest memory of the one that it was split from, so it is split from a small one.
@@ -76,6 +77,40 @@ for n in range(count):
     painter.paint(photo).canvas
     sizes.append(memory())
 print(json.dumps(sizes))
+"""
+
+
+STAGES = """
+import json, sys, time
+found, last = {}, [time.perf_counter(), time.process_time()]
+def stage(name):
+    now = [time.perf_counter(), time.process_time()]
+    found[name] = [now[0] - last[0], now[1] - last[1]]
+    last[:] = [time.perf_counter(), time.process_time()]
+from semantic_guidance.core.start import quick_imports
+with quick_imports():
+    import torch
+    stage("import torch")
+    from semantic_guidance import Guide, Painter, load_image, save
+    painter = Painter(strokes=int(sys.argv[2]))
+stage("other imports, the agent, the kernels")
+photo = load_image(sys.argv[1])
+stage("read the photograph")
+guidance = painter.guide(photo)
+stage("guidance")
+def progress(name, share):
+    if share in (0.0, 1.0) and name in ("plan", "polish"):
+        stage(name if share else "between")
+painting = painter.paint(photo, guidance, progress)
+stage("between")
+painting.canvas
+stage("canvas")
+save(painting, sys.argv[3] + "/photo.png")
+stage("png")
+save(painting, sys.argv[3] + "/photo.mp4")
+stage("mp4")
+del found["between"]
+print(json.dumps(found))
 """
 
 
@@ -209,6 +244,30 @@ def repeated(code: Code, photo: Path, strokes: int, count: int) -> dict[str, Any
     }
 
 
+def stages(code: Code, photo: Path, strokes: int, repeats: int, scratch: Path) -> dict[str, Any]:
+    """Seconds of the clock and of processors that each stage of one painting takes: medians.
+
+    Raises:
+        BenchmarkError: it fails.
+    """
+    command = [sys.executable, "-c", STAGES, str(photo), str(strokes), str(scratch)]
+    rounds = []
+    for _ in range(repeats):
+        done = subprocess.run(
+            command, cwd=code.folder, env=code.environment(), capture_output=True, text=True
+        )
+        if done.returncode:
+            raise BenchmarkError((done.stderr.strip() or "a painting fails").splitlines()[-1])
+        rounds.append(json.loads(done.stdout))
+    return {
+        name: {
+            kind: significant(Timing.of([found[name][n] for found in rounds]).median)
+            for n, kind in enumerate(("wall_s", "cpu_s"))
+        }
+        for name in rounds[0]
+    }
+
+
 def measure_all(args: argparse.Namespace, old: Path, scratch: Path) -> dict[str, Any]:
     """All cases that are asked for."""
     codes = [Code(name, folder, scratch / name) for name, folder in (("old", old), ("new", ROOT))]
@@ -228,6 +287,8 @@ def measure_all(args: argparse.Namespace, old: Path, scratch: Path) -> dict[str,
             found[case] = summary(in_turns(codes, words, args.repeats))
         elif case == "first":
             found[case] = first_runs(codes, [*painting, *PAINTED["draft"]], args.first, scratch)
+        elif case == "stages":
+            found[case] = stages(codes[1], photo, args.strokes, args.repeats, scratch)
         else:
             found[case] = repeated(codes[1], photo, args.strokes, args.paintings)
     return found
@@ -257,6 +318,11 @@ def show(found: dict[str, Any]) -> None:
             for name, row in found["first"].items()
         ]
         print(table(("first run", "seconds", "of these compiling"), lines), end="\n\n")
+    if "stages" in found:
+        lines = [
+            [name, f"{row['wall_s']:.2f}", f"{row['cpu_s']:.2f}"] for name, row in found["stages"].items()
+        ]
+        print(table(("stage of one painting", "seconds", "of processors"), lines), end="\n\n")
     if "thirty" in found:
         row = found["thirty"]
         print(

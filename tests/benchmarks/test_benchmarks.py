@@ -165,13 +165,14 @@ def test_render_against_the_same_code(tmp_path: Path) -> None:
 
 
 def test_start_of_the_same_code(tmp_path: Path) -> None:
-    words = ("--old", ROOT, "--cases", "render", "thirty", "--repeats", 1, "--strokes", 5)
+    words = ("--old", ROOT, "--cases", "render", "thirty", "stages", "--repeats", 1, "--strokes", 5)
     done = run("start.py", *words, "--paintings", 2, "--out", tmp_path / "start.json")
     assert done.returncode == 0, done.stderr
     document = json.loads((tmp_path / "start.json").read_text())
     assert {"cpu", "cores", "torch", "python"} <= document["machine"].keys()
     results = document["results"]
-    assert list(results) == ["render", "thirty"]
+    assert list(results) == ["render", "thirty", "stages"]
+    assert {"import torch", "guidance", "plan", "polish", "png", "mp4"} <= results["stages"].keys()
     old, new = results["render"]["old"], results["render"]["new"]
     for kind in ("wall", "cpu"):
         ratio = new[kind]["median_s"] / old[kind]["median_s"]

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from semantic_guidance.core.check import check_picture, check_shape
 from semantic_guidance.core.guidance import Box, Guidance, Instance
+from semantic_guidance.core.memory import give_back
 from semantic_guidance.core.resample import resample
 from semantic_guidance.core.threads import torch_threads
 from semantic_guidance.guidance.base import Prompt
@@ -177,7 +178,10 @@ class Guide:
         if self._focus and instances:
             focus = focus_map(image, instances, self._classifier)
         guidance = Guidance(mask, focus, instances)
-        return with_faces(image, guidance) if self._faces and instances else guidance
+        if self._faces and instances:
+            guidance = with_faces(image, guidance)
+        give_back()
+        return guidance
 
 
 def objects() -> Guide:

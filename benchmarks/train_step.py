@@ -35,7 +35,7 @@ CPU = torch.device("cpu")
 KINDS = {
     "convolutions, forward": ("aten::mkldnn_convolution", "aten::convolution", "aten::_convolution"),
     "convolutions, backward": ("aten::convolution_backward", "ConvolutionBackward0"),
-    "renderer": ("_NumbaRender", "_NumbaRenderBackward"),
+    "renderer": ("_Render", "_RenderBackward"),
     "batch norm": ("aten::native_batch_norm", "aten::native_batch_norm_backward"),
     "copies, casts, joining": ("aten::copy_", "aten::cat", "aten::fill_", "aten::clone", "aten::_to_copy"),
     "optimisers, target networks": ("aten::_fused_adam_", "aten::_foreach_lerp_"),

@@ -20,7 +20,7 @@ from semantic_guidance.renderer.backends.cpu.backend import CpuBackend
 from semantic_guidance.renderer.backends.cpu.pool import POOL
 
 # Several threads on a busy machine can be far slower than one.
-POOL.count = 1
+POOL.usual = POOL.count = 1
 torch.set_num_threads(1)
 cv2.setNumThreads(1)
 
@@ -64,7 +64,7 @@ def two_threads() -> Iterator[None]:
     POOL.most = POOL.count = 2  # even on a machine with one core
     POOL.forget_threads()
     yield
-    POOL.most, POOL.count = most, 1
+    POOL.most, POOL.usual, POOL.count = most, 1, 1
     POOL.forget_threads()
     torch.set_num_threads(1)
 

@@ -17,7 +17,8 @@ def wait_asleep() -> None:
     """Let OpenMP's waiting threads sleep, unless the environment says how they are to wait.
 
     On a busy machine a spinning thread keeps its core from the very thread that it waits for. OpenMP reads
-    the environment when its library is loaded, with torch: afterwards this changes nothing.
+    the environment when its library is loaded, with torch: afterwards this changes nothing. Programs that
+    this one starts inherit it.
     """
     if not any(name in os.environ for name in _SAID):
         os.environ.update(WAITING)

@@ -160,7 +160,8 @@ def filled(network: Module, state: State, path: str | Path, what: str) -> Module
 
     Args:
         network: whose parameters are replaced, on the processor.
-        state: the parameters, which become the network's own; the batch counts of batch norms may be missing.
+        state: the parameters, which become the network's own, so that none is shared; the batch counts of
+            batch norms may be missing.
         path: of the file that they come from, for messages.
         what: what was wanted, for messages.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import platform
 import subprocess
@@ -21,7 +22,7 @@ from semantic_guidance.renderer.backends.cpu.backend import CpuBackend
 from semantic_guidance.renderer.backends.cpu.kernels.build import STAMP
 from semantic_guidance.renderer.backends.cpu.kernels.machine_code import sources
 from semantic_guidance.renderer.backends.cpu.layout import KERNELS
-from semantic_guidance.renderer.backends.cpu.pool import CHUNKS, POOL, arguments, memory
+from semantic_guidance.renderer.backends.cpu.pool import CHUNKS, POOL, Chunk, arguments, memory
 
 ROOT = Path(__file__).parents[2]
 PROGRAM = """
@@ -100,6 +101,28 @@ def test_no_folder_for_caches_is_needed(tmp_path: Path, wanted: list[str]):
     other = tmp_path / "other"
     assert run(tmp_path, XDG_CACHE_HOME=str(other)) == (wanted, "")
     assert len(list((other / "semantic-guidance").iterdir())) == 1
+
+
+@pytest.mark.skipif(sys.platform in ("win32", "darwin"), reason="caches are elsewhere there")
+def test_only_a_folder_of_ones_own_is_a_cache(
+    tmp_path: Path, wanted: list[str], monkeypatch: pytest.MonkeyPatch
+):
+    """Neither one beside a person's work, nor code that others can write."""
+    monkeypatch.chdir(tmp_path)
+    assert run(tmp_path, XDG_CACHE_HOME="here") == (wanted, "")
+    assert not (tmp_path / "here").exists()
+    (code,) = kept(tmp_path)
+    assert code.stat().st_mode & 0o777 == 0o600
+    code.write_bytes(hashlib.sha256(b"junk").digest() + b"junk")  # whole, but not ours
+    for place in (code, code.parent):
+        mode = place.stat().st_mode
+        place.chmod(0o777)
+        assert run(tmp_path) == (wanted, "")
+        place.chmod(mode)
+        code.write_bytes(hashlib.sha256(b"junk").digest() + b"junk")
+    monkeypatch.setenv("XDG_CACHE_HOME", "")
+    monkeypatch.setattr(os.path, "expanduser", lambda path: path)  # nobody knows where home is
+    assert native._cache_folder() is None
 
 
 def test_first_runs_at_the_same_time(tmp_path: Path, wanted: list[str]):
@@ -194,18 +217,95 @@ def test_a_tape_of_several_chunks_and_its_second_use(monkeypatch: pytest.MonkeyP
         monkeypatch.setattr("semantic_guidance.renderer.backends.cpu.bands.LARGE", large)
         monkeypatch.setattr(CHUNKS, "_free", [])
         assert all(map(torch.equal, gradients(), wanted))
+        CHUNKS.give([CHUNKS.take(1)])
         free = len(CHUNKS._free)
         assert free > 1
         assert all(map(torch.equal, gradients(), wanted))
-        assert len(CHUNKS._free) == free
+        CHUNKS.give([CHUNKS.take(1)])
+        assert free <= len(CHUNKS._free) < 1.1 * free  # some fit worse than others
+
+
+class Fenced(Chunk):
+    """A chunk with numbers behind each array that must not change."""
+
+    FENCE = 4096
+
+    def __init__(self, size: int) -> None:
+        super().__init__(size)
+        self.whole = {}
+        for name, array in self.arrays.items():
+            self.whole[name] = np.full(len(array) + self.FENCE, 77, array.dtype)
+            self.arrays[name] = self.whole[name][: len(array)]
+        self.block = [number for array in self.arrays.values() for number in memory(array)[:2]]
+
+    @property
+    def intact(self) -> bool:
+        return all((array[-self.FENCE :] == 77).all() for array in self.whole.values())
+
+
+@pytest.mark.parametrize("softness", [1.0, 2.0, 3.0, 30.0])
+def test_the_tape_ends_where_it_ends(softness: float, monkeypatch: pytest.MonkeyPatch):
+    """Cones are wider in a row than at either of their ends."""
+    made: list[Fenced] = []
+
+    def fenced(size: int) -> Fenced:
+        made.append(Fenced(size))
+        return made[-1]
+
+    cpu = "semantic_guidance.renderer.backends.cpu"
+    monkeypatch.setattr(f"{cpu}.pool.Chunk", fenced)
+    monkeypatch.setattr(f"{cpu}.bands.SMALL", 1)  # so that each chunk is as long as the first stroke needs
+    monkeypatch.setattr(f"{cpu}.bands.LARGE", 1)
+    monkeypatch.setattr(CHUNKS, "_free", [])
+    generator = torch.Generator().manual_seed(0)
+    for height, width in ((64, 64), (8, 200), (41, 57), (1, 30)):
+        vectors = torch.rand(1, 300, 13, generator=generator)
+        vectors[..., 2:6] = vectors[..., :2].repeat(1, 1, 2) + 0.2 * (vectors[..., 2:6] - 0.5)
+        vectors[..., 6:8] *= 0.15 * vectors[..., 6:8]
+        vectors.requires_grad_()
+        render(Strokes.unpack(vectors), torch.zeros(1, 3, height, width), softness=softness).sum().backward()
+    CHUNKS.take(1)
+    assert len(made) > 100
+    assert all(chunk.intact for chunk in made)
+
+
+@pytest.mark.parametrize("exponent", [3, 6, 8, 9, 12, 19, 25, 37, 38])
+def test_strokes_that_are_far_away_or_giant(exponent: int):
+    """Whatever overflows: nothing but these strokes' own numbers is lost."""
+    far = 10.0**exponent
+    canvas = torch.rand(1, 3, 40, 50, generator=torch.Generator().manual_seed(0))
+    for sign in ((1, 1), (1, 0), (-1, -1), (0, -1), (-1, 1)):
+        vectors = torch.full((1, 3, 13), 0.4)
+        vectors[0, 1, :6] = torch.tensor([sign[0] * far, sign[1] * far] * 3)
+        vectors[0, 1, :2] = 0.5 if exponent % 2 else vectors[0, 1, 2:4]
+        vectors.requires_grad_()
+        painted = render(Strokes.unpack(vectors), canvas)
+        painted.sum().backward()
+        others = Strokes.unpack(vectors.detach()[:, [0, 2]])
+        if exponent % 2 == 0:
+            assert torch.equal(painted, render(others, canvas))
+    vectors = torch.full((1, 1, 13), 0.4)
+    vectors[..., 6:8] = far  # covers everything
+    if exponent < 19:  # beyond, single precision has no squares of it
+        assert torch.allclose(
+            render(Strokes.unpack(vectors), canvas)[0, 0], canvas[0, 0] * 0.6 + 0.16, atol=1e-5
+        )
+
+
+def test_a_mask_that_has_changed_is_noticed():
+    vectors, mask = torch.full((1, 2, 13), 0.4, requires_grad=True), torch.rand(1, 1, 20, 20)
+    painted = render(Strokes.unpack(vectors), torch.zeros(1, 3, 20, 20), mask)
+    mask += 1
+    with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+        painted.sum().backward()
 
 
 def test_chunks_that_are_kept_are_bounded(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr("semantic_guidance.renderer.backends.cpu.pool.KEPT", 100_000)
     monkeypatch.setattr(CHUNKS, "_free", [])
     CHUNKS.give([CHUNKS.take(size) for size in (10_000, 6_000, 100, 50_000)])
-    assert [chunk.size for chunk in CHUNKS._free] == [100, 6_000, 10_000]
     assert CHUNKS.take(5_000).size == 6_000
+    assert [chunk.size for chunk in CHUNKS._free] == [100, 10_000]
 
 
 def test_arrays_of_another_kind_are_refused():
@@ -215,6 +315,14 @@ def test_arrays_of_another_kind_are_refused():
         arguments("yuv", **values, canvas=wrong, luma=wrong, blue=wrong, red=wrong)
     with pytest.raises(TypeError, match="gaps"):
         memory(np.zeros((4, 4))[:, ::2])
+
+
+@pytest.mark.usefixtures("two_threads")
+def test_where_no_thread_can_start_the_caller_does_it_all():
+    done = []
+    POOL._helpers.shutdown()
+    POOL.run(lambda first, step: done.append((first, step)), 8)
+    assert done == [(0, 2), (1, 2)]
 
 
 @pytest.mark.usefixtures("two_threads")

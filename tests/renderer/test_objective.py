@@ -117,3 +117,55 @@ def test_one_thread_is_for_the_block_alone():
     with pytest.raises(ValueError, match="x"):
         fail()
     assert (torch.get_num_threads(), POOL.count) == before == (2, 2)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"segments": ()}, "the last segment has no weight"),
+        ({"segments": (Segment(6, None, 1.0), Segment(6, 0))}, "the last segment has no weight"),
+        ({"segments": (Segment(12, 5, 1.0),)}, "mask of a segment is 5, wanted less than"),
+        ({"segments": (Segment(12, -1, 1.0),)}, "mask of a segment is -1"),
+        (
+            {"segments": (Segment(12, None, -1.0), Segment(0, None, 1.0))},
+            "wanted count and weight of",
+        ),
+        (
+            {"segments": (Segment(-2, None, 1.0), Segment(14, None, 1.0))},
+            "wanted count and weight of",
+        ),
+        ({"weight": torch.full((20, 30), -1.0)}, "weight has numbers below 0"),
+        ({"weight": torch.ones(20, 29)}, r"weight has shape \[20, 29\]"),
+        ({"masks": torch.ones(2, 19, 30)}, r"masks has shape"),
+        ({"blank": torch.ones(1, 20, 30)}, r"blank has shape"),
+        ({"target": torch.ones(4, 20, 30)}, r"target has shape"),
+    ],
+)
+def test_tasks_that_cannot_be_are_refused(change: dict[str, object], message: str) -> None:
+    planes = {
+        "masks": torch.ones(2, 20, 30),
+        "blank": torch.zeros(3, 20, 30),
+        "target": torch.ones(3, 20, 30),
+    }
+    whole = {"segments": (Segment(12, None, 1.0),), **planes, "weight": torch.ones(20, 30)}
+    Objective(**whole)
+    with pytest.raises(ValueError, match=message):
+        Objective(**(whole | change))
+
+
+def test_another_number_of_strokes_is_refused() -> None:
+    vectors, objective = case()
+    for method in (objective.gradient, objective.removal_costs):
+        with pytest.raises(ValueError, match=f"there are {len(vectors) - 1} strokes, wanted the segments'"):
+            method(vectors[1:], 1.0)
+
+
+def test_no_strokes() -> None:
+    planes = torch.empty(0, 20, 30), torch.zeros(3, 20, 30), torch.ones(3, 20, 30), torch.ones(20, 30)
+    objective = Objective((Segment(0, None, 1.0),), *planes)
+    value, gradient = objective.gradient(torch.empty(0, 13), 1.0)
+    costs, canvas = objective.removal_costs(torch.empty(0, 13), 1.0)
+    assert value == pytest.approx(1.0)
+    assert gradient.shape == (0, 13)
+    assert costs.shape == (0,)
+    assert torch.equal(canvas, planes[1])

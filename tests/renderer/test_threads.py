@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -94,3 +96,25 @@ def test_settings_are_the_callers() -> None:
     assert POOL.count == 2
     set_threads(1)
     assert POOL.count == 1
+
+
+@pytest.mark.usefixtures("two_threads")
+def test_a_number_is_that_of_its_thread():
+    """Two threads whose blocks overlap give nothing away for good."""
+    inside, leave = threading.Event(), threading.Event()
+
+    def other() -> None:
+        with renderer_threads(1):
+            inside.set()
+            leave.wait()
+
+    POOL.usual = 2
+    with ThreadPoolExecutor(1) as pool:
+        with renderer_threads(1):
+            work = pool.submit(other)
+            inside.wait()
+        assert POOL.count == 2
+        leave.set()
+        work.result()
+        assert pool.submit(lambda: POOL.count).result() == 2
+    assert POOL.count == 2

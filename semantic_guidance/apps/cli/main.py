@@ -81,7 +81,8 @@ def program() -> NoReturn:
     """The whole program: `main`, and then the end, without taking apart all that was imported.
 
     That takes a third of a second. Python's threads are joined and functions registered with `atexit` are
-    called as always, standard output is flushed; only the interpreter is left to the system.
+    called as always, standard output is flushed; only the interpreter is left to the system. Where somebody
+    has registered a function before, as tools that look into programs do, the end is the usual one.
     """
     status: int | None = None
 
@@ -94,7 +95,8 @@ def program() -> NoReturn:
                     stream.flush()
             os._exit(status)
 
-    atexit.register(leave)  # the first one, so it is called last
+    if atexit._ncallbacks() == 0:
+        atexit.register(leave)  # the first one, so it is called last
     status = main()
     sys.exit(status)
 

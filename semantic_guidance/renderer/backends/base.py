@@ -15,6 +15,7 @@ from typing import Protocol, TypeVar
 import torch
 from torch import Tensor
 
+from semantic_guidance.core.check import check_shape
 from semantic_guidance.core.errors import InputError
 from semantic_guidance.core.plugins import BACKENDS
 from semantic_guidance.core.strokes import OPACITY
@@ -54,7 +55,10 @@ class Task:
         masks: ``[M, H, W]`` in [0, 1].
         blank: ``[3, H, W]`` the canvas before the first stroke.
         target: ``[3, H, W]`` the wanted picture.
-        weight: ``[H, W]`` of the squared error; scaled to mean 1.
+        weight: ``[H, W]`` of the squared error, not below 0; scaled to mean 1.
+
+    Raises:
+        ValueError: a shape, a segment's mask or a weight is not as above.
     """
 
     segments: Sequence[Segment]
@@ -62,6 +66,32 @@ class Task:
     blank: Tensor  # [3, H, W]
     target: Tensor  # [3, H, W]
     weight: Tensor  # [H, W]
+
+    def __post_init__(self) -> None:
+        check_shape("target", self.target, 3, "height", "width")
+        height, width = self.target.shape[1:]
+        check_shape("blank", self.blank, 3, height, width)
+        check_shape("masks", self.masks, "masks", height, width)
+        check_shape("weight", self.weight, height, width)
+        for segment in self.segments:
+            if segment.mask is not None and not 0 <= segment.mask < len(self.masks):
+                raise ValueError(f"mask of a segment is {segment.mask}, wanted less than {len(self.masks)}")
+            if segment.count < 0 or not segment.weight >= 0:
+                raise ValueError(f"a segment is {segment}, wanted count and weight of at least 0")
+        if not self.segments or self.segments[-1].weight == 0:
+            raise ValueError("the last segment has no weight, wanted one above 0")
+        if not bool((self.weight >= 0).all()):
+            raise ValueError("weight has numbers below 0, wanted none")
+
+    def check_count(self, strokes: Tensor) -> None:
+        """Check that there are as many strokes as the segments say.
+
+        Raises:
+            ValueError: there are more or fewer.
+        """
+        count = sum(segment.count for segment in self.segments)
+        if len(strokes) != count:
+            raise ValueError(f"there are {len(strokes)} strokes, wanted the segments' {count}")
 
 
 class Backend(Protocol):

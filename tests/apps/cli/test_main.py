@@ -219,3 +219,15 @@ def test_the_program_ends_without_taking_everything_apart(end, status, words):
     assert done.returncode == status
     assert done.stdout.split("\n")[:-1] == words
     assert ("unexpected" in done.stderr) is (status == 1)
+
+
+def test_what_was_to_be_called_at_the_end_before_the_program_began_is_called():
+    """As by tools that are loaded before a program and look into it."""
+    early = END.replace("{end}", "return 3").replace(
+        "class Kept:", "atexit.register(print, 'early')\n\nclass Kept:"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", early], capture_output=True, text=True, check=False, timeout=60
+    )
+    assert done.returncode == 3
+    assert done.stdout.splitlines()[:3] == ["worked", "called at the end", "early"]

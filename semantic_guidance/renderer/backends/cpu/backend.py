@@ -47,12 +47,14 @@ class _Render(torch.autograd.Function):
         tape = Tape()
         painted, *ctx.kept = _painted(strokes, canvas, mask, softness, tape)
         ctx.tape = tape
+        ctx.save_for_backward(strokes, mask)  # torch complains if one is changed in the meantime
         return painted
 
     @staticmethod
     @torch.autograd.function.once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         shape, packed, under, softness = ctx.kept
+        _ = ctx.saved_tensors
         below = torch.empty(grad.shape) if ctx.needs_input_grad[1] else None
         grads = np.zeros((shape.batch, shape.bands, shape.count, NUMBERS), np.float32)
         beneath = NOTHING if below is None else _flat(below)
@@ -89,12 +91,12 @@ class CpuBackend(AutogradBackend):
     def objective(self, strokes: Tensor, task: Task, softness: float) -> tuple[float, Tensor]:
         """See `Backend`."""
         errors, grads, _ = _walk(GRADIENT, strokes, task, softness)
-        return float(errors.sum()), torch.from_numpy(grads.reshape(-1, len(strokes), NUMBERS).sum(axis=0))
+        return float(errors.sum()), torch.from_numpy(grads.sum(axis=0))
 
     def removal_costs(self, strokes: Tensor, task: Task, softness: float) -> tuple[Tensor, Tensor]:
         """See `Backend`."""
         _, costs, canvas = _walk(REMOVAL, strokes, task, softness)
-        return torch.from_numpy(costs.reshape(-1, len(strokes)).sum(axis=0)), canvas
+        return torch.from_numpy(costs.sum(axis=0)), canvas
 
     def warm_up(self) -> None:
         """Load the kernels."""
@@ -117,11 +119,13 @@ def _walk(
     mode: int, strokes: Tensor, task: Task, softness: float
 ) -> tuple[NDArray[np.float64], Floats, Tensor]:
     """`kernels.entries.objective` for all bands: errors, ``[bands, N, 13]`` or ``[bands, N]``, the canvas."""
+    task.check_count(strokes)
     _, height, wide = task.target.shape
     shape = Shape(1, len(strokes), height, wide)
     weights = np.array([segment.weight for segment in task.segments], np.float32)
     errors = np.zeros(shape.bands)
-    out = np.zeros(shape.bands * shape.count * (NUMBERS if mode == GRADIENT else 1), np.float32)
+    numbers = (NUMBERS,) if mode == GRADIENT else ()
+    out = np.zeros((shape.bands, shape.count, *numbers), np.float32)
     canvas = torch.empty(3, height, wide) if mode == REMOVAL else torch.empty(0)
     stored = int((weights > 0).sum()) if mode == GRADIENT else 1
     arrays = {

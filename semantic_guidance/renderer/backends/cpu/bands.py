@@ -26,7 +26,7 @@ WORTH_SHARING = 300_000
 
 def band_count(batch: int, height: int) -> int:
     """Bands of each canvas: a function of the shapes alone, so results do not depend on the machine."""
-    return max(1, min(height // 8, -(-16 // batch)))
+    return max(1, min(height // 8, -(-16 // max(1, batch))))
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,7 @@ class Tape:
     parts: list[list[_Piece]] = field(default_factory=list)
 
     def __del__(self) -> None:
-        CHUNKS.give(piece.chunk for part in self.parts for piece in part)
+        CHUNKS.give([piece.chunk for part in self.parts for piece in part])
 
 
 def paint(

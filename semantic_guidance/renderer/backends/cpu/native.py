@@ -74,11 +74,13 @@ def _shipped() -> tuple[Entry, Any]:
     cpu, features = llvm.get_host_cpu_name(), llvm.get_host_cpu_features().flatten()
     module = MODULE.read_bytes()
     about = f"{llvmlite.__version__} {triple} {cpu} {features}"
-    kept = _cache_folder() / f"{hashlib.sha256(module + about.encode()).hexdigest()[:32]}.o"
-    code = _read(kept)
+    folder = _cache_folder()
+    kept = folder and folder / f"{hashlib.sha256(module + about.encode()).hexdigest()[:32]}.o"
+    code = _read(kept) if kept else None
     if code is None:
         code = emitted(module, triple, cpu, features)
-        _keep(kept, code)
+        if kept:
+            _keep(kept, code)
     return linked(code)
 
 
@@ -126,20 +128,27 @@ def _compiled() -> tuple[Entry, Any]:
     return _Prototype(library.get_pointer_to_function(name)), library
 
 
-def _cache_folder() -> Path:
-    """Where this person's programs keep what they can make again."""
+def _cache_folder() -> Path | None:
+    """Where this person's programs keep what they can make again; None if that is not known."""
     if sys.platform == "win32":
         base = os.environ.get("LOCALAPPDATA") or "~/AppData/Local"
     elif sys.platform == "darwin":
         base = "~/Library/Caches"
     else:
-        base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
-    return Path(os.path.expanduser(base)) / "semantic-guidance"
+        base = os.environ.get("XDG_CACHE_HOME", "")
+        base = base if os.path.isabs(base) else "~/.cache"  # as its specification says
+    folder = Path(os.path.expanduser(base)) / "semantic-guidance"
+    return folder if folder.is_absolute() else None  # never beside whatever a person works on
 
 
 def _read(path: Path) -> bytes | None:
-    """Machine code that was kept, if it is there and whole."""
+    """Machine code that was kept, if it is there, whole, and nobody else could have put it there."""
     try:
+        if hasattr(os, "getuid"):
+            for place in (path.parent, path):
+                about = place.stat()
+                if about.st_uid != os.getuid() or about.st_mode & 0o022:
+                    return None
         data = path.read_bytes()
     except OSError:
         return None
@@ -151,6 +160,7 @@ def _keep(path: Path, code: bytes) -> None:
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         with replacing(path) as draft:
+            draft.chmod(0o600)
             draft.write_bytes(hashlib.sha256(code).digest() + code)
     except OSError:
         return

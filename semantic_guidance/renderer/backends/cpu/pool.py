@@ -6,12 +6,14 @@ threads sleep: on a busy machine a spinning thread keeps its core from the very 
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import struct
 import threading
+from collections import deque
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from functools import cached_property
 from typing import Any, NamedTuple, cast
 
@@ -103,24 +105,26 @@ class Chunks:
     """Chunks that are not in use."""
 
     def __init__(self) -> None:
+        self._given: deque[Chunk] = deque()
         self._free: list[Chunk] = []
         self._lock = threading.Lock()
 
     def take(self, size: int) -> Chunk:
         """One of at least `size` floats."""
         with self._lock:
+            while self._given:
+                self._free.append(self._given.popleft())
+            self._free.sort(key=lambda chunk: chunk.size)
+            while sum(chunk.bytes for chunk in self._free) > KEPT:
+                self._free.pop()
             for n, chunk in enumerate(self._free):
                 if chunk.size >= size:
                     return self._free.pop(n)
         return Chunk(size)
 
     def give(self, chunks: Iterable[Chunk]) -> None:
-        """Keep chunks for later."""
-        with self._lock:
-            self._free.extend(chunks)
-            self._free.sort(key=lambda chunk: chunk.size)
-            while sum(chunk.bytes for chunk in self._free) > KEPT:
-                self._free.pop()
+        """Keep chunks for later. Needs no lock: the collector may call it at any time, in `take` as well."""
+        self._given.extend(chunks)
 
     def renew_lock(self) -> None:
         """In a forked process, a thread that held the lock is not there."""
@@ -211,13 +215,22 @@ class Pool:
 
     Attributes:
         most: threads that there are.
-        count: threads that may be used.
+        usual: threads that may be used by those that have not said otherwise.
     """
 
     def __init__(self) -> None:
         self.most = min(MAX_THREADS, _cores())
-        self.count = self.most
+        self.usual = self.most
         self._own = threading.local()
+
+    @property
+    def count(self) -> int:
+        """Threads that the calling thread may use."""
+        return getattr(self._own, "count", self.usual)
+
+    @count.setter
+    def count(self, count: int) -> None:
+        self._own.count = count
 
     @cached_property
     def _helpers(self) -> ThreadPoolExecutor:
@@ -233,12 +246,17 @@ class Pool:
     def run(self, task: Callable[[int, int], None], pieces: int, large: bool = True) -> None:
         """Run `task(first, step)` so that all pieces are done: on several threads if the work is large."""
         step = min(self.count, pieces) if large else 1
-        others = [self._helpers.submit(task, first, step) for first in range(1, step)]
+        others: list[Future[None]] = []
+        # Where the interpreter is about to end, no thread is started any more.
+        with contextlib.suppress(RuntimeError):
+            others.extend(self._helpers.submit(task, first, step) for first in range(1, step))
         try:
-            task(0, step)
+            for first in (0, *range(len(others) + 1, step)):
+                task(first, step)
         finally:
-            for other in others:
-                other.result()
+            wait(others)
+        for other in others:
+            other.result()
 
     def forget_threads(self) -> None:
         """In a forked process there is no thread but the one that forked."""

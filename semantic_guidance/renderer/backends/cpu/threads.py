@@ -28,7 +28,7 @@ def renderer_threads(count: int = 1) -> Iterator[None]:
 
 def set_threads(count: int) -> None:
     """Use `count` threads of the compiled renderer, or as many as there are."""
-    POOL.count = max(1, min(count, POOL.most))
+    POOL.usual = POOL.count = max(1, min(count, POOL.most))
 
 
 class Threads:

@@ -38,7 +38,8 @@ def polyline(strokes, n, scale, seg):
     r0, r2 = strokes[at + 6] * scale, strokes[at + 7] * scale
     bx, by = x0 - TWO * x1 + x2, y0 - TWO * y1 + y2
     bend = np.sqrt(bx * bx + by * by)
-    count = min(max(int(np.ceil(np.sqrt(bend / CURVATURE))), 1), MAX_SEGMENTS)
+    pieces = np.ceil(np.sqrt(bend / CURVATURE))  # of giants, more than an integer holds, or no number
+    count = max(int(pieces if pieces < F(MAX_SEGMENTS) else F(MAX_SEGMENTS)), 1)
     for j in range(count + 1):
         t = F(j) / F(count)
         u = ONE - t
@@ -85,7 +86,9 @@ def rows_touched(count, half, top, bottom, seg):
     low, high = FAR, -FAR
     for j in range(count + 1):
         y, r = seg[U(Y * STRIDE + j)], seg[U(R * STRIDE + j)]
-        low, high = min(low, y - r - half), max(high, y + r + half)
+        above, below = y - r - half, y + r + half
+        low = above if above < low else low
+        high = below if below > high else high
     low = min(max(low, F(-2)), F(bottom + 2))
     high = min(max(high, F(-2)), F(bottom + 2))
     return max(top, int(np.floor(low - HALF))), min(bottom, int(np.ceil(high + HALF)))
@@ -108,8 +111,9 @@ def rows_in_use(strokes, n0, n1, scale, half, top, bottom):
         at = n * NUMBERS
         y0, y1, y2 = strokes[at + 1], strokes[at + 3], strokes[at + 5]
         reach = max(strokes[at + 6], strokes[at + 7]) * scale + half + ONE
-        low = min(low, min(min(y0, y1), y2) * scale - reach)
-        high = max(high, max(max(y0, y1), y2) * scale + reach)
+        above, below = min(min(y0, y1), y2) * scale - reach, max(max(y0, y1), y2) * scale + reach
+        low = above if above < low else low
+        high = below if below > high else high
     low, high = max(low, F(top)), min(high, F(bottom))
     if low >= high:
         return top, top
@@ -118,11 +122,14 @@ def rows_in_use(strokes, n0, n1, scale, half, top, bottom):
 
 @part
 def columns_touched(count, half, wide, seg):
-    """At most so many columns, in whole blocks, of each row belong to the stroke."""
+    """At most so many columns, in whole blocks, of each row belong to the stroke: see `touched_spans`."""
     low, high = FAR, -FAR
-    for j in range(count + 1):
-        x, r = seg[U(X * STRIDE + j)], seg[U(R * STRIDE + j)]
-        low, high = min(low, x - r - half), max(high, x + r + half)
+    for s in range(count):
+        ax, bx = seg[U(X * STRIDE + s)], seg[U(X * STRIDE + s + 1)]
+        reach = max(seg[U(R * STRIDE + s)], seg[U(R * STRIDE + s + 1)]) + half
+        left, right = min(ax, bx) - reach, max(ax, bx) + reach
+        low = left if left < low else low
+        high = right if right > high else high
     low, high = min(max(low, ZERO), F(wide)), min(max(high, ZERO), F(wide))
     first, end = max(int(low) - 1, 0), min(int(high) + 2, wide)
     return ((end + BLOCK - 1) & -BLOCK) - (first & -BLOCK)
@@ -146,8 +153,12 @@ def touched_spans(count, y, half, width, seg, spans):
         from_x, to_x = min(from_x, to_x), max(from_x, to_x)
         off = max(max(top - y, y - bottom), ZERO)
         chord = np.sqrt(max(reach * reach - off * off, ZERO))
-        low = max(np.ceil(max(from_x - chord, -ONE) - HALF), ZERO)
-        high = min(np.floor(min(to_x + chord, width) - HALF) + ONE, width)
+        low = np.ceil(max(from_x - chord, -ONE) - HALF)
+        low = low if low > ZERO else ZERO
+        low = low if low < width else width
+        high = np.floor(min(to_x + chord, width) - HALF) + ONE
+        high = high if high > ZERO else ZERO
+        high = high if high < width else width
         spans[U(LOW * STRIDE) + s] = I(low) if hit else I(0)
         spans[U(HIGH * STRIDE) + s] = I(high) if hit else I(0)
 

@@ -95,6 +95,44 @@ def _composite_and_keep(i, j, color, alpha, work, row, tape, at):
 
 
 @part
+def _row_alphas(
+    count, y, half, sharpness, width, w0, growth, seg, spans, found, last, alpha, column, distance, place,
+    edge_last, edge_alpha,
+):  # fmt: skip
+    """Alpha and the deciding disc's number of the pixels of the row at height `y`, in whole blocks.
+
+    Writes the row's span, and what of it is surely covered, to `found`; coverage and nearest place of the
+    edge pixels to `distance` and `place`.
+
+    Returns:
+        The number of edge pixels.
+    """
+    touched_spans(count, y, half, width, seg, spans)
+    inside_spans(count, y, half, width, seg, spans)
+    row_span(count, spans, found)
+    first, end, a, b = found[0], found[1], found[2], found[3]
+    if first >= end:
+        return 0
+    if a < b and settle(count, y, a, b, seg, spans, last) > 0:
+        a = b = end  # what is not settled goes the long way
+        found[2] = found[3] = end
+    inverse = ONE / F(count)
+    if a < b:
+        inner_alphas(a & -BLOCK, (b + BLOCK - 1) & -BLOCK, inverse, w0, growth, last, alpha)
+    for x in range(U(first & -BLOCK), U(first)):
+        alpha[x] = ZERO
+        last[x] = ZERO
+    for x in range(U(end), U((end + BLOCK - 1) & -BLOCK)):
+        alpha[x] = ZERO
+        last[x] = ZERO
+    number = measure_edges(count, y, first, end, a, b, seg, spans, column, distance, place, edge_last)
+    padded = (number + BLOCK - 1) & -BLOCK
+    edge_alphas(padded, inverse, sharpness, w0, growth, distance, place, edge_last, edge_alpha)
+    spread_edges(number, a - first, first, b, edge_last, edge_alpha, last, alpha)
+    return number
+
+
+@part
 def forward(
     strokes, n0, n1, work, top, bottom, wide, stride, scale, softness, mask, mask_at, keep, tape,
     steps, heads, state, seg, spans, found, last, alpha, column, distance, place, edge_last, edge_alpha,
@@ -146,36 +184,19 @@ def forward(
         segments(count, seg)
         vector = n * NUMBERS
         w0, growth = strokes[vector + 8], strokes[vector + 9] - strokes[vector + 8]
-        inverse = ONE / F(count)
         for y in range(row, row_end):
-            middle = F(y) + HALF
-            touched_spans(count, middle, half, width, seg, spans)
-            inside_spans(count, middle, half, width, seg, spans)
-            row_span(count, spans, found)
-            first, end, a, b = found[0], found[1], found[2], found[3]
-            if a < b and settle(count, middle, a, b, seg, spans, last) > 0:
-                a = b = end  # what is not settled goes the long way
+            number = _row_alphas(
+                count, F(y) + HALF, half, sharpness, width, w0, growth, seg, spans, found, last, alpha,
+                column, distance, place, edge_last, edge_alpha,
+            )  # fmt: skip
+            first, end = found[0], found[1]
             if keep != 0:
-                heads[U(head_at)], heads[U(head_at + 1)] = I(first), I(end)
-                heads[U(head_at + 2)], heads[U(head_at + 3)] = I(a), I(b)
+                for k in range(HEADS):
+                    heads[U(head_at + k)] = I(found[k])
                 head_at += HEADS
             if first >= end:
                 continue
             i, j = first & -BLOCK, (end + BLOCK - 1) & -BLOCK
-            if a < b:
-                inner_alphas(a & -BLOCK, (b + BLOCK - 1) & -BLOCK, inverse, w0, growth, last, alpha)
-            for x in range(U(i), U(first)):
-                alpha[x] = ZERO
-                last[x] = ZERO
-            for x in range(U(end), U(j)):
-                alpha[x] = ZERO
-                last[x] = ZERO
-            number = measure_edges(
-                count, middle, first, end, a, b, seg, spans, column, distance, place, edge_last
-            )
-            padded = (number + BLOCK - 1) & -BLOCK
-            edge_alphas(padded, inverse, sharpness, w0, growth, distance, place, edge_last, edge_alpha)
-            spread_edges(number, a - first, first, b, edge_last, edge_alpha, last, alpha)
             if mask_at >= 0:
                 _times(first, end, alpha, mask, mask_at + y * wide)
             row_at = (y - top) * 3 * stride
@@ -190,6 +211,7 @@ def forward(
                 color = strokes[vector + 10 + c]
                 _composite_and_keep(i, j, color, alpha, work, row_at + c * stride, tape, at)
                 at += j - i
+            padded = (number + BLOCK - 1) & -BLOCK
             for k in range(U(padded)):
                 tape[U(at) + k] = distance[k]
                 tape[U(at + padded) + k] = place[k]

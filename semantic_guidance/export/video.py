@@ -22,7 +22,6 @@ from av.filter import Graph
 
 from semantic_guidance.core.files import replacing
 from semantic_guidance.core.machine import has_avx512
-from semantic_guidance.core.memory import give_back
 from semantic_guidance.export.base import Exporter, Progress
 from semantic_guidance.export.frames import Pace, pace, schedule
 from semantic_guidance.export.options import VideoOptions
@@ -88,7 +87,6 @@ KINDS = {
 
 def write(drawing: Drawing, path: Path, options: VideoOptions, progress: Progress) -> None:
     """Write the video to `path`, of the kind in `KINDS` that the end of its name says."""
-    give_back()  # what painting has left, before the encoder wants its own
     kind = next(kind for name, kind in KINDS.items() if path.name.lower().endswith(f".{name}"))
     rate = options.fps or kind.rate
     parts, hold = _timing(drawing, options.duration)

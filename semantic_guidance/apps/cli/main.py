@@ -15,6 +15,7 @@ import re
 import signal
 import sys
 import threading
+import warnings
 from collections.abc import Iterator, Sequence
 from types import FrameType
 from typing import Any, NoReturn
@@ -57,7 +58,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if sys.stderr is None:  # closed, as by `2>&-`
         sys.stderr = open(os.devnull, "w")  # noqa: SIM115
     try:
-        with _clean_end():
+        with _clean_end(), _short_warnings():
             return _run(_normalised(sys.argv[1:] if argv is None else argv))
     except _Terminated:
         _complain("terminated")
@@ -103,6 +104,17 @@ def program() -> NoReturn:
 
 class _Terminated(BaseException):
     """SIGTERM was received."""
+
+
+@contextlib.contextmanager
+def _short_warnings() -> Iterator[None]:
+    """While the block runs, a warning is one line."""
+    before = warnings.formatwarning
+    warnings.formatwarning = lambda message, *about, **more: f"semantic-guidance: warning: {message}\n"
+    try:
+        yield
+    finally:
+        warnings.formatwarning = before
 
 
 @contextlib.contextmanager

@@ -221,6 +221,17 @@ def test_the_program_ends_without_taking_everything_apart(end, status, words):
     assert ("unexpected" in done.stderr) is (status == 1)
 
 
+def test_a_warning_is_one_line():
+    code = (
+        "import sys, warnings\n"
+        "from semantic_guidance.apps.cli import main as cli\n"
+        "cli._run = lambda argv: warnings.warn('all is slow') or 0\n"
+        "sys.exit(cli.main(['paint']))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stderr == "semantic-guidance: warning: all is slow\n"
+
+
 def test_what_was_to_be_called_at_the_end_before_the_program_began_is_called():
     """As by tools that are loaded before a program and look into it."""
     early = END.replace("{end}", "return 3").replace(

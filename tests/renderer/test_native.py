@@ -23,6 +23,7 @@ from semantic_guidance.renderer.backends.cpu.kernels.build import STAMP
 from semantic_guidance.renderer.backends.cpu.kernels.machine_code import sources
 from semantic_guidance.renderer.backends.cpu.layout import KERNELS
 from semantic_guidance.renderer.backends.cpu.pool import CHUNKS, POOL, Chunk, arguments, memory
+from semantic_guidance.renderer.objective import Objective, Segment
 
 ROOT = Path(__file__).parents[2]
 PROGRAM = """
@@ -290,6 +291,27 @@ def test_strokes_that_are_far_away_or_giant(exponent: int):
         assert torch.allclose(
             render(Strokes.unpack(vectors), canvas)[0, 0], canvas[0, 0] * 0.6 + 0.16, atol=1e-5
         )
+
+
+def test_the_kind_of_number_that_torch_makes_by_default_does_not_matter():
+    wanted = gradient()
+    planes = torch.zeros(0, 20, 30), torch.zeros(3, 20, 30), torch.ones(3, 20, 30), torch.ones(20, 30)
+    vectors, objective = torch.full((2, 13), 0.4), Objective((Segment(2, None, 1.0),), *planes)
+    costs = objective.removal_costs(vectors, 1.0)
+    canvas = torch.rand(1, 3, 20, 30).requires_grad_()
+    below = torch.autograd.grad(render(Strokes.unpack(vectors[None]), canvas).sum(), canvas)
+    torch.set_default_dtype(torch.float64)
+    try:
+        start = torch.zeros(1, 3, 190, 170, dtype=torch.float32)
+        strokes = torch.rand(1, 60, 13, generator=torch.Generator().manual_seed(0), dtype=torch.float32)
+        painted = render(Strokes.unpack(strokes.requires_grad_()), start)
+        assert torch.equal(painted, wanted[0])
+        assert torch.equal(*torch.autograd.grad(painted.square().sum(), strokes), wanted[1])
+        assert all(map(torch.equal, objective.removal_costs(vectors, 1.0), costs))
+        again = torch.autograd.grad(render(Strokes.unpack(vectors[None]), canvas).sum(), canvas)
+        assert all(map(torch.equal, again, below))
+    finally:
+        torch.set_default_dtype(torch.float32)
 
 
 def test_a_mask_that_has_changed_is_noticed():

@@ -55,7 +55,7 @@ class _Render(torch.autograd.Function):
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         shape, packed, under, softness = ctx.kept
         _ = ctx.saved_tensors
-        below = torch.empty(grad.shape) if ctx.needs_input_grad[1] else None
+        below = grad.new_empty(grad.shape) if ctx.needs_input_grad[1] else None
         grads = np.zeros((shape.batch, shape.bands, shape.count, NUMBERS), np.float32)
         beneath = NOTHING if below is None else _flat(below)
         bands.unpaint(shape, packed, memory(grads), _flat(grad), beneath, under, softness, ctx.tape)
@@ -69,7 +69,7 @@ def _painted(
     batch, _, height, wide = canvas.shape
     shape = Shape(batch, strokes.shape[1], height, wide)
     packed, under = _flat(strokes), NOTHING if mask is None else _flat(mask)
-    painted = torch.empty(canvas.shape)
+    painted = torch.empty(canvas.shape, dtype=torch.float32, device="cpu")
     bands.paint(shape, packed, _flat(canvas), _flat(painted), under, softness, tape)
     return painted, shape, packed, under, softness
 
@@ -126,7 +126,7 @@ def _walk(
     errors = np.zeros(shape.bands)
     numbers = (NUMBERS,) if mode == GRADIENT else ()
     out = np.zeros((shape.bands, shape.count, *numbers), np.float32)
-    canvas = torch.empty(3, height, wide) if mode == REMOVAL else torch.empty(0)
+    canvas = task.target.new_empty((3, height, wide) if mode == REMOVAL else 0)
     stored = int((weights > 0).sum()) if mode == GRADIENT else 1
     arrays = {
         "strokes": _flat(strokes),

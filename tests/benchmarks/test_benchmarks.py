@@ -212,3 +212,75 @@ def test_start_reports_medians_and_their_ratios() -> None:
         [sys.executable, "-c", code], cwd=ROOT / "benchmarks", capture_output=True, text=True, check=True
     )
     assert done.stdout.strip() == "{'wall': 0.25, 'cpu': 0.5, 'peak_mib': 0.25}"
+
+
+def test_kodak(tmp_path: Path) -> None:
+    photos, out, paintings = tmp_path / "photos", tmp_path / "kodak.json", tmp_path / "paintings"
+    photos.mkdir()
+    ramp = np.linspace(0, 255, 40).astype(np.uint8)
+    target = np.full((24, 40, 3), 90, np.uint8)
+    target[..., 0], target[..., 1] = ramp, ramp[:24, None]
+    Image.fromarray(target).save(photos / "ramp.png")
+    words = ("--strokes", 8, "--presets", "draft", "--out", out, "--pictures", paintings)
+    done = run("kodak.py", photos, *words)
+    assert done.returncode == 0, done.stderr
+    document = json.loads(out.read_text())
+    (row,) = document["results"]
+    painted = np.asarray(Image.open(paintings / "ramp_draft_8_new.png"))
+    assert painted.shape == target.shape
+    value = 20 * np.log10(255 / np.sqrt(np.square(painted - target.astype(float)).mean()))
+    assert row["psnr"] == row["film"][-1] == pytest.approx(value, abs=0.001)
+    assert row["film"][0] < row["film"][-1]
+    assert (row["painted"], row["numbers"]) == (8, 13)
+    assert 0 < row["painting_cpu_s"] < row["command_cpu_s"]
+    assert f"| draft | 8 | 13 | {value:.2f} | {row['ssim']:.4f} |" in done.stdout
+    assert str(tmp_path) not in out.read_text()
+
+
+def test_kodak_takes_means() -> None:
+    code = (
+        "from kodak import Setting, means, psnr\n"
+        "import numpy as np\n"
+        "grey = np.full((12, 16, 3), 100, np.uint8)\n"
+        "print(round(psnr(grey, grey + 51), 4), round(psnr(grey + 51, grey), 4), psnr(grey, grey))\n"
+        "row = {'preset': 'fine', 'strokes': 9, 'numbers': 13, 'ssim': 0.5, 'film': [7, 9]}\n"
+        "other = row | {'preset': 'draft', 'code': 'new', 'psnr': 99}\n"
+        "seen = [('old', 20, 4, 8), ('old', 22, 2, 12), ('new', 24, 1, 1), ('new', 19, 2, 1)]\n"
+        "rows = [row | dict(zip(('code', 'psnr', 'painting_cpu_s', 'command_cpu_s'), s)) for s in seen]\n"
+        "found = means([other, *rows], Setting('fine', 9), ['old', 'new'])\n"
+        "print(found['psnr_gain'], found['painting_ratio'], found['command_ratio'], found['new']['film'])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT / "benchmarks", capture_output=True, text=True, check=True
+    )
+    # 51 of 255 levels are a fifth of the range: 20 log10 5 = 13.9794 dB
+    assert done.stdout.splitlines() == ["13.9794 13.9794 100.0", "0.5 0.5 0.1 [7.0, 9.0]"]
+
+
+@pytest.mark.parametrize(
+    ("case", "reason"),
+    [
+        ("absent", "no such folder"),
+        ("file", "not a folder"),
+        ("empty", "no pictures, wanted png or jpg"),
+        ("twice", "ramp.jpg is there, too, wanted one of them"),
+        ("commit", "nonsense cannot be checked out, wanted a commit"),
+        ("preset", "argument --presets: got 'nonsense', wanted some of draft,standard,fine"),
+    ],
+)
+def test_kodak_complains(case: str, reason: str, tmp_path: Path) -> None:
+    photos, words = tmp_path / "photos", ()
+    if case == "file":
+        photos.write_text("")
+    elif case != "absent":
+        photos.mkdir()
+    for name in {"twice": ("ramp.jpg", "ramp.png"), "commit": ("ramp.png",)}.get(case, ()):
+        Image.new("RGB", (16, 12)).save(photos / name)
+    if case in ("commit", "preset"):
+        words = ("--against" if case == "commit" else "--presets", "nonsense")
+    done = run("kodak.py", photos, *words, "--out", tmp_path / "kodak.json")
+    assert done.returncode == 2
+    assert done.stderr.startswith("kodak.py: error: ")
+    assert done.stderr.endswith(f"{reason}\n")
+    assert done.stderr.count("\n") == 1
+    assert not (tmp_path / "kodak.json").exists()

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from semantic_guidance.agents.base import Draft
 from semantic_guidance.agents.placing import pick_places, strokes_at, structure
-from semantic_guidance.agents.problem import Part, Problem, paint
+from semantic_guidance.agents.problem import Part, Problem, on_top, paint, parts_of, runs
 from semantic_guidance.core.guidance import Guidance
 from semantic_guidance.core.strokes import NUMBERS
 from semantic_guidance.images.color import Color
@@ -122,24 +122,26 @@ def refined_plan(
     return torch.cat(parts), canvas
 
 
-def fill_up(problem: Problem, draft: Draft, rng: np.random.Generator) -> Draft:
-    """A draft with the rest of its budget spent on the last part: refinement needs all strokes."""
-    left = sum(problem.budgets) - len(draft.strokes)
-    if left <= 0:
-        return draft
-    canvas = problem.painted(draft.strokes, draft.segments)
-    last = next(part for part in reversed(problem.parts()) if part.count or part.mask is None)
-    last = replace(last, count=left)
-    if problem.underpainted:
-        more, _ = refined_plan(problem, last, canvas, rng)
-    else:
-        more, _ = plan(problem.target, last.weight, left, canvas, last.show, rng, problem.backend)
-    segments = list(draft.segments)
-    if segments and segments[-1].mask == last.mask:
-        left += segments.pop().count
-    return replace(
-        draft, strokes=torch.cat([draft.strokes, more]), segments=(*segments, Segment(left, last.mask))
+def crowded(problem: Problem, draft: Draft, rng: np.random.Generator, surplus: float) -> Draft:
+    """A draft with more strokes, on top of each part, until it has `surplus` times its budget.
+
+    Refinement keeps the best of them.
+    """
+    parts, canvas = parts_of(draft.segments), problem.painted(draft.strokes, draft.segments)
+    strokes, fresh = [draft.strokes], []
+    for index, part in enumerate(problem.parts()):
+        more = round(surplus * part.count) - int((parts == index - 1).sum())
+        if more > 0:
+            strokes.append(
+                plan(problem.target, part.weight, more, canvas, part.show, rng, problem.backend)[0]
+            )
+            fresh.append(np.full(more, index - 1))
+    together = np.concatenate([parts, *fresh])
+    order = on_top(parts, together[len(parts) :])
+    segments = tuple(
+        Segment(count, None if part < 0 else part) for part, count in runs(together[order].tolist())
     )
+    return replace(draft, strokes=torch.cat(strokes)[torch.from_numpy(order)], segments=segments)
 
 
 def _shared_out(count: int, shares: tuple[float, ...]) -> list[int]:

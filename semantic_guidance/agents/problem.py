@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from semantic_guidance.core.guidance import Guidance, Instance
@@ -40,8 +42,8 @@ ZOOM_SIDE = 128
 ZOOM_MARGIN = 0.06
 """What is seen beside its box, as a share of the box."""
 
-MIN_ZOOM = 1.15
-"""Objects that would be enlarged less are not enlarged."""
+MIN_ZOOM, MAX_ZOOM = 1.15, 3.0
+"""Objects that would be enlarged less are not enlarged, and none is enlarged more."""
 
 
 def foreground_share(guidance: Guidance, beyond: float) -> float:
@@ -50,6 +52,12 @@ def foreground_share(guidance: Guidance, beyond: float) -> float:
         return 0.0
     area = float(torch.stack([instance.mask for instance in guidance.instances]).amax(dim=0).mean())
     return min(0.95, area + beyond * (1 - area))
+
+
+def working_size(height: int, width: int, length: float) -> tuple[int, int]:
+    """Sides of a picture of about ``length`` squared pixels; the longer one is at most 8 times that."""
+    scale = min(length / math.sqrt(height * width), 8 * length / max(height, width))
+    return max(1, round(height * scale)), max(1, round(width * scale))
 
 
 def length_factor(strokes: int) -> float:
@@ -115,27 +123,25 @@ class Problem:
     def of(
         picture: Tensor,
         guidance: Guidance,
-        side: float,
+        length: float,
         strokes: int,
         share: float,
         start: Tensor | None = None,
         backend: str | Backend = "auto",
     ) -> Problem:
-        """The problem of a picture, on about ``side`` squared pixels for 300 strokes.
+        """The problem of a picture, on about ``length`` squared pixels.
 
         Args:
             picture: ``[3, H, W]`` in [0, 1].
             guidance: of the picture.
-            side: root of the number of pixels.
+            length: root of the number of pixels.
             strokes: budget of all parts together.
             share: of the strokes that the objects get.
             start: ``[3, H, W]`` on the canvas before the first stroke; the picture's mean colour if None.
             backend: that renders.
         """
         height, width = picture.shape[-2:]
-        length = side * length_factor(strokes)
-        scale = min(length / math.sqrt(height * width), 8 * length / max(height, width))
-        small = (max(1, round(height * scale)), max(1, round(width * scale)))
+        small = working_size(height, width, length)
         target, masks, focus = _resized(picture, guidance, small)
         unit = max(small) / max(height, width)
         red, green, blue = target.double().mean(dim=(1, 2)).tolist()
@@ -297,6 +303,37 @@ def foreground_weight(mask: Tensor, focus: Tensor) -> Tensor:
     return weight / max(float(weight.max()), 1e-6)
 
 
+Parts = NDArray[np.intp]
+"""``[N]`` what each stroke depicts: index of an object's mask, -1 for the background."""
+
+
+def parts_of(segments: Sequence[Segment]) -> Parts:
+    """What each stroke of these segments depicts."""
+    masks = [-1 if segment.mask is None else segment.mask for segment in segments]
+    return np.repeat(np.array(masks, np.intp), [segment.count for segment in segments])
+
+
+def runs(parts: Iterable[int]) -> Iterator[tuple[int, int]]:
+    """Each part that is met and its number of consecutive strokes."""
+    return ((part, sum(1 for _ in run)) for part, run in itertools.groupby(parts))
+
+
+def on_top(parts: Parts, fresh: Parts) -> Parts:
+    """The painting order of strokes of these parts and fresh ones, each on top of its part.
+
+    Args:
+        parts: ``[N]`` in painting order.
+        fresh: ``[M]``; a part of which there are no strokes yet lies on those of a lower number.
+
+    Returns:
+        ``[N + M]`` numbers of the strokes, the fresh ones from N on.
+    """
+    below = {part: parts == part if part in parts else parts < part for part in set(fresh.tolist())}
+    anchors = {part: int(np.flatnonzero(place).max(initial=-1)) for part, place in below.items()}
+    places = np.array([*range(len(parts)), *(anchors[part] for part in fresh.tolist())])
+    return np.lexsort([np.concatenate([np.full(len(parts), -2), fresh]), places])
+
+
 def video_segments(segments: Sequence[Segment]) -> list[Segment]:
     """The same strokes, cut where the error of the unfinished painting counts, with its weights."""
     total = sum(segment.count for segment in segments)
@@ -344,7 +381,7 @@ def _zooms(
         left, top = max(0, int(x - ZOOM_MARGIN * across)), max(0, int(y - ZOOM_MARGIN * down))
         right = min(width, math.ceil(x + (1 + ZOOM_MARGIN) * across))
         bottom = min(height, math.ceil(y + (1 + ZOOM_MARGIN) * down))
-        enlarge = min(ZOOM_SIDE / math.sqrt((right - left) * (bottom - top)), 1.0)
+        enlarge = min(ZOOM_SIDE / math.sqrt((right - left) * (bottom - top)), 1.0, MAX_ZOOM / pixel[0])
         if enlarge * pixel[0] < MIN_ZOOM:
             continue
         zoomed = (max(1, round((bottom - top) * enlarge)), max(1, round((right - left) * enlarge)))

@@ -288,7 +288,6 @@ def _painter(job: Job, restyle: Restyle) -> Painter:
             medium=medium,
             start=restyle.start,
             brush=job.brush,
-            detail=job.detail,
             device=job.device,
         )
     )

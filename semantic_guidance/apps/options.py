@@ -17,7 +17,7 @@ from semantic_guidance.core.errors import InputError
 from semantic_guidance.core.options import OptionError, option
 from semantic_guidance.core.plugins import AGENTS, EXPORTERS, GUIDES
 from semantic_guidance.export.options import PLOTTER_COLORS, SETS
-from semantic_guidance.painter.presets import MAX_DETAIL, MAX_STROKES, PRESETS, SIZES
+from semantic_guidance.painter.presets import MAX_STROKES, PRESETS, SIZES
 from semantic_guidance.painting.brushes import BRUSHES
 from semantic_guidance.painting.paper import PAPERS
 from semantic_guidance.painting.paper import SIDES as PAPER_SIDES
@@ -202,13 +202,6 @@ class PainterOptions(BrushOptions):
         metavar="NAME",
     )
     agent: str | None = option(None, _agents, metavar="NAME|PATH")
-    detail: int | None = option(
-        None,
-        "work N times as closely, in tiles; 1 for no tiles (default: by the number of strokes)",
-        metavar="N",
-        min=1,
-        max=MAX_DETAIL,
-    )
     size: int | None = option(
         None,
         "longer side of the painting (default: the photograph's, but 512 to 2048)",

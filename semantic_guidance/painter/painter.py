@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,8 +16,14 @@ from torch import Tensor
 
 from semantic_guidance.agents.base import Agent, Draft
 from semantic_guidance.agents.files import load_agent
-from semantic_guidance.agents.planner import fill_up
-from semantic_guidance.agents.problem import Problem, foreground_share, video_segments
+from semantic_guidance.agents.planner import crowded
+from semantic_guidance.agents.problem import (
+    Problem,
+    foreground_share,
+    length_factor,
+    parts_of,
+    working_size,
+)
 from semantic_guidance.core.guidance import Guidance
 from semantic_guidance.core.resample import resample
 from semantic_guidance.core.strokes import Strokes
@@ -24,10 +32,8 @@ from semantic_guidance.images.color import Color, nearest_color
 from semantic_guidance.images.files import to_image
 from semantic_guidance.images.restyle import cover
 from semantic_guidance.painter.checks import check_whole, checked_start, drafting, workplace
-from semantic_guidance.painter.detail import BASE_SHARE, add_detail, closer_side, tiles_across
 from semantic_guidance.painter.presets import (
     DEFAULT_SIZES,
-    MAX_DETAIL,
     MAX_STROKES,
     PRESETS,
     SIZES,
@@ -36,13 +42,17 @@ from semantic_guidance.painter.presets import (
 )
 from semantic_guidance.painter.refine import Refiner, refine_together
 from semantic_guidance.painter.stages import Clock, StageProgress
+from semantic_guidance.painter.views import Ladder, View, segments_of
 from semantic_guidance.painting.brushes.brush import Brush
 from semantic_guidance.painting.medium import Medium, Tools
 from semantic_guidance.painting.painting import Layer, Painting
 from semantic_guidance.renderer.backends.base import Backend
 from semantic_guidance.renderer.objective import Segment
 
-FEWER_STEPS = 0.3  # exponent of 300 over the number of strokes, in the steps of refinement
+MANY, FEWER_STEPS = 1200, 0.3  # strokes from which on fewer steps do, and the exponent of how many fewer
+FEW = 256  # strokes below which all is seen as with so many
+DRAFTED = ((0.0, 100.0),)  # share of the steps and pixels a stroke, where there are no steps
+SMALL = 176  # pictures of fewer pixels squared are enlarged
 MASK_SIZE = 1024  # longer side at which a painting keeps its masks and what it was painted on
 
 
@@ -70,8 +80,6 @@ class Painter:
             is scaled to fill it. If None, the picture's mean colour, or what suits agent and medium.
         brush: ``flat``, ``oil``, ``watercolor``, ``pencil``, the file of a grey picture, bright where the
             brush leaves paint, from the stroke's start on the left to its end on the right, or a `Brush`.
-        detail: once the first strokes are there, the picture is worked over this many times as closely, in
-            that many tiles across and down; 1 for no tiles, by the number of strokes if None.
 
     Raises:
         ValueError: an unknown agent, preset, guide or backend, a device that is not there, a number out of
@@ -91,7 +99,6 @@ class Painter:
         seed: int = 0,
         foreground_share: float | None = None,
         brush: str | Path | Brush = "flat",
-        detail: int | None = None,
         medium: Medium | None = None,
         start: Color | Tensor | None = None,
     ) -> None:
@@ -102,8 +109,6 @@ class Painter:
             check_whole("size", size, *SIZES)
         if foreground_share is not None and not 0 <= foreground_share <= 1:
             raise ValueError(f"foreground_share is {foreground_share}, wanted 0 to 1")
-        if detail is not None:
-            check_whole("detail", detail, 1, MAX_DETAIL)
         self.brush = brush if isinstance(brush, Brush) else Brush.of(brush, seed)
         self.agent = load_agent(agent) if isinstance(agent, str | Path) else agent
         self.preset = PRESETS[preset] if isinstance(preset, str) else preset
@@ -115,10 +120,6 @@ class Painter:
         self.seed = seed
         self.foreground_share = foreground_share
         self.medium = medium or Medium()
-        whole = self.preset.refine is None or not self.medium.free
-        self.detail = detail or (1 if whole else tiles_across(strokes))
-        if self.detail > 1 and not self.medium.free:
-            raise ValueError(f"detail is {detail}, wanted 1 with a palette, brushes or opaque paint")
         self.start = checked_start(start)
 
     @property
@@ -143,11 +144,9 @@ class Painter:
         """
         begun = self._begun(image, guidance, progress)
         with begun.clock("polish", shown=False):
-            refined = begun.draft.strokes
             if begun.refiner is not None:
-                refined = begun.refiner.run(lambda share: begun.clock.tell("polish", share))
-            strokes, segments = self._worked_over(begun, refined)
-        return self._finished(begun, strokes, segments)
+                begun.refiner.run(lambda share: begun.clock.tell("polish", share))
+        return self._finished(begun)
 
     def paint_batch(
         self,
@@ -183,15 +182,10 @@ class Painter:
         refiners = [each.refiner for each in begun if each.refiner is not None]
         clock = Clock(progress or (lambda stage, share: None))
         with clock("polish", shown=False):
-            refined = iter(refine_together(refiners, lambda share: clock.tell("polish", share)))
-        paintings = []
+            refine_together(refiners, lambda share: clock.tell("polish", share))
         for each in begun:
-            with each.clock("polish", shown=False):
-                vectors = each.draft.strokes if each.refiner is None else next(refined)
-                strokes, segments = self._worked_over(each, vectors)
-            each.clock.seconds["polish"] += clock.seconds["polish"] / len(begun)
-            paintings.append(self._finished(each, strokes, segments))
-        return paintings
+            each.clock.seconds["polish"] = clock.seconds["polish"] / len(begun)
+        return [self._finished(each) for each in begun]
 
     def _begun(self, image: Any, guidance: Guidance | None, progress: StageProgress | None) -> _Begun:
         """A painting up to its first strokes."""
@@ -206,21 +200,17 @@ class Painter:
             problem, tools = self._problem(picture, known)
             draft = self.agent.draft(problem, np.random.default_rng(self.seed))
             if self.preset.refine is not None:
-                draft = fill_up(problem, draft, np.random.default_rng(self.seed))
-            segments = video_segments(draft.segments)
+                draft = crowded(problem, draft, np.random.default_rng(self.seed), self.preset.refine.surplus)
+            refiner = self._refiner(problem, draft, tools)
         shown = known if guidance is None else guidance.resized(*picture.shape[-2:])
-        refiner = self._refiner(problem, draft, segments, tools)
-        return _Begun(picture, known, shown, problem, draft, segments, refiner, clock)
+        return _Begun(picture, known, shown, problem, draft, refiner, clock)
 
-    def _worked_over(self, begun: _Begun, refined: Tensor) -> tuple[Strokes, list[Segment]]:
-        """The strokes ``[1, N]`` of the picture, with those in tiles, if there are to be some."""
-        strokes = begun.problem.to_picture(refined)
-        if self.detail == 1:
-            return strokes, begun.segments
-        return self._detailed(begun.problem, strokes, begun.segments, begun.clock.tell)
-
-    def _finished(self, begun: _Begun, strokes: Strokes, segments: list[Segment]) -> Painting:
-        """The painting of these strokes ``[1, N]``."""
+    def _finished(self, begun: _Begun) -> Painting:
+        """The painting, once its strokes are refined."""
+        strokes, segments = begun.problem.to_picture(begun.draft.strokes), list(begun.draft.segments)
+        if begun.refiner is not None:
+            strokes = Strokes.unpack(begun.refiner.finished()[None])
+            segments = segments_of(begun.refiner.parts)
         problem, picture, clock = begun.problem, begun.picture, begun.clock
         height, width = picture.shape[-2:]
         longer = max(height, width)
@@ -257,15 +247,17 @@ class Painter:
     def _problem(self, picture: Tensor, guidance: Guidance) -> tuple[Problem, Tools | None]:
         """What is to be painted first, and the tools if they are limited."""
         height, width = picture.shape[-2:]
-        count = self.strokes if self.detail == 1 else max(1, round(BASE_SHARE * self.strokes))
-        under = cover(self.start, height, width) if isinstance(self.start, Tensor) else None
-        problem = Problem.of(
-            picture, guidance, self.preset.side, count, self._share(guidance), under, self.backend
-        )
+        problem = self._seen(picture, guidance, self.preset.side * length_factor(self.strokes))
         tools = None
         if not self.medium.free:
             tools = self.medium.tools(problem.target, problem.weight, height, width, self.seed)
         return replace(problem, ground=self._ground(problem, tools)), tools
+
+    def _seen(self, picture: Tensor, guidance: Guidance, length: float) -> Problem:
+        """What is to be painted, on about ``length`` squared pixels."""
+        under = cover(self.start, *picture.shape[-2:]) if isinstance(self.start, Tensor) else None
+        share = self._share(guidance)
+        return Problem.of(picture, guidance, length, self.strokes, share, under, self.backend)
 
     def _ground(self, problem: Problem, tools: Tools | None) -> Color:
         """Colour of the empty canvas."""
@@ -281,47 +273,37 @@ class Painter:
         red, green, blue = tools.colors[nearest].tolist()
         return red, green, blue
 
-    def _refiner(
-        self, problem: Problem, draft: Draft, segments: Sequence[Segment], tools: Tools | None
-    ) -> Refiner | None:
+    def _refiner(self, problem: Problem, draft: Draft, tools: Tools | None) -> Refiner | None:
         """What refines the draft by the preset, to strokes that the tools can paint; None if nothing does."""
         if self.preset.refine is None and tools is None:
             return None
-        config = self.preset.refine or RefineConfig(steps=0)
+        config = self.preset.refine or RefineConfig(steps=0, sizes=DRAFTED)
         # More strokes cost more per step, and need fewer steps.
-        fewer = min(1.0, (300 / max(1, len(draft.strokes))) ** FEWER_STEPS)
+        fewer = min(1.0, (MANY / self.strokes) ** FEWER_STEPS)
         config = replace(config, steps=round(fewer * config.steps))
-        shown = [replace(each, mask=None) for each in segments] if self.medium.opaque else segments
-        return Refiner(
-            draft.strokes,
-            problem.objective(shown).at(self.workplace),
-            config,
-            self.seed,
-            [zoom.at(self.workplace) for zoom in problem.zoomed_objectives(shown)],
-            tools,
-            segments,
-        )
+        counts = {part - 1: count for part, count in enumerate(problem.budgets)}
+        strokes = problem.to_picture(draft.strokes).pack()[0]
+        ladder = self._ladder(problem, config)
+        return Refiner(strokes, parts_of(draft.segments), counts, ladder, config, self.seed, tools)
 
-    def _detailed(
-        self, problem: Problem, strokes: Strokes, segments: Sequence[Segment], tell: StageProgress
-    ) -> tuple[Strokes, list[Segment]]:
-        """The strokes ``[1, N]`` of the picture with those that are made in tiles, and their segments."""
-        picture, guidance = problem.picture, problem.guidance
-        side, under = closer_side(problem, self.detail, self.strokes), None
-        if isinstance(self.start, Tensor):
-            under = cover(self.start, *picture.shape[-2:])
-        close = Problem.of(picture, guidance, side, self.strokes, self._share(guidance), under, self.backend)
-        return add_detail(
-            replace(close, ground=problem.ground),
-            self.agent,
-            strokes,
-            segments,
-            self.detail,
-            self.preset.refine,
-            self.seed,
-            lambda share: tell("detail", share),
-            self.workplace,
-        )
+    def _ladder(self, problem: Problem, config: RefineConfig) -> Ladder:
+        """How the picture of a problem is seen while it is refined."""
+        picture = problem.picture
+        height, width = picture.shape[1:]
+        strokes = max(self.strokes, FEW)
+        most = max(math.sqrt(height * width), SMALL)
+        lengths = [min(math.sqrt(pixels * strokes), most) for _, pixels in config.sizes]
+
+        def view(length: float) -> View:
+            seen = replace(self._seen(picture, problem.guidance, length), ground=problem.ground)
+            return View(seen, self.workplace, not self.medium.opaque)
+
+        views = [
+            (share, functools.partial(view, length))
+            for (share, _), length in zip(config.sizes, lengths, strict=True)
+        ]
+        last = working_size(height, width, lengths[-1])
+        return Ladder(views, max(last), math.sqrt(last[0] * last[1] / strokes))
 
     def _layers(
         self, strokes: Strokes, segments: Sequence[Segment], guidance: Guidance, draft: Draft
@@ -364,7 +346,6 @@ class _Begun:
         shown: of the picture, what the painting keeps.
         problem: what is painted first.
         draft: the first strokes.
-        segments: of these.
         refiner: of these, if they are to be refined.
         clock: of this painting.
     """
@@ -374,7 +355,6 @@ class _Begun:
     shown: Guidance
     problem: Problem
     draft: Draft
-    segments: list[Segment]
     refiner: Refiner | None
     clock: Clock
 

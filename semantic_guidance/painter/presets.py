@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-import math
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
 
 MAX_STROKES = 100_000
 SIZES = (16, 8192)
@@ -12,46 +15,99 @@ SIZES = (16, 8192)
 DEFAULT_SIZES = (512, 2048)
 """Its bounds by default: that of the picture, but within these."""
 
-MAX_DETAIL = 8
-
 OBJECT_SHARE = 0.4
 """Share of the strokes that objects get beyond the share of their area."""
+
+
+BREATHING = 0.85
+"""Share of a breath after which it has as many strokes as are wanted."""
+
+NEWBORN = 40
+"""Steps within which a stroke that was born late still finds its place."""
+
+NEWBORN_RATE = 0.6
+"""Factor of the rates of a stroke that was just born, falling to 0 at age `NEWBORN`."""
+
+GROWN_UP = 0.1
+"""Share of the steps before which no stroke counts as born late."""
 
 
 @dataclass(frozen=True)
 class RefineConfig:
     """Parameters of the refinement.
 
+    Lengths are in spacings: the side of the square that each stroke would have if they all shared the canvas.
+    So more strokes are refined on more pixels, and by shorter steps.
+
+    The number of strokes breathes. There are too many of them at first, of which the best stay; and now and
+    then fresh ones are added where the error is, and the worst of all dropped, until there are as many as
+    are wanted.
+
     Attributes:
         steps: gradient steps; if 0, strokes are only fitted to the tools.
-        softness: width of the strokes' edge in pixels, at the first step and from `annealed` on.
-        annealed: share of the steps after which the softness has reached its end.
-        position_rate: Adam's learning rate of points, in units of the longer side.
+        sizes: share of the steps from which on the canvas has so many pixels a stroke.
+        softness: width of the strokes' edge at the first step, in spacings, and at the last one, in pixels
+            of the largest canvas; it falls geometrically.
+        position_rate: Adam's learning rate of points, in spacings.
         radius_rate: the same for radii.
         opacity_rate: the same for opacities.
         color_rate: the same for colours.
-        relocate_at: shares of the steps after which useless strokes are moved.
-        relocate_share: greatest share of a part's strokes that is moved each time.
+        held: share of the steps after which the rates fall, linearly.
+        last_rate: what is left of them in the end.
+        surplus: strokes at first, in multiples of those wanted.
+        surplus_until: share of the steps at which the last surplus stroke is dropped.
+        surplus_prunes: times at which they are dropped, in equal ratios.
+        breaths: times at which the number of strokes grows and shrinks again.
+        breathing: shares of the steps between which that happens.
+        growth: number of strokes at the beginning of a breath, in multiples of those wanted.
+        prunes: times within a breath at which strokes are dropped, in equal ratios.
     """
 
     steps: int = 330
-    softness: tuple[float, float] = (2.0, 1.0)
-    annealed: float = 0.6
-    position_rate: float = 0.005
-    radius_rate: float = 0.003
-    opacity_rate: float = 0.08
-    color_rate: float = 0.02
-    relocate_at: tuple[float, ...] = (0.08, 0.16, 0.24, 0.32, 0.4, 0.48, 0.56, 0.64)
-    relocate_share: float = 0.3
+    sizes: tuple[tuple[float, float], ...] = ((0.0, 24), (0.3, 96), (0.5, 384), (0.9, 1536))
+    softness: tuple[float, float] = (0.41, 1.0)
+    position_rate: float = 0.117
+    radius_rate: float = 0.12
+    opacity_rate: float = 0.096
+    color_rate: float = 0.024
+    held: float = 0.2
+    last_rate: float = 0.1
+    surplus: float = 5.0
+    surplus_until: float = 0.2
+    surplus_prunes: int = 4
+    breaths: int = 4
+    breathing: tuple[float, float] = (0.22, 0.9)
+    growth: float = 1.5
+    prunes: int = 3
 
-    def softness_at(self, step: int) -> float:
-        """Edge width in pixels at `step`, falling geometrically."""
-        start, end = self.softness
-        return start * (end / start) ** min(1.0, step / max(1.0, self.annealed * self.steps))
+    def softness_at(self, step: int, spacing: float) -> float:
+        """Edge width in pixels of the largest canvas, on which strokes are `spacing` pixels apart."""
+        end = self.softness[1]
+        start = max(end, self.softness[0] * spacing)
+        return start * (end / start) ** (step / max(1, self.steps))
 
-    def rate_at(self, step: int) -> float:
-        """Factor of the rates at `step`: a cosine from 1 to 0.03."""
-        return 0.03 + 0.97 * (0.5 + 0.5 * math.cos(math.pi * step / max(1, self.steps)))
+    def rate_at(self, step: int, age: Tensor) -> Tensor:
+        """Factor of the rates ``[N, 1]`` of strokes that have been there for `age` ``[N, 1]`` steps."""
+        share = step / max(1, self.steps)
+        falling = 1 - (1 - self.last_rate) * max(0.0, share - self.held) / (1 - self.held)
+        rate = torch.full_like(age, falling)
+        return rate if share <= GROWN_UP else rate.maximum(NEWBORN_RATE * (1 - age / NEWBORN))
+
+    def crowds(self) -> dict[int, float]:
+        """Number of strokes at the steps at which it changes, in multiples of those wanted."""
+        found = dict(self._falling(self.surplus, 0.0, self.surplus_until, self.surplus_prunes))
+        start, end = self.breathing
+        for breath in range(self.breaths):
+            begin = start + (end - start) * breath / self.breaths
+            still = begin + BREATHING * (end - start) / self.breaths
+            found |= self._falling(self.growth, begin, still, self.prunes)
+        return found
+
+    def _falling(self, first: float, begin: float, end: float, times: int) -> Iterator[tuple[int, float]]:
+        """From `first` to 1 in equal ratios."""
+        for time in range(times + 1):
+            share = begin + (end - begin) * time / times
+            yield round(share * self.steps), first ** (1 - time / times)
 
 
 @dataclass(frozen=True)
@@ -73,8 +129,5 @@ class Preset:
 PRESETS = {
     "draft": Preset(object_share=0.5, refine=None),
     "standard": Preset(),
-    "fine": Preset(
-        side=256,
-        refine=RefineConfig(steps=1500, relocate_at=tuple(0.04 + 0.03 * n for n in range(22))),
-    ),
+    "fine": Preset(refine=RefineConfig(steps=3000, breaths=12, prunes=6)),
 }

@@ -3,100 +3,83 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
+from semantic_guidance.agents.problem import Parts, on_top
 from semantic_guidance.core.strokes import COLOR, END, NUMBERS, OPACITY, POINTS, RADIUS, START
 from semantic_guidance.images.color import nearest_color
+from semantic_guidance.painter.population import helpful, newborn
 from semantic_guidance.painter.presets import RefineConfig
-from semantic_guidance.painter.relocate import masks_of, relocate
+from semantic_guidance.painter.views import Ladder
 from semantic_guidance.painting.medium import Tools
-from semantic_guidance.renderer.objective import Objective, Segment, ZoomedObjective, gradients
+from semantic_guidance.renderer.objective import gradients
 
 FREE_SHARE = 0.4  # of the steps, before strokes get colours and brushes that there are
 COLOR_ROUND = 8  # steps from one choice of colours to the next
-MEAN_DECAY, SQUARE_DECAY = 0.9, 0.99  # of Adam's running moments
-
-
-@dataclass(frozen=True, eq=False)
-class Bounds:
-    """Bounds of packed strokes.
-
-    Attributes:
-        low: ``[13]``, or ``[N, 13]`` for each stroke.
-        high: the same shape.
-    """
-
-    low: Tensor
-    high: Tensor
-
-    @staticmethod
-    def of_picture(longer: int) -> Bounds:
-        """For a picture of `longer` pixels on its longer side: points may lie a little beyond its edges."""
-        return Bounds(_columns(-0.25, 0.6 / longer, 0.05, 0), _columns(1.25, 0.3, 1, 1))
-
-    def on(self, device: torch.device) -> Bounds:
-        """The same on a device."""
-        return Bounds(self.low.to(device), self.high.to(device))
-
-    def holding(self, strokes: Tensor, free: Tensor) -> Bounds:
-        """The same bounds for those of the strokes ``[N, 13]`` that are `free` ``[N, 1]``; others stay."""
-        return Bounds(torch.where(free, self.low, strokes), torch.where(free, self.high, strokes))
+MEAN_DECAY, SQUARE_DECAY = 0.8, 0.99  # of Adam's running moments
+ROUNDS = 3  # in which strokes are dropped, each with costs anew: two that are alike are both needed if alone
+BEYOND = 0.25  # how far points may lie over the picture's edges
+LEAST_RADIUS, LEAST_PIXELS = 0.029, 0.4  # in spacings, and in pixels of the largest view
+GREATEST_RADIUS, LEAST_OPACITY = 0.3, 0.05
 
 
 class Refiner:
-    """Adam on the packed strokes of a painting, which now and then relocates strokes that do not help.
+    """Adam on the packed strokes of a painting, whose number breathes, see `RefineConfig`.
 
-    All of it happens on the device of the objective, but for the choice of new places.
+    All of it happens on the device of the objectives, but for the choice of new places.
 
     Args:
-        strokes: ``[N, 13]`` packed strokes in painting order.
-        objective: what to minimise.
+        strokes: ``[N, 13]`` packed strokes in painting order, in units of the picture's longer side.
+        parts: ``[N]`` what they depict.
+        counts: number of strokes of each part in the end.
+        ladder: how the picture is seen, from coarse to fine.
         config: parameters.
-        seed: of the places of moved strokes.
-        zooms: parts of the picture whose objectives are added.
+        seed: of the places of fresh strokes.
         tools: what the strokes are to be painted with; no limits if None.
-        parts: what the strokes depict, if the objective's segments do not tell.
-        bounds: of the strokes; those of a picture if None.
     """
 
     def __init__(
         self,
         strokes: Tensor,
-        objective: Objective,
+        parts: Parts,
+        counts: Mapping[int, int],
+        ladder: Ladder,
         config: RefineConfig,
         seed: int = 0,
-        zooms: Sequence[ZoomedObjective] = (),
         tools: Tools | None = None,
-        parts: Sequence[Segment] = (),
-        bounds: Bounds | None = None,
     ) -> None:
-        device = objective.target.device
-        self.vectors = strokes.to(device, copy=True)
-        self.objective = objective
-        self.terms: list[Objective | ZoomedObjective] = [objective, *zooms]
-        self.config = config
-        self.tools = None if tools is None else tools.on(device)
-        self.ranks = torch.empty(0)  # of the palette's colours in the order of painting
-        self.fitted = False  # to palette and brushes
-        self.parts = parts or objective.segments
-        self.rng = np.random.default_rng(seed)
-        self.steady = objective.renderer.steady()
+        self.config, self.ladder, self.counts = config, ladder, counts
+        self.view = ladder.views[0][1]()
+        self.views = 1  # seen so far
+        self.device = self.view.place.device
+        self.vectors, self.parts = strokes.to(self.device, copy=True), parts
         self.mean = torch.zeros_like(self.vectors)
         self.square = torch.zeros_like(self.vectors)
-        self.age = torch.zeros(len(strokes), 1, device=device)
-        rates = (config.position_rate, config.radius_rate, config.opacity_rate, config.color_rate)
-        self.rates = _columns(*rates).to(device)
-        self.bounds = (bounds or Bounds.of_picture(max(objective.target.shape))).on(device)
+        self.age = torch.zeros(len(strokes), 1, device=self.device)
+        self.rng = np.random.default_rng(seed)
+        self.tools = None if tools is None else tools.on(self.device)
+        self.ranks = torch.empty(0)  # of the palette's colours in the order of painting
+        self.fitted = False  # to palette and brushes
+        self.crowds = config.crowds()
+        unit = ladder.spacing / ladder.size  # a spacing in units of the longer side
+        rates = (unit * config.position_rate, unit * config.radius_rate)
+        self.rates = _columns(*rates, config.opacity_rate, config.color_rate).to(self.device)
+        least = max(LEAST_RADIUS * unit, LEAST_PIXELS / ladder.size)
+        self.low = _columns(-BEYOND, least, LEAST_OPACITY, 0).to(self.device)
+        self.high = _columns(1 + BEYOND, GREATEST_RADIUS, 1, 1).to(self.device)
+        self.steady = self.view.place.backend.steady()
+        self._seen_anew()
 
     def run(self, progress: Callable[[float], None] | None = None) -> Tensor:
         """Refine; returns the packed strokes ``[N, 13]`` in painting order, in the processor's memory."""
         for step in range(self.steps):
-            work = functools.partial(self._gradients, self.prepare(step), self.config.softness_at(step))
+            work = functools.partial(self._gradients, self.prepare(step), self.softness_at(step))
             self.descend(step, self.steady(work))
             if progress is not None:
                 progress((step + 1) / self.steps)
@@ -107,15 +90,27 @@ class Refiner:
         """How many there are to do."""
         return self.config.steps if len(self.vectors) else 0
 
+    def softness_at(self, step: int) -> float:
+        """Edge width in pixels of the view, at least 1."""
+        softness = self.config.softness_at(step, self.ladder.spacing)
+        return max(1.0, softness * self.view.size / self.ladder.size)
+
     def prepare(self, step: int) -> Tensor:
         """What comes before a step's gradient; returns the strokes ``[N, 13]`` at which it is wanted."""
+        if (
+            self.views < len(self.ladder.views)
+            and step >= self.ladder.views[self.views][0] * self.config.steps
+        ):
+            self.view = self.ladder.views[self.views][1]()
+            self.views += 1
+            self.steady = self.view.place.backend.steady()
+            self._seen_anew()
         self._fit(step)
-        if step in {round(share * self.config.steps) for share in self.config.relocate_at}:
-            self._relocate(step)
+        self._breathe(step)
         return self._painted()
 
     def descend(self, step: int, gradients: Sequence[Tensor]) -> None:
-        """One step of Adam. Every stroke has its own age: one that was moved starts afresh.
+        """One step of Adam. Every stroke has its own age: one that was born late starts afresh.
 
         Args:
             step: its number.
@@ -127,8 +122,8 @@ class Refiner:
         self.square.lerp_(gradient * gradient, 1 - SQUARE_DECAY)
         mean = self.mean / (1 - MEAN_DECAY**self.age)
         scale = (self.square / (1 - SQUARE_DECAY**self.age)).sqrt_() + 1e-12
-        self.vectors -= self.config.rate_at(step) * self.rates * mean / scale
-        self.vectors.clamp_(self.bounds.low, self.bounds.high)
+        self.vectors -= self.config.rate_at(step, self.age) * self.rates * mean / scale
+        self.vectors.clamp_(self.low, self.high)
 
     def _gradients(self, vectors: Tensor, softness: float) -> list[Tensor]:
         """``[N, 13]`` of each of the terms."""
@@ -136,9 +131,58 @@ class Refiner:
 
     def finished(self) -> Tensor:
         """The packed strokes ``[N, 13]`` as they are painted, in the processor's memory."""
-        if not self.steps and len(self.vectors):
+        if not self.steps and len(self.vectors) and not self.fitted:
             self._fit(0)
         return self._painted().cpu()
+
+    def _seen_anew(self) -> None:
+        """Objectives for the strokes that there are in the view that there is."""
+        self.terms = self.view.terms(self.parts)
+        self.whole = self.terms[0]  # the picture's
+
+    def _breathe(self, step: int) -> None:
+        """Let fresh strokes be born, or drop those that help least, where it is time."""
+        crowd = self.crowds.get(step)
+        if crowd is None:
+            return
+        wanted = {part: round(crowd * count) for part, count in self.counts.items()}
+        births = {part: max(0, count) for part, count in self._beyond(wanted, -1).items()}
+        if step and any(births.values()):
+            self._grow(births)
+        softness = self.softness_at(step)
+        for left in range(ROUNDS, 0, -1):
+            surplus = self._beyond(wanted, 1)
+            if any(count > 0 for count in surplus.values()):
+                stay = {
+                    part: count + max(0, surplus[part]) * (left - 1) // left for part, count in wanted.items()
+                }
+                costs, _ = self.whole.objective.removal_costs(self.whole.seen(self._painted()), softness)
+                self._take(helpful(costs.cpu().numpy(), self.parts, stay))
+
+    def _beyond(self, wanted: Mapping[int, int], sign: int) -> dict[int, int]:
+        """How many strokes each part has beyond what is wanted, times `sign`."""
+        return {part: sign * (int((self.parts == part).sum()) - count) for part, count in wanted.items()}
+
+    def _grow(self, births: Mapping[int, int]) -> None:
+        """Add fresh strokes on top of their parts."""
+        objective = self.whole.objective
+        canvas = objective.painted(self.whole.seen(self._painted()))
+        fresh, parts = newborn(objective, canvas, births, self.counts, self.rng)
+        fresh = fresh.to(self.device) / self.whole.scale
+        new_rows = {"vectors": fresh, "mean": 0 * fresh, "square": 0 * fresh, "age": 0 * fresh[:, :1]}
+        for name, rows in new_rows.items():
+            setattr(self, name, torch.cat([getattr(self, name), rows]))
+        order = on_top(self.parts, parts)
+        self.parts = np.concatenate([self.parts, parts])
+        self._take(order)
+
+    def _take(self, order: NDArray[np.intp]) -> None:
+        """Go on with these strokes, in this order."""
+        chosen = torch.from_numpy(order).to(self.device)
+        for name in ("vectors", "mean", "square", "age"):
+            setattr(self, name, getattr(self, name)[chosen])
+        self.parts = self.parts[order]
+        self._seen_anew()
 
     def _fit(self, step: int) -> None:
         """Give every stroke one of the brushes, once, and a colour of the palette, again and again.
@@ -154,7 +198,7 @@ class Refiner:
             self.rates[RADIUS] *= float(tools.radii is None)
             self.rates[COLOR] *= float(tools.colors is None)
         if tools.colors is not None and step % COLOR_ROUND == 0:
-            self.vectors[:, COLOR] = self._wanted_colors(self.config.softness_at(step))
+            self.vectors[:, COLOR] = self._wanted_colors(self.softness_at(step))
             if tools.opaque:
                 self._sort_colors(tools.colors)
 
@@ -164,11 +208,11 @@ class Refiner:
         The error is quadratic in it. Its curvature is the gradient for white strokes on a black canvas with
         a black target, exactly where strokes are opaque, and else a bound from above.
         """
-        vectors = self._painted()
-        slope = self.objective.gradient(vectors, softness)[1][:, COLOR]
+        objective, vectors = self.whole.objective, self.whole.seen(self._painted())
+        slope = objective.gradient(vectors, softness)[1][:, COLOR]
         white = torch.cat([vectors[:, : COLOR.start], torch.ones_like(slope)], dim=1)
-        black = torch.zeros_like(self.objective.target)
-        curvature = replace(self.objective, blank=black, target=black).gradient(white, softness)[1][:, COLOR]
+        black = torch.zeros_like(objective.target)
+        curvature = replace(objective, blank=black, target=black).gradient(white, softness)[1][:, COLOR]
         return (vectors[:, COLOR] - slope / curvature.clamp(min=1e-9)).clamp(0, 1)
 
     def _sort_colors(self, palette: Tensor) -> None:
@@ -185,32 +229,17 @@ class Refiner:
             place = area * torch.arange(len(area))
             empty = torch.zeros(len(palette))
             self.ranks = empty.index_add(0, chosen, place) / empty.index_add(0, chosen, area).clamp(min=1e-12)
-        parts = torch.from_numpy(masks_of(self.parts))
-        for mask in parts.unique():
-            slots = (parts == mask).nonzero()[:, 0]
-            order = slots[self.ranks[chosen[slots]].argsort(stable=True)]
-            self._reorder(slots, order, self.vectors[:0])
+        order = np.arange(len(self.parts))
+        for part in np.unique(self.parts):
+            slots = np.flatnonzero(self.parts == part)
+            order[slots] = slots[self.ranks[chosen[slots]].argsort(stable=True).numpy()]
+        self._take(order)
 
     def _painted(self) -> Tensor:
         """The strokes ``[N, 13]`` as they are painted."""
         if self.tools is None:
             return self.vectors
         return self.tools(self.vectors) if self.fitted else self.tools.loose(self.vectors)
-
-    def _relocate(self, step: int) -> None:
-        """Move the strokes that help least to where the error is greatest, on top of their part."""
-        softness, share = self.config.softness_at(step), self.config.relocate_share
-        for move in relocate(self._painted(), self.objective, self.parts, softness, share, self.rng):
-            self._reorder(move.slots, move.kept, move.fresh)
-
-    def _reorder(self, slots: Tensor, kept: Tensor, fresh: Tensor) -> None:
-        """Fill `slots` with the strokes at `kept`, then with `fresh` ``[M, 13]`` ones."""
-        device = self.vectors.device
-        slots, kept, fresh = slots.to(device), kept.to(device), fresh.to(device)
-        new_rows = {"vectors": fresh, "mean": 0 * fresh, "square": 0 * fresh, "age": 0 * fresh[:, :1]}
-        for name, rows in new_rows.items():
-            values = getattr(self, name)
-            values[slots] = torch.cat([values[kept], rows])
 
 
 def refine_together(
@@ -231,10 +260,10 @@ def refine_together(
         for refiner in refiners:
             if step < refiner.steps:
                 vectors = refiner.prepare(step)
-                groups.setdefault(refiner.config.softness_at(step), []).append((refiner, vectors))
+                groups.setdefault(refiner.softness_at(step), []).append((refiner, vectors))
         for softness, group in groups.items():
             terms = [(term, vectors) for refiner, vectors in group for term in refiner.terms]
-            found = iter(gradients(terms, softness, group[0][0].objective.renderer))
+            found = iter(gradients(terms, softness, group[0][0].view.place.backend))
             for refiner, _ in group:
                 refiner.descend(step, [next(found) for _ in refiner.terms])
         if progress is not None:

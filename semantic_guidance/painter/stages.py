@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 StageProgress = Callable[[str, float], None]
-"""Called with a stage (``compile``, ``guidance``, ``plan``, ``polish``, ``detail``) and its share done."""
+"""Called with a stage (``compile``, ``guidance``, ``plan``, ``polish``) and its share done."""
 
 
 @dataclass

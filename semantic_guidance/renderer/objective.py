@@ -84,6 +84,23 @@ class Objective(Task):
         require_finite(strokes)
         return self.renderer.removal_costs(strokes, self, softness)
 
+    @torch.no_grad()
+    def painted(self, strokes: Tensor) -> Tensor:
+        """The finished canvas ``[3, H, W]`` with packed strokes ``[N, 13]``.
+
+        Raises:
+            NotFiniteError: a stroke's number is infinite or NaN.
+        """
+        require_finite(strokes)
+        self.check_count(strokes)
+        canvas, start = self.blank[None], 0
+        for segment in self.segments:
+            part = strokes[None, start : start + segment.count]
+            mask = None if segment.mask is None else self.masks[segment.mask][None, None]
+            canvas = self.renderer.render(part, canvas, mask, 1.0)
+            start += segment.count
+        return canvas[0]
+
     def error_map(self, canvas: Tensor) -> Tensor:
         """Weighted squared error of `canvas` ``[3, H, W]`` per pixel, ``[H, W]``; it sums to the mean."""
         return self.weight / self.weight.sum() * ((canvas - self.target) ** 2).mean(dim=0)

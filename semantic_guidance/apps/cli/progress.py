@@ -10,7 +10,6 @@ NAMES = {
     "guidance": "looking",
     "plan": "painting",
     "polish": "polishing",
-    "detail": "detailing",
     "export": "saving",
 }
 

@@ -1,0 +1,89 @@
+"""Which strokes there are: fresh ones are born where the error is, and those that help least are dropped."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from semantic_guidance.agents.placing import pick_places, strokes_at, structure
+from semantic_guidance.agents.problem import Parts
+from semantic_guidance.core.strokes import NUMBERS, POINTS
+from semantic_guidance.renderer.objective import Objective
+
+RADIUS = 0.35
+"""A newborn stroke's radius, in units of the side of the square that each stroke of its part has."""
+
+APART = 1.5
+"""Distance of newborn strokes, in radii."""
+
+
+def helpful(costs: NDArray[np.float32], parts: Parts, counts: Mapping[int, int]) -> NDArray[np.intp]:
+    """The strokes that stay, in their order: the `counts` of each part that are worth most.
+
+    Args:
+        costs: ``[N]`` by how much the error rises without each.
+        parts: ``[N]`` what each depicts.
+        counts: number of strokes that stay of each part, at least; all of a part that is not named.
+    """
+    stay = np.ones(len(parts), bool)
+    for part, count in counts.items():
+        slots = np.flatnonzero(parts == part)
+        surplus = len(slots) - count
+        if surplus > 0:
+            stay[slots[np.argsort(costs[slots], kind="stable")[:surplus]]] = False
+    return np.flatnonzero(stay)
+
+
+def newborn(
+    objective: Objective,
+    canvas: Tensor,
+    births: Mapping[int, int],
+    counts: Mapping[int, int],
+    rng: np.random.Generator,
+) -> tuple[Tensor, Parts]:
+    """Fresh strokes for each part, where its error is greatest, along the picture's structure.
+
+    Args:
+        objective: of the whole picture.
+        canvas: ``[3, H, W]`` as it is painted.
+        births: number of fresh strokes of each part.
+        counts: number of strokes of each part in the end, which says how wide they are.
+        rng: of all random choices.
+
+    Returns:
+        Packed strokes ``[M, 13]`` in units of the canvas's longer side, and what they depict.
+    """
+    error = objective.error_map(canvas).cpu().numpy()
+    masks, target = objective.masks.cpu().numpy(), objective.target.cpu()
+    strokes, parts = [torch.empty(0, NUMBERS)], [np.empty(0, np.intp)]
+    for part, count in births.items():
+        later = masks[part + 1 :]  # hides what is under it
+        reach = (masks[part] if part >= 0 else 1.0) * (1 - later.max(axis=0, initial=0.0))
+        if count > 0:
+            strokes.append(_within(error * reach, target, count, counts[part], rng))
+            parts.append(np.full(count, part))
+    return torch.cat(strokes), np.concatenate(parts)
+
+
+def _within(
+    error: NDArray[np.float32], target: Tensor, births: int, count: int, rng: np.random.Generator
+) -> Tensor:
+    """`births` strokes ``[births, 13]`` for a part of `count` strokes that has this error ``[H, W]``."""
+    size = max(error.shape)
+    radius = float(np.clip(RADIUS * math.sqrt((error > 0).sum() / count), 1.0, 0.05 * size))
+    rows, columns = (np.flatnonzero((error > 0).any(axis=axis)) for axis in (1, 0))
+    if not len(rows):
+        rows, columns = np.arange(error.shape[0]), np.arange(error.shape[1])
+    margin = math.ceil(4 * radius)
+    top, left = max(0, rows[0] - margin), max(0, columns[0] - margin)
+    view = slice(top, rows[-1] + margin + 1), slice(left, columns[-1] + margin + 1)
+    near = target[:, *view].contiguous()
+    places = pick_places(torch.from_numpy(error[view]), births, APART * radius, rng)
+    fresh = strokes_at(places, radius, structure(near, radius), rng, size).pack()[0]
+    fresh[:, POINTS] += torch.tensor([left, top] * 3) / size
+    return fresh

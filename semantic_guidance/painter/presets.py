@@ -118,16 +118,20 @@ class Preset:
         side: the strokes are found on a canvas of this many pixels squared, for 300 strokes.
         object_share: share of the strokes that objects get beyond the share of their area, see
             `agents.problem.foreground_share`.
+        agent: who makes the first strokes, if nobody is named.
+        baseline: the same where nothing is to be known about the picture.
         refine: the refinement; None leaves the strokes as the agent drafted them.
     """
 
     side: int = 176
     object_share: float = OBJECT_SHARE
+    agent: str = "planner"
+    baseline: str = "planner"
     refine: RefineConfig | None = field(default_factory=RefineConfig)
 
 
 PRESETS = {
-    "draft": Preset(object_share=0.5, refine=None),
+    "draft": Preset(object_share=0.5, agent="semantic", baseline="baseline", refine=None),
     "standard": Preset(),
     "fine": Preset(refine=RefineConfig(steps=3000, breaths=12, prunes=6)),
 }

@@ -70,6 +70,7 @@ class Refiner:
         unit = ladder.spacing / ladder.size  # a spacing in units of the longer side
         rates = (unit * config.position_rate, unit * config.radius_rate)
         self.rates = _columns(*rates, config.opacity_rate, config.color_rate).to(self.device)
+        self.closeness = self.view.closeness(counts)
         least = max(LEAST_RADIUS * unit, LEAST_PIXELS / ladder.size)
         self.low = _columns(-BEYOND, least, LEAST_OPACITY, 0).to(self.device)
         self.high = _columns(1 + BEYOND, GREATEST_RADIUS, 1, 1).to(self.device)
@@ -122,7 +123,7 @@ class Refiner:
         self.square.lerp_(gradient * gradient, 1 - SQUARE_DECAY)
         mean = self.mean / (1 - MEAN_DECAY**self.age)
         scale = (self.square / (1 - SQUARE_DECAY**self.age)).sqrt_() + 1e-12
-        self.vectors -= self.config.rate_at(step, self.age) * self.rates * mean / scale
+        self.vectors -= self.config.rate_at(step, self.age) * self.rates * self.lengths * mean / scale
         self.vectors.clamp_(self.low, self.high)
 
     def _gradients(self, vectors: Tensor, softness: float) -> list[Tensor]:
@@ -137,6 +138,9 @@ class Refiner:
 
     def _seen_anew(self) -> None:
         """Objectives for the strokes that there are in the view that there is."""
+        self.lengths = torch.ones_like(self.vectors)
+        close = torch.tensor([self.closeness[part] for part in self.parts.tolist()])[:, None]
+        self.lengths[:, : OPACITY.start] = close.to(self.device)
         self.terms = self.view.terms(self.parts)
         self.whole = self.terms[0]  # the picture's
 

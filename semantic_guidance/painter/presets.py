@@ -63,7 +63,7 @@ class RefineConfig:
         prunes: times within a breath at which strokes are dropped, in equal ratios.
     """
 
-    steps: int = 330
+    steps: int = 350
     sizes: tuple[tuple[float, float], ...] = ((0.0, 24), (0.3, 96), (0.5, 384), (0.9, 1536))
     softness: tuple[float, float] = (0.41, 1.0)
     position_rate: float = 0.117
@@ -133,5 +133,13 @@ class Preset:
 PRESETS = {
     "draft": Preset(object_share=0.5, agent="semantic", baseline="baseline", refine=None),
     "standard": Preset(),
-    "fine": Preset(refine=RefineConfig(steps=3000, breaths=12, prunes=6)),
+    "fine": Preset(
+        refine=RefineConfig(
+            steps=2500,
+            sizes=((0.0, 24), (0.1, 96), (0.25, 384), (0.6, 1536)),
+            breaths=12,
+            growth=1.6,
+            prunes=5,
+        )
+    ),
 }

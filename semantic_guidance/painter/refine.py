@@ -27,6 +27,7 @@ ROUNDS = 3  # in which strokes are dropped, each with costs anew: two that are a
 BEYOND = 0.25  # how far points may lie over the picture's edges
 LEAST_RADIUS, LEAST_PIXELS = 0.029, 0.4  # in spacings, and in pixels of the largest view
 GREATEST_RADIUS, LEAST_OPACITY = 0.3, 0.05
+SHARPEST = 0.7  # pixels of a view that is not the last one: a narrower edge would fall between its pixels
 
 
 class Refiner:
@@ -92,9 +93,9 @@ class Refiner:
         return self.config.steps if len(self.vectors) else 0
 
     def softness_at(self, step: int) -> float:
-        """Edge width in pixels of the view, at least 1."""
+        """Edge width in pixels of the view."""
         softness = self.config.softness_at(step, self.ladder.spacing)
-        return max(1.0, softness * self.view.size / self.ladder.size)
+        return max(SHARPEST, softness * self.view.size / self.ladder.size)
 
     def prepare(self, step: int) -> Tensor:
         """What comes before a step's gradient; returns the strokes ``[N, 13]`` at which it is wanted."""

@@ -130,10 +130,14 @@ class Preset:
     refine: RefineConfig | None = field(default_factory=RefineConfig)
 
 
+DRAFTED = 85
+"""`Preset.side` where the first strokes are only a beginning."""
+
 PRESETS = {
     "draft": Preset(object_share=0.5, agent="semantic", baseline="baseline", refine=None),
-    "standard": Preset(),
+    "standard": Preset(side=DRAFTED),
     "fine": Preset(
+        side=DRAFTED,
         refine=RefineConfig(
             steps=2500,
             sizes=((0.0, 24), (0.1, 96), (0.25, 384), (0.6, 1536)),

@@ -62,7 +62,7 @@ task = json.loads(sys.argv[1])
 torch.set_num_threads(1)
 agent, known = ("semantic", None) if task["guidance"] else ("baseline", Guidance.none())
 photo = load_image(task["photo"])
-Painter(agent, task["preset"], strokes=20, size=64, detail=2).paint(photo[:, :64, :64], known)
+Painter(agent, task["preset"], strokes=20, size=64).paint(photo[:, :64, :64], known)
 painter = Painter(agent, task["preset"], strokes=task["strokes"], size=max(photo.shape))
 wall, cpu = time.perf_counter(), time.process_time()
 painting = painter.paint(photo, known)
@@ -330,7 +330,7 @@ def measure_all(
     with one_core(), tqdm(total=len(turns), file=sys.stderr, unit="painting") as bar:
         for code, preset in itertools.product(codes, args.presets):
             bar.set_description(f"warm-up, {code.name}")
-            words = [*command(subjects[0], Setting(preset, 20), args.guidance, code.home), "--detail", 2]
+            words = command(subjects[0], Setting(preset, 20), args.guidance, code.home)
             code.run(words, code.environment() | ONE_THREAD)
         for subject, setting, code in turns:
             bar.set_description(f"{subject.name}, {setting.preset}, {setting.strokes}, {code.name}")

@@ -107,7 +107,7 @@ class RefineConfig:
         """From `first` to 1 in equal ratios."""
         for time in range(times + 1):
             share = begin + (end - begin) * time / times
-            yield round(share * self.steps), first ** (1 - time / times)
+            yield min(round(share * self.steps), self.steps - 1), first ** (1 - time / times)
 
 
 @dataclass(frozen=True)

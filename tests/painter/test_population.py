@@ -70,10 +70,9 @@ class TestOrder:
     @given(part_lists, part_lists)
     def test_fresh_strokes_are_on_top_of_their_part(self, parts: list[int], fresh: list[int]) -> None:
         order = on_top(array(parts), array(fresh)).tolist()
-        count, place = len(parts), {}
+        count = len(parts)
         assert sorted(order) == list(range(count + len(fresh)))  # each once
-        for position, stroke in enumerate(order):
-            place[stroke] = position
+        place = {stroke: position for position, stroke in enumerate(order)}
         assert [stroke for stroke in order if stroke < count] == list(range(count))
         for part in set(fresh):
             mine = [count + n for n, each in enumerate(fresh) if each == part]

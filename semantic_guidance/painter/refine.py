@@ -14,7 +14,7 @@ from torch import Tensor
 from semantic_guidance.agents.problem import Parts, on_top
 from semantic_guidance.core.strokes import COLOR, END, NUMBERS, OPACITY, POINTS, RADIUS, START
 from semantic_guidance.images.color import nearest_color
-from semantic_guidance.painter.population import helpful, newborn
+from semantic_guidance.painter.population import helpful, newborn, worth
 from semantic_guidance.painter.presets import RefineConfig
 from semantic_guidance.painter.views import Ladder
 from semantic_guidance.painting.medium import Tools
@@ -160,8 +160,8 @@ class Refiner:
                 stay = {
                     part: count + max(0, surplus[part]) * (left - 1) // left for part, count in wanted.items()
                 }
-                costs, _ = self.whole.objective.removal_costs(self.whole.seen(self._painted()), softness)
-                self._take(helpful(costs.cpu().numpy(), self.parts, stay))
+                costs = worth(self.whole.objective, self.whole.seen(self._painted()), softness)
+                self._take(helpful(costs, self.parts, stay))
 
     def _beyond(self, wanted: Mapping[int, int], sign: int) -> dict[int, int]:
         """How many strokes each part has beyond what is wanted, times `sign`."""

@@ -151,6 +151,7 @@ class Toy:
         self.slope, self.worth, self.size = slope, worth, size
         self.softness: list[float] = []
         self.parts: list[list[int]] = []
+        self.segments: tuple[Segment, ...] = ()
         self.place, self.objective, self.scale = PLACE, self, torch.ones(13)
         self.target, self.masks = torch.rand(3, 40, 100), torch.zeros(1, 40, 100)
         self.masks[:, :, 60:], self.error = 1, torch.ones(40, 100)

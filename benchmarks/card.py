@@ -60,7 +60,17 @@ class Effort:
 
 
 FULL = Effort()
-TINY = Effort(((3, 12, 20),), 1, 0, (4,), 3, 2, 24, 3, Preset(side=64, refine=RefineConfig(steps=2)))
+TINY = Effort(
+    ((3, 12, 20),),
+    1,
+    0,
+    (4,),
+    3,
+    2,
+    24,
+    3,
+    Preset(side=64, refine=RefineConfig(steps=2, sizes=((0.0, 16.0),))),
+)
 
 
 def prepare(device: str) -> str | None:

@@ -12,8 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
+from semantic_guidance import Strokes, render
 from semantic_guidance.agents.problem import Parts, on_top, parts_of, runs
-from semantic_guidance.painter.population import helpful, newborn
+from semantic_guidance.painter.population import helpful, newborn, worth
 from semantic_guidance.painter.views import segments_of
 from semantic_guidance.renderer.objective import Objective, Segment
 
@@ -98,6 +99,10 @@ class TestHelpful:
         assert helpful(costs, parts, {-1: 2, 1: 0}).tolist() == [0, 1, 3, 4]
         assert helpful(costs, parts, {-1: 9, 0: 2}).tolist() == [0, 1, 2, 3, 4, 5]
 
+    def test_of_those_that_help_as_much_the_later_ones_stay(self) -> None:
+        stay = helpful(np.zeros(50, np.float32), np.full(50, -1), {-1: 3})
+        assert stay.tolist() == [47, 48, 49]
+
     @given(st.lists(st.tuples(st.integers(-1, 2), st.integers(-5, 5)), max_size=30), st.data())
     def test_the_best_of_each_part_stay(self, strokes: list[tuple[int, int]], data: st.DataObject) -> None:
         parts, costs = [part for part, _ in strokes], [cost for _, cost in strokes]
@@ -109,6 +114,41 @@ class TestHelpful:
             assert len(mine) == min(there, counts.get(part, there))
             best = sorted((costs[n] for n in range(len(parts)) if parts[n] == part), reverse=True)
             assert sorted((costs[n] for n in mine), reverse=True) == best[: len(mine)]
+
+
+def test_what_strokes_are_worth_early_counts_too() -> None:
+    """By removing each: from the finished painting, and with its weight from what a tenth and 3 of 10 give.
+
+    Half of the strokes are too many for an unfinished painting, though it has a weight.
+    """
+    generator = torch.Generator().manual_seed(0)
+    strokes = torch.rand(10, 13, generator=generator)
+    strokes[:, 6:8] = 0.1 + 0.1 * strokes[:, 6:8]
+    strokes[4:, :2] = strokes[4:, 2:4] = strokes[4:, 4:6] = torch.rand(6, 2, generator=generator)
+    mask, target, blank, weight = (
+        torch.rand(*shape, generator=generator) for shape in ((1, 24, 32), (3, 24, 32), (3, 24, 32), (24, 32))
+    )
+    counts, masks, weights = (1, 2, 2, 5), (None, 0, 0, None), (0.5, 0.25, 4.0, 1.0)
+    segments = tuple(map(Segment, counts, masks, weights))
+    objective = Objective(segments, mask, blank, target, weight)
+
+    def errors(painted: Tensor) -> list[float]:
+        canvas, found = blank[None], []
+        for stroke, shown in enumerate([None] + [mask[None]] * 4 + [None] * 5):
+            one = Strokes.unpack(painted[None, stroke : stroke + 1])
+            canvas = render(one, canvas, shown, 1.5)
+            missed = ((canvas[0] - target) ** 2).mean(dim=0)
+            found.append(float((weight * missed).sum() / weight.sum()))
+        return [found[0], found[2], found[9]]
+
+    whole, wanted = errors(strokes), []
+    for n in range(10):
+        without = strokes.clone()
+        without[n, 8:10] = 0
+        rises = [one - other for one, other in zip(errors(without), whole, strict=True)]
+        wanted.append(0.5 * rises[0] + 0.25 * rises[1] + rises[2])
+    assert worth(objective, strokes, 1.5).tolist() == pytest.approx(wanted, abs=1e-6)
+    assert max(map(abs, wanted)) > 1e-3
 
 
 def task(target: Tensor, *masks: Tensor, weight: Tensor | None = None) -> Objective:

@@ -411,6 +411,22 @@ class TestBreathing:
         middle = (start + 2 * control + end) / 4 * 4 * 100
         assert (middle - torch.tensor([32, 22])).abs().max() < 2
 
+    def test_strokes_are_born_where_those_that_there_are_leave_an_error(self) -> None:
+        left = torch.tensor([[0.25, 0.5] * 3 + [0.1, 0.1, 1, 1, 1, 1, 1]])
+        right = torch.tensor([[0.75, 0.5] * 3 + [0.05, 0.05, 1, 1, 0, 0, 0]])
+        refiner = refiner_of(left, paint(torch.cat([left, right])), still(1), spacing=8)
+        refiner._grow({-1: 1})
+        middle = (refiner.vectors[1, :2] + 2 * refiner.vectors[1, 2:4] + refiner.vectors[1, 4:6]) / 4
+        assert (middle - torch.tensor([0.75, 0.5])).abs().max() < 0.05
+
+    def test_strokes_are_judged_as_a_view_has_them(self) -> None:
+        seen = []
+        toy = Toy(torch.zeros_like, lambda strokes: seen.append(strokes) or strokes[:, 12])  # type: ignore[func-returns-value]
+        toy.seen = lambda strokes: 4 * strokes  # type: ignore[method-assign]
+        start = ranked(6)
+        toy_refiner(start, toy, still(1), counts={-1: 5}).run()
+        assert torch.equal(seen[0], 4 * start)
+
 
 class TestTools:
     """Strokes for palettes and brushes."""

@@ -69,14 +69,17 @@ def pick_places(error: Tensor, count: int, spacing: float, rng: np.random.Genera
     offsets = np.arange(-reach, reach + 1, dtype=np.float32)
     bump = 1 - 0.9 * np.exp(-(offsets[:, None] ** 2 + offsets**2) / (2 * (0.7 * spacing) ** 2 + 1e-6))
     places = np.empty((count, 2), np.intp)
+    greatest = blurred.max(axis=1)  # of each row
     for k in range(count):
-        row, column = divmod(int(blurred.argmax()), width)
+        row = int(greatest.argmax())
+        column = int(blurred[row].argmax())
         places[k] = row, column
         top, left = max(0, row - reach), max(0, column - reach)
         bottom, right = min(height, row + reach + 1), min(width, column + reach + 1)
         blurred[top:bottom, left:right] *= bump[
             top - row + reach : bottom - row + reach, left - column + reach : right - column + reach
         ]
+        greatest[top:bottom] = blurred[top:bottom].max(axis=1)
     return places
 
 

@@ -48,6 +48,7 @@ from semantic_guidance.guidance.base import GuideLike, Prompt, load_guide
 from semantic_guidance.images.files import load_mask, load_picture
 from semantic_guidance.images.metrics import Errors, painting_errors
 from semantic_guidance.painter.painter import Painter
+from semantic_guidance.painter.presets import PRESETS
 from semantic_guidance.painting.painting import Painting
 
 StageProgress = Callable[[str, float], None]
@@ -278,7 +279,7 @@ def _painter(job: Job, restyle: Restyle) -> Painter:
     medium = make_medium(job, job.formats)
     return named(
         lambda: Painter(
-            agent=job.agent or ("baseline" if job.baseline else "semantic"),
+            agent=job.agent or (PRESETS[job.preset].baseline if job.baseline else None),
             preset=job.preset,
             guide=load_guide(job.guide),
             strokes=job.strokes,

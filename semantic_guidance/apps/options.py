@@ -116,9 +116,9 @@ def _agents() -> str:
     others = [name for name in AGENTS.names() if name not in ("semantic", "baseline", "planner")]
     more = f", {', '.join(others)}" if others else ""
     return (
-        "who makes the first strokes: semantic (a network that knows the objects), baseline (one that does"
-        f" not), planner (no network){more}, or the file of a trained agent, ours (.safetensors) or the"
-        " papers' (.pkl) (default: semantic; baseline with --baseline)"
+        "who makes the first strokes: planner (no network), semantic (a network that knows the objects),"
+        f" baseline (one that does not){more}, or the file of a trained agent, ours (.safetensors) or the"
+        " papers' (.pkl) (default: planner; for drafts semantic, or baseline with --baseline)"
     )
 
 

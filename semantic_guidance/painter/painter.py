@@ -60,10 +60,10 @@ class Painter:
     """Paints pictures.
 
     Args:
-        agent: who makes the first strokes: ``semantic`` (a network that is told about the objects),
-            ``baseline`` (one that is not; nor is the rest of the painter), ``planner`` (no network), a
-            plug-in's name, the file of an agent, trained here (``.safetensors``) or by the papers' code, or
-            an `Agent`. An actor of the papers' kind sees all objects as one.
+        agent: who makes the first strokes: ``planner`` (no network), ``semantic`` (a network that is told
+            about the objects), ``baseline`` (one that is not; nor is the rest of the painter), a plug-in's
+            name, the file of an agent, trained here (``.safetensors``) or by the papers' code, or an
+            `Agent`; that of the preset if None. An actor of the papers' kind sees all objects as one.
         preset: ``draft`` (no refinement), ``standard``, ``fine``, or a `Preset`.
         guide: finds objects where no guidance is given: a name in `GUIDES`, or a `GuideLike`.
         backend: what renders while strokes are found: a name in `BACKENDS`, ``auto``, or a `Backend`.
@@ -88,7 +88,7 @@ class Painter:
 
     def __init__(
         self,
-        agent: str | Path | Agent = "semantic",
+        agent: str | Path | Agent | None = None,
         preset: str | Preset = "standard",
         *,
         guide: str | GuideLike = "default",
@@ -110,8 +110,9 @@ class Painter:
         if foreground_share is not None and not 0 <= foreground_share <= 1:
             raise ValueError(f"foreground_share is {foreground_share}, wanted 0 to 1")
         self.brush = brush if isinstance(brush, Brush) else Brush.of(brush, seed)
-        self.agent = load_agent(agent) if isinstance(agent, str | Path) else agent
         self.preset = PRESETS[preset] if isinstance(preset, str) else preset
+        chosen = self.preset.agent if agent is None else agent
+        self.agent = load_agent(chosen) if isinstance(chosen, str | Path) else chosen
         self.guide = load_guide(guide) if isinstance(guide, str) else guide
         self.workplace = workplace(backend, device)
         self.backend = drafting(self.workplace.backend)

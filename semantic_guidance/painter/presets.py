@@ -64,7 +64,7 @@ class RefineConfig:
         prunes: times within a breath at which strokes are dropped, in equal ratios.
     """
 
-    steps: int = 330
+    steps: int = 350
     sizes: tuple[tuple[float, float], ...] = ((0.0, 24), (0.3, 96), (0.5, 384), (0.9, 1536))
     softness: tuple[float, float] = (0.41, 1.0)
     position_rate: float = 0.117
@@ -120,16 +120,28 @@ class Preset:
         side: the strokes are found on a canvas of this many pixels squared, for 300 strokes.
         object_share: share of the strokes that objects get beyond the share of their area, see
             `agents.problem.foreground_share`.
+        agent: who makes the first strokes, if nobody is named.
+        baseline: the same where nothing is to be known about the picture.
         refine: the refinement; None leaves the strokes as the agent drafted them.
     """
 
     side: int = 176
     object_share: float = OBJECT_SHARE
+    agent: str = "planner"
+    baseline: str = "planner"
     refine: RefineConfig | None = field(default_factory=RefineConfig)
 
 
 PRESETS = {
-    "draft": Preset(object_share=0.5, refine=None),
+    "draft": Preset(object_share=0.5, agent="semantic", baseline="baseline", refine=None),
     "standard": Preset(),
-    "fine": Preset(refine=RefineConfig(steps=3000, breaths=12, prunes=6)),
+    "fine": Preset(
+        refine=RefineConfig(
+            steps=2500,
+            sizes=((0.0, 24), (0.1, 96), (0.25, 384), (0.6, 1536)),
+            breaths=12,
+            growth=1.6,
+            prunes=5,
+        )
+    ),
 }

@@ -27,6 +27,7 @@ ROUNDS = 3  # in which strokes are dropped, each with costs anew: two that are a
 BEYOND = 0.25  # how far points may lie over the picture's edges
 LEAST_RADIUS, LEAST_PIXELS = 0.029, 0.4  # in spacings, and in pixels of the largest view
 GREATEST_RADIUS, LEAST_OPACITY = 0.3, 0.05
+SHARPEST = 0.7  # pixels of a view that is not the last one: a narrower edge would fall between its pixels
 
 
 class Refiner:
@@ -70,6 +71,7 @@ class Refiner:
         unit = ladder.spacing / ladder.size  # a spacing in units of the longer side
         rates = (unit * config.position_rate, unit * config.radius_rate)
         self.rates = _columns(*rates, config.opacity_rate, config.color_rate).to(self.device)
+        self.closeness = self.view.closeness(counts)
         least = max(LEAST_RADIUS * unit, LEAST_PIXELS / ladder.size)
         self.low = _columns(-BEYOND, least, LEAST_OPACITY, 0).to(self.device)
         self.high = _columns(1 + BEYOND, GREATEST_RADIUS, 1, 1).to(self.device)
@@ -96,9 +98,9 @@ class Refiner:
         return self.terms[0]
 
     def softness_at(self, step: int) -> float:
-        """Edge width in pixels of the view, at least 1."""
+        """Edge width in pixels of the view."""
         softness = self.config.softness_at(step, self.ladder.spacing)
-        return max(1.0, softness * self.view.size / self.ladder.size)
+        return max(SHARPEST, softness * self.view.size / self.ladder.size)
 
     def prepare(self, step: int) -> Tensor:
         """What comes before a step's gradient; returns the strokes ``[N, 13]`` at which it is wanted."""
@@ -127,7 +129,7 @@ class Refiner:
         self.square.lerp_(gradient * gradient, 1 - SQUARE_DECAY)
         mean = self.mean / (1 - MEAN_DECAY**self.age)
         scale = (self.square / (1 - SQUARE_DECAY**self.age)).sqrt_() + 1e-12
-        self.vectors -= self.config.rate_at(step, self.age) * self.rates * mean / scale
+        self.vectors -= self.config.rate_at(step, self.age) * self.rates * self.lengths * mean / scale
         self.vectors.clamp_(self.low, self.high)
 
     def _gradients(self, vectors: Tensor, softness: float) -> list[Tensor]:
@@ -142,6 +144,9 @@ class Refiner:
 
     def _seen_anew(self) -> None:
         """Objectives for the strokes that there are in the view that there is."""
+        self.lengths = torch.ones_like(self.vectors)
+        close = torch.tensor([self.closeness[part] for part in self.parts.tolist()])[:, None]
+        self.lengths[:, : OPACITY.start] = close.to(self.device)
         self.terms = self.view.terms(self.parts) if len(self.parts) else []
 
     def _breathe(self, step: int) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -12,6 +13,9 @@ from torch import Tensor
 from semantic_guidance.agents.problem import Parts, Problem, runs, video_segments
 from semantic_guidance.core.strokes import affine
 from semantic_guidance.renderer.objective import Segment, Workplace, ZoomedObjective
+
+CLOSEST = 0.3
+"""Least spacing of a part's strokes against that of all that is reckoned with."""
 
 
 def segments_of(parts: Parts) -> list[Segment]:
@@ -43,6 +47,15 @@ class View:
     def stretch(self) -> Tensor:
         """``[13]`` factors that turn strokes of the problem into ones of the picture."""
         return affine(self.problem.stretch, (0.0, 0.0), 1.0)[0]
+
+    def closeness(self, counts: Mapping[int, int]) -> dict[int, float]:
+        """Spacing of the strokes of each part against that of all, for these numbers of strokes."""
+        masks, total = self.problem.masks, max(1, sum(counts.values()))
+        found = {}
+        for part, count in counts.items():
+            area = float(1 - self.problem.mask.mean()) if part < 0 else float(masks[part].mean())
+            found[part] = max(CLOSEST, math.sqrt(area * total / max(1, count)))
+        return found
 
     def terms(self, parts: Parts) -> list[ZoomedObjective]:
         """What is to be lowered: the error of the whole picture, and those of the objects seen larger."""

@@ -171,6 +171,17 @@ def test_numbers_of_numpy_are_numbers() -> None:
     assert (painter.strokes, painter.size, painter.start) == (5, 64, (0.5, 0.0, 1.0))
 
 
+def test_who_begins() -> None:
+    """The planner where strokes are refined, a network for drafts, or whoever is named."""
+    assert isinstance(Painter().agent, Planner)
+    assert isinstance(Painter(preset=LITTLE).agent, Planner)
+    assert not isinstance(Painter(preset="draft").agent, Planner)
+    assert Painter(preset="draft").guided
+    assert isinstance(Painter("planner", "draft").agent, Planner)
+    assert not isinstance(Painter("semantic").agent, Planner)
+    assert not Painter("baseline").guided
+
+
 @dataclass(frozen=True)
 class Scribbler:
     """An agent that paints what it is told to, and remembers what it was given."""

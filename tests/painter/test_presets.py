@@ -91,13 +91,17 @@ def test_there_are_as_many_strokes_as_are_wanted_before_the_last_step(
 
 
 def test_presets() -> None:
-    """What they cost: a third of a thousand steps, or nine times as many with three times the breaths."""
+    """What they cost: a third of a thousand steps, or seven times as many with three times the breaths."""
     assert PRESETS["draft"].refine is None
     standard, fine = PRESETS["standard"].refine, PRESETS["fine"].refine
     assert standard is not None
     assert fine is not None
-    assert (PRESETS["standard"].side, standard.steps, standard.breaths) == (176, 330, 4)
-    assert (PRESETS["fine"].side, fine.steps, fine.breaths) == (176, 3000, 12)
+    assert (PRESETS["standard"].side, standard.steps, standard.breaths) == (176, 350, 4)
+    assert (PRESETS["fine"].side, fine.steps, fine.breaths) == (176, 2500, 12)
+    assert [PRESETS[name].agent for name in ("draft", "standard", "fine")] == ["semantic"] + ["planner"] * 2
+    assert [PRESETS[name].baseline for name in ("draft", "standard", "fine")] == ["baseline"] + [
+        "planner"
+    ] * 2
     for config in (standard, fine):
         crowds = config.crowds()
         last = max(crowds)

@@ -152,9 +152,13 @@ class Toy:
         self.softness: list[float] = []
         self.parts: list[list[int]] = []
         self.segments: tuple[Segment, ...] = ()
+        self.close: dict[int, float] = {}
         self.place, self.objective, self.scale = PLACE, self, torch.ones(13)
         self.target, self.masks = torch.rand(3, 40, 100), torch.zeros(1, 40, 100)
         self.masks[:, :, 60:], self.error = 1, torch.ones(40, 100)
+
+    def closeness(self, counts: Mapping[int, int]) -> dict[int, float]:
+        return {part: self.close.get(part, 1.0) for part in counts}
 
     def terms(self, parts: Parts) -> list[Any]:
         self.parts.append(parts.tolist())
@@ -183,7 +187,7 @@ SPACING = 5.0
 
 def toy_refiner(start: Tensor, toy: Toy, config: RefineConfig, **changes: Any) -> Refiner:
     """Of strokes of the background, in one view."""
-    parts = ground(len(start))
+    parts = changes.get("parts", ground(len(start)))
     settings = {"parts": parts, "counts": counts_of(parts), **changes}
     ladder = Ladder([(0.0, lambda: toy)], 100, settings.pop("spacing", SPACING))  # type: ignore[list-item, return-value]
     return Refiner(start, ladder=ladder, config=config, **settings)
@@ -225,8 +229,24 @@ class TestDescent:
             wanted = RATES * torch.tensor([factor] * 8 + [1.0] * 5)
             assert torch.allclose(start - after, wanted.expand(8, 13), rtol=1e-3)
 
+    def test_strokes_of_a_part_that_is_painted_closely_take_shorter_steps(self) -> None:
+        """Of positions and radii, by its own spacing; so do those that are born in it."""
+        toy = Toy(torch.ones_like)
+        toy.close = {0: 0.25}
+        parts = np.repeat([-1, 0], [3, 5])
+        config = replace(still(1), steps=1)
+        start, after = trace(toy_refiner(HALF, toy, config, parts=parts))
+        wanted = RATES * torch.tensor([[1.0] * 13] * 3 + [[0.25] * 8 + [1.0] * 5] * 5)
+        assert torch.allclose(start - after, wanted, rtol=1e-3)
+        refiner = toy_refiner(HALF, toy, config, parts=parts)
+        refiner._grow({-1: 1, 0: 2})
+        before = refiner.vectors.clone()
+        refiner.run()
+        moved = (before - refiner.vectors)[:, 0] / RATES[0]
+        assert moved.tolist() == pytest.approx([1] * 4 + [0.25] * 7, rel=1e-2)
+
     def test_views_and_softness_follow_their_shares(self) -> None:
-        """Edges in pixels of what is seen: 16 to 1 of the largest view, and no sharper than a pixel."""
+        """Edges in pixels of what is seen: 16 to 1 of the largest view, and no sharper than 0.7."""
         toys = {size: Toy(torch.ones_like, size=size) for size in (25, 50, 100)}
         shares = {25: 0.0, 50: 0.3, 100: 0.5}
         made: list[tuple[int, int]] = []
@@ -247,8 +267,8 @@ class TestDescent:
         assert toys[100].softness == pytest.approx([16**share for share in (0.5, 0.4, 0.3, 0.2, 0.1)])
         blurred = Toy(torch.ones_like, size=25)
         Refiner(HALF, ground(8), {-1: 8}, replace(ladder, views=[(0.0, lambda: blurred)]), still(10)).run()  # type: ignore[arg-type, list-item, return-value]
-        assert blurred.softness[4:6] == pytest.approx([4 * 16**-0.4, 1])
-        assert blurred.softness[5:] == [1] * 5
+        assert blurred.softness[:7] == pytest.approx([4 * 16 ** (-0.1 * step) for step in range(7)])
+        assert blurred.softness[7:] == [0.7] * 3
 
     def test_it_is_adam(self) -> None:
         """The plain twin is torch's, on a bowl that is steeper for some numbers than for others."""

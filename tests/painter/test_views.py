@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from semantic_guidance.agents.problem import ZOOM_FACTOR, Parts, Problem
-from semantic_guidance.core.guidance import Guidance
+from semantic_guidance.core.guidance import Guidance, Instance
 from semantic_guidance.core.strokes import Strokes
 from semantic_guidance.painter.views import View
 from semantic_guidance.renderer import render
@@ -140,6 +140,23 @@ def test_what_is_not_masked_is_seen_everywhere(view: View, strokes: Tensor) -> N
         assert {segment.mask for segment in clipped.objective.segments} == {None, 0}
         assert torch.equal(term.objective.weight, clipped.objective.weight)
         assert term.gradient(strokes, 1.0)[0] != clipped.gradient(strokes, 1.0)[0]
+
+
+def test_how_closely_each_part_is_painted_by_hand() -> None:
+    """Spacings against that of all strokes, by shares of the area and of the strokes."""
+    masks = torch.zeros(2, 1, 40, 80)
+    masks[0, :, :, :30], masks[1, :, :20, 70:] = 1, 1
+    instances = tuple(Instance.from_mask(mask) for mask in masks)
+    guidance = Guidance(masks.amax(0), torch.zeros(1, 40, 80), instances)
+    view = View(Problem.of(torch.rand(3, 40, 80), guidance, math.sqrt(3200), 100, 0.5), PLACE)
+    wanted = {
+        -1: math.sqrt(0.5625 * 100 / 25),
+        0: math.sqrt(0.375 * 100 / 25),
+        1: math.sqrt(0.0625 * 100 / 50),
+    }
+    assert view.closeness({-1: 25, 0: 25, 1: 50}) == pytest.approx(wanted)
+    assert view.closeness({-1: 1, 0: 0, 1: 99})[1] == 0.3  # and no closer
+    assert view.closeness({-1: 0, 0: 0, 1: 0})[0] == pytest.approx(math.sqrt(0.375))
 
 
 def test_its_size_is_the_longer_side(view: View) -> None:

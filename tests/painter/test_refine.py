@@ -234,14 +234,14 @@ class TestDescent:
         toy = Toy(torch.ones_like)
         toy.close = {0: 0.25}
         parts = np.repeat([-1, 0], [3, 5])
-        config = replace(still(1), steps=1)
-        start, after = trace(toy_refiner(HALF, toy, config, parts=parts))
+        config = still(100)
+        start, after, *_ = trace(toy_refiner(HALF, toy, config, parts=parts))
         wanted = RATES * torch.tensor([[1.0] * 13] * 3 + [[0.25] * 8 + [1.0] * 5] * 5)
         assert torch.allclose(start - after, wanted, rtol=1e-3)
         refiner = toy_refiner(HALF, toy, config, parts=parts)
         refiner._grow({-1: 1, 0: 2})
         before = refiner.vectors.clone()
-        refiner.run()
+        refiner.descend(0, [torch.ones(11, 13)])
         moved = (before - refiner.vectors)[:, 0] / RATES[0]
         assert moved.tolist() == pytest.approx([1] * 4 + [0.25] * 7, rel=1e-2)
 

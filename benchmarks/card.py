@@ -61,7 +61,15 @@ class Effort:
 
 FULL = Effort()
 TINY = Effort(
-    ((3, 12, 20),), 1, 0, (4,), 3, 2, 24, 3, Preset(side=64, refine=RefineConfig(steps=2, relocate_at=()))
+    ((3, 12, 20),),
+    1,
+    0,
+    (4,),
+    3,
+    2,
+    24,
+    3,
+    Preset(side=64, refine=RefineConfig(steps=2, sizes=((0.0, 16.0),))),
 )
 
 

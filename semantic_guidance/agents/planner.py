@@ -11,7 +11,7 @@ from torch import Tensor
 
 from semantic_guidance.agents.base import Draft
 from semantic_guidance.agents.placing import pick_places, strokes_at, structure
-from semantic_guidance.agents.problem import Part, Problem, on_top, paint, parts_of, runs
+from semantic_guidance.agents.problem import Problem, on_top, paint, parts_of, runs
 from semantic_guidance.core.guidance import Guidance
 from semantic_guidance.core.strokes import NUMBERS
 from semantic_guidance.images.color import Color
@@ -23,9 +23,6 @@ COARSEST, FINEST = 0.10, 0.013
 
 SHARES = (0.06, 0.12, 0.22, 0.30, 0.30)
 """Share of the strokes for each scale, coarse to fine."""
-
-FINE_RADII, FINE_SHARES = (1.6, 1.0, 0.6), (0.25, 0.35, 0.4)
-"""On an underpainting: radii as multiples of that with which strokes just cover it, and their shares."""
 
 
 @dataclass(frozen=True)
@@ -48,12 +45,9 @@ class Planner:
             weight = problem.uncovered(part.mask)
             if part.show is not None:
                 weight = problem.weight * part.show * weight
-            if problem.underpainted:
-                strokes, canvas = refined_plan(problem, part, canvas, rng)
-            else:
-                strokes, canvas = plan(
-                    problem.target, weight, part.count, canvas, part.show, rng, problem.backend
-                )
+            strokes, canvas = plan(
+                problem.target, weight, part.count, canvas, part.show, rng, problem.backend
+            )
             drafted.append(strokes)
             segments.append(Segment(len(strokes), part.mask))
         return Draft(torch.cat(drafted), tuple(segments))
@@ -97,28 +91,6 @@ def plan(
         places = pick_places(error, number, 1.3 * radius, rng)
         parts.append(strokes_at(places, radius, structure(target, radius), rng, size).pack()[0])
         canvas = paint(parts[-1], canvas, show, backend)
-    return torch.cat(parts), canvas
-
-
-def refined_plan(
-    problem: Problem, part: Part, canvas: Tensor, rng: np.random.Generator
-) -> tuple[Tensor, Tensor]:
-    """Strokes for a part that already has its coarse ones, the wider ones first.
-
-    Returns:
-        Packed strokes ``[part.count, 13]``, and the canvas ``[3, h, w]`` with them.
-    """
-    inside = torch.ones_like(problem.weight) if problem.inside is None else problem.inside
-    weight = problem.weight * ((1 - 0.9 * problem.mask) if part.show is None else part.show) + 1e-6
-    area = float((inside if part.show is None else inside * part.show).numpy().sum())
-    radius = 0.5 * math.sqrt(max(area, 1.0) / max(1, part.count))
-    parts = [torch.empty(0, NUMBERS)]
-    for factor, number in zip(FINE_RADII, _shared_out(part.count, FINE_SHARES), strict=True):
-        wide = max(0.8, factor * radius)
-        error = weight / weight.sum() * ((canvas - problem.target) ** 2).mean(dim=0) * inside
-        places = pick_places(error, number, 1.3 * wide, rng)
-        parts.append(strokes_at(places, wide, structure(problem.target, wide), rng, problem.size).pack()[0])
-        canvas = paint(parts[-1], canvas, part.show, problem.backend)
     return torch.cat(parts), canvas
 
 

@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from semantic_guidance.core.guidance import Guidance, Instance
+from semantic_guidance.core.guidance import Guidance
 from semantic_guidance.core.strokes import Strokes, affine
 from semantic_guidance.images.arrays import resize
 from semantic_guidance.images.color import Color
@@ -99,8 +99,6 @@ class Problem:
         stretch: what turns (x, y) in units of the problem's longer side into units of the picture's; not
             quite 1 where the problem's sides were rounded.
         start: ``[3, h, w]`` the canvas before the first stroke, if it is not of one colour.
-        inside: ``[h, w]`` of 0 and 1, where strokes begin; everywhere if None.
-        underpainted: whether the canvas already has coarse strokes.
         backend: that renders, see `render`.
     """
 
@@ -115,8 +113,6 @@ class Problem:
     zooms: tuple[Zoom, ...] = ()
     stretch: tuple[float, float] = (1.0, 1.0)
     start: Tensor | None = None
-    inside: Tensor | None = None
-    underpainted: bool = False
     backend: str | Backend = "auto"
 
     @staticmethod
@@ -182,10 +178,9 @@ class Problem:
 
     def parts(self) -> list[Part]:
         """The background, then each object, on top of it."""
-        inside = 1.0 if self.inside is None else self.inside
-        parts = [Part(None, None, self.uncovered(None) * inside, self.budgets[0])]
+        parts = [Part(None, None, self.uncovered(None), self.budgets[0])]
         for index, mask in enumerate(self.masks):
-            weight = foreground_weight(mask * self.uncovered(index), self.focus) * inside
+            weight = foreground_weight(mask * self.uncovered(index), self.focus)
             parts.append(Part(index, mask, weight, self.budgets[index + 1]))
         return parts
 
@@ -215,45 +210,6 @@ class Problem:
             )
             for zoom in self.zooms
         ]
-
-    def cut(
-        self,
-        view: tuple[slice, slice],
-        canvas: Tensor,
-        inside: Tensor,
-        mask: int | None,
-        count: int,
-    ) -> Problem:
-        """A view of the picture as a separate problem: one part, continued on what is painted there.
-
-        Args:
-            view: its rows and columns.
-            canvas: ``[3, h, w]`` of the whole problem as it is painted so far.
-            inside: of the view, see `Problem`.
-            mask: index of the object to paint; None for the background.
-            count: number of strokes.
-        """
-        rows, columns = view
-        target = self.target[:, rows, columns].contiguous()
-        masks = self.masks[:, rows, columns] if mask is None else self.masks[mask : mask + 1, rows, columns]
-        masks, focus = masks.contiguous(), self.focus[rows, columns].contiguous()
-        instances = tuple(Instance.from_mask(each[None]) for each in masks if bool((each > 0.5).any()))
-        budgets = (count, *([0] * len(masks))) if mask is None else (0, count)
-        union = masks.amax(dim=0, keepdim=True) if len(masks) else torch.zeros_like(target[:1])
-        return Problem(
-            picture=target,
-            guidance=Guidance(union, focus[None], instances),
-            target=target,
-            masks=masks,
-            focus=focus,
-            weight=self.weight[rows, columns].contiguous(),
-            budgets=budgets,
-            ground=self.ground,
-            start=canvas[:, rows, columns].contiguous(),
-            inside=inside,
-            underpainted=True,
-            backend=self.backend,
-        )
 
     def to_picture(self, vectors: Tensor) -> Strokes:
         """Packed strokes ``[N, 13]`` of the problem as strokes ``[1, N]`` of the picture."""

@@ -31,7 +31,6 @@ MODULES = {
     "data.folder": ("learning.data.folder",),
     "data.rebuild_pack": ("learning.data.cutouts.rebuild_pack",),
     "data.virtual_kitti": ("learning.data.virtual_kitti",),
-    "detail": ("painter.detail",),
     "envs": ("agents.ltp.episode", "learning.gym"),
     "errors": ("core.errors",),
     "evaluation": ("apps.evaluate",),

@@ -201,7 +201,8 @@ class Painter:
             problem, tools = self._problem(picture, known)
             draft = self.agent.draft(problem, np.random.default_rng(self.seed))
             if self.preset.refine is not None:
-                draft = crowded(problem, draft, np.random.default_rng(self.seed), self.preset.refine.surplus)
+                surplus = self.preset.refine.surplus if self.preset.refine.steps else 1.0
+                draft = crowded(problem, draft, np.random.default_rng(self.seed), surplus)
             refiner = self._refiner(problem, draft, tools)
         shown = known if guidance is None else guidance.resized(*picture.shape[-2:])
         return _Begun(picture, known, shown, problem, draft, refiner, clock)
@@ -281,7 +282,7 @@ class Painter:
         config = self.preset.refine or RefineConfig(steps=0, sizes=DRAFTED)
         # More strokes cost more per step, and need fewer steps.
         fewer = min(1.0, (MANY / self.strokes) ** FEWER_STEPS)
-        config = replace(config, steps=round(fewer * config.steps))
+        config = replace(config, steps=math.ceil(fewer * config.steps))
         counts = {part - 1: count for part, count in enumerate(problem.budgets)}
         strokes = problem.to_picture(draft.strokes).pack()[0]
         ladder = self._ladder(problem, config)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-import torch
-from torch import Tensor
+if TYPE_CHECKING:  # the command line's help reads the presets, and does not wait for torch
+    from torch import Tensor
 
 MAX_STROKES = 100_000
 SIZES = (16, 8192)
@@ -90,8 +91,9 @@ class RefineConfig:
         """Factor of the rates ``[N, 1]`` of strokes that have been there for `age` ``[N, 1]`` steps."""
         share = step / max(1, self.steps)
         falling = 1 - (1 - self.last_rate) * max(0.0, share - self.held) / (1 - self.held)
-        rate = torch.full_like(age, falling)
-        return rate if share <= GROWN_UP else rate.maximum(NEWBORN_RATE * (1 - age / NEWBORN))
+        if share <= GROWN_UP:
+            return age.new_full(age.shape, falling)
+        return (NEWBORN_RATE * (1 - age / NEWBORN)).clamp(min=falling)
 
     def crowds(self) -> dict[int, float]:
         """Number of strokes at the steps at which it changes, in multiples of those wanted."""
@@ -107,7 +109,7 @@ class RefineConfig:
         """From `first` to 1 in equal ratios."""
         for time in range(times + 1):
             share = begin + (end - begin) * time / times
-            yield round(share * self.steps), first ** (1 - time / times)
+            yield min(round(share * self.steps), self.steps - 1), first ** (1 - time / times)
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from semantic_guidance.painter.population import helpful, newborn, worth
 from semantic_guidance.painter.presets import RefineConfig
 from semantic_guidance.painter.views import Ladder
 from semantic_guidance.painting.medium import Tools
-from semantic_guidance.renderer.objective import gradients
+from semantic_guidance.renderer.objective import ZoomedObjective, gradients
 
 FREE_SHARE = 0.4  # of the steps, before strokes get colours and brushes that there are
 COLOR_ROUND = 8  # steps from one choice of colours to the next
@@ -92,6 +92,11 @@ class Refiner:
         """How many there are to do."""
         return self.config.steps if len(self.vectors) else 0
 
+    @property
+    def whole(self) -> ZoomedObjective:
+        """The term of the whole picture."""
+        return self.terms[0]
+
     def softness_at(self, step: int) -> float:
         """Edge width in pixels of the view."""
         softness = self.config.softness_at(step, self.ladder.spacing)
@@ -142,8 +147,7 @@ class Refiner:
         self.lengths = torch.ones_like(self.vectors)
         close = torch.tensor([self.closeness[part] for part in self.parts.tolist()])[:, None]
         self.lengths[:, : OPACITY.start] = close.to(self.device)
-        self.terms = self.view.terms(self.parts)
-        self.whole = self.terms[0]  # the picture's
+        self.terms = self.view.terms(self.parts) if len(self.parts) else []
 
     def _breathe(self, step: int) -> None:
         """Let fresh strokes be born, or drop those that help least, where it is time."""

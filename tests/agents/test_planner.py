@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from semantic_guidance.agents.base import Draft
-from semantic_guidance.agents.planner import Planner, fill_up, plan, refined_plan
+from semantic_guidance.agents.planner import Planner, crowded, plan
 from semantic_guidance.agents.problem import Problem
 from semantic_guidance.core.guidance import Guidance, Instance
 from semantic_guidance.core.strokes import POINTS, RADIUS
@@ -130,65 +130,39 @@ def test_a_draft_of_the_background_leaves_the_objects_alone() -> None:
     assert mask[places(draft.strokes, 90)].mean() < 0.15
 
 
-class TestUnderpainted:
-    """What comes on top of coarse strokes."""
+class TestCrowding:
+    """More strokes than there are to be, of which the best are to stay."""
 
     def problem(self, budgets: tuple[int, ...]) -> Problem:
-        """White on grey with an object in a corner; strokes are to be begun on the right."""
-        picture, mask = torch.full((3, 60, 90), 1.0), torch.zeros(60, 90)
-        mask[30:60, 50:90] = 1
-        inside = torch.zeros(60, 90)
-        inside[:, 40:] = 1
-        return replace(problem_of(picture, mask[None], budgets), inside=inside, underpainted=True)
-
-    def test_radii_by_hand(self) -> None:
-        """Against what just covers the area: a quarter 1.6 times as wide, 35 % as wide, 40 % 0.6 times."""
-        draft = Planner().draft(self.problem((20, 0)), rng())
-        radius = 0.5 * (60 * 50 / 20) ** 0.5 / 90
-        wanted = [1.6 * radius] * 5 + [radius] * 7 + [0.6 * radius] * 8
-        assert draft.strokes[:, RADIUS.start].tolist() == pytest.approx(wanted)
-
-    def test_an_object_has_its_own_area(self) -> None:
-        draft = Planner().draft(self.problem((0, 20)), rng())
-        assert float(draft.strokes[0, RADIUS.start]) == pytest.approx(1.6 * 0.5 * (30 * 40 / 20) ** 0.5 / 90)
-
-    def test_they_are_begun_inside_and_the_background_off_the_objects(self) -> None:
-        problem = self.problem((20, 0))
-        draft = Planner().draft(problem, rng())
-        rows, columns = places(draft.strokes, 90)
-        assert (columns >= 39).all()
-        assert (problem.masks[0][rows, columns][:5] == 0).all()  # the widest ones
-        rows, columns = places(Planner().draft(self.problem((0, 20)), rng()).strokes, 90)
-        assert (problem.masks[0][rows, columns] == 1).all()
-
-    def test_each_scale_sees_what_the_ones_before_it_left(self) -> None:
-        problem = self.problem((20, 0))
-        strokes, canvas = refined_plan(problem, problem.parts()[0], problem.canvas, rng())
-        assert torch.equal(canvas, problem.painted(strokes, [Segment(20, None)]))
-        assert ((canvas - problem.target) ** 2)[:, :, 40:].mean() < 0.3 * 0.25
-
-
-class TestFillingUp:
-    """A draft may leave some of its budget."""
-
-    def problem(self, budgets: tuple[int, ...]) -> Problem:
+        """A white object and a black one, on grey."""
         picture, masks = torch.full((3, 40, 60), 0.5), torch.zeros(2, 40, 60)
         masks[0, 5:20, 5:25], masks[1, 20:38, 30:55] = 1, 1
         picture[:, 5:20, 5:25], picture[:, 20:38, 30:55] = 1, 0
         return problem_of(picture, masks, budgets)
 
-    def test_the_last_part_gets_the_rest(self) -> None:
+    def test_every_part_gets_its_own_on_top_of_it(self) -> None:
         problem = self.problem((4, 5, 6))
         draft = Draft(torch.rand(7, 13), (Segment(4, None), Segment(2, 0), Segment(1, 1)), "seed", True)
-        filled = fill_up(problem, draft, rng())
-        assert filled.segments == (Segment(4, None), Segment(2, 0), Segment(9, 1))
-        assert torch.equal(filled.strokes[:7], draft.strokes)
-        assert (problem.masks[1][places(filled.strokes[7:], 60)] == 1).all()
-        assert (filled.compositing, filled.outside) == ("seed", True)
+        crowd = crowded(problem, draft, rng(), 2.5)
+        assert crowd.segments == (Segment(10, None), Segment(12, 0), Segment(15, 1))
+        background, first, second = crowd.strokes.split([10, 12, 15])
+        assert torch.equal(torch.cat([background[:4], first[:2], second[:1]]), draft.strokes)
+        assert (problem.masks[0][places(first[2:], 60)] == 1).all()
+        assert (problem.masks[1][places(second[1:], 60)] == 1).all()
+        assert (crowd.compositing, crowd.outside) == ("seed", True)
 
-    def test_a_part_without_strokes_so_far(self) -> None:
-        filled = fill_up(self.problem((4, 5, 0)), Draft(torch.rand(4, 13), (Segment(4, None),)), rng())
-        assert filled.segments == (Segment(4, None), Segment(5, 0))
+    def test_a_part_without_strokes_so_far_lies_on_those_before_it(self) -> None:
+        draft = Draft(torch.rand(5, 13), (Segment(4, None), Segment(1, 1)))
+        crowd = crowded(self.problem((4, 5, 1)), draft, rng(), 1.0)
+        assert crowd.segments == (Segment(4, None), Segment(5, 0), Segment(1, 1))
+        assert torch.equal(crowd.strokes[[0, 1, 2, 3, 9]], draft.strokes)
+
+    def test_strokes_that_no_part_asked_for_stay(self) -> None:
+        """An agent may draw more of a part than its budget has."""
+        draft = Draft(torch.rand(6, 13), (Segment(5, None), Segment(1, 0)))
+        crowd = crowded(self.problem((2, 2, 0)), draft, rng(), 1.5)
+        assert crowd.segments == (Segment(5, None), Segment(3, 0))
+        assert torch.equal(crowd.strokes[:6], draft.strokes)
 
     def test_what_stands_is_taken_into_account(self) -> None:
         """The object's left half is painted already: the rest goes to its right half."""
@@ -198,20 +172,22 @@ class TestFillingUp:
         )
         done[:, :6] /= 60
         done[:, RADIUS], done[:, 8:10] = 5 / 60, 1
-        filled = fill_up(problem, Draft(done, (Segment(2, 1),)), rng())
-        _, columns = places(filled.strokes[2:], 60)
+        crowd = crowded(problem, Draft(done, (Segment(2, 1),)), rng(), 1.0)
+        assert crowd.segments == (Segment(5, 1),)
+        _, columns = places(crowd.strokes[2:], 60)
         assert (columns >= 41).all()
 
     def test_nothing_is_left(self) -> None:
         problem = self.problem((4, 5, 6))
-        draft = Draft(torch.rand(15, 13), (Segment(15, None),))
-        assert fill_up(problem, draft, rng()) is draft
+        draft = Draft(torch.rand(15, 13), (Segment(4, None), Segment(5, 0), Segment(6, 1)))
+        crowd = crowded(problem, draft, rng(), 1.0)
+        assert torch.equal(crowd.strokes, draft.strokes)
+        assert crowd.segments == draft.segments
 
-    def test_on_an_underpainting_they_are_finer(self) -> None:
-        problem = replace(self.problem((0, 0, 8)), underpainted=True)
-        filled = fill_up(problem, Draft(torch.empty(0, 13), ()), rng())
-        radius = 0.5 * (18 * 25 / 8) ** 0.5 / 60
-        assert float(filled.strokes[0, RADIUS.start]) == pytest.approx(1.6 * radius)
+    def test_nothing_was_drafted(self) -> None:
+        crowd = crowded(self.problem((3, 0, 8)), Draft(torch.empty(0, 13), ()), rng(), 2.0)
+        assert crowd.segments == (Segment(6, None), Segment(16, 1))
+        assert len(crowd.strokes) == 22
 
 
 def test_no_strokes() -> None:

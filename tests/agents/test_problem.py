@@ -16,7 +16,9 @@ from semantic_guidance.agents.problem import (
     background_weight,
     foreground_weight,
     length_factor,
+    parts_of,
     video_segments,
+    working_size,
 )
 from semantic_guidance.core.guidance import Guidance, Instance
 from semantic_guidance.core.strokes import Strokes
@@ -24,6 +26,7 @@ from semantic_guidance.painter.presets import RefineConfig
 from semantic_guidance.painter.refine import Refiner
 from semantic_guidance.renderer import render
 from semantic_guidance.renderer.objective import Segment
+from tests.ladders import counts_of, ladder_of, still
 
 
 def noise(height: int, width: int, coarse: int, seed: int = 0) -> Tensor:
@@ -95,8 +98,10 @@ class TestWeight:
 
         def errors(focus: tuple[slice, slice] | None) -> tuple[float, float]:
             problem = replace(problem_of(picture, known(60, 96, (30, 6, 60, 48), focus)), zooms=())
-            found = Refiner(strokes, problem.objective(segments), RefineConfig(steps=80)).run()
-            error = (problem.painted(found, segments) - picture) ** 2
+            parts, config = parts_of(segments), RefineConfig(steps=80, surplus=1)
+            refiner = Refiner(strokes, parts, counts_of(parts), ladder_of(problem, 4.0), config)
+            error = (problem.painted(refiner.run(), segments) - picture) ** 2
+            assert refiner.parts.tolist() == parts.tolist()
             return float(error[:, *here].mean()), float(error[:, *there].mean())
 
         nowhere = errors(None)
@@ -128,7 +133,7 @@ class TestZooms:
         problem = problem_of(torch.rand(3, height, width), known(height, width, box), math.sqrt(60))
         (zoom,) = problem.zooms
         rows, columns = zoom.target.shape[1:]
-        assert rows * columns == pytest.approx(128**2, rel=0.02)
+        assert (rows, columns) == ((13, 11) if upright else (11, 14))  # at a third of a problem's pixel
         x, y, across, down = box
         left, top = int(x - 0.06 * across), int(y - 0.06 * down)
         right, bottom = math.ceil(x + 1.06 * across), math.ceil(y + 1.06 * down)
@@ -149,6 +154,19 @@ class TestZooms:
             len(problem_of(picture, guidance, math.sqrt(80 * 120) / by).zooms) for by in (1, 1.1, 1.2, 3)
         ]
         assert found == [0, 0, 1, 1]
+
+    def test_a_large_object_has_128_squared_pixels(self) -> None:
+        picture, guidance = noise(301, 497, 5), known(301, 497, (230, 40, 200, 160))
+        (zoom,) = problem_of(picture, guidance, math.sqrt(301 * 497) / 2).zooms
+        assert zoom.weight.numel() == pytest.approx(128**2, rel=0.01)
+
+    def test_nothing_is_looked_at_more_than_three_times_as_large(self) -> None:
+        """A pixel of the problem is 8 of the picture's: of 24 x 16 of these, 9 x 6 are seen, not 24 x 16."""
+        picture, guidance = noise(160, 240, 5), known(160, 240, (100, 80, 24, 16))
+        (zoom,) = problem_of(picture, guidance, math.sqrt(20 * 30)).zooms
+        rows, columns = zoom.target.shape[1:]
+        across, down = 26, 18  # of the box and 6 % of it at each side, in whole pixels
+        assert (rows, columns) == (round(down * 3 / 8), round(across * 3 / 8))
 
     def test_the_object_counts_and_its_focus_and_nothing_else(self) -> None:
         guidance = known(120, 200, (140, 20, 24, 40), (slice(20, 40), slice(None)))
@@ -189,13 +207,10 @@ class TestZooms:
         show = problem.guidance.instances[0].mask
 
         def error(zooms: tuple[Zoom, ...]) -> float:
-            config = RefineConfig(steps=60, relocate_at=())
-            each = replace(problem, zooms=zooms)
-            weighted = [segments[0], replace(segments[1], weight=1.0)]
-            found = Refiner(
-                strokes, each.objective(weighted), config, 0, each.zoomed_objectives(weighted)
-            ).run()
-            painted = render(problem.to_picture(found)[20:], torch.zeros(1, 3, 160, 256), show[None])[0]
+            ladder, parts = ladder_of(replace(problem, zooms=zooms), 3.0), parts_of(segments)
+            found = Refiner(strokes, parts, counts_of(parts), ladder, still(150)).run()
+            strokes_on = Strokes.unpack(found[None, 20:])
+            painted = render(strokes_on, torch.zeros(1, 3, 160, 256), show[None])[0]
             return float(((painted - picture) ** 2 * show).sum() / show.sum())
 
         assert len(problem.zooms) == 1
@@ -207,40 +222,27 @@ class TestZooms:
 )
 def test_four_times_the_strokes_are_found_on_twice_the_sides(strokes: int, factor: float) -> None:
     assert length_factor(strokes) == factor
-    problem = problem_of(torch.rand(3, 120, 200), Guidance.none(120, 200), math.sqrt(15), strokes)
-    assert problem.target.shape == (3, 3 * factor, 5 * factor)
 
 
-def test_a_part_counts_where_it_may_be_begun() -> None:
-    problem = problem_of(noise(20, 50, 5), known(20, 50, (10, 5, 20, 10)))
-    inside = torch.zeros(20, 50)
-    inside[:, 20:] = 1
-    for part, whole in zip(replace(problem, inside=inside).parts(), problem.parts(), strict=True):
-        assert torch.equal(part.weight, whole.weight * inside)
-        assert float(part.weight.max()) == 1
-
-
-def test_a_view_of_a_problem_is_a_part_of_all_that_it_knows() -> None:
-    masks = torch.zeros(2, 1, 40, 100)
-    masks[0, :, 5:15, 10:40], masks[1, :, 20:30, 30:80] = 1, 1
-    focus = torch.rand(1, 40, 100, generator=torch.Generator().manual_seed(0))
-    guidance = Guidance(masks.amax(0), focus, tuple(Instance.from_mask(mask) for mask in masks))
-    problem, canvas = problem_of(noise(40, 100, 5), guidance), noise(40, 100, 5, seed=1)
-    view, inside = (slice(8, 28), slice(25, 60)), torch.ones(20, 35)
-    ground, second = (problem.cut(view, canvas, inside, mask, 7) for mask in (None, 1))
-    for part in (ground, second):
-        assert torch.equal(part.target, problem.target[:, *view])
-        assert torch.equal(part.weight, problem.weight[view])
-        assert float(part.weight.max()) > 1
-        assert torch.equal(part.focus, problem.focus[view])
-        assert torch.equal(part.canvas, canvas[:, *view])
-        assert part.inside is inside
-        assert part.underpainted
-    assert torch.equal(ground.masks, masks[:, 0, *view])
-    assert torch.equal(second.masks, masks[1:, 0, *view])
-    assert (ground.budgets, second.budgets) == ((7, 0, 0), (0, 7))
-    assert [each.box for each in ground.guidance.instances] == [(0, 0, 15, 7), (5, 12, 30, 8)]
-    assert [each.box for each in second.guidance.instances] == [(5, 12, 30, 8)]
+@pytest.mark.parametrize(
+    ("height", "width", "length", "sides"),
+    [
+        (120, 200, math.sqrt(15), (3, 5)),
+        (120, 200, math.sqrt(15 * 64), (24, 40)),
+        (200, 120, math.sqrt(15 * 64), (40, 24)),
+        (9, 9, 20.0, (20, 20)),  # enlarged
+        (1, 10_000, 10.0, (1, 80)),  # a thread
+        (10_000, 2, 50.0, (400, 1)),
+    ],
+)
+def test_pixels_are_as_many_as_a_square_of_the_length_has(
+    height: int, width: int, length: float, sides: tuple[int, int]
+) -> None:
+    """Whatever number of strokes there is; the longer side is at most eight times as long."""
+    assert working_size(height, width, length) == sides
+    for strokes in (1, 5000):
+        problem = problem_of(torch.rand(3, height, width), Guidance.none(height, width), length, strokes)
+        assert problem.target.shape == (3, *sides)
 
 
 def test_what_later_objects_cover_counts_for_less() -> None:

@@ -32,7 +32,6 @@ jobs = st.builds(
     strokes=st.integers(1, 100_000),
     preset=words,
     agent=st.none() | words,
-    detail=st.none() | st.integers(1, 8),
     device=words,
     size=st.none() | st.integers(16, 8192),
     seed=st.integers(0, 2**32 - 1),

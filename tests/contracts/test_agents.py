@@ -187,25 +187,6 @@ def test_drafts(agents, name, case):
     assert bool(canvas.isfinite().all())
 
 
-@pytest.mark.parametrize("mask", [None, 0])
-@pytest.mark.parametrize("name", NAMES)
-def test_a_tile_is_gone_on_with(agents, name, mask):
-    agent = agents(name)
-    problem = problem_for(agent, discs=TWO)
-    draft = drafted(agent, problem)
-    canvas = problem.painted(draft.strokes, draft.segments)
-    if mask is not None and mask >= len(problem.masks):
-        return
-    height, width = problem.weight.shape
-    rows, columns = slice(height // 3, height), slice(0, width // 2)
-    inside = torch.zeros(rows.stop - rows.start, columns.stop)
-    for count, core in ((6, slice(2, -2)), (1, slice(None)), (3, slice(0, 1))):
-        inside.zero_()[core, core] = 1
-        tile = problem.cut((rows, columns), canvas, inside, mask, count)
-        assert sum(tile.budgets) == count
-        drafted(agent, tile)
-
-
 @pytest.mark.parametrize("name", NAMES)
 def test_the_view_is_guidance_of_the_same_picture(agents, name):
     agent = agents(name)
@@ -268,11 +249,10 @@ def test_pictures_without_anything_in_them(agents, name):
         drafted(agent, replace(problem, ground=(1 - shade,) * 3))
 
 
-STEPS = RefineConfig(steps=3, relocate_at=(0.5,))
+STEPS = RefineConfig(steps=5, breaths=1)
 PAINTERS = {
     "draft": {"preset": Preset(side=24, refine=None)},
     "refined": {"preset": Preset(side=24, refine=STEPS), "start": (0.1, 0.2, 0.3)},
-    "in tiles": {"preset": Preset(side=16, refine=STEPS), "detail": 2},
 }
 
 

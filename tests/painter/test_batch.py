@@ -1,18 +1,24 @@
 """Pictures that are refined together, and on a graphics card (or with its kernels in their interpreter)."""
 
+from dataclasses import replace
+
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
 from semantic_guidance import Guidance, Painter
+from semantic_guidance.agents.problem import Problem
 from semantic_guidance.core.strokes import OPACITY
 from semantic_guidance.painter.presets import Preset, RefineConfig
 from semantic_guidance.painter.refine import Refiner, refine_together
+from semantic_guidance.painter.views import Ladder, View
 from semantic_guidance.painting.medium import Medium, Tools
 from semantic_guidance.painting.painting import Painting
 from semantic_guidance.renderer.backends.base import load_backend
-from semantic_guidance.renderer.objective import Objective, Segment, Workplace, ZoomedObjective
+from semantic_guidance.renderer.objective import Workplace, ZoomedObjective
 from tests.conftest import CountingBackend
+from tests.ladders import PLACE
 
 DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
 TOOLS = Tools(torch.tensor([[0.1, 0.2, 0.3], [0.9, 0.8, 0.2]]), torch.tensor([0.02, 0.06]), 0.01, 0.2, True)
@@ -36,15 +42,32 @@ def numbers(*shape: int, seed: int = 0) -> Tensor:
     return torch.rand(*shape, generator=torch.Generator().manual_seed(seed))
 
 
-def refiner(count: int, steps: int, seed: int, tools: Tools | None = None, zoomed: bool = False) -> Refiner:
-    """Of some strokes, half of them under a mask."""
+def refiner(
+    count: int,
+    steps: int,
+    seed: int,
+    tools: Tools | None = None,
+    zoomed: bool = False,
+    place: Workplace = PLACE,
+) -> Refiner:
+    """Of some strokes, half of them under a mask, and half of them too many."""
     strokes, half = numbers(count, 13, seed=seed), count // 2
     strokes[:, 6:8] = 0.02 + 0.1 * strokes[:, 6:8]
-    planes = [numbers(*shape, seed=seed) for shape in ((1, 24, 20), (3, 24, 20), (3, 24, 20), (24, 20))]
-    objective = Objective((Segment(half, None, 0.1), Segment(count - half, 0, 1.0)), *planes)
-    zooms = [ZoomedObjective(objective, torch.full((13,), 1.1), torch.full((13,), -0.02), 0.4)]
-    config = RefineConfig(steps=steps, relocate_at=(0.5,))
-    return Refiner(strokes, objective, config, seed, zooms if zoomed else (), tools)
+    mask = torch.zeros(1, 48, 40)
+    mask[:, 10:25, 15:30] = numbers(1, 15, 15, seed=seed)
+    guidance = Guidance.from_mask(mask)
+    picture = numbers(3, 48, 40, seed=seed)
+
+    def view(length: float) -> View:
+        problem = Problem.of(picture, guidance, length, wanted, 0.5)
+        return View(replace(problem, zooms=problem.zooms if zoomed else ()), place)
+
+    wanted = max(1, count // 2)
+    views = [(0.0, lambda: view(11.0)), (0.4, lambda: view(22.0))]
+    ladder = Ladder(views, 24, 22 / wanted**0.5)
+    parts, counts = np.repeat([-1, 0], [half, count - half]), {-1: wanted // 2, 0: wanted - wanted // 2}
+    config = RefineConfig(steps=steps, surplus=2.0, breaths=1)
+    return Refiner(strokes, parts, counts, ladder, config, seed, tools)
 
 
 def same(one: Painting, other: Painting) -> bool:
@@ -54,29 +77,29 @@ def same(one: Painting, other: Painting) -> bool:
 
 
 def test_together_is_what_each_is_alone():
-    cases = [(9, 20, 1), (9, 20, 2, None, True), (6, 13, 3), (8, 20, 4, TOOLS), (0, 20, 5), (5, 0, 6)]
+    cases = [(18, 20, 1), (18, 20, 2, None, True), (12, 13, 3), (16, 20, 4, TOOLS), (0, 20, 5), (5, 0, 6)]
     told: list[float] = []
     together = refine_together([refiner(*case) for case in cases], told.append)
     assert told == [pytest.approx((step + 1) / 20) for step in range(20)]
     for case, found in zip(cases, together, strict=True):
         assert torch.equal(found, refiner(*case).run())
+    assert [len(found) for found in together] == [9, 9, 6, 8, 0, 5]  # those without steps stay
     assert refine_together([]) == []
 
 
-def test_a_batch_is_its_pictures_with_one_call_for_each_step():
+def test_a_batch_is_its_pictures_with_one_call_for_each_step_and_size():
     images = [numbers(3, 20, 30, seed=1), numbers(3, 20, 30, seed=2), numbers(3, 18, 18, seed=3)]
     mask = torch.zeros(1, 20, 30)
     mask[:, 4:12, 5:20] = 1
     guidance = [Guidance.from_mask(mask), None, Guidance.none(18, 18)]
-    config = Preset(side=32, refine=RefineConfig(steps=12, relocate_at=(0.3,)))
+    config = Preset(side=32, refine=RefineConfig(steps=12, breaths=1))
     options = {"agent": "planner", "preset": config, "strokes": 14, "guide": "none"}
     backend = Together()
     stages: list[str] = []
     paintings = Painter(**options, backend=backend).paint_batch(
         images, guidance, lambda stage, share: stages.append(stage)
     )
-    assert backend.calls == [backend.calls[0]] * 12
-    assert backend.calls[0] >= 3
+    assert backend.calls == [2, 1] * 12
     assert set(stages) == {"compile", "guidance", "plan", "polish"}
     for image, known, painting in zip(images, guidance, paintings, strict=True):
         assert same(painting, Painter(**options).paint(image, known))
@@ -87,11 +110,11 @@ def test_a_batch_is_its_pictures_with_one_call_for_each_step():
 
 @pytest.mark.parametrize(
     "options",
-    [{"preset": "draft"}, {"detail": 2}, {"medium": Medium(palette=3, opaque=True)}, {"agent": "baseline"}],
+    [{"preset": "draft"}, {"strokes": 1}, {"medium": Medium(palette=3, opaque=True)}, {"agent": "baseline"}],
 )
 def test_whatever_the_painter_does(options):
     images = [numbers(3, 24, 24, seed=1), numbers(3, 24, 24, seed=2)]
-    config = Preset(side=32, refine=RefineConfig(steps=6, relocate_at=(0.3,)))
+    config = Preset(side=32, refine=RefineConfig(steps=6, breaths=1))
     options = {"agent": "planner", "preset": config, "strokes": 10, **options}
     paintings = Painter(**options, backend=Together()).paint_batch(images, [Guidance.none(24, 24)] * 2)
     for image, painting in zip(images, paintings, strict=True):
@@ -114,7 +137,7 @@ def test_a_device_that_is_not_there(device):
 
 def test_objectives_go_to_a_workplace():
     place = Workplace(torch.device("meta"), load_backend("reference", torch.device("meta"), torch.float32))
-    objective = refiner(4, 1, 0).objective
+    objective = refiner(4, 1, 0).whole.objective
     zoom = ZoomedObjective(objective, torch.ones(13), torch.zeros(13), 0.4).at(place)
     for moved in (objective.at(place), zoom.objective):
         planes = (moved.masks, moved.blank, moved.target, moved.weight)
@@ -129,7 +152,8 @@ class TestOnAGraphicsCard:
     @pytest.fixture
     def painter(self) -> Painter:
         pytest.importorskip("triton", reason="the package triton is not installed")
-        config = Preset(side=96, refine=RefineConfig(steps=3, relocate_at=(0.4,)))
+        sizes = ((0.0, 6), (0.5, 24))  # pixels a stroke
+        config = Preset(side=32, refine=RefineConfig(steps=3, sizes=sizes, surplus=2.0, breaths=1))
         return Painter("planner", config, backend="triton", device=DEVICE, strokes=6, guide="none")
 
     def test_a_batch_is_its_pictures_bit_for_bit_and_what_the_processor_paints(self, painter):
@@ -148,8 +172,6 @@ class TestOnAGraphicsCard:
 
     def test_tools_are_there_too(self, painter):
         place = painter.workplace
-        alone = refiner(6, 3, 1, TOOLS)
-        there = Refiner(alone.vectors, alone.objective.at(place), alone.config, 1, (), TOOLS)
-        found = there.run()
-        assert torch.allclose(found, alone.run(), atol=2e-3)
+        found = refiner(12, 3, 1, TOOLS, place=place).run()
+        assert torch.allclose(found, refiner(12, 3, 1, TOOLS).run(), atol=2e-3)
         assert painter.backend.supports(torch.device("cpu"), torch.float32)

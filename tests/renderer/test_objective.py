@@ -1,5 +1,7 @@
 """The objective in one pass, against the same written with `render` and automatic differentiation."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from torch import Tensor
@@ -62,6 +64,17 @@ def test_the_cost_of_removing_a_stroke_is_exact() -> None:
         assert abs(costs[n].item() - (left - error).item()) < 1e-6
 
 
+def test_what_is_painted_is_the_canvas_after_the_last_segment() -> None:
+    vectors, objective = case(1)
+    canvas = objective.painted(vectors)
+    assert torch.allclose(canvas, objective.removal_costs(vectors, 1.0)[1], atol=1e-6)
+    assert not torch.allclose(canvas, objective.blank, atol=0.1)
+    again = replace(objective, blank=replace(objective, segments=SEGMENTS[:3]).painted(vectors[:18]))
+    assert torch.equal(replace(again, segments=SEGMENTS[3:]).painted(vectors[18:]), canvas)
+    with pytest.raises(ValueError, match="23"):
+        objective.painted(vectors[1:])
+
+
 def test_a_view_is_the_picture_enlarged() -> None:
     """Strokes painted in the view are the whole painting's, cut out at twice the size."""
     vectors, _ = case(2)
@@ -90,6 +103,8 @@ def test_strokes_that_are_no_numbers_are_refused() -> None:
     for method in (objective.gradient, objective.removal_costs):
         with pytest.raises(NotFiniteError, match="stroke 3"):
             method(vectors, 1.0)
+    with pytest.raises(NotFiniteError, match="stroke 3"):
+        objective.painted(vectors)
 
 
 @pytest.mark.usefixtures("two_threads")

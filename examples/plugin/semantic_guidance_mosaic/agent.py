@@ -38,7 +38,6 @@ class Mosaic:
 def _tiles(problem: Problem, part: Part, rng: np.random.Generator) -> Tensor:
     """Packed strokes ``[N, 13]`` for one part."""
     shown = torch.ones_like(problem.weight) if part.show is None else part.show
-    shown = shown if problem.inside is None else shown * problem.inside
     side = max(1, round(math.sqrt(float(shown.sum()) / max(1, part.count))))
     colors = avg_pool2d(problem.target, side, ceil_mode=True)
     rows, columns = (avg_pool2d(shown[None], side, ceil_mode=True)[0] > 0.5).nonzero(as_tuple=True)

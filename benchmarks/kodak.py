@@ -7,7 +7,7 @@ Every picture is painted at its own size. Prints tables of means over the pictur
 
 PSNR and SSIM compare the 8-bit painting with the 8-bit picture, both in RGB at full size. "Painting" is
 planning and refinement (with --guidance, looking for objects as well) in a process that has painted before;
-"command" is all of `semantic-guidance paint`, from start to png. Both are seconds of one core, to which
+"command" is all of `semantic-guidance paint`, from start to png, for the first few pictures. Both are seconds of one core, to which
 processes are bound where the system can do that. An older commit takes turns with the code of now, painting
 by painting, after one command of each that does not count.
 """
@@ -64,20 +64,23 @@ agent, known = ("semantic", None) if task["guidance"] else ("baseline", Guidance
 if inspect.signature(Painter).parameters["agent"].default is None:
     agent = None  # the preset's
 photo = load_image(task["photo"])
-Painter(agent, task["preset"], strokes=20, size=64).paint(photo[:, :64, :64], known)
-painter = Painter(agent, task["preset"], strokes=task["strokes"], size=max(photo.shape))
-wall, cpu = time.perf_counter(), time.process_time()
-painting = painter.paint(photo, known)
-wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
-packed = painting.strokes.pack()
-marks = [round(share * packed.shape[1]) for share in task["shares"]]
-canvases = {}
-for count, canvas in enumerate(painting.replay()):
-    if count in marks:
-        canvases[count] = (canvas.clamp(0, 1) * 255).round().byte().permute(1, 2, 0).numpy()
-numpy.save(task["film"], numpy.stack([canvases[mark] for mark in marks]))
-found = {"painting_wall_s": wall, "painting_cpu_s": cpu}
-print(json.dumps(found | {"painted": packed.shape[1], "numbers": packed.shape[2]}))
+Painter(agent, "standard", strokes=20, size=64).paint(photo[:, :64, :64], known)
+found = []
+for preset, strokes, film in task["settings"]:
+    painter = Painter(agent, preset, strokes=strokes, size=max(photo.shape))
+    wall, cpu = time.perf_counter(), time.process_time()
+    painting = painter.paint(photo, known)
+    wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
+    packed = painting.strokes.pack()
+    marks = [round(share * packed.shape[1]) for share in task["shares"]]
+    canvases = {}
+    for count, canvas in enumerate(painting.replay()):
+        if count in marks:
+            canvases[count] = (canvas.clamp(0, 1) * 255).round().byte().permute(1, 2, 0).numpy()
+    numpy.save(film, numpy.stack([canvases[mark] for mark in marks]))
+    seconds = {"painting_wall_s": wall, "painting_cpu_s": cpu}
+    found.append(seconds | {"painted": packed.shape[1], "numbers": packed.shape[2]})
+print(json.dumps(found))
 """
 
 
@@ -176,8 +179,8 @@ def command(subject: Subject, setting: Setting, guidance: bool, out: Path) -> li
     return [*words, "--preset", setting.preset, "--size", size, "--formats", "png", "--out", out]
 
 
-def work(code: Code, task: dict[str, Any]) -> dict[str, Any]:
-    """What a process of a code that paints one picture says.
+def work(code: Code, task: dict[str, Any]) -> list[dict[str, Any]]:
+    """What a process of a code that paints one picture says, for each of its settings.
 
     Raises:
         BenchmarkError: it fails.
@@ -191,52 +194,64 @@ def work(code: Code, task: dict[str, Any]) -> dict[str, Any]:
     )
     if done.returncode:
         raise BenchmarkError(f"{code.name} code: {(done.stderr.strip() or 'it fails').splitlines()[-1]}")
-    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    found: list[dict[str, Any]] = json.loads(done.stdout.splitlines()[-1])
     return found
 
 
 def paint(
-    code: Code, subject: Subject, setting: Setting, guidance: bool, pictures: Path | None
-) -> dict[str, Any]:
-    """Paint a picture with a code and judge it.
+    code: Code, subject: Subject, settings: Sequence[Setting], args: argparse.Namespace, whole: bool
+) -> list[dict[str, Any]]:
+    """Paint a picture with a code and judge it: a row for each setting.
 
     Args:
         code: what paints.
         subject: the picture.
-        setting: preset and strokes.
-        guidance: whether it looks for objects.
-        pictures: folder for the painting, if it is wanted.
+        settings: preset and strokes of each painting.
+        args: the benchmark's.
+        whole: whether whole commands are timed, too.
 
     Raises:
         BenchmarkError: it fails, or the painting has another size than the picture.
     """
+    films = [code.home / f"film_{number}.npy" for number in range(len(settings))]
+    wanted = [(each.preset, each.strokes, str(film)) for each, film in zip(settings, films, strict=True)]
+    task = {"photo": str(subject.file), "guidance": args.guidance, "shares": VIDEO_SHARES, "settings": wanted}
+    rows = []
+    for setting, film, found in zip(settings, films, work(code, task), strict=True):
+        canvases = np.load(film)
+        if canvases.shape[1:] != subject.pixels.shape:
+            got, right = (f"{s[1]} x {s[0]}" for s in (canvases.shape[1:], subject.pixels.shape))
+            raise BenchmarkError(f"{code.name} code: {subject.name} is painted {got}, wanted {right}")
+        seconds = {name: found.pop(name) for name in ("painting_wall_s", "painting_cpu_s")}
+        if whole:
+            run = code.run(
+                command(subject, setting, args.guidance, code.home), code.environment() | ONE_THREAD
+            )
+            seconds |= {"command_wall_s": run.wall, "command_cpu_s": run.cpu}
+        name = f"{subject.name}_{setting.preset}_{setting.strokes}_{code.name}.png"
+        keep(args.pictures, name, canvases[-1])
+        rows.append(
+            {
+                "picture": subject.name,
+                **asdict(setting),
+                "code": code.name,
+                **found,
+                "psnr": round(psnr(canvases[-1], subject.pixels), 3),
+                "ssim": round(similarity(canvases[-1], subject.pixels), 4),
+                "film": [round(psnr(canvas, subject.pixels), 3) for canvas in canvases],
+                **{name: significant(value) for name, value in seconds.items()},
+            }
+        )
+    return rows
+
+
+def keep(folder: Path | None, name: str, picture: Picture) -> None:
+    """Write a painting to a folder, if there is one."""
     from PIL import Image
 
-    film = code.home / "film.npy"
-    task = {"photo": str(subject.file), "guidance": guidance, "shares": VIDEO_SHARES, "film": str(film)}
-    found = work(code, task | asdict(setting))
-    run = code.run(command(subject, setting, guidance, code.home), code.environment() | ONE_THREAD)
-    with Image.open(code.home / f"{subject.name}_painted.png") as image:
-        painted = np.asarray(image.convert("RGB"))
-    if painted.shape != subject.pixels.shape:
-        got, wanted = (f"{shape[1]} x {shape[0]}" for shape in (painted.shape, subject.pixels.shape))
-        raise BenchmarkError(f"{code.name} code: {subject.name} is painted {got}, wanted {wanted}")
-    if pictures is not None:
-        pictures.mkdir(parents=True, exist_ok=True)
-        name = f"{subject.name}_{setting.preset}_{setting.strokes}_{code.name}.png"
-        Image.fromarray(painted).save(pictures / name)
-    seconds = {"command_wall_s": run.wall, "command_cpu_s": run.cpu}
-    seconds |= {name: found.pop(name) for name in ("painting_wall_s", "painting_cpu_s")}
-    return {
-        "picture": subject.name,
-        **asdict(setting),
-        "code": code.name,
-        **found,
-        "psnr": round(psnr(painted, subject.pixels), 3),
-        "ssim": round(similarity(painted, subject.pixels), 4),
-        "film": [round(psnr(canvas, subject.pixels), 3) for canvas in np.load(film)],
-        **{name: significant(value) for name, value in seconds.items()},
-    }
+    if folder is not None:
+        folder.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(picture).save(folder / name)
 
 
 def means(rows: Sequence[dict[str, Any]], setting: Setting, codes: Sequence[str]) -> dict[str, Any]:
@@ -249,7 +264,9 @@ def means(rows: Sequence[dict[str, Any]], setting: Setting, codes: Sequence[str]
             if (row["preset"], row["strokes"], row["code"]) == (setting.preset, setting.strokes, code)
         ]
         found["numbers"] = each[0]["numbers"]
-        found[code] = {name: significant(float(np.mean([row[name] for row in each])), 5) for name in MEANS}
+        found[code] = {
+            name: significant(float(np.mean([row[name] for row in each if name in row])), 5) for name in MEANS
+        }
         found[code]["film"] = [
             significant(float(value), 5) for value in np.mean([r["film"] for r in each], 0)
         ]
@@ -315,6 +332,13 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--strokes", metavar="LIST", type=whole_numbers, default=[256, 512, 1024])
     parser.add_argument("--presets", metavar="LIST", type=names, default=["standard", "fine"])
     parser.add_argument("--size", metavar="N", type=positive, help="reduce larger pictures to so many pixels")
+    parser.add_argument(
+        "--commands",
+        metavar="N",
+        type=positive,
+        default=3,
+        help="pictures whose whole commands are timed, too (default: %(default)s)",
+    )
     parser.add_argument("--guidance", action="store_true", help="look for objects (default: do not)")
     parser.add_argument("--out", metavar="JSON", type=Path, default=RESULTS / "kodak.json")
     parser.add_argument("--pictures", metavar="DIR", type=Path, help="folder for the paintings")
@@ -327,16 +351,16 @@ def measure_all(
     """A row for each picture, setting and code."""
     for code in codes:
         code.home.mkdir()
-    turns = list(itertools.product(subjects, settings, codes))
+    turns = list(itertools.product(enumerate(subjects), codes))
     rows = []
-    with one_core(), tqdm(total=len(turns), file=sys.stderr, unit="painting") as bar:
+    with one_core(), tqdm(total=len(turns), file=sys.stderr, unit="picture") as bar:
         for code, preset in itertools.product(codes, args.presets):
             bar.set_description(f"warm-up, {code.name}")
             words = command(subjects[0], Setting(preset, 20), args.guidance, code.home)
             code.run(words, code.environment() | ONE_THREAD)
-        for subject, setting, code in turns:
-            bar.set_description(f"{subject.name}, {setting.preset}, {setting.strokes}, {code.name}")
-            rows.append(paint(code, subject, setting, args.guidance, args.pictures))
+        for (number, subject), code in turns:
+            bar.set_description(f"{subject.name}, {code.name}")
+            rows += paint(code, subject, settings, args, number < args.commands)
             bar.update()
     return rows
 

@@ -52,6 +52,7 @@ from semantic_guidance.renderer.objective import Segment
 MANY, FEWER_STEPS = 1200, 0.3  # strokes from which on fewer steps do, and the exponent of how many fewer
 FEW = 256  # strokes below which all is seen as with so many
 DRAFTED = ((0.0, 100.0),)  # share of the steps and pixels a stroke, where there are no steps
+CLOSE = 176  # root of the pixels from which colours are chosen, for 300 strokes
 SMALL = 176  # pictures of fewer pixels squared are enlarged
 MASK_SIZE = 1024  # longer side at which a painting keeps its masks and what it was painted on
 
@@ -252,7 +253,8 @@ class Painter:
         problem = self._seen(picture, guidance, self.preset.side * length_factor(self.strokes))
         tools = None
         if not self.medium.free:
-            tools = self.medium.tools(problem.target, problem.weight, height, width, self.seed)
+            close = self._seen(picture, guidance, CLOSE * length_factor(self.strokes))
+            tools = self.medium.tools(close.target, close.weight, height, width, self.seed)
         return replace(problem, ground=self._ground(problem, tools)), tools
 
     def _seen(self, picture: Tensor, guidance: Guidance, length: float) -> Problem:

@@ -146,6 +146,6 @@ PRESETS = {
             breaths=12,
             growth=1.6,
             prunes=5,
-        )
+        ),
     ),
 }

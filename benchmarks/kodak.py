@@ -7,9 +7,9 @@ Every picture is painted at its own size. Prints tables of means over the pictur
 
 PSNR and SSIM compare the 8-bit painting with the 8-bit picture, both in RGB at full size. "Painting" is
 planning and refinement (with --guidance, looking for objects as well) in a process that has painted before;
-"command" is all of `semantic-guidance paint`, from start to png, for the first few pictures. Both are seconds of one core, to which
-processes are bound where the system can do that. An older commit takes turns with the code of now, painting
-by painting, after one command of each that does not count.
+"command" is all of `semantic-guidance paint`, from start to png, for the first few pictures. Both are seconds
+of one core, to which processes are bound where the system can do that. An older commit takes turns with the
+code of now, picture by picture, after one command of each that does not count.
 """
 
 from __future__ import annotations

@@ -104,12 +104,9 @@ class Refiner:
 
     def prepare(self, step: int) -> Tensor:
         """What comes before a step's gradient; returns the strokes ``[N, 13]`` at which it is wanted."""
-        if (
-            self.views < len(self.ladder.views)
-            and step >= self.ladder.views[self.views][0] * self.config.steps
-        ):
-            self.view = self.ladder.views[self.views][1]()
-            self.views += 1
+        begun = sum(share * self.config.steps <= step for share, _ in self.ladder.views)
+        if begun > self.views:
+            self.view, self.views = self.ladder.views[begun - 1][1](), begun
             self.steady = self.view.place.backend.steady()
             self._seen_anew()
         self._fit(step)
@@ -254,7 +251,7 @@ class Refiner:
 def refine_together(
     refiners: Sequence[Refiner], progress: Callable[[float], None] | None = None
 ) -> list[Tensor]:
-    """`Refiner.run` of several paintings, step by step, with one call of the renderer for all gradients.
+    """`Refiner.run` of several paintings, step by step, with one call of the renderer for all of one softness.
 
     Args:
         refiners: of paintings by the same renderer.

@@ -251,7 +251,7 @@ class Refiner:
 def refine_together(
     refiners: Sequence[Refiner], progress: Callable[[float], None] | None = None
 ) -> list[Tensor]:
-    """`Refiner.run` of several paintings, step by step, with one call of the renderer for all of one softness.
+    """`Refiner.run` of several paintings, step by step, with one call of the renderer for each softness.
 
     Args:
         refiners: of paintings by the same renderer.

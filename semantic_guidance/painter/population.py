@@ -26,11 +26,14 @@ APART = 1.5
 """Distance of newborn strokes, in radii."""
 
 
-def worth(objective: Objective, strokes: Tensor, softness: float) -> NDArray[np.float32]:
+def worth(
+    objective: Objective, strokes: Tensor, softness: float, unfinished: float = 1.0
+) -> NDArray[np.float32]:
     """By how much the objective rises without each of the strokes ``[N, 13]``, ``[N]``.
 
     What a stroke does for the unfinished painting counts, too, where the objective says so, but only up to
-    `EARLY` strokes: later, there is little that the finished one would not need.
+    `EARLY` strokes: later, there is little that the finished one would not need; `unfinished` is the factor
+    of its weight.
     """
     costs, _ = objective.removal_costs(strokes, softness)
     reached = 0
@@ -39,7 +42,9 @@ def worth(objective: Objective, strokes: Tensor, softness: float) -> NDArray[np.
         if segment.weight > 0 and reached <= EARLY * len(strokes):
             last = replace(segment, weight=1.0)
             so_far = replace(objective, segments=[*objective.segments[: number - 1], last])
-            costs[:reached] += segment.weight * so_far.removal_costs(strokes[:reached], softness)[0]
+            costs[:reached] += (
+                unfinished * segment.weight * so_far.removal_costs(strokes[:reached], softness)[0]
+            )
     return costs.cpu().numpy()
 
 

@@ -65,7 +65,7 @@ class RefineConfig:
     """
 
     steps: int = 350
-    sizes: tuple[tuple[float, float], ...] = ((0.0, 24), (0.3, 96), (0.5, 384), (0.9, 1536))
+    sizes: tuple[tuple[float, float], ...] = ((0.0, 24), (0.3, 96), (0.5, 320), (0.62, 384), (0.9, 1536))
     softness: tuple[float, float] = (0.41, 1.0)
     position_rate: float = 0.117
     radius_rate: float = 0.12

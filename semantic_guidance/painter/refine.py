@@ -23,6 +23,7 @@ from semantic_guidance.renderer.objective import ZoomedObjective, gradients
 FREE_SHARE = 0.4  # of the steps, before strokes get colours and brushes that there are
 COLOR_ROUND = 8  # steps from one choice of colours to the next
 MEAN_DECAY, SQUARE_DECAY = 0.8, 0.99  # of Adam's running moments
+LOOKS = 2  # steps from one look at the unfinished painting to the next, as each costs time
 ROUNDS = 3  # in which strokes are dropped, each with costs anew: two that are alike are both needed if alone
 BEYOND = 0.25  # how far points may lie over the picture's edges
 LEAST_RADIUS, LEAST_PIXELS = 0.029, 0.4  # in spacings, and in pixels of the largest view
@@ -95,7 +96,7 @@ class Refiner:
     @property
     def whole(self) -> ZoomedObjective:
         """The term of the whole picture."""
-        return self.terms[0]
+        return self.looks[0][0]
 
     def softness_at(self, step: int) -> float:
         """Edge width in pixels of the view."""
@@ -111,6 +112,7 @@ class Refiner:
             self._seen_anew()
         self._fit(step)
         self._breathe(step)
+        self.terms = self.looks[min(1, step % LOOKS)]
         return self._painted()
 
     def descend(self, step: int, gradients: Sequence[Tensor]) -> None:
@@ -144,7 +146,9 @@ class Refiner:
         self.lengths = torch.ones_like(self.vectors)
         close = torch.tensor([self.closeness[part] for part in self.parts.tolist()])[:, None]
         self.lengths[:, : OPACITY.start] = close.to(self.device)
-        self.terms = self.view.terms(self.parts) if len(self.parts) else []
+        self.looks: list[list[ZoomedObjective]] = [[], []]
+        if len(self.parts):
+            self.looks = [self.view.terms(self.parts, factor) for factor in (LOOKS, 0.0)]
 
     def _breathe(self, step: int) -> None:
         """Let fresh strokes be born, or drop those that help least, where it is time."""
@@ -162,7 +166,7 @@ class Refiner:
                 stay = {
                     part: count + max(0, surplus[part]) * (left - 1) // left for part, count in wanted.items()
                 }
-                costs = worth(self.whole.objective, self.whole.seen(self._painted()), softness)
+                costs = worth(self.whole.objective, self.whole.seen(self._painted()), softness, 1 / LOOKS)
                 self._take(helpful(costs, self.parts, stay))
 
     def _beyond(self, wanted: Mapping[int, int], sign: int) -> dict[int, int]:

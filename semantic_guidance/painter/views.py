@@ -57,9 +57,15 @@ class View:
             found[part] = max(CLOSEST, math.sqrt(area * total / max(1, count)))
         return found
 
-    def terms(self, parts: Parts) -> list[ZoomedObjective]:
-        """What is to be lowered: the error of the whole picture, and those of the objects seen larger."""
-        segments = segments_of(parts)
+    def terms(self, parts: Parts, unfinished: float = 1.0) -> list[ZoomedObjective]:
+        """What is to be lowered: the error of the whole picture, and those of the objects seen larger.
+
+        Args:
+            parts: ``[N]`` what the strokes depict.
+            unfinished: factor of the weight of the unfinished painting's error.
+        """
+        *before, last = segments_of(parts)
+        segments = [*(replace(each, weight=unfinished * each.weight) for each in before), last]
         if not self.masked:
             segments = [replace(segment, mask=None) for segment in segments]
         whole = ZoomedObjective(self.problem.objective(segments), 1 / self.stretch, torch.zeros(13), 1.0)

@@ -160,7 +160,7 @@ class Toy:
     def closeness(self, counts: Mapping[int, int]) -> dict[int, float]:
         return {part: self.close.get(part, 1.0) for part in counts}
 
-    def terms(self, parts: Parts) -> list[Any]:
+    def terms(self, parts: Parts, unfinished: float = 1.0) -> list[Any]:
         self.parts.append(parts.tolist())
         return [self]
 

@@ -96,8 +96,8 @@ def test_presets() -> None:
     standard, fine = PRESETS["standard"].refine, PRESETS["fine"].refine
     assert standard is not None
     assert fine is not None
-    assert (PRESETS["standard"].side, standard.steps, standard.breaths) == (176, 350, 4)
-    assert (PRESETS["fine"].side, fine.steps, fine.breaths) == (176, 2500, 12)
+    assert (PRESETS["standard"].side, standard.steps, standard.breaths) == (85, 350, 4)
+    assert (PRESETS["fine"].side, fine.steps, fine.breaths) == (85, 2500, 12)
     assert [PRESETS[name].agent for name in ("draft", "standard", "fine")] == ["semantic"] + ["planner"] * 2
     assert [PRESETS[name].baseline for name in ("draft", "standard", "fine")] == ["baseline"] + [
         "planner"

@@ -313,7 +313,7 @@ class TestDescent:
         for factor, sign in ((0.5, 1.0), (0.2, -1.0)):  # 3 times 0.5 is above 1, 3 times 0.2 is not
             zoom = ZoomedObjective(Toy(part), scale, shift, factor)  # type: ignore[arg-type]
             toy = Toy(torch.ones_like)
-            toy.terms = lambda parts, toy=toy, zoom=zoom: [toy, zoom]  # type: ignore[method-assign, misc]
+            toy.terms = lambda parts, unfinished, toy=toy, zoom=zoom: [toy, zoom]  # type: ignore[method-assign, misc]
             found = toy_refiner(HALF, toy, still(1)).run()
             assert torch.equal((found - HALF).sign(), torch.full((8, 13), sign))
             assert torch.allclose(seen[-1], 3 * HALF + 0.25)

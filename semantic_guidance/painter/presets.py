@@ -19,7 +19,6 @@ DEFAULT_SIZES = (512, 2048)
 OBJECT_SHARE = 0.4
 """Share of the strokes that objects get beyond the share of their area."""
 
-
 BREATHING = 0.85
 """Share of a breath after which it has as many strokes as are wanted."""
 
@@ -117,7 +116,7 @@ class Preset:
     """How much work goes into a painting.
 
     Attributes:
-        side: the strokes are found on a canvas of this many pixels squared, for 300 strokes.
+        side: the first strokes are found on a canvas of this many pixels squared, for 300 strokes.
         object_share: share of the strokes that objects get beyond the share of their area, see
             `agents.problem.foreground_share`.
         agent: who makes the first strokes, if nobody is named.

@@ -140,7 +140,7 @@ PRESETS = {
     "fine": Preset(
         side=DRAFTED,
         refine=RefineConfig(
-            steps=2900,
+            steps=2500,
             sizes=((0.0, 24), (0.1, 96), (0.25, 384), (0.6, 1536)),
             breaths=12,
             growth=1.6,

@@ -91,13 +91,13 @@ def test_there_are_as_many_strokes_as_are_wanted_before_the_last_step(
 
 
 def test_presets() -> None:
-    """What they cost: a third of a thousand steps, or eight times as many with three times the breaths."""
+    """What they cost: a third of a thousand steps, or seven times as many with three times the breaths."""
     assert PRESETS["draft"].refine is None
     standard, fine = PRESETS["standard"].refine, PRESETS["fine"].refine
     assert standard is not None
     assert fine is not None
     assert (PRESETS["standard"].side, standard.steps, standard.breaths) == (85, 350, 4)
-    assert (PRESETS["fine"].side, fine.steps, fine.breaths) == (85, 2900, 12)
+    assert (PRESETS["fine"].side, fine.steps, fine.breaths) == (85, 2500, 12)
     assert [PRESETS[name].agent for name in ("draft", "standard", "fine")] == ["semantic"] + ["planner"] * 2
     assert [PRESETS[name].baseline for name in ("draft", "standard", "fine")] == ["baseline"] + [
         "planner"

@@ -157,7 +157,7 @@ class Refiner:
             return
         wanted = {part: round(crowd * count) for part, count in self.counts.items()}
         births = {part: max(0, count) for part, count in self._beyond(wanted, -1).items()}
-        if step and any(births.values()):
+        if any(births.values()):
             self._grow(births)
         softness = self.softness_at(step)
         for left in range(ROUNDS, 0, -1):

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from semantic_guidance.agents.problem import Parts, Problem, runs, video_segments
-from semantic_guidance.core.strokes import affine
+from semantic_guidance.core.strokes import NUMBERS, affine
 from semantic_guidance.renderer.objective import Segment, Workplace, ZoomedObjective
 
 CLOSEST = 0.3
@@ -22,6 +22,12 @@ def segments_of(parts: Parts) -> list[Segment]:
     """Consecutive strokes of one part, cut where the unfinished painting counts."""
     found = [Segment(count, None if part < 0 else part) for part, count in runs(parts.tolist())]
     return video_segments(found)
+
+
+def _weighted(segments: Sequence[Segment], factor: float) -> list[Segment]:
+    """Segments whose unfinished paintings count `factor` times as much."""
+    *before, last = segments
+    return [*(replace(each, weight=factor * each.weight) for each in before), last]
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,16 +70,23 @@ class View:
             parts: ``[N]`` what the strokes depict.
             unfinished: factor of the weight of the unfinished painting's error.
         """
-        *before, last = segments_of(parts)
-        segments = [*(replace(each, weight=unfinished * each.weight) for each in before), last]
+        segments = segments_of(parts)
         if not self.masked:
             segments = [replace(segment, mask=None) for segment in segments]
-        whole = ZoomedObjective(self.problem.objective(segments), 1 / self.stretch, torch.zeros(13), 1.0)
-        zooms = self.problem.zoomed_objectives(segments)
+        factors = [unfinished, *[0.0] * (len(self._terms) - 1)]  # objects seen larger count when finished
         return [
-            whole.at(self.place),
-            *(replace(zoom, scale=zoom.scale / self.stretch).at(self.place) for zoom in zooms),
+            replace(term, objective=replace(term.objective, segments=_weighted(segments, factor)))
+            for term, factor in zip(self._terms, factors, strict=True)
         ]
+
+    @cached_property
+    def _terms(self) -> list[ZoomedObjective]:
+        """The same of no strokes: all that stays where their number changes."""
+        nothing = [Segment(0, None, 1.0)]
+        whole = ZoomedObjective(self.problem.objective(nothing), 1 / self.stretch, torch.zeros(NUMBERS), 1.0)
+        zooms = self.problem.zoomed_objectives(nothing)
+        terms = [whole, *(replace(zoom, scale=zoom.scale / self.stretch) for zoom in zooms)]
+        return [term.at(self.place) for term in terms]
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from semantic_guidance.core.guidance import Guidance, Instance
 from semantic_guidance.core.strokes import Strokes
 from semantic_guidance.painter.views import View
 from semantic_guidance.renderer import render
+from semantic_guidance.renderer.objective import ZoomedObjective
 from tests.ladders import PLACE
 
 HEIGHT, WIDTH = 61, 100
@@ -93,6 +94,15 @@ def slopes(error: Callable[[Tensor], float], strokes: Tensor, chosen: list[tuple
 CHOSEN = [(row, column) for row, column in zip((0, 4, 9, 10, 13, 15, 19) * 5, [*range(13)] * 5, strict=False)]
 
 
+def check_gradient(term: ZoomedObjective, error: Callable[[Tensor], float], strokes: Tensor) -> None:
+    """A term's value is the error, and its gradient that of finite differences."""
+    value, gradient = term.gradient(strokes, SOFTNESS)
+    assert value == pytest.approx(error(strokes), rel=1e-4)
+    found = [float(gradient[place]) for place in CHOSEN]
+    assert found == pytest.approx(slopes(error, strokes, CHOSEN), rel=5e-3, abs=1e-5)
+    assert max(map(abs, found)) > 0.01
+
+
 def test_the_gradient_is_that_of_the_picture_as_it_is_seen(view: View, strokes: Tensor) -> None:
     """By finite differences: finished, and unfinished at 2, 5, 10 and 15 of 20 strokes."""
     problem = view.problem
@@ -103,11 +113,7 @@ def test_the_gradient_is_that_of_the_picture_as_it_is_seen(view: View, strokes: 
         errors = [missed(canvas, problem.target, problem.weight) for canvas in canvases]
         return errors[-1] + 0.03 * sum(errors[count - 1] for count in (2, 5, 10, 15))
 
-    value, gradient = whole.gradient(strokes, SOFTNESS)
-    assert value == pytest.approx(error(strokes), rel=1e-4)
-    found = [float(gradient[place]) for place in CHOSEN]
-    assert found == pytest.approx(slopes(error, strokes, CHOSEN), rel=5e-3, abs=1e-5)
-    assert max(map(abs, found)) > 0.01
+    check_gradient(whole, error, strokes)
 
 
 def test_so_is_that_of_an_object_that_is_seen_larger(view: View, strokes: Tensor) -> None:
@@ -125,11 +131,7 @@ def test_so_is_that_of_an_object_that_is_seen_larger(view: View, strokes: Tensor
         canvas = painted(each, frame, blank, zoom.masks, math.sqrt(math.prod(factors) * stretched))[-1]
         return ZOOM_FACTOR * missed(canvas, zoom.target, zoom.weight)
 
-    value, gradient = term.gradient(strokes, SOFTNESS)
-    assert value == pytest.approx(error(strokes), rel=1e-4)
-    found = [float(gradient[place]) for place in CHOSEN]
-    assert found == pytest.approx(slopes(error, strokes, CHOSEN), rel=5e-3, abs=1e-5)
-    assert max(map(abs, found)) > 0.01
+    check_gradient(term, error, strokes)
 
 
 def test_what_is_not_masked_is_seen_everywhere(view: View, strokes: Tensor) -> None:

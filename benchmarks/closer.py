@@ -11,7 +11,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from common import BAD_INPUT, ROOT, BenchmarkError, Parser, checkout
+from common import ROOT, Parser, checkout, finish
 from PIL import Image
 from start import Code
 from tqdm import tqdm
@@ -49,23 +49,23 @@ def sheet(codes: list[Code]) -> Image.Image:
     return picture
 
 
-def main() -> None:
+def run(commit: str) -> None:
     """Write the sheet."""
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch)
+        with checkout(commit, folder / "code"):
+            codes = [Code("old", folder / "code", folder / "old"), Code("new", ROOT, folder / "new")]
+            for code in codes:
+                code.home.mkdir()
+            sheet(codes).save(ROOT / "docs" / "pictures" / "closer.jpg", quality=90)
+
+
+def main() -> int:
     parser = Parser(prog="closer.py", description=__doc__.partition("\n")[0])
     parser.add_argument("commit", help="the older commit")
     args = parser.parse_args()
-    with tempfile.TemporaryDirectory() as scratch:
-        folder = Path(scratch)
-        try:
-            with checkout(args.commit, folder / "code"):
-                codes = [Code("old", folder / "code", folder / "old"), Code("new", ROOT, folder / "new")]
-                for code in codes:
-                    code.home.mkdir()
-                sheet(codes).save(ROOT / "docs" / "pictures" / "closer.jpg", quality=90)
-        except BenchmarkError as error:
-            print(f"closer.py: error: {error}", file=sys.stderr)
-            sys.exit(BAD_INPUT)
+    return finish("closer.py", lambda: run(args.commit))
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -146,6 +146,16 @@ def checkout(commit: str, folder: Path) -> Iterator[str]:
         git("worktree", "remove", "--force", str(folder))
 
 
+def finish(program: str, run: Callable[[], None]) -> int:
+    """Run a benchmark; what is wrong with its input is one line, and the status `BAD_INPUT`."""
+    try:
+        run()
+    except (ValueError, OSError) as error:
+        print(f"{program}: error: {' '.join(str(error).split())}", file=sys.stderr)
+        return BAD_INPUT
+    return 0
+
+
 def write_results(path: Path, name: str, neighbours: Neighbours, results: dict[str, Any]) -> None:
     """Write a result file, JSON, whole or not at all.
 

@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
-from common import BAD_INPUT, RESULTS, ROOT, Neighbours, Parser, headline, significant, table, write_results
+from common import RESULTS, ROOT, Neighbours, Parser, finish, headline, significant, table, write_results
 from paint import Subject, read_folder
 
 EXAMPLES = ("astronaut", "chelsea", "coffee", "rocket")
@@ -88,12 +88,7 @@ def main() -> int:
     parser.add_argument("--preset", default="standard")
     parser.add_argument("--out", type=Path, default=RESULTS / "guidance.json")
     args = parser.parse_args()
-    try:
-        run(args.folder, args.strokes, args.preset, args.out)
-    except (ValueError, OSError) as error:
-        print(f"guidance.py: error: {' '.join(str(error).split())}", file=sys.stderr)
-        return BAD_INPUT
-    return 0
+    return finish("guidance.py", lambda: run(args.folder, args.strokes, args.preset, args.out))
 
 
 if __name__ == "__main__":

@@ -30,13 +30,13 @@ from typing import Any
 
 import numpy as np
 from common import (
-    BAD_INPUT,
     RESULTS,
     ROOT,
     BenchmarkError,
     Neighbours,
     Parser,
     checkout,
+    finish,
     headline,
     significant,
     table,
@@ -400,12 +400,7 @@ def run(args: argparse.Namespace) -> None:
 
 def main() -> int:
     args = parse()
-    try:
-        run(args)
-    except (ValueError, OSError) as error:
-        print(f"kodak.py: error: {' '.join(str(error).split())}", file=sys.stderr)
-        return BAD_INPUT
-    return 0
+    return finish("kodak.py", lambda: run(args))
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from common import BAD_INPUT, RESULTS, Neighbours, Parser, Timing, headline, significant, table, write_results
+from common import RESULTS, Neighbours, Parser, Timing, finish, headline, significant, table, write_results
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -266,12 +266,7 @@ def run(args: argparse.Namespace) -> None:
 
 def main() -> int:
     args = parse()
-    try:
-        run(args)
-    except (ValueError, OSError) as error:
-        print(f"paint.py: error: {' '.join(str(error).split())}", file=sys.stderr)
-        return BAD_INPUT
-    return 0
+    return finish("paint.py", lambda: run(args))
 
 
 if __name__ == "__main__":

@@ -28,7 +28,6 @@ from pathlib import Path
 from typing import Any
 
 from common import (
-    BAD_INPUT,
     RESULTS,
     ROOT,
     BenchmarkError,
@@ -36,6 +35,7 @@ from common import (
     Parser,
     Timing,
     checkout,
+    finish,
     headline,
     significant,
     table,
@@ -368,12 +368,7 @@ def run(args: argparse.Namespace) -> None:
 
 def main() -> int:
     args = parse()
-    try:
-        run(args)
-    except (ValueError, OSError) as error:
-        print(f"start.py: error: {' '.join(str(error).split())}", file=sys.stderr)
-        return BAD_INPUT
-    return 0
+    return finish("start.py", lambda: run(args))
 
 
 if __name__ == "__main__":

@@ -53,7 +53,7 @@ MANY, FEWER_STEPS = 1200, 0.3  # strokes from which on fewer steps do, and the e
 FEW = 256  # strokes below which all is seen as with so many
 DRAFTED = ((0.0, 100.0),)  # share of the steps and pixels a stroke, where there are no steps
 CLOSE = 176  # root of the pixels from which colours are chosen, for 300 strokes
-SMALL = 176  # pictures of fewer pixels squared are enlarged
+SMALL = 256  # pictures of fewer pixels squared are enlarged: on so few, strokes do not find their edges
 MASK_SIZE = 1024  # longer side at which a painting keeps its masks and what it was painted on
 
 

@@ -111,8 +111,8 @@ def test_opaque_paint_is_refined_as_it_will_look() -> None:
 @pytest.mark.parametrize(
     ("strokes", "sizes", "sides"),
     [
-        # By 24, 96, 384 and 1,536 pixels a stroke, but no more than there are, or 176 squared.
-        (20, RefineConfig.sizes, [(61, 101)] * 6 + [(121, 202)] * 4 + [(136, 227)] * 10),
+        # By 24, 96, 384 and 1,536 pixels a stroke, but no more than there are, or 256 squared.
+        (20, RefineConfig.sizes, [(61, 101)] * 6 + [(121, 202)] * 4 + [(198, 330)] * 10),
         (1000, ((0.0, 1), (0.5, 4)), [(24, 41)] * 10 + [(49, 82)] * 10),
     ],
 )
@@ -135,17 +135,17 @@ def test_the_canvas_grows(
 
 
 def test_edges_are_as_wide_as_the_canvas_is_large() -> None:
-    """Of 176 pixels, 256 strokes squared have 11 each; 0.41 of that is 4.51, and 78 / 176 of it at first."""
+    """Of 256 pixels squared, 256 strokes have 16 squared; 0.41 of that is 6.56, and 78 / 256 of it at first."""
     backend, seen = CountingBackend(), []
     plain = backend.objective
     backend.objective = lambda strokes, task, softness: (
         seen.append(softness) or plain(strokes, task, softness)
     )  # type: ignore[method-assign, func-returns-value]
     Painter("planner", LITTLE, strokes=5, backend=backend).paint(torch.rand(3, 40, 40), Guidance.none())
-    assert seen[:2] == pytest.approx([4.51 * 78 / 176, 4.51**0.95 * 78 / 176], rel=1e-4)
-    assert seen[8] == pytest.approx(4.51**0.6 * 157 / 176, rel=1e-4)
-    assert seen[12] == pytest.approx(4.51**0.4, rel=1e-4)
-    assert seen[-1] == pytest.approx(4.51**0.05, rel=1e-4)
+    assert seen[:2] == pytest.approx([6.56 * 78 / 256, 6.56**0.95 * 78 / 256], rel=1e-4)
+    assert seen[8] == pytest.approx(6.56**0.6 * 157 / 256, rel=1e-4)
+    assert seen[12] == pytest.approx(6.56**0.4, rel=1e-4)
+    assert seen[-1] == pytest.approx(6.56**0.05, rel=1e-4)
 
 
 @pytest.mark.parametrize("steps", [0, 1, 2, 3, 7])

@@ -135,7 +135,7 @@ def test_the_canvas_grows(
 
 
 def test_edges_are_as_wide_as_the_canvas_is_large() -> None:
-    """Of 256 pixels squared, 256 strokes have 16 squared; 0.41 of that is 6.56, and 78 / 256 of it at first."""
+    """Of 256 pixels squared, 256 strokes have 16 each; 0.41 of that is 6.56, and 78 / 256 of it at first."""
     backend, seen = CountingBackend(), []
     plain = backend.objective
     backend.objective = lambda strokes, task, softness: (

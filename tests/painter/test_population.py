@@ -141,14 +141,17 @@ def test_what_strokes_are_worth_early_counts_too() -> None:
             found.append(float((weight * missed).sum() / weight.sum()))
         return [found[0], found[2], found[9]]
 
-    whole, wanted = errors(strokes), []
+    whole, wanted, halved = errors(strokes), [], []
     for n in range(10):
         without = strokes.clone()
         without[n, 8:10] = 0
         rises = [one - other for one, other in zip(errors(without), whole, strict=True)]
         wanted.append(0.5 * rises[0] + 0.25 * rises[1] + rises[2])
+        halved.append(0.25 * rises[0] + 0.125 * rises[1] + rises[2])
     assert worth(objective, strokes, 1.5).tolist() == pytest.approx(wanted, abs=1e-6)
+    assert worth(objective, strokes, 1.5, unfinished=0.5).tolist() == pytest.approx(halved, abs=1e-6)
     assert max(map(abs, wanted)) > 1e-3
+    assert max(abs(one - other) for one, other in zip(wanted, halved, strict=True)) > 1e-3
 
 
 def task(target: Tensor, *masks: Tensor, weight: Tensor | None = None) -> Objective:

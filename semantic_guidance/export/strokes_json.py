@@ -1,12 +1,13 @@
-"""The strokes of a painting as JSON: ``semantic-guidance/strokes``, version 1.
+"""The strokes of a painting as JSON: ``semantic-guidance/strokes``, version 2.
 
 Numbers have nine significant digits, which name each float32 exactly, and the masks that clip strokes are
 stored along with them, so that replaying the file gives the same canvas bit for bit. In addition to the
 strokes' own numbers, ``masks`` lists grey PNG pictures in base64, and a stroke's ``mask``, if it has one,
 is an index into that list; strokes that an actor of the papers' code painted by itself say so in
-``compositing``; ``paper`` is the size in mm of the paper that a painting is meant for, if any, and ``start``
-a picture (PNG in base64) on the canvas before the first stroke. Nothing that is read from a file is
-trusted.
+``compositing``, and those that do not end round or carry little paint in ``ends`` and ``load``, which
+version 1 did not have; ``paper`` is the size in mm of the paper that a painting is meant for, if any, and
+``start`` a picture (PNG in base64) on the canvas before the first stroke. Nothing that is read from a file
+is trusted.
 """
 
 from __future__ import annotations
@@ -30,14 +31,15 @@ from semantic_guidance.core.packed import COLOR, OPACITY, POINTS, RADIUS
 from semantic_guidance.export.base import Exporter, Progress
 from semantic_guidance.export.options import NoOptions
 from semantic_guidance.images.arrays import to_bytes
-from semantic_guidance.painting.drawing import Compositing, Drawing, DrawnLayer, Level
+from semantic_guidance.painting.drawing import Compositing, Drawing, DrawnLayer, Ends, Level
 from semantic_guidance.painting.paper import SIDES
 
 if TYPE_CHECKING:
     from semantic_guidance.painting.painting import Painting
 
 FORMAT = "semantic-guidance/strokes"
-VERSION = 1
+VERSION = 2
+READABLE = (1, 2)
 MAX_STROKES = 200_000
 MAX_COMMAS = 32 * MAX_STROKES  # a stroke has 20; this bounds the memory of parsing
 MAX_SIDE = 32_768  # pixels of a canvas or a mask
@@ -82,7 +84,10 @@ def _stroke_lines(layer: DrawnLayer) -> Iterator[str]:
     extra: dict[str, Any] = {} if layer.mask is None else {"mask": layer.mask}
     if layer.compositing != "over":
         extra["compositing"] = layer.compositing
-    for vector in _numbers(layer.strokes):
+    if layer.ends != "round":
+        extra["ends"] = layer.ends
+    loads = None if layer.load is None else _numbers(layer.load)
+    for number, vector in enumerate(_numbers(layer.strokes)):
         points = vector[POINTS]
         stroke = {
             "level": layer.level,
@@ -93,6 +98,8 @@ def _stroke_lines(layer: DrawnLayer) -> Iterator[str]:
             "opacity": vector[OPACITY],
             "color": vector[COLOR],
         }
+        if loads is not None:
+            stroke["load"] = loads[number]
         yield json.dumps(stroke, allow_nan=False)
 
 
@@ -168,8 +175,8 @@ def _drawing(document: Any) -> Drawing:
     if not isinstance(document, dict) or document.get("format") != FORMAT:
         raise _FlawError(f"not a file of strokes, wanted an object whose format is {FORMAT!r}")
     version = _field(document, "version", "the file")
-    if version != VERSION or isinstance(version, bool):
-        raise _FlawError(f"version is {_shown(version)}, wanted {VERSION}")
+    if version not in READABLE or isinstance(version, bool):
+        raise _FlawError(f"version is {_shown(version)}, wanted {' or '.join(map(str, READABLE))}")
     width = _integer(document, "width", 1, MAX_SIDE)
     height = _integer(document, "height", 1, MAX_SIDE)
     if width * height > MAX_PIXELS:
@@ -183,18 +190,27 @@ def _drawing(document: Any) -> Drawing:
         _check_sides(start, "start", width, height)
     parsed = [_stroke(stroke, n, len(masks)) for n, stroke in enumerate(strokes)]
     layers = tuple(
-        DrawnLayer(np.array([vector for _, vector in group], np.float32), level, instance, mask, compositing)
-        for (level, instance, mask, compositing), group in itertools.groupby(parsed, key=lambda pair: pair[0])
+        _layer(key, [numbers for _, numbers in group])
+        for key, group in itertools.groupby(parsed, key=lambda pair: pair[0])
     )
     across, down = _floats(document, "paper", (2,), *SIDES, "the file") if "paper" in document else (0.0, 0.0)
     paper = (across, down) if across else None
     return Drawing(layers, (red, green, blue), width, height, masks=tuple(masks), paper=paper, start=start)
 
 
-def _stroke(
-    stroke: Any, number: int, masks: int
-) -> tuple[tuple[Level, int, int | None, Compositing], list[float]]:
-    """A stroke's layer (level, instance, mask, compositing) and its 13 numbers."""
+_Key = tuple[Level, int, int | None, Compositing, Ends]
+"""What strokes of one layer share: level, instance, mask, compositing, ends."""
+
+
+def _layer(key: _Key, numbers: list[list[float]]) -> DrawnLayer:
+    """The layer of strokes ``[N][14]``, each of 13 numbers and a load."""
+    values = np.array(numbers, np.float32)
+    load = None if bool((values[:, -1] == 1).all()) else np.ascontiguousarray(values[:, -1])
+    return DrawnLayer(np.ascontiguousarray(values[:, :-1]), *key, load)
+
+
+def _stroke(stroke: Any, number: int, masks: int) -> tuple[_Key, list[float]]:
+    """What a stroke shares with others of its layer, its 13 numbers and its load."""
     where = f"stroke {number}"
     if not isinstance(stroke, dict):
         raise _FlawError(f"{where} is {_shown(stroke)}, wanted an object")
@@ -206,13 +222,17 @@ def _stroke(
     compositing = stroke.get("compositing", "over")
     if compositing not in get_args(Compositing):
         raise _FlawError(f"compositing of {where} is {_shown(compositing)}, wanted over or seed")
+    ends = stroke.get("ends", "round")
+    if ends not in get_args(Ends):
+        raise _FlawError(f"ends of {where} is {_shown(ends)}, wanted one of {', '.join(get_args(Ends))}")
     vector = [
         *_floats(stroke, "points", (3, 2), -FAR, FAR, where),
         *_floats(stroke, "radius", (2,), 0, FAR, where),
         *_floats(stroke, "opacity", (2,), 0, 1, where),
         *_floats(stroke, "color", (3,), 0, 1, where),
+        *(_floats(stroke, "load", (), 0, 1, where) if "load" in stroke else [1.0]),
     ]
-    return (level, instance, mask, compositing), vector
+    return (level, instance, mask, compositing, ends), vector
 
 
 def _masks(texts: list[Any], width: int, height: int) -> list[NDArray[np.float32]]:

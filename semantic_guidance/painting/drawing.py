@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 Array = NDArray[np.float32]
 Level = Literal["background", "foreground"]
 Compositing = Literal["over", "seed"]
+Ends = Literal["round", "square", "filbert"]
 Shown = Literal["painting", "object"]
 Rectangle = tuple[int, int, int, int]
 """First row, row after the last, first column, column after the last."""
@@ -41,6 +42,8 @@ class DrawnLayer:
         instance: see `painting.Layer`.
         mask: see `painting.Layer`.
         compositing: see `painting.Layer`.
+        ends: see `painting.Layer`.
+        load: ``[N]``, see `painting.Layer`.
     """
 
     strokes: Array
@@ -48,6 +51,8 @@ class DrawnLayer:
     instance: int = 0
     mask: int | None = None
     compositing: Compositing = "over"
+    ends: Ends = "round"
+    load: Array | None = None
 
 
 @dataclass(frozen=True, eq=False)

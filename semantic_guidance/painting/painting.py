@@ -21,6 +21,7 @@ from semantic_guidance.painting.drawing import (
     Compositing,
     Drawing,
     DrawnLayer,
+    Ends,
     Level,
     Replay,
     Shown,
@@ -41,6 +42,9 @@ class Layer:
         mask: index of the painting's mask under which the strokes show; everywhere if None.
         compositing: ``over``, or ``seed`` for what an actor of the papers' code painted by itself: there the
             mask holds back the colour of a stroke but not its alpha.
+        ends: how the strokes end, one of `renderer.definition.ENDS`.
+        load: ``[N]`` in [0, 1], how much paint each stroke carries, which a brush shows as relief and as
+            running dry; 1 for all if None.
     """
 
     strokes: Strokes  # [1, N]
@@ -48,6 +52,8 @@ class Layer:
     instance: int = 0
     mask: int | None = None
     compositing: Compositing = "over"
+    ends: Ends = "round"
+    load: Tensor | None = None
 
     def paint(self, canvas: Tensor, mask: Tensor | None, part: slice = slice(None)) -> Tensor:
         """`canvas` ``[3, H, W]`` with (a part of) the layer's strokes on it, under ``[1, H, W]`` or none.
@@ -110,6 +116,8 @@ class Painting:
                 layer.instance,
                 layer.mask,
                 layer.compositing,
+                layer.ends,
+                None if layer.load is None else torch.from_numpy(layer.load),
             )
             for layer in drawing.layers
         )
@@ -137,7 +145,13 @@ class Painting:
         """All that is drawn, as numbers."""
         layers = tuple(
             DrawnLayer(
-                _array(layer.strokes.pack()[0]), layer.level, layer.instance, layer.mask, layer.compositing
+                _array(layer.strokes.pack()[0]),
+                layer.level,
+                layer.instance,
+                layer.mask,
+                layer.compositing,
+                layer.ends,
+                None if layer.load is None else _array(layer.load),
             )
             for layer in self.layers
         )

@@ -11,5 +11,8 @@ FLATNESS = 0.1
 MAX_SEGMENTS = 256
 """Greatest number of segments of one stroke, reached only by curves of 26,000 px."""
 
+ENDS = ("round", "square", "filbert")
+"""How strokes may end: in a half disc, cut off straight, or cut off with rounded corners."""
+
 MIN_LEADING = 1e-4
 """Lower bound of |A| in `last_disc` in square pixels, so that single precision suffices to divide by it."""

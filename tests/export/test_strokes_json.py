@@ -22,12 +22,22 @@ from PIL import Image
 
 from semantic_guidance.core.errors import InputError
 from semantic_guidance.core.strokes import Strokes
-from semantic_guidance.export.strokes_json import FAR, read_strokes
+from semantic_guidance.export.options import NoOptions
+from semantic_guidance.export.strokes_json import FAR, read_drawing, read_strokes, write
+from semantic_guidance.painting.drawing import Drawing, DrawnLayer
 from semantic_guidance.painting.painting import Layer, Painting
 
 LOWEST = np.array([-FAR] * 6 + [0] * 7, np.float32)
 HIGHEST = np.array([FAR] * 8 + [1] * 5, np.float32)
 share = st.floats(0, 1, width=32)
+STROKE = {
+    "level": "background",
+    "instance": 0,
+    "points": [[0, 0], [0.5, 0.5], [1, 1]],
+    "radius": [0.1, 0.1],
+    "opacity": [1, 1],
+    "color": [1, 0, 0],
+}
 
 
 @st.composite
@@ -95,7 +105,7 @@ def test_the_file_is_as_documented(painting, tmp_path):
     painting.save(tmp_path / "a.json")
     document = json.loads((tmp_path / "a.json").read_text())
     assert document["format"] == "semantic-guidance/strokes"
-    assert document["version"] == 1
+    assert document["version"] == 2
     assert (document["width"], document["height"]) == (96, 64)
     assert document["background"] == pytest.approx([0.2, 0.4, 0.6])
     assert len(document["strokes"]) == 37
@@ -125,9 +135,11 @@ def changed(document: Any, path: tuple[Any, ...], value: Any) -> Any:
 FLAWS = [
     (("format",), "svg", "not a file of strokes"),
     (("format",), ..., "not a file of strokes"),
-    (("version",), 2, "version is 2, wanted 1"),
-    (("version",), "x" * 999, r"version is 'x{36}\.\.\., wanted 1"),
+    (("version",), 3, "version is 3, wanted 1 or 2"),
+    (("version",), "x" * 999, r"version is 'x{36}\.\.\., wanted 1 or 2"),
     (("version",), ..., "version is missing"),
+    (("strokes", 0, "ends"), "flat", "ends of stroke 0 is 'flat', wanted one of round, square, filbert"),
+    (("strokes", 0, "load"), 1.5, "load of stroke 0 holds 1.5, wanted numbers from 0 to 1"),
     (("width",), ..., "width is missing"),
     (("width",), 0, "width of the file is 0"),
     (("height",), True, "height of the file is True"),
@@ -273,3 +285,25 @@ def test_a_file_that_is_none(tmp_path):
     with pytest.raises(OSError, match=r"mem: cannot be read \(.*\), wanted a file of strokes"):
         read_strokes("/proc/self/mem")  # a file that even root may open, but not read from its start
     assert not os.listdir(tmp_path)
+
+
+def test_ends_and_loads_come_back(tmp_path):
+    strokes = np.random.default_rng(0).random((3, 13)).astype(np.float32)
+    load = np.float32([0.25, 0, 1])
+    layers = (DrawnLayer(strokes, ends="square", load=load), DrawnLayer(strokes, ends="filbert"))
+    path = tmp_path / "strokes.json"
+    write(Drawing(layers, (1, 1, 1), 20, 30), path, NoOptions(), lambda share: None)
+    square, filbert = read_drawing(path).layers
+    assert (square.ends, filbert.ends, filbert.load) == ("square", "filbert", None)
+    np.testing.assert_array_equal(square.load, load)
+    np.testing.assert_array_equal(square.strokes, strokes)
+
+
+def test_version_1_is_read(tmp_path):
+    document = {"format": "semantic-guidance/strokes", "version": 1, "width": 4, "height": 3}
+    document |= {"background": [1, 0.5, 0], "strokes": [STROKE]}
+    path = tmp_path / "old.json"
+    path.write_text(json.dumps(document))
+    (layer,) = read_drawing(path).layers
+    assert (layer.ends, layer.load) == ("round", None)
+    assert layer.strokes[0, :6].tolist() == [0, 0, 0.5, 0.5, 1, 1]

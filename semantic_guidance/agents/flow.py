@@ -1,0 +1,204 @@
+"""The directions in which a hand paints a picture, and the streamlines along them. Lengths are in pixels.
+
+Directions have no sign: a field holds unit vectors of the double angle, which can be averaged.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float32]
+
+LEAN = -0.35
+"""Direction of strokes where the picture has none, in radians from the x axis: that of a right hand."""
+
+WIDEST = 0.15
+"""Scale of the coarsest field, in units of the longer side."""
+
+COHERENT, TRUST = 1.6, 1.5
+"""Factor and exponent that turn coherence into the weight of a finer field against the coarser ones."""
+
+FAINT = 0.0025
+"""Slope that counts as nothing, so that noise of flat places does not."""
+
+ROUGH_SLOPE = 0.05
+"""Slope from which on texture without direction counts as rough."""
+
+PARTS = 5
+"""Steps in which one arm of a streamline is traced."""
+
+TURN = 0.6
+"""How much of a step's heading is that of the field there, against that of the step before."""
+
+
+@dataclass(frozen=True, eq=False)
+class Flow:
+    """Where strokes run at one scale.
+
+    Attributes:
+        double: ``[H, W, 2]`` unit vectors (cos, sin) of twice the angle.
+        sure: ``[H, W]`` in [0, 1], how far the picture itself gives the direction.
+        rough: ``[H, W]`` in [0, 1], texture without direction.
+    """
+
+    double: Array
+    sure: Array
+    rough: Array
+
+    def heading(self, places: Array) -> Array:
+        """Unit vectors (x, y) ``[N, 2]`` of the direction at places (x, y) ``[N, 2]``."""
+        double = sample(self.double, places)
+        angle = 0.5 * np.arctan2(double[:, 1], double[:, 0])
+        return np.stack([np.cos(angle), np.sin(angle)], axis=-1).astype(np.float32)
+
+    def turned(self, angle: float | Array) -> Flow:
+        """The same with all directions turned by an angle in radians, one or ``[H, W]``."""
+        cos, sin = np.cos(2 * angle), np.sin(2 * angle)
+        x, y = np.moveaxis(self.double, -1, 0)
+        turned = np.stack([x * cos - y * sin, x * sin + y * cos], axis=-1)
+        return Flow(turned.astype(np.float32), self.sure, self.rough)
+
+
+def flow(
+    picture: Array,
+    regions: Sequence[Array],
+    scale: float,
+    wander: float = 0.0,
+    rng: np.random.Generator | None = None,
+) -> Flow:
+    """The directions along a picture, smooth at a scale; where it has none, those of what is around.
+
+    The structure tensor is weighted by the slope, not its square, so that weak edges count, and integrated
+    at wide scales first; each finer one replaces the last where it is coherent. Regions do not mix.
+
+    Args:
+        picture: ``[H, W, 3]`` in [0, 1].
+        regions: ``[H, W]`` each, in [0, 1], which add up to 1: the background, then the objects.
+        scale: of the finest integration.
+        wander: radians by which directions differ where the picture is rough.
+        rng: of these.
+    """
+    smooth = cv2.GaussianBlur(picture, (0, 0), max(0.7, 0.3 * scale))
+    dx, dy = (
+        cv2.Sobel(smooth, cv2.CV_32F, *order, scale=1 / 8, borderType=cv2.BORDER_REPLICATE)
+        for order in ((1, 0), (0, 1))
+    )
+    xx, xy, yy = (dx * dx).sum(-1), (dx * dy).sum(-1), (dy * dy).sum(-1)
+    slope = np.sqrt(xx + yy) + 1e-6
+    double = np.stack([yy - xx, -2 * xy], axis=-1) / slope[..., None]  # across the gradient
+    merged = np.zeros_like(double) + np.array([math.cos(2 * LEAN), math.sin(2 * LEAN)], np.float32)
+    sure = np.zeros_like(slope)
+    for step in reversed(_scales(scale, WIDEST * max(slope.shape))):
+        own, coherence = _integrated(double, slope, regions, step)
+        weight = np.clip(COHERENT * coherence, 0, 1)[..., None] ** TRUST
+        merged = _unit(merged * (1 - weight) + own * weight)
+        sure = np.maximum(coherence, 0.6 * sure)
+    found = Flow(merged.astype(np.float32), np.clip(sure, 0, 1), _roughness(double, slope, scale))
+    if not wander or rng is None:
+        return found
+    noise = blur(rng.standard_normal(slope.shape, dtype=np.float32), 2 * scale)
+    return found.turned(wander * found.rough * noise / max(float(noise.std()), 1e-6))
+
+
+def _scales(finest: float, coarsest: float) -> list[float]:
+    """From the finest scale on, each twice the last."""
+    count = max(0, math.ceil(math.log2(max(coarsest / finest, 1.0))))
+    return [finest * 2.0**n for n in range(count + 1)]
+
+
+def _integrated(double: Array, slope: Array, regions: Sequence[Array], scale: float) -> tuple[Array, Array]:
+    """Mean directions ``[H, W, 2]`` within regions at a scale, and their coherence ``[H, W]``."""
+    mean, coherence = np.zeros_like(double), np.zeros_like(slope)
+    for region in regions:
+        area = blur(region, scale) + 1e-4
+        vector = blur(double * region[..., None], scale) / area[..., None]
+        length = np.sqrt((vector**2).sum(-1)) + 1e-9
+        mean += region[..., None] * vector / length[..., None]
+        coherence += region * length / (blur(slope * region, scale) / area + FAINT)
+    return mean, coherence
+
+
+def _roughness(double: Array, slope: Array, scale: float) -> Array:
+    """``[H, W]`` in [0, 1] where there is texture, and it runs in no direction."""
+    mean = blur(slope, 1.5 * scale)
+    straight = np.sqrt((blur(double, 1.5 * scale) ** 2).sum(-1)) / mean
+    rough = np.clip(mean / ROUGH_SLOPE, 0, 1) * np.clip(1.4 - 2 * straight, 0, 1)
+    return np.asarray(rough, np.float32)
+
+
+def streamlines(
+    field: Flow,
+    centre: Array,
+    reach: Array,
+    stops: Sequence[tuple[Array, float]] = (),
+    least: float = 0.0,
+) -> Array:
+    """Quadratic Bezier curves along a field.
+
+    Args:
+        field: to follow.
+        centre: ``[N, 2]`` places (x, y) through which they run.
+        reach: ``[N]`` length of each of their two arms.
+        stops: pictures ``[H, W, C]`` and how far a curve may get from its centre's colour in each.
+        least: an arm's length that nothing stops.
+
+    Returns:
+        ``[N, 3, 2]`` start, control and end.
+    """
+    start, end = (_arm(field, centre, reach, sign, stops, least) for sign in (-1, 1))
+    back, forth = (np.sqrt(((arm - centre) ** 2).sum(-1, keepdims=True)) for arm in (start, end))
+    lopsided = np.abs(back - forth) > 0.3 * (back + forth)  # the centre is far from the middle: straight
+    control = np.where(lopsided, 0.5 * (start + end), 2 * centre - 0.5 * (start + end))
+    return np.stack([start, control, end], axis=1).astype(np.float32)
+
+
+def _arm(
+    field: Flow,
+    centre: Array,
+    reach: Array,
+    sign: int,
+    stops: Sequence[tuple[Array, float]],
+    least: float,
+) -> Array:
+    """Where streamlines end ``[N, 2]`` that leave their centres one way."""
+    place, ahead = centre, sign * field.heading(centre)
+    going = np.ones(len(centre), bool)
+    begun = [sample(picture, centre) for picture, _ in stops]
+    for part in range(1, PARTS + 1):
+        ahead = _unit(ahead)
+        following = (place + ahead * (reach / PARTS)[:, None]).astype(np.float32)
+        free = part / PARTS * reach <= least
+        for (picture, tolerance), color in zip(stops, begun, strict=True):
+            going &= free | (((sample(picture, following) - color) ** 2).sum(-1) <= tolerance**2)
+        place = np.where(going[:, None], following, place)
+        turn = field.heading(place)
+        turn = np.where((turn * ahead).sum(-1, keepdims=True) < 0, -turn, turn)
+        ahead = (1 - TURN) * ahead + TURN * turn
+    return place
+
+
+def sample(values: Array, places: NDArray[np.floating]) -> Array:
+    """Values ``[N, ...]`` of an image ``[H, W, ...]`` at places (x, y) ``[N, 2]``, the nearest within it."""
+    height, width = values.shape[:2]
+    columns = np.clip(places[:, 0].astype(np.intp), 0, width - 1)
+    return values[np.clip(places[:, 1].astype(np.intp), 0, height - 1), columns]
+
+
+def blur(values: Array, scale: float) -> Array:
+    """Gaussian blur of ``[H, W]`` or ``[H, W, C]``, on a smaller copy where it is wide."""
+    factor, (height, width) = max(1, int(scale / 4)), values.shape[:2]
+    size = (max(2, width // factor), max(2, height // factor))
+    small = values if factor == 1 else cv2.resize(values, size, interpolation=cv2.INTER_AREA)
+    soft = cv2.GaussianBlur(small, (0, 0), scale / factor, borderType=cv2.BORDER_REPLICATE)
+    whole = soft if factor == 1 else cv2.resize(soft, (width, height), interpolation=cv2.INTER_LINEAR)
+    return np.asarray(whole, np.float32)
+
+
+def _unit(vectors: Array) -> Array:
+    return vectors / (np.sqrt((vectors**2).sum(-1, keepdims=True)) + 1e-9)

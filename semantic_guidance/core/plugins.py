@@ -225,6 +225,29 @@ EXPORTERS: SuffixRegistry[Any] = SuffixRegistry(
 )
 """Suffix without its first dot -> an `export.base.Exporter`."""
 
+STYLES: Registry[Any] = Registry(
+    "style",
+    "styles",
+    {
+        name: f"painter.styles:{name}"
+        for name in (
+            "likeness",
+            "alla-prima",
+            "impressionist",
+            "expressionist",
+            "pointillist",
+            "impasto",
+            "watercolor",
+            "gouache",
+            "ink",
+            "pencil",
+            "palette-knife",
+        )
+    },
+    needs=("hand", "ground", "brush", "ends", "marks"),
+)
+"""Name -> a `painter.styles.Style`."""
+
 DATASETS: Registry[Any] = Registry(
     "dataset",
     "datasets",

@@ -3,58 +3,46 @@
 from __future__ import annotations
 
 import functools
-import itertools
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from semantic_guidance.agents.base import Agent, Draft
+from semantic_guidance.agents.base import Agent
 from semantic_guidance.agents.files import load_agent
-from semantic_guidance.agents.planner import crowded
 from semantic_guidance.agents.problem import (
     Problem,
     foreground_share,
     length_factor,
-    parts_of,
-    working_size,
 )
 from semantic_guidance.core.guidance import Guidance
-from semantic_guidance.core.resample import resample
-from semantic_guidance.core.strokes import Strokes
 from semantic_guidance.guidance.base import GuideLike, load_guide
 from semantic_guidance.images.color import Color, nearest_color
 from semantic_guidance.images.files import to_image
 from semantic_guidance.images.restyle import cover
 from semantic_guidance.painter.checks import check_whole, checked_start, drafting, workplace
+from semantic_guidance.painter.handling import Handling
+from semantic_guidance.painter.likeness import Likeness, stored
+from semantic_guidance.painter.manner import Manner, Work
 from semantic_guidance.painter.presets import (
     DEFAULT_SIZES,
     MAX_STROKES,
     PRESETS,
     SIZES,
     Preset,
-    RefineConfig,
 )
-from semantic_guidance.painter.refine import Refiner, refine_together
+from semantic_guidance.painter.refine import refine_together
 from semantic_guidance.painter.stages import Clock, StageProgress
-from semantic_guidance.painter.views import Ladder, View, segments_of
+from semantic_guidance.painter.styles import Style
 from semantic_guidance.painting.brushes.brush import Brush
 from semantic_guidance.painting.medium import Medium, Tools
-from semantic_guidance.painting.painting import Layer, Painting
+from semantic_guidance.painting.painting import Painting
 from semantic_guidance.renderer.backends.base import Backend
-from semantic_guidance.renderer.objective import Segment
 
-MANY, FEWER_STEPS = 1200, 0.3  # strokes from which on fewer steps do, and the exponent of how many fewer
-FEW = 256  # strokes below which all is seen as with so many
-DRAFTED = ((0.0, 100.0),)  # share of the steps and pixels a stroke, where there are no steps
 CLOSE = 176  # root of the pixels from which colours are chosen, for 300 strokes
-SMALL = 256  # pictures of fewer pixels squared are enlarged: on so few, strokes do not find their edges
-MASK_SIZE = 1024  # longer side at which a painting keeps its masks and what it was painted on
 
 
 class Painter:
@@ -99,7 +87,8 @@ class Painter:
         size: int | None = None,
         seed: int = 0,
         foreground_share: float | None = None,
-        brush: str | Path | Brush = "flat",
+        brush: str | Path | Brush | None = None,
+        style: str | Path | Style = "likeness",
         medium: Medium | None = None,
         start: Color | Tensor | None = None,
     ) -> None:
@@ -110,6 +99,8 @@ class Painter:
             check_whole("size", size, *SIZES)
         if foreground_share is not None and not 0 <= foreground_share <= 1:
             raise ValueError(f"foreground_share is {foreground_share}, wanted 0 to 1")
+        self.style = style if isinstance(style, Style) else Style.of(style)
+        brush = self.style.brush if brush is None else brush
         self.brush = brush if isinstance(brush, Brush) else Brush.of(brush, seed)
         self.preset = PRESETS[preset] if isinstance(preset, str) else preset
         chosen = self.preset.agent if agent is None else agent
@@ -123,6 +114,12 @@ class Painter:
         self.foreground_share = foreground_share
         self.medium = medium or Medium()
         self.start = checked_start(start)
+        self.manner: Manner = Likeness(
+            self.agent, self.preset, strokes, seed, self.workplace, not self.medium.opaque
+        )
+        if self.style.hand is not None:
+            steps = self.preset.hand_steps
+            self.manner = Handling(self.style, self.style.hand, strokes, seed, self.workplace, steps)
 
     @property
     def guided(self) -> bool:
@@ -146,8 +143,8 @@ class Painter:
         """
         begun = self._begun(image, guidance, progress)
         with begun.clock("polish", shown=False):
-            if begun.refiner is not None:
-                begun.refiner.run(lambda share: begun.clock.tell("polish", share))
+            if begun.work.refiner is not None:
+                begun.work.refiner.run(lambda share: begun.clock.tell("polish", share))
         return self._finished(begun)
 
     def paint_batch(
@@ -181,7 +178,7 @@ class Painter:
         if not self.workplace.backend.batches:
             return [self.paint(*each, progress) for each in zip(images, known, strict=True)]
         begun = [self._begun(*each, progress) for each in zip(images, known, strict=True)]
-        refiners = [each.refiner for each in begun if each.refiner is not None]
+        refiners = [each.work.refiner for each in begun if each.work.refiner is not None]
         clock = Clock(progress or (lambda stage, share: None))
         with clock("polish", shown=False):
             refine_together(refiners, lambda share: clock.tell("polish", share))
@@ -200,29 +197,21 @@ class Painter:
             known = self.agent.view(self._guidance(picture, guidance))
         with clock("plan"):
             problem, tools = self._problem(picture, known)
-            draft = self.agent.draft(problem, np.random.default_rng(self.seed))
-            if self.preset.refine is not None:
-                surplus = self.preset.refine.surplus if self.preset.refine.steps else 1.0
-                draft = crowded(problem, draft, np.random.default_rng(self.seed), surplus)
-            refiner = self._refiner(problem, draft, tools)
+            work = self.manner.begin(problem, functools.partial(self._seen, picture, known), tools)
         shown = known if guidance is None else guidance.resized(*picture.shape[-2:])
-        return _Begun(picture, known, shown, problem, draft, refiner, clock)
+        return _Begun(picture, shown, problem.ground, work, clock)
 
     def _finished(self, begun: _Begun) -> Painting:
         """The painting, once its strokes are refined."""
-        strokes, segments = begun.problem.to_picture(begun.draft.strokes), list(begun.draft.segments)
-        if begun.refiner is not None:
-            strokes = Strokes.unpack(begun.refiner.finished()[None])
-            segments = segments_of(begun.refiner.parts)
-        problem, picture, clock = begun.problem, begun.picture, begun.clock
+        picture, clock = begun.picture, begun.clock
         height, width = picture.shape[-2:]
         longer = max(height, width)
         size = self.size or min(max(longer, DEFAULT_SIZES[0]), DEFAULT_SIZES[1])
-        layers, masks = self._layers(strokes, segments, begun.known, begun.draft)
+        layers, masks = begun.work.finish()
         return Painting(
             layers=layers,
             masks=masks,
-            background=problem.ground,
+            background=begun.ground,
             width=max(1, round(width * size / longer)),
             height=max(1, round(height * size / longer)),
             guidance=begun.shown,
@@ -271,73 +260,16 @@ class Painter:
             return self.agent.ground
         if self.medium.opaque:
             return 1.0, 1.0, 1.0  # real paper
+        wanted = self.manner.ground(problem)
         if tools is None or tools.colors is None:
-            return problem.ground
-        nearest = nearest_color(torch.tensor([problem.ground]), tools.colors)[0]
+            return wanted
+        nearest = nearest_color(torch.tensor([wanted]), tools.colors)[0]
         red, green, blue = tools.colors[nearest].tolist()
         return red, green, blue
 
-    def _refiner(self, problem: Problem, draft: Draft, tools: Tools | None) -> Refiner | None:
-        """What refines the draft by the preset, to strokes that the tools can paint; None if nothing does."""
-        if self.preset.refine is None and tools is None:
-            return None
-        config = self.preset.refine or RefineConfig(steps=0, sizes=DRAFTED)
-        # More strokes cost more per step, and need fewer steps.
-        fewer = min(1.0, (MANY / self.strokes) ** FEWER_STEPS)
-        config = replace(config, steps=math.ceil(fewer * config.steps))
-        counts = {part - 1: count for part, count in enumerate(problem.budgets)}
-        strokes = problem.to_picture(draft.strokes).pack()[0]
-        ladder = self._ladder(problem, config)
-        return Refiner(strokes, parts_of(draft.segments), counts, ladder, config, self.seed, tools)
-
-    def _ladder(self, problem: Problem, config: RefineConfig) -> Ladder:
-        """How the picture of a problem is seen while it is refined."""
-        picture = problem.picture
-        height, width = picture.shape[1:]
-        strokes = max(self.strokes, FEW)
-        most = max(math.sqrt(height * width), SMALL)
-        lengths = [min(math.sqrt(pixels * strokes), most) for _, pixels in config.sizes]
-
-        def view(length: float) -> View:
-            seen = replace(self._seen(picture, problem.guidance, length), ground=problem.ground)
-            return View(seen, self.workplace, not self.medium.opaque)
-
-        views = [
-            (share, functools.partial(view, length))
-            for (share, _), length in zip(config.sizes, lengths, strict=True)
-        ]
-        last = working_size(height, width, lengths[-1])
-        return Ladder(views, max(last), math.sqrt(last[0] * last[1] / strokes))
-
-    def _layers(
-        self, strokes: Strokes, segments: Sequence[Segment], guidance: Guidance, draft: Draft
-    ) -> tuple[tuple[Layer, ...], tuple[Tensor, ...]]:
-        """One layer for each run of strokes under the same mask, and the painting's masks."""
-        if self.medium.opaque:  # nothing stops a real brush
-            masks: list[Tensor] = []
-        else:
-            masks = [_stored(instance.mask) for instance in guidance.instances]
-        outside, rule = None, draft.compositing
-        # An agent's own strokes show as it expects: those of the background only outside the object.
-        if draft.outside and self.preset.refine is None and masks:
-            outside = len(masks)
-            masks.append((255 - (masks[0] * 255).round()) / 255)
-        else:
-            rule = "over"
-        layers: list[Layer] = []
-        first = last = 0
-        for mask, group in itertools.groupby(segments, key=lambda segment: segment.mask):
-            first, last = last, last + sum(segment.count for segment in group)
-            part = strokes[first:last]
-            if mask is None:
-                layers.append(Layer(part, mask=outside, compositing=rule))
-            else:
-                layers.append(Layer(part, "foreground", mask, mask if masks else None, rule))
-        return tuple(layers), tuple(masks)
-
     def _under(self, height: int, width: int) -> Tensor | None:
         """The picture on the canvas before the first stroke, if there is one, as a painting keeps it."""
-        return _stored(cover(self.start, height, width)) if isinstance(self.start, Tensor) else None
+        return stored(cover(self.start, height, width)) if isinstance(self.start, Tensor) else None
 
 
 @dataclass(frozen=True, eq=False)
@@ -346,27 +278,14 @@ class _Begun:
 
     Attributes:
         picture: ``[3, H, W]`` what is painted.
-        known: of the picture, what the agent can use.
         shown: of the picture, what the painting keeps.
-        problem: what is painted first.
-        draft: the first strokes.
-        refiner: of these, if they are to be refined.
+        ground: colour of the empty canvas.
+        work: the strokes.
         clock: of this painting.
     """
 
     picture: Tensor
-    known: Guidance
     shown: Guidance
-    problem: Problem
-    draft: Draft
-    refiner: Refiner | None
+    ground: Color
+    work: Work
     clock: Clock
-
-
-def _stored(values: Tensor) -> Tensor:
-    """Values ``[C, H, W]`` in multiples of 1/255, at most `MASK_SIZE` pixels on their longer side."""
-    height, width = values.shape[-2:]
-    scale = MASK_SIZE / max(height, width)
-    if scale < 1:
-        values = resample(values, max(1, round(height * scale)), max(1, round(width * scale)))
-    return (values.clamp(0, 1) * 255).round() / 255

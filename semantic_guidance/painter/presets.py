@@ -122,6 +122,7 @@ class Preset:
         agent: who makes the first strokes, if nobody is named.
         baseline: the same where nothing is to be known about the picture.
         refine: the refinement; None leaves the strokes as the agent drafted them.
+        hand_steps: gradient steps of a hand with 1,000 strokes.
     """
 
     side: int = 176
@@ -129,13 +130,14 @@ class Preset:
     agent: str = "planner"
     baseline: str = "planner"
     refine: RefineConfig | None = field(default_factory=RefineConfig)
+    hand_steps: int = 100
 
 
 DRAFTED = 85
 """`Preset.side` where the first strokes are only a beginning."""
 
 PRESETS = {
-    "draft": Preset(object_share=0.5, agent="semantic", baseline="baseline", refine=None),
+    "draft": Preset(object_share=0.5, agent="semantic", baseline="baseline", refine=None, hand_steps=0),
     "standard": Preset(side=DRAFTED),
     "fine": Preset(
         side=DRAFTED,
@@ -146,5 +148,6 @@ PRESETS = {
             growth=1.6,
             prunes=5,
         ),
+        hand_steps=300,
     ),
 }

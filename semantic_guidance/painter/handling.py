@@ -1,0 +1,142 @@
+"""A style at work on one picture: from its first strokes to finished layers."""
+
+from __future__ import annotations
+
+import functools
+import itertools
+import math
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from semantic_guidance.agents.flow import sample
+from semantic_guidance.agents.problem import Problem, working_size
+from semantic_guidance.core.strokes import Strokes
+from semantic_guidance.images.color import Color
+from semantic_guidance.painter.finishing import finished, loads
+from semantic_guidance.painter.hand import Hand
+from semantic_guidance.painter.handwork import HandRefiner
+from semantic_guidance.painter.laying import Layers, compose
+from semantic_guidance.painter.manner import See, Work
+from semantic_guidance.painter.presets import RefineConfig
+from semantic_guidance.painter.seeing import Sight, toned_ground
+from semantic_guidance.painter.styles import Style
+from semantic_guidance.painter.views import Ladder, View
+from semantic_guidance.painting.medium import Tools
+from semantic_guidance.painting.painting import Layer
+from semantic_guidance.renderer.objective import Workplace
+
+SIZES = ((0.0, 48.0), (0.3, 103.0))
+"""Share of the steps from which on the canvas has so many pixels a stroke, see `RefineConfig`."""
+
+PROBLEM_PIXELS = 103
+"""Pixels a stroke on which strokes are laid."""
+
+POSITION_RATE, RADIUS_RATE, COLOR_RATE = 0.117, 0.058, 0.02
+"""Rates of refinement, see `RefineConfig`."""
+
+FEW, MOST_MORE = 1000, 2.0
+"""Strokes below which there are more steps, and by how much at most."""
+
+
+@dataclass(frozen=True, eq=False)
+class Handling:
+    """A `Manner`: a hand that paints in a style.
+
+    Attributes:
+        style: in which.
+        hand: of the style.
+        strokes: number of them.
+        seed: of all random choices.
+        place: where strokes are refined.
+        steps: of refinement, for 1,000 strokes.
+    """
+
+    style: Style
+    hand: Hand
+    strokes: int
+    seed: int
+    place: Workplace
+    steps: int
+
+    def ground(self, problem: Problem) -> Color:
+        """Colour of the empty canvas."""
+        if isinstance(self.style.ground, tuple):
+            return self.style.ground
+        return toned_ground(problem) if self.style.ground == "toned" else problem.ground
+
+    def begin(self, problem: Problem, see: See, tools: Tools | None) -> Work:
+        """See `Manner`."""
+        ground, (height, width) = problem.ground, problem.picture.shape[-2:]
+        problem = replace(see(self._length(PROBLEM_PIXELS)), ground=ground)
+        layers = Layers(
+            Sight.of(problem, self.hand), self.hand, self.strokes, np.random.default_rng(self.seed)
+        )
+        first = layers.order(compose(layers, self.strokes))
+        vectors = problem.to_picture(first.vectors).pack()[0]
+        more = min(MOST_MORE, math.sqrt(FEW / self.strokes))
+        config = RefineConfig(
+            steps=round(self.steps * self.hand.work * more),
+            sizes=SIZES,
+            position_rate=POSITION_RATE,
+            radius_rate=RADIUS_RATE,
+            opacity_rate=0.0,
+            color_rate=COLOR_RATE,
+        )
+        ladder = self._ladder(see, height, width, ground, config)
+        refiner = HandRefiner(replace(first, vectors=vectors), layers, ladder, config, self.seed, tools)
+        return Work(refiner, functools.partial(self._finish, refiner, tools))
+
+    def _length(self, pixels: float) -> float:
+        """Root of the pixels of a canvas that has so many a stroke."""
+        return math.sqrt(pixels * max(self.strokes, 300))
+
+    def _ladder(self, see: See, height: int, width: int, ground: Color, config: RefineConfig) -> Ladder:
+        """How the picture is seen while strokes are refined."""
+
+        def view(pixels: float) -> View:
+            seen = Sight.of(see(self._length(pixels)), self.hand).problem
+            return View(replace(seen, ground=ground), self.place, masked=False)
+
+        views = [(share, functools.partial(view, pixels)) for share, pixels in config.sizes]
+        last = working_size(height, width, self._length(config.sizes[-1][1]))
+        return Ladder(views, max(last), math.sqrt(last[0] * last[1] / max(self.strokes, 300)))
+
+    def _finish(
+        self, refiner: HandRefiner, tools: Tools | None
+    ) -> tuple[tuple[Layer, ...], tuple[Tensor, ...]]:
+        """See `Work`."""
+        vectors = refiner.finished().numpy().copy()
+        levels, parts = refiner.levels, refiner.parts
+        middle = vectors[:, :6].reshape(-1, 3, 2).mean(1) * refiner.to_pixels[:2]
+        calm = sample(refiner.layers.calm, middle)
+        rng = np.random.default_rng(self.seed)
+        vectors = finished(vectors, self.hand, levels, calm, rng)
+        load = loads(vectors, self.hand, levels)
+        packed = torch.from_numpy(vectors)
+        if tools is not None and len(packed):
+            packed = tools(packed)
+        return self._grouped(packed, parts, load), ()
+
+    def _grouped(
+        self, vectors: Tensor, parts: NDArray[np.intp], load: NDArray[np.float32]
+    ) -> tuple[Layer, ...]:
+        """One layer for each run of strokes of one part."""
+        layers, first = [], 0
+        for part, run in itertools.groupby(parts.tolist()):
+            last = first + sum(1 for _ in run)
+            strokes = Strokes.unpack(vectors[None, first:last])
+            layers.append(
+                Layer(
+                    strokes,
+                    "background" if part < 0 else "foreground",
+                    max(0, part),
+                    ends=self.style.ends,
+                    load=torch.from_numpy(load[first:last].copy()),
+                )
+            )
+            first = last
+        return tuple(layers)

@@ -1,0 +1,209 @@
+"""How a hand lays its first strokes: layer by layer, from wide to fine, along the picture's flow."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from semantic_guidance.agents.flow import Array, blur, flow, sample, streamlines
+from semantic_guidance.agents.placing import pick_places
+from semantic_guidance.agents.problem import Parts, Problem, paint
+from semantic_guidance.core.strokes import COLOR, CONTROL, END, NUMBERS, OPACITY, POINTS, RADIUS, START
+from semantic_guidance.images.arrays import to_array
+from semantic_guidance.painter.hand import Hand
+from semantic_guidance.painter.seeing import LUMA, Sight, calmness
+
+PLACING = (0.0, 0.5, 0.6, 0.8, 1.0)
+"""Exponents of the error by which strokes are placed, from the first layer, laid evenly, to the last."""
+
+PADDED_LAYERS, PADDING = 2, 0.7
+"""Layers that are laid over the border, and by how many radii."""
+
+APART = 1.5
+"""Distance of strokes of one layer, in radii, where they overlap by a quarter of their width."""
+
+UNLIKE = 0.08, 0.24
+"""How far from its own colour a stroke may run, at no looseness and at full looseness."""
+
+ARMS = (0.6, 0.9)
+"""Length of a stroke's arms against the greatest."""
+
+SHORTER = 0.6
+"""By how much strokes are shorter where the picture is rough."""
+
+WANDER = 1.2
+"""Radians by which strokes turn from rough texture at full looseness."""
+
+TONE = 0.5
+"""Exponent that brings out the directions of darks."""
+
+
+@dataclass(frozen=True, eq=False)
+class Composition:
+    """Strokes in the order in which they are painted.
+
+    Attributes:
+        vectors: ``[N, 13]`` packed, in units of the problem's longer side.
+        levels: ``[N]`` number of their layer.
+        parts: ``[N]`` what they depict, see `Parts`.
+    """
+
+    vectors: Tensor
+    levels: NDArray[np.intp]
+    parts: Parts
+
+    def __getitem__(self, order: NDArray[np.intp]) -> Composition:
+        """The strokes with these numbers."""
+        return Composition(self.vectors[torch.from_numpy(order)], self.levels[order], self.parts[order])
+
+
+class Layers:
+    """What a hand knows of a picture before it lays strokes.
+
+    Args:
+        sight: the picture as the hand sees it.
+        hand: that paints it.
+        strokes: number of them, which says how wide they are.
+        rng: of all random choices.
+    """
+
+    def __init__(self, sight: Sight, hand: Hand, strokes: int, rng: np.random.Generator) -> None:
+        problem = sight.problem
+        self.hand, self.problem, self.rng = hand, problem, rng
+        self.size = problem.size
+        self.target = to_array(problem.target)
+        self.weight = problem.weight.numpy()
+        self.radii = hand.radii_for(strokes)
+        self.calm = calmness(sight.heed)
+        masks = problem.masks.numpy()
+        self.owner = np.where(masks.max(axis=0) > 0.5, _topmost(masks), -1) if len(masks) else None
+        self.inside = problem.mask.numpy()
+        regions = [1 - self.inside, self.inside] if len(masks) else [np.ones_like(self.inside)]
+        toned = np.sqrt(self.target) if TONE == 0.5 else self.target**TONE
+        wander = WANDER * hand.looseness
+        self.fields = [
+            flow(toned, regions, max(1.0, hand.smoothness * radius * self.size), wander, rng)
+            for radius in self.radii
+        ]
+        self.blurred = [blur(self.target, max(0.5, 0.6 * radius * self.size)) for radius in self.radii]
+        low, high = hand.spread
+        opacity = hand.between("opacity")
+        limits = [
+            (radius * low, radius * high, each) for radius, each in zip(self.radii, opacity, strict=True)
+        ]
+        self.limits = np.array(limits, np.float32)
+
+    def parts_at(self, centre: NDArray[np.floating]) -> Parts:
+        """What is at places (x, y) ``[N, 2]`` in pixels."""
+        if self.owner is None:
+            return np.full(len(centre), -1, np.intp)
+        return sample(self.owner, centre).astype(np.intp)
+
+    def placing(self, layer: int) -> float:
+        """Exponent of the error by which a layer's strokes are placed."""
+        at = layer * (len(PLACING) - 1) / max(1, len(self.radii) - 1)
+        return float(np.interp(at, range(len(PLACING)), PLACING))
+
+    def lay(self, error: Array, layer: int, count: int) -> Composition:
+        """`count` strokes of a layer where `error` ``[h, w]`` is greatest."""
+        radius, field, rng = self.radii[layer] * self.size, self.fields[layer], self.rng
+        pad = round(PADDING * radius) if layer < PADDED_LAYERS else 0
+        padded = np.pad(error.astype(np.float32), pad, mode="edge")
+        spacing = APART * (1.25 - self.hand.overlap) * radius
+        places = pick_places(torch.from_numpy(padded), count, spacing, rng) - pad
+        centre = places[:, ::-1].astype(np.float32) + 0.5
+        calm = sample(self.calm, centre)
+        own = radius * rng.uniform(0.85, 1.15, count) * (1 + 0.5 * self.hand.economy * (calm - 0.5))
+        arms = own * self.hand.bounds[1] * rng.uniform(*ARMS, count)
+        arms *= 1 - SHORTER * sample(field.rough, centre)
+        points = streamlines(field, centre, arms.astype(np.float32), self._stops(layer), 1.2 * radius)
+        numbers = np.concatenate(
+            [
+                points.reshape(count, 6) / self.size,
+                (own / self.size)[:, None] * (1, 1 - 0.45 * self.hand.taper),
+                np.full((count, 2), self.limits[layer, 2]),
+                sample(self.blurred[layer], centre),
+            ],
+            axis=1,
+        )
+        vectors = torch.from_numpy(numbers.astype(np.float32))
+        within(vectors, self.hand, torch.from_numpy(self.limits[np.full(count, layer)]))
+        return Composition(vectors, np.full(count, layer), self.parts_at(centre))
+
+    def _stops(self, layer: int) -> list[tuple[Array, float]]:
+        """What ends a streamline: other colours, and, if edges are kept, other objects."""
+        low, high = UNLIKE
+        stops = [(self.blurred[layer], low + (high - low) * self.hand.looseness)]
+        if self.owner is not None and self.hand.edges > 0:
+            stops.append((self.inside[..., None], 1.1 - 0.9 * self.hand.edges))
+        return stops
+
+    def order(self, composition: Composition) -> Composition:
+        """By layer, then what is behind first; within these as they were."""
+        return composition[np.lexsort([composition.parts, composition.levels])]
+
+
+def compose(layers: Layers, strokes: int) -> Composition:
+    """The first strokes: each layer where the layers before it left the greatest error."""
+    hand, problem, rng = layers.hand, layers.problem, layers.rng
+    counts = np.diff(np.round(np.cumsum((0, *hand.shares)) * strokes)).astype(int)
+    canvas, laid = problem.canvas, []
+    for layer, count in enumerate(counts):
+        error = ((to_array(canvas) - layers.target) ** 2).sum(-1)
+        error = (error * (layers.weight if layer else 1)) ** layers.placing(layer)
+        fresh = layers.lay(error, layer, int(count))
+        light = fresh.vectors[:, COLOR].numpy() @ LUMA
+        fresh = fresh[np.argsort(-light, kind="stable") if hand.pale_first else rng.permutation(len(light))]
+        canvas = paint(fresh.vectors, canvas, None, problem.backend)
+        laid.append(fresh)
+    return together(laid)
+
+
+def together(compositions: list[Composition]) -> Composition:
+    """All strokes, one composition after the other."""
+    return Composition(
+        torch.cat([torch.empty(0, NUMBERS), *(each.vectors for each in compositions)]),
+        np.concatenate([np.empty(0, np.intp), *(each.levels for each in compositions)]),
+        np.concatenate([np.empty(0, np.intp), *(each.parts for each in compositions)]),
+    )
+
+
+def within(vectors: Tensor, hand: Hand, limits: Tensor) -> None:
+    """Bring strokes within a hand's limits, in place.
+
+    Args:
+        vectors: ``[N, 13]`` packed.
+        hand: that makes them.
+        limits: ``[N, 3]`` least and greatest radius, and opacity.
+    """
+    low, high, opacity = limits.split(1, dim=1)
+    thin = 1 - hand.taper
+    radius = torch.minimum(torch.maximum(vectors[:, RADIUS], low * thin), high)
+    widest = torch.maximum(radius.amax(dim=1, keepdim=True), low)
+    vectors[:, RADIUS] = torch.maximum(radius, thin * widest)
+    vectors[:, OPACITY] = opacity
+    start, control, end = vectors[:, START], vectors[:, CONTROL], vectors[:, END]
+    middle, half = (start + end) / 2, (end - start) / 2
+    chord = 2 * half.norm(dim=1, keepdim=True).clamp(min=1e-6)
+    least, most = hand.bounds
+    wanted = torch.minimum(torch.maximum(chord, 2 * least * widest), 2 * most * widest)
+    half = half * (wanted / chord)
+    bow = control - middle
+    bow = bow * (hand.curvature * wanted / bow.norm(dim=1, keepdim=True).clamp(min=1e-9)).clamp(max=1)
+    vectors[:, POINTS] = torch.cat([middle - half, middle + bow, middle + half], dim=1)
+
+
+def _topmost(masks: Array) -> NDArray[np.intp]:
+    """``[h, w]`` number of the last of the masks ``[M, h, w]`` that is more than half there."""
+    return len(masks) - 1 - np.argmax(masks[::-1] > 0.5, axis=0)
+
+
+def spacing(problem: Problem, strokes: int) -> float:
+    """Side in pixels of the square that each stroke has."""
+    height, width = problem.weight.shape
+    return math.sqrt(height * width / max(1, strokes))

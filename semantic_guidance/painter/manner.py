@@ -1,0 +1,47 @@
+"""How pictures are painted, by one interface: as a likeness, or by a hand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from torch import Tensor
+
+from semantic_guidance.agents.problem import Problem
+from semantic_guidance.images.color import Color
+from semantic_guidance.painter.refine import Refiner
+from semantic_guidance.painting.medium import Tools
+from semantic_guidance.painting.painting import Layer
+
+See = Callable[[float], Problem]
+"""The picture's problem on about so many pixels squared."""
+
+
+@dataclass(frozen=True)
+class Work:
+    """A painting that has its first strokes.
+
+    Attributes:
+        refiner: of these, if they are to be refined.
+        finish: makes the painting's layers and masks, once they are.
+    """
+
+    refiner: Refiner | None
+    finish: Callable[[], tuple[tuple[Layer, ...], tuple[Tensor, ...]]]
+
+
+class Manner(Protocol):
+    """Makes the strokes of a painting."""
+
+    def ground(self, problem: Problem) -> Color:
+        """Colour of the empty canvas, if nobody asks for one."""
+
+    def begin(self, problem: Problem, see: See, tools: Tools | None) -> Work:
+        """The first strokes.
+
+        Args:
+            problem: the picture, at a size at which little can be seen; its ground is that of the painting.
+            see: the same at other sizes.
+            tools: with which strokes are to be painted; any if None.
+        """

@@ -1,0 +1,143 @@
+"""Styles: named hands, each with a ground, a brush and ends, from small TOML files.
+
+A person's own style is such a file, loaded by its path; plug-ins bring others through `STYLES`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+import tomllib
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from semantic_guidance.core.errors import InputError
+from semantic_guidance.core.plugins import STYLES
+from semantic_guidance.images.color import Color, parse_color
+from semantic_guidance.painter.hand import Hand
+from semantic_guidance.painting.drawing import Ends
+from semantic_guidance.renderer.definition import ENDS
+
+DEFAULT = "alla-prima"
+"""The style of the command line, chosen by looking at what all of them make of very different pictures."""
+
+GROUNDS = ("toned", "mean")
+MARKS = ("strokes", "ink", "pencil")
+MAX_BYTES = 1 << 16
+FOLDER = Path(__file__).parent
+
+
+@dataclass(frozen=True)
+class Style:
+    """A manner of painting.
+
+    Attributes:
+        name: for people.
+        summary: what it looks like, in a few words.
+        hand: how strokes are made; None for a likeness: strokes of any kind, each where the error is.
+        ground: the empty canvas: a colour, ``toned`` (warm and darker than the picture) or ``mean`` (the
+            picture's mean colour).
+        brush: how the strokes look: a name in `BRUSHES` or the file of a picture.
+        dials: of the brush, by name, see `Brush`.
+        ends: how strokes end, one of `ENDS`.
+        marks: what is made: ``strokes``, or lines in ``ink`` or ``pencil``.
+    """
+
+    name: str
+    summary: str = ""
+    hand: Hand | None = None
+    ground: Color | str = "mean"
+    brush: str = "flat"
+    dials: dict[str, float] = field(default_factory=dict)
+    ends: Ends = "round"
+    marks: str = "strokes"
+
+    @staticmethod
+    def of(name: str | Path) -> Style:
+        """The style of that name, or that of a file of dials.
+
+        Raises:
+            InputError: there is no such style, or something in the file is wrong; the message says what.
+            OSError: the file cannot be read.
+        """
+        word = str(name)
+        if word in STYLES:
+            style: Style = STYLES.get(word)
+            return style
+        if not word.endswith(".toml"):
+            raise InputError(f"style is {word!r}, {STYLES.wanted(word)}, or the path of a .toml file")
+        return read_style(Path(word))
+
+
+def read_style(path: Path) -> Style:
+    """The style in a TOML file.
+
+    Raises:
+        InputError: something in it is wrong; the message names the file and the place.
+        OSError: it cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            text = file.read(MAX_BYTES + 1)
+    except FileNotFoundError:
+        raise FileNotFoundError(f"{path}: no such file, wanted a style") from None
+    except OSError as error:
+        raise OSError(f"{path}: cannot be read ({error.strerror}), wanted a style") from None
+    try:
+        document = tomllib.loads(text[:MAX_BYTES].decode())
+    except (ValueError, RecursionError) as error:
+        reason = str(error).splitlines()[0]
+        raise InputError(f"{path}: not TOML ({reason}), wanted a style") from None
+    return _style(document, path)
+
+
+def _style(document: dict[str, Any], path: Path) -> Style:
+    wanted = {"summary": str, "ground": str, "brush": str, "ends": str, "marks": str, "hand": dict}
+    wanted["dials"] = dict
+    for name, value in document.items():
+        if name not in wanted:
+            raise InputError(f"{path}: {name} is not known, wanted one of {', '.join(wanted)}")
+        if not isinstance(value, wanted[name]):
+            kind = "a table" if wanted[name] is dict else "a text in quotes"
+            raise InputError(f"{path}: {name} is {value!r}, wanted {kind}")
+    for name, words in (("ends", ENDS), ("marks", MARKS)):
+        if document.get(name, words[0]) not in words:
+            raise InputError(f"{path}: {name} is {document[name]!r}, wanted one of {', '.join(words)}")
+    for name, value in document.get("dials", {}).items():
+        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
+            raise InputError(f"{path}: {name} of the brush is {value!r}, wanted a number from 0 to 1")
+    return Style(
+        name=path.stem,
+        summary=document.get("summary", ""),
+        hand=Hand.of(document["hand"], str(path)) if "hand" in document else None,
+        ground=_ground(document.get("ground", "toned"), path),
+        brush=document.get("brush", "flat"),
+        dials=document.get("dials", {}),
+        ends=document.get("ends", "round"),
+        marks=document.get("marks", "strokes"),
+    )
+
+
+def _ground(word: str, path: Path) -> Color | str:
+    if word in GROUNDS:
+        return word
+    try:
+        return parse_color(word)
+    except ValueError:
+        wanted = f"{', '.join(GROUNDS)}, or a colour such as #c0ffee"
+        raise InputError(f"{path}: ground is {word!r}, wanted {wanted}") from None
+
+
+@cache
+def shipped(name: str) -> Style:
+    """A style that ships, by the name of its file."""
+    return dataclasses.replace(read_style(FOLDER / f"{name}.toml"), name=name)
+
+
+def __getattr__(name: str) -> Style:
+    """The styles that ship, for the registry."""
+    if re.fullmatch(r"[a-z-]+", name) and (FOLDER / f"{name}.toml").is_file():
+        return shipped(name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -32,7 +32,8 @@ TENSOR_SCALE = 0.01  # scale of the structure tensor, in the longer side
 GLAZE = 0.5  # opacity below which a stroke is a glaze
 SAME_REGION = 0.16  # distance of two colours of one region at most, Euclidean, RGB in [0, 1]
 SEEN = 4.0  # pixels of which fewer are seen of a hidden stroke
-BARE = 0.5  # coverage below which the ground shows
+BARE = 0.5  # share of the ground that shows through the strokes, above which it is bare
+TINTS = ((0.25, 0.25), (0.5, 0.5), (0.25, 0.5))  # greys of strokes and ground, so that no light is clipped
 PIECES = 64  # straight ones along a curve, for its length
 SHARPEST = 0.5  # pixels of blur below which there is none
 
@@ -130,21 +131,27 @@ def beyond_region(points: Array, radius: Array, picture: Tensor) -> Flags:
 
 
 def bare_ground(drawing: Drawing, size: int | None = None) -> float:
-    """Pixels of which less than half is covered by strokes, in per mille of all.
+    """Pixels in which more than half of the empty canvas shows through all strokes, in per mille of all.
 
-    The strokes are drawn white on black, flat, with their ends, masks and opacities.
+    The drawing's brush, ends, masks and opacities count; light and relief do not. How much shows is told by
+    three drawings of the same strokes: all dark, all light, and dark strokes on a light canvas.
 
     Args:
         drawing: the painting as numbers.
         size: pixels of its longer side; those of the painting if None.
     """
+    dark, light, mixed = (_tinted(drawing, *tints).render(size)[0] for tints in TINTS)
+    return 1000 * float((mixed - dark > BARE * (light - dark)).mean())
+
+
+def _tinted(drawing: Drawing, paint: float, ground: float) -> Drawing:
+    """The drawing with all strokes in one grey, on another."""
     layers = []
     for layer in drawing.layers:
         strokes = layer.strokes.copy()
-        strokes[:, COLOR] = 1
+        strokes[:, COLOR] = paint
         layers.append(replace(layer, strokes=strokes))
-    white = replace(drawing, layers=tuple(layers), background=(0.0, 0.0, 0.0), start=None, brush=Brush())
-    return 1000 * float((white.render(size)[0] < BARE).mean())
+    return replace(drawing, layers=tuple(layers), background=(ground, ground, ground), start=None)
 
 
 def seen_pixels(painting: Painting, size: int | None = None) -> Array:
@@ -208,6 +215,8 @@ def marks(painting: Painting, picture: Tensor) -> dict[str, float]:
         painting: what was painted.
         picture: ``[3, H, W]`` in [0, 1], of which it is.
     """
+    flat = replace(painting.drawing, brush=Brush())
+    bare = bare_ground(flat)
     points, radius, opacity = (
         getattr(painting.strokes, name)[0].double().numpy() for name in ("points", "radius", "opacity")
     )
@@ -217,7 +226,8 @@ def marks(painting: Painting, picture: Tensor) -> dict[str, float]:
         "length_to_width": float(np.median(length_to_width(points, radius))) if len(points) else float("nan"),
         "turn_deg": float(turns(points).mean()) if len(points) else float("nan"),
         "beyond_region": share(beyond_region(points, radius, picture)),
-        "bare_per_mille": bare_ground(painting.drawing),
+        "bare_per_mille": bare,
+        "bare_brush_per_mille": bare if painting.brush.style == "flat" else bare_ground(painting.drawing),
         "hidden": share(hidden(seen_pixels(painting))),
     }
 

@@ -16,6 +16,7 @@ from hypothesis.extra import numpy as arrays
 
 from semantic_guidance.core.strokes import Strokes
 from semantic_guidance.painting.brushes.brush import Brush
+from semantic_guidance.painting.brushes.canvas import TexturedCanvas
 from semantic_guidance.painting.painting import Layer, Painting
 from semantic_guidance.renderer.backends.reference import stroke_fields
 from tests.conftest import random_strokes
@@ -166,13 +167,26 @@ class TestCanvas:
             ([], 1000),
         ],
     )
-    @pytest.mark.parametrize("brush", [Brush(), Brush("oil")])
-    def test_bare_ground(self, layers, per_mille, brush):
+    def test_bare_ground(self, layers, per_mille):
         mask = torch.zeros(1, 80, 80)
         mask[:, :, :40] = 1
-        drawing = painting(*layers, masks=(mask,), brush=brush, start=torch.rand(3, 20, 20)).drawing
+        drawing = painting(*layers, masks=(mask,), start=torch.rand(3, 20, 20)).drawing
         assert marks.bare_ground(drawing) == per_mille
         assert marks.bare_ground(drawing, 80) == per_mille
+
+    @pytest.mark.parametrize("style", ["oil", "watercolor", "pencil"])
+    def test_bare_ground_between_bristles(self, style):
+        drawing = painting(Layer(random_strokes(30)), brush=Brush(style), side=150).drawing
+        through = []
+        for ground in (0.0, 1.0):
+            canvas = TexturedCanvas(drawing.brush, np.full((3, 150, 150), ground, np.float32))
+            before = canvas.state[0].copy()
+            canvas.paint(drawing.strokes)
+            through.append((before, canvas.state[0]))
+        (black, dark), (white, light) = through
+        expected = 1000 * ((light - dark) > 0.5 * (white - black)).mean()
+        assert 50 < expected < 950
+        assert marks.bare_ground(drawing) == pytest.approx(expected, abs=15)
 
     def test_seen_of_bands_one_over_the_other(self):
         left = torch.zeros(1, 40, 40)
@@ -206,11 +220,12 @@ class TestCanvas:
             "turn_deg": 0,
             "beyond_region": 0,  # blurred, the stripes are grey
             "bare_per_mille": 500,
+            "bare_brush_per_mille": 500,
             "hidden": pytest.approx(2 / 3),
         }
 
     def test_a_painting_without_strokes_is_bare(self):
         with np.errstate(all="raise"):
             found = marks.marks(painting(), stripes(64, 64))
-        assert found.pop("bare_per_mille") == 1000
+        assert found.pop("bare_per_mille") == found.pop("bare_brush_per_mille") == 1000
         assert all(math.isnan(value) for value in found.values())

@@ -11,8 +11,8 @@ Errors are mean squared errors over RGB in [0, 1] at the painting's size: of the
 weighted by the focus; of the painting as its brush paints it, and of the same strokes flat. With --palette N
 each picture is painted once more in each style, in N opaque colours, and the errors of its flat strokes are
 given. "Painting" is planning and refinement, in seconds of the clock and of the processor; looking for
-objects is the same for all and counted apart. Ratios to `likeness` are taken picture by picture, if it is among
-the styles.
+objects is the same for all and counted apart. Ratios to `likeness` are taken picture by picture, if it is
+among the styles.
 """
 
 from __future__ import annotations

@@ -33,7 +33,7 @@ GLAZE = 0.5  # opacity below which a stroke is a glaze
 SAME_REGION = 0.16  # distance of two colours of one region at most, Euclidean, RGB in [0, 1]
 SEEN = 4.0  # pixels of which fewer are seen of a hidden stroke
 BARE = 0.5  # share of the ground that shows through the strokes, above which it is bare
-TINTS = ((0.25, 0.25), (0.5, 0.5), (0.25, 0.5))  # greys of strokes and ground, so that no light is clipped
+GROUNDS = (0.25, 0.5)  # greys of the ground, such that light does not clip them
 PIECES = 64  # straight ones along a curve, for its length
 SHARPEST = 0.5  # pixels of blur below which there is none
 
@@ -134,13 +134,20 @@ def bare_ground(drawing: Drawing, size: int | None = None) -> float:
     """Pixels in which more than half of the empty canvas shows through all strokes, in per mille of all.
 
     The drawing's brush, ends, masks and opacities count; light and relief do not. How much shows is told by
-    three drawings of the same strokes: all dark, all light, and dark strokes on a light canvas.
+    three drawings of the same strokes: all dark, all light, and dark strokes on light ground.
 
     Args:
         drawing: the painting as numbers.
         size: pixels of its longer side; those of the painting if None.
     """
-    dark, light, mixed = (_tinted(drawing, *tints).render(size)[0] for tints in TINTS)
+    drawing = replace(drawing, start=None)
+    empty = replace(drawing, layers=())
+    # A brush may mix paper into the ground: strokes are made as dark as the ground looks.
+    paints = [float(_tinted(empty, 0, ground).render(size)[0].mean()) for ground in GROUNDS]
+    dark, light = (
+        _tinted(drawing, paint, ground).render(size)[0] for paint, ground in zip(paints, GROUNDS, strict=True)
+    )
+    mixed = _tinted(drawing, paints[0], GROUNDS[1]).render(size)[0]
     return 1000 * float((mixed - dark > BARE * (light - dark)).mean())
 
 
@@ -151,7 +158,7 @@ def _tinted(drawing: Drawing, paint: float, ground: float) -> Drawing:
         strokes = layer.strokes.copy()
         strokes[:, COLOR] = paint
         layers.append(replace(layer, strokes=strokes))
-    return replace(drawing, layers=tuple(layers), background=(ground, ground, ground), start=None)
+    return replace(drawing, layers=tuple(layers), background=(ground, ground, ground))
 
 
 def seen_pixels(painting: Painting, size: int | None = None) -> Array:

@@ -17,7 +17,6 @@ from torch import Tensor
 
 from semantic_guidance.agents.placing import structure
 from semantic_guidance.core.bezier import weights
-from semantic_guidance.core.packed import COLOR
 from semantic_guidance.core.resample import resample
 from semantic_guidance.images.arrays import to_array
 from semantic_guidance.painting.brushes.brush import Brush
@@ -33,7 +32,7 @@ GLAZE = 0.5  # opacity below which a stroke is a glaze
 SAME_REGION = 0.16  # distance of two colours of one region at most, Euclidean, RGB in [0, 1]
 SEEN = 4.0  # pixels of which fewer are seen of a hidden stroke
 BARE = 0.5  # share of the ground that shows through the strokes, above which it is bare
-GROUNDS = (0.25, 0.5)  # greys of the ground, such that light does not clip them
+GROUNDS = (0.0, 0.5)  # greys of the ground, such that light does not clip them
 PIECES = 64  # straight ones along a curve, for its length
 SHARPEST = 0.5  # pixels of blur below which there is none
 
@@ -133,32 +132,25 @@ def beyond_region(points: Array, radius: Array, picture: Tensor) -> Flags:
 def bare_ground(drawing: Drawing, size: int | None = None) -> float:
     """Pixels in which more than half of the empty canvas shows through all strokes, in per mille of all.
 
-    The drawing's brush, ends, masks and opacities count; light and relief do not. How much shows is told by
-    three drawings of the same strokes: all dark, all light, and dark strokes on light ground.
+    The drawing's brush, ends, masks and opacities count. How much shows is how far apart the paintings on two
+    grounds are, by how far apart the grounds are. It is exact for the flat brush; the light on the relief of
+    others makes it a little more or less where paint is half covering.
 
     Args:
         drawing: the painting as numbers.
         size: pixels of its longer side; those of the painting if None.
     """
-    drawing = replace(drawing, start=None)
-    empty = replace(drawing, layers=())
-    # A brush may mix paper into the ground: strokes are made as dark as the ground looks.
-    paints = [float(_tinted(empty, 0, ground).render(size)[0].mean()) for ground in GROUNDS]
+    drawing = replace(drawing, start=None, transparent=None)
+    painted, empty = _apart(drawing, size), _apart(replace(drawing, layers=()), size)
+    return 1000 * float((painted > BARE * empty.mean()).mean())
+
+
+def _apart(drawing: Drawing, size: int | None) -> NDArray[np.float32]:
+    """``[H, W]`` difference of the drawing on a lighter and on a darker ground."""
     dark, light = (
-        _tinted(drawing, paint, ground).render(size)[0] for paint, ground in zip(paints, GROUNDS, strict=True)
+        replace(drawing, background=(ground, ground, ground)).render(size)[0] for ground in GROUNDS
     )
-    mixed = _tinted(drawing, paints[0], GROUNDS[1]).render(size)[0]
-    return 1000 * float((mixed - dark > BARE * (light - dark)).mean())
-
-
-def _tinted(drawing: Drawing, paint: float, ground: float) -> Drawing:
-    """The drawing with all strokes in one grey, on another."""
-    layers = []
-    for layer in drawing.layers:
-        strokes = layer.strokes.copy()
-        strokes[:, COLOR] = paint
-        layers.append(replace(layer, strokes=strokes))
-    return replace(drawing, layers=tuple(layers), background=(ground, ground, ground))
+    return light - dark
 
 
 def seen_pixels(painting: Painting, size: int | None = None) -> Array:

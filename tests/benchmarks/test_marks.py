@@ -186,7 +186,7 @@ class TestCanvas:
         (black, dark), (white, light) = through
         expected = 1000 * ((light - dark) > 0.5 * (white - black)).mean()
         assert 50 < expected < 950
-        assert marks.bare_ground(drawing) == pytest.approx(expected, abs=15)
+        assert marks.bare_ground(drawing) == pytest.approx(expected, abs=10)
 
     def test_seen_of_bands_one_over_the_other(self):
         left = torch.zeros(1, 40, 40)

@@ -329,12 +329,16 @@ def parse() -> argparse.Namespace:
         "pictures", metavar="PICTURES", type=Path, nargs="+", help="files, or folders of them"
     )
     parser.add_argument("--styles", metavar="LIST", default=f"{REFERENCE},alla-prima", help="names, or files")
-    parser.add_argument("--strokes", metavar="LIST", type=whole_numbers, default=[300, 1000, 3000])
+    parser.add_argument(
+        "--strokes", metavar="LIST", type=whole_numbers, default=[300, 1000, 3000], help="how many"
+    )
     parser.add_argument("--size", metavar="N", type=positive, default=1024, help="pixels of the longer side")
     parser.add_argument(
         "--palette", metavar="N", type=positive, help="paint in so many opaque colours, too (default: do not)"
     )
-    parser.add_argument("--out", metavar="JSON", type=Path, default=RESULTS / "hand.json")
+    parser.add_argument(
+        "--out", metavar="JSON", type=Path, default=RESULTS / "hand.json", help="where numbers go"
+    )
     parser.add_argument("--save", metavar="DIR", type=Path, help="folder for the paintings, and a sheet each")
     args = parser.parse_args()
     args.styles = list(dict.fromkeys(args.styles.split(",")))

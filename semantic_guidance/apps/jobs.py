@@ -24,13 +24,16 @@ from semantic_guidance.apps.files import (
     check_outputs,
     check_plotter,
     check_transparent,
+    plotted,
     prepare_folder,
     write_outputs,
 )
+from semantic_guidance.apps.hand import make_style
 from semantic_guidance.apps.medium import make_medium
 from semantic_guidance.apps.options import (
     Box,
     GuidanceOptions,
+    HandOptions,
     MediumOptions,
     OutputOptions,
     PainterOptions,
@@ -56,7 +59,9 @@ StageProgress = Callable[[str, float], None]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Job(VideoOptions, RestyleOptions, MediumOptions, PainterOptions, GuidanceOptions, OutputOptions):
+class Job(
+    VideoOptions, RestyleOptions, MediumOptions, HandOptions, PainterOptions, GuidanceOptions, OutputOptions
+):
     """What is to be painted, how, and into which files; everything but the photograph has a default.
 
     Attributes:
@@ -239,7 +244,7 @@ def _outputs(job: Job) -> dict[str, Path]:
     outputs = {name: job.out / f"{job.image.stem}_painted.{name}" for name in job.formats}
     if job.show_guidance:
         outputs["guidance"] = job.out / f"{job.image.stem}_guidance.png"
-    named = (Path(str(name or "")) for name in (job.agent, job.brush, job.palette))
+    named = (Path(str(name or "")) for name in (job.agent, job.brush, job.palette, job.style))
     given = (job.image, job.mask, *named, *named_files(job))
     check_outputs(outputs.values(), [path for path in given if path and path.is_file()])
     return outputs
@@ -277,9 +282,11 @@ def clipped_box(box: Box, image: Tensor, file_size: tuple[int, int]) -> Box:
 def _painter(job: Job, restyle: Restyle) -> Painter:
     share = 1.0 if restyle.alone and job.foreground_share is None else job.foreground_share
     medium = make_medium(job, job.formats)
+    style = make_style(job, job.agent is not None or plotted(job.formats))
     return named(
         lambda: Painter(
-            agent=job.agent or (PRESETS[job.preset].baseline if job.baseline else None),
+            agent=job.agent
+            or (PRESETS[job.preset].baseline if job.baseline and style.hand is None else None),
             preset=job.preset,
             guide=load_guide(job.guide),
             strokes=job.strokes,
@@ -289,6 +296,7 @@ def _painter(job: Job, restyle: Restyle) -> Painter:
             medium=medium,
             start=restyle.start,
             brush=job.brush,
+            style=style,
             device=job.device,
         )
     )

@@ -53,6 +53,7 @@ class Handling:
         seed: of all random choices.
         place: where strokes are refined.
         steps: of refinement, for 1,000 strokes.
+        share: of the strokes that objects get; by what they are worth if None.
     """
 
     style: Style
@@ -61,6 +62,7 @@ class Handling:
     seed: int
     place: Workplace
     steps: int
+    share: float | None = None
 
     def ground(self, problem: Problem) -> Color:
         """Colour of the empty canvas."""
@@ -73,7 +75,11 @@ class Handling:
         ground, (height, width) = problem.ground, problem.picture.shape[-2:]
         problem = replace(see(self._length(PROBLEM_PIXELS)), ground=ground)
         layers = Layers(
-            Sight.of(problem, self.hand), self.hand, self.strokes, np.random.default_rng(self.seed)
+            Sight.of(problem, self.hand),
+            self.hand,
+            self.strokes,
+            np.random.default_rng(self.seed),
+            self.share,
         )
         first = layers.order(compose(layers, self.strokes))
         vectors = problem.to_picture(first.vectors).pack()[0]

@@ -109,7 +109,8 @@ class HandRefiner(Refiner):
     def _on_wrong_ground(self, term: ZoomedObjective, segments: list[Segment]) -> ZoomedObjective:
         """The same for unclipped strokes on a ground on which no gap pays."""
         objective = replace(term.objective, segments=segments)
-        if self.hand.ground_shown == 0 and not self.hand.pale_first:
+        meant = self.layers.problem.start is not None or self.hand.ground_shown > 0 or self.hand.pale_first
+        if not meant:
             objective = replace(objective, blank=(objective.target + WRONG) % 1)
         return replace(term, objective=objective)
 

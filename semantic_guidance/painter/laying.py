@@ -70,9 +70,17 @@ class Layers:
         hand: that paints it.
         strokes: number of them, which says how wide they are.
         rng: of all random choices.
+        share: of each layer's strokes that objects get, 0 to 1; by their error if None.
     """
 
-    def __init__(self, sight: Sight, hand: Hand, strokes: int, rng: np.random.Generator) -> None:
+    def __init__(
+        self,
+        sight: Sight,
+        hand: Hand,
+        strokes: int,
+        rng: np.random.Generator,
+        share: float | None = None,
+    ) -> None:
         problem = sight.problem
         self.hand, self.problem, self.rng = hand, problem, rng
         self.size = problem.size
@@ -83,6 +91,7 @@ class Layers:
         masks = problem.masks.numpy()
         self.owner = np.where(masks.max(axis=0) > 0.5, _topmost(masks), -1) if len(masks) else None
         self.inside = problem.mask.numpy()
+        self.share = share if len(masks) else None
         regions = [1 - self.inside, self.inside] if len(masks) else [np.ones_like(self.inside)]
         toned = np.sqrt(self.target) if TONE == 0.5 else self.target**TONE
         wander = WANDER * hand.looseness
@@ -107,16 +116,15 @@ class Layers:
     def placing(self, layer: int) -> float:
         """Exponent of the error by which a layer's strokes are placed."""
         at = layer * (len(PLACING) - 1) / max(1, len(self.radii) - 1)
-        return float(np.interp(at, range(len(PLACING)), PLACING))
+        exponent = float(np.interp(at, range(len(PLACING)), PLACING))
+        return (
+            exponent if self.problem.start is None else max(exponent, PLACING[1])
+        )  # that need not be covered
 
     def lay(self, error: Array, layer: int, count: int) -> Composition:
         """`count` strokes of a layer where `error` ``[h, w]`` is greatest."""
         radius, field, rng = self.radii[layer] * self.size, self.fields[layer], self.rng
-        pad = round(PADDING * radius) if layer < PADDED_LAYERS else 0
-        padded = np.pad(error.astype(np.float32), pad, mode="edge")
-        spacing = APART * (1.25 - self.hand.overlap) * radius
-        places = pick_places(torch.from_numpy(padded), count, spacing, rng) - pad
-        centre = places[:, ::-1].astype(np.float32) + 0.5
+        centre = self._places(error, layer, count)
         calm = sample(self.calm, centre)
         own = radius * rng.uniform(0.85, 1.15, count) * (1 + 0.5 * self.hand.economy * (calm - 0.5))
         arms = own * self.hand.bounds[1] * rng.uniform(*ARMS, count)
@@ -134,6 +142,23 @@ class Layers:
         vectors = torch.from_numpy(numbers.astype(np.float32))
         within(vectors, self.hand, torch.from_numpy(self.limits[np.full(count, layer)]))
         return Composition(vectors, np.full(count, layer), self.parts_at(centre))
+
+    def _places(self, error: Array, layer: int, count: int) -> Array:
+        """`count` places (x, y) ``[count, 2]`` in pixels for strokes of a layer."""
+        if self.share is None:
+            return self._greatest(error, layer, count)
+        within = round(self.share * count)
+        behind = self._greatest(error * (1 - self.inside), layer, count - within)
+        return np.concatenate([behind, self._greatest(error * self.inside, layer, within)])
+
+    def _greatest(self, error: Array, layer: int, count: int) -> Array:
+        """The same wherever the error ``[h, w]`` is greatest."""
+        radius = self.radii[layer] * self.size
+        pad = round(PADDING * radius) if layer < PADDED_LAYERS else 0
+        padded = np.pad(error.astype(np.float32), pad, mode="edge")
+        spacing = APART * (1.25 - self.hand.overlap) * radius
+        places = pick_places(torch.from_numpy(padded), count, spacing, self.rng) - pad
+        return places[:, ::-1].astype(np.float32) + 0.5
 
     def _stops(self, layer: int) -> list[tuple[Array, float]]:
         """What ends a streamline: other colours, and, if edges are kept, other objects."""

@@ -103,7 +103,12 @@ class Painter:
         brush = self.style.brush if brush is None else brush
         self.brush = brush if isinstance(brush, Brush) else Brush.of(brush, seed)
         self.preset = PRESETS[preset] if isinstance(preset, str) else preset
-        chosen = self.preset.agent if agent is None else agent
+        if self.style.hand is not None and agent is not None:
+            raise ValueError(
+                f"agent is {agent!r}, but the style {self.style.name!r} makes its own first strokes, wanted the"
+                " style 'likeness' with an agent"
+            )
+        chosen = agent or (self.preset.agent if self.style.hand is None else "planner")
         self.agent = load_agent(chosen) if isinstance(chosen, str | Path) else chosen
         self.guide = load_guide(guide) if isinstance(guide, str) else guide
         self.workplace = workplace(backend, device)
@@ -119,7 +124,9 @@ class Painter:
         )
         if self.style.hand is not None:
             steps = self.preset.hand_steps
-            self.manner = Handling(self.style, self.style.hand, strokes, seed, self.workplace, steps)
+            self.manner = Handling(
+                self.style, self.style.hand, strokes, seed, self.workplace, steps, foreground_share
+            )
 
     @property
     def guided(self) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import json
 import subprocess
 import sys
@@ -12,13 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from semantic_guidance.painter.painter import Painter
-
 ROOT = Path(__file__).parents[2]
-
-styled = pytest.mark.skipif(
-    "style" not in inspect.signature(Painter).parameters, reason="the painter has no styles"
-)
 
 
 def run(*words: object) -> subprocess.CompletedProcess[str]:
@@ -39,7 +32,6 @@ def pixels(file: Path) -> np.ndarray:
         return np.asarray(image)
 
 
-@styled
 def test_hand(tmp_path: Path) -> None:
     photos, out, saved = tmp_path / "photos", tmp_path / "deep" / "hand.json", tmp_path / "saved"
     photos.mkdir()
@@ -67,7 +59,6 @@ def test_hand(tmp_path: Path) -> None:
     assert str(tmp_path) not in out.read_text()
 
 
-@styled
 def test_hand_complains_of_a_style_before_it_paints(tmp_path: Path) -> None:
     photo, out = ROOT / "examples" / "chelsea.jpg", tmp_path / "hand.json"
     done = run(photo, "--styles", "likeness,nonsense", "--out", out, "--save", tmp_path / "saved")

@@ -13,6 +13,7 @@ from semantic_guidance.apps.cli.flags import add_flags, flag_values
 from semantic_guidance.apps.cli.output import shown
 from semantic_guidance.apps.options import (
     GuidanceOptions,
+    HandOptions,
     MediumOptions,
     OutputOptions,
     PainterOptions,
@@ -48,6 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     for kind in (OutputOptions, PainterOptions, GuidanceOptions, VideoOptions):
         add_flags(parser, dataclasses.fields(kind))
     parser.add_argument("--json", action="store_true", help="print a summary as one line of JSON")
+    add_flags(parser, dataclasses.fields(HandOptions))
     add_flags(parser, dataclasses.fields(MediumOptions))
     add_flags(parser, dataclasses.fields(RestyleOptions))
     add_export_flags(parser)

@@ -79,7 +79,7 @@ def run(args: argparse.Namespace) -> int:
     drawing = _drawing(args.strokes, options, args.paper)
     check_plotter(options.formats, len(drawing.strokes), args.strokes)
     outputs = {name: options.out / f"{args.strokes.stem}.{name}" for name in options.formats}
-    inputs = [path for path in (args.strokes, Path(options.brush)) if path.is_file()]
+    inputs = [path for path in (args.strokes, Path(options.brush or "")) if path.is_file()]
     check_outputs(outputs.values(), inputs)
     prepare_folder(options.out)
     with StageBar() as bar:
@@ -113,7 +113,7 @@ def _drawing(strokes: Path, options: RenderOptions, paper: tuple[float, float] |
     from semantic_guidance.export.strokes_json import read_drawing
     from semantic_guidance.painting.brushes.brush import Brush
 
-    brush = named(lambda: Brush.of(options.brush, options.seed))
+    brush = named(lambda: Brush.of(options.brush or "flat", options.seed))
     drawing = dataclasses.replace(read_drawing(strokes), brush=brush)
     if options.size is not None:
         height, width = drawing.sides(options.size)

@@ -286,8 +286,7 @@ def _painter(job: Job, restyle: Restyle) -> Painter:
     plain = job.baseline and style.hand is None
     return named(
         lambda: Painter(
-            agent=job.agent
-            or (PRESETS[job.preset].baseline if job.baseline and style.hand is None else None),
+            agent=job.agent or (PRESETS[job.preset].baseline if plain else None),
             preset=job.preset,
             guide=load_guide(job.guide),
             strokes=job.strokes,

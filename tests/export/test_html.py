@@ -33,7 +33,9 @@ def page_file(painting: Painting, tmp_path: Path) -> Path:
     photo = torch.nn.functional.avg_pool2d(painting.canvas, 5, 1, 2)
     actor = Layer(painting.layers[0].strokes[:6], "foreground", 0, 0, "seed")
     start = torch.linspace(0, 1, 96).expand(3, 64, 96).mul(255).round() / 255
-    painting = replace(painting, photo=photo, start=start, layers=(*painting.layers, actor))
+    kinds = zip((*painting.layers, actor), ("square", "filbert", "round", "square"), strict=True)
+    layers = tuple(replace(layer, ends=ends) for layer, ends in kinds)
+    painting = replace(painting, photo=photo, start=start, layers=layers)
     painting.save(tmp_path / "a.html")
     Image.fromarray(to_bytes(painting.canvas)).save(tmp_path / "a.png")
     return tmp_path / "a.html"

@@ -136,5 +136,7 @@ def _rendered(canvas: Array, strokes: Array, mask: Array | None, softness: float
 
     under = None if mask is None else torch.from_numpy(mask)[None, None]
     vectors = Strokes.unpack(torch.from_numpy(strokes)[None])
-    painted: Array = render(vectors, torch.from_numpy(canvas)[None], under, softness, ends=ends)[0].numpy()
-    return painted
+    backend = "auto" if ends == "round" else "reference"
+    painted = render(vectors, torch.from_numpy(canvas)[None], under, softness, backend, ends)
+    picture: Array = painted[0].numpy()
+    return picture

@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 from html.parser import HTMLParser
+from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,7 @@ from PIL import Image
 from semantic_guidance.images.arrays import to_bytes
 from semantic_guidance.painting.brushes.brush import Brush
 from semantic_guidance.painting.painting import Layer, Painting
+from semantic_guidance.renderer.definition import FILBERT
 from tests.chromium import PROGRAM, Page, chromium
 
 needs_chromium = pytest.mark.skipif(PROGRAM is None, reason="there is no Chromium (apt-get install chromium)")
@@ -71,6 +73,11 @@ def test_the_file_holds_the_painting_and_nothing_from_elsewhere(painting, tmp_pa
     assert data["objects"] == [{"mask": 0, "box": [20, 18, 60, 30]}]
     assert len(data["masks"]) == 2
     assert sum(count for count, _ in data["pace"]) == 37
+
+
+def test_the_player_knows_how_far_ends_reach():
+    code = (files("semantic_guidance.export.html") / "strokes.js").read_text()
+    assert float(re.search(r"FILBERT = ([\d.]+)", code)[1]) == pytest.approx(FILBERT, rel=1e-15)
 
 
 @needs_chromium

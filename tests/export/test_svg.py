@@ -103,7 +103,7 @@ def test_the_outline_has_the_ends_of_the_stroke(kind, ends):
     """As above. Where a stroke turns back within its own width, corners may show on its other side."""
     rng, size = np.random.default_rng(6), 128
     frame = f'<svg xmlns="http://www.w3.org/2000/svg" width="{size}" height="{size}">'
-    for _ in range(15):
+    for _ in range(8):
         points, radius = odd_stroke(kind, rng)
         path = outline_path(points * size, radius * size, (ends, ends))
         svg = f'{frame}<rect width="100%" height="100%"/><path d="{path}" fill="#fff"/></svg>'
@@ -123,7 +123,7 @@ def test_few_pieces():
 
 @pytest.mark.parametrize(("name", "wanted"), [("a.svg", 28), ("a.exact.svg", 39)])
 @pytest.mark.parametrize("rule", ["over", "seed"])
-@pytest.mark.parametrize("ends", ENDS)
+@pytest.mark.parametrize("ends", ["round", "square"])
 def test_any_strokes(painting, tmp_path, name, wanted, rule, ends):
     """Overlapping transparent strokes, soft masks, both rules of compositing.
 

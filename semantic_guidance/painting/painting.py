@@ -61,7 +61,8 @@ class Layer:
         Differentiable, which `Painting.render` is not.
         """
         paint = render if self.compositing == "over" else ltp_composite
-        return paint(self.strokes[part], canvas[None], None if mask is None else mask[None])[0]
+        under = None if mask is None else mask[None]
+        return paint(self.strokes[part], canvas[None], under, ends=self.ends)[0]
 
 
 @dataclass(frozen=True, eq=False)

@@ -120,10 +120,10 @@ def test_palettes_and_brushes_are_kept_to():
 def test_a_picture_to_paint_on_is_not_painted_over():
     image = load_image(COFFEE)
     target = image.clone()
-    target[:, :60, :60] = 1 - target[:, :60, :60]
+    target[:, :150, :150] = 1 - target[:, :150, :150]
     painting = Painter(style=STYLE, strokes=30, size=160, start=image).paint(target, Guidance.none())
     middle = painting.strokes.points[0].mean(dim=1) * max(image.shape[1:])
-    assert float((middle < 70).all(dim=1).float().mean()) > 0.8
+    assert float((middle < 170).all(dim=1).float().mean()) > 0.8
 
 
 def test_the_styles_brush_is_the_paintings_unless_another_is_named():

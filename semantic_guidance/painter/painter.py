@@ -53,6 +53,7 @@ MANY, FEWER_STEPS = 1200, 0.3  # strokes from which on fewer steps do, and the e
 FEW = 256  # strokes below which all is seen as with so many
 DRAFTED = ((0.0, 100.0),)  # share of the steps and pixels a stroke, where there are no steps
 CLOSE = 176  # root of the pixels from which colours are chosen, for 300 strokes
+FOCUS_COLORS = 6.0  # by how much more colours count in the focus, where a palette is chosen
 SMALL = 256  # pictures of fewer pixels squared are enlarged: on so few, strokes do not find their edges
 MASK_SIZE = 1024  # longer side at which a painting keeps its masks and what it was painted on
 
@@ -254,7 +255,8 @@ class Painter:
         tools = None
         if not self.medium.free:
             close = self._seen(picture, guidance, CLOSE * length_factor(self.strokes))
-            tools = self.medium.tools(close.target, close.weight, height, width, self.seed)
+            weight = close.weight * (1 + FOCUS_COLORS * close.focus * close.mask)
+            tools = self.medium.tools(close.target, weight, height, width)
         return replace(problem, ground=self._ground(problem, tools)), tools
 
     def _seen(self, picture: Tensor, guidance: Guidance, length: float) -> Problem:

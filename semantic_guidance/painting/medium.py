@@ -57,20 +57,19 @@ class Medium:
         """Whether every stroke can be painted."""
         return self.palette is None and not self.brushes and self.widths is None and not self.opaque
 
-    def tools(self, picture: Tensor, weight: Tensor, height: int, width: int, seed: int = 0) -> Tools:
+    def tools(self, picture: Tensor, weight: Tensor, height: int, width: int) -> Tools:
         """The means for one picture.
 
         Args:
             picture: ``[3, h, w]`` in [0, 1], from which colours are chosen.
-            weight: ``[h, w]`` of its pixels.
+            weight: ``[h, w]`` how much each pixel's colour counts.
             height: of the painting, in any unit.
             width: of the painting, in the same unit.
-            seed: of the choice of colours.
         """
         unit = Sheet.of(self.paper, height, width).unit
         colors = None
         if isinstance(self.palette, int):
-            colors = choose_colors(picture.flatten(1).T, weight.flatten(), self.palette, seed)
+            colors = choose_colors(picture.flatten(1).T, weight.flatten(), self.palette)
         elif self.palette is not None:
             colors = torch.tensor(self.palette, dtype=torch.float32)
         widths = self.widths or (WIDTHS if self.opaque and not self.brushes else (0.0, math.inf))

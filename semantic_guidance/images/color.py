@@ -109,7 +109,8 @@ def choose_colors(colors: Tensor, weights: Tensor, count: int) -> Tensor:
     points, shares = _cells(to_oklab(colors.numpy()) * STRETCH, weights.double().numpy().clip(1e-12))
     likely = points[np.argsort(-shares, kind="stable")[:GUESSES]]
     apart = _apart(points, likely)
-    left, centers = np.full(len(points), np.inf), []
+    centers: list[Array] = []
+    left = np.full(len(points), np.inf)
     while len(centers) < count and (left * shares).sum() > 1e-9:
         best = (np.minimum(left[:, None], apart) * shares[:, None]).sum(axis=0).argmin()
         left = np.minimum(left, apart[:, best])
@@ -160,6 +161,22 @@ def nearest_color(colors: Tensor, palette: Tensor) -> Tensor:
     import torch
 
     return torch.cdist(colors, palette).argmin(dim=1)
+
+
+def most_alike(colors: Tensor, palette: Tensor) -> Tensor:
+    """``[N]`` index of the colour of ``[K, 3]`` that looks most like each of ``[N, 3]``, in Oklab.
+
+    It is for so many colours that the nearest one is a small step away, or one beyond what there is.
+    """
+    import torch
+
+    def points(rgb: Tensor) -> Tensor:
+        light = torch.where(rgb <= 0.04045, rgb / 12.92, ((rgb.clamp(min=0) + 0.055) / 1.055) ** 2.4)
+        roots = (light @ rgb.new_tensor(TO_CONES).T) ** (1 / 3)
+        return roots @ rgb.new_tensor(FROM_ROOTS).T * rgb.new_tensor(STRETCH)
+
+    here, there = points(colors), points(palette)
+    return ((there**2).sum(dim=1) / 2 - here @ there.T).argmin(dim=1)
 
 
 def to_lab(colors: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -231,6 +231,7 @@ class Painter:
             photo=picture,
             brush=self.brush,
             paper=self.medium.paper,
+            tubes=self.medium.tubes,
             start=self._under(height, width),
         )
 

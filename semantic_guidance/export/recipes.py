@@ -32,7 +32,7 @@ COLUMNS, ROWS = 3, 16
 POTS = COLUMNS * ROWS
 """At most as many are on a sheet: of a painting in more mixtures, alike ones share a pot."""
 
-LEFT, TOP, ACROSS, DOWN, SWATCH = 12.0, 28.0, 63.0, 16.2, 13.0  # in mm
+LEFT, TOP, ACROSS, DOWN, SWATCH = 12.0, 24.0, 63.0, 15.6, 12.0  # in mm
 
 Array = NDArray[np.float64]
 
@@ -174,11 +174,11 @@ def _svg(recipes: Recipes) -> Iterator[str]:
         row, column = divmod(number, COLUMNS)
         yield from _pot(number + 1, pot, LEFT + column * ACROSS, TOP + row * DOWN)
     tubes = [
-        f"{name} ({index}) {100 * share:.0f} %" if index else f"{name} {100 * share:.0f} %"
+        f"{name} ({index}) {100 * share:.1f} %" if index else f"{name} {100 * share:.1f} %"
         for name, index, share in recipes.tubes()
     ]
     for line in range(0, len(tubes), 4):
-        yield _words(LEFT, height - 9 + 3 * (line // 4 - 1), " · ".join(tubes[line : line + 4]))
+        yield _words(LEFT, height - 14 + 3.4 * (line // 4), " · ".join(tubes[line : line + 4]))
     yield "</g>"
     yield "</svg>"
 

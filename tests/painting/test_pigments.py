@@ -35,9 +35,9 @@ MEASURED = {
     "Burnt Umber": (24.8, 4.1, 5.1),
     "Bone Black": (13.7, -0.2, -0.2),
 }
-"""CIELAB (D65, 2 degrees) of dried masstones of the same paints that others measured: of the spectra of Golden
-Heavy Body in the archive of painting_tools, https://github.com/rubenwiersma/painting_tools. Ultramarine is not
-here: as it is nearly black, batches and surfaces differ by 10.
+"""CIELAB (D65, 2 degrees) of dried masstones of the same paints that others measured: of the spectra of
+Golden Heavy Body in painting_tools, https://github.com/rubenwiersma/painting_tools. Ultramarine is not here:
+as it is nearly black, batches and surfaces differ by 10.
 """
 
 

@@ -32,6 +32,7 @@ COLUMNS, ROWS = 3, 16
 POTS = COLUMNS * ROWS
 """At most as many are on a sheet: of a painting in more mixtures, alike ones share a pot."""
 
+MOST_TUBES = 12  # that are named at the foot of the sheet
 LEFT, TOP, ACROSS, DOWN, SWATCH = 12.0, 24.0, 63.0, 15.6, 12.0  # in mm
 
 Array = NDArray[np.float64]
@@ -177,8 +178,8 @@ def _svg(recipes: Recipes) -> Iterator[str]:
         f"{name} ({index}) {100 * share:.1f} %" if index else f"{name} {100 * share:.1f} %"
         for name, index, share in recipes.tubes()
     ]
-    for line in range(0, len(tubes), 4):
-        yield _words(LEFT, height - 14 + 3.4 * (line // 4), " · ".join(tubes[line : line + 4]))
+    for line in range(0, min(len(tubes), MOST_TUBES), 3):
+        yield _words(LEFT, height - 18 + 3.4 * (line // 3), " · ".join(tubes[line : line + 3]))
     yield "</g>"
     yield "</svg>"
 

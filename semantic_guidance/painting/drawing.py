@@ -19,6 +19,7 @@ from semantic_guidance.painting.brushes.brush import Brush
 from semantic_guidance.renderer.definition import FARTHEST
 
 if TYPE_CHECKING:
+    from semantic_guidance.painting.pigments import Tubes
     from semantic_guidance.renderer.backends.cpu.easel import Easel
 
 Array = NDArray[np.float32]
@@ -31,6 +32,9 @@ Rectangle = tuple[int, int, int, int]
 
 SOFTNESS = 1.0
 """Pixels of a stroke's soft edge."""
+
+UNLIKE = 0.1
+"""Difference of a channel from which a picture's colour is another one than that of the canvas."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,6 +76,7 @@ class Drawing:
         transparent: what pictures of it show.
         known: ``[1, h, w]`` where the objects are, if that is known.
         photo: ``[3, h, w]`` that was painted, if it is at hand.
+        tubes: of paint of which its colours are mixed, if they are.
 
     Raises:
         ValueError: a layer's mask is not there, or only the objects are to be shown and there are none.
@@ -88,6 +93,7 @@ class Drawing:
     transparent: Shown | None = None
     known: Array | None = None
     photo: Array | None = None
+    tubes: Tubes | None = None
 
     def __post_init__(self) -> None:
         objects = self.known is not None or self.foreground_strokes > 0
@@ -150,6 +156,18 @@ class Drawing:
         if self.brush.style != "flat":  # textured paint covers what its strokes cover
             return np.concatenate([self.render(size).clip(0, 1), alpha])
         return np.concatenate([(black / alpha.clip(1e-6)).clip(0, 1), alpha])
+
+    def bare_share(self, size: int | None = None) -> float:
+        """Share of the canvas that no stroke covers, 0 to 1, where the picture is of another colour.
+
+        Without a picture, it counts wherever it is bare.
+        """
+        bare = 1 - replace(self, transparent=None)._without_canvas(size)[3]
+        if self.photo is not None:
+            ground = self.blank(size)
+            unlike = np.abs(resample_array(self.photo, *bare.shape) - ground).max(axis=0) > UNLIKE
+            bare = bare * unlike
+        return float(bare.mean())
 
     def object_mask(self, size: int | None = None) -> Array:
         """``[1, H, W]`` in [0, 1] where the objects are: under their masks and their unclipped strokes.

@@ -27,6 +27,7 @@ from semantic_guidance.painting.drawing import (
     Shown,
     check_parts,
 )
+from semantic_guidance.painting.pigments import Tubes
 from semantic_guidance.renderer import render
 from semantic_guidance.renderer.ltp_rule import ltp_composite
 
@@ -85,6 +86,7 @@ class Painting:
             masks it is resized to each rendering.
         transparent: what pictures of it show, the rest being transparent: the strokes without the canvas
             (``painting``) or the objects alone (``object``).
+        tubes: of paint of which its colours are mixed, if they are.
 
     Raises:
         ValueError: a layer's mask is not there, or only the objects are to be shown and there are none.
@@ -102,6 +104,7 @@ class Painting:
     start: Tensor | None = None
     transparent: Shown | None = None
     masks: tuple[Tensor, ...] = ()
+    tubes: Tubes | None = None
 
     def __post_init__(self) -> None:
         objects = bool(self.guidance.instances) or self.foreground_strokes > 0
@@ -139,6 +142,7 @@ class Painting:
             start=None if drawing.start is None else torch.from_numpy(drawing.start),
             transparent=drawing.transparent,
             masks=tuple(torch.from_numpy(mask) for mask in drawing.masks),
+            tubes=drawing.tubes,
         )
 
     @cached_property
@@ -168,6 +172,7 @@ class Painting:
             transparent=self.transparent,
             known=_array(self.guidance.mask) if self.guidance.instances else None,
             photo=None if self.photo is None else _array(self.photo),
+            tubes=self.tubes,
         )
 
     @property

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import numpy as np
@@ -39,10 +40,22 @@ def fit_curves(line: Array, tolerance: float, corner: float = math.radians(50), 
     cuts = [0, *_corners(line, corner, arm), len(line) - 1]
     pieces = [
         piece
-        for first, last in zip(cuts[:-1], cuts[1:], strict=True)
+        for first, last in itertools.pairwise(cuts)
         for piece in _fitted(line[first : last + 1], tolerance)
     ]
     return np.stack(pieces).astype(np.float32)
+
+
+def fit_curve(line: Array) -> Array:
+    """The curve ``[3, 2]`` between the ends of a polyline that is nearest to it by least squares."""
+    start, end = line[0], line[-1]
+    if len(line) < 3:
+        return np.stack([start, 0.5 * (start + end), end])
+    along = np.concatenate([[0], np.cumsum(np.sqrt((np.diff(line, axis=0) ** 2).sum(-1)))])
+    at_start, at_control, at_end = weights((along / max(along[-1], 1e-9))[:, None])
+    rest = line - at_start * start - at_end * end
+    control = (at_control * rest).sum(0) / max(float((at_control**2).sum()), 1e-9)
+    return np.stack([start, control, end]).astype(np.float32)
 
 
 def resampled(line: Array, step: float) -> Array:
@@ -82,13 +95,13 @@ def _fitted(line: Array, tolerance: float) -> list[Array]:
     greedy, first = [], 0
     while first < len(line) - 1:
         last = _farthest(line, first, tolerance)
-        greedy.append(_one(line[first : last + 1]))
+        greedy.append(fit_curve(line[first : last + 1]))
         first = last
     if len(greedy) < 2:
         return greedy
     cuts = np.linspace(0, len(line) - 1, len(greedy) + 1).round().astype(int)
-    equal = [line[a : b + 1] for a, b in zip(cuts[:-1], cuts[1:], strict=True)]
-    fits = [_one(piece) for piece in equal]
+    equal = [line[a : b + 1] for a, b in itertools.pairwise(cuts)]
+    fits = [fit_curve(piece) for piece in equal]
     good = all(_near(fit, piece, 1.2 * tolerance) for fit, piece in zip(fits, equal, strict=True))
     return fits if good else greedy
 
@@ -99,25 +112,13 @@ def _farthest(line: Array, first: int, tolerance: float) -> int:
     while good < len(line) - 1:  # gallop, then halve
         ahead = min(good + step, len(line) - 1)
         piece = line[first : ahead + 1]
-        if _near(_one(piece), piece, tolerance):
+        if _near(fit_curve(piece), piece, tolerance):
             good, step = ahead, 2 * step
         elif step == 1:
             break
         else:
             step = max(1, step // 4)
     return good
-
-
-def _one(line: Array) -> Array:
-    """The curve ``[3, 2]`` between the ends of a polyline that is nearest to it by least squares."""
-    start, end = line[0], line[-1]
-    if len(line) < 3:
-        return np.stack([start, 0.5 * (start + end), end])
-    along = np.concatenate([[0], np.cumsum(np.sqrt((np.diff(line, axis=0) ** 2).sum(-1)))])
-    at_start, at_control, at_end = weights((along / max(along[-1], 1e-9))[:, None])
-    rest = line - at_start * start - at_end * end
-    control = (at_control * rest).sum(0) / max(float((at_control**2).sum()), 1e-9)
-    return np.stack([start, control, end]).astype(np.float32)
 
 
 def _near(curve: Array, line: Array, tolerance: float) -> bool:

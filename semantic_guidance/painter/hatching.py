@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from semantic_guidance.agents.flow import Flow
 
 Array = NDArray[np.float32]
+Pair = tuple[float, float]
 
 APART, CLOSE = 0.9, 0.62
 """How far from another line one starts, and how near it may come, in spacings."""
@@ -25,8 +26,14 @@ APART, CLOSE = 0.9, 0.62
 SWEEP = math.radians(80)
 """Most that a line turns in all, so that one curve is true to it."""
 
+LIGHTER = 1.9
+"""A line ends where spacings are this many times those at its start: shade ends there."""
+
 SHORTEST = 4.0
 """Least length of a line in widths."""
+
+SHARP = 0.5
+"""Most that it turns from one step to the next; where the field turns more, it ends."""
 
 SHIFT = 4
 """Bits of a place in the map of lines that are finer than its pixels."""
@@ -130,40 +137,48 @@ class _Hatcher:
         """The line through a place, if it is free and the line long enough."""
         if not self._free(x, y, self.taken):
             return None
-        region, turned = self.region[int(y)][int(x)], [0.0]
-        forth = self._arm(x, y, 1, 0.5 * reach, region, turned)
-        back = self._arm(x, y, -1, reach - self.step * len(forth), region, turned)
-        forth += self._arm(*(forth[-1] if forth else (x, y)), 1, reach - self.step * (len(forth) + len(back)), region, turned, forth[-2:])  # fmt: skip
+        cos, sin = self.cos[int(y)][int(x)], self.sin[int(y)][int(x)]
+        bounds = self.region[int(y)][int(x)], LIGHTER * self.spacing[int(y)][int(x)]
+        back, turned = self._arm((x, y), (-cos, -sin), 0.5 * reach, bounds, 0.0)
+        forth, _ = self._arm((x, y), (cos, sin), reach - self.step * len(back), bounds, turned)
         places = np.array([*back[::-1], (x, y), *forth], np.float32)
         if len(places) < 3 or self.step * (len(places) - 1) < SHORTEST * self.width:
             return None
         self._take(places)
         return places
 
-    def _arm(self, x, y, sign, reach, region, turned, before=()):
-        places = []
-        ahead_x, ahead_y = sign * self.cos[int(y)][int(x)], sign * self.sin[int(y)][int(x)]
-        if len(before) == 2:
-            dx, dy = before[1][0] - before[0][0], before[1][1] - before[0][1]
-            if dx * ahead_x + dy * ahead_y < 0:
-                ahead_x, ahead_y = -ahead_x, -ahead_y
+    def _arm(
+        self, place: Pair, ahead: Pair, reach: float, bounds: tuple[int, float], turned: float
+    ) -> tuple[list[Pair], float]:
+        """Places from one on, without it, and how far the line has turned in all.
+
+        Args:
+            place: where it starts.
+            ahead: unit vector of its direction there.
+            reach: its greatest length.
+            bounds: its region, and the spacing at which it ends.
+            turned: how far it has turned before.
+        """
+        places: list[Pair] = []
+        (x, y), (ahead_x, ahead_y) = place, ahead
         while self.step * len(places) < reach:
             x, y = x + self.step * ahead_x, y + self.step * ahead_y
-            if not self._free(x, y, self.crowded) or self.region[int(y)][int(x)] != region:
+            if not self._free(x, y, self.crowded):
                 break
-            cos, sin = self.cos[int(y)][int(x)], self.sin[int(y)][int(x)]
+            row, column = int(y), int(x)
+            if self.region[row][column] != bounds[0] or self.spacing[row][column] > bounds[1]:
+                break
+            cos, sin = self.cos[row][column], self.sin[row][column]
             if cos * ahead_x + sin * ahead_y < 0:
                 cos, sin = -cos, -sin
             cos, sin = 0.5 * (cos + ahead_x), 0.5 * (sin + ahead_y)
             long = math.hypot(cos, sin)
-            cos, sin = cos / long, sin / long
-            turn = abs(ahead_x * sin - ahead_y * cos)
-            if turned[0] + turn > SWEEP or turn > 0.5:
+            turn = abs(ahead_x * sin - ahead_y * cos) / long
+            if turned + turn > SWEEP or turn > SHARP:
                 break
-            turned[0] += turn
-            ahead_x, ahead_y = cos, sin
+            turned, ahead_x, ahead_y = turned + turn, cos / long, sin / long
             places.append((x, y))
-        return places
+        return places, turned
 
     def _free(self, x: float, y: float, taken: NDArray[np.uint8]) -> bool:
         """Whether a line may be at a place."""

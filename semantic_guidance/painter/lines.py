@@ -6,7 +6,7 @@ A drawing is made for its number of lines: what few of them can show is shown fi
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from semantic_guidance.agents.flow import Flow, blur, flow, sample
-from semantic_guidance.painter.curves import curve_points, fit_curves, length_of, resampled, smoothed
+from semantic_guidance.painter.curves import curve_points, fit_curve, fit_curves, smoothed
 from semantic_guidance.painter.hatching import Ground, hatched
 from semantic_guidance.painter.tracing import trace
 
@@ -22,6 +22,15 @@ Array = NDArray[np.float32]
 Color = tuple[float, float, float]
 
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)
+
+TRIES = 4
+"""Times that hatching is laid to find the tone that the lines give."""
+
+FAINTEST = 0.05
+"""Share of the paper covered below which it stays bare."""
+
+MARGIN = 0.008
+"""Nothing within this of the border is a contour, in units of the longer side: frames are none."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +57,8 @@ class LineStyle:
         shrink: radii go with the number of lines to the power of minus this.
         contours: share of the lines that contours get at most.
         outline: how much firmer objects' outlines are than other contours, at least 0.
+        attention: how much more a contour counts in the focus.
+        fineness: how much thinner lines are in the focus, in [0, 1).
         layers: of hatching, in the order in which they fill.
         darkest: share of the paper covered in the deepest shade.
         gamma: least exponent of the tone; few lines raise it, so that they are left for the darks.
@@ -68,10 +79,12 @@ class LineStyle:
     shrink: float = 0.4
     contours: float = 0.4
     outline: float = 0.6
-    layers: tuple[Hatching, ...] = (Hatching(0.0, 0.42), Hatching(0.9, 0.4), Hatching(-0.5, 0.35))
-    darkest: float = 0.8
-    gamma: float = 1.15
-    light: float = 0.06
+    attention: float = 8.0
+    fineness: float = 0.4
+    layers: tuple[Hatching, ...] = (Hatching(0.0, 0.5), Hatching(0.9, 0.42), Hatching(-0.5, 0.4))
+    darkest: float = 0.85
+    gamma: float = 1.45
+    light: float = 0.05
     relief: float = 0.5
     background: float = 0.75
     reach: tuple[float, float] = (0.05, 0.13)
@@ -154,6 +167,7 @@ class _Sheet:
         worth: ``[H, W]`` how much a contour counts.
         regions: ``[H, W]`` each: the background and the objects, which add up to 1.
         style: the dials.
+        focus: ``[H, W]`` in [0, 1].
         radius: half a line's width.
     """
 
@@ -161,13 +175,12 @@ class _Sheet:
     dark: Array
     worth: Array
     regions: Sequence[Array]
+    focus: Array
     style: LineStyle
     radius: float
 
     @staticmethod
-    def of(
-        target: Array, weight: Array, masks: Array, focus: Array, style: LineStyle, count: int
-    ) -> _Sheet:
+    def of(target: Array, weight: Array, masks: Array, focus: Array, style: LineStyle, count: int) -> _Sheet:
         side = max(target.shape[:2])
         rest, regions = np.ones(target.shape[:2], np.float32), []
         for mask in masks[::-1]:
@@ -180,13 +193,23 @@ class _Sheet:
         dark = dark + style.relief * (dark - blur(dark, 0.04 * side)) * (0.3 + 0.7 * (1 - rest))
         if len(masks):
             dark = dark * (1 - (1 - style.background) * rest)
-        worth = weight / max(float(weight.mean()), 1e-6) * (1 + focus)
+        worth = weight / max(float(weight.mean()), 1e-6) * (1 + style.attention * focus)
         radius = style.radius * (1000 / count) ** style.shrink * side
-        return _Sheet(target, np.clip(dark, 0, 1), worth, regions[::-1], style, radius)
+        return _Sheet(target, np.clip(dark, 0, 1), worth, regions[::-1], focus, style, radius)
 
     @property
     def side(self) -> int:
         return max(self.target.shape[:2])
+
+
+@dataclass(frozen=True, eq=False)
+class _Line:
+    """A line of hatching: places ``[N, 2]``, how hard it is pressed, its width's factor, its layer."""
+
+    places: Array
+    press: float
+    width: float
+    layer: int
 
 
 def _contours(sheet: _Sheet, count: int, rng: np.random.Generator) -> Array:
@@ -204,10 +227,11 @@ def _contours(sheet: _Sheet, count: int, rng: np.random.Generator) -> Array:
         found.append((worth / len(curves) ** 0.7, line, curves, firm))
     found.sort(key=lambda each: -each[0])
     parts: list[Array] = []
-    for _, _, curves, firm in found:
+    for _, line, curves, firm in found:
         if sum(map(len, parts)) + len(curves) <= count:
             press = float(np.clip(np.mean(firm) / 0.09, 0, 1))
-            parts.append(_inked(sheet, curves, press, rng))
+            width = 1 - sheet.style.fineness * min(1.0, 2 * float(sample(sheet.focus, line).mean()))
+            parts.append(_inked(sheet, curves, press, rng, width))
     return np.concatenate(parts) if parts else np.zeros((0, 13), np.float32)
 
 
@@ -215,14 +239,30 @@ def _edges(sheet: _Sheet, scale: float) -> tuple[Array, Array]:
     """How much a contour is wanted ``[H, W]``, and the unit vectors across it ``[H, W, 2]``."""
     fine = flow(sheet.target, [np.ones_like(sheet.dark)], max(1.5, 1.2 * scale))
     light = 0.8 * (sheet.target @ LUMA) + 0.2 * sheet.target.min(axis=-1)
-    inner, outer = (cv2.GaussianBlur(light, (0, 0), s, borderType=cv2.BORDER_REPLICATE) for s in (scale, 1.6 * scale))
-    darker = np.maximum(outer - inner, 0)
+    close = np.clip(2 * sheet.focus, 0, 1)
+    darker = (1 - close) * _darker(light, scale) + close * _darker(
+        light, max(0.7, scale * (1 - sheet.style.fineness))
+    )
     for region in sheet.regions[1:]:
         soft = cv2.GaussianBlur(region, (0, 0), 1.5 * scale)
         rim = 4 * soft * (1 - soft)
         darker = darker * (1 + sheet.style.outline * rim)
-    normal = fine.turned(0.5 * math.pi)
-    return _along(darker.astype(np.float32), fine, 2.5 * scale), _vectors(normal)
+    strength, margin = (
+        _along(darker.astype(np.float32), fine, 2.5 * scale),
+        max(2, round(MARGIN * sheet.side)),
+    )
+    framed = np.zeros_like(strength)
+    framed[margin:-margin, margin:-margin] = strength[margin:-margin, margin:-margin]
+    return framed, _vectors(fine.turned(0.5 * math.pi))
+
+
+def _darker(light: Array, scale: float) -> Array:
+    """How much darker places ``[H, W]`` are than what is around them: lines, and the dark sides of edges."""
+    inner, outer = (
+        cv2.GaussianBlur(light, (0, 0), each, borderType=cv2.BORDER_REPLICATE)
+        for each in (scale, 1.6 * scale)
+    )
+    return np.maximum(outer - inner, 0)
 
 
 def _vectors(field: Flow) -> Array:
@@ -240,11 +280,15 @@ def _along(values: Array, field: Flow, reach: float) -> Array:
         place, ahead = start, sign * heading
         for step in range(1, 2 * steps + 1):
             place = place + ahead
-            turn = cv2.remap(heading, place[..., 0], place[..., 1], cv2.INTER_NEAREST, borderMode=cv2.BORDER_REPLICATE)
+            turn = cv2.remap(
+                heading, place[..., 0], place[..., 1], cv2.INTER_NEAREST, borderMode=cv2.BORDER_REPLICATE
+            )
             turn = np.where((turn * ahead).sum(-1, keepdims=True) < 0, -turn, turn)
             ahead = turn
             share = math.exp(-(step**2) / (2 * steps**2))
-            total += share * cv2.remap(values, place[..., 0], place[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+            total += share * cv2.remap(
+                values, place[..., 0], place[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+            )
             weights += share
     return (total / weights).astype(np.float32)
 
@@ -254,53 +298,65 @@ def _shades(sheet: _Sheet, count: int, rng: np.random.Generator) -> Array:
     if count < 1:
         return np.zeros((0, 13), np.float32)
     broad = flow(sheet.target, sheet.regions, sheet.style.form * sheet.side)
-    gamma = _exponent(sheet, count)
-    for _ in range(3):
-        seed = int(rng.integers(1 << 31))
-        lines = list(_hatching(sheet, broad, gamma, np.random.default_rng(seed)))
-        if len(lines) <= count:
+    restraint, lines = 1.0, list[_Line]()
+    for _ in range(TRIES):
+        lines = _hatching(sheet, broad, restraint, rng)
+        if len(lines) <= count and (restraint == 1 or len(lines) >= 0.9 * count):
             break
-        gamma *= (len(lines) / count) ** 0.8
-    parts = [_inked(sheet, curve[None], press, rng, width, False) for curve, press, width in lines[:count]]
+        restraint = _restraint(sheet, _ink(sheet, restraint) * 0.96 * count / max(1, len(lines)))
+    lines = sorted(lines, key=lambda line: -line.press)[:count]  # the lightest go first
+    lines.sort(key=lambda line: line.layer)
+    parts = [
+        _inked(sheet, fit_curve(line.places)[None], line.press, rng, line.width, False) for line in lines
+    ]
     return np.concatenate(parts) if parts else np.zeros((0, 13), np.float32)
 
 
-def _tone(sheet: _Sheet, gamma: float) -> Array:
-    """``[H, W]`` share of the paper to cover."""
-    style = sheet.style
+def _tone(sheet: _Sheet, restraint: float) -> Array:
+    """``[H, W]`` share of the paper to cover, the more restrained the less, and the more in the darks."""
+    style, root = sheet.style, math.sqrt(restraint)
     dark = np.clip((sheet.dark - style.light) / (1 - style.light), 0, 1)
-    return (style.darkest * dark**gamma).astype(np.float32)
+    tone = style.darkest / min(root, 1.4) * dark ** (style.gamma * root)
+    return blur(tone.astype(np.float32), max(1.0, 1.5 * sheet.radius))
 
 
-def _exponent(sheet: _Sheet, count: int) -> float:
-    """The least exponent of the tone for which about so many lines are enough."""
-    style, gamma = sheet.style, sheet.style.gamma
-    length = 0.6 * sum(style.reach) / 2 * sheet.side
-    while gamma < 4 and float(_tone(sheet, gamma).sum()) > count * length * 2 * sheet.radius:
-        gamma *= 1.1
-    return gamma
+def _ink(sheet: _Sheet, restraint: float) -> float:
+    """The tone that lines are drawn for, in all."""
+    tone = _tone(sheet, restraint)
+    return float(tone[tone > FAINTEST].sum())
 
 
-def _hatching(
-    sheet: _Sheet, broad: Flow, gamma: float, rng: np.random.Generator
-) -> Iterator[tuple[Array, float, float]]:
-    """Curves ``[3, 2]`` of all layers, how hard each is pressed, and its width's factor."""
-    style, bare = sheet.style, _tone(sheet, gamma)
-    bare = blur(bare, max(1.0, 2 * sheet.radius))
+def _restraint(sheet: _Sheet, ink: float) -> float:
+    """The least restraint, from 1 on, that asks for no more than so much ink."""
+    low, high = 1.0, 64.0
+    if _ink(sheet, low) <= ink:
+        return low
+    for _ in range(12):
+        middle = math.sqrt(low * high)
+        low, high = (middle, high) if _ink(sheet, middle) > ink else (low, middle)
+    return high
+
+
+def _hatching(sheet: _Sheet, broad: Flow, restraint: float, rng: np.random.Generator) -> list[_Line]:
+    """The lines of all layers."""
+    style, bare, found = sheet.style, _tone(sheet, restraint), list[_Line]()
+    press = np.clip(bare / max(style.darkest, 1e-6), 0, 1)
+    opacity = style.opacity[0] + (style.opacity[1] - style.opacity[0]) * press
+    fine = 1 - style.fineness * np.clip(2 * sheet.focus, 0, 1)
     region = np.argmax(np.stack(sheet.regions), axis=0)
-    for layer in style.layers:
+    reach = style.reach[0] * sheet.side, style.reach[1] * sheet.side
+    for number, layer in enumerate(style.layers):
         width = 2 * sheet.radius * layer.width
         cover = np.minimum(bare, layer.most)
-        press = np.clip(bare / max(style.darkest, 1e-6), 0, 1)
-        opacity = style.opacity[0] + (style.opacity[1] - style.opacity[0]) * press
-        spacing = np.where(cover > 0.05, width * opacity / np.maximum(cover, 1e-3), np.inf).astype(np.float32)
+        apart = width * fine * opacity / np.maximum(cover, 1e-3)
+        spacing = np.where(cover > FAINTEST, apart, np.inf).astype(np.float32)
         ground = Ground(broad.turned(layer.angle), spacing, region)
-        reach = style.reach[0] * sheet.side, style.reach[1] * sheet.side
-        for line in hatched(ground, width, reach, rng):
-            curve = fit_curves(line, 1e9, corner=10.0)[0]
-            yield curve, float(sample(press, line).mean()), layer.width
+        for places in hatched(ground, width, reach, rng):
+            middle = places[len(places) // 2][None]
+            thin = layer.width * float(sample(fine, middle)[0])
+            found.append(_Line(places, float(sample(press, places).mean()), thin, number))
         bare = 1 - (1 - bare) / (1 - cover)
-        bare = np.where(bare > 0.06, bare, 0).astype(np.float32)
+    return found
 
 
 def _inked(

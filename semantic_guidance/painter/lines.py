@@ -101,15 +101,16 @@ INK = LineStyle()
 """Pen and ink."""
 
 PENCIL = LineStyle(
-    radius=0.0022,
+    radius=0.0019,
     contours=0.35,
-    layers=(Hatching(0.0, 0.75, 1.5), Hatching(0.6, 0.6, 1.5), Hatching(-0.45, 0.6, 1.3)),
-    darkest=0.85,
-    gamma=1.0,
+    layers=(Hatching(0.0, 0.5, 1.3), Hatching(0.35, 0.5, 1.3), Hatching(-0.5, 0.5, 1.3)),
+    darkest=0.8,
+    gamma=1.1,
     light=0.04,
-    taper=0.5,
+    reach=(0.06, 0.15),
+    taper=0.3,
     wobble=0.25,
-    opacity=(0.28, 0.75),
+    opacity=(0.25, 0.6),
     ink=(0.2, 0.2, 0.22),
     paper=(0.98, 0.975, 0.96),
 )
@@ -383,5 +384,7 @@ def _inked(
     if style.colored:
         middle = np.stack([curve_points(curve, 3)[1] for curve in curves])
         color = (1 - style.colored) * color + style.colored * sample(sheet.target, middle)
+    if chain:  # thinned with paper instead: where translucent strokes join, there would be spots
+        color, opacity = opacity * color + (1 - opacity) * np.array(style.paper), 1.0
     radii = np.stack([radius[:-1], radius[1:]], -1) / sheet.side
     return np.column_stack([points, radii, np.full((count, 2), opacity), color]).astype(np.float32)

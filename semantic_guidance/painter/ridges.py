@@ -34,9 +34,7 @@ THINNEST = 0.35
 """Least half-width that is told from a picture, in pixels; thinner lines are fainter instead."""
 
 
-def ridges(
-    picture: Array, radius: tuple[float, float], count: int, weight: Array | None = None
-) -> Array:
+def ridges(picture: Array, radius: tuple[float, float], count: int, weight: Array | None = None) -> Array:
     """Thin lines of a picture as strokes.
 
     Args:
@@ -142,7 +140,9 @@ def _stroke(picture: Array, weight: Array, curve: Array, half: float) -> tuple[f
     ahead = curve[2] - curve[0]
     across = np.array([-ahead[1], ahead[0]]) / (math.hypot(*ahead) + 1e-9)
     middle = np.median(_bilinear(picture, places), axis=0)
-    sides = [np.median(_bilinear(picture, places + way * (2 * half + 1.5) * across), axis=0) for way in (-1, 1)]
+    sides = [
+        np.median(_bilinear(picture, places + way * (2 * half + 1.5) * across), axis=0) for way in (-1, 1)
+    ]
     ground = 0.5 * (sides[0] + sides[1])
     color = (ground + (middle - ground) * _depth(half)).clip(0, 1)
     contrast = float(np.abs(middle - ground).mean())
@@ -158,4 +158,6 @@ def _depth(half: float) -> float:
 def _bilinear(picture: Array, places: Array) -> Array:
     """Colours ``[N, 3]`` at places ``[N, 2]``."""
     x, y = (np.ascontiguousarray(places[None, :, n] - 0.5, np.float32) for n in (0, 1))
-    return np.asarray(cv2.remap(picture, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)[0], np.float32)
+    return np.asarray(
+        cv2.remap(picture, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)[0], np.float32
+    )

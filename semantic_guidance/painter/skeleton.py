@@ -70,7 +70,11 @@ def _table(side: int) -> Mask:
     for code in range(256):
         ring = _neighbours(code)
         top, right, bottom, left = ring[0], ring[2], ring[4], ring[6]
-        open_sides = (top * right * bottom, right * bottom * left) if side == 0 else (top * right * left, top * bottom * left)
+        open_sides = (
+            (top * right * bottom, right * bottom * left)
+            if side == 0
+            else (top * right * left, top * bottom * left)
+        )
         table[code] = 2 <= sum(ring) <= 6 and _crossings(code) == 1 and not any(open_sides)
     return table
 
@@ -108,7 +112,9 @@ class _Net:
     def of(thin: Mask, depth: Array) -> _Net:
         """The net of lines one pixel wide ``[H, W]``."""
         padded = np.pad(thin, 1)
-        around = cv2.filter2D(padded, -1, np.ones((3, 3), np.float32), borderType=cv2.BORDER_CONSTANT) - padded
+        around = (
+            cv2.filter2D(padded, -1, np.ones((3, 3), np.float32), borderType=cv2.BORDER_CONSTANT) - padded
+        )
         knots = ((padded == 1) & (around > 2)).astype(np.uint8)
         _, knot_of, _, centres = cv2.connectedComponentsWithStats(knots, connectivity=8)
         count, branch_of = cv2.connectedComponents(padded & (1 - knots), connectivity=8)
@@ -118,7 +124,9 @@ class _Net:
         net = _Net([], [], [np.array(each, np.float32) - 0.5 for each in centres[1:]])
         labels = knot_of.tolist()
         for first, last in itertools.pairwise(bounds):
-            pixels = list(zip(rows[order[first:last]].tolist(), columns[order[first:last]].tolist(), strict=True))
+            pixels = list(
+                zip(rows[order[first:last]].tolist(), columns[order[first:last]].tolist(), strict=True)
+            )
             net._add(_ordered(pixels), labels)
         return net
 
@@ -141,7 +149,8 @@ class _Net:
         """Take away spurs that are only the corners of thick shapes, and melt nodes that are one crossing."""
         height, width = depth.shape
         rooms = [
-            float(depth[min(max(int(y), 0), height - 1), min(max(int(x), 0), width - 1)]) for x, y in self.nodes
+            float(depth[min(max(int(y), 0), height - 1), min(max(int(x), 0), width - 1)])
+            for x, y in self.nodes
         ]
         into = list(range(len(self.nodes)))
         for n in sorted(range(len(self.branches)), key=lambda n: len(self.branches[n])):
@@ -153,7 +162,9 @@ class _Net:
             elif tied and start != end and len(self.branches[n]) < 1.5 * max(rooms[start], rooms[end]):
                 self._drop(n)
                 into = [min(into[start], into[end]) if i in (into[start], into[end]) else i for i in into]
-        places = {i: np.mean([self.nodes[n] for n, to in enumerate(into) if to == i], axis=0) for i in set(into)}
+        places = {
+            i: np.mean([self.nodes[n] for n, to in enumerate(into) if to == i], axis=0) for i in set(into)
+        }
         self.nodes = [places[i] for i in into]
         self.ends = [[into[end] if end >= 0 else -1 for end in ends] for ends in self.ends]
         self.rooms = rooms
@@ -221,7 +232,9 @@ class _Net:
         points = self.branches[end[0]] if end[1] == 0 else self.branches[end[0]][::-1]
         near = min(round(room), (len(points) - 1) // 2)
         far = min(near + max(6, round(3 * room)), len(points) - 1)
-        away = points[far] - points[near] if far > near else points[-1] - self.nodes[self.ends[end[0]][end[1]]]
+        away = (
+            points[far] - points[near] if far > near else points[-1] - self.nodes[self.ends[end[0]][end[1]]]
+        )
         return np.asarray(away / (np.sqrt((away**2).sum()) + 1e-9), np.float32)
 
 

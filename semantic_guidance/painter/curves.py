@@ -19,7 +19,9 @@ SWEEP = math.radians(150)
 """Most that one curve turns in all; a parabola is not true to more."""
 
 
-def fit_curves(line: Array, tolerance: float, corner: float = math.radians(50), arm: float = 4.0) -> Array:
+def fit_curves(
+    line: Array, tolerance: float, corner: float = math.radians(50), arm: float = 4.0, least: float = 0.0
+) -> Array:
     """The fewest curves, end to end, that stay near a polyline.
 
     Args:
@@ -27,6 +29,7 @@ def fit_curves(line: Array, tolerance: float, corner: float = math.radians(50), 
         tolerance: how far they may be from it.
         corner: turn in radians that counts as a corner, where one curve ends and another begins.
         arm: length at each side of a place over which its turn is measured.
+        least: length of a curve below which it is made one with its neighbour, if that is true enough.
 
     Returns:
         ``[K, 3, 2]`` start, control and end of each.
@@ -37,11 +40,11 @@ def fit_curves(line: Array, tolerance: float, corner: float = math.radians(50), 
     if len(line) < 2:
         raise ValueError(f"line has {len(line)} points, wanted at least 2")
     line = resampled(line, 1.0)
-    cuts = [0, *_corners(line, corner, arm), len(line) - 1]
+    cuts = [0, *_corners(line, corner, arm, least), len(line) - 1]
     pieces = [
         piece
         for first, last in itertools.pairwise(cuts)
-        for piece in _fitted(line[first : last + 1], tolerance)
+        for piece in _fitted(line[first : last + 1], tolerance, least)
     ]
     return np.stack(pieces).astype(np.float32)
 
@@ -90,20 +93,24 @@ def curve_points(curve: Array, count: int = SAMPLES) -> Array:
     return np.asarray(at_start * curve[0] + at_control * curve[1] + at_end * curve[2], np.float32)
 
 
-def _fitted(line: Array, tolerance: float) -> list[Array]:
+def _fitted(line: Array, tolerance: float, least: float) -> list[Array]:
     """Curves along a smooth polyline: equal pieces where these do, else each as long as can be."""
-    greedy, first = [], 0
+    greedy, starts, first = list[Array](), list[int](), 0
     while first < len(line) - 1:
         last = _farthest(line, first, tolerance)
         greedy.append(fit_curve(line[first : last + 1]))
+        starts.append(first)
         first = last
     if len(greedy) < 2:
         return greedy
+    short = last - starts[-1] < least
+    if short and len(greedy) == 2 and _near(fit_curve(line), line, 2 * tolerance):
+        return [fit_curve(line)]
     cuts = np.linspace(0, len(line) - 1, len(greedy) + 1).round().astype(int)
     equal = [line[a : b + 1] for a, b in itertools.pairwise(cuts)]
     fits = [fit_curve(piece) for piece in equal]
     good = all(_near(fit, piece, 1.2 * tolerance) for fit, piece in zip(fits, equal, strict=True))
-    return fits if good else greedy
+    return fits if good or short else greedy
 
 
 def _farthest(line: Array, first: int, tolerance: float) -> int:
@@ -136,7 +143,7 @@ def _near(curve: Array, line: Array, tolerance: float) -> bool:
     return float(distance.max()) <= tolerance**2
 
 
-def _corners(line: Array, corner: float, arm: float) -> list[int]:
+def _corners(line: Array, corner: float, arm: float, least: float) -> list[int]:
     """Numbers of the places at which a polyline with steps of 1 turns most, if by so much."""
     reach = max(2, round(arm))
     if len(line) < 2 * reach + 1:
@@ -149,4 +156,5 @@ def _corners(line: Array, corner: float, arm: float) -> list[int]:
         place = int(turn.argmax())
         found.append(place + reach)
         turn[max(0, place - 2 * reach) : place + 2 * reach + 1] = 0
-    return sorted(found)
+    edge = max(1.5 * reach, least)
+    return sorted(place for place in found if edge < place < len(line) - 1 - edge)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
-import math
 from dataclasses import dataclass
 
 import cv2
@@ -58,8 +56,8 @@ def is_line_drawing(picture: Array) -> bool:
 def line_score(picture: Array) -> float:
     """How far a picture is a line drawing: thin lines of one tone on a plain ground of another.
 
-    It is the least of four shares, each 0 to 1 and .5 at its bound: how much of the picture is bare ground, how
-    even the ground is, how much of what is drawn is thin, and how clearly it stands out.
+    It is the least of four shares, each 0 to 1 and .5 at its bound: how much of the picture is bare ground,
+    how even the ground is, how much of what is drawn is thin, and how clearly it stands out.
 
     Args:
         picture: ``[H, W, 3]`` in [0, 1].
@@ -108,7 +106,8 @@ def as_lines(picture: Array, count: int) -> LineArt:
     depth = np.maximum(ground - tone, 0).astype(np.float32)
     paper = tuple(np.median(picture[depth <= 0.5 * PAPER_TONE].reshape(-1, 3), axis=0).tolist())
     shape, zoom = _shape(depth)
-    traced = [_Trace.of(path, shape) for path in paths((shape > 0.5).astype(np.uint8))]
+    room = _rooms(shape)
+    traced = [_Trace.of(path, shape, room) for path in paths((shape > 0.5).astype(np.uint8))]
     usual = float(np.median([each.half for each in traced])) if traced else 1.0
     kept = [each for each in traced if each.length >= 4 * each.half or each.half > 1.6 * usual]
     strokes: list[Array] = []
@@ -143,7 +142,7 @@ def _on_light(picture: Array) -> tuple[Array, Array]:
 
 
 def _shape(depth: Array) -> tuple[Array, float]:
-    """How far pixels are of a line ``[h, w]``, .5 at its edge, on an enlarged picture; and the enlargement."""
+    """How far pixels belong to lines ``[h, w]``, .5 at their edges, enlarged; and by how much."""
     share = _relative(depth)
     inside = (share > 0.5).astype(np.uint8)
     area = float(inside.sum())
@@ -180,9 +179,8 @@ class _Trace:
     length: float
 
     @staticmethod
-    def of(path: Array, shape: Array) -> _Trace:
+    def of(path: Array, shape: Array, room: Array) -> _Trace:
         """The line along a path of pixels, moved to the middle of what is drawn."""
-        room = _rooms(shape)
         if len(path) < 3:
             half = float(sample(room, path).max())
             return _Trace(path, np.full(len(path), half, np.float32), half, length_of(path))
@@ -199,14 +197,14 @@ class _Trace:
 
     def strokes(self, picture: Array, paper: Color, zoom: float, loose: float) -> list[Array]:
         """Packed strokes in pixels of the picture; `loose` is a factor of what they may be off."""
-        tolerance = loose * max(0.35 * zoom, 0.3 * self.half)
+        tolerance = loose * max(0.5 * zoom, 0.3 * self.half)
         if len(self.places) < 2 or self.length < 0.5 * self.half:
             middle = self.places.mean(axis=0)
             curves = np.stack([middle, middle, middle])[None]
         elif self.length < 2 * self.half:
             curves = fit_curve(self.places)[None]
         else:
-            curves = fit_curves(self.places, tolerance, arm=max(4.0, 2.5 * self.half))
+            curves = fit_curves(self.places, tolerance, arm=max(4.0, 2.5 * self.half), least=4 * self.half)
         near = ((curves[:, (0, 2), None] - self.places) ** 2).sum(-1).argmin(axis=-1)  # [K, 2]
         found = []
         for curve, (first, last) in zip(curves, near.tolist(), strict=True):
@@ -225,7 +223,9 @@ def smoothed_values(values: Array, scale: float) -> Array:
 def _rooms(shape: Array) -> Array:
     """``[H, W]`` distance from each pixel within the shapes to their edge."""
     inside = np.pad((shape > 0.5).astype(np.uint8), 1)
-    return np.maximum(cv2.distanceTransform(inside, cv2.DIST_L2, 5)[1:-1, 1:-1] - 0.3, 0.3)
+    return np.maximum(
+        cv2.distanceTransform(inside, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)[1:-1, 1:-1] - 0.3, 0.3
+    )
 
 
 def _centred(line: Array, halves: Array, shape: Array) -> tuple[Array, Array]:
@@ -240,7 +240,7 @@ def _centred(line: Array, halves: Array, shape: Array) -> tuple[Array, Array]:
     drawn = cv2.remap(shape, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
     middle = count // 2
     for way in (slice(middle, None), slice(middle, None, -1)):  # what lies beyond a gap is another line
-        drawn[:, way] = np.where(np.minimum.accumulate(drawn[:, way], axis=1) < 0.15, 0, drawn[:, way])
+        drawn[:, way] = np.where(np.minimum.accumulate(drawn[:, way], axis=1) < 0.06, 0, drawn[:, way])
     total = drawn.sum(axis=1)
     wide = 0.5 * total * (halves + 2.0) * 2 / (count - 1)
     off = (drawn * offsets).sum(axis=1) / np.maximum(total, 1e-6)

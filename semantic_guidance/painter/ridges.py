@@ -59,8 +59,8 @@ def ridges(picture: Array, radius: tuple[float, float], count: int, weight: Arra
     found: list[tuple[float, Array]] = []
     for sign in (1, -1):
         for line, half in _lines(picture, (radius[0] * side, radius[1] * side), sign):
-            for curve in fit_curves(line, max(0.6, 0.4 * half), arm=max(3.0, 2 * half)):
-                found.append(_stroke(picture, weight, curve, half))
+            curves = fit_curves(line, max(0.6, 0.4 * half), arm=max(3.0, 2 * half), least=4 * half)
+            found += [_stroke(picture, weight, curve, half) for curve in curves]
     found.sort(key=lambda each: -each[0])
     strokes = np.array([stroke for _, stroke in found[:count]], np.float32).reshape(-1, 13)
     strokes[:, :8] /= side

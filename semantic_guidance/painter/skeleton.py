@@ -10,6 +10,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from semantic_guidance.agents.flow import sample
+
 Array = NDArray[np.float32]
 Mask = NDArray[np.uint8]
 End = tuple[int, int]  # number of a branch; 0 for its start, -1 for its end
@@ -34,7 +36,7 @@ def paths(shapes: Mask) -> list[Array]:
     thin = thinned(shapes)
     depth = cv2.distanceTransform(np.pad(shapes, 1), cv2.DIST_L2, 5)[1:-1, 1:-1]
     net = _Net.of(thin, depth)
-    net.prune(depth)
+    net.prune()
     return [path for path in net.joined() if len(path)]
 
 
@@ -102,11 +104,13 @@ class _Net:
         branches: ``[N, 2]`` places (x, y) of each.
         ends: the nodes of each, -1 where it ends freely.
         nodes: place of each node.
+        rooms: half-width of the shape at each node.
     """
 
     branches: list[Array]
     ends: list[list[int]]
     nodes: list[Array]
+    rooms: list[float]
 
     @staticmethod
     def of(thin: Mask, depth: Array) -> _Net:
@@ -121,7 +125,8 @@ class _Net:
         rows, columns = np.nonzero(branch_of)
         order = np.argsort(branch_of[rows, columns], kind="stable")
         bounds = np.searchsorted(branch_of[rows, columns][order], np.arange(1, count + 1))
-        net = _Net([], [], [np.array(each, np.float32) - 0.5 for each in centres[1:]])
+        nodes = [np.array(each, np.float32) - 0.5 for each in centres[1:]]
+        net = _Net([], [], nodes, [float(sample(depth, node[None])[0]) for node in nodes])
         labels = knot_of.tolist()
         for first, last in itertools.pairwise(bounds):
             pixels = list(
@@ -145,13 +150,9 @@ class _Net:
         self.branches.append(points)
         self.ends.append([start, end])
 
-    def prune(self, depth: Array) -> None:
+    def prune(self) -> None:
         """Take away spurs that are only the corners of thick shapes, and melt nodes that are one crossing."""
-        height, width = depth.shape
-        rooms = [
-            float(depth[min(max(int(y), 0), height - 1), min(max(int(x), 0), width - 1)])
-            for x, y in self.nodes
-        ]
+        rooms = self.rooms
         into = list(range(len(self.nodes)))
         for n in sorted(range(len(self.branches)), key=lambda n: len(self.branches[n])):
             start, end = self.ends[n]
@@ -167,7 +168,6 @@ class _Net:
         }
         self.nodes = [places[i] for i in into]
         self.ends = [[into[end] if end >= 0 else -1 for end in ends] for ends in self.ends]
-        self.rooms = rooms
 
     def _drop(self, n: int) -> None:
         self.branches[n], self.ends[n] = self.branches[n][:0], [-1, -1]
@@ -186,20 +186,18 @@ class _Net:
 
     def _walked(self, first: End, partner: dict[End, End], done: set[int]) -> Array:
         """The path that starts with an end of a branch."""
-        parts, end = [], first
-        start_node = self.ends[first[0]][first[1]]
-        if start_node >= 0 and first not in partner:
-            parts.append(self.nodes[start_node][None])
+        parts, end = list[Array](), first
+        if first not in partner:
+            parts.append(self._node(first))
         while True:
             n, way = end
             done.add(n)
-            parts.append(self.branches[n] if way == 0 else self.branches[n][::-1])
+            branch = self._trimmed(n)
+            parts.append(branch if way == 0 else branch[::-1])
             leaving: End = (n, -1 if way == 0 else 0)
             following = partner.get(leaving)
             if following is None:
-                node = self.ends[n][leaving[1]]
-                if node >= 0:
-                    parts.append(self.nodes[node][None])
+                parts.append(self._node(leaving))
                 break
             if following[0] in done:
                 if following == first:
@@ -207,6 +205,21 @@ class _Net:
                 break
             end = following
         return np.concatenate(parts).astype(np.float32)
+
+    def _node(self, end: End) -> Array:
+        """``[1, 2]`` where a branch that goes straight on meets its node; ``[0, 2]`` if it ends freely."""
+        node = self.ends[end[0]][end[1]]
+        if node < 0:
+            return np.zeros((0, 2), np.float32)
+        branch, outward = self._trimmed(end[0]), self._outward(end, self.rooms[node])
+        last = branch[end[1]]
+        return (last + (outward * (self.nodes[node] - last)).sum() * outward)[None]
+
+    def _trimmed(self, n: int) -> Array:
+        """A branch without its ends near nodes, where middles of shapes that overlap are bent."""
+        branch, rooms = self.branches[n], [self.rooms[node] if node >= 0 else 0.0 for node in self.ends[n]]
+        first, last = (min(round(room), (len(branch) - 1) // 2) for room in rooms)
+        return branch[first : len(branch) - last]
 
     def _partners(self) -> dict[End, End]:
         """Which end of a branch goes on as which other one."""

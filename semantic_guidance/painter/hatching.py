@@ -29,7 +29,7 @@ SWEEP = math.radians(80)
 LIGHTER = 1.9
 """A line ends where spacings are this many times those at its start: shade ends there."""
 
-SHORTEST = 4.0
+SHORTEST = 6.0
 """Least length of a line in widths."""
 
 SHARP = 0.5
@@ -125,7 +125,7 @@ class _Hatcher:
         stride = max(1, len(line) // 6)
         for n in [len(line) // 2, *range(0, len(line), stride)]:
             x, y = line[n].tolist()
-            apart = self.spacing[int(y)][int(x)]
+            apart = self.spacing[min(int(y), self.height - 1)][min(int(x), self.across - 1)]
             for sign in (-1, 1):
                 to_x, to_y = x - sign * apart * float(ahead[n, 1]), y + sign * apart * float(ahead[n, 0])
                 key = int(2 * to_x), int(2 * to_y)
@@ -141,11 +141,11 @@ class _Hatcher:
         bounds = self.region[int(y)][int(x)], LIGHTER * self.spacing[int(y)][int(x)]
         back, turned = self._arm((x, y), (-cos, -sin), 0.5 * reach, bounds, 0.0)
         forth, _ = self._arm((x, y), (cos, sin), reach - self.step * len(back), bounds, turned)
-        places = np.array([*back[::-1], (x, y), *forth], np.float32)
+        places = [*back[::-1], (x, y), *forth]
         if len(places) < 3 or self.step * (len(places) - 1) < SHORTEST * self.width:
             return None
         self._take(places)
-        return places
+        return np.array(places, np.float32)
 
     def _arm(
         self, place: Pair, ahead: Pair, reach: float, bounds: tuple[int, float], turned: float
@@ -189,10 +189,10 @@ class _Hatcher:
             and taken.item(int(y * self.zoom), int(x * self.zoom)) == 0
         )
 
-    def _take(self, places: Array) -> None:
+    def _take(self, places: list[Pair]) -> None:
         """Mark what is too near a line for others."""
         scale, one = self.zoom, 1 << SHIFT
-        for x, y in places.tolist():
+        for x, y in places:
             apart = self.spacing[int(y)][int(x)]
             centre = int((x * scale - 0.5) * one), int((y * scale - 0.5) * one)
             for taken, share in ((self.taken, APART), (self.crowded, CLOSE)):

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from semantic_guidance.agents.flow import sample
 from semantic_guidance.painter.curves import fit_curve, fit_curves, length_of, resampled, smoothed
 from semantic_guidance.painter.skeleton import paths
+from semantic_guidance.painter.tracing import bilinear
 
 Array = NDArray[np.float32]
 Color = tuple[float, float, float]
@@ -65,7 +66,7 @@ def line_score(picture: Array) -> float:
     height, width = picture.shape[:2]
     shrink = min(1.0, GLANCE / max(height, width))
     size = max(1, round(width * shrink)), max(1, round(height * shrink))
-    small = cv2.resize(picture, size, interpolation=cv2.INTER_AREA) if shrink < 1 else picture
+    small = np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.float32)
     tone, ground = _on_light(small)
     depth = np.maximum(ground - tone, 0)
     drawn = depth > PAPER_TONE
@@ -152,7 +153,7 @@ def _shape(depth: Array) -> tuple[Array, float]:
     zoom = max(0.25, min(zoom, DETAIL / max(depth.shape)))
     size = round(depth.shape[1] * zoom), round(depth.shape[0] * zoom)
     method = cv2.INTER_AREA if zoom < 1 else cv2.INTER_CUBIC
-    return _relative(cv2.resize(depth, size, interpolation=method)), zoom
+    return _relative(np.asarray(cv2.resize(depth, size, interpolation=method), np.float32)), zoom
 
 
 def _relative(depth: Array) -> Array:
@@ -235,9 +236,7 @@ def _centred(line: Array, halves: Array, shape: Array) -> tuple[Array, Array]:
     across /= np.sqrt((across**2).sum(-1, keepdims=True)) + 1e-9
     count = 31
     offsets = np.linspace(-1, 1, count)[None] * (halves[:, None] + 2.0)
-    places = line[:, None] + offsets[..., None] * across[:, None] - 0.5
-    x, y = (np.ascontiguousarray(places[..., n], np.float32) for n in (0, 1))
-    drawn = cv2.remap(shape, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
+    drawn = bilinear(shape, line[:, None] + offsets[..., None] * across[:, None])
     middle = count // 2
     for way in (slice(middle, None), slice(middle, None, -1)):  # what lies beyond a gap is another line
         drawn[:, way] = np.where(np.minimum.accumulate(drawn[:, way], axis=1) < 0.06, 0, drawn[:, way])

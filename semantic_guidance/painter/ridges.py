@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from semantic_guidance.agents.flow import sample
 from semantic_guidance.painter.curves import curve_points, fit_curves, length_of, smoothed
-from semantic_guidance.painter.tracing import trace
+from semantic_guidance.painter.tracing import bilinear, trace
 
 Array = NDArray[np.float32]
 
@@ -29,6 +29,9 @@ LONG = 8.0
 
 FLAT = 0.35
 """Greatest curvature along a ridge against that across it; else it is a spot."""
+
+MARGIN = 0.004
+"""Nothing within this of the border is a ridge, in units of the longer side: frames are none."""
 
 THINNEST = 0.35
 """Least half-width that is told from a picture, in pixels; thinner lines are fainter instead."""
@@ -73,20 +76,14 @@ def _lines(picture: Array, radius: tuple[float, float], sign: int) -> list[tuple
     strength, normal, scale = _measure(light, radius, sign)
     # a straight edge has a ridge beside it, but only one of its sides differs
     x, y = np.meshgrid(*(np.arange(size, dtype=np.float32) for size in light.shape[::-1]))
-    apart = 2.5 * scale + 0.5
-    sides = [
-        cv2.remap(
-            light,
-            x + way * apart * normal[..., 0],
-            y + way * apart * normal[..., 1],
-            cv2.INTER_LINEAR,
-            borderMode=cv2.BORDER_REPLICATE,
-        )
-        for way in (-1, 1)
-    ]
+    apart = (2.5 * scale + 0.5)[..., None] * normal
+    sides = [bilinear(light, np.stack([x, y], axis=-1) + 0.5 + way * apart) for way in (-1, 1)]
     inner = cv2.GaussianBlur(light, (0, 0), 0.6)
     step = np.minimum(*(sign * (each - inner) for each in sides))
     strength = np.where(step > FAINT, strength, 0).astype(np.float32)
+    margin = max(2, round(MARGIN * max(light.shape)))
+    strength[:margin] = strength[-margin:] = 0
+    strength[:, :margin] = strength[:, -margin:] = 0
     found = []
     for line in trace(strength, normal, FAINT, CLEAR, 3.0):
         half = float(np.median(_half_widths(light, line, normal, sample(scale, line))))
@@ -124,9 +121,8 @@ def _half_widths(light: Array, line: Array, normal: Array, scale: Array) -> Arra
     reach = 2.5 * scale + 1.5
     offsets = np.linspace(-1, 1, 25, dtype=np.float32)
     across = sample(normal, line)
-    places = line[:, None] + (offsets[None, :] * reach[:, None])[..., None] * across[:, None] - 0.5
-    x, y = (np.ascontiguousarray(places[..., n], np.float32) for n in (0, 1))
-    tones = cv2.remap(light, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    places = line[:, None] + (offsets[None, :] * reach[:, None])[..., None] * across[:, None]
+    tones = bilinear(light, places)
     ground = np.linspace(0, 1, 25)[None] * (tones[:, -1:] - tones[:, :1]) + tones[:, :1]
     excess = np.abs(np.where((tones - ground) * (tones[:, 12:13] - ground[:, 12:13]) > 0, tones - ground, 0))
     deep = np.maximum(excess[:, 8:17].max(axis=1), 1e-3)
@@ -139,9 +135,10 @@ def _stroke(picture: Array, weight: Array, curve: Array, half: float) -> tuple[f
     places = curve_points(curve, 15)
     ahead = curve[2] - curve[0]
     across = np.array([-ahead[1], ahead[0]]) / (math.hypot(*ahead) + 1e-9)
-    middle = np.median(_bilinear(picture, places), axis=0)
+    middle = np.median(bilinear(picture, places[None])[0], axis=0)
     sides = [
-        np.median(_bilinear(picture, places + way * (2 * half + 1.5) * across), axis=0) for way in (-1, 1)
+        np.median(bilinear(picture, places[None] + way * (2 * half + 1.5) * across)[0], axis=0)
+        for way in (-1, 1)
     ]
     ground = 0.5 * (sides[0] + sides[1])
     color = (ground + (middle - ground) * _depth(half)).clip(0, 1)
@@ -153,11 +150,3 @@ def _stroke(picture: Array, weight: Array, curve: Array, half: float) -> tuple[f
 def _depth(half: float) -> float:
     """Factor of the contrast that a pixel's width takes from the middle of a thin line."""
     return max(1.0, 0.5 / half)
-
-
-def _bilinear(picture: Array, places: Array) -> Array:
-    """Colours ``[N, 3]`` at places ``[N, 2]``."""
-    x, y = (np.ascontiguousarray(places[None, :, n] - 0.5, np.float32) for n in (0, 1))
-    return np.asarray(
-        cv2.remap(picture, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)[0], np.float32
-    )

@@ -35,7 +35,7 @@ def paths(shapes: Mask) -> list[Array]:
     """
     thin = thinned(shapes)
     depth = cv2.distanceTransform(np.pad(shapes, 1), cv2.DIST_L2, 5)[1:-1, 1:-1]
-    net = _Net.of(thin, depth)
+    net = _Net.of(thin, np.asarray(depth, np.float32))
     net.prune()
     return [path for path in net.joined() if len(path)]
 
@@ -51,7 +51,7 @@ def thinned(shapes: Mask) -> Mask:
         before = int(thin.sum())
         for table in tables:
             codes = cv2.filter2D(thin, -1, kernel, borderType=cv2.BORDER_CONSTANT)
-            thin &= 1 - cv2.LUT(codes, table)
+            thin &= np.asarray(1 - cv2.LUT(codes, table), np.uint8)
         if int(thin.sum()) == before:
             return _without_stairs(thin)[1:-1, 1:-1]
 

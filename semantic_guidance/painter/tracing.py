@@ -54,19 +54,18 @@ def _crests(strength: Array, normal: Array, low: float) -> tuple[NDArray[np.bool
     """Where crests are ``[H, W]``, and how far along the normal from the centre of the pixel."""
     height, width = strength.shape
     x, y = np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32))
-    before, after = (
-        cv2.remap(
-            strength,
-            x + sign * normal[..., 0],
-            y + sign * normal[..., 1],
-            cv2.INTER_LINEAR,
-            borderMode=cv2.BORDER_REPLICATE,
-        )
-        for sign in (-1, 1)
-    )
+    places = np.stack([x, y], axis=-1) + 0.5
+    before, after = (bilinear(strength, places + sign * normal) for sign in (-1, 1))
     crest = (strength > low) & (strength >= before) & (strength >= after) & (2 * strength > before + after)
     bend = np.maximum(2 * strength - before - after, 1e-9)
     return crest, np.clip(0.5 * (after - before) / bend, -0.6, 0.6).astype(np.float32)
+
+
+def bilinear(values: Array, places: NDArray[np.floating]) -> Array:
+    """Values of an image ``[H, W]`` or ``[H, W, C]`` between its pixels, at places (x, y) ``[N, M, 2]``."""
+    x, y = (np.ascontiguousarray(places[..., n] - 0.5, np.float32) for n in (0, 1))
+    border = cv2.BORDER_REPLICATE
+    return np.asarray(cv2.remap(values, x, y, cv2.INTER_LINEAR, borderMode=border), np.float32)
 
 
 class _Walker:
@@ -93,7 +92,7 @@ class _Walker:
 
     def _arm(self, x: int, y: int, ahead_x: float, ahead_y: float) -> list[tuple[float, float]]:
         """Places from one on, in a direction, without the first."""
-        places = []
+        places: list[tuple[float, float]] = []
         while True:
             following = self._following(x, y, ahead_x, ahead_y, self.free)
             if following is None:

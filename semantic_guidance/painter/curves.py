@@ -15,6 +15,9 @@ Array = NDArray[np.float32]
 SAMPLES = 25
 """Points of a curve to which those of a polyline are compared."""
 
+CORRECTIONS = 2
+"""Times that the places of a polyline are assigned anew to those of the curve that are nearest."""
+
 SWEEP = math.radians(150)
 """Most that one curve turns in all; a parabola is not true to more."""
 
@@ -55,9 +58,14 @@ def fit_curve(line: Array) -> Array:
     if len(line) < 3:
         return np.stack([start, 0.5 * (start + end), end])
     along = np.concatenate([[0], np.cumsum(np.sqrt((np.diff(line, axis=0) ** 2).sum(-1)))])
-    at_start, at_control, at_end = weights((along / max(along[-1], 1e-9))[:, None])
-    rest = line - at_start * start - at_end * end
-    control = (at_control * rest).sum(0) / max(float((at_control**2).sum()), 1e-9)
+    t = (along / max(along[-1], 1e-9))[:, None]
+    for _ in range(1 + CORRECTIONS):
+        at_start, at_control, at_end = weights(t)
+        rest = line - at_start * start - at_end * end
+        control = (at_control * rest).sum(0) / max(float((at_control**2).sum()), 1e-9)
+        off = rest - at_control * control
+        ahead = 2 * ((1 - t) * (control - start) + t * (end - control))
+        t = (t + (off * ahead).sum(-1, keepdims=True) / ((ahead**2).sum(-1, keepdims=True) + 1e-9)).clip(0, 1)
     return np.stack([start, control, end]).astype(np.float32)
 
 

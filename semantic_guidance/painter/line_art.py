@@ -31,6 +31,12 @@ DETAIL = 2400
 WIDE_ENOUGH = 2.2
 """Half-width in pixels, of the thinner lines, to which a picture is enlarged before they are traced."""
 
+FILLED = 1.6
+"""What is this much wider than most lines is a filled shape."""
+
+LOOSE = 2.5
+"""How much farther curves may be off where there are too few of them."""
+
 EVEN = 1.6
 """A line whose half-widths differ by no more than this factor has one width."""
 
@@ -110,9 +116,10 @@ def as_lines(picture: Array, count: int) -> LineArt:
     room = _rooms(shape)
     traced = [_Trace.of(path, shape, room) for path in paths((shape > 0.5).astype(np.uint8))]
     usual = float(np.median([each.half for each in traced])) if traced else 1.0
-    kept = [each for each in traced if each.length >= 4 * each.half or each.half > 1.6 * usual]
+    kept = [each for each in traced if each.length >= 4 * each.half or each.half > FILLED * usual]
+    kept.sort(key=lambda each: (each.half <= FILLED * usual, -each.length))
     strokes: list[Array] = []
-    for loose in (1.0, 1.6, 2.5):
+    for loose in (1.0, LOOSE):
         strokes = [stroke for each in kept for stroke in each.strokes(picture, paper, zoom, loose)]
         if len(strokes) <= count:
             break

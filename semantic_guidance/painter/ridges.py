@@ -85,12 +85,30 @@ def _lines(picture: Array, radius: tuple[float, float], sign: int) -> list[tuple
     strength[:margin] = strength[-margin:] = 0
     strength[:, :margin] = strength[:, -margin:] = 0
     found = []
-    for line in trace(strength, normal, FAINT, CLEAR, 3.0):
+    for traced in trace(strength, normal, FAINT, CLEAR, 3.0):
+        line = _without_ends(traced, sample(strength, traced))
         half = float(np.median(_half_widths(light, line, normal, sample(scale, line))))
         fits = 0.5 * radius[0] <= half <= 1.3 * radius[1]
         if fits and length_of(line) >= LONG * max(half, 0.7):
-            found.append((smoothed(line, 1.5), half))
+            found.append((_with_straight_ends(smoothed(line, 1.5), max(2, round(half))), half))
     return found
+
+
+def _without_ends(line: Array, firm: Array) -> Array:
+    """A line without ends that are faint, by its contrast ``[N]``: they run round the ends of what is drawn."""
+    kept = np.flatnonzero(firm >= 0.5 * np.median(firm))
+    return line[kept[0] : kept[-1] + 1]
+
+
+def _with_straight_ends(line: Array, count: int) -> Array:
+    """A line whose first and last places, of which the middle is not certain, go straight on."""
+    if len(line) < 4 * count + 8:
+        return line
+    inner = line[count:-count]
+    steps = np.arange(1, count + 1, dtype=np.float32)[:, None]
+    before = inner[0] + steps[::-1] * (inner[0] - inner[6]) / 6
+    after = inner[-1] + steps * (inner[-1] - inner[-7]) / 6
+    return np.concatenate([before, inner, after]).astype(np.float32)
 
 
 def _measure(light: Array, radius: tuple[float, float], sign: int) -> tuple[Array, Array, Array]:

@@ -17,6 +17,9 @@ Array = NDArray[np.float32]
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 """Shares of red, green and blue in the lightness of a picture."""
 
+HUE = 0.6
+"""How much the darkest of red, green and blue counts as darkness where lines are coloured."""
+
 
 @dataclass(frozen=True, eq=False)
 class Sheet:
@@ -49,7 +52,8 @@ class Sheet:
             regions.append((rest * mask).astype(np.float32))
             rest = rest * (1 - mask)
         regions.append(rest.astype(np.float32))
-        dark = np.asarray(1 - target @ LUMA, np.float32)
+        hue = HUE * style.colored  # what is bright and full of colour gets lines of that colour
+        dark = np.asarray(1 - (1 - hue) * (target @ LUMA) - hue * target.min(axis=-1), np.float32)
         low, high = np.percentile(dark, (3, 97.5))
         dark = np.clip((dark - low) / max(float(high - low), 0.05), 0, 1.1).astype(np.float32)
         dark = dark + style.relief * (dark - blur(dark, 0.04 * side)) * (0.3 + 0.7 * (1 - rest))
@@ -73,7 +77,19 @@ def inked(
     width: float = 1.0,
     chain: bool = True,
 ) -> Array:
-    """Packed strokes ``[K, 13]`` of curves ``[K, 3, 2]`` end to end."""
+    """Strokes along curves that are put down in one go.
+
+    Args:
+        sheet: on which they are.
+        curves: ``[K, 3, 2]`` end to end, in pixels.
+        press: how hard they are pressed, in [0, 1]: how wide and how dark they are.
+        rng: of their width.
+        width: factor of it.
+        chain: whether they are a contour, thin at both ends, or one line of hatching.
+
+    Returns:
+        ``[K, 13]`` packed strokes.
+    """
     style, count = sheet.style, len(curves)
     at = np.linspace(0, 1, count + 1)
     if chain:
@@ -89,9 +105,7 @@ def inked(
     color = np.tile(np.array(style.ink, np.float32), (count, 1))
     if style.colored:
         middle = np.stack([curve_points(curve, 3)[1] for curve in curves])
-        color = ((1 - style.colored) * color + style.colored * sample(sheet.target, middle)).astype(
-            np.float32
-        )
+        color += np.float32(style.colored) * (sample(sheet.target, middle) - color)
     if chain:  # thinned with paper instead: where translucent strokes join, there would be spots
         cover = 0.5 * (opacity + style.opacity[1])
         color, opacities = cover * color + (1 - cover) * np.array(style.paper, np.float32), np.ones(2)

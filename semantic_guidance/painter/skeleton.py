@@ -19,6 +19,12 @@ End = tuple[int, int]  # number of a branch; 0 for its start, -1 for its end
 STRAIGHT = math.cos(math.radians(38))
 """Least cosine between two branches that are one line."""
 
+SPUR = 1.3
+"""Free branches shorter than this, in half-widths of what they leave, are only its corners."""
+
+MELT = 3.2
+"""Nodes that are no farther apart than this, in half-widths there, are one crossing at a sharp angle."""
+
 AROUND = [(-1, 0), (-1, 1), (0, 1), (1, 1), (1, 0), (1, -1), (0, -1), (-1, -1)]
 """Neighbours (row, column) of a pixel, clockwise from the top."""
 
@@ -33,8 +39,8 @@ def paths(shapes: Mask) -> list[Array]:
         ``[N, 2]`` places (x, y) of each path; the centre of the first pixel is at (.5, .5). A path that is
         closed ends where it starts; one that ends on another ends on its middle. A disc is one place.
     """
-    thin = thinned(shapes)
     depth = cv2.distanceTransform(np.pad(shapes, 1), cv2.DIST_L2, 5)[1:-1, 1:-1]
+    thin = thinned(shapes)
     net = _Net.of(thin, np.asarray(depth, np.float32))
     net.prune()
     return [path for path in net.joined() if len(path)]
@@ -53,7 +59,18 @@ def thinned(shapes: Mask) -> Mask:
             codes = cv2.filter2D(thin, -1, kernel, borderType=cv2.BORDER_CONSTANT)
             thin &= np.asarray(1 - cv2.LUT(codes, table), np.uint8)
         if int(thin.sum()) == before:
-            return _without_stairs(thin)[1:-1, 1:-1]
+            return _with_dots(_without_stairs(thin)[1:-1, 1:-1], shapes)
+
+
+def _with_dots(thin: Mask, shapes: Mask) -> Mask:
+    """Lines ``[H, W]`` and a pixel in each shape that lost its last ones: squares of four go at once."""
+    count, label = cv2.connectedComponents(shapes, connectivity=8)
+    lost = np.setdiff1d(np.arange(1, count), label[thin > 0])
+    for shape in lost.tolist():
+        inside = np.argwhere(label == shape)
+        row, column = inside[((inside - inside.mean(axis=0)) ** 2).sum(axis=1).argmin()]
+        thin[row, column] = 1
+    return thin
 
 
 def _neighbours(code: int) -> list[int]:
@@ -158,9 +175,9 @@ class _Net:
             start, end = self.ends[n]
             free, tied = min(start, end) < 0, max(start, end) >= 0
             if free and tied:
-                if len(self.branches[n]) < 1.3 * rooms[max(start, end)] + 1:
+                if len(self.branches[n]) < SPUR * rooms[max(start, end)] + 1:
                     self._drop(n)
-            elif tied and start != end and len(self.branches[n]) < 1.5 * max(rooms[start], rooms[end]):
+            elif tied and start != end and len(self.branches[n]) < MELT * max(rooms[start], rooms[end]):
                 self._drop(n)
                 into = [min(into[start], into[end]) if i in (into[start], into[end]) else i for i in into]
         places = {

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from semantic_guidance.agents.flow import Flow, flow, sample
+from semantic_guidance.agents.flow import Flow, blur, flow, sample
 from semantic_guidance.painter.curves import fit_curves, smoothed
 from semantic_guidance.painter.sheet import LUMA, Sheet, inked
 from semantic_guidance.painter.tracing import bilinear, trace
@@ -27,6 +27,9 @@ FAINT, CLEAR = 0.005, 0.014
 
 FIRM, FIRMEST = 0.09, 0.15
 """Contrast of a contour that is pressed as hard as can be, and that above which none is worth more."""
+
+SOFT = 2.5
+"""Scale of soft edges, where there are no sharp ones, against that of the others."""
 
 LONG = 0.7
 """A contour of N strokes is worth as much as its contrast along it by N to the power of this."""
@@ -59,9 +62,11 @@ def _edges(sheet: Sheet, scale: float) -> tuple[Array, Array]:
     fine = flow(sheet.target, [np.ones_like(sheet.dark)], max(1.5, 1.2 * scale))
     light = 0.8 * (sheet.target @ LUMA) + 0.2 * sheet.target.min(axis=-1)
     close = np.clip(2 * sheet.focus, 0, 1)
-    darker = (1 - close) * _darker(light, scale) + close * _darker(
-        light, max(0.7, scale * (1 - sheet.style.fineness))
-    )
+    thin = max(0.7, scale * (1 - sheet.style.fineness))
+    darker = (1 - close) * _darker(light, scale) + close * _darker(light, thin)
+    bare = 1 - np.clip(cv2.dilate(darker, np.ones((3, 3), np.uint8)) / CLEAR, 0, 1)
+    soft = _darker(light, SOFT * scale) * blur(bare.astype(np.float32), SOFT * scale) ** 2
+    darker = np.maximum(darker, soft)
     for region in sheet.regions[1:]:
         soft = cv2.GaussianBlur(region, (0, 0), 1.5 * scale)
         rim = 4 * soft * (1 - soft)

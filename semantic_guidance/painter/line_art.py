@@ -159,7 +159,7 @@ def _shape(depth: Array) -> tuple[Array, float]:
     zoom = float(np.clip(WIDE_ENOUGH / max(half, 0.4), 1.0, 3.0))
     zoom = max(0.25, min(zoom, DETAIL / max(depth.shape)))
     size = round(depth.shape[1] * zoom), round(depth.shape[0] * zoom)
-    method = cv2.INTER_AREA if zoom < 1 else cv2.INTER_CUBIC
+    method = cv2.INTER_AREA if zoom < 1 else cv2.INTER_LINEAR
     return _relative(np.asarray(cv2.resize(depth, size, interpolation=method), np.float32)), zoom
 
 

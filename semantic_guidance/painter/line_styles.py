@@ -53,7 +53,7 @@ class LineStyle:
     radius: float = 0.0019
     shrink: float = 0.4
     contours: float = 0.4
-    outline: float = 0.6
+    outline: float = 1.5
     attention: float = 12.0
     fineness: float = 0.4
     layers: tuple[Hatching, ...] = (Hatching(0.0, 0.5), Hatching(0.9, 0.42), Hatching(-0.5, 0.4))

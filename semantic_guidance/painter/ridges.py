@@ -95,7 +95,7 @@ def _lines(picture: Array, radius: tuple[float, float], sign: int) -> list[tuple
 
 
 def _without_ends(line: Array, firm: Array) -> Array:
-    """A line without ends that are faint, by its contrast ``[N]``: they run round the ends of what is drawn."""
+    """A line without faint ends, by its contrast ``[N]``: they run round the ends of what is drawn."""
     kept = np.flatnonzero(firm >= 0.5 * np.median(firm))
     return line[kept[0] : kept[-1] + 1]
 

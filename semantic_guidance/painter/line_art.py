@@ -34,6 +34,9 @@ WIDE_ENOUGH = 2.2
 FILLED = 1.6
 """What is this much wider than most lines is a filled shape."""
 
+OFF = 0.5
+"""How far a curve may be off the middle of its line, in pixels of the picture, or 0.3 half-widths."""
+
 LOOSE = 2.5
 """How much farther curves may be off where there are too few of them."""
 
@@ -205,7 +208,7 @@ class _Trace:
 
     def strokes(self, picture: Array, paper: Color, zoom: float, loose: float) -> list[Array]:
         """Packed strokes in pixels of the picture; `loose` is a factor of what they may be off."""
-        tolerance = loose * max(0.5 * zoom, 0.3 * self.half)
+        tolerance = loose * max(OFF * zoom, 0.3 * self.half)
         if len(self.places) < 2 or self.length < 0.5 * self.half:
             middle = self.places.mean(axis=0)
             curves = np.stack([middle, middle, middle])[None]

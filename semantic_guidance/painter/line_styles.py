@@ -87,11 +87,11 @@ PENCIL = LineStyle(
     taper=0.3,
     fade=0.6,
     wobble=0.25,
-    opacity=(0.25, 0.7),
+    opacity=(0.28, 0.85),
     ink=(0.13, 0.13, 0.15),
     paper=(0.98, 0.975, 0.96),
 )
 """Pencil: broad soft lines over each other."""
 
-COLORED_PENCIL = replace(PENCIL, colored=0.85, opacity=(0.4, 0.8))
+COLORED_PENCIL = replace(PENCIL, colored=0.85, opacity=(0.4, 0.9))
 """Pencils of the picture's colours."""

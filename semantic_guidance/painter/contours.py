@@ -68,8 +68,8 @@ def _edges(sheet: Sheet, scale: float) -> tuple[Array, Array]:
     soft = _darker(light, SOFT * scale) * blur(bare.astype(np.float32), SOFT * scale) ** 2
     darker = np.maximum(darker, soft)
     for region in sheet.regions[1:]:
-        soft = cv2.GaussianBlur(region, (0, 0), 1.5 * scale)
-        rim = 4 * soft * (1 - soft)
+        inside = blur(region, 1.5 * scale)
+        rim = 4 * inside * (1 - inside)
         darker = darker * (1 + sheet.style.outline * rim)
     strength, margin = (
         _along(darker.astype(np.float32), fine, 2.5 * scale),

@@ -43,7 +43,7 @@ class LineStyle:
         form: scale of the directions that hatching follows.
         taper: what is left of a line's width at its end.
         fade: what is left of a hatching line's opacity at its end.
-        wobble: how far lines' widths and lengths vary.
+        wobble: how far lines' widths vary.
         opacity: of the lightest and the heaviest line.
         ink: colour of the lines.
         colored: how far they take the picture's colour, in [0, 1].

@@ -114,7 +114,9 @@ def as_lines(picture: Array, count: int) -> LineArt:
         raise ValueError(f"count is {count}, wanted at least 1")
     tone, ground = _on_light(picture)
     depth = np.maximum(ground - tone, 0).astype(np.float32)
-    paper = tuple(np.median(picture[depth <= 0.5 * PAPER_TONE].reshape(-1, 3), axis=0).tolist())
+    paper = tuple(
+        np.median(picture[depth <= max(0.5 * PAPER_TONE, float(depth.min()))].reshape(-1, 3), axis=0).tolist()
+    )
     shape, zoom = _shape(depth)
     room = _rooms(shape)
     traced = [_Trace.of(path, shape, room) for path in paths((shape > 0.5).astype(np.uint8))]

@@ -33,7 +33,7 @@ HEADS = 4
 GRADIENT, REMOVAL = 0, 1
 """What `objective` is for: the error and its gradient, or what it rises by without each stroke."""
 
-OIL, WATERCOLOR, PENCIL, PICTURE = 0, 1, 2, 3
+OIL, WATERCOLOR, PENCIL, PICTURE, GOUACHE, INK, KNIFE = range(7)
 """Brushes of `brush`."""
 
 F32, F64, I32, I64, U8 = np.float32, np.float64, np.int32, np.int64, np.uint8
@@ -104,8 +104,8 @@ KERNELS = {
             *("first", "step", "bands", "count", "height", "wide", "style", "begin", "seed"),
             *("levels_count", "levels_height", "levels_wide"),
         ),
-        ("unit",),
-        {"strokes": F32, "canvas": F32, "masks": F32, "grain": F32, "levels": F32},
+        ("unit", "bristle", "dry"),
+        {"strokes": F32, "load": F32, "canvas": F32, "masks": F32, "grain": F32, "levels": F32},
     ),
 }
 

@@ -19,6 +19,7 @@ from typing import Any
 
 from torch import Tensor
 
+from semantic_guidance.apps.brush import make_brush
 from semantic_guidance.apps.files import (
     check_formats,
     check_outputs,
@@ -277,6 +278,7 @@ def clipped_box(box: Box, image: Tensor, file_size: tuple[int, int]) -> Box:
 def _painter(job: Job, restyle: Restyle) -> Painter:
     share = 1.0 if restyle.alone and job.foreground_share is None else job.foreground_share
     medium = make_medium(job, job.formats)
+    brush = make_brush(job.brush, job.seed, job)
     return named(
         lambda: Painter(
             agent=job.agent or (PRESETS[job.preset].baseline if job.baseline else None),
@@ -288,7 +290,7 @@ def _painter(job: Job, restyle: Restyle) -> Painter:
             foreground_share=share,
             medium=medium,
             start=restyle.start,
-            brush=job.brush,
+            brush=brush,
             device=job.device,
         )
     )

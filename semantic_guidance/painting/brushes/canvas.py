@@ -11,7 +11,7 @@ from semantic_guidance.renderer.backends.cpu.textured import paint_textured
 Array = NDArray[np.float32]
 
 PAPER = (0.975, 0.962, 0.93)  # RGB of paper for watercolours and drawings
-PAPER_SHARE = {"pencil": 0.75}  # how much of it there is in the empty canvas's colour; else they are multiplied
+PAPER_SHARE = {"pencil": 0.75}  # of it in the empty canvas's colour; for others the two are multiplied
 PAPERS = ("watercolor", "ink", "pencil")  # brushes for paper
 LIGHTS = {
     "oil": (1.7, 0.45, 0.1),
@@ -41,14 +41,13 @@ class TexturedCanvas:
         self.brush = brush
         self.unit = max(height, width) / DETAILS
         self.grain: Array | None = None
-        self.state = np.zeros((4, height, width), np.float32)  # red, green, blue, height (or wetness) of paint
+        self.state = np.zeros((4, height, width), np.float32)  # red, green, blue, height or wetness
         self.state[:3] = blank
         if brush.style in PAPERS:
             self.grain = surface.tooth(height, width, DETAILS, brush.seed)
             paper = np.array(PAPER, np.float32)[:, None, None]
             share = PAPER_SHARE.get(brush.style)
             self.state[:3] = blank * paper if share is None else blank + share * (paper - blank)
-        self.count = 0
 
     def paint(self, strokes: Array, mask: Array | None = None, load: Array | None = None) -> None:
         """Paint packed strokes ``[N, 13]`` of loads ``[N]`` (1 if None) under a mask ``[H, W]`` or none."""
@@ -56,7 +55,6 @@ class TexturedCanvas:
             self.state,
             strokes,
             self.brush.style,
-            begin=self.count,
             seed=self.brush.seed,
             unit=self.unit,
             bristle=self.brush.dial("bristle"),
@@ -66,7 +64,6 @@ class TexturedCanvas:
             grain=self.grain,
             levels=self.brush.levels,
         )
-        self.count += len(strokes)
 
     def height_map(self) -> Array:
         """Height of the surface ``[H, W]``, paint or rough paper, in units of the picture's longer side."""

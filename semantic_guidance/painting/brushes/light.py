@@ -36,8 +36,8 @@ def light_of(word: str) -> Light | None:
         azimuth = elevation = math.nan
     if not (-360 <= azimuth <= 360 and LOWEST <= elevation <= 90):
         raise ValueError(
-            f"got {word!r}, wanted {', '.join(SIDES)}, none, or AZIMUTH,ELEVATION in degrees, clockwise from the"
-            f" top and {LOWEST:g} to 90"
+            f"got {word!r}, wanted {', '.join(SIDES)}, none, or AZIMUTH,ELEVATION in degrees, clockwise from"
+            f" the top and {LOWEST:g} to 90"
         )
     return azimuth % 360, elevation
 

@@ -101,7 +101,7 @@ KERNELS = {
     ),
     "brush": Kernel(
         (
-            *("first", "step", "bands", "count", "height", "wide", "style", "begin", "seed"),
+            *("first", "step", "bands", "count", "height", "wide", "style", "seed"),
             *("levels_count", "levels_height", "levels_wide"),
         ),
         ("unit", "bristle", "dry"),

@@ -38,7 +38,6 @@ def paint_textured(
     strokes: Array,
     style: str,
     *,
-    begin: int,
     seed: int,
     unit: float,
     bristle: float,
@@ -54,8 +53,7 @@ def paint_textured(
         canvas: ``[4, H, W]`` red, green, blue, and height of the paint.
         strokes: packed, ``[N, 13]``.
         style: one of `CODES`.
-        begin: number of the first of the strokes in the painting; each has its own texture.
-        seed: of all texture.
+        seed: of all texture; each stroke's own also depends on where it lies.
         unit: pixels of a fine detail.
         bristle: strength of streaks and grains, 0 to 1.
         dry: how early long strokes run dry, 0 to 1.
@@ -81,7 +79,6 @@ def paint_textured(
         height=height,
         wide=wide,
         style=CODES[style],
-        begin=begin,
         seed=seed,
         levels_count=count,
         levels_height=rows,

@@ -1,11 +1,12 @@
 """What each compiled brush does to a pixel: its place on a stroke becomes alpha, pigment and height.
 
-Lengths are in pixels; `unit` is what a thousandth of the picture's longer side measures, so that a picture of
-any size has the same marks. Marks that are finer than pixels are left out, and larger pictures have finer ones.
+Lengths are in pixels; `unit` is what a thousandth of the picture's longer side measures, so that a picture
+of any size has the same marks. Marks that are finer than pixels are left out, and larger pictures have finer
+ones besides.
 
 Where a brush leaves out paint, the colours beneath it show. Many strokes correct others, so `kin` says how
-alike the paint and what is beneath are, from 0 to 1, and paint is left out only so far as they are. Edges that
-wander do so by their place on the canvas alone: a stroke that covers another one still does.
+alike the paint and what is beneath are, from 0 to 1, and paint is left out only so far as they are. Edges
+that wander do so by their place on the canvas alone: a stroke that covers another one still does.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ def _bounded(value):
 
 @part
 def streaks(s, v, width, seed):
-    """Marks of bristles, about 1/2 and mostly within [0, 1]: coarse ones `width` pixels apart, and finer ones."""
+    """Marks of bristles about 1/2, mostly within [0, 1]: coarse ones `width` pixels apart, and finer ones."""
     tuft = noise(v / width, s / (F(14) * width), seed) - HALF
     total, share, number = F(0.8) * tuft, F(0.55) + F(0.9) * tuft, 1
     width *= F(0.3)
@@ -150,7 +151,7 @@ def ink(d, s, v, x, y, r, thick, length, unit, seed, bristle, dry, load, grain):
 
 @part
 def watercolor(d, s, v, x, y, r, thick, length, unit, seed, bristle, dry, load, grain, dark):
-    """A wash: a wandering edge with pigment gathered at it, granulation, backruns. Height is how wet it is."""
+    """A wash: a wandering edge with pigment gathered at it, grains, backruns. The height is its wetness."""
     wide = min(F(0.5) * r, F(9) * unit)
     coarse = noise(x / (F(16) * unit), y / (F(16) * unit), seed) - HALF
     small = noise(x / (F(5) * unit), y / (F(5) * unit), seed + 1) - HALF
@@ -207,7 +208,8 @@ def pencil(d, s, v, x, y, r, thick, unit, seed, bristle, dry, load, grain, dark)
     press += F(0.3) * (noise(s / (F(22) * unit), F(number) + HALF, seed + 1) - HALF)
     press *= F(0.75) + F(0.25) * load
     tone = press - F(2.2) * bristle * (ONE - F(0.5) * dark) * away * away
-    drawn = smooth_step(F(0.8) * grain - F(0.15), F(0.8) * grain + F(0.2), tone) * _left(way, thick, dry, load, ONE - grain)
+    drawn = smooth_step(F(0.8) * grain - F(0.15), F(0.8) * grain + F(0.2), tone)
+    drawn *= _left(way, thick, dry, load, ONE - grain)
     smear = F(0.06) + F(0.1) * dark + F(0.4) * dark * dark * dark
     return coverage * (smear + (F(0.97) - smear) * drawn), ONE, ZERO
 

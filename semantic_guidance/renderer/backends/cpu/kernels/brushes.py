@@ -52,9 +52,20 @@ ALIKE, UNLIKE = F(0.05), F(0.2)
 
 
 @part
+def _own_seed(strokes, vector, seed):
+    """The seed of a stroke's texture, which is that of no other place: one that covers it has the same ends."""
+    own = int(seed)
+    for k in range(6):
+        own = int(hashed(int(np.floor(strokes[vector + k] * F(65536))), k, own) * F(2**30))
+    return own
+
+
+@part
 def _kin(red, green, blue, alpha, canvas, at, plane):
     """How alike paint and what is beneath it are: 1 for one colour, 0 for two."""
-    apart = max(max(abs(red - canvas[at]), abs(green - canvas[at + plane])), abs(blue - canvas[at + 2 * plane]))
+    apart = max(
+        max(abs(red - canvas[at]), abs(green - canvas[at + plane])), abs(blue - canvas[at + 2 * plane])
+    )
     return ONE - smooth_step(ALIKE, UNLIKE, alpha * apart)
 
 
@@ -76,7 +87,7 @@ def brush_row(
         t = min(max(s / max(length, F(1e-3)), ZERO), ONE)
         shine = w0 + t * growth
         x, kin = F(i) + HALF, ZERO
-        if style == OIL or style == GOUACHE or style == KNIFE:
+        if style in (OIL, GOUACHE, KNIFE):
             kin = _kin(red, green, blue, shine, canvas, row_at + i, plane)
         if style == OIL:
             alpha, density, rise = oil(
@@ -89,9 +100,7 @@ def brush_row(
         elif style == KNIFE:
             alpha, density, rise = knife(d, s, v, x, y, r, thick, length, unit, seed, place, dry, load, kin)
         elif style == INK:
-            alpha, density, rise = ink(
-                d, s, v, x, y, r, thick, length, unit, seed, bristle, dry, load, tooth
-            )
+            alpha, density, rise = ink(d, s, v, x, y, r, thick, length, unit, seed, bristle, dry, load, tooth)
         elif style == WATERCOLOR:
             alpha, density, rise = watercolor(
                 d, s, v, x, y, r, thick, length, unit, seed, bristle, dry, load, tooth, dark
@@ -121,8 +130,9 @@ def brush_row(
 
 @part
 def brush(
-    first, step, bands, count, height, wide, style, begin, seed, levels_count, levels_height, levels_wide,
-    unit, bristle, dry, strokes, load, canvas, masks, grain, levels, seg, spans, distance, column, place, through,
+    first, step, bands, count, height, wide, style, seed, levels_count, levels_height, levels_wide,
+    unit, bristle, dry, strokes, load, canvas, masks, grain, levels, seg, spans, distance, column, place,
+    through,
 ):  # fmt: skip
     """Paint with a textured brush, in place.
 
@@ -134,7 +144,6 @@ def brush(
         height: of the canvas.
         wide: columns of the canvas.
         style: OIL, WATERCOLOR, PENCIL, PICTURE, GOUACHE, INK or KNIFE.
-        begin: number of the first of the strokes in the painting; each has its own texture.
         seed: of all texture.
         levels_count: smoothings of the brush picture, each `levels_height` x `levels_wide`.
         unit: pixels of a fine detail.
@@ -155,7 +164,7 @@ def brush(
         for n in range(count):
             number = polyline(strokes, n, scale, seg)
             length = lengths_along(number, seg)
-            own = int(hashed(begin + n, 0, seed) * F(2**30))
+            own = _own_seed(strokes, n * NUMBERS, seed)
             r0, r1 = seg[R * STRIDE], seg[R * STRIDE + number]
             thick = max(r0, r1)
             margin = F(0.45) * thick if style == PICTURE else min(F(0.4) * thick, F(8) * fine)

@@ -13,6 +13,9 @@ Array = NDArray[np.float32]
 TEETH = ((3.2, 0.7), (1.3, 1.0), (0.55, 0.55), (0.23, 0.4), (0.1, 0.3))
 """Sizes of the paper's bumps in details, coarse to fine, and how much there is of each."""
 
+DEVIATION = 1.1
+"""Of the sum of these bumps where pixels are as large as details."""
+
 
 def noise(height: int, width: int, cells: float, seed: tuple[int, ...]) -> Array:
     """Normal noise ``[height, width]`` whose bumps are the same at any size.
@@ -31,7 +34,9 @@ def noise(height: int, width: int, cells: float, seed: tuple[int, ...]) -> Array
 
 
 def tooth(height: int, width: int, details: int, seed: int) -> Array:
-    """The surface of rough paper ``[height, width]``, uniform in [0, 1] over many pixels.
+    """The surface of rough paper ``[height, width]``, uniform in [0, 1] over many pixels if these see details.
+
+    Pixels that are larger see their mean: paper is smooth from afar.
 
     Args:
         height: in pixels.
@@ -45,7 +50,7 @@ def tooth(height: int, width: int, details: int, seed: int) -> Array:
         cells = details / size
         if number < 3 or cells < 1.2 * max(height, width):
             total += weight * noise(height, width, cells, (seed, number))
-    total /= max(float(total.std()), 1e-6)
+    total /= DEVIATION
     return np.asarray(1 / (1 + np.exp(-1.7 * total)), np.float32)  # nearly the normal distribution's integral
 
 

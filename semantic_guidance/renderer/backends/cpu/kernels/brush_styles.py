@@ -18,7 +18,8 @@ from semantic_guidance.renderer.backends.cpu.kernels.compile import part
 from semantic_guidance.renderer.backends.cpu.kernels.spans import HALF, ONE, TWO, ZERO, F
 
 FINEST = F(1.1)  # pixels of the finest streaks that can be seen
-RAGGED = F(0.35)  # how much of a ragged end is left where it uncovers another colour
+THIRD = F(1 / 3)
+RAGGED = F(0.6)  # how much of a ragged end is left where it uncovers another colour
 
 
 @part
@@ -43,7 +44,7 @@ def streaks(s, v, width, seed):
 def wander(d, x, y, r, unit, seed):
     """The distance to an edge that is not drawn with a ruler, and the noise that moves it, in [0, 1]."""
     wave = noise(x / (F(6) * unit), y / (F(6) * unit), seed)
-    return d + (wave - HALF) * min(F(0.14) * r, F(1.5) * unit), wave
+    return d + (wave - HALF) * min(F(0.2) * r, F(2) * unit), wave
 
 
 @part
@@ -183,7 +184,7 @@ def watercolor(d, s, v, x, y, r, thick, length, unit, seed, bristle, dry, load, 
 @part
 def pencil(d, s, v, x, y, r, thick, unit, seed, bristle, dry, load, grain, dark):
     """Lines that break on the paper's tooth: along thin strokes, and in the hand's direction in wide ones."""
-    gap = max(F(3.2) * unit, F(2.6)) * (F(0.85) + F(0.3) * hashed(seed, 1, 1))
+    gap = F(3.2) * unit * (F(0.85) + F(0.3) * hashed(seed, 1, 1))
     reach, way = ZERO, s
     if thick > F(3) * gap:
         angle = F(-0.95) + F(0.7) * (hashed(seed, 4, 4) - HALF)
@@ -200,6 +201,8 @@ def pencil(d, s, v, x, y, r, thick, unit, seed, bristle, dry, load, grain, dark)
     line = v / gap + bent + shift
     number = int(np.floor(line))
     away = abs(line - F(number) - HALF) * TWO  # 0 on the line, 1 between two
+    seen = _bounded((gap - F(1.2)) / F(1.4))  # lines that are finer than pixels become a tone
+    away = seen * away * away + (ONE - seen) * THIRD
     d += (hashed(number, 3, seed) - F(0.35)) * reach
     coverage = _bounded(HALF - d / max(F(1.2) * unit, ONE))
     if coverage <= ZERO:
@@ -207,7 +210,7 @@ def pencil(d, s, v, x, y, r, thick, unit, seed, bristle, dry, load, grain, dark)
     press = F(0.62) + F(0.42) * dark + F(0.22) * (hashed(number, 5, seed) - HALF)
     press += F(0.3) * (noise(s / (F(22) * unit), F(number) + HALF, seed + 1) - HALF)
     press *= F(0.75) + F(0.25) * load
-    tone = press - F(2.2) * bristle * (ONE - F(0.5) * dark) * away * away
+    tone = press - F(2.2) * bristle * (ONE - F(0.5) * dark) * away
     drawn = smooth_step(F(0.8) * grain - F(0.15), F(0.8) * grain + F(0.2), tone)
     drawn *= _left(way, thick, dry, load, ONE - grain)
     smear = F(0.06) + F(0.1) * dark + F(0.4) * dark * dark * dark

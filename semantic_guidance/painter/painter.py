@@ -79,8 +79,8 @@ class Painter:
         medium: palette, brushes, paint and paper; no limits if None.
         start: the canvas before the first stroke: a colour, RGB in [0, 1], or a picture ``[3, h, w]`` that
             is scaled to fill it. If None, the picture's mean colour, or what suits agent and medium.
-        brush: ``flat``, ``oil``, ``watercolor``, ``pencil``, the file of a grey picture, bright where the
-            brush leaves paint, from the stroke's start on the left to its end on the right, or a `Brush`.
+        brush: one of `painting.brushes.BRUSHES`, the file of a grey picture, bright where the brush leaves
+            paint, from the stroke's start on the left to its end on the right, or a `Brush`.
 
     Raises:
         ValueError: an unknown agent, preset, guide or backend, a device that is not there, a number out of

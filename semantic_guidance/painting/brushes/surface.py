@@ -34,9 +34,9 @@ def noise(height: int, width: int, cells: float, seed: tuple[int, ...]) -> Array
 
 
 def tooth(height: int, width: int, details: int, seed: int) -> Array:
-    """The surface of rough paper ``[height, width]``, uniform in [0, 1] over many pixels if these see details.
+    """The surface of rough paper ``[height, width]``, uniform in [0, 1] over many small pixels.
 
-    Pixels that are larger see their mean: paper is smooth from afar.
+    Pixels that are larger than details see their mean: paper is smooth from afar.
 
     Args:
         height: in pixels.

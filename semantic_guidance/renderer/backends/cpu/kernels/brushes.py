@@ -53,7 +53,7 @@ ALIKE, UNLIKE = F(0.05), F(0.2)
 
 @part
 def _own_seed(strokes, vector, seed):
-    """The seed of a stroke's texture, which is that of no other place: one that covers it has the same ends."""
+    """The seed of a stroke's texture, by its place: a stroke that covers it exactly has the same ends."""
     own = int(seed)
     for k in range(6):
         own = int(hashed(int(np.floor(strokes[vector + k] * F(65536))), k, own) * F(2**30))

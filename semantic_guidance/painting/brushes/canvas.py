@@ -15,7 +15,7 @@ PAPER_SHARE = {"pencil": 0.75}  # of it in the empty canvas's colour; for others
 PAPERS = ("watercolor", "ink", "pencil")  # brushes for paper
 LIGHTS = {
     "oil": (1.7, 0.45, 0.1),
-    "knife": (2.2, 0.5, 0.12),
+    "knife": (1.6, 0.45, 0.1),
     "gouache": (1.7, 0.45, 0.0),
     "watercolor": (0.6, 0.10, 0.0),
     "pencil": (0.6, 0.10, 0.0),

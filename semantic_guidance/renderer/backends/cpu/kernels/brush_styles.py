@@ -18,6 +18,7 @@ from semantic_guidance.renderer.backends.cpu.kernels.compile import part
 from semantic_guidance.renderer.backends.cpu.kernels.spans import HALF, ONE, TWO, ZERO, F
 
 FINEST = F(1.1)  # pixels of the finest streaks that can be seen
+FLOW = F(0.12)  # pens, pencils and wet brushes go that much farther: a width of theirs counts for less
 THIRD = F(1 / 3)
 RAGGED = F(0.6)  # how much of a ragged end is left where it uncovers another colour
 
@@ -145,7 +146,7 @@ def ink(d, s, v, x, y, r, thick, length, unit, seed, bristle, dry, load, grain):
     if coverage <= ZERO:
         return ZERO, ONE, ZERO
     mark = streaks(s, v, F(3) * unit, seed) if bristle > ZERO or dry > ZERO else HALF
-    paint = _left(s, thick, dry, load, HALF * mark + HALF * grain)
+    paint = _left(FLOW * s, thick, dry, load, HALF * mark + HALF * grain)
     paint *= ONE - bristle * smooth_step(F(0.75) - HALF * bristle, F(0.95), mark)
     return coverage * paint, F(1.3), ZERO
 
@@ -177,7 +178,7 @@ def watercolor(d, s, v, x, y, r, thick, length, unit, seed, bristle, dry, load, 
         inner = smooth_step(F(3) * unit, F(-9) * unit, bloom)
         crest = np.exp(-((bloom / (F(2) * unit)) ** 2))
         density += depth * (F(0.34) * crest - F(0.3) * inner)
-    paint = _left(s, thick, dry, load, ONE - grain)
+    paint = _left(FLOW * s, thick, dry, load, ONE - grain)
     return F(0.94) * coverage * paint, max(density, F(0.25)), wet
 
 
@@ -212,7 +213,7 @@ def pencil(d, s, v, x, y, r, thick, unit, seed, bristle, dry, load, grain, dark)
     press *= F(0.75) + F(0.25) * load
     tone = press - F(2.2) * bristle * (ONE - F(0.5) * dark) * away
     drawn = smooth_step(F(0.8) * grain - F(0.15), F(0.8) * grain + F(0.2), tone)
-    drawn *= _left(way, thick, dry, load, ONE - grain)
+    drawn *= _left(FLOW * way, thick, dry, load, ONE - grain)
     smear = F(0.06) + F(0.1) * dark + F(0.4) * dark * dark * dark
     return coverage * (smear + (F(0.97) - smear) * drawn), ONE, ZERO
 

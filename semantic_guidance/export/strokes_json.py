@@ -5,9 +5,11 @@ stored along with them, so that replaying the file gives the same canvas bit for
 strokes' own numbers, ``masks`` lists grey PNG pictures in base64, and a stroke's ``mask``, if it has one,
 is an index into that list; strokes that an actor of the papers' code painted by itself say so in
 ``compositing``, and those that do not end round or carry little paint in ``ends`` and ``load``, which
-version 1 did not have; ``paper`` is the size in mm of the paper that a painting is meant for, if any, and
-``start`` a picture (PNG in base64) on the canvas before the first stroke. Nothing that is read from a file
-is trusted.
+version 1 did not have; ``brush`` says how the strokes look, if not flat, by its style, seed, dials and the
+direction of the light (null for none), and for a person's own brush its ``picture`` (grey PNG in base64),
+which version 1 did not have either; ``paper`` is the size in mm of the paper that a painting is meant for,
+if any, and ``start`` a picture (PNG in base64) on the canvas before the first stroke. Nothing that is read
+from a file is trusted.
 """
 
 from __future__ import annotations
@@ -25,12 +27,16 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from semantic_guidance.core.config import MAX_SEED
 from semantic_guidance.core.errors import InputError
 from semantic_guidance.core.files import replacing
 from semantic_guidance.core.packed import COLOR, OPACITY, POINTS, RADIUS
 from semantic_guidance.export.base import Exporter, Progress
 from semantic_guidance.export.options import NoOptions
 from semantic_guidance.images.arrays import to_bytes
+from semantic_guidance.painting.brushes import BRUSHES, DIALS
+from semantic_guidance.painting.brushes.brush import LARGEST, Brush, levels_of
+from semantic_guidance.painting.brushes.light import LOWEST, UPPER_LEFT, Light
 from semantic_guidance.painting.drawing import Compositing, Drawing, DrawnLayer, Ends, Level
 from semantic_guidance.painting.paper import SIDES
 
@@ -62,6 +68,8 @@ def write(drawing: Drawing, path: Path, options: NoOptions, progress: Progress) 
     }
     if drawing.paper is not None:
         head["paper"] = list(drawing.paper)
+    if drawing.brush.style != "flat":
+        head["brush"] = _brush_record(drawing.brush)
     if drawing.start is not None:
         head["start"] = packed_picture(drawing.start)
     with replacing(path) as draft, draft.open("w", encoding="ascii", newline="\n") as file:
@@ -70,6 +78,15 @@ def write(drawing: Drawing, path: Path, options: NoOptions, progress: Progress) 
             file.write((",\n" if n else "\n") + line)
         file.write("\n]}\n")
     progress(1.0)
+
+
+def _brush_record(brush: Brush) -> dict[str, Any]:
+    record: dict[str, Any] = {"style": brush.style, "seed": brush.seed}
+    record |= {name: brush.dial(name) for name in DIALS}
+    record["light"] = None if brush.light is None else list(brush.light)
+    if brush.levels is not None:
+        record["picture"] = packed_picture(brush.levels[:1])
+    return record
 
 
 def packed_picture(picture: NDArray[np.float32]) -> str:
@@ -158,7 +175,8 @@ def _load(path: Path) -> Any:
     if len(text) > MAX_BYTES:
         raise _FlawError(f"the file is larger than {MAX_BYTES} bytes")
     # Before parsing, which takes many times the memory of the text.
-    if text.count(b"{") > MAX_STROKES + 1 or text.count(b",") > MAX_COMMAS:
+    objects = MAX_STROKES + 1 + (b'"brush"' in text)
+    if text.count(b"{") > objects or text.count(b",") > MAX_COMMAS:
         raise _FlawError(f"there are more than {MAX_STROKES} strokes in it, wanted at most that many")
 
     def refuse(constant: str) -> NoReturn:
@@ -195,7 +213,44 @@ def _drawing(document: Any) -> Drawing:
     )
     across, down = _floats(document, "paper", (2,), *SIDES, "the file") if "paper" in document else (0.0, 0.0)
     paper = (across, down) if across else None
-    return Drawing(layers, (red, green, blue), width, height, masks=tuple(masks), paper=paper, start=start)
+    brush = _brush(document["brush"]) if "brush" in document and version > 1 else Brush()
+    return Drawing(
+        layers,
+        (red, green, blue),
+        width,
+        height,
+        masks=tuple(masks),
+        paper=paper,
+        start=start,
+        brush=brush,
+    )
+
+
+def _brush(record: Any) -> Brush:
+    """The brush of a painting."""
+    where = "the brush"
+    if not isinstance(record, dict):
+        raise _FlawError(f"brush is {_shown(record)}, wanted an object")
+    style = _field(record, "style", where)
+    styles = (*BRUSHES, "picture")
+    if style not in styles:
+        raise _FlawError(f"style of {where} is {_shown(style)}, wanted one of {', '.join(styles)}")
+    seed = _integer(record, "seed", 0, MAX_SEED, where)
+    dials = {name: _floats(record, name, (), 0, 1, where)[0] for name in DIALS if name in record}
+    light: Light | None = UPPER_LEFT
+    if "light" in record:
+        light = None
+        if record["light"] is not None:
+            azimuth, elevation = _floats(record, "light", (2,), 0, 360, where)
+            if not LOWEST <= elevation <= 90:
+                raise _FlawError(f"light of {where} is {elevation:g} degrees high, wanted {LOWEST:g} to 90")
+            light = (azimuth, elevation)
+    levels = None
+    if style == "picture":
+        most = LARGEST[0] * LARGEST[1]
+        picture = _picture(_field(record, "picture", where), f"picture of {where}", "L", most)
+        levels = levels_of(picture[0])
+    return Brush(style, seed, levels, **dials, light=light)
 
 
 _Key = tuple[Level, int, int | None, Compositing, Ends]

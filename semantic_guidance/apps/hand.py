@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from torch import Tensor
+
 from semantic_guidance.apps.options import HandOptions
 from semantic_guidance.core.errors import InputError
 from semantic_guidance.core.options import OptionError
-from semantic_guidance.painter.styles import DEFAULT, Style
+from semantic_guidance.images.arrays import to_array
+from semantic_guidance.painter.lines.art import is_line_drawing
+from semantic_guidance.painter.presets import DEFAULT_STYLE
+from semantic_guidance.painter.styles import Style
 
 DIALS = ("length", "width", "curvature", "flow", "looseness", "edges", "economy", "saturation")
 """Options that are dials of a hand."""
@@ -16,24 +21,27 @@ COLORFUL = ("jitter", "temperature", "hue")
 """Dials of a hand that ``--variety`` multiplies."""
 
 
-def make_style(options: HandOptions, bare: bool) -> Style:
+def make_style(options: HandOptions, image: Tensor, *, agent: bool, plotter: bool) -> Style:
     """The style that the options ask for.
 
     Args:
         options: of a person.
-        bare: whether a likeness is what they ask for if they name no style.
+        image: ``[3, H, W]`` that is to be painted.
+        agent: whether they name an agent, which makes a likeness.
+        plotter: whether they want files for plotters, which are likenesses unless a style is named.
 
     Raises:
         InputError: something is wrong with them.
         OSError: a style's file cannot be read.
     """
-    asked = {
-        name: value
-        for name in (*DIALS, "opacity", "variety")
-        if (value := getattr(options, name)) is not None
-    }
-    plain = bare and not asked
-    style = _named(options.style or ("likeness" if plain else DEFAULT))
+    given = {name: getattr(options, name) for name in (*DIALS, "opacity", "variety")}
+    asked = {name: value for name, value in given.items() if value is not None}
+    name = options.style
+    if name is None and not asked and not agent and is_line_drawing(to_array(image)):
+        name = "lines"
+    elif name is None:
+        name = "likeness" if (agent or plotter) and not asked else DEFAULT_STYLE
+    style = _named(name)
     if not asked:
         return style
     if style.hand is None:

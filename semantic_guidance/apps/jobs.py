@@ -120,6 +120,7 @@ class Result:
         painting: the painting.
         outputs: the file for each format, and for ``guidance``.
         errors: of the painting, at 128 x 128.
+        style: in which it was painted.
         box: of the first object, in pixels of the file, if there is one.
         seconds: by stage: ``guidance``, ``plan``, ``polish``, ``export``, and ``total``.
     """
@@ -128,6 +129,7 @@ class Result:
     painting: Painting
     outputs: dict[str, Path]
     errors: Errors
+    style: str
     box: Box | None
     seconds: dict[str, float]
 
@@ -142,6 +144,7 @@ class Result:
         return {
             "input": str(self.job.image),
             "outputs": {name: str(path) for name, path in self.outputs.items()},
+            "style": self.style,
             "strokes": len(self.painting.strokes),
             "foreground_strokes": self.painting.foreground_strokes,
             "mse": self.errors.everywhere,
@@ -208,6 +211,7 @@ def run(job: Job, progress: StageProgress | None = None) -> Result:
         painting,
         work.outputs,
         painting_errors(canvas, work.shown, painting.guidance.mask),
+        work.painter.style.name,
         tuple(n * s for n, s in zip(boxes[0], work.scale * 2, strict=True)) if boxes else None,  # type: ignore[arg-type]
         seconds,
     )
@@ -232,7 +236,7 @@ def _prepared(job: Job, tell: StageProgress) -> _Work:
     check_transparent(job.transparent, job.formats)
     given = job.mask is not None or job.box is not None
     restyle = Restyle.of(job, picture, job.image, job.baseline, given)
-    painter = _painter(job, restyle)
+    painter = _painter(job, restyle, picture.image)
     tell("guidance", 0.0)
     looking = time.perf_counter()
     known = _guidance(job, picture.image, picture.size, painter.guide)
@@ -291,10 +295,10 @@ def clipped_box(box: Box, image: Tensor, file_size: tuple[int, int]) -> Box:
     return left * sx, top * sy, (right - left) * sx, (bottom - top) * sy
 
 
-def _painter(job: Job, restyle: Restyle) -> Painter:
+def _painter(job: Job, restyle: Restyle, image: Tensor) -> Painter:
     share = 1.0 if restyle.alone and job.foreground_share is None else job.foreground_share
     medium = make_medium(job, job.formats)
-    style = make_style(job, job.agent is not None or plotted(job.formats))
+    style = make_style(job, image, agent=job.agent is not None, plotter=plotted(job.formats))
     plain = job.baseline and style.hand is None
     brush = make_brush(job.brush, job.seed, job, named(lambda: style.make_brush(job.seed)))
     return named(

@@ -17,8 +17,7 @@ from semantic_guidance.core.errors import InputError
 from semantic_guidance.core.options import OptionError, option
 from semantic_guidance.core.plugins import AGENTS, EXPORTERS, GUIDES, STYLES
 from semantic_guidance.export.options import PLOTTER_COLORS, SETS
-from semantic_guidance.painter.presets import MAX_STROKES, PRESETS, SIZES
-from semantic_guidance.painter.styles import DEFAULT
+from semantic_guidance.painter.presets import DEFAULT_STYLE, MAX_STROKES, PRESETS, SIZES
 from semantic_guidance.painting.brushes import BRUSHES
 from semantic_guidance.painting.brushes.light import SIDES, light_of
 from semantic_guidance.painting.paper import PAPERS
@@ -272,7 +271,7 @@ HAND = "the painter's hand"
 def _styles() -> str:
     return (
         f"how it is painted: {', '.join(STYLES.names())}, or the file of your own style, NAME.toml (default:"
-        f" {DEFAULT}; likeness with --agent and for plotters)"
+        f" {DEFAULT_STYLE}; likeness with --agent and for plotters)"
     )
 
 

@@ -16,6 +16,9 @@ SIZES = (16, 8192)
 DEFAULT_SIZES = (512, 2048)
 """Its bounds by default: that of the picture, but within these."""
 
+DEFAULT_STYLE = "alla-prima"
+"""The command line's style, chosen by looking at what all of them make of very different pictures."""
+
 OBJECT_SHARE = 0.4
 """Share of the strokes that objects get beyond the share of their area."""
 

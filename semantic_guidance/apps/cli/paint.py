@@ -23,6 +23,7 @@ from semantic_guidance.apps.options import (
 from semantic_guidance.core.plugins import EXPORTERS, PluginError
 from semantic_guidance.core.start import quick_imports
 from semantic_guidance.export.options import NoOptions, VideoOptions
+from semantic_guidance.painter.presets import DEFAULT_STYLE
 
 if TYPE_CHECKING:
     from semantic_guidance.apps.jobs import Result
@@ -117,6 +118,11 @@ def _tell(result: Result) -> None:
     if errors.foreground is not None:
         line += f" (object {errors.foreground:.5f}, {painting.foreground_strokes} strokes)"
     print(f"{line}, {result.seconds['total']:.1f} s")
+    asked = result.job.strokes
+    if (spared := asked - len(painting.strokes)) > 0:
+        print(f"{spared} of {asked} strokes were left out: the painting is as good without them")
+    if result.style == "lines" and result.job.style is None:
+        print(f"it is a line drawing, painted line by line (--style {DEFAULT_STYLE} paints it all over)")
     if (bare := 1000 * result.bare_share) >= LEAST_BARE:
         print(
             f"semantic-guidance: warning: {bare:.1f} per mille of the canvas stay bare where the picture has"

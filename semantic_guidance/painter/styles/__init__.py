@@ -24,9 +24,6 @@ from semantic_guidance.renderer.definition import ENDS
 if TYPE_CHECKING:
     from semantic_guidance.painting.brushes.brush import Brush
 
-DEFAULT = "alla-prima"
-"""The style of the command line, chosen by looking at what all of them make of very different pictures."""
-
 GROUNDS = ("toned", "mean")
 MARKS = ("strokes", "ink", "pencil", "colored-pencil", "lines")
 MAX_BYTES = 1 << 16

@@ -5,9 +5,10 @@ stored along with them, so that replaying the file gives the same canvas bit for
 strokes' own numbers, ``masks`` lists grey PNG pictures in base64, and a stroke's ``mask``, if it has one,
 is an index into that list; strokes that an actor of the papers' code painted by itself say so in
 ``compositing``, and those that do not end round or carry little paint in ``ends`` and ``load``, which
-version 1 did not have; ``paper`` is the size in mm of the paper that a painting is meant for, if any, and
-``start`` a picture (PNG in base64) on the canvas before the first stroke. Nothing that is read from a file
-is trusted.
+version 1 did not have; ``locked`` ones are not to be changed; ``hand`` tells whose strokes they are, if
+a hand made them: its ``style`` and its ``dials``; ``paper`` is the size in mm of the paper that a painting
+is meant for, if any, and ``start`` a picture (PNG in base64) on the canvas before the first stroke. Nothing
+that is read from a file is trusted.
 """
 
 from __future__ import annotations
@@ -46,6 +47,8 @@ MAX_SIDE = 32_768  # pixels of a canvas or a mask
 MAX_PIXELS = 100_000_000  # of the canvas, and of all masks together
 MAX_BYTES = 128 << 20
 ASPECT_TOLERANCE = 0.05  # of a mask's sides against the canvas's, besides rounding
+MAX_NAME = 64  # characters of a style's name, or a dial's
+MAX_DIALS = 64  # of a hand, and numbers in one of them
 FAR = 100.0  # no coordinate or radius is further than this from 0, in units of the longer side
 
 
@@ -62,6 +65,8 @@ def write(drawing: Drawing, path: Path, options: NoOptions, progress: Progress) 
     }
     if drawing.paper is not None:
         head["paper"] = list(drawing.paper)
+    if drawing.hand is not None:
+        head["hand"] = dict(drawing.hand)
     if drawing.start is not None:
         head["start"] = packed_picture(drawing.start)
     with replacing(path) as draft, draft.open("w", encoding="ascii", newline="\n") as file:
@@ -86,6 +91,8 @@ def _stroke_lines(layer: DrawnLayer) -> Iterator[str]:
         extra["compositing"] = layer.compositing
     if layer.ends != "round":
         extra["ends"] = layer.ends
+    if layer.locked:
+        extra["locked"] = True
     loads = None if layer.load is None else _numbers(layer.load)
     for number, vector in enumerate(_numbers(layer.strokes)):
         points = vector[POINTS]
@@ -158,7 +165,7 @@ def _load(path: Path) -> Any:
     if len(text) > MAX_BYTES:
         raise _FlawError(f"the file is larger than {MAX_BYTES} bytes")
     # Before parsing, which takes many times the memory of the text.
-    if text.count(b"{") > MAX_STROKES + 1 or text.count(b",") > MAX_COMMAS:
+    if text.count(b"{") > MAX_STROKES + 3 or text.count(b",") > MAX_COMMAS:
         raise _FlawError(f"there are more than {MAX_STROKES} strokes in it, wanted at most that many")
 
     def refuse(constant: str) -> NoReturn:
@@ -183,6 +190,8 @@ def _drawing(document: Any) -> Drawing:
         raise _FlawError(f"the canvas is {width} x {height}, wanted at most {MAX_PIXELS} pixels")
     red, green, blue = _floats(document, "background", (3,), 0, 1, "the file")
     strokes = _list(_field(document, "strokes", "the file"), "strokes")
+    if len(strokes) > MAX_STROKES:
+        raise _FlawError(f"there are more than {MAX_STROKES} strokes in it, wanted at most that many")
     masks = _masks(_list(document.get("masks", []), "masks"), width, height)
     start = None
     if "start" in document:
@@ -195,18 +204,50 @@ def _drawing(document: Any) -> Drawing:
     )
     across, down = _floats(document, "paper", (2,), *SIDES, "the file") if "paper" in document else (0.0, 0.0)
     paper = (across, down) if across else None
-    return Drawing(layers, (red, green, blue), width, height, masks=tuple(masks), paper=paper, start=start)
+    hand = _hand(document["hand"]) if "hand" in document else None
+    return Drawing(
+        layers,
+        (red, green, blue),
+        width,
+        height,
+        masks=tuple(masks),
+        paper=paper,
+        start=start,
+        hand=hand,
+    )
 
 
-_Key = tuple[Level, int, int | None, Compositing, Ends]
-"""What strokes of one layer share: level, instance, mask, compositing, ends."""
+def _hand(record: Any) -> dict[str, Any]:
+    """Whose strokes they are: the name of a style, and dials by name."""
+    if not isinstance(record, dict):
+        raise _FlawError(f"hand is {_shown(record)}, wanted an object")
+    style, dials = _field(record, "style", "the hand"), _field(record, "dials", "the hand")
+    if not isinstance(style, str) or not 0 < len(style) <= MAX_NAME:
+        raise _FlawError(f"style of the hand is {_shown(style)}, wanted a text of 1 to {MAX_NAME} letters")
+    if not isinstance(dials, dict) or len(dials) > MAX_DIALS:
+        raise _FlawError(f"dials of the hand is {_shown(dials)}, wanted an object of at most {MAX_DIALS}")
+    for name, value in dials.items():
+        if len(name) > MAX_NAME:
+            raise _FlawError(f"{_shown(name)} is no dial of a hand, wanted at most {MAX_NAME} letters")
+        numbers = value if isinstance(value, list) else [value]
+        flag = isinstance(value, bool)
+        if len(numbers) > MAX_DIALS or not (flag or all(_is_number(each, -FAR, FAR) for each in numbers)):
+            raise _FlawError(
+                f"{name} of the hand is {_shown(value)}, wanted a number from {-FAR:g} to {FAR:g}, at most"
+                f" {MAX_DIALS} of them in a list, or true or false"
+            )
+    return {"style": style, "dials": dials}
+
+
+_Key = tuple[Level, int, int | None, Compositing, Ends, bool]
+"""What strokes of one layer share: level, instance, mask, compositing, ends, and whether they are locked."""
 
 
 def _layer(key: _Key, numbers: list[list[float]]) -> DrawnLayer:
     """The layer of strokes ``[N][14]``, each of 13 numbers and a load."""
     values = np.array(numbers, np.float32)
     load = None if bool((values[:, -1] == 1).all()) else np.ascontiguousarray(values[:, -1])
-    return DrawnLayer(np.ascontiguousarray(values[:, :-1]), *key, load)
+    return DrawnLayer(np.ascontiguousarray(values[:, :-1]), *key[:5], load=load, locked=key[5])
 
 
 def _stroke(stroke: Any, number: int, masks: int) -> tuple[_Key, list[float]]:
@@ -225,6 +266,9 @@ def _stroke(stroke: Any, number: int, masks: int) -> tuple[_Key, list[float]]:
     ends = stroke.get("ends", "round")
     if ends not in get_args(Ends):
         raise _FlawError(f"ends of {where} is {_shown(ends)}, wanted one of {', '.join(get_args(Ends))}")
+    locked = stroke.get("locked", False)
+    if not isinstance(locked, bool):
+        raise _FlawError(f"locked of {where} is {_shown(locked)}, wanted true or false")
     vector = [
         *_floats(stroke, "points", (3, 2), -FAR, FAR, where),
         *_floats(stroke, "radius", (2,), 0, FAR, where),
@@ -232,7 +276,7 @@ def _stroke(stroke: Any, number: int, masks: int) -> tuple[_Key, list[float]]:
         *_floats(stroke, "color", (3,), 0, 1, where),
         *(_floats(stroke, "load", (), 0, 1, where) if "load" in stroke else [1.0]),
     ]
-    return (level, instance, mask, compositing, ends), vector
+    return (level, instance, mask, compositing, ends, locked), vector
 
 
 def _masks(texts: list[Any], width: int, height: int) -> list[NDArray[np.float32]]:
@@ -312,12 +356,16 @@ def _floats(
             raise _FlawError(f"{name} of {where} has another shape, wanted {list(shape)}")
         values = [part for value in values for part in value]
     for value in values:
-        number = isinstance(value, (int, float)) and not isinstance(value, bool)
-        if not number or not low <= value <= high:  # also true for NaN
+        if not _is_number(value, low, high):
             raise _FlawError(
                 f"{name} of {where} holds {_shown(value)}, wanted numbers from {low:g} to {high:g}"
             )
     return [float(value) for value in values]
+
+
+def _is_number(value: Any, low: float, high: float) -> bool:
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    return number and low <= value <= high  # false for NaN
 
 
 def _shown(value: Any) -> str:

@@ -227,6 +227,7 @@ class Painter:
             brush=self.brush,
             paper=self.medium.paper,
             start=self._under(height, width),
+            hand=self.style.record(),
         )
 
     def _guidance(self, picture: Tensor, given: Guidance | None) -> Guidance:

@@ -16,12 +16,13 @@ COLORFUL = ("jitter", "temperature", "hue")
 """Dials of a hand that ``--variety`` multiplies."""
 
 
-def make_style(options: HandOptions, bare: bool) -> Style:
+def make_style(options: HandOptions, bare: bool, own: Style | None = None) -> Style:
     """The style that the options ask for.
 
     Args:
         options: of a person.
         bare: whether a likeness is what they ask for if they name no style.
+        own: what they ask for in that case; a likeness or the default if None.
 
     Raises:
         InputError: something is wrong with them.
@@ -33,7 +34,9 @@ def make_style(options: HandOptions, bare: bool) -> Style:
         if (value := getattr(options, name)) is not None
     }
     plain = bare and not asked
-    style = _named(options.style or ("likeness" if plain else DEFAULT))
+    if own is None or options.style is not None:
+        own = _named(options.style or ("likeness" if plain else DEFAULT))
+    style = own
     if not asked:
         return style
     if style.hand is None:

@@ -283,10 +283,10 @@ def _painter(job: Job, restyle: Restyle) -> Painter:
     share = 1.0 if restyle.alone and job.foreground_share is None else job.foreground_share
     medium = make_medium(job, job.formats)
     style = make_style(job, job.agent is not None or plotted(job.formats))
+    plain = job.baseline and style.hand is None
     return named(
         lambda: Painter(
-            agent=job.agent
-            or (PRESETS[job.preset].baseline if job.baseline and style.hand is None else None),
+            agent=job.agent or (PRESETS[job.preset].baseline if plain else None),
             preset=job.preset,
             guide=load_guide(job.guide),
             strokes=job.strokes,

@@ -105,8 +105,8 @@ class Painter:
         self.preset = PRESETS[preset] if isinstance(preset, str) else preset
         if self.style.hand is not None and agent is not None:
             raise ValueError(
-                f"agent is {agent!r}, but the style {self.style.name!r} makes its own first strokes, wanted the"
-                " style 'likeness' with an agent"
+                f"agent is {agent!r}, but the style {self.style.name!r} makes its own first strokes, wanted"
+                " the style 'likeness' with an agent"
             )
         chosen = agent or (self.preset.agent if self.style.hand is None else "planner")
         self.agent = load_agent(chosen) if isinstance(chosen, str | Path) else chosen

@@ -9,7 +9,7 @@ from semantic_guidance.core.errors import InputError
 from semantic_guidance.core.options import OptionError
 from semantic_guidance.painter.styles import DEFAULT, Style
 
-DIALS = ("length", "width", "curvature", "flow", "looseness", "edges", "economy", "saturation")
+DIALS = ("length", "width", "curvature", "flow", "looseness", "edges", "economy", "saturation", "warmth")
 """Options that are dials of a hand."""
 
 COLORFUL = ("jitter", "temperature", "hue")

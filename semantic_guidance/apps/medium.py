@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from semantic_guidance.apps.files import plotted
 from semantic_guidance.apps.options import MediumOptions, named
 from semantic_guidance.core.options import OptionError
 from semantic_guidance.export.options import PLOTTER_COLORS
 from semantic_guidance.images.color import MAX_COLORS, Color, parse_color, read_palette
-from semantic_guidance.painting.medium import Medium
 from semantic_guidance.painting.paper import PAPERS
+
+if TYPE_CHECKING:  # `render` reads palettes without waiting for torch
+    from semantic_guidance.painting.medium import Medium
 
 
 def make_medium(options: MediumOptions, formats: tuple[str, ...]) -> Medium:
@@ -21,8 +24,10 @@ def make_medium(options: MediumOptions, formats: tuple[str, ...]) -> Medium:
         InputError: something is wrong with them.
         OSError: a palette cannot be read.
     """
+    from semantic_guidance.painting.medium import Medium
+
     plotter = plotted(formats)
-    palette = PLOTTER_COLORS if plotter and options.palette is None else _palette(options.palette)
+    palette = PLOTTER_COLORS if plotter and options.palette is None else read_colors(options.palette)
     return named(
         lambda: Medium(
             palette=palette,
@@ -34,7 +39,13 @@ def make_medium(options: MediumOptions, formats: tuple[str, ...]) -> Medium:
     )
 
 
-def _palette(word: str | int | None) -> tuple[Color, ...] | int | None:
+def read_colors(word: str | int | None) -> tuple[Color, ...] | int | None:
+    """What ``--palette`` asks for: colours, or how many; None for any.
+
+    Raises:
+        InputError: it is neither a number, nor colours, nor the file of some.
+        OSError: a file cannot be read.
+    """
     if word is None or isinstance(word, int):
         return word
     if re.fullmatch(r"[+-]?\d{1,9}", word):

@@ -19,6 +19,7 @@ from semantic_guidance.core.plugins import AGENTS, EXPORTERS, GUIDES, STYLES
 from semantic_guidance.export.options import PLOTTER_COLORS, SETS
 from semantic_guidance.painter.presets import MAX_STROKES, PRESETS, SIZES
 from semantic_guidance.painter.styles import DEFAULT
+from semantic_guidance.painter.variations import COUNTS
 from semantic_guidance.painting.brushes import BRUSHES
 from semantic_guidance.painting.paper import PAPERS
 from semantic_guidance.painting.paper import SIDES as PAPER_SIDES
@@ -266,6 +267,24 @@ class HandOptions:
     )  # fmt: skip
     saturation: float | None = option(
         None, "strength of colours: 0 grey, 1 as they are", metavar="X", min=0, max=4, group=HAND
+    )
+    warmth: float | None = option(
+        None, "warm lights and cool darks (1), or cool lights and warm darks (-1)", metavar="X", min=-1,
+        max=1, group=HAND,
+    )  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
+class VariationOptions:
+    """How many paintings there are to choose from."""
+
+    variations: int | None = option(
+        None,
+        "paint N variations, each with another seed and in its own way: NAME_painted_1 and so on, and"
+        " NAME_variations.png to choose from",
+        metavar="N",
+        min=COUNTS[0],
+        max=COUNTS[1],
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -58,8 +59,7 @@ def variations(style: Style, count: int, seed: int = 0, fixed: Collection[str] =
     Raises:
         ValueError: the count or the seed is out of range.
     """
-    if not COUNTS[0] <= count <= COUNTS[1]:
-        raise ValueError(f"variations is {count}, wanted {COUNTS[0]} to {COUNTS[1]}")
+    check_count(count)
     if not 0 <= seed <= MAX_SEED:
         raise ValueError(f"seed is {seed}, wanted 0 to {MAX_SEED}")
     names = [name for name in (*FACTORS, *SHIFTS) if name not in fixed]
@@ -70,9 +70,20 @@ def variations(style: Style, count: int, seed: int = 0, fixed: Collection[str] =
             far = zip(names, towards.tolist(), strict=True)
             dials = {name: _dial(name, getattr(style.hand, name), each) for name, each in far}
             dials = {name: value for name, value in dials.items() if value != getattr(style.hand, name)}
-        varied = style if style.hand is None else replace(style, hand=replace(style.hand, **dials))
+        changes: dict[str, Any] = {**dials}
+        varied = style if style.hand is None else replace(style, hand=replace(style.hand, **changes))
         found.append(Variation((seed + number) % (MAX_SEED + 1), dials, varied))
     return found
+
+
+def check_count(count: int) -> None:
+    """Check that there can be so many variations.
+
+    Raises:
+        ValueError: there cannot.
+    """
+    if not COUNTS[0] <= count <= COUNTS[1]:
+        raise ValueError(f"variations is {count}, wanted {COUNTS[0]} to {COUNTS[1]}")
 
 
 def _dial(name: str, value: float, towards: float) -> float:
@@ -83,13 +94,14 @@ def _dial(name: str, value: float, towards: float) -> float:
 
 
 def _directions(count: int, dials: int, seed: int) -> NDArray[np.float64]:
-    """How far each dial goes, ``[count, dials]`` in [-1, 1], in `count` variations.
+    """How far each of at most eight dials goes, ``[count, dials]`` in [-1, 1], in `count` variations.
 
-    Their signs are rows of a Hadamard matrix: any two variations have about half of the dials on other sides.
+    Signs are those of the rows of an 8 x 8 Hadamard matrix, each followed by its opposite: two variations
+    have half of eight dials on other sides, or all, and after two of them no dial is on one side only.
     """
     rng = np.random.default_rng(seed)
-    most = COUNTS[1]
-    columns = rng.choice(np.arange(1, most), dials, replace=False)
-    common = [[(row & int(column)).bit_count() for column in columns] for row in range(1, most)]
-    far = rng.uniform(LEAST, 1, (most - 1, dials))
-    return ((-1.0) ** np.array(common) * far)[:count]
+    rows, columns = rng.permutation(8), rng.permutation(8)[:dials]
+    common = [[(int(row) & int(column)).bit_count() for column in columns] for row in rows]
+    signs = (-1.0) ** np.array(common, float).reshape(8, dials) * rng.choice([-1.0, 1.0], dials)
+    pairs = np.stack([signs, -signs], axis=1).reshape(16, dials)
+    return np.asarray((pairs * rng.uniform(LEAST, 1, pairs.shape))[:count])

@@ -378,7 +378,7 @@ def _unit(array: NDArray[np.uint8]) -> NDArray[np.float32]:
     values *= np.float32(1 / 255)
     if len(values) == 4:
         values = values[:3] * values[3:] + (1 - values[3:])
-    return np.ascontiguousarray(np.broadcast_to(values, (3, *values.shape[1:])))
+    return np.repeat(values, 3, axis=0) if len(values) == 1 else values
 
 
 def _tensor(array: NDArray[np.float32]) -> Tensor:

@@ -88,7 +88,7 @@ def repaint(
     height, width = picture.shape[-2:]
     check_aspect(picture, painting)
     asked = resample(region, height, width).clamp(0, 1)
-    under = _erased(painting, asked) if erase else painting
+    under = erased(painting, asked) if erase else painting
     asked = asked * (1 - _locked(painting, height, width))
     if not bool((asked > 0.5).any()):
         raise ValueError(
@@ -209,7 +209,7 @@ def _placed(
     )
 
 
-def _erased(painting: Painting, region: Tensor) -> Painting:
+def erased(painting: Painting, region: Tensor) -> Painting:
     """The painting without strokes that lie wholly within the region ``[1, H, W]``; locked ones stay."""
     inside = np.ascontiguousarray((region[0] > 0.5).numpy(), np.uint8)
     away = np.asarray(cv2.distanceTransform(inside, cv2.DIST_L2, cv2.DIST_MASK_PRECISE), np.float32)

@@ -52,7 +52,7 @@ def on_background(drawing: Drawing, background: Color | Array) -> Drawing:
     Where strokes of the background lie on those of an object, the new background is seen. A drawing that has
     no objects is painted on that canvas with all its strokes.
     """
-    if (objects := drawing.foreground_strokes > 0) and _mixed(drawing):
+    if (objects := drawing.foreground_strokes > 0) and _mixed(drawing) and _maskable(drawing):
         drawing = within(drawing, _on_top(drawing))
     layers = tuple(layer for layer in drawing.layers if layer.level == "foreground" or not objects)
     if isinstance(background, tuple):
@@ -63,6 +63,11 @@ def on_background(drawing: Drawing, background: Color | Array) -> Drawing:
             drawing, start=np.rint(picture.clip(0, 1) * 255).astype(np.float32) / np.float32(255)
         )
     return replace(canvas, layers=layers)
+
+
+def _maskable(drawing: Drawing) -> bool:
+    """Whether there can be a mask on all strokes."""
+    return all(layer.compositing == "over" for layer in drawing.layers)
 
 
 def _mixed(drawing: Drawing) -> bool:
@@ -88,7 +93,7 @@ def within(drawing: Drawing, mask: Array) -> Drawing:
     Raises:
         ValueError: some strokes are composited by the papers' rule, which paints black outside a mask.
     """
-    if any(layer.compositing == "seed" for layer in drawing.layers):
+    if not _maskable(drawing):
         raise ValueError("mask cannot be put on strokes whose compositing is seed, wanted others")
     height, width = mask.shape[1:]
     masks: list[Array] = []

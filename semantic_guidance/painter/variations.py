@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass, replace
-from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, Any
 
 from semantic_guidance.core.config import MAX_SEED
 from semantic_guidance.painter.hand import BOUNDS
-from semantic_guidance.painter.styles import Style
+
+if TYPE_CHECKING:  # the command line's help reads how many there may be, and loads nothing large
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from semantic_guidance.painter.styles import Style
 
 COUNTS = (2, 16)
 """Bounds of the number of variations."""
@@ -99,6 +101,8 @@ def _directions(count: int, dials: int, seed: int) -> NDArray[np.float64]:
     Signs are those of the rows of an 8 x 8 Hadamard matrix, each followed by its opposite: two variations
     have half of eight dials on other sides, or all, and after two of them no dial is on one side only.
     """
+    import numpy as np
+
     rng = np.random.default_rng(seed)
     rows, columns = rng.permutation(8), rng.permutation(8)[:dials]
     common = [[(int(row) & int(column)).bit_count() for column in columns] for row in rows]

@@ -14,6 +14,7 @@ import json
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +56,9 @@ from semantic_guidance.painter.painter import Painter
 from semantic_guidance.painter.presets import PRESETS
 from semantic_guidance.painter.variations import check_count, variations
 from semantic_guidance.painting.painting import Painting
+
+BARE_SIZE = 1024
+"""Pixels of the longer side on which bare canvas is measured."""
 
 StageProgress = Callable[[str, float], None]
 """Called with a stage, ``export`` or one of `Painter`'s, and its share done, 0 to 1."""
@@ -127,6 +131,12 @@ class Result:
     errors: Errors
     box: Box | None
     seconds: dict[str, float]
+
+    @cached_property
+    def bare_share(self) -> float:
+        """Of an opaque painting, the share of bare canvas, see `Drawing.bare_share`; 0 of others."""
+        opaque = self.job.opaque or plotted(self.job.formats)
+        return self.painting.drawing.bare_share(BARE_SIZE) if opaque else 0.0
 
     def summary(self) -> dict[str, Any]:
         """The result as JSON values: what ``paint --json`` prints."""
@@ -323,7 +333,8 @@ def _outputs(job: Job, mark: str = "", *others: Path) -> dict[str, Path]:
     outputs = {name: job.out / f"{job.image.stem}_painted{mark}.{name}" for name in job.formats}
     if job.show_guidance:
         outputs["guidance"] = job.out / f"{job.image.stem}_guidance.png"
-    named = (Path(str(name or "")) for name in (job.agent, job.brush, job.palette, job.style))
+    words = (job.agent, job.brush, job.palette, job.pigments, job.style)
+    named = (Path(str(name or "")) for name in words)
     given = (job.image, job.mask, *named, *named_files(job))
     check_outputs((*outputs.values(), *others), [path for path in given if path and path.is_file()])
     return outputs

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from semantic_guidance.apps.files import plotted
-from semantic_guidance.apps.options import MediumOptions, named
+from semantic_guidance.apps.options import TUBES, MediumOptions, named
 from semantic_guidance.core.options import OptionError
 from semantic_guidance.export.options import PLOTTER_COLORS
 from semantic_guidance.images.color import MAX_COLORS, Color, parse_color, read_palette
@@ -22,19 +22,29 @@ def make_medium(options: MediumOptions, formats: tuple[str, ...]) -> Medium:
 
     Raises:
         InputError: something is wrong with them.
-        OSError: a palette cannot be read.
+        OSError: a palette, or a file of tubes, cannot be read.
     """
     from semantic_guidance.painting.medium import Medium
+    from semantic_guidance.painting.pigments import read_tubes
 
     plotter = plotted(formats)
-    palette = PLOTTER_COLORS if plotter and options.palette is None else read_colors(options.palette)
+    palette, pigments = options.palette, options.pigments
+    if isinstance(palette, str) and palette.lower().endswith(".toml"):
+        if pigments is not None:
+            raise OptionError("palette", "--pigments names tubes already, wanted only one of the two")
+        palette, pigments = None, palette
+    tubes = None
+    if pigments is not None:
+        tubes = read_tubes() if pigments == TUBES else read_tubes(Path(pigments))
+    colors = PLOTTER_COLORS if plotter and palette is None else read_colors(palette)
     return named(
         lambda: Medium(
-            palette=palette,
+            palette=colors,
             brushes=options.brushes,
             widths=options.widths,
             opaque=options.opaque or plotter,
             paper=options.paper or PAPERS["a4"],
+            tubes=tubes,
         )
     )
 

@@ -289,6 +289,8 @@ class VariationOptions:
 
 
 PAINT = "paint and paper"
+TUBES = "tubes"
+"""Stands for the tubes that ship."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -298,8 +300,16 @@ class MediumOptions:
     palette: str | int | None = option(
         None,
         "paint with N colours chosen from the picture, with a list of them such as '#204060,#fff', or with"
-        " those in a file: hex colours, or a GIMP palette",
+        " those in a file: hex colours, a GIMP palette, or tubes of paint as for --pigments",
         metavar="N|COLORS|FILE",
+        group=PAINT,
+    )
+    pigments: str | None = option(
+        None,
+        "paint with mixtures of at most three tubes: those in a TOML file, or a dozen common ones (default if"
+        f" given: {TUBES}); --formats recipes tells how to mix them",
+        metavar="TUBES",
+        optional=TUBES,
         group=PAINT,
     )
     opaque: bool = option(

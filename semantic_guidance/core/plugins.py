@@ -220,6 +220,8 @@ EXPORTERS: SuffixRegistry[Any] = SuffixRegistry(
         "exact.svg": "export.svg:showing",
         "plotter.svg": "export.plotter:shapes",
         "plotter.json": "export.plotter:numbers",
+        "recipes.svg": "export.recipes:sheet",
+        "recipes.json": "export.recipes:numbers",
     },
     needs=("write", "summary", "still", "film", "transparent", "options"),
 )

@@ -11,7 +11,7 @@ from semantic_guidance.core.options import option
 PLOTTER_COLORS = 12
 """Of a plotter's painting, if nothing else is said."""
 
-SETS = {"plotter": ("plotter.svg", "plotter.json")}
+SETS = {"plotter": ("plotter.svg", "plotter.json"), "recipes": ("recipes.svg", "recipes.json")}
 """Formats that go together, by the name that stands for them."""
 
 

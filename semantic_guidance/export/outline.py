@@ -1,4 +1,4 @@
-"""The outline of a stroke as an SVG path: two offset curves of cubic pieces between two round ends.
+"""The outline of a stroke as an SVG path: two offset curves of cubic pieces between two ends.
 
 A disc that moves along a curve touches its hull at an angle to the tangent that depends on how fast its
 radius grows; where one disc contains the next, the outline runs on their insides, and in sharp bends its
@@ -11,11 +11,13 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from semantic_guidance.core import bezier
+from semantic_guidance.export.ends import End
 
 TOLERANCE = 0.02  # pixels between the outline's cubic pieces and the true one
 STEP = math.radians(45)  # that a tangent turns by in a piece, at most
@@ -24,14 +26,19 @@ STILL = 1e-3  # pixels by parameter: slower points stand still
 TURN = math.radians(95)  # that an arc turns by at most
 
 Array = NDArray[np.float64]
+Ends = tuple[str, str]
+"""How a stroke starts and ends, each one of `renderer.definition.ENDS`."""
+
+ROUND: Ends = ("round", "round")
 
 
-def outline_path(points: Array, radius: Array) -> str:
+def outline_path(points: Array, radius: Array, ends: Ends = ROUND) -> str:
     """The closed outline of a stroke.
 
     Args:
         points: ``[3, 2]`` start, control and end point in pixels.
         radius: ``[2]`` in pixels at the start and at the end.
+        ends: of the stroke.
 
     Returns:
         The ``d`` of an SVG path, to be filled by the nonzero rule.
@@ -40,16 +47,17 @@ def outline_path(points: Array, radius: Array) -> str:
     speed, bend = 2 * (points[1] - points[0]), 2 * (points[0] - 2 * points[1] + points[2])
     fastest = max(np.hypot(*speed), np.hypot(*(speed + bend)))
     if fastest <= max(STILL, abs(radius[1] - radius[0])):  # one disc contains all the others
-        return _circle(points[2 if radius[1] > radius[0] else 0], float(radius.max()))
+        return _dot(points, radius, ends)
     slowest = -float(speed @ bend) / max(float(bend @ bend), STILL**2)
     if 1e-6 < slowest < 1 - 1e-6 and np.hypot(*(speed + slowest * bend)) < STILL:  # it turns back there
         _, later = stroke_end(points, radius, slowest)
         _, earlier = stroke_end(points[::-1], radius[::-1], 1 - slowest)
         turn = points[0] + slowest * speed + slowest**2 / 2 * bend
-        return outline_path(np.stack([points[0], turn, turn]), earlier[::-1]) + outline_path(
-            np.stack([turn, turn, points[2]]), later
+        there, back = np.stack([points[0], turn, turn]), np.stack([turn, turn, points[2]])
+        return outline_path(there, earlier[::-1], (ends[0], "round")) + outline_path(
+            back, later, ("round", ends[1])
         )
-    return _Side(points, radius).outline()
+    return _Side(points, radius).outline(ends)
 
 
 def stroke_end(points: Array, radius: Array, t: float) -> tuple[Array, Array]:
@@ -70,17 +78,37 @@ class _Side:
         self.heading = math.atan2(start[1], start[0])
         self.start = start
 
-    def outline(self) -> str:
+    def outline(self, ends: Ends) -> str:
         """The whole outline as a closed path."""
         text = f"M{_pair(self.edge(0.0, 1)[0])}"
         knots = self._knots()
         for start, end in itertools.pairwise(knots):
             text += "".join(self._pieces(start, end, 1))
-        text += _arc(self.points[2], self.radius[1], self.edge(1.0, 1)[1], -math.pi - 2 * self._lean(1.0))
+        text += self._end(1.0, ends[1])
         for start, end in itertools.pairwise(reversed(knots)):
             text += "".join(self._pieces(start, end, -1))
-        text += _arc(self.points[0], self.radius[0], self.edge(0.0, -1)[1], -math.pi + 2 * self._lean(0.0))
+        text += self._end(0.0, ends[0])
         return text + "Z"
+
+    def _end(self, t: float, kind: str) -> str:
+        """The outline round the start (0) or the end (1), from the stroke's left as it leads there."""
+        last = t == 1
+        side = 1 if last else -1
+        angle, lean = self.edge(t, side)[1], side * self._lean(t)
+        end = End.of(self.points, self.radius, last)
+        if kind == "round" or end.growth <= -1:
+            return _arc(end.point, end.radius, angle, -math.pi - 2 * lean)
+        front = _front(end, kind)
+        if end.narrowing > 0:  # the sides go on to where the end begins
+            return f"L{_pair(end.front(kind)[0][0])}{front}L{_pair(self.edge(t, -side)[0])}"
+        quarter = math.pi / 2
+        to_front = _between(end.outward + quarter - angle)
+        from_front = _between(self.edge(t, -side)[1] - end.outward + quarter)
+        return (
+            _arc(end.point, end.radius, angle, to_front)
+            + front
+            + _arc(end.point, end.radius, end.outward - quarter, from_front)
+        )
 
     def edge(self, t: float, side: int) -> tuple[Array, float]:
         """Point of the left (1) or right (-1) offset curve at `t`, and the angle of its normal."""
@@ -171,6 +199,35 @@ _WEIGHTS = _bernstein(17)
 
 def _unit(angle: float) -> Array:
     return np.array([math.cos(angle), math.sin(angle)])
+
+
+def _dot(points: Array, radius: Array, ends: Ends) -> str:
+    """The closed outline of a stroke whose largest disc contains all the others."""
+    last = bool(radius[1] > radius[0])
+    end, kind = End.of(points, radius, last), ends[last]
+    if kind == "round":
+        return _circle(end.point, end.radius)
+    text = f"M{_pair(end.front(kind)[0][0])}{_front(end, kind)}"
+    if end.moves and abs(end.growth) >= 1:
+        return f"{text}{_arc(end.point, end.radius, end.outward - math.pi / 2, -math.pi)}Z"
+    return f"{text}{_front(replace(end, outward=end.outward + math.pi), kind)}Z"
+
+
+def _front(end: End, kind: str) -> str:
+    """What lies in front of an end point, from the first of the points of `End.front` to the last."""
+    line = end.front(kind)
+    if kind == "square":
+        return "".join(f"L{_pair(point)}" for point, _ in line[1:])
+    text = ""
+    for (begin, leave), (finish, arrive) in itertools.pairwise(line):
+        handles = _handles(begin, leave, finish, arrive)
+        text += f"C{_pair(handles[0])} {_pair(handles[1])} {_pair(finish)}"
+    return text
+
+
+def _between(angle: float) -> float:
+    """The same direction's angle from -pi to pi."""
+    return math.remainder(angle, 2 * math.pi)
 
 
 def _circle(center: Array, radius: float) -> str:

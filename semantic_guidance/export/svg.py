@@ -23,7 +23,8 @@ from semantic_guidance.export.base import Exporter, Progress
 from semantic_guidance.export.options import NoOptions
 from semantic_guidance.export.outline import outline_path, stroke_end
 from semantic_guidance.export.strokes_json import packed_picture
-from semantic_guidance.painting.drawing import Drawing, DrawnLayer
+from semantic_guidance.painting.drawing import Drawing, DrawnLayer, Ends
+from semantic_guidance.renderer.definition import FARTHEST
 
 HEAD = (
     '<?xml version="1.0" encoding="UTF-8"?>\n'
@@ -121,7 +122,7 @@ class _Text:
             yield f"<g{whole}>"
         for vector in layer.strokes.astype(np.float64):
             points, color = vector[POINTS].reshape(3, 2), vector[COLOR]
-            shape = (points * self.scale, vector[RADIUS] * self.scale, vector[OPACITY])
+            shape = (points * self.scale, vector[RADIUS] * self.scale, vector[OPACITY], layer.ends)
             if layer.compositing == "seed":
                 yield self._seed_stroke(*shape, hex_color(color), clip)
             else:
@@ -129,14 +130,14 @@ class _Text:
                 yield f"<g{clip}>{path}</g>" if clip and apart else path
         yield "</g>"
 
-    def _stroke(self, points: Array, radius: Array, opacity: Array, color: str) -> str:
-        outline = outline_path(points, radius)
+    def _stroke(self, points: Array, radius: Array, opacity: Array, ends: Ends, color: str) -> str:
+        outline = outline_path(points, radius, (ends, ends))
         if (even := _even(opacity)) is not None:
             shine = f' fill-opacity="{even:.3f}"' if even < 1 else ""
             return f'<path d="{outline}" fill="{color}"{shine}/>'
         name = self._name("opacity")
         if self.exact:
-            mask = _steps(name, points, radius, opacity)
+            mask = _steps(name, points, radius, opacity, ends)
             return f'{mask}<path d="{outline}" fill="{color}" mask="url(#{name})"/>'
         start, end = opacity_ramp(points, radius)
         stops = (f'stop-color="{color}" stop-opacity="{value:.3f}"' for value in opacity)
@@ -147,14 +148,16 @@ class _Text:
             f'<path d="{outline}" fill="url(#{name})"/>'
         )
 
-    def _seed_stroke(self, points: Array, radius: Array, opacity: Array, color: str, clip: str) -> str:
+    def _seed_stroke(
+        self, points: Array, radius: Array, opacity: Array, ends: Ends, color: str, clip: str
+    ) -> str:
         """A stroke whose mask holds back its colour but not its alpha: black where it does not show."""
-        outline = outline_path(points, radius)
+        outline = outline_path(points, radius, (ends, ends))
         drawn = f'<path d="{outline}"/><g{clip}><path d="{outline}" fill="{color}"/></g>'
         if (even := _even(opacity)) is not None:
             return f'<g opacity="{even:.3f}">{drawn}</g>'
         name = self._name("opacity")
-        return f'{_steps(name, points, radius, opacity)}<g mask="url(#{name})">{drawn}</g>'
+        return f'{_steps(name, points, radius, opacity, ends)}<g mask="url(#{name})">{drawn}</g>'
 
     def _mask(self, name: str, mask: NDArray[np.float32]) -> list[str]:
         """The lines of a mask or clip path ``[1, h, w]`` of that name."""
@@ -205,9 +208,10 @@ def opacity_ramp(points: Array, radius: Array) -> tuple[Array, Array]:
     return middle - at / steep * slope, middle + (1 - at) / steep * slope
 
 
-def _steps(name: str, points: Array, radius: Array, opacity: Array) -> str:
+def _steps(name: str, points: Array, radius: Array, opacity: Array, ends: Ends) -> str:
     """A mask that is as bright as a stroke is opaque: ever shorter ends of it, stacked."""
-    low, high = points.min(axis=0) - radius.max() - 1, points.max(axis=0) + radius.max() + 1
+    reach = FARTHEST[ends] * radius.max() + 1
+    low, high = points.min(axis=0) - reach, points.max(axis=0) + reach
     frame = (
         f'x="{low[0]:.1f}" y="{low[1]:.1f}" width="{high[0] - low[0]:.1f}" height="{high[1] - low[1]:.1f}"'
     )
@@ -218,7 +222,7 @@ def _steps(name: str, points: Array, radius: Array, opacity: Array) -> str:
     ]
     shapes = [f'<rect {frame} fill="{grey[0]}"/>']
     for n in range(1, count):
-        outline = outline_path(*stroke_end(points, radius, n / count))
+        outline = outline_path(*stroke_end(points, radius, n / count), ("round", ends))
         shapes.append(f'<path d="{outline}" fill="{grey[n]}"/>')
     return f'<mask id="{name}" maskUnits="userSpaceOnUse" {frame}>{"".join(shapes)}</mask>'
 

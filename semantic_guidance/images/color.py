@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,11 +16,32 @@ if TYPE_CHECKING:  # torch and OpenCV are imported where they are used: few plot
 
 MAX_COLORS = 64
 MAX_BYTES = 1 << 16  # of a palette file
-PIXELS = 20_000  # of a picture that are sampled
+CELL = 0.04  # of colours that are counted together
+STRETCH = np.array([1.0, 2.0, 2.0])  # of Oklab, which sees less difference in hue and chroma than CIEDE2000
+DISTINCT = 0.15  # a colour as far from all that are chosen is missed, if it and those within `NEAR` have
+NEAR, LEAST_SHARE = 0.08, 0.003  # at least this share
+GUESSES = 1024  # cells among which first guesses are sought
 ROUNDS = 30
 HEX = re.compile(r"#([0-9a-fA-F]{6}|[0-9a-fA-F]{3})")
 
 Color = tuple[float, float, float]
+Array = NDArray[np.float64]
+
+TO_CONES = np.array(
+    [
+        [0.4122214708, 0.5363325363, 0.0514459929],
+        [0.2119034982, 0.6806995451, 0.1073969566],
+        [0.0883024619, 0.2817188376, 0.6299787005],
+    ]
+)
+FROM_ROOTS = np.array(
+    [
+        [0.2104542553, 0.7936177850, -0.0040720468],
+        [1.9779984951, -2.4285922050, 0.4505937099],
+        [0.0259040371, 0.7827717662, -0.8086757660],
+    ]
+)
+"""From linear sRGB to cones, and from their cube roots to Oklab: https://bottosson.github.io/posts/oklab."""
 
 
 def parse_color(word: str) -> Color:
@@ -69,40 +90,75 @@ def read_palette(path: Path) -> tuple[Color, ...]:
     return colors
 
 
-def choose_colors(colors: Tensor, weights: Tensor, count: int, seed: int = 0) -> Tensor:
-    """Colours that stand for many: k-means in CIELAB.
+def choose_colors(colors: Tensor, weights: Tensor, count: int) -> Tensor:
+    """Colours that stand for many: k-means in Oklab, and what is small but unlike all others.
+
+    Each first guess is the one that lowers the error most. K-means forgets what covers little, such as the
+    yellow of an eye: so in the end the colours that would be missed least give way to distinct ones.
 
     Args:
         colors: ``[N, 3]`` RGB in [0, 1].
         weights: ``[N]`` at least 0, how much each counts.
         count: of colours to choose, at least 1.
-        seed: of the first guess.
 
     Returns:
         ``[K, 3]`` RGB in [0, 1], dark to light; K is `count`, or less where there are fewer.
     """
     import torch
 
-    rng = np.random.default_rng(seed)
-    shares = weights.double().numpy().clip(1e-9)
-    shares = shares / shares.sum()
-    rgb = colors.float().numpy()
-    if len(rgb) > PIXELS:
-        rgb, shares = rgb[rng.choice(len(rgb), PIXELS, p=shares)], np.full(PIXELS, 1 / PIXELS)
-    points = to_lab(rgb)
-    centers = points[rng.choice(len(points), p=shares)][None]
-    while len(centers) < count:  # k-means++: far from those chosen so far
-        far = ((points[:, None] - centers) ** 2).sum(axis=2).min(axis=1) * shares
-        if far.sum() < 1e-9:
+    return torch.from_numpy(chosen_colors(colors.numpy(), weights.double().numpy(), count)).float()
+
+
+def chosen_colors(colors: NDArray[np.floating[Any]], weights: Array, count: int) -> Array:
+    """The same of arrays, without torch; see `choose_colors`."""
+    points, shares = _cells(to_oklab(colors) * STRETCH, weights.clip(1e-12))
+    likely = points[np.argsort(-shares, kind="stable")[:GUESSES]]
+    apart = _apart(points, likely)
+    centers: list[Array] = []
+    left = np.full(len(points), np.inf)
+    while len(centers) < count and (left * shares).sum() > 1e-9:
+        best = (np.minimum(left[:, None], apart) * shares[:, None]).sum(axis=0).argmin()
+        left = np.minimum(left, apart[:, best])
+        centers.append(likely[best])
+    chosen = _means(points, shares, np.array(centers), ROUNDS)
+    enough = ((apart < NEAR**2) * shares[:, None]).sum(axis=0) >= LEAST_SHARE
+    for _ in range(count // 2):
+        missed = _apart(likely, chosen).min(axis=1) * enough
+        if missed.max() < DISTINCT**2:
             break
-        centers = np.concatenate([centers, points[rng.choice(len(points), p=far / far.sum())][None]])
-    for _ in range(ROUNDS):
-        nearest = ((points[:, None] - centers) ** 2).sum(axis=2).argmin(axis=1)
-        for k in range(len(centers)):
-            if (share := shares * (nearest == k)).sum() > 0:
-                centers[k] = (points * share[:, None]).sum(axis=0) / share.sum()
-    centers = centers[np.argsort(centers[:, 0])]
-    return torch.from_numpy(from_lab(centers.astype(np.float32)))
+        chosen[_spare(points, shares, chosen)] = likely[missed.argmax()]
+        chosen = _means(points, shares, chosen, 3)
+    return from_oklab(chosen[np.argsort(chosen[:, 0])] / STRETCH)
+
+
+def _cells(points: Array, weights: Array) -> tuple[Array, Array]:
+    """Points ``[N, 3]`` by cells: the mean ``[C, 3]`` of each, and its share ``[C]`` of the weights."""
+    places = np.unique(np.floor(points / CELL), axis=0, return_inverse=True)[1].reshape(-1)
+    sums = np.bincount(places, weights)
+    means = [np.bincount(places, weights * column) / sums for column in points.T]
+    return np.stack(means, axis=1), sums / sums.sum()
+
+
+def _apart(points: Array, others: Array) -> Array:
+    """``[N, M]`` squared distances."""
+    return np.asarray(((points[:, None] - others) ** 2).sum(axis=2))
+
+
+def _means(points: Array, shares: Array, centers: Array, rounds: int) -> Array:
+    """The centres ``[K, 3]`` after some rounds of k-means."""
+    for _ in range(rounds):
+        nearest = _apart(points, centers).argmin(axis=1)
+        for k in np.unique(nearest):
+            centers[k] = np.average(points[nearest == k], axis=0, weights=shares[nearest == k])
+    return centers
+
+
+def _spare(points: Array, shares: Array, centers: Array) -> int:
+    """The centre without which the error grows least."""
+    apart = np.concatenate([_apart(points, centers), np.full((len(points), 1), np.inf)], axis=1)
+    first, second = np.partition(apart, 1, axis=1)[:, :2].T
+    costs = np.bincount(apart.argmin(axis=1), shares * (second - first), minlength=len(centers))
+    return int(costs.argmin())
 
 
 def nearest_color(colors: Tensor, palette: Tensor) -> Tensor:
@@ -110,6 +166,22 @@ def nearest_color(colors: Tensor, palette: Tensor) -> Tensor:
     import torch
 
     return torch.cdist(colors, palette).argmin(dim=1)
+
+
+def most_alike(colors: Tensor, palette: Tensor) -> Tensor:
+    """``[N]`` index of the colour of ``[K, 3]`` that looks most like each of ``[N, 3]``, in Oklab.
+
+    It is for so many colours that the nearest one is a small step away, or one beyond what there is.
+    """
+    import torch
+
+    def points(rgb: Tensor) -> Tensor:
+        light = torch.where(rgb <= 0.04045, rgb / 12.92, ((rgb.clamp(min=0) + 0.055) / 1.055) ** 2.4)
+        roots = (light @ rgb.new_tensor(TO_CONES).T) ** (1 / 3)
+        return roots @ rgb.new_tensor(FROM_ROOTS).T * rgb.new_tensor(STRETCH)
+
+    here, there = points(colors), points(palette)
+    return ((there**2).sum(dim=1) / 2 - here @ there.T).argmin(dim=1)
 
 
 def to_lab(colors: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -125,3 +197,24 @@ def from_lab(colors: NDArray[np.float32]) -> NDArray[np.float32]:
 
     rgb = cv2.cvtColor(np.ascontiguousarray(colors)[None], cv2.COLOR_LAB2RGB)[0]
     return np.asarray(rgb.clip(0, 1), np.float32)
+
+
+def linear(rgb: Array) -> Array:
+    """Light of sRGB in [0, 1], IEC 61966-2-1."""
+    return np.where(rgb <= 0.04045, rgb / 12.92, ((rgb.clip(0) + 0.055) / 1.055) ** 2.4)
+
+
+def encoded(light: Array) -> Array:
+    """sRGB in [0, 1] of light, clipped to what can be shown."""
+    light = light.clip(0, 1)
+    return np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055)
+
+
+def to_oklab(rgb: NDArray[np.floating[Any]]) -> Array:
+    """Oklab ``[N, 3]`` of sRGB ``[N, 3]`` in [0, 1]."""
+    return np.asarray(np.cbrt(linear(rgb.astype(np.float64)) @ TO_CONES.T) @ FROM_ROOTS.T)
+
+
+def from_oklab(points: Array) -> Array:
+    """sRGB in [0, 1] of Oklab ``[N, 3]``, clipped to what can be shown."""
+    return encoded((points @ np.linalg.inv(FROM_ROOTS).T) ** 3 @ np.linalg.inv(TO_CONES).T)

@@ -32,6 +32,12 @@ from semantic_guidance.renderer.objective import Workplace
 SIZES = ((0.0, 48.0), (0.3, 103.0))
 """Share of the steps from which on the canvas has so many pixels a stroke, see `RefineConfig`."""
 
+FEWEST = 300
+"""Strokes below which the picture is seen as with so many."""
+
+UNLIKE = 0.02
+"""Difference from which on a pixel of a picture that is painted on is to be painted over."""
+
 PROBLEM_PIXELS = 103
 """Pixels a stroke on which strokes are laid."""
 
@@ -73,14 +79,10 @@ class Handling:
     def begin(self, problem: Problem, see: See, tools: Tools | None) -> Work:
         """See `Manner`."""
         ground, (height, width) = problem.ground, problem.picture.shape[-2:]
-        problem = replace(see(self._length(PROBLEM_PIXELS)), ground=ground)
-        layers = Layers(
-            Sight.of(problem, self.hand),
-            self.hand,
-            self.strokes,
-            np.random.default_rng(self.seed),
-            self.share,
-        )
+        dense = self.strokes / unlike(problem)
+        problem = replace(see(self._length(PROBLEM_PIXELS, dense)), ground=ground)
+        sight, rng = Sight.of(problem, self.hand), np.random.default_rng(self.seed)
+        layers = Layers(sight, self.hand, round(dense), rng, self.share)
         first = layers.order(compose(layers, self.strokes))
         vectors = problem.to_picture(first.vectors).pack()[0]
         more = min(MOST_MORE, math.sqrt(FEW / self.strokes))
@@ -92,24 +94,27 @@ class Handling:
             opacity_rate=0.0,
             color_rate=COLOR_RATE,
         )
-        ladder = self._ladder(see, height, width, ground, config)
+        ladder = self._ladder(see, height, width, ground, config, dense)
         refiner = HandRefiner(replace(first, vectors=vectors), layers, ladder, config, self.seed, tools)
         return Work(refiner, functools.partial(self._finish, refiner, tools))
 
-    def _length(self, pixels: float) -> float:
-        """Root of the pixels of a canvas that has so many a stroke."""
-        return math.sqrt(pixels * max(self.strokes, 300))
+    @staticmethod
+    def _length(pixels: float, dense: float) -> float:
+        """Root of the pixels of a canvas that has so many a stroke, if `dense` strokes cover it."""
+        return math.sqrt(pixels * max(dense, FEWEST))
 
-    def _ladder(self, see: See, height: int, width: int, ground: Color, config: RefineConfig) -> Ladder:
+    def _ladder(
+        self, see: See, height: int, width: int, ground: Color, config: RefineConfig, dense: float
+    ) -> Ladder:
         """How the picture is seen while strokes are refined."""
 
         def view(pixels: float) -> View:
-            seen = Sight.of(see(self._length(pixels)), self.hand).problem
+            seen = Sight.of(see(self._length(pixels, dense)), self.hand).problem
             return View(replace(seen, ground=ground), self.place, masked=False)
 
         views = [(share, functools.partial(view, pixels)) for share, pixels in config.sizes]
-        last = working_size(height, width, self._length(config.sizes[-1][1]))
-        return Ladder(views, max(last), math.sqrt(last[0] * last[1] / max(self.strokes, 300)))
+        last = working_size(height, width, self._length(config.sizes[-1][1], dense))
+        return Ladder(views, max(last), math.sqrt(last[0] * last[1] / max(dense, FEWEST)))
 
     def _finish(
         self, refiner: HandRefiner, tools: Tools | None
@@ -146,3 +151,11 @@ class Handling:
             )
             first = last
         return tuple(layers)
+
+
+def unlike(problem: Problem) -> float:
+    """Share of the canvas that is to be painted: all, unless there is a picture on it that is like it."""
+    if problem.start is None:
+        return 1.0
+    apart = (problem.start - problem.target).abs().amax(dim=0) > UNLIKE
+    return max(1e-3, float(apart.float().mean()))

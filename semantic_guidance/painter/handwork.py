@@ -63,6 +63,7 @@ class HandRefiner(Refiner):
         counts = {int(part): int((parts == part).sum()) for part in np.unique(parts)}
         super().__init__(composition.vectors, parts, counts, ladder, config, seed, tools)
         self.crowds = {}
+        self.thinned = False  # of strokes that are worth nothing
         self.low[:], self.high[:] = self.low.clamp(max=0), self.high.clamp(min=1)  # `within` says more
         self.rebirths = {round(share * config.steps) for share in REBORN_AT}
         stretch = torch.tensor(layers.problem.stretch * 3)
@@ -85,7 +86,8 @@ class HandRefiner(Refiner):
 
     def finished(self) -> Tensor:
         """See `Refiner`; without strokes that are worth nothing, if the hand is economical."""
-        if self.steps and self.hand.economy > 0:
+        if self.steps and self.hand.economy > 0 and not self.thinned:
+            self.thinned = True
             self._take(self._useful())
         return super().finished()
 
@@ -109,10 +111,14 @@ class HandRefiner(Refiner):
     def _on_wrong_ground(self, term: ZoomedObjective, segments: list[Segment]) -> ZoomedObjective:
         """The same for unclipped strokes on a ground on which no gap pays."""
         objective = replace(term.objective, segments=segments)
-        meant = self.layers.problem.start is not None or self.hand.ground_shown > 0 or self.hand.pale_first
-        if not meant:
+        if not self._may_be_bare():
             objective = replace(objective, blank=(objective.target + WRONG) % 1)
         return replace(term, objective=objective)
+
+    def _may_be_bare(self) -> bool:
+        """Whether what is on the canvas before the first stroke may stay as it is."""
+        there = self.layers.problem.start is not None or self.layers.share == 1  # or nothing but objects
+        return there or self.hand.ground_shown > 0 or self.hand.pale_first
 
     def _follow(self, left: float) -> None:
         """Pull every stroke towards the streamline through its middle; `left` of the pull is left."""

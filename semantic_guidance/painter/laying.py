@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,7 +11,7 @@ from torch import Tensor
 
 from semantic_guidance.agents.flow import Array, blur, flow, sample, streamlines
 from semantic_guidance.agents.placing import pick_places
-from semantic_guidance.agents.problem import Parts, Problem, paint
+from semantic_guidance.agents.problem import Parts, paint
 from semantic_guidance.core.strokes import COLOR, CONTROL, END, NUMBERS, OPACITY, POINTS, RADIUS, START
 from semantic_guidance.images.arrays import to_array
 from semantic_guidance.painter.hand import Hand
@@ -209,8 +208,9 @@ def within(vectors: Tensor, hand: Hand, limits: Tensor) -> None:
     low, high, opacity = limits.split(1, dim=1)
     thin = 1 - hand.taper
     radius = torch.minimum(torch.maximum(vectors[:, RADIUS], low * thin), high)
-    widest = torch.maximum(radius.amax(dim=1, keepdim=True), low)
-    vectors[:, RADIUS] = torch.maximum(radius, thin * widest)
+    greatest = radius.amax(dim=1, keepdim=True)
+    widest = torch.maximum(greatest, low)
+    vectors[:, RADIUS] = torch.maximum(radius * (widest / greatest.clamp(min=1e-9)), thin * widest)
     vectors[:, OPACITY] = opacity
     start, control, end = vectors[:, START], vectors[:, CONTROL], vectors[:, END]
     middle, half = (start + end) / 2, (end - start) / 2
@@ -226,9 +226,3 @@ def within(vectors: Tensor, hand: Hand, limits: Tensor) -> None:
 def _topmost(masks: Array) -> NDArray[np.intp]:
     """``[h, w]`` number of the last of the masks ``[M, h, w]`` that is more than half there."""
     return len(masks) - 1 - np.argmax(masks[::-1] > 0.5, axis=0)
-
-
-def spacing(problem: Problem, strokes: int) -> float:
-    """Side in pixels of the square that each stroke has."""
-    height, width = problem.weight.shape
-    return math.sqrt(height * width / max(1, strokes))

@@ -43,6 +43,7 @@ from semantic_guidance.painting.painting import Painting
 from semantic_guidance.renderer.backends.base import Backend
 
 CLOSE = 176  # root of the pixels from which colours are chosen, for 300 strokes
+FOCUS_COLORS = 6.0  # by how much more colours count in the focus, where a palette is chosen
 
 
 class Painter:
@@ -226,6 +227,7 @@ class Painter:
             photo=picture,
             brush=self.brush,
             paper=self.medium.paper,
+            tubes=self.medium.tubes,
             start=self._under(height, width),
             hand=self.style.record(),
         )
@@ -251,7 +253,8 @@ class Painter:
         tools = None
         if not self.medium.free:
             close = self._seen(picture, guidance, CLOSE * length_factor(self.strokes))
-            tools = self.medium.tools(close.target, close.weight, height, width, self.seed)
+            weight = close.weight * (1 + FOCUS_COLORS * close.focus * close.mask)
+            tools = self.medium.tools(close.target, weight, height, width)
         return replace(problem, ground=self._ground(problem, tools)), tools
 
     def _seen(self, picture: Tensor, guidance: Guidance, length: float) -> Problem:

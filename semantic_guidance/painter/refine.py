@@ -209,7 +209,7 @@ class Refiner:
             self.rates[COLOR] *= float(tools.colors is None)
         if tools.colors is not None and step % COLOR_ROUND == 0:
             self.vectors[:, COLOR] = self._wanted_colors(self.softness_at(step))
-            if tools.opaque:
+            if tools.opaque and not tools.mixed:
                 self._sort_colors(tools.colors)
 
     def _wanted_colors(self, softness: float) -> Tensor:

@@ -6,14 +6,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from semantic_guidance.core.packed import COLOR, OPACITY, POINTS, RADIUS
 from semantic_guidance.images.arrays import resample_array
-from semantic_guidance.images.oklab import nearest, representatives
+from semantic_guidance.images.color import STRETCH, Color, chosen_colors, to_oklab
 from semantic_guidance.painting.brushes.brush import Brush
 from semantic_guidance.painting.drawing import Array, Drawing, DrawnLayer
-
-Color = tuple[float, float, float]
 
 MASK_SIZE = 1024
 """Longer side in pixels of masks at most."""
@@ -29,12 +28,13 @@ def recolored(drawing: Drawing, palette: Sequence[Color] | int) -> Drawing:
     if isinstance(palette, int):
         if not len(drawing.strokes):
             return drawing
-        colors = representatives(drawing.strokes[:, COLOR], _areas(drawing.strokes), palette)
+        colors = chosen_colors(drawing.strokes[:, COLOR], _areas(drawing.strokes), palette)
     else:
         colors = np.array(palette, np.float64)
 
     def snapped(values: Array) -> Array:
-        return np.asarray(colors[nearest(values, colors)], np.float32)
+        here, there = to_oklab(values) * STRETCH, to_oklab(colors) * STRETCH
+        return np.asarray(colors[((there**2).sum(axis=1) / 2 - here @ there.T).argmin(axis=1)], np.float32)
 
     layers = []
     for layer in drawing.layers:
@@ -43,7 +43,7 @@ def recolored(drawing: Drawing, palette: Sequence[Color] | int) -> Drawing:
             strokes[:, COLOR] = snapped(strokes[:, COLOR])
         layers.append(replace(layer, strokes=strokes))
     red, green, blue = snapped(np.array([drawing.background], np.float32))[0].tolist()
-    return replace(drawing, layers=tuple(layers), background=(red, green, blue))
+    return replace(drawing, layers=tuple(layers), background=(red, green, blue), tubes=None)
 
 
 def on_background(drawing: Drawing, background: Color | Array) -> Drawing:
@@ -119,12 +119,12 @@ def mask_sides(drawing: Drawing) -> tuple[int, int]:
     return drawing.sides(min(MASK_SIZE, max(drawing.width, drawing.height)))
 
 
-def _areas(strokes: Array) -> Array:
+def _areas(strokes: Array) -> NDArray[np.float64]:
     """``[N]`` about what packed strokes cover, by their chord, width and opacity."""
     start, _, end = np.moveaxis(strokes[:, POINTS].reshape(-1, 3, 2), 1, 0)
     radius = strokes[:, RADIUS].mean(axis=1)
     area = 2 * radius * np.linalg.norm(end - start, axis=1) + np.pi * radius**2
-    return np.asarray(area * strokes[:, OPACITY].mean(axis=1) + 1e-9)
+    return np.asarray(area * strokes[:, OPACITY].mean(axis=1), np.float64)
 
 
 def _filling(picture: Array, height: int, width: int) -> Array:

@@ -16,8 +16,10 @@ from numpy.typing import NDArray
 from semantic_guidance.core.packed import COLOR, NUMBERS, POINTS, RADIUS, check_finite
 from semantic_guidance.images.arrays import resample_array
 from semantic_guidance.painting.brushes.brush import Brush
+from semantic_guidance.renderer.definition import FARTHEST
 
 if TYPE_CHECKING:
+    from semantic_guidance.painting.pigments import Tubes
     from semantic_guidance.renderer.backends.cpu.easel import Easel
 
 Array = NDArray[np.float32]
@@ -30,6 +32,9 @@ Rectangle = tuple[int, int, int, int]
 
 SOFTNESS = 1.0
 """Pixels of a stroke's soft edge."""
+
+UNLIKE = 0.1
+"""Difference of a channel from which a picture's colour is another one than that of the canvas."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,6 +79,7 @@ class Drawing:
         known: ``[1, h, w]`` where the objects are, if that is known.
         photo: ``[3, h, w]`` that was painted, if it is at hand.
         hand: whose strokes they are.
+        tubes: of paint of which its colours are mixed, if they are.
 
     Raises:
         ValueError: a layer's mask is not there, or only the objects are to be shown and there are none.
@@ -91,6 +97,7 @@ class Drawing:
     known: Array | None = None
     photo: Array | None = None
     hand: Mapping[str, Any] | None = None
+    tubes: Tubes | None = None
 
     def __post_init__(self) -> None:
         objects = self.known is not None or self.foreground_strokes > 0
@@ -153,6 +160,18 @@ class Drawing:
         if self.brush.style != "flat":  # textured paint covers what its strokes cover
             return np.concatenate([self.render(size).clip(0, 1), alpha])
         return np.concatenate([(black / alpha.clip(1e-6)).clip(0, 1), alpha])
+
+    def bare_share(self, size: int | None = None) -> float:
+        """Share of the canvas that no stroke covers, 0 to 1, where the picture is of another colour.
+
+        Without a picture, it counts wherever it is bare.
+        """
+        bare = 1 - replace(self, transparent=None)._without_canvas(size)[3]
+        if self.photo is not None:
+            ground = self.blank(size)
+            unlike = np.abs(resample_array(self.photo, *bare.shape) - ground).max(axis=0) > UNLIKE
+            bare = bare * unlike
+        return float(bare.mean())
 
     def object_mask(self, size: int | None = None) -> Array:
         """``[1, H, W]`` in [0, 1] where the objects are: under their masks and their unclipped strokes.
@@ -237,7 +256,9 @@ class Replay:
         check_finite(strokes)
         mask = None if layer.mask is None else self._mask(layer.mask)
         if self._flat and mask is not None and layer.compositing == "seed":
-            self._canvas = _seed_composite(self._canvas.picture(), strokes, mask)
+            self._canvas = _seed_composite(self._canvas.picture(), strokes, mask, layer.ends)
+        elif self._flat:
+            self._canvas.paint(strokes, mask, SOFTNESS, layer.ends)
         else:
             self._canvas.paint(strokes, mask)
 
@@ -255,7 +276,10 @@ class Replay:
         if not self._flat:  # light falls on all of it
             return 0, self.height, 0, self.width
         if self._boxes is None:
-            self._boxes = boxes(self._drawing.strokes, self.height, self.width)
+            parts = [
+                boxes(layer.strokes, self.height, self.width, layer.ends) for layer in self._drawing.layers
+            ]
+            self._boxes = np.concatenate(parts)
         box = self._boxes[before : self._done]
         box = box[(box[:, 0] < box[:, 1]) & (box[:, 2] < box[:, 3])]
         if len(box) == 0:
@@ -277,21 +301,22 @@ class Replay:
         return easel
 
 
-def boxes(strokes: Array, height: int, width: int) -> NDArray[np.int64]:
+def boxes(strokes: Array, height: int, width: int, ends: Ends = "round") -> NDArray[np.int64]:
     """Rectangles ``[N, 4]`` of the pixels that packed strokes may touch on a canvas; some are empty.
 
-    They are those of the control points, which contain the curves.
+    They are those of the control points, which contain the curves, and of the corners of ends.
     """
     scale = max(height, width)
     points = strokes[:, POINTS].astype(np.float64).reshape(-1, 3, 2) * scale
-    reach = strokes[:, RADIUS].astype(np.float64).max(axis=1, keepdims=True) * scale + SOFTNESS / 2 + 0.5
+    radius = strokes[:, RADIUS].astype(np.float64).max(axis=1, keepdims=True) * scale
+    reach = FARTHEST[ends] * (radius + SOFTNESS / 2) + 0.5
     sides = np.array([width, height])
     low = np.floor(points.min(axis=1) - reach).clip(0, sides).astype(np.int64)
     high = np.ceil(points.max(axis=1) + reach).clip(0, sides).astype(np.int64)
     return np.stack([low[:, 1], high[:, 1], low[:, 0], high[:, 0]], axis=1)
 
 
-def _seed_composite(canvas: Array, strokes: Array, mask: Array) -> Easel:
+def _seed_composite(canvas: Array, strokes: Array, mask: Array, ends: Ends) -> Easel:
     """`renderer.ltp_rule.ltp_composite`, to the last bit, on ``[3, H, W]`` under ``[H, W]``."""
     from semantic_guidance.renderer.backends.cpu.easel import Easel
 
@@ -299,7 +324,7 @@ def _seed_composite(canvas: Array, strokes: Array, mask: Array) -> Easel:
         plain = stroke[None].copy()
         plain[:, COLOR] = 1
         easel = Easel(np.zeros_like(canvas))
-        easel.paint(plain)
+        easel.paint(plain, None, SOFTNESS, ends)
         alpha = easel.picture()[:1]
         canvas = canvas * (1 - alpha) + stroke[COLOR][:, None, None] * alpha * mask
     return Easel(canvas)

@@ -6,11 +6,13 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from semantic_guidance.images.color import MAX_COLORS, Color, choose_colors, nearest_color
+from semantic_guidance.images.color import MAX_COLORS, Color, choose_colors, most_alike, nearest_color
 from semantic_guidance.painting.paper import MAX_BRUSHES, PAPERS, SIDES, WIDTHS, Sheet
+from semantic_guidance.painting.pigments import Tubes
 
 
 @dataclass(frozen=True)
@@ -23,6 +25,7 @@ class Medium:
         widths: least and greatest width of a stroke in mm; any width if None.
         opaque: one flat colour per stroke, without transparency, and one width; no stroke is clipped.
         paper: width and height of the paper in mm, with a `MARGIN` on every side.
+        tubes: of paint, of which every colour is a mixture; any colour if None.
 
     Raises:
         ValueError: a number is out of range.
@@ -33,6 +36,7 @@ class Medium:
     widths: tuple[float, float] | None = None
     opaque: bool = False
     paper: tuple[float, float] = PAPERS["a4"]
+    tubes: Tubes | None = None
 
     def __post_init__(self) -> None:
         count = self.palette if isinstance(self.palette, int | None) else len(self.palette)
@@ -55,24 +59,26 @@ class Medium:
     @property
     def free(self) -> bool:
         """Whether every stroke can be painted."""
-        return self.palette is None and not self.brushes and self.widths is None and not self.opaque
+        limits = (self.palette, self.widths, self.tubes)
+        return all(limit is None for limit in limits) and not self.brushes and not self.opaque
 
-    def tools(self, picture: Tensor, weight: Tensor, height: int, width: int, seed: int = 0) -> Tools:
+    def tools(self, picture: Tensor, weight: Tensor, height: int, width: int) -> Tools:
         """The means for one picture.
 
         Args:
             picture: ``[3, h, w]`` in [0, 1], from which colours are chosen.
-            weight: ``[h, w]`` of its pixels.
+            weight: ``[h, w]`` how much each pixel's colour counts.
             height: of the painting, in any unit.
             width: of the painting, in the same unit.
-            seed: of the choice of colours.
         """
         unit = Sheet.of(self.paper, height, width).unit
         colors = None
         if isinstance(self.palette, int):
-            colors = choose_colors(picture.flatten(1).T, weight.flatten(), self.palette, seed)
+            colors = choose_colors(picture.flatten(1).T, weight.flatten(), self.palette)
         elif self.palette is not None:
             colors = torch.tensor(self.palette, dtype=torch.float32)
+        if self.tubes is not None:
+            colors = _mixed(self.tubes, picture, colors)
         widths = self.widths or (WIDTHS if self.opaque and not self.brushes else (0.0, math.inf))
         return Tools(
             colors=colors,
@@ -80,7 +86,18 @@ class Medium:
             min_radius=widths[0] / (2 * unit),
             max_radius=widths[1] / (2 * unit),
             opaque=self.opaque,
+            mixed=self.tubes is not None and self.palette is None,
         )
+
+
+def _mixed(tubes: Tubes, picture: Tensor, colors: Tensor | None) -> Tensor:
+    """The mixtures ``[K, 3]`` that look most like some colours, each once; all for a picture if None."""
+    mixtures = tubes.mixtures
+    if colors is None:
+        chosen = mixtures.needed(picture.flatten(1).T.numpy())
+    else:
+        chosen = np.unique(mixtures.nearest(colors.numpy()))
+    return torch.from_numpy(mixtures.colors[chosen])
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,6 +110,7 @@ class Tools:
         min_radius: smallest radius of a stroke, same unit.
         max_radius: greatest radius of a stroke, same unit.
         opaque: see `Medium`.
+        mixed: whether the colours are what can be mixed of some tubes, and not a palette.
     """
 
     colors: Tensor | None
@@ -100,6 +118,7 @@ class Tools:
     min_radius: float
     max_radius: float
     opaque: bool
+    mixed: bool = False
 
     @property
     def free(self) -> bool:
@@ -128,5 +147,6 @@ class Tools:
         if self.opaque:
             opacity = torch.ones_like(opacity)
         if self.colors is not None:
-            color = self.colors[nearest_color(color, self.colors)]
+            choose = most_alike if self.mixed else nearest_color
+            color = self.colors[choose(color, self.colors)]
         return torch.cat([points, radius, opacity, color], dim=1)

@@ -28,6 +28,7 @@ from semantic_guidance.painting.drawing import (
     Shown,
     check_parts,
 )
+from semantic_guidance.painting.pigments import Tubes
 from semantic_guidance.renderer import render
 from semantic_guidance.renderer.ltp_rule import ltp_composite
 
@@ -64,7 +65,8 @@ class Layer:
         Differentiable, which `Painting.render` is not.
         """
         paint = render if self.compositing == "over" else ltp_composite
-        return paint(self.strokes[part], canvas[None], None if mask is None else mask[None])[0]
+        under = None if mask is None else mask[None]
+        return paint(self.strokes[part], canvas[None], under, ends=self.ends)[0]
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,6 +91,7 @@ class Painting:
             (``painting``) or the objects alone (``object``).
         hand: whose strokes they are, if a hand made them: the name of its ``style`` and its ``dials`` by
             name, each a number, a list of numbers, or true or false.
+        tubes: of paint of which its colours are mixed, if they are.
 
     Raises:
         ValueError: a layer's mask is not there, or only the objects are to be shown and there are none.
@@ -107,6 +110,7 @@ class Painting:
     transparent: Shown | None = None
     masks: tuple[Tensor, ...] = ()
     hand: Mapping[str, Any] | None = None
+    tubes: Tubes | None = None
 
     def __post_init__(self) -> None:
         objects = bool(self.guidance.instances) or self.foreground_strokes > 0
@@ -146,6 +150,7 @@ class Painting:
             transparent=drawing.transparent,
             masks=tuple(torch.from_numpy(mask) for mask in drawing.masks),
             hand=drawing.hand,
+            tubes=drawing.tubes,
         )
 
     @cached_property
@@ -177,6 +182,7 @@ class Painting:
             known=_array(self.guidance.mask) if self.guidance.instances else None,
             photo=None if self.photo is None else _array(self.photo),
             hand=self.hand,
+            tubes=self.tubes,
         )
 
     @property

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 DISCS = 100
 """Discs that the reference code stamps along a stroke; a stroke's opacity takes as many values."""
 
@@ -13,6 +15,15 @@ MAX_SEGMENTS = 256
 
 ENDS = ("round", "square", "filbert")
 """How strokes may end: in a half disc, cut off straight, or cut off with rounded corners."""
+
+SQUARE = math.pi / 4
+"""Radii that a square end reaches beyond the end point: it covers as much as the half disc in its place."""
+
+FILBERT = SQUARE * math.gamma(1.5) / math.gamma(1.25) ** 2
+"""The same of a filbert end, half a superellipse of exponent 4."""
+
+FARTHEST = {"round": 1.0, "square": math.hypot(1, SQUARE), "filbert": (1 + FILBERT**4) ** 0.25}
+"""Radii from an end point to the farthest place of each kind of end."""
 
 MIN_LEADING = 1e-4
 """Lower bound of |A| in `last_disc` in square pixels, so that single precision suffices to divide by it."""

@@ -10,7 +10,11 @@ from semantic_guidance.renderer import render
 
 
 def ltp_composite(
-    strokes: Strokes, canvas: Tensor, mask: Tensor | None = None, softness: float = 1.0
+    strokes: Strokes,
+    canvas: Tensor,
+    mask: Tensor | None = None,
+    softness: float = 1.0,
+    ends: str = "round",
 ) -> Tensor:
     """Paint strokes by the reference code's rule: ``canvas <- canvas * (1 - a) + colour * a m``.
 
@@ -22,15 +26,16 @@ def ltp_composite(
         canvas: ``[B, 3, H, W]`` in [0, 1].
         mask: ``[B, 1, H, W]`` in [0, 1]; everywhere if None, which is the same as `render`.
         softness: see `render`.
+        ends: see `render`.
 
     Returns:
         The painted canvas, ``[B, 3, H, W]``.
     """
     if mask is None:
-        return render(strokes, canvas, softness=softness)
+        return render(strokes, canvas, softness=softness, ends=ends)
     for n in range(len(strokes)):
         one = strokes[n : n + 1]
         plain = Strokes(one.points, one.radius, one.opacity, torch.ones_like(one.color))
-        alpha = render(plain, torch.zeros_like(canvas), softness=softness)[:, :1]
+        alpha = render(plain, torch.zeros_like(canvas), softness=softness, ends=ends)[:, :1]
         canvas = canvas * (1 - alpha) + one.color[:, 0, :, None, None] * alpha * mask
     return canvas

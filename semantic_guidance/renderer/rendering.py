@@ -11,6 +11,7 @@ from torch import Tensor
 from semantic_guidance.core.check import check_shape
 from semantic_guidance.core.strokes import Strokes, require_finite
 from semantic_guidance.renderer.backends.base import Backend, load_backend
+from semantic_guidance.renderer.definition import ENDS
 
 
 def render(
@@ -19,6 +20,7 @@ def render(
     mask: Tensor | None = None,
     softness: float = 1.0,
     backend: str | Backend = "auto",
+    ends: str = "round",
 ) -> Tensor:
     """Paint strokes on a canvas: ``canvas <- canvas * (1 - a m) + colour * a m``, stroke after stroke.
 
@@ -33,12 +35,15 @@ def render(
         backend: ``cpu`` (compiled, float32), ``triton`` (compiled for graphics cards, float32),
             ``reference`` (plain torch, any device and dtype), a plug-in's name, ``auto`` for the fastest that
             supports the tensors, or a backend such as `backends.neural.NeuralBackend`.
+        ends: how the strokes end, ``round``, ``square`` or ``filbert``. Other than round ones are drawn by
+            ``cpu`` and ``reference``; where gradients are wanted, ``cpu`` leaves them to ``reference``.
 
     Returns:
         The painted canvas, ``[B, 3, H, W]``.
 
     Raises:
-        ValueError: a shape, the softness or the backend is not as above, or a stroke is not finite.
+        ValueError: a shape, the softness, the backend or the ends are not as above, or a stroke is not
+            finite.
     """
     check_shape("canvas", canvas, "batch", 3, "height", "width")
     if strokes.batch != canvas.shape[0]:
@@ -47,8 +52,13 @@ def render(
         check_shape("mask", mask, canvas.shape[0], 1, *canvas.shape[2:])
     if not (math.isfinite(softness) and softness > 0):
         raise ValueError(f"softness is {softness}, wanted a number above 0")
+    if ends not in ENDS:
+        raise ValueError(f"ends is {ends!r}, wanted one of {', '.join(ENDS)}")
     vectors = strokes.pack()
     require_finite(vectors)
     kind = functools.reduce(torch.promote_types, (vectors.dtype, canvas.dtype))
     device = vectors.device if vectors.device.type != "cpu" else canvas.device
-    return load_backend(backend, device, kind).render(vectors, canvas, mask, softness)
+    chosen = load_backend(backend, device, kind)
+    if ends == "round":
+        return chosen.render(vectors, canvas, mask, softness)
+    return chosen.render_ends(vectors, canvas, mask, softness, ends)

@@ -18,6 +18,8 @@ from semantic_guidance.core.strokes import OPACITY, POINTS, RADIUS
 from semantic_guidance.renderer.backends.base import AutogradBackend, Backend, Segment, Task, load_backend
 from semantic_guidance.renderer.backends.cpu.pool import POOL
 from semantic_guidance.renderer.backends.neural import NeuralBackend, NeuralRenderer
+from semantic_guidance.renderer.backends.reference import ReferenceBackend
+from semantic_guidance.renderer.definition import ENDS
 from semantic_guidance.renderer.objective import Objective
 
 CPU = torch.device("cpu")
@@ -163,6 +165,22 @@ def test_they_render_alike(one, other, height, width, batch, masked, softness):
 def test_they_judge_a_painting_alike(one, other, height, width, masked, softness):
     case = (height, width, masked, softness)
     assert_close(worked_out(one, *case), worked_out(other, *case))
+
+
+@pytest.mark.parametrize("name", EVERY)
+@pytest.mark.parametrize("ends", ENDS[1:])
+def test_it_draws_other_ends_as_they_are_defined_or_says_that_it_does_not(name, ends):
+    backend, random = backend_of(name), numbers(torch.Generator().manual_seed(6))
+    strokes, canvas, mask = packed(random, 2, 5), random(2, 3, 24, 17), random(2, 1, 24, 17)
+    wanted = ReferenceBackend().render_ends(strokes, canvas, mask, 1.0, ends)
+    try:
+        drawn = backend.render_ends(strokes, canvas, mask, 1.0, ends)
+    except InputError as error:
+        assert str(error).startswith(f"ends is {ends!r}, wanted 'round'")  # noqa: PT017
+        assert name not in ("cpu", "reference")
+    else:
+        assert torch.allclose(drawn, wanted, atol=6e-3)  # a disc more or less is a hundredth of the opacity
+        assert torch.allclose(render(Strokes.unpack(strokes), canvas, mask, 1.0, backend, ends), drawn)
 
 
 def errors_of(backend: Backend, strokes: Tensor, wanted: Task, softness: float) -> tuple[Tensor, ...]:

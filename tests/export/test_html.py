@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 from html.parser import HTMLParser
+from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,7 @@ from PIL import Image
 from semantic_guidance.images.arrays import to_bytes
 from semantic_guidance.painting.brushes.brush import Brush
 from semantic_guidance.painting.painting import Layer, Painting
+from semantic_guidance.renderer.definition import FILBERT
 from tests.chromium import PROGRAM, Page, chromium
 
 needs_chromium = pytest.mark.skipif(PROGRAM is None, reason="there is no Chromium (apt-get install chromium)")
@@ -33,7 +35,9 @@ def page_file(painting: Painting, tmp_path: Path) -> Path:
     photo = torch.nn.functional.avg_pool2d(painting.canvas, 5, 1, 2)
     actor = Layer(painting.layers[0].strokes[:6], "foreground", 0, 0, "seed")
     start = torch.linspace(0, 1, 96).expand(3, 64, 96).mul(255).round() / 255
-    painting = replace(painting, photo=photo, start=start, layers=(*painting.layers, actor))
+    kinds = zip((*painting.layers, actor), ("square", "filbert", "round", "square"), strict=True)
+    layers = tuple(replace(layer, ends=ends) for layer, ends in kinds)
+    painting = replace(painting, photo=photo, start=start, layers=layers)
     painting.save(tmp_path / "a.html")
     Image.fromarray(to_bytes(painting.canvas)).save(tmp_path / "a.png")
     return tmp_path / "a.html"
@@ -69,6 +73,11 @@ def test_the_file_holds_the_painting_and_nothing_from_elsewhere(painting, tmp_pa
     assert data["objects"] == [{"mask": 0, "box": [20, 18, 60, 30]}]
     assert len(data["masks"]) == 2
     assert sum(count for count, _ in data["pace"]) == 37
+
+
+def test_the_player_knows_how_far_ends_reach():
+    code = (files("semantic_guidance.export.html") / "strokes.js").read_text()
+    assert float(re.search(r"FILBERT = ([\d.]+)", code)[1]) == pytest.approx(FILBERT, rel=1e-15)
 
 
 @needs_chromium

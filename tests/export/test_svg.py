@@ -18,6 +18,7 @@ from semantic_guidance.export.outline import outline_path
 from semantic_guidance.images.files import load_mask
 from semantic_guidance.painting.painting import Painting
 from semantic_guidance.renderer.backends.reference import stroke_fields
+from semantic_guidance.renderer.definition import ENDS
 from tests.conftest import EXAMPLES
 
 resvg = pytest.importorskip("resvg_py", reason="resvg-py, of the extra dev, rasterises the files")
@@ -96,6 +97,24 @@ def test_the_outline_is_the_stroke(kind):
         assert filled[distance > 0.8].max(initial=0) < 0.01
 
 
+@pytest.mark.parametrize("ends", ENDS[1:])
+@pytest.mark.parametrize("kind", [*KINDS, "control in the start"])
+def test_the_outline_has_the_ends_of_the_stroke(kind, ends):
+    """As above. Where a stroke turns back within its own width, corners may show on its other side."""
+    rng, size = np.random.default_rng(6), 128
+    frame = f'<svg xmlns="http://www.w3.org/2000/svg" width="{size}" height="{size}">'
+    for _ in range(8):
+        points, radius = odd_stroke(kind, rng)
+        path = outline_path(points * size, radius * size, (ends, ends))
+        svg = f'{frame}<rect width="100%" height="100%"/><path d="{path}" fill="#fff"/></svg>'
+        filled = raster(svg)[..., 0]
+        tensors = (torch.from_numpy(values * size)[None] for values in (points, radius))
+        distance = stroke_fields(*tensors, size, size, ends)[0][0].numpy()
+        wrong = int((filled[distance < -0.8] <= 0.85).sum() + (filled[distance > 0.8] >= 0.01).sum())
+        simple = kind in ("straight", "dot", "thin")
+        assert wrong <= (0 if simple else 0.02 * (distance < 0).sum())
+
+
 def test_few_pieces():
     path = outline_path(np.array([[20.0, 30.0], [90.0, 20.0], [120.0, 90.0]]), np.array([10.0, 6.0]))
     assert 4 <= path.count("C") <= 24
@@ -104,10 +123,16 @@ def test_few_pieces():
 
 @pytest.mark.parametrize(("name", "wanted"), [("a.svg", 28), ("a.exact.svg", 39)])
 @pytest.mark.parametrize("rule", ["over", "seed"])
-def test_any_strokes(painting, tmp_path, name, wanted, rule):
-    """Overlapping transparent strokes, soft masks, both rules of compositing."""
-    layers = tuple(replace(layer, compositing=rule) for layer in painting.layers)
-    assert psnr(replace(painting, layers=layers, width=384, height=256), tmp_path / name) > wanted
+@pytest.mark.parametrize("ends", ["round", "square"])
+def test_any_strokes(painting, tmp_path, name, wanted, rule, ends):
+    """Overlapping transparent strokes, soft masks, both rules of compositing.
+
+    Some are folded within their own width, where the outline shows corners that the renderer hides.
+    """
+    layers = tuple(replace(layer, compositing=rule, ends=ends) for layer in painting.layers)
+    assert psnr(replace(painting, layers=layers, width=384, height=256), tmp_path / name) > wanted - 3 * (
+        ends != "round"
+    )
 
 
 @pytest.mark.parametrize("example", ["astronaut", "chelsea", "coffee", "rocket"])

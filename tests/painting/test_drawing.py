@@ -17,6 +17,7 @@ from semantic_guidance.painting.brushes.brush import Brush
 from semantic_guidance.painting.drawing import Drawing, DrawnLayer, Replay, boxes
 from semantic_guidance.painting.painting import Layer, Painting
 from semantic_guidance.renderer import render
+from semantic_guidance.renderer.definition import ENDS
 from tests.conftest import random_strokes
 
 
@@ -93,15 +94,17 @@ def test_nothing_changes_beyond_the_rectangle(painting, size):
     assert min(areas) < 0.3
 
 
-def test_boxes_are_those_of_the_strokes():
+@pytest.mark.parametrize("ends", ENDS)
+def test_boxes_are_those_of_the_strokes(ends):
     """Compared with the pixels that strokes change, painted white and opaque on black."""
     packed = random_strokes(60, 5).pack()[0]
     packed[:20, :6] += 0.8  # partly beyond the canvas
     packed[:, 8:] = 1
-    found = boxes(packed.numpy(), 40, 64)
+    found = boxes(packed.numpy(), 40, 64, ends)
     slack = 0
     for stroke, (top, bottom, left, right) in zip(packed, found, strict=True):
-        shown = render(Strokes.unpack(stroke[None, None]), torch.zeros(1, 3, 40, 64))[0, 0] > 0
+        alone = Strokes.unpack(stroke[None, None])
+        shown = render(alone, torch.zeros(1, 3, 40, 64), ends=ends)[0, 0] > 0
         if not shown.any():
             continue
         rows, columns = shown.any(dim=1).nonzero(), shown.any(dim=0).nonzero()

@@ -114,13 +114,6 @@ def test_sheets(paper, wanted):
     assert (upright.left, upright.top, upright.unit) == pytest.approx((sheet.top, sheet.left, sheet.unit))
 
 
-def test_colours_are_chosen_by_the_seed():
-    picture = torch.rand(3, 20, 30, generator=torch.Generator().manual_seed(0))
-    chosen = [Medium(palette=5).tools(picture, torch.ones(20, 30), 20, 30, seed).colors for seed in (1, 1, 2)]
-    assert torch.equal(chosen[0], chosen[1])
-    assert not torch.equal(chosen[0], chosen[2])
-
-
 def packed(radii, color=(0.5, 0.5, 0.5), opacity=(0.3, 0.6)):
     """Strokes with radii at start and end."""
     return torch.tensor([[0.1, 0.2, 0.3, 0.4, 0.5, 0.6, *each, *opacity, *color] for each in radii])

@@ -6,6 +6,7 @@ import argparse
 import contextlib
 import dataclasses
 import json
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +27,8 @@ from semantic_guidance.export.options import NoOptions, VideoOptions
 
 if TYPE_CHECKING:
     from semantic_guidance.apps.jobs import Result, Variations
+
+LEAST_BARE = 1.0  # per mille of the canvas, of which people are told
 
 SUMMARY = "turn a photograph into a painting"
 
@@ -133,3 +136,9 @@ def _tell(result: Result) -> None:
     if errors.foreground is not None:
         line += f" (object {errors.foreground:.5f}, {painting.foreground_strokes} strokes)"
     print(f"{line}, {result.seconds['total']:.1f} s")
+    if (bare := 1000 * result.bare_share) >= LEAST_BARE:
+        print(
+            f"semantic-guidance: warning: {bare:.1f} per mille of the canvas stay bare where the picture has"
+            " another colour; more --strokes cover it, or --start-canvas hides it",
+            file=sys.stderr,
+        )

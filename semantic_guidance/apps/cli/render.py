@@ -207,6 +207,6 @@ def work(drawing: Drawing) -> float:
         if layer.compositing == "seed":
             touched += whole * len(layer.strokes)
             continue
-        top, bottom, left, right = boxes(layer.strokes, drawing.height, drawing.width).T
+        top, bottom, left, right = boxes(layer.strokes, drawing.height, drawing.width, layer.ends).T
         touched += int(((bottom - top) * (right - left)).sum()) + whole * (layer.mask is not None)
     return touched

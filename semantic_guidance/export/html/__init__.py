@@ -69,6 +69,7 @@ def _data(drawing: Drawing) -> dict[str, Any]:
                 "level": layer.level,
                 "mask": layer.mask,
                 "compositing": layer.compositing,
+                "ends": layer.ends,
             }
         )
     return {

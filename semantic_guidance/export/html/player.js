@@ -50,7 +50,8 @@ function advance() {
   while (drawn < target && performance.now() < stop) {
     const layer = layers[drawn];
     if (shown[layer.level]) {
-      picture.paint(vectors, 13 * drawn, layer.mask === null ? null : masks[layer.mask], layer.compositing === "seed");
+      const mask = layer.mask === null ? null : masks[layer.mask];
+      picture.paint(vectors, 13 * drawn, mask, layer.compositing === "seed", layer.ends);
     }
     drawn += 1;
     if (drawn % every === 0 && !kept.has(drawn)) kept.set(drawn, picture.copy());

@@ -1,6 +1,9 @@
 // The stroke renderer: round cones along quadratic curves, as in renderer/backends/reference.py.
 // A stroke is 13 numbers: points (6), radius (2), opacity (2), color (3), lengths in units of the longer side.
 const DISCS = 100, FLATNESS = 0.1, MAX_SEGMENTS = 256, LEAST_LEADING = 1e-4, SOFTNESS = 1;
+// Radii that ends reach beyond their points, and from these to their corners: see renderer/definition.py.
+const SQUARE = Math.PI / 4, FILBERT = 0.8472130847939787;
+const FARTHEST = { round: 1, square: Math.hypot(1, SQUARE), filbert: Math.pow(1 + FILBERT ** 4, 0.25) };
 
 class Picture {
   constructor(width, height, background, start) {
@@ -60,17 +63,19 @@ class Picture {
   }
 
   // Paint the stroke at `at` of `data` under `mask` (a Uint8Array or null); `seedRule`: see Layer.compositing.
-  paint(data, at, mask, seedRule) {
+  paint(data, at, mask, seedRule, ends = "round") {
     const count = this.flatten(data, at), half = SOFTNESS / 2;
+    this.measureEnds(count, ends);
     let top = Infinity, bottom = -Infinity, left = this.width, right = 0;
     for (let j = 0; j <= count; j++) {
-      top = Math.min(top, this.y[j] - this.r[j] - half);
-      bottom = Math.max(bottom, this.y[j] + this.r[j] + half);
+      const reach = this.reach(j, count, ends, half);
+      top = Math.min(top, this.y[j] - reach);
+      bottom = Math.max(bottom, this.y[j] + reach);
     }
     top = Math.max(0, Math.floor(top - 0.5));
     bottom = Math.min(this.height, Math.ceil(bottom + 0.5));
     for (let row = top; row < bottom; row++) {
-      const [first, end] = this.measureRow(row + 0.5, count, half);
+      const [first, end] = this.measureRow(row + 0.5, count, half, ends);
       if (first >= end) continue;
       this.blendRow(row, first, end, count, data, at, mask, seedRule);
       left = Math.min(left, first);
@@ -79,13 +84,53 @@ class Picture {
     if (left < right) this.touch(left, top, right, bottom);
   }
 
+  // How far the disc or the end at a vertex reaches, with its soft edge.
+  reach(j, count, ends, half) {
+    return (j === 0 || j === count ? FARTHEST[ends] : 1) * (this.r[j] + half);
+  }
+
+  // The stroke's ends, if they are not round, and which segments are near them: see reference._Ends.
+  measureEnds(count, ends) {
+    this.ends = [];
+    this.far = [0, count];
+    if (ends === "round") return;
+    const lengths = [];
+    for (let s = 0; s < count; s++) lengths.push(Math.hypot(this.x[s + 1] - this.x[s], this.y[s + 1] - this.y[s]));
+    for (let s = 0, arc = 0; s < count && arc <= this.r[0]; arc += lengths[s++]) this.far[0] = s + 1;
+    for (let s = count - 1, arc = 0; s >= 0 && arc <= this.r[count]; arc += lengths[s--]) this.far[1] = s;
+    for (const [tip, inner] of [[0, 1], [count, count - 1]]) {
+      const dx = this.x[tip] - this.x[inner], dy = this.y[tip] - this.y[inner], length = Math.hypot(dx, dy);
+      const falls = length > 0 ? (this.r[inner] - this.r[tip]) / length : 0;
+      const narrowing = falls > 0 && falls < 1 ? falls : 0, dot = length === 0;
+      const [ux, uy] = dot ? [1, 0] : [dx / length, dy / length];
+      this.ends.push({ kind: ends, place: tip, ux, uy, dot, narrowing, slant: Math.sqrt(1 - narrowing * narrowing) });
+    }
+  }
+
+  // Distance of a row's pixels in front of the ends that are nearest to them.
+  shapeEnds(y, first, end) {
+    const { distance, place } = this;
+    for (const { kind, place: tip, ux, uy, dot, narrowing, slant } of this.ends) {
+      const front = 1 / (SQUARE + (1 - SQUARE) * narrowing), py = y - this.y[tip];
+      for (let i = first; i < end; i++) {
+        if (place[i] !== tip) continue;
+        const px = i + 0.5 - this.x[tip], along = px * ux + py * uy, x = dot ? Math.abs(along) : along;
+        if (x <= 0) continue;
+        const across = Math.abs(px * uy - py * ux), side = slant * across + narrowing * x;
+        const beyond = Math.max(x * x - narrowing * narrowing * (x * x + across * across), 0) / (FILBERT * FILBERT);
+        const norm = kind === "square" ? Math.max(side, x * front) : Math.sqrt(Math.sqrt(side ** 4 + beyond * beyond));
+        distance[i] = norm - this.r[tip];
+      }
+    }
+  }
+
   // Signed distance, nearest place and last covering place of a row's pixels, for the columns returned.
-  measureRow(y, count, half) {
+  measureRow(y, count, half, ends) {
     const { width, distance, place, last } = this;
     const spans = [];
     let first = width, end = 0;
     for (let s = 0; s < count; s++) {
-      const reach = Math.max(this.r[s], this.r[s + 1]) + half;
+      const reach = Math.max(this.reach(s, count, ends, half), this.reach(s + 1, count, ends, half));
       const ax = this.x[s], ay = this.y[s], bx = this.x[s + 1], by = this.y[s + 1];
       if (y < Math.min(ay, by) - reach || y > Math.max(ay, by) + reach) continue;
       let u0 = 0, u1 = 1;
@@ -104,8 +149,19 @@ class Picture {
     distance.fill(1e9, first, end);
     place.fill(0, first, end);
     last.fill(-1, first, end);
-    for (let n = 0; n < spans.length; n += 3) this.measure(spans[n], y, spans[n + 1], spans[n + 2]);
+    const measure = (wanted) => {
+      for (let n = 0; n < spans.length; n += 3) {
+        if (this.isFar(spans[n]) === wanted) this.measure(spans[n], y, spans[n + 1], spans[n + 2]);
+      }
+    };
+    measure(false);
+    this.shapeEnds(y, first, end);
+    measure(true);
     return [first, end];
+  }
+
+  isFar(s) {
+    return s >= this.far[0] && s < this.far[1];
   }
 
   measure(s, y, low, high) {

@@ -110,6 +110,15 @@ class Backend(Protocol):
         Differentiable in strokes and canvas. Its arguments have been checked.
         """
 
+    def render_ends(
+        self, strokes: Tensor, canvas: Tensor, mask: Tensor | None, softness: float, ends: str
+    ) -> Tensor:
+        """`render` of strokes that end otherwise than round, one of `renderer.definition.ENDS`.
+
+        Raises:
+            InputError: the backend has no such ends.
+        """
+
     def objective(self, strokes: Tensor, task: Task, softness: float) -> tuple[float, Tensor]:
         """The task's error for strokes ``[N, 13]``, and its gradient ``[N, 13]``."""
 
@@ -150,6 +159,13 @@ class AutogradBackend(ABC):
     @abstractmethod
     def render(self, strokes: Tensor, canvas: Tensor, mask: Tensor | None, softness: float) -> Tensor:
         """See `Backend`."""
+
+    def render_ends(
+        self, strokes: Tensor, canvas: Tensor, mask: Tensor | None, softness: float, ends: str
+    ) -> Tensor:
+        """See `Backend`. There are none."""
+        name = type(self).__name__
+        raise InputError(f"ends is {ends!r}, wanted 'round' for {name}, or the backend 'reference'")
 
     def objective(self, strokes: Tensor, task: Task, softness: float) -> tuple[float, Tensor]:
         """See `Backend`."""

@@ -132,3 +132,39 @@ def test_palettes_are_read_not_overwritten(photo, tmp_path, capsys):
     assert "painting would overwrite its own input" in capsys.readouterr().err
     assert main(["paint", str(photo), *QUICK, "--palette", str(photo)]) == 2
     assert "photo.jpg: there are" in capsys.readouterr().err
+
+
+def test_pigments(photo, tmp_path, capsys):
+    (tmp_path / "mine.toml").write_text('tubes = ["Titanium White", "Ultramarine Blue", "Burnt Sienna"]')
+    mine = str(tmp_path / "mine.toml")
+    argv = ["paint", str(photo), *QUICK, "--formats", "recipes", "--no-guidance"]
+    for n, flags in enumerate((["--pigments"], ["--pigments", mine], ["--palette", mine])):
+        assert main([*argv, *flags, "--out", str(tmp_path / str(n))]) == 0
+    first, second, third = (
+        json.loads((tmp_path / str(n) / "photo_painted.recipes.json").read_text()) for n in range(3)
+    )
+    assert len(first["strokes"]) == 12
+    assert {tube["name"] for tube in second["tubes"]} <= {
+        "Titanium White",
+        "Ultramarine Blue",
+        "Burnt Sienna",
+    }
+    assert second == third
+    capsys.readouterr()
+    for flags, complaint in (
+        (["--pigments", "no.toml"], "no.toml: no such file, wanted a TOML file of tubes"),
+        (["--pigments", "--palette", mine], "--palette: --pigments names tubes already, wanted only one of"),
+    ):
+        assert main([*argv, *flags, "--out", str(tmp_path)]) == 2
+        assert complaint in capsys.readouterr().err
+
+
+def test_bare_canvas_is_told_of_where_paint_is_opaque(photo, tmp_path, capsys):
+    argv = ["paint", str(photo), *QUICK, "--formats", "png", "--no-guidance", "--strokes", "2"]
+    assert main([*argv, "--opaque", "--widths", "1,2", "--out", str(tmp_path)]) == 0
+    warning = capsys.readouterr().err.splitlines()[-1]
+    assert warning.startswith("semantic-guidance: warning: ")
+    assert float(warning.split()[2]) > 500
+    assert "per mille of the canvas stay bare" in warning
+    assert main([*argv, "--out", str(tmp_path)]) == 0
+    assert "bare" not in capsys.readouterr().err

@@ -27,6 +27,8 @@ from semantic_guidance.renderer.backends.cpu.pool import (
     memory,
 )
 from semantic_guidance.renderer.backends.cpu.threads import Threads, renderer_threads, set_threads
+from semantic_guidance.renderer.backends.reference import ReferenceBackend
+from semantic_guidance.renderer.definition import ENDS
 
 T = TypeVar("T")
 
@@ -63,14 +65,19 @@ class _Render(torch.autograd.Function):
 
 
 def _painted(
-    strokes: Tensor, canvas: Tensor, mask: Tensor | None, softness: float, tape: Tape | None
+    strokes: Tensor,
+    canvas: Tensor,
+    mask: Tensor | None,
+    softness: float,
+    tape: Tape | None,
+    ends: str = "round",
 ) -> tuple[Tensor, Shape, Memory, Memory, float]:
     """The painted canvas, and what it was made of."""
     batch, _, height, wide = canvas.shape
     shape = Shape(batch, strokes.shape[1], height, wide)
     packed, under = _flat(strokes), NOTHING if mask is None else _flat(mask)
     painted = torch.empty(canvas.shape, dtype=torch.float32, device="cpu")
-    bands.paint(shape, packed, _flat(canvas), _flat(painted), under, softness, tape)
+    bands.paint(shape, packed, _flat(canvas), _flat(painted), under, softness, tape, ENDS.index(ends))
     return painted, shape, packed, under, softness
 
 
@@ -87,6 +94,14 @@ class CpuBackend(AutogradBackend):
             return _painted(strokes, canvas, mask, softness, None)[0]
         painted: Tensor = _Render.apply(strokes, canvas, mask, softness)
         return painted
+
+    def render_ends(
+        self, strokes: Tensor, canvas: Tensor, mask: Tensor | None, softness: float, ends: str
+    ) -> Tensor:
+        """See `Backend`. Gradients are those of the reference, which renders where they are wanted."""
+        if torch.is_grad_enabled() and (strokes.requires_grad or canvas.requires_grad):
+            return ReferenceBackend().render_ends(strokes, canvas, mask, softness, ends)
+        return _painted(strokes, canvas, mask, softness, None, ends)[0]
 
     def objective(self, strokes: Tensor, task: Task, softness: float) -> tuple[float, Tensor]:
         """See `Backend`."""

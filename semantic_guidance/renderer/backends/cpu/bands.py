@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from semantic_guidance.renderer.backends.cpu.layout import ROUND
 from semantic_guidance.renderer.backends.cpu.pool import (
     CHUNKS,
     LARGE,
@@ -104,6 +105,7 @@ def paint(
     masks: Memory,
     softness: float,
     tape: Tape | None,
+    ends: int = ROUND,
 ) -> None:
     """Paint packed strokes ``[B, N, 13]`` on pictures ``[B, 3, H, W]``.
 
@@ -115,6 +117,7 @@ def paint(
         masks: ``[B, H, W]`` or nothing.
         softness: width of the edge in pixels.
         tape: to be filled for `unpaint`, if it is wanted.
+        ends: how the strokes end, `layout.ROUND` if a tape is wanted.
     """
     tasks = shape.batch * shape.bands
 
@@ -126,7 +129,7 @@ def paint(
         begin, size = 0, SMALL
         while first < tasks:
             reached = np.zeros(5, np.int64)
-            numbers = shape.numbers | {"first": first, "step": step, "begin": begin}
+            numbers = shape.numbers | {"first": first, "step": step, "begin": begin, "ends": ends}
             head = arguments(
                 "paint", **numbers, keep=tape is not None, softness=softness, strokes=strokes, source=source,
                 canvas=canvas, masks=masks, reached=memory(reached)

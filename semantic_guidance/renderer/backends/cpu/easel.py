@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from semantic_guidance.renderer.backends.cpu.native import entry
 from semantic_guidance.renderer.backends.cpu.pool import NOTHING, POOL, arguments, memory, padded
+from semantic_guidance.renderer.definition import ENDS
 
 Array = NDArray[np.float32]
 Bytes = NDArray[np.uint8]
@@ -35,22 +36,26 @@ class Easel:
         self._memory = memory(self._rows)
         self._shape = {"height": self.height, "wide": self.wide, "stride": self.stride}
 
-    def paint(self, strokes: Array, mask: Array | None = None, softness: float = 1.0) -> None:
+    def paint(
+        self, strokes: Array, mask: Array | None = None, softness: float = 1.0, ends: str = "round"
+    ) -> None:
         """Paint strokes on the canvas, exactly as `renderer.render` does.
 
         Args:
             strokes: ``[N, 13]`` packed, finite and contiguous.
             mask: ``[H, W]`` in [0, 1], contiguous, where the strokes show; everywhere if None.
             softness: width of the soft edge in pixels.
+            ends: how the strokes end, one of `renderer.definition.ENDS`.
         """
         if entry() is None:
-            self._picture[:] = _rendered(self.picture(), strokes, mask, softness)
+            self._picture[:] = _rendered(self.picture(), strokes, mask, softness, ends)
             return
         head = arguments(
             "easel",
             begin=0,
             end=len(strokes),
             **self._shape,
+            ends=ENDS.index(ends),
             softness=softness,
             strokes=memory(strokes),
             canvas=self._memory,
@@ -122,7 +127,7 @@ def _luma(part: Array) -> Array:
     return luma
 
 
-def _rendered(canvas: Array, strokes: Array, mask: Array | None, softness: float) -> Array:
+def _rendered(canvas: Array, strokes: Array, mask: Array | None, softness: float, ends: str) -> Array:
     """What the plain renderer, which needs torch, makes of it: for machines without compiled kernels."""
     import torch
 
@@ -131,5 +136,7 @@ def _rendered(canvas: Array, strokes: Array, mask: Array | None, softness: float
 
     under = None if mask is None else torch.from_numpy(mask)[None, None]
     vectors = Strokes.unpack(torch.from_numpy(strokes)[None])
-    painted: Array = render(vectors, torch.from_numpy(canvas)[None], under, softness)[0].numpy()
-    return painted
+    backend = "auto" if ends == "round" else "reference"
+    painted = render(vectors, torch.from_numpy(canvas)[None], under, softness, backend, ends)
+    picture: Array = painted[0].numpy()
+    return picture

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from semantic_guidance.renderer.definition import MAX_SEGMENTS
+from semantic_guidance.renderer.definition import ENDS, MAX_SEGMENTS
 
 NUMBERS = 13
 """Numbers of a packed stroke."""
@@ -24,7 +24,7 @@ BLOCK = 8
 STRIDE = MAX_SEGMENTS + 32
 """Numbers by segment of each field of a polyline."""
 
-FIELDS, SPAN_FIELDS = 20, 6
+FIELDS, SPAN_FIELDS = 21, 6
 """Fields of a polyline, and of its spans."""
 
 HEADS = 4
@@ -35,6 +35,9 @@ GRADIENT, REMOVAL = 0, 1
 
 OIL, WATERCOLOR, PENCIL, PICTURE = 0, 1, 2, 3
 """Brushes of `brush`."""
+
+ROUND, SQUARE, FILBERT = range(len(ENDS))
+"""How the strokes of `paint` and `easel` end."""
 
 F32, F64, I32, I64, U8 = np.float32, np.float64, np.int32, np.int64, np.uint8
 
@@ -63,7 +66,7 @@ _BANDS = ("first", "step", "batch", "bands", "count", "height", "wide", "stride"
 
 KERNELS = {
     "paint": Kernel(
-        (*_BANDS, "keep", "begin"),
+        (*_BANDS, "keep", "begin", "ends"),
         ("softness",),
         {"strokes": F32, "source": F32, "canvas": F32, "masks": F32, "reached": I64},
     ),
@@ -90,7 +93,7 @@ KERNELS = {
         },
     ),
     "easel": Kernel(
-        ("begin", "end", "height", "wide", "stride"),
+        ("begin", "end", "height", "wide", "stride", "ends"),
         ("softness",),
         {"strokes": F32, "canvas": F32, "masks": F32},
     ),

@@ -11,6 +11,7 @@ from __future__ import annotations
 import numpy as np
 
 from semantic_guidance.renderer.backends.cpu.kernels.compile import hot, part
+from semantic_guidance.renderer.backends.cpu.kernels.ends import shape_end
 from semantic_guidance.renderer.backends.cpu.kernels.spans import (
     FAR,
     GROWTH,
@@ -38,7 +39,7 @@ from semantic_guidance.renderer.backends.cpu.kernels.spans import (
     X,
     Y,
 )
-from semantic_guidance.renderer.backends.cpu.layout import BLOCK, STRIDE
+from semantic_guidance.renderer.backends.cpu.layout import BLOCK, ROUND, STRIDE
 from semantic_guidance.renderer.definition import DISCS, MAX_SEGMENTS
 
 STEPS = F(DISCS - 1)
@@ -143,17 +144,10 @@ def settle(count, y, a, b, seg, spans, last):
 
 
 @part
-def measure_edges(count, y, first, end, a, b, seg, spans, column, distance, place, last):
-    """Measure the pixels of [first, a) and [b, end), one after the other; returns their number."""
+def _measure_segments(s0, s1, y, first, a, b, seg, spans, column, distance, place, last):
+    """Measure the pixels of [first, a) and those from b on against the segments [s0, s1)."""
     left = a - first
-    number = left + end - b
-    for k in range((number + BLOCK - 1) & -BLOCK):
-        x = first + k if k < left else b + k - left
-        column[U(k)] = F(x) + HALF
-        distance[U(k)] = FAR
-        place[U(k)] = ZERO
-        last[U(k)] = -ONE
-    for s in range(count):
+    for s in range(s0, s1):
         low, high = int(spans[U(LOW * STRIDE + s)]), int(spans[U(HIGH * STRIDE + s)])
         if low < high:
             k0 = low - first if low < a else max(low - b, 0) + left
@@ -170,6 +164,31 @@ def measure_edges(count, y, first, end, a, b, seg, spans, column, distance, plac
                     place,
                     last,
                 )
+
+
+@part
+def measure_edges(
+    count, y, first, end, a, b, ends, far0, far1, seg, spans, column, distance, place, last
+):  # fmt: skip
+    """Measure the pixels of [first, a) and [b, end), one after the other; returns their number.
+
+    The segments before `far0` are near the start, and those from `far1` on near the end, if these are not
+    round.
+    """
+    left = a - first
+    number = left + end - b
+    for k in range((number + BLOCK - 1) & -BLOCK):
+        x = first + k if k < left else b + k - left
+        column[U(k)] = F(x) + HALF
+        distance[U(k)] = FAR
+        place[U(k)] = ZERO
+        last[U(k)] = -ONE
+    if ends != ROUND:
+        _measure_segments(0, far0, y, first, a, b, seg, spans, column, distance, place, last)
+        _measure_segments(max(far0, far1), count, y, first, a, b, seg, spans, column, distance, place, last)
+        shape_end(count, False, y, number, ends, seg, column, distance, place)
+        shape_end(count, True, y, number, ends, seg, column, distance, place)
+    _measure_segments(far0, far1, y, first, a, b, seg, spans, column, distance, place, last)
     return number
 
 

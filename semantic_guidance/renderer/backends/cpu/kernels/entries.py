@@ -9,6 +9,7 @@ import numpy as np
 
 from semantic_guidance.renderer.backends.cpu.kernels.brushes import brush
 from semantic_guidance.renderer.backends.cpu.kernels.compile import part
+from semantic_guidance.renderer.backends.cpu.kernels.ends import farthest
 from semantic_guidance.renderer.backends.cpu.kernels.objective import band
 from semantic_guidance.renderer.backends.cpu.kernels.spans import ONE, ZERO, F, I, U, rows_in_use
 from semantic_guidance.renderer.backends.cpu.kernels.strokes import (
@@ -29,9 +30,9 @@ LUMA, BLUE_SCALE, RED_SCALE = F(219), F(224 / 1.8556), F(224 / 1.5748)
 
 @part
 def paint(
-    first, step, batch, bands, count, height, wide, stride, keep, begin, softness, strokes, source, canvas,
-    masks, reached, tape, steps, heads, work, state, seg, spans, found, last, alpha, column, distance, place,
-    edge_last, edge_alpha,
+    first, step, batch, bands, count, height, wide, stride, keep, begin, ends, softness, strokes, source,
+    canvas, masks, reached, tape, steps, heads, work, state, seg, spans, found, last, alpha, column,
+    distance, place, edge_last, edge_alpha,
 ):  # fmt: skip
     """Paint `strokes` ``[B, N, 13]`` on `source` ``[B, 3, H, W]``; the result goes to `canvas`.
 
@@ -46,6 +47,7 @@ def paint(
         stride: of `work`.
         keep: 1 to write the tape, 0 not to.
         begin: stroke to begin with in the first band: it goes on where the tape was full.
+        ends: how the strokes end; without a tape, if it is not ROUND.
         softness: width of the edge in pixels.
         strokes: packed.
         source: pictures.
@@ -66,7 +68,7 @@ def paint(
         b, own = task // bands, task % bands
         top, bottom = own * height // bands, (own + 1) * height // bands
         n0, n1 = b * count, (b + 1) * count
-        row, row_end = rows_in_use(strokes, n0, n1, scale, half, top, bottom)
+        row, row_end = rows_in_use(strokes, n0, n1, scale, half, farthest(ends), top, bottom)
         at = 3 * b * plane
         done = begin if task == first else 0
         if done == 0:
@@ -74,9 +76,9 @@ def paint(
             copy_rows(bottom - row_end, wide, plane, source, canvas, at + row_end * wide)
             load_rows(row_end - row, wide, stride, plane, source, at + row * wide, work)
         done = forward(
-            strokes, n0 + done, n1, work, row, row_end, wide, stride, scale, softness, masks, b * plane if
-            masks.shape[0] > 0 else -1, keep, tape, steps, heads, state, seg, spans, found, last, alpha,
-            column, distance, place, edge_last, edge_alpha,
+            strokes, n0 + done, n1, work, row, row_end, wide, stride, scale, softness, ends, masks,
+            b * plane if masks.shape[0] > 0 else -1, keep, tape, steps, heads, state, seg, spans, found, last,
+            alpha, column, distance, place, edge_last, edge_alpha,
         ) - n0  # fmt: skip
         if done < count:
             stopped, reached[0] = task, done
@@ -106,7 +108,7 @@ def unpaint(
         b, own = task // bands, task % bands
         top, bottom = own * height // bands, (own + 1) * height // bands
         n0, n1 = b * count, (b + 1) * count
-        row, row_end = rows_in_use(strokes, n0, n1, scale, half, top, bottom)
+        row, row_end = rows_in_use(strokes, n0, n1, scale, half, ONE, top, bottom)
         at = 3 * b * plane
         start = begin if task == first else 0
         stop = end if task == last_task else count
@@ -180,15 +182,15 @@ def objective(
 
 @part
 def easel(
-    begin, end, height, wide, stride, softness, strokes, canvas, masks, tape, steps, heads, state, seg,
-    spans, found, last, alpha, column, distance, place, edge_last, edge_alpha,
+    begin, end, height, wide, stride, ends, softness, strokes, canvas, masks, tape, steps, heads, state,
+    seg, spans, found, last, alpha, column, distance, place, edge_last, edge_alpha,
 ):  # fmt: skip
     """Paint the strokes [`begin`, `end`) on `canvas` ``[H, 3, stride]``, in place, under one mask or none."""
     state[0] = state[1] = state[2] = 0
     return forward(
-        strokes, begin, end, canvas, NONE, height, wide, stride, F(max(height, wide)), softness, masks,
-        NONE if masks.shape[0] > 0 else -1, NONE, tape, steps, heads, state, seg, spans, found, last, alpha,
-        column, distance, place, edge_last, edge_alpha,
+        strokes, begin, end, canvas, NONE, height, wide, stride, F(max(height, wide)), softness, ends,
+        masks, NONE if masks.shape[0] > 0 else -1, NONE, tape, steps, heads, state, seg, spans, found, last,
+        alpha, column, distance, place, edge_last, edge_alpha,
     )  # fmt: skip
 
 

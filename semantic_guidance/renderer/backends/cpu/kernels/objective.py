@@ -27,9 +27,9 @@ from semantic_guidance.renderer.backends.cpu.kernels.strokes import (
     opacities,
     total,
 )
-from semantic_guidance.renderer.backends.cpu.layout import BLOCK, GRADIENT, HEADS, NUMBERS, REMOVAL
+from semantic_guidance.renderer.backends.cpu.layout import BLOCK, GRADIENT, HEADS, NUMBERS, REMOVAL, ROUND
 
-KEEP = np.int64(1)  # a literal would make Numba compile `forward` once more
+KEEP, ROUND_ENDS = np.int64(1), np.int64(ROUND)  # literals would make Numba compile `forward` once more
 
 
 @part
@@ -131,9 +131,9 @@ def band(
     for run in range(runs):
         mask_at = chosen[run] * plane if chosen[run] >= 0 else -1
         reached = forward(
-            strokes, start, ends[run], work, top, bottom, wide, stride, scale, softness, masks, mask_at,
-            KEEP, tape, steps, heads, state, seg, spans, found, last, alpha, column, distance, place,
-            edge_last, edge_alpha,
+            strokes, start, ends[run], work, top, bottom, wide, stride, scale, softness, ROUND_ENDS, masks,
+            mask_at, KEEP, tape, steps, heads, state, seg, spans, found, last, alpha, column, distance,
+            place, edge_last, edge_alpha,
         )  # fmt: skip
         if reached < ends[run]:
             return -1.0

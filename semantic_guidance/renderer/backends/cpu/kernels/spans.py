@@ -24,6 +24,7 @@ SLANT = F(1e-6)  # least component of a direction by which anything is divided
 # Fields of segments: vertices, length, direction, what `measure` needs, slopes, and chords of the vertices.
 X, Y, R, LENGTH, UX, UY, INVERSE, LEAN, SHIFT, A, INVERSE_A, LIMIT, GROWTH, BY_DY, BY_UX, BY_UY = range(16)
 INNER_LOW, INNER_HIGH, COVER_LOW, COVER_HIGH = range(16, 20)
+REACH = 20  # of a segment, the soft edge not counted: its larger radius, or more where it holds an end
 # Fields of spans: all that the soft edge touches, fully covered, and inside of the hard edge.
 LOW, HIGH, FULL_LOW, FULL_HIGH, HARD_LOW, HARD_HIGH = range(6)
 
@@ -74,6 +75,7 @@ def segments(count, seg):
         seg[U(INVERSE_A * STRIDE + s)] = ONE / a
         seg[U(LIMIT * STRIDE + s)] = FAR if cone else ZERO
         seg[U(GROWTH * STRIDE + s)] = growth
+        seg[U(REACH * STRIDE + s)] = max(r, seg[U(R * STRIDE + s + 1)])
         seg[U(BY_DY * STRIDE + s)] = ONE / (dy if abs(dy) > FLAT else FAR)
         tx, ty = max(abs(ux), SLANT), max(abs(uy), SLANT)
         seg[U(BY_UX * STRIDE + s)] = ONE / (tx if ux >= ZERO else -tx)
@@ -104,13 +106,17 @@ def misses(strokes, n, scale, half, top, bottom):
 
 
 @part
-def rows_in_use(strokes, n0, n1, scale, half, top, bottom):
-    """First row of [top, bottom) that a stroke may touch, and the one after the last."""
+def rows_in_use(strokes, n0, n1, scale, half, corner, top, bottom):
+    """First row of [top, bottom) that a stroke may touch, and the one after the last.
+
+    Ends reach as far as `corner` discs of their radius.
+    """
     low, high = FAR, -FAR
     for n in range(n0, n1):
         at = n * NUMBERS
         y0, y1, y2 = strokes[at + 1], strokes[at + 3], strokes[at + 5]
-        reach = max(strokes[at + 6], strokes[at + 7]) * scale + half + ONE
+        reach = max(strokes[at + 6], strokes[at + 7]) * scale + half
+        reach = corner * reach + ONE
         above, below = min(min(y0, y1), y2) * scale - reach, max(max(y0, y1), y2) * scale + reach
         low = above if above < low else low
         high = below if below > high else high
@@ -141,7 +147,7 @@ def touched_spans(count, y, half, width, seg, spans):
     for s in range(U((count + 15) & -16)):
         ax, ay = seg[U(X * STRIDE) + s], seg[U(Y * STRIDE) + s]
         bx, by = seg[U(X * STRIDE + 1) + s], seg[U(Y * STRIDE + 1) + s]
-        reach = max(seg[U(R * STRIDE) + s], seg[U(R * STRIDE + 1) + s]) + half
+        reach = seg[U(REACH * STRIDE) + s] + half
         top, bottom = min(ay, by), max(ay, by)
         hit = (y >= top - reach) & (y <= bottom + reach)
         # Only the part of the segment within reach of the row counts.

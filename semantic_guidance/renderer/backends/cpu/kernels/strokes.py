@@ -23,6 +23,13 @@ from semantic_guidance.renderer.backends.cpu.kernels.coverage import (
     settle,
     spread_edges,
 )
+from semantic_guidance.renderer.backends.cpu.kernels.ends import (
+    half_about,
+    margin_within,
+    segments_near_end,
+    segments_near_start,
+    widen_ends,
+)
 from semantic_guidance.renderer.backends.cpu.kernels.spans import (
     HALF,
     ONE,
@@ -96,8 +103,8 @@ def _composite_and_keep(i, j, color, alpha, work, row, tape, at):
 
 @part
 def _row_alphas(
-    count, y, half, sharpness, width, w0, growth, seg, spans, found, last, alpha, column, distance, place,
-    edge_last, edge_alpha,
+    count, y, half, margin, sharpness, width, ends, far0, far1, w0, growth, seg, spans, found, last, alpha,
+    column, distance, place, edge_last, edge_alpha,
 ):  # fmt: skip
     """Alpha and the deciding disc's number of the pixels of the row at height `y`, in whole blocks.
 
@@ -108,7 +115,7 @@ def _row_alphas(
         The number of edge pixels.
     """
     touched_spans(count, y, half, width, seg, spans)
-    inside_spans(count, y, half, width, seg, spans)
+    inside_spans(count, y, margin, width, seg, spans)
     row_span(count, spans, found)
     first, end, a, b = found[0], found[1], found[2], found[3]
     if first >= end:
@@ -125,7 +132,9 @@ def _row_alphas(
     for x in range(U(end), U((end + BLOCK - 1) & -BLOCK)):
         alpha[x] = ZERO
         last[x] = ZERO
-    number = measure_edges(count, y, first, end, a, b, seg, spans, column, distance, place, edge_last)
+    number = measure_edges(
+        count, y, first, end, a, b, ends, far0, far1, seg, spans, column, distance, place, edge_last
+    )
     padded = (number + BLOCK - 1) & -BLOCK
     edge_alphas(padded, inverse, sharpness, w0, growth, distance, place, edge_last, edge_alpha)
     spread_edges(number, a - first, first, b, edge_last, edge_alpha, last, alpha)
@@ -134,7 +143,7 @@ def _row_alphas(
 
 @part
 def forward(
-    strokes, n0, n1, work, top, bottom, wide, stride, scale, softness, mask, mask_at, keep, tape,
+    strokes, n0, n1, work, top, bottom, wide, stride, scale, softness, ends, mask, mask_at, keep, tape,
     steps, heads, state, seg, spans, found, last, alpha, column, distance, place, edge_last, edge_alpha,
 ):  # fmt: skip
     """Paint the strokes [n0, n1) on the rows [top, bottom).
@@ -150,6 +159,7 @@ def forward(
         stride: of `work`.
         scale: pixels of the canvas's longer side.
         softness: width of the edge in pixels.
+        ends: how the strokes end; only round ones can be kept on the tape.
         mask: flat masks.
         mask_at: where the mask ``[H, W]`` begins in it; negative for none.
         keep: 1 to write the tape, 0 not to.
@@ -165,10 +175,11 @@ def forward(
     width = F(wide)
     at, step_at, head_at = state[0], state[1], state[2]
     for n in range(n0, n1):
-        if misses(strokes, n, scale, half, top, bottom):
+        about = half_about(strokes, n, scale, half, ends)
+        if misses(strokes, n, scale, about, top, bottom):
             continue
         count = polyline(strokes, n, scale, seg)
-        row, row_end = rows_touched(count, half, top, bottom, seg)
+        row, row_end = rows_touched(count, about, top, bottom, seg)
         if row >= row_end:
             continue
         tall = row_end - row
@@ -182,12 +193,15 @@ def forward(
                 state[0], state[1], state[2], state[3] = at, step_at, head_at, tall * 5 * columns
                 return n
         segments(count, seg)
+        widen_ends(count, half, ends, seg)
+        margin = margin_within(count, half, ends, seg)
+        far0, far1 = segments_near_start(count, ends, seg), segments_near_end(count, ends, seg)
         vector = n * NUMBERS
         w0, growth = strokes[vector + 8], strokes[vector + 9] - strokes[vector + 8]
         for y in range(row, row_end):
             number = _row_alphas(
-                count, F(y) + HALF, half, sharpness, width, w0, growth, seg, spans, found, last, alpha,
-                column, distance, place, edge_last, edge_alpha,
+                count, F(y) + HALF, half, margin, sharpness, width, ends, far0, far1, w0, growth, seg,
+                spans, found, last, alpha, column, distance, place, edge_last, edge_alpha,
             )  # fmt: skip
             first, end = found[0], found[1]
             if keep != 0:

@@ -1,0 +1,86 @@
+"""Styles that ship, and a person's own."""
+
+from __future__ import annotations
+
+import pytest
+
+from semantic_guidance.core.errors import InputError
+from semantic_guidance.core.plugins import STYLES
+from semantic_guidance.painter.hand import Hand
+from semantic_guidance.painter.styles import FOLDER, Style
+
+OWN = """
+summary = "my own"
+ground = "#ff8000"
+brush = "flat"
+ends = "square"
+
+[hand]
+length = 2
+pale_first = true
+"""
+
+FLAWS = [
+    ("ground = 3", "ground is 3, wanted a text in quotes"),
+    ("ground = 'blue'", "ground is 'blue', wanted toned, mean, or a colour such as #c0ffee"),
+    ("ends = 'sharp'", "ends is 'sharp', wanted one of round, square, filbert"),
+    ("marks = 'dots'", "marks is 'dots', wanted one of strokes, ink, pencil"),
+    ("hand = 1", "hand is 1, wanted a table"),
+    ("[hand]\nwidth = 99", "width is 99.0, wanted 0.1 to 10"),
+    ("[dials]\nrelief = 'much'", "relief of the brush is 'much', wanted a number from 0 to 1"),
+    ("colour = 1", "colour is not known, wanted one of summary,"),
+    ("hand =", "not TOML ("),
+    ("a = " + "[" * 9000, "not TOML ("),
+    ("\udcff", "not TOML ("),
+]
+
+
+def test_every_style_that_ships_is_known_and_every_file_is_one():
+    assert {f"{name}.toml" for name in STYLES.shipped} == {path.name for path in FOLDER.glob("*.toml")}
+    for name in STYLES.shipped:
+        style = Style.of(name)
+        assert style.name == name
+        assert style.summary
+        assert (style.hand is None) == (name == "likeness")
+
+
+def test_a_persons_own(tmp_path):
+    path = tmp_path / "mine.toml"
+    path.write_text(OWN)
+    style = Style.of(path)
+    assert (style.name, style.summary, style.ends) == ("mine", "my own", "square")
+    assert style.ground == pytest.approx((1, 128 / 255, 0))
+    assert style.hand == Hand(length=2.0, pale_first=True)
+
+
+@pytest.mark.parametrize(("text", "complaint"), FLAWS)
+def test_flaws_are_named(tmp_path, text, complaint):
+    path = tmp_path / "mine.toml"
+    path.write_bytes(text.encode(errors="surrogateescape"))
+    with pytest.raises(InputError) as caught:
+        Style.of(path)
+    assert str(caught.value).startswith(f"{path}: {complaint}")
+    assert "\n" not in str(caught.value)
+
+
+def test_files_that_are_not_there(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"none\.toml: no such file, wanted a style"):
+        Style.of(tmp_path / "none.toml")
+    (tmp_path / "folder.toml").mkdir()
+    with pytest.raises(OSError, match="cannot be read"):
+        Style.of(tmp_path / "folder.toml")
+
+
+def test_unknown_names_get_a_hint():
+    with pytest.raises(
+        InputError, match=r"style is 'watercolour', wanted one of .*did you mean 'watercolor'"
+    ):
+        Style.of("watercolour")
+
+
+def test_plugins_bring_styles():
+    STYLES.register("mine", Style("mine", hand=Hand(length=3.0)))
+    try:
+        assert Style.of("mine").hand == Hand(length=3.0)
+    finally:
+        STYLES.unregister("mine")

@@ -17,7 +17,6 @@ from semantic_guidance.core.resample import resample
 from semantic_guidance.core.strokes import POINTS, RADIUS, Strokes, affine
 from semantic_guidance.images.arrays import resize
 from semantic_guidance.images.files import to_image
-from semantic_guidance.painter.hand import BOUNDS
 from semantic_guidance.painter.likeness import stored
 from semantic_guidance.painter.painter import Painter
 from semantic_guidance.painter.stages import StageProgress
@@ -30,9 +29,6 @@ ASPECT_TOLERANCE = 0.02
 
 LARGEST = 2048
 """Longer side in pixels at which the painting is looked at."""
-
-FINER = 0.7
-"""Factor of the width of new strokes: they need not cover a ground."""
 
 MARGIN = 0.15
 """What is seen around the region's box, in its sides."""
@@ -99,7 +95,7 @@ def repaint(
     canvas = resize(flat, height, width).clamp(0, 1)
     target = canvas + asked * (picture - canvas)
     painter = Painter(
-        style=_finer(style or Style.of_record(painting.hand, "the painting")),
+        style=style or Style.of_record(painting.hand, "the painting"),
         strokes=strokes,
         start=canvas[:, *box],
         foreground_share=1.0,
@@ -119,13 +115,6 @@ def repaint(
         photo=picture,
         seconds=part.seconds,
     )
-
-
-def _finer(style: Style) -> Style:
-    """The style with narrower strokes, if a hand makes them."""
-    if style.hand is None:
-        return style
-    return replace(style, hand=replace(style.hand, width=max(BOUNDS["width"][0], FINER * style.hand.width)))
 
 
 def check_aspect(picture: Tensor, painting: Painting) -> None:

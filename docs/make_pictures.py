@@ -33,8 +33,8 @@ def brushes() -> None:
     photo = load_image(EXAMPLES / "coffee.jpg")
     mask = load_mask(EXAMPLES / "coffee_mask.png", *photo.shape[1:])
     painting = Painter(strokes=600, size=1400).paint(photo, Guidance.from_mask(mask))
-    views = [fit(replace(painting, brush=Brush(name)).canvas, 440) for name in BRUSHES]
-    rows = [torch.cat(views[:2], dim=2), torch.cat(views[2:], dim=2)]
+    views = [fit(replace(painting, brush=Brush(name)).canvas, 300) for name in BRUSHES if name != "flat"]
+    rows = [torch.cat(views[:3], dim=2), torch.cat(views[3:], dim=2)]
     Image.fromarray(to_bytes(torch.cat(rows, dim=1))).save(HERE / "pictures" / "brushes.jpg", quality=86)
 
 

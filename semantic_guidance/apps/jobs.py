@@ -20,6 +20,7 @@ from typing import Any
 
 from torch import Tensor
 
+from semantic_guidance.apps.brush import make_brush
 from semantic_guidance.apps.files import (
     check_formats,
     check_outputs,
@@ -374,6 +375,7 @@ def _painter(job: Job, restyle: Restyle) -> Painter:
     medium = make_medium(job, job.formats)
     style = make_style(job, job.agent is not None or plotted(job.formats))
     plain = job.baseline and style.hand is None
+    brush = make_brush(job.brush, job.seed, job, named(lambda: style.make_brush(job.seed)))
     return named(
         lambda: Painter(
             agent=job.agent or (PRESETS[job.preset].baseline if plain else None),
@@ -385,7 +387,7 @@ def _painter(job: Job, restyle: Restyle) -> Painter:
             foreground_share=share,
             medium=medium,
             start=restyle.start,
-            brush=job.brush,
+            brush=brush,
             style=style,
             device=job.device,
         )

@@ -21,6 +21,7 @@ from semantic_guidance.painter.presets import MAX_STROKES, PRESETS, SIZES
 from semantic_guidance.painter.styles import DEFAULT
 from semantic_guidance.painter.variations import COUNTS
 from semantic_guidance.painting.brushes import BRUSHES
+from semantic_guidance.painting.brushes.light import SIDES, light_of
 from semantic_guidance.painting.paper import PAPERS
 from semantic_guidance.painting.paper import SIDES as PAPER_SIDES
 
@@ -83,6 +84,16 @@ def parse_two_lengths(word: str) -> tuple[float, float]:
     if not 1 <= len(numbers) <= 2 or word.count(",") != 1:
         raise ValueError(f"got {word!r}, wanted two lengths in mm, such as 2,20")
     return numbers[0], numbers[-1]
+
+
+def parse_light(word: str) -> str:
+    """The word, if it is a light's.
+
+    >>> parse_light("45,30")
+    '45,30'
+    """
+    light_of(word)
+    return word
 
 
 def parse_paper(word: str) -> tuple[float, float]:
@@ -172,8 +183,46 @@ class GuidanceOptions:
     )
 
 
+BRUSH = "brush"
+
+
 @dataclass(frozen=True, kw_only=True)
-class BrushOptions:
+class DialOptions:
+    """How a textured brush is held, and in which light its paint is seen."""
+
+    relief: float | None = option(
+        None,
+        "how high paint stands, or how rough the paper is: 0 (none) to 1 (default: the brush's, mostly 0.5)",
+        min=0,
+        max=1,
+        group=BRUSH,
+    )
+    bristle: float | None = option(
+        None,
+        "0 (smooth) to 1 (strong streaks, grains or gaps) (default: the brush's)",
+        min=0,
+        max=1,
+        group=BRUSH,
+    )
+    dry: float | None = option(
+        None,
+        "how early a long stroke runs dry, 0 (never) to 1 (default: the brush's)",
+        min=0,
+        max=1,
+        group=BRUSH,
+    )
+    light: str | None = option(
+        None,
+        f"where the light on the relief comes from: {', '.join(SIDES)}, none, or AZIMUTH,ELEVATION in"
+        " degrees, clockwise from the top; the flat brush has no relief (default: the upper left)",
+        metavar="WHERE",
+        parse=parse_light,
+        group=BRUSH,
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class BrushOptions(DialOptions):
     """How strokes look."""
 
     brush: str | None = option(

@@ -209,6 +209,7 @@ EXPORTERS: SuffixRegistry[Any] = SuffixRegistry(
         "jpg": "export.image:plain",
         "jpeg": "export.image:plain",
         "webp": "export.image:clear",
+        "height.png": "export.height:surface",
         "mp4": "export.video:mp4",
         "webm": "export.video:webm",
         "gif": "export.video:gif",

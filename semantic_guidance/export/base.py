@@ -42,6 +42,7 @@ class Exporter:
         film: whether it is a video of the painting process.
         transparent: whether it supports transparency.
         options: a dataclass of what can be chosen; each field's metadata has a ``help`` for its flag.
+        flat: whether the strokes of a textured brush are flat shapes in it.
         plain: whether the function takes a `painting.drawing.Drawing` in the painting's place.
     """
 
@@ -52,6 +53,7 @@ class Exporter:
     transparent: bool = False
     options: type = NoOptions
     plain: bool = False
+    flat: bool = False
 
     def write(
         self,

@@ -72,6 +72,8 @@ class _Text:
     def lines(self) -> Iterator[str]:
         width, height = self.drawing.width, self.drawing.height
         yield f'{HEAD}width="{width}" height="{height}" viewBox="0 0 {width} {height}">'
+        if (style := self.drawing.brush.style) != "flat":
+            yield f"<desc>Flat shapes, without the texture of the {style} brush.</desc>"
         if self.drawing.transparent == "object":
             yield from self._mask("mask-object", self.drawing.object_mask())
             yield group(self._name("object"), "object", self._clip("mask-object"))
@@ -244,5 +246,5 @@ def mask_outline(mask: NDArray[np.float32], width: int, height: int) -> str:
     return "".join(parts)
 
 
-editing = Exporter(write, "the strokes as shapes, for editing", transparent=True, plain=True)
-showing = Exporter(write, "the strokes as shapes, for showing", transparent=True, plain=True)
+editing = Exporter(write, "the strokes as shapes, for editing", transparent=True, plain=True, flat=True)
+showing = Exporter(write, "the strokes as shapes, for showing", transparent=True, plain=True, flat=True)

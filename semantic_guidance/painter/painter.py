@@ -68,8 +68,8 @@ class Painter:
         medium: palette, brushes, paint and paper; no limits if None.
         start: the canvas before the first stroke: a colour, RGB in [0, 1], or a picture ``[3, h, w]`` that
             is scaled to fill it. If None, the picture's mean colour, or what suits agent and medium.
-        brush: ``flat``, ``oil``, ``watercolor``, ``pencil``, the file of a grey picture, bright where the
-            brush leaves paint, from the stroke's start on the left to its end on the right, or a `Brush`.
+        brush: one of `painting.brushes.BRUSHES`, the file of a grey picture, bright where the brush leaves
+            paint, from the stroke's start on the left to its end on the right, or a `Brush`.
 
     Raises:
         ValueError: an unknown agent, preset, guide or backend, a device that is not there, a number out of
@@ -101,8 +101,8 @@ class Painter:
         if foreground_share is not None and not 0 <= foreground_share <= 1:
             raise ValueError(f"foreground_share is {foreground_share}, wanted 0 to 1")
         self.style = style if isinstance(style, Style) else Style.of(style)
-        brush = self.style.brush if brush is None else brush
-        self.brush = brush if isinstance(brush, Brush) else Brush.of(brush, seed)
+        chosen_brush = self.style.make_brush(seed) if brush is None else brush
+        self.brush = chosen_brush if isinstance(chosen_brush, Brush) else Brush.of(chosen_brush, seed)
         self.preset = PRESETS[preset] if isinstance(preset, str) else preset
         if self.style.hand is not None and agent is not None:
             raise ValueError(

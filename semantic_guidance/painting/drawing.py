@@ -145,6 +145,17 @@ class Drawing:
         replay.paint(len(self.strokes))
         return replay.picture()
 
+    def height_map(self, size: int | None = None) -> Array:
+        """Height of the surface that the light shows, ``[H, W]`` in units of the longer side; see `sides`.
+
+        It is that of the paint, or of the paper where a brush is for paper; 0 for the flat brush.
+        """
+        if self.brush.style == "flat":
+            return np.zeros(self.sides(size), np.float32)
+        replay = Replay(self, size)
+        replay.paint(len(self.strokes))
+        return replay.height_map()
+
     def cut_out(self, size: int | None = None) -> Array:
         """The painting without its canvas, or its objects alone, by `transparent`: RGBA ``[4, H, W]``."""
         if self.transparent == "object":
@@ -246,21 +257,23 @@ class Replay:
             layer = layers[self._layer]
             end = min(len(layer.strokes), self._begin + count - self._done)
             if end > self._begin:
-                self._paint(layer, layer.strokes[self._begin : end])
+                self._paint(layer, slice(self._begin, end))
             self._done, self._begin = self._done + end - self._begin, end
             if end == len(layer.strokes):
                 self._layer, self._begin = self._layer + 1, 0
         return self._changed(before)
 
-    def _paint(self, layer: DrawnLayer, strokes: Array) -> None:
+    def _paint(self, layer: DrawnLayer, part: slice) -> None:
+        strokes = layer.strokes[part]
         check_finite(strokes)
         mask = None if layer.mask is None else self._mask(layer.mask)
         if self._flat and mask is not None and layer.compositing == "seed":
             self._canvas = _seed_composite(self._canvas.picture(), strokes, mask, layer.ends)
         elif self._flat:
             self._canvas.paint(strokes, mask, SOFTNESS, layer.ends)
-        else:
             self._canvas.paint(strokes, mask)
+        else:
+            self._canvas.paint(strokes, mask, None if layer.load is None else layer.load[part])
 
     def _mask(self, index: int) -> Array:
         """The drawing's mask at the canvas's size, ``[H, W]``."""
@@ -292,6 +305,11 @@ class Replay:
         """The canvas as it looks now, ``[3, H, W]`` in [0, 1]; a copy."""
         picture: Array = self._canvas.picture()
         return picture
+
+    def height_map(self) -> Array:
+        """Height of a textured canvas as it is now, see `Drawing.height_map`."""
+        height: Array = self._canvas.height_map()
+        return height
 
     def easel(self) -> Easel:
         """The canvas as it looks now, to be read."""

@@ -219,6 +219,13 @@ class Painting:
         """
         return torch.from_numpy(self.drawing.blank(size))
 
+    def height_map(self, size: int | None = None) -> Tensor:
+        """Height of the surface that the light shows, ``[H, W]`` in units of the canvas's longer side.
+
+        It is that of the paint, or of the paper where a brush is for paper; 0 for the flat brush.
+        """
+        return torch.from_numpy(self.drawing.height_map(size))
+
     def cut_out(self, size: int | None = None) -> Tensor:
         """The painting without its canvas, or its objects alone, by `transparent`: RGBA ``[4, H, W]``."""
         return torch.from_numpy(self.drawing.cut_out(size))

@@ -142,6 +142,8 @@ def test_a_textured_painting_appears_at_the_end(browser, painting, tmp_path):
     browser.open(tmp_path / "a.html", 900, 700)
     browser.wait("document.body.dataset.ready !== undefined")
     browser.run("seek(20)")
+    said = browser.run("document.getElementById('summary').textContent")
+    assert said.endswith("They are drawn flat; the oil brush's texture appears with the last one.")
     seen = "getComputedStyle(document.getElementById('finish')).opacity"
     browser.wait(f"{seen} == 0")
     browser.run("seek(total)")

@@ -211,7 +211,7 @@ def test_light_comes_from_the_upper_left():
 
 
 def test_paper_has_as_much_of_every_height():
-    grain = surface.tooth(300, 400, 2.0, 0)
+    grain = surface.tooth(300, 400, 200, 0)
     counts = np.histogram(grain, 10, (0, 1))[0] / grain.size
     assert 0.07 < counts.min() < counts.max() < 0.13
 

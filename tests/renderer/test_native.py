@@ -45,7 +45,8 @@ bands.paint(shape, memory(strokes), memory(canvas.copy()), memory(canvas), NOTHI
 bands.unpaint(shape, memory(strokes), memory(grads), memory(canvas), memory(below), NOTHING, 1.0, tape)
 easel, oil = Easel(np.ones((3, 40, 60), np.float32)), np.zeros((4, 40, 60), np.float32)
 easel.paint(strokes)
-textured.paint_textured(oil, strokes, "oil", begin=0, seed=0, unit=1.0, mask=None, grain=None, levels=None)
+look = {"unit": 1.0, "bristle": 0.5, "dry": 0.3, "load": None, "mask": None, "grain": None, "levels": None}
+textured.paint_textured(oil, strokes, "oil", seed=0, **look)
 for array in (canvas, below, grads, easel.picture(), oil):
     assert array.any()
     print(hashlib.sha256(array.tobytes()).hexdigest())

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from semantic_guidance.apps.cli.flags import add_flags, flag_values
-from semantic_guidance.apps.cli.output import shown
+from semantic_guidance.apps.cli.output import shown, tell_flat
 from semantic_guidance.apps.options import (
     GuidanceOptions,
     HandOptions,
@@ -76,6 +76,7 @@ def run(args: argparse.Namespace) -> int:
         return 0
     with StageBar() as bar:
         result = paint(job, bar)
+    tell_flat(job.formats, result.painting.brush.style)
     if args.json:
         print(json.dumps(result.summary()))
     else:

@@ -11,13 +11,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from semantic_guidance.apps.cli.flags import add_flags, flag_values
-from semantic_guidance.apps.cli.output import shown
+from semantic_guidance.apps.cli.output import shown, tell_flat
 from semantic_guidance.apps.cli.paint import add_export_flags, export_values
-from semantic_guidance.apps.options import BrushOptions, ClearOptions, MediumOptions, OutputOptions
+from semantic_guidance.apps.options import ClearOptions, DialOptions, MediumOptions, OutputOptions
+from semantic_guidance.core.config import MAX_SEED
 from semantic_guidance.core.errors import InputError
 from semantic_guidance.core.options import OptionError, option
 from semantic_guidance.export.options import VideoOptions
 from semantic_guidance.painter.presets import SIZES
+from semantic_guidance.painting.brushes import BRUSHES
 
 if TYPE_CHECKING:
     from semantic_guidance.painting.drawing import Drawing
@@ -30,6 +32,7 @@ EXAMPLES = """examples:
       writes cat_painted.png, the same picture to the last bit
   semantic-guidance render cat_painted.json --size 4096 --formats png,mp4 --out large
   semantic-guidance render cat_painted.json --brush watercolor --formats png,gif --duration 5
+  semantic-guidance render cat_painted.json --brush oil --relief 0.8 --light left --formats png,height.png
   semantic-guidance render cat_painted.json --palette 8 --background '#204060' --out others"""
 
 
@@ -64,9 +67,22 @@ class AlterOptions:
 
 
 @dataclass(frozen=True, kw_only=True)
-class RenderOptions(VideoOptions, AlterOptions, ClearOptions, BrushOptions, OutputOptions):
+class RenderOptions(VideoOptions, AlterOptions, ClearOptions, DialOptions, OutputOptions):
     """How strokes are rendered."""
 
+    brush: str | None = option(
+        None,
+        f"how the strokes look: {', '.join(BRUSHES)}, or a grey picture of your own brush, bright where it"
+        " leaves paint, drawn from left to right (default: that of the painting in the file)",
+        metavar="NAME|FILE",
+    )
+    seed: int | None = option(
+        None,
+        "of the brush's texture (default: that of the painting in the file)",
+        metavar="N",
+        min=0,
+        max=MAX_SEED,
+    )
     size: int | None = option(
         None,
         "longer side of the painting (default: that of the painting in the file)",
@@ -117,6 +133,7 @@ def run(args: argparse.Namespace) -> int:
     with StageBar() as bar:
         export = export_values(args)
         write_outputs(drawing, outputs, options, lambda share: bar("export", share), export=export)
+    tell_flat(options.formats, drawing.brush.style)
     if args.json:
         summary = {
             "input": str(args.strokes),
@@ -141,12 +158,12 @@ def _drawing(strokes: Path, options: RenderOptions, paper: tuple[float, float] |
         OSError: there is no such file.
         InputError: it is not a file of strokes, or has so many large ones that painting would take hours.
     """
-    from semantic_guidance.apps.options import named
+    from semantic_guidance.apps.brush import make_brush
     from semantic_guidance.export.strokes_json import read_drawing
-    from semantic_guidance.painting.brushes.brush import Brush
 
-    brush = named(lambda: Brush.of(options.brush or "flat", options.seed))
-    drawing = dataclasses.replace(read_drawing(strokes), brush=brush)
+    drawing = read_drawing(strokes)
+    brush = make_brush(options.brush, options.seed, options, drawing.brush)
+    drawing = dataclasses.replace(drawing, brush=brush)
     if options.size is not None:
         height, width = drawing.sides(options.size)
         drawing = dataclasses.replace(drawing, width=width, height=height)

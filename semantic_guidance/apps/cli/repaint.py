@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from semantic_guidance.apps.cli.flags import add_flags, flag_values
-from semantic_guidance.apps.cli.output import shown
+from semantic_guidance.apps.cli.output import shown, tell_flat
 from semantic_guidance.apps.cli.paint import add_export_flags, export_values
 from semantic_guidance.apps.options import (
     BrushOptions,
@@ -82,6 +82,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Paint over; returns the exit status."""
     with quick_imports():
+        from semantic_guidance.apps.brush import make_brush
         from semantic_guidance.apps.cli.progress import StageBar
         from semantic_guidance.apps.files import (
             check_formats,
@@ -91,7 +92,6 @@ def run(args: argparse.Namespace) -> int:
             write_outputs,
         )
         from semantic_guidance.export.strokes_json import read_strokes
-        from semantic_guidance.painting.brushes.brush import Brush
 
     started = time.perf_counter()
     options = RepaintOptions(**flag_values(args, RepaintOptions))
@@ -102,15 +102,14 @@ def run(args: argparse.Namespace) -> int:
     words = (options.brush or "", options.style or "")
     inputs = [args.strokes_file, args.photo, args.mask, *(Path(word) for word in words)]
     check_outputs(outputs.values(), [path for path in inputs if path.is_file()])
-    if options.brush is not None:
-        brush = named(lambda: Brush.of(str(options.brush), options.seed))
-        before = dataclasses.replace(before, brush=brush)
+    before = dataclasses.replace(before, brush=make_brush(options.brush, None, options, before.brush))
     work = _prepared(before, args, options)
     prepare_folder(options.out)
     with StageBar() as bar:
         after = _done(work, args, bar)
         export = export_values(args)
         write_outputs(after, outputs, options, lambda share: bar("export", share), export=export)
+    tell_flat(options.formats, after.brush.style)
     fresh = sum(len(layer.strokes) for layer in after.layers if _is_new(layer, before))
     summary = {
         "input": str(args.strokes_file),

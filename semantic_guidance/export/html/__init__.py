@@ -83,6 +83,7 @@ def _data(drawing: Drawing) -> dict[str, Any]:
         ],
         "photo": None if drawing.photo is None else _photo(drawing.photo, height, width),
         "start": None if drawing.start is None else _packed(to_bytes(drawing.blank(size)), "PNG"),
+        "brush": None if flat else drawing.brush.style,
         "finish": None if flat else _photo(drawing.render(size), height, width),
         "pace": pace(drawing),
         "strokes": base64.b64encode(drawing.strokes.astype("<f4").tobytes()).decode("ascii"),

@@ -175,7 +175,8 @@ function chip(parent, text, press, attributes) {
 function buildControls() {
   const objects = layers.filter((layer) => layer.level === "foreground").length;
   const name = data.objects.length > 1 ? "objects" : "object";
-  find("summary").textContent = `${total} stroke${total === 1 ? "" : "s"}` + (objects ? `, ${objects} of them on the ${name}` : "");
+  find("summary").textContent = `${total} stroke${total === 1 ? "" : "s"}` + (objects ? `, ${objects} of them on the ${name}` : "")
+    + (data.finish ? `. They are drawn flat; the ${data.brush === "picture" ? "" : `${data.brush} `}brush's texture appears with the last one.` : "");
   for (const value of SPEEDS) {
     chip("speeds", value === 0.5 ? "½×" : `${value}×`, () => setSpeed(value), { "data-speed": value });
   }

@@ -12,14 +12,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from semantic_guidance.core.errors import InputError
 from semantic_guidance.core.plugins import STYLES
 from semantic_guidance.images.color import Color, parse_color
 from semantic_guidance.painter.hand import Hand
+from semantic_guidance.painting.brushes import DIALS
 from semantic_guidance.painting.drawing import Ends
 from semantic_guidance.renderer.definition import ENDS
+
+if TYPE_CHECKING:
+    from semantic_guidance.painting.brushes.brush import Brush
 
 DEFAULT = "alla-prima"
 """The style of the command line, chosen by looking at what all of them make of very different pictures."""
@@ -54,7 +58,7 @@ class Style:
     hand: Hand | None = None
     ground: Color | str = "mean"
     brush: str = "flat"
-    dials: dict[str, float] = field(default_factory=dict)
+    dials: dict[str, Any] = field(default_factory=dict)
     ends: Ends = "round"
     marks: str = "strokes"
 
@@ -78,6 +82,16 @@ class Style:
         name = record["style"]
         style = Style.of(name) if name in STYLES else Style(name, brush=Style.of(DEFAULT).brush)
         return dataclasses.replace(style, hand=Hand.of(record["dials"], source))
+
+    def make_brush(self, seed: int) -> Brush:
+        """The brush, whose texture has this seed.
+
+        Raises:
+            ValueError: there is no such brush.
+        """
+        from semantic_guidance.painting.brushes.brush import Brush
+
+        return dataclasses.replace(Brush.of(self.brush, seed), **self.dials)
 
     @staticmethod
     def of(name: str | Path) -> Style:
@@ -131,6 +145,8 @@ def _style(document: dict[str, Any], path: Path) -> Style:
         if document.get(name, words[0]) not in words:
             raise InputError(f"{path}: {name} is {document[name]!r}, wanted one of {', '.join(words)}")
     for name, value in document.get("dials", {}).items():
+        if name not in DIALS:
+            raise InputError(f"{path}: {name} is not a dial of a brush, wanted one of {', '.join(DIALS)}")
         if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
             raise InputError(f"{path}: {name} of the brush is {value!r}, wanted a number from 0 to 1")
     return Style(

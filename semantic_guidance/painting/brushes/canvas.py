@@ -8,16 +8,24 @@ from numpy.typing import NDArray
 from semantic_guidance.painting.brushes import Brush, surface
 from semantic_guidance.renderer.backends.cpu.textured import paint_textured
 
-PAPER = (0.975, 0.962, 0.93)  # RGB of paper for watercolours and pencils
-PAPER_SHARE = {"watercolor": 0.35, "pencil": 0.75}  # how much of it there is in the empty canvas's colour
-LIGHTS = {"oil": (2.4, 0.5, 0.2), "watercolor": (0.8, 0.12, 0.0), "pencil": (0.6, 0.1, 0.0)}
-"""Height of the surface in fine details, strength of its light and shade, brightness of highlights."""
+Array = NDArray[np.float32]
 
-DETAILS, GROWTH, FINEST = 1024, 0.65, 0.75
-"""Pixels of a picture whose fine details have one, exponent of their growth with it, their least size.
+PAPER = (0.975, 0.962, 0.93)  # RGB of paper for watercolours and drawings
+PAPER_SHARE = {"pencil": 0.75}  # of it in the empty canvas's colour; for others the two are multiplied
+PAPERS = ("watercolor", "ink", "pencil")  # brushes for paper
+LIGHTS = {
+    "oil": (1.7, 0.45, 0.1),
+    "knife": (1.6, 0.45, 0.1),
+    "gouache": (1.7, 0.45, 0.0),
+    "watercolor": (0.6, 0.10, 0.0),
+    "pencil": (0.6, 0.10, 0.0),
+    "picture": (1.7, 0.45, 0.1),
+}
+"""Height of the surface in details, strength of its light and shade, brightness of highlights, at a relief
+of one half."""
 
-Details that grew in proportion would look blurred on a large print; here they become finer and more.
-"""
+DETAILS = 1024
+"""Pixels of a picture whose details, such as a bristle's mark, have about one."""
 
 
 class TexturedCanvas:
@@ -28,39 +36,51 @@ class TexturedCanvas:
         blank: ``[3, H, W]`` the empty canvas, in the colour that the strokes were made for.
     """
 
-    def __init__(self, brush: Brush, blank: NDArray[np.float32]) -> None:
+    def __init__(self, brush: Brush, blank: Array) -> None:
         _, height, width = blank.shape
         self.brush = brush
-        self.unit = max(FINEST, (max(height, width) / DETAILS) ** GROWTH)
-        self.grain: NDArray[np.float32] | None = None
-        self.state = np.zeros((4, height, width), np.float32)  # red, green, blue, height of the paint
+        self.unit = max(height, width) / DETAILS
+        self.grain: Array | None = None
+        self.state = np.zeros((4, height, width), np.float32)  # red, green, blue, height or wetness
         self.state[:3] = blank
-        if brush.style in PAPER_SHARE:
-            self.grain = surface.tooth(height, width, self.unit, brush.seed)
-            share = PAPER_SHARE[brush.style]
-            self.state[:3] += share * (np.array(PAPER, np.float32)[:, None, None] - self.state[:3])
-        self.count = 0
+        if brush.style in PAPERS:
+            self.grain = surface.tooth(height, width, DETAILS, brush.seed)
+            paper = np.array(PAPER, np.float32)[:, None, None]
+            share = PAPER_SHARE.get(brush.style)
+            self.state[:3] = blank * paper if share is None else blank + share * (paper - blank)
 
-    def paint(self, strokes: NDArray[np.float32], mask: NDArray[np.float32] | None = None) -> None:
-        """Paint packed strokes ``[N, 13]`` under a mask ``[H, W]`` or none."""
+    def paint(self, strokes: Array, mask: Array | None = None, load: Array | None = None) -> None:
+        """Paint packed strokes ``[N, 13]`` of loads ``[N]`` (1 if None) under a mask ``[H, W]`` or none."""
         paint_textured(
             self.state,
             strokes,
             self.brush.style,
-            begin=self.count,
             seed=self.brush.seed,
             unit=self.unit,
+            bristle=self.brush.dial("bristle"),
+            dry=self.brush.dial("dry"),
+            load=load,
             mask=mask,
             grain=self.grain,
             levels=self.brush.levels,
         )
-        self.count += len(strokes)
 
-    def picture(self) -> NDArray[np.float32]:
+    def height_map(self) -> Array:
+        """Height of the surface ``[H, W]``, paint or rough paper, in units of the picture's longer side."""
+        if self.brush.style not in LIGHTS:
+            return np.zeros_like(self.state[3])
+        relief = self.state[3] if self.grain is None else self.grain
+        scale = LIGHTS[self.brush.style][0] * 2 * self.brush.dial("relief") / DETAILS
+        return np.asarray(relief * np.float32(scale), np.float32)
+
+    def picture(self) -> Array:
         """The canvas as it looks in the light, ``[3, H, W]`` in [0, 1]."""
         color = np.ascontiguousarray(self.state[:3].transpose(1, 2, 0))
-        if self.brush.style in LIGHTS:
-            height, strength, gloss = LIGHTS[self.brush.style]
-            relief = self.state[3] if self.grain is None else self.grain
-            color = surface.lit(color, relief * np.float32(height * self.unit), strength, gloss)
+        if self.brush.style == "watercolor":
+            color = surface.bled(color, self.state[3], self.unit, self.brush.seed)
+        relief = self.brush.dial("relief")
+        if self.brush.style in LIGHTS and relief > 0 and self.brush.light is not None:
+            _, strength, gloss = LIGHTS[self.brush.style]
+            height = self.height_map() * np.float32(max(self.state.shape[1:]))
+            color = surface.lit(color, height, strength, 2 * relief * gloss, self.brush.light)
         return np.ascontiguousarray(color.transpose(2, 0, 1)).clip(0, 1)

@@ -1,4 +1,4 @@
-"""What the paint lies on, and the light that falls on it."""
+"""What the paint lies on, the light that falls on it, and the water in it."""
 
 from __future__ import annotations
 
@@ -6,32 +6,78 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from semantic_guidance.painting.brushes.light import UPPER_LEFT, Light, towards
+
 Array = NDArray[np.float32]
 
-LIGHT = (-0.45, -0.60, 0.66)  # towards the light: left, up, out of the picture
+TEETH = ((3.2, 0.7), (1.3, 1.0), (0.55, 0.55), (0.23, 0.4), (0.1, 0.3))
+"""Sizes of the paper's bumps in details, coarse to fine, and how much there is of each."""
+
+DEVIATION = 1.1
+"""Of the sum of these bumps where pixels are as large as details."""
 
 
-def tooth(height: int, width: int, unit: float, seed: int) -> Array:
-    """The surface of rough paper ``[height, width]``, uniform in [0, 1] over many pixels.
+def noise(height: int, width: int, cells: float, seed: tuple[int, ...]) -> Array:
+    """Normal noise ``[height, width]`` whose bumps are the same at any size.
 
     Args:
         height: in pixels.
         width: in pixels.
-        unit: pixels of a fine detail.
+        cells: bumps along the longer side.
+        seed: of the noise.
+    """
+    longer = max(height, width)
+    sides = [max(2, round(side * cells / longer)) for side in (height, width)]
+    small = np.random.default_rng(seed).standard_normal(sides, dtype=np.float32)
+    way = cv2.INTER_AREA if cells > longer else cv2.INTER_CUBIC
+    return np.asarray(cv2.resize(small, (width, height), interpolation=way), np.float32)
+
+
+def tooth(height: int, width: int, details: int, seed: int) -> Array:
+    """The surface of rough paper ``[height, width]``, uniform in [0, 1] over many small pixels.
+
+    Pixels that are larger than details see their mean: paper is smooth from afar.
+
+    Args:
+        height: in pixels.
+        width: in pixels.
+        details: how many fine ones there are along the longer side; bumps that are finer than pixels are left
+            out, but for the first three, of which pixels show the mean.
         seed: of the paper.
     """
-    rng = np.random.default_rng(seed)
     total = np.zeros((height, width), np.float32)
-    for size, weight in ((0.55, 0.55), (1.3, 1.0), (3.2, 0.7)):
-        side = max(1.0, size * unit)
-        small = (max(2, round(height / side)), max(2, round(width / side)))
-        white = rng.standard_normal(small, dtype=np.float32)
-        total += weight * cv2.resize(white, (width, height), interpolation=cv2.INTER_CUBIC)
-    total /= max(float(total.std()), 1e-6)
+    for number, (size, weight) in enumerate(TEETH):
+        cells = details / size
+        if number < 3 or cells < 1.2 * max(height, width):
+            total += weight * noise(height, width, cells, (seed, number))
+    total /= DEVIATION
     return np.asarray(1 / (1 + np.exp(-1.7 * total)), np.float32)  # nearly the normal distribution's integral
 
 
-def lit(color: Array, height: Array, strength: float, gloss: float) -> Array:
+def bled(color: Array, wet: Array, unit: float, seed: int) -> Array:
+    """`color` ``[H, W, 3]`` once wet paint has run into other wet paint, nowhere else.
+
+    Args:
+        color: of the paint.
+        wet: ``[H, W]`` in [0, 1] how wet it is.
+        unit: pixels of a detail.
+        seed: of where it runs.
+    """
+    height, width = wet.shape
+    wet = np.clip((wet - 0.2) / 0.5, 0, 1)
+    for size, strength in ((9.0, 1.0), (3.5, 0.8)):
+        sigma = size * unit
+        if sigma < 0.4:
+            continue
+        around = cv2.GaussianBlur(wet, (0, 0), sigma)
+        mixed = cv2.GaussianBlur(color * wet[..., None], (0, 0), sigma) / np.maximum(around, 1e-3)[..., None]
+        fingers = noise(height, width, 1024 / (1.6 * size), (seed, 11, int(size)))
+        share = strength * wet * np.clip(around * 1.3, 0, 1) / (1 + np.exp(-3.0 * fingers))
+        color = color + share[..., None] * (mixed - color)
+    return np.asarray(color, np.float32)
+
+
+def lit(color: Array, height: Array, strength: float, gloss: float, light: Light = UPPER_LEFT) -> Array:
     """`color` ``[H, W, 3]`` with the light and shade of a surface ``[H, W]``.
 
     Args:
@@ -39,16 +85,18 @@ def lit(color: Array, height: Array, strength: float, gloss: float) -> Array:
         height: in pixels.
         strength: of light and shade; 0 leaves the colour as it is.
         gloss: brightness of the highlights.
+        light: where it comes from.
     """
+    right, down, out = towards(light)
     smooth = cv2.GaussianBlur(height, (0, 0), 0.7)
     dx = cv2.Sobel(smooth, cv2.CV_32F, 1, 0, scale=1 / 8)
     dy = cv2.Sobel(smooth, cv2.CV_32F, 0, 1, scale=1 / 8)
     norm = 1 / np.sqrt(1 + dx * dx + dy * dy)
-    shade = (LIGHT[2] - LIGHT[0] * dx - LIGHT[1] * dy) * norm
-    relief = 1 + strength * (shade / LIGHT[2] - 1)
+    shade = np.maximum(out - right * dx - down * dy, 0) * norm
+    relief = 1 + strength * (shade / out - 1)
     # Half way between the light and the eye, which looks straight down.
-    half = np.array([LIGHT[0], LIGHT[1], LIGHT[2] + 1]) / np.linalg.norm([LIGHT[0], LIGHT[1], LIGHT[2] + 1])
+    half = np.array([right, down, out + 1]) / np.linalg.norm([right, down, out + 1])
     glint = np.clip((half[2] - half[0] * dx - half[1] * dy) * norm, 0, 1) ** 60
     flat = float(half[2]) ** 60
-    light = gloss * np.clip(glint - flat, 0, 1)
-    return np.asarray(np.clip(color * relief[..., None] + light[..., None], 0, 1), np.float32)
+    shine = gloss * np.clip(glint - flat, 0, 1)
+    return np.asarray(np.clip(color * relief[..., None] + shine[..., None], 0, 1), np.float32)

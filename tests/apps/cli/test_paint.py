@@ -173,7 +173,7 @@ def test_bad_pictures(refused, tmp_path, photo):
         ("--seed", "0.5", "a whole number from 0 to"),
         ("--preset", "best", "draft"),
         ("--agent", "nobody", "planner"),
-        ("--brush", "crayon", "flat, oil, watercolor, pencil, or the file"),
+        ("--brush", "crayon", "flat, oil, knife, gouache, watercolor, ink, pencil, or the file"),
         ("--formats", "png,tiff", "png,jpg"),
         ("--formats", "avi", "png,jpg"),
         ("--fps", "0", "a whole number from 1 to 60"),

@@ -70,6 +70,30 @@ def test_brushes_and_films_are_those_of_paint(photo, photo_mask, tmp_path):
     assert sum(durations) == pytest.approx(2000, abs=100)
 
 
+def test_the_brush_is_that_of_the_file(photo, tmp_path, capsys):
+    argv = ["paint", str(photo), "--no-guidance", "--strokes", "20", "--preset", "draft", "--size", "77"]
+    look = ["--brush", "oil", "--seed", "3", "--relief", "0.9", "--light", "right"]
+    assert main([*argv, *look, "--formats", "png,json,svg", "--out", str(tmp_path / "a")]) == 0
+    note = "semantic-guidance: note: svg: flat shapes, without the texture of the oil brush\n"
+    assert capsys.readouterr().err == note
+    strokes = str(tmp_path / "a" / "photo_painted.json")
+    cases = {
+        "same": [],
+        "again": ["--brush", "oil", "--seed", "3"],
+        "flat": ["--brush", "flat"],
+        "smooth": ["--bristle", "0"],
+        "other": ["--seed", "4"],
+        "unlit": ["--light", "none"],
+    }
+    seen = {}
+    for name, flags in cases.items():
+        assert main(["render", strokes, *flags, "--out", str(tmp_path / name)]) == 0
+        seen[name] = (tmp_path / name / "photo_painted.png").read_bytes()
+    assert seen.pop("again") == seen["same"] == (tmp_path / "a" / "photo_painted.png").read_bytes()
+    assert len(set(seen.values())) == len(seen)
+    assert capsys.readouterr().err == ""
+
+
 BIG = {"torch", "cv2", "av", "numba", "llvmlite"}
 
 LOADED = """
@@ -138,6 +162,10 @@ def test_the_input_is_never_overwritten(painting, tmp_path, complaint):
         ("--size", "9000", "a whole number from 16 to"),
         ("--formats", "tiff", "png,jpg"),
         ("--brush", "crayon", "one of flat, oil"),
+        ("--light", "north", "wanted top, right, bottom, left, none, or AZIMUTH,ELEVATION"),
+        ("--light", "left", "the flat brush has no relief to be seen, wanted --brush oil, knife"),
+        ("--relief", "0.5", "the flat brush has no relief to be seen, wanted --brush oil, knife"),
+        ("--dry", "2", "a number from 0 to 1"),
         ("--duration", "3", "wanted one of mp4"),
     ],
 )

@@ -33,7 +33,7 @@ HEADS = 4
 GRADIENT, REMOVAL = 0, 1
 """What `objective` is for: the error and its gradient, or what it rises by without each stroke."""
 
-OIL, WATERCOLOR, PENCIL, PICTURE = 0, 1, 2, 3
+OIL, WATERCOLOR, PENCIL, PICTURE, GOUACHE, INK, KNIFE = range(7)
 """Brushes of `brush`."""
 
 ROUND, SQUARE, FILBERT = range(len(ENDS))
@@ -104,11 +104,11 @@ KERNELS = {
     ),
     "brush": Kernel(
         (
-            *("first", "step", "bands", "count", "height", "wide", "style", "begin", "seed"),
+            *("first", "step", "bands", "count", "height", "wide", "style", "seed"),
             *("levels_count", "levels_height", "levels_wide"),
         ),
-        ("unit",),
-        {"strokes": F32, "canvas": F32, "masks": F32, "grain": F32, "levels": F32},
+        ("unit", "bristle", "dry"),
+        {"strokes": F32, "load": F32, "canvas": F32, "masks": F32, "grain": F32, "levels": F32},
     ),
 }
 

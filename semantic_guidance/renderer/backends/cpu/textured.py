@@ -7,13 +7,29 @@ from numpy.typing import NDArray
 
 from semantic_guidance.core.errors import InputError
 from semantic_guidance.renderer.backends.cpu.bands import band_count
-from semantic_guidance.renderer.backends.cpu.layout import OIL, PENCIL, PICTURE, WATERCOLOR
+from semantic_guidance.renderer.backends.cpu.layout import (
+    GOUACHE,
+    INK,
+    KNIFE,
+    OIL,
+    PENCIL,
+    PICTURE,
+    WATERCOLOR,
+)
 from semantic_guidance.renderer.backends.cpu.native import entry
 from semantic_guidance.renderer.backends.cpu.pool import NOTHING, POOL, arguments, memory
 
 Array = NDArray[np.float32]
 
-CODES = {"oil": OIL, "watercolor": WATERCOLOR, "pencil": PENCIL, "picture": PICTURE}
+CODES = {
+    "oil": OIL,
+    "knife": KNIFE,
+    "gouache": GOUACHE,
+    "watercolor": WATERCOLOR,
+    "ink": INK,
+    "pencil": PENCIL,
+    "picture": PICTURE,
+}
 """The brushes by name."""
 
 
@@ -22,9 +38,11 @@ def paint_textured(
     strokes: Array,
     style: str,
     *,
-    begin: int,
     seed: int,
     unit: float,
+    bristle: float,
+    dry: float,
+    load: Array | None,
     mask: Array | None,
     grain: Array | None,
     levels: Array | None,
@@ -35,9 +53,11 @@ def paint_textured(
         canvas: ``[4, H, W]`` red, green, blue, and height of the paint.
         strokes: packed, ``[N, 13]``.
         style: one of `CODES`.
-        begin: number of the first of the strokes in the painting; each has its own texture.
-        seed: of all texture.
+        seed: of all texture; each stroke's own also depends on where it lies.
         unit: pixels of a fine detail.
+        bristle: strength of streaks and grains, 0 to 1.
+        dry: how early long strokes run dry, 0 to 1.
+        load: ``[N]`` in [0, 1], how much paint each stroke carries; 1 for all if None.
         mask: ``[H, W]`` in [0, 1] where the strokes show, None for everywhere.
         grain: ``[H, W]`` the paper's tooth in [0, 1], for brushes that have one.
         levels: ``[L, h, w]`` the brush picture, each level smoother than the one before, for ``picture``.
@@ -59,12 +79,14 @@ def paint_textured(
         height=height,
         wide=wide,
         style=CODES[style],
-        begin=begin,
         seed=seed,
         levels_count=count,
         levels_height=rows,
         levels_wide=columns,
         unit=unit,
+        bristle=bristle,
+        dry=dry,
+        load=NOTHING if load is None else memory(load),
         strokes=memory(strokes),
         canvas=memory(canvas),
         masks=NOTHING if mask is None else memory(mask),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -110,7 +112,7 @@ def repaint(
     layers = tuple(_placed(layer, box, picture, painting, origins, first, lock) for layer in part.layers)
     return replace(
         under,
-        layers=(*under.layers, *layers),
+        layers=(*under.layers, *_joined(layers)),
         masks=(*under.masks, *masks),
         photo=picture,
         seconds=part.seconds,
@@ -196,6 +198,19 @@ def _placed(
         mask=first + 1 + layer.mask if clipped and layer.mask is not None else first,
         locked=lock,
     )
+
+
+def _joined(layers: Iterable[Layer]) -> Iterator[Layer]:
+    """Consecutive layers that differ in their strokes alone as one, as files have them."""
+
+    def kind(layer: Layer) -> tuple[object, ...]:
+        return layer.level, layer.instance, layer.mask, layer.compositing, layer.ends
+
+    for _, run in itertools.groupby(layers, kind):
+        group = list(run)
+        loads = [torch.ones(len(each.strokes)) if each.load is None else each.load for each in group]
+        strokes = Strokes.cat([each.strokes for each in group])
+        yield replace(group[0], strokes=strokes, load=torch.cat(loads))
 
 
 def erased(painting: Painting, region: Tensor) -> Painting:

@@ -8,12 +8,14 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[np.float32]
+Number = TypeVar("Number", bound=np.generic)
 
 LEAN = -0.35
 """Direction of strokes where the picture has none, in radians from the x axis: that of a right hand."""
@@ -183,7 +185,7 @@ def _arm(
     return place
 
 
-def sample(values: Array, places: NDArray[np.floating]) -> Array:
+def sample(values: NDArray[Number], places: NDArray[np.floating]) -> NDArray[Number]:
     """Values ``[N, ...]`` of an image ``[H, W, ...]`` at places (x, y) ``[N, 2]``, the nearest within it."""
     height, width = values.shape[:2]
     columns = np.clip(places[:, 0].astype(np.intp), 0, width - 1)

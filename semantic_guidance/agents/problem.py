@@ -6,6 +6,7 @@ import itertools
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -170,6 +171,15 @@ class Problem:
     def size(self) -> int:
         """Pixels of the longer side."""
         return max(self.target.shape[1:])
+
+    @cached_property
+    def owner(self) -> NDArray[np.intp]:
+        """``[h, w]`` number of the object that is on top, -1 where there is none."""
+        masks = self.masks.numpy()
+        if not len(masks):
+            return np.full(self.weight.shape, -1, np.intp)
+        topmost = len(masks) - 1 - np.argmax(masks[::-1] > 0.5, axis=0)
+        return np.where(masks.max(axis=0) > 0.5, topmost, -1)
 
     def uncovered(self, index: int | None) -> Tensor:
         """``[h, w]`` weight of errors, low where objects after number `index` (None: all) cover them."""

@@ -244,7 +244,9 @@ STYLES: Registry[Any] = Registry(
             "gouache",
             "ink",
             "pencil",
+            "colored-pencil",
             "palette-knife",
+            "lines",
         )
     },
     needs=("hand", "ground", "brush", "ends", "marks"),

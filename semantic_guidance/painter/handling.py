@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 import functools
-import itertools
 import math
 from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from semantic_guidance.agents.flow import sample
 from semantic_guidance.agents.problem import Problem, working_size
-from semantic_guidance.core.strokes import Strokes
 from semantic_guidance.images.color import Color
 from semantic_guidance.painter.finishing import finished, loads
 from semantic_guidance.painter.hand import Hand
 from semantic_guidance.painter.handwork import HandRefiner
 from semantic_guidance.painter.laying import Layers, compose
-from semantic_guidance.painter.manner import See, Work
+from semantic_guidance.painter.manner import See, Work, in_layers
 from semantic_guidance.painter.presets import RefineConfig
 from semantic_guidance.painter.seeing import Sight, toned_ground
 from semantic_guidance.painter.styles import Style
@@ -130,27 +127,7 @@ class Handling:
         packed = torch.from_numpy(vectors)
         if tools is not None and len(packed):
             packed = tools(packed)
-        return self._grouped(packed, parts, load), ()
-
-    def _grouped(
-        self, vectors: Tensor, parts: NDArray[np.intp], load: NDArray[np.float32]
-    ) -> tuple[Layer, ...]:
-        """One layer for each run of strokes of one part."""
-        layers, first = [], 0
-        for part, run in itertools.groupby(parts.tolist()):
-            last = first + sum(1 for _ in run)
-            strokes = Strokes.unpack(vectors[None, first:last])
-            layers.append(
-                Layer(
-                    strokes,
-                    "background" if part < 0 else "foreground",
-                    max(0, part),
-                    ends=self.style.ends,
-                    load=torch.from_numpy(load[first:last].copy()),
-                )
-            )
-            first = last
-        return tuple(layers)
+        return in_layers(packed, parts, self.style.ends, load), ()
 
 
 def unlike(problem: Problem) -> float:

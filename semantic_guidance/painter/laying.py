@@ -38,6 +38,9 @@ SHORTER = 0.6
 WANDER = 1.2
 """Radians by which strokes turn from rough texture at full looseness."""
 
+NOTHING = 1e-6
+"""A chord of this length has no direction."""
+
 TONE = 0.5
 """Exponent that brings out the directions of darks."""
 
@@ -88,7 +91,6 @@ class Layers:
         self.radii = hand.radii_for(strokes)
         self.calm = calmness(sight.heed)
         masks = problem.masks.numpy()
-        self.owner = np.where(masks.max(axis=0) > 0.5, _topmost(masks), -1) if len(masks) else None
         self.inside = problem.mask.numpy()
         self.share = share if len(masks) else None
         regions = [1 - self.inside, self.inside] if len(masks) else [np.ones_like(self.inside)]
@@ -108,9 +110,7 @@ class Layers:
 
     def parts_at(self, centre: NDArray[np.floating]) -> Parts:
         """What is at places (x, y) ``[N, 2]`` in pixels."""
-        if self.owner is None:
-            return np.full(len(centre), -1, np.intp)
-        return sample(self.owner, centre).astype(np.intp)
+        return sample(self.problem.owner, centre)
 
     def placing(self, layer: int) -> float:
         """Exponent of the error by which a layer's strokes are placed."""
@@ -163,7 +163,7 @@ class Layers:
         """What ends a streamline: other colours, and, if edges are kept, other objects."""
         low, high = UNLIKE
         stops = [(self.blurred[layer], low + (high - low) * self.hand.looseness)]
-        if self.owner is not None and self.hand.edges > 0:
+        if len(self.problem.masks) and self.hand.edges > 0:
             stops.append((self.inside[..., None], 1.1 - 0.9 * self.hand.edges))
         return stops
 
@@ -207,22 +207,19 @@ def within(vectors: Tensor, hand: Hand, limits: Tensor) -> None:
     """
     low, high, opacity = limits.split(1, dim=1)
     thin = 1 - hand.taper
-    radius = torch.minimum(torch.maximum(vectors[:, RADIUS], low * thin), high)
+    radius = torch.minimum(torch.maximum(vectors[:, RADIUS], low * thin), high).clamp(min=1e-9)
     greatest = radius.amax(dim=1, keepdim=True)
     widest = torch.maximum(greatest, low)
-    vectors[:, RADIUS] = torch.maximum(radius * (widest / greatest.clamp(min=1e-9)), thin * widest)
+    vectors[:, RADIUS] = torch.maximum(radius * (widest / greatest), thin * widest)
     vectors[:, OPACITY] = opacity
     start, control, end = vectors[:, START], vectors[:, CONTROL], vectors[:, END]
     middle, half = (start + end) / 2, (end - start) / 2
-    chord = 2 * half.norm(dim=1, keepdim=True).clamp(min=1e-6)
+    chord = 2 * half.norm(dim=1, keepdim=True)
+    level = torch.tensor([[1.0, 0.0]], device=vectors.device)  # for strokes without a direction
+    unit = torch.where(chord > NOTHING, 2 * half / chord.clamp(min=NOTHING), level)
     least, most = hand.bounds
     wanted = torch.minimum(torch.maximum(chord, 2 * least * widest), 2 * most * widest)
-    half = half * (wanted / chord)
+    half = unit * (wanted / 2)
     bow = control - middle
     bow = bow * (hand.curvature * wanted / bow.norm(dim=1, keepdim=True).clamp(min=1e-9)).clamp(max=1)
     vectors[:, POINTS] = torch.cat([middle - half, middle + bow, middle + half], dim=1)
-
-
-def _topmost(masks: Array) -> NDArray[np.intp]:
-    """``[h, w]`` number of the last of the masks ``[M, h, w]`` that is more than half there."""
-    return len(masks) - 1 - np.argmax(masks[::-1] > 0.5, axis=0)

@@ -6,11 +6,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
+import numpy as np
+import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
-from semantic_guidance.agents.problem import Problem
+from semantic_guidance.agents.problem import Parts, Problem, runs
+from semantic_guidance.core.strokes import Strokes
 from semantic_guidance.images.color import Color
 from semantic_guidance.painter.refine import Refiner
+from semantic_guidance.painting.drawing import Ends
 from semantic_guidance.painting.medium import Tools
 from semantic_guidance.painting.painting import Layer
 
@@ -45,3 +50,30 @@ class Manner(Protocol):
             see: the same at other sizes.
             tools: with which strokes are to be painted; any if None.
         """
+
+
+def in_layers(
+    strokes: Tensor, parts: Parts, ends: Ends, load: NDArray[np.float32] | None = None
+) -> tuple[Layer, ...]:
+    """One layer for each run of packed strokes ``[N, 13]`` that depict the same.
+
+    Args:
+        strokes: in painting order.
+        parts: ``[N]`` what they depict.
+        ends: of all strokes.
+        load: ``[N]`` paint that they carry, see `Layer`.
+    """
+    layers, first = [], 0
+    for part, count in runs(parts.tolist()):
+        last = first + count
+        layers.append(
+            Layer(
+                Strokes.unpack(strokes[None, first:last]),
+                "background" if part < 0 else "foreground",
+                max(0, part),
+                ends=ends,
+                load=None if load is None else torch.from_numpy(load[first:last].copy()),
+            )
+        )
+        first = last
+    return tuple(layers)

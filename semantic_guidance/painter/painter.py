@@ -26,6 +26,7 @@ from semantic_guidance.images.restyle import cover
 from semantic_guidance.painter.checks import check_whole, checked_start, drafting, workplace
 from semantic_guidance.painter.handling import Handling
 from semantic_guidance.painter.likeness import Likeness, stored
+from semantic_guidance.painter.linework import LineCopy, LineWork
 from semantic_guidance.painter.manner import Manner, Work
 from semantic_guidance.painter.presets import (
     DEFAULT_SIZES,
@@ -123,7 +124,11 @@ class Painter:
         self.manner: Manner = Likeness(
             self.agent, self.preset, strokes, seed, self.workplace, not self.medium.opaque
         )
-        if self.style.hand is not None:
+        if self.style.marks == "lines":
+            self.manner = LineCopy(self.style, strokes)
+        elif self.style.marks != "strokes":
+            self.manner = LineWork(self.style, strokes, seed)
+        elif self.style.hand is not None:
             steps = self.preset.hand_steps
             self.manner = Handling(
                 self.style, self.style.hand, strokes, seed, self.workplace, steps, foreground_share

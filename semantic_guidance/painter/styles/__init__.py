@@ -29,7 +29,7 @@ DEFAULT = "alla-prima"
 """The style of the command line, chosen by looking at what all of them make of very different pictures."""
 
 GROUNDS = ("toned", "mean")
-MARKS = ("strokes", "ink", "pencil")
+MARKS = ("strokes", "ink", "pencil", "colored-pencil", "lines")
 MAX_BYTES = 1 << 16
 MAX_NAME = 64
 """Letters of a name that a painting keeps."""
@@ -50,7 +50,8 @@ class Style:
         brush: how the strokes look: a name in `BRUSHES` or the file of a picture.
         dials: of the brush, by name, see `Brush`.
         ends: how strokes end, one of `ENDS`.
-        marks: what is made: ``strokes``, or lines in ``ink`` or ``pencil``.
+        marks: what is made: ``strokes``; a drawing in ``ink``, ``pencil`` or ``colored-pencil``; or the
+            ``lines`` of a picture that is a line drawing.
     """
 
     name: str

@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from semantic_guidance.agents.flow import Flow, blur, flow, sample
-from semantic_guidance.painter.curves import fit_curves, smoothed
-from semantic_guidance.painter.sheet import LUMA, Sheet, inked
-from semantic_guidance.painter.tracing import bilinear, trace
+from semantic_guidance.painter.lines.curves import fit_curves, smoothed
+from semantic_guidance.painter.lines.sheet import LUMA, Sheet, inked
+from semantic_guidance.painter.lines.tracing import bilinear, trace
 
 Array = NDArray[np.float32]
 

@@ -13,11 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from semantic_guidance.agents.flow import LEAN, Flow, blur, flow, sample
-from semantic_guidance.painter.contours import contours
-from semantic_guidance.painter.curves import fit_curve
-from semantic_guidance.painter.hatching import Ground, hatched
-from semantic_guidance.painter.line_styles import LineStyle
-from semantic_guidance.painter.sheet import Sheet, inked
+from semantic_guidance.painter.lines.contours import contours
+from semantic_guidance.painter.lines.curves import fit_curve
+from semantic_guidance.painter.lines.dials import LineStyle
+from semantic_guidance.painter.lines.hatching import Ground, hatched
+from semantic_guidance.painter.lines.sheet import Sheet, inked
 
 Array = NDArray[np.float32]
 

@@ -11,9 +11,9 @@ import torch
 
 from semantic_guidance import Strokes, render
 from semantic_guidance.agents.flow import Flow
-from semantic_guidance.painter.hatching import Ground, hatched
-from semantic_guidance.painter.line_styles import COLORED_PENCIL, INK, PENCIL, LineStyle
-from semantic_guidance.painter.lines import LineDrawing, drawn
+from semantic_guidance.painter.lines.dials import COLORED_PENCIL, INK, PENCIL, LineStyle
+from semantic_guidance.painter.lines.drawing import LineDrawing, drawn
+from semantic_guidance.painter.lines.hatching import Ground, hatched
 from tests.known_lines import bezier, pixels
 
 SIDE = 200

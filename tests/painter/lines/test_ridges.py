@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from semantic_guidance.painter.ridges import ridges
+from semantic_guidance.painter.lines.ridges import ridges
 from tests.known_lines import arc, bezier, inked, pixels, segment
 
 SIDE = 300

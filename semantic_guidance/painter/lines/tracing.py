@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from semantic_guidance.painter.curves import length_of
+from semantic_guidance.painter.lines.curves import length_of
 
 Array = NDArray[np.float32]
 

@@ -11,10 +11,10 @@ import torch
 
 from semantic_guidance import Strokes, load_image, render
 from semantic_guidance.images.arrays import to_array
-from semantic_guidance.painter.line_art import as_lines, is_line_drawing, line_score
+from semantic_guidance.painter.lines.art import as_lines, is_line_drawing, line_score
 from tests.known_lines import arc, bezier, inked, pixels, segment
 
-EXAMPLES = Path(__file__).parents[2] / "examples"
+EXAMPLES = Path(__file__).parents[3] / "examples"
 SIDE = 400
 PLACES = pixels(SIDE, SIDE)
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from semantic_guidance.painter.curves import fit_curves, length_of, resampled, smoothed
+from semantic_guidance.painter.lines.curves import fit_curves, length_of, resampled, smoothed
 
 PLACES = st.lists(st.tuples(st.floats(0, 100), st.floats(0, 100)), min_size=2, max_size=12, unique=True)
 

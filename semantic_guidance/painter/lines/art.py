@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from semantic_guidance.agents.flow import sample
-from semantic_guidance.painter.curves import fit_curve, fit_curves, length_of, resampled, smoothed
-from semantic_guidance.painter.skeleton import paths
-from semantic_guidance.painter.tracing import bilinear
+from semantic_guidance.painter.lines.curves import fit_curve, fit_curves, length_of, resampled, smoothed
+from semantic_guidance.painter.lines.skeleton import paths
+from semantic_guidance.painter.lines.tracing import bilinear
 
 Array = NDArray[np.float32]
 Color = tuple[float, float, float]
@@ -112,11 +112,7 @@ def as_lines(picture: Array, count: int) -> LineArt:
     """
     if count < 1:
         raise ValueError(f"count is {count}, wanted at least 1")
-    tone, ground = _on_light(picture)
-    depth = np.maximum(ground - tone, 0).astype(np.float32)
-    paper = tuple(
-        np.median(picture[depth <= max(0.5 * PAPER_TONE, float(depth.min()))].reshape(-1, 3), axis=0).tolist()
-    )
+    depth, paper = _depth(picture), ground_of(picture)
     shape, zoom = _shape(depth)
     room = _rooms(shape)
     traced = [_Trace.of(path, shape, room) for path in paths((shape > 0.5).astype(np.uint8))]
@@ -135,6 +131,20 @@ def as_lines(picture: Array, count: int) -> LineArt:
     packed = packed[np.sort(best)]
     packed[:, :8] /= side
     return LineArt(packed, paper)
+
+
+def ground_of(picture: Array) -> Color:
+    """Colour of the ground of a line drawing ``[H, W, 3]``."""
+    depth = _depth(picture)
+    bare = picture[depth <= max(0.5 * PAPER_TONE, float(depth.min()))]
+    red, green, blue = np.median(bare.reshape(-1, 3), axis=0).tolist()
+    return red, green, blue
+
+
+def _depth(picture: Array) -> Array:
+    """How far pixels ``[H, W]`` stand out from the ground around."""
+    tone, ground = _on_light(picture)
+    return np.asarray(np.maximum(ground - tone, 0), np.float32)
 
 
 def _on_light(picture: Array) -> tuple[Array, Array]:

@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from semantic_guidance.agents.flow import sample
-from semantic_guidance.painter.curves import curve_points, fit_curves, length_of, smoothed
-from semantic_guidance.painter.tracing import bilinear, trace
+from semantic_guidance.painter.lines.curves import curve_points, fit_curves, length_of, smoothed
+from semantic_guidance.painter.lines.tracing import bilinear, trace
 
 Array = NDArray[np.float32]
 

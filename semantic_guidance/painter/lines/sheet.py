@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from semantic_guidance.agents.flow import blur, sample
-from semantic_guidance.painter.curves import curve_points
-from semantic_guidance.painter.line_styles import LineStyle
+from semantic_guidance.painter.lines.curves import curve_points
+from semantic_guidance.painter.lines.dials import LineStyle
 
 Array = NDArray[np.float32]
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from skimage.measure import euler_number, label
 
-from semantic_guidance.painter.skeleton import paths, thinned
+from semantic_guidance.painter.lines.skeleton import paths, thinned
 from tests.known_lines import arc, pixels, segment
 
 PLACES = pixels(120, 160)

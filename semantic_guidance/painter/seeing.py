@@ -19,7 +19,7 @@ Array = NDArray[np.float32]
 LUMA = np.array([0.3, 0.59, 0.11], np.float32)
 """Shares of red, green and blue in lightness."""
 
-DARK_SCALE, DARK_RANGE = 3.0, (0.7, 1.7)
+DARK_SCALE, DARK_RANGE = 3.0, (0.6, 2.2)
 """Pixels over which lightness is averaged for the weight of darks, and the least and greatest weight."""
 
 FACE = 1.5
@@ -38,7 +38,7 @@ GROUND_TINT = np.array([0.62, 0.45, 0.31], np.float32)
 def attention(problem: Problem) -> Array:
     """Factor of the weight ``[h, w]``: more for faces, focus, and darks, where small differences are seen."""
     light = blur(to_array(problem.target) @ LUMA, DARK_SCALE)
-    dark = np.clip(0.6 / (light + 0.3), *DARK_RANGE)
+    dark = np.clip(0.45 / (light + 0.12), *DARK_RANGE)
     return np.asarray(dark * (1 + FACE * faces(problem)) * (1 + problem.focus.numpy()), np.float32)
 
 

@@ -271,7 +271,6 @@ class Replay:
             self._canvas = _seed_composite(self._canvas.picture(), strokes, mask, layer.ends)
         elif self._flat:
             self._canvas.paint(strokes, mask, SOFTNESS, layer.ends)
-            self._canvas.paint(strokes, mask)
         else:
             self._canvas.paint(strokes, mask, None if layer.load is None else layer.load[part])
 

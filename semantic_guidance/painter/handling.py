@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from semantic_guidance.agents.flow import sample
@@ -21,6 +22,7 @@ from semantic_guidance.painter.manner import See, Work, in_layers
 from semantic_guidance.painter.presets import RefineConfig
 from semantic_guidance.painter.seeing import Sight, toned_ground
 from semantic_guidance.painter.styles import Style
+from semantic_guidance.painter.thin import thin_lines
 from semantic_guidance.painter.views import Ladder, View
 from semantic_guidance.painting.medium import Tools
 from semantic_guidance.painting.painting import Layer
@@ -34,6 +36,10 @@ FEWEST = 300
 
 UNLIKE = 0.02
 """Difference from which on a pixel of a picture that is painted on is to be painted over."""
+
+LINES_LENGTH, LINES_GROWTH, LINE_LOAD = 420, 0.35, 0.2
+"""Root of the pixels on which thin lines are looked for, for `FEWEST` strokes; exponent with which it grows;
+and the paint that lines carry."""
 
 PROBLEM_PIXELS = 103
 """Pixels a stroke on which strokes are laid."""
@@ -80,7 +86,7 @@ class Handling:
         problem = replace(see(self._length(PROBLEM_PIXELS, dense)), ground=ground)
         sight, rng = Sight.of(problem, self.hand), np.random.default_rng(self.seed)
         layers = Layers(sight, self.hand, round(dense), rng, self.share)
-        first = layers.order(compose(layers, self.strokes))
+        first = layers.order(compose(layers, self.strokes - self._lines()))
         vectors = problem.to_picture(first.vectors).pack()[0]
         more = min(MOST_MORE, math.sqrt(FEW / self.strokes))
         config = RefineConfig(
@@ -93,7 +99,7 @@ class Handling:
         )
         ladder = self._ladder(see, height, width, ground, config, dense)
         refiner = HandRefiner(replace(first, vectors=vectors), layers, ladder, config, self.seed, tools)
-        return Work(refiner, functools.partial(self._finish, refiner, tools))
+        return Work(refiner, functools.partial(self._finish, refiner, see, tools))
 
     @staticmethod
     def _length(pixels: float, dense: float) -> float:
@@ -113,8 +119,19 @@ class Handling:
         last = working_size(height, width, self._length(config.sizes[-1][1], dense))
         return Ladder(views, max(last), math.sqrt(last[0] * last[1] / max(dense, FEWEST)))
 
+    def _lines(self) -> int:
+        """Strokes that are kept for thin lines."""
+        return round(self.hand.lines * self.hand.shares[-1] * self.strokes)
+
+    def _thin(self, refiner: HandRefiner, see: See) -> tuple[Tensor, Problem]:
+        """Lines ``[M, 13]`` on top of the refined strokes, and the problem in which they were found."""
+        length = LINES_LENGTH * max(1.0, self.strokes / FEWEST) ** LINES_GROWTH
+        problem = replace(Sight.of(see(length), self.hand).problem, ground=refiner.layers.problem.ground)
+        widest = refiner.layers.radii[-1]
+        return thin_lines(problem, refiner.finished(), self._lines(), widest), problem
+
     def _finish(
-        self, refiner: HandRefiner, tools: Tools | None
+        self, refiner: HandRefiner, see: See, tools: Tools | None
     ) -> tuple[tuple[Layer, ...], tuple[Tensor, ...]]:
         """See `Work`."""
         vectors = refiner.finished().numpy().copy()
@@ -125,9 +142,33 @@ class Handling:
         vectors = finished(vectors, self.hand, levels, calm, rng)
         load = loads(vectors, self.hand, levels)
         packed = torch.from_numpy(vectors)
+        if self._lines():
+            lines, parts, load = self._with_lines(refiner, see, parts, load, rng)
+            packed = torch.cat([packed, lines])
         if tools is not None and len(packed):
             packed = tools(packed)
         return in_layers(packed, parts, self.style.ends, load), ()
+
+    def _with_lines(
+        self,
+        refiner: HandRefiner,
+        see: See,
+        parts: NDArray[np.intp],
+        load: NDArray[np.float32],
+        rng: np.random.Generator,
+    ) -> tuple[Tensor, NDArray[np.intp], NDArray[np.float32]]:
+        """Thin lines ``[M, 13]`` on top, and parts and load ``[N + M]`` of all strokes."""
+        lines, problem = self._thin(refiner, see)
+        exact = replace(self.hand, jitter=0.0, temperature=0.0, hue=0.0)
+        levels = np.full(len(lines), len(self.hand.radii) - 1)
+        colored = finished(lines.numpy(), exact, levels, np.zeros(len(lines), np.float32), rng)
+        middle = lines[:, :6].reshape(-1, 3, 2).mean(dim=1).numpy() * problem.size
+        parts = np.concatenate([parts, sample(problem.owner, middle)])
+        return (
+            torch.from_numpy(colored),
+            parts,
+            np.concatenate([load, np.full(len(lines), LINE_LOAD, np.float32)]),
+        )
 
 
 def unlike(problem: Problem) -> float:

@@ -17,7 +17,7 @@ from semantic_guidance.core.start import wait_asleep
 from semantic_guidance.core.version import __version__
 
 if TYPE_CHECKING:
-    from semantic_guidance.apps.jobs import Job, Result, run
+    from semantic_guidance.apps.jobs import Job, Result, Variations, run, run_variations
     from semantic_guidance.core.errors import InputError, NotFiniteError
     from semantic_guidance.core.guidance import Guidance, Instance
     from semantic_guidance.core.plugins import PluginError
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from semantic_guidance.learning.run.loop import train
     from semantic_guidance.painter.painter import Painter
     from semantic_guidance.painter.presets import Preset
+    from semantic_guidance.painter.repaint import repaint
     from semantic_guidance.painting.brushes.brush import Brush
     from semantic_guidance.painting.medium import Medium
     from semantic_guidance.painting.painting import Layer, Painting
@@ -54,13 +55,16 @@ _HOMES = {
     "Prompt": "guidance.base",
     "Result": "apps.jobs",
     "Strokes": "core.strokes",
+    "Variations": "apps.jobs",
     "guidance_overlay": "export.overlay",
     "load_image": "images.files",
     "load_mask": "images.files",
     "painting_errors": "images.metrics",
     "read_strokes": "export.strokes_json",
     "render": "renderer",
+    "repaint": "painter.repaint",
     "run": "apps.jobs",
+    "run_variations": "apps.jobs",
     "save": "export",
     "train": "learning.run.loop",
 }
@@ -82,6 +86,7 @@ __all__ = [
     "Prompt",
     "Result",
     "Strokes",
+    "Variations",
     "__version__",
     "guidance_overlay",
     "load_image",
@@ -89,7 +94,9 @@ __all__ = [
     "painting_errors",
     "read_strokes",
     "render",
+    "repaint",
     "run",
+    "run_variations",
     "save",
     "train",
 ]

@@ -13,6 +13,7 @@ from semantic_guidance.core.options import OptionError, from_json
 from semantic_guidance.core.plugins import EXPORTERS, usable
 from semantic_guidance.export.base import Exporter
 from semantic_guidance.export.options import SETS, NoOptions, VideoOptions
+from semantic_guidance.images.color import Color, parse_color
 
 if TYPE_CHECKING:  # so that a file of strokes is rendered without waiting for torch
     from torch import Tensor
@@ -34,6 +35,22 @@ def prepare_folder(folder: Path) -> None:
         trial.unlink()
     except OSError as error:
         raise OSError(f"--out: {folder}: {error.strerror}, wanted a folder to write to") from None
+
+
+def color_or_file(option: str, word: str) -> Color | Path:
+    """What an option asks for that takes a colour or a picture.
+
+    Raises:
+        OptionError: it is neither a colour nor a file.
+    """
+    if word.startswith("#") and not Path(word).exists():
+        try:
+            return parse_color(word)
+        except ValueError as error:
+            raise OptionError(option, str(error)) from None
+    if not Path(word).exists():
+        raise OptionError(option, f"{word}: no such file, wanted a picture, or a colour such as #c0ffee")
+    return Path(word)
 
 
 def check_outputs(outputs: Iterable[Path], inputs: Iterable[Path]) -> None:

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from torch import Tensor
 
-from semantic_guidance.apps.options import HandOptions
+from semantic_guidance.apps.hand_options import HandOptions
 from semantic_guidance.core.errors import InputError
 from semantic_guidance.core.options import OptionError
 from semantic_guidance.images.arrays import to_array
@@ -14,21 +14,29 @@ from semantic_guidance.painter.lines.art import is_line_drawing
 from semantic_guidance.painter.presets import DEFAULT_STYLE
 from semantic_guidance.painter.styles import Style
 
-DIALS = ("length", "width", "curvature", "flow", "looseness", "edges", "economy", "saturation")
+DIALS = ("length", "width", "curvature", "flow", "looseness", "edges", "economy", "saturation", "warmth")
 """Options that are dials of a hand."""
 
 COLORFUL = ("jitter", "temperature", "hue")
 """Dials of a hand that ``--variety`` multiplies."""
 
 
-def make_style(options: HandOptions, image: Tensor, *, agent: bool, plotter: bool) -> Style:
+def make_style(
+    options: HandOptions,
+    image: Tensor | None = None,
+    *,
+    agent: bool = False,
+    plotter: bool = False,
+    own: Style | None = None,
+) -> Style:
     """The style that the options ask for.
 
     Args:
         options: of a person.
-        image: ``[3, H, W]`` that is to be painted.
+        image: ``[3, H, W]`` that is to be painted line by line if it is a line drawing.
         agent: whether they name an agent, which makes a likeness.
         plotter: whether they want files for plotters, which are likenesses unless a style is named.
+        own: what they ask for if they name no style, whatever the rest says.
 
     Raises:
         InputError: something is wrong with them.
@@ -36,12 +44,14 @@ def make_style(options: HandOptions, image: Tensor, *, agent: bool, plotter: boo
     """
     given = {name: getattr(options, name) for name in (*DIALS, "opacity", "variety")}
     asked = {name: value for name, value in given.items() if value is not None}
-    name = options.style
-    if name is None and not asked and not agent and is_line_drawing(to_array(image)):
-        name = "lines"
-    elif name is None:
-        name = "likeness" if (agent or plotter) and not asked else DEFAULT_STYLE
-    style = _named(name)
+    if options.style is not None:
+        style = _named(options.style)
+    elif own is not None:
+        style = own
+    elif image is not None and not asked and not agent and is_line_drawing(to_array(image)):
+        style = _named("lines")
+    else:
+        style = _named("likeness" if (agent or plotter) and not asked else DEFAULT_STYLE)
     if not asked:
         return style
     if style.hand is None:

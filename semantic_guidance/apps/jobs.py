@@ -30,12 +30,12 @@ from semantic_guidance.apps.files import (
     prepare_folder,
     write_outputs,
 )
-from semantic_guidance.apps.hand import make_style
+from semantic_guidance.apps.hand import DIALS, make_style
+from semantic_guidance.apps.hand_options import HandOptions
 from semantic_guidance.apps.medium import make_medium
 from semantic_guidance.apps.options import (
     Box,
     GuidanceOptions,
-    HandOptions,
     MediumOptions,
     OutputOptions,
     PainterOptions,
@@ -49,11 +49,13 @@ from semantic_guidance.core.guidance import Guidance
 from semantic_guidance.core.options import OptionError, from_json, to_json
 from semantic_guidance.export.options import VideoOptions
 from semantic_guidance.export.overlay import guidance_overlay
+from semantic_guidance.export.sheet import thumbnail, write_sheet
 from semantic_guidance.guidance.base import GuideLike, Prompt, load_guide
 from semantic_guidance.images.files import load_mask, load_picture
 from semantic_guidance.images.metrics import Errors, painting_errors
 from semantic_guidance.painter.painter import Painter
 from semantic_guidance.painter.presets import PRESETS
+from semantic_guidance.painter.variations import check_count, variations
 from semantic_guidance.painting.painting import Painting
 
 BARE_SIZE = 1024
@@ -156,6 +158,31 @@ class Result:
 
 
 @dataclass(frozen=True, eq=False)
+class Variations:
+    """What became of a job that was done several times.
+
+    Attributes:
+        results: of the variations; their jobs say how they differ.
+        sheet: a picture of all of them, with their seeds.
+    """
+
+    results: tuple[Result, ...]
+    sheet: Path
+
+    def changes(self, number: int) -> dict[str, Any]:
+        """The options of a variation's job that are not those of the first, and its seed."""
+        first, own = to_json(self.results[0].job), to_json(self.results[number].job)
+        return {"seed": self.results[number].job.seed} | {
+            name: value for name, value in own.items() if value != first.get(name)
+        }
+
+    def summary(self) -> dict[str, Any]:
+        """The results as JSON values: what ``paint --variations N --json`` prints."""
+        several = [{"options": self.changes(n), **result.summary()} for n, result in enumerate(self.results)]
+        return {"input": str(self.results[0].job.image), "sheet": str(self.sheet), "variations": several}
+
+
+@dataclass(frozen=True, eq=False)
 class _Work:
     """Everything needed for a painting, read and checked.
 
@@ -166,6 +193,7 @@ class _Work:
         scale: pixels of the file for each pixel of `image`, across and down; above 1 if it was reduced.
         guidance_seconds: time taken to find what the person pointed at.
         painter: ready to paint.
+        restyle: what it is painted on, and in which colours.
         outputs: the file for each format.
     """
 
@@ -175,6 +203,7 @@ class _Work:
     scale: tuple[float, float]
     guidance_seconds: float
     painter: Painter
+    restyle: Restyle
     outputs: dict[str, Path]
 
 
@@ -191,17 +220,60 @@ def run(job: Job, progress: StageProgress | None = None) -> Result:
     """
     started = time.perf_counter()
     tell = progress or (lambda stage, share: None)
-    work = _prepared(job, tell)
+    return _made(job, _prepared(job, tell), tell, started)
+
+
+def run_variations(job: Job, count: int, progress: StageProgress | None = None) -> Variations:
+    """Do a job several times, each with another seed and in its own way; what is in the picture is seen once.
+
+    The first is what `run` makes, but for its file's name. The options of the others' jobs say how they
+    differ, so that `run` makes them again.
+
+    Args:
+        job: what is asked for.
+        count: of variations, see `painter.variations.variations`.
+        progress: called with each stage and its share done, variation by variation.
+
+    Raises:
+        InputError: something is wrong with the job; nothing has been written.
+        OSError: a file cannot be read or written.
+    """
+    tell, started = progress or (lambda stage, share: None), time.perf_counter()
+    fixed = [name for name in DIALS if getattr(job, name) is not None]
+    named(lambda: check_count(count))
+    sheet = job.out / f"{job.image.stem}_variations.png"
+    files = [
+        _outputs(replace(job, show_guidance=job.show_guidance and not n), f"_{n + 1}", sheet)
+        for n in range(count)
+    ]
+    work = _prepared(job, tell, files[0])
+    results: list[Result] = []
+    pictures = []
+    for each, outputs in zip(variations(work.painter.style, count, job.seed, fixed), files, strict=True):
+        options: dict[str, Any] = {"seed": each.seed, **each.dials}
+        if each.dials:  # which would be others' if nobody named a style
+            options["style"] = job.style or work.painter.style.name
+        varied = replace(job, **options)
+        if results:
+            painter = _painter(varied, work.restyle, work.image)
+            known = results[0].painting.guidance
+            work = replace(work, painter=painter, outputs=outputs, guidance=known, guidance_seconds=0.0)
+            started = time.perf_counter()
+        result = _made(varied, work, tell, started)
+        pictures.append(thumbnail(_shown(result.painting).numpy()))
+        results.append(replace(result, painting=replace(result.painting)))  # without its large canvas
+    write_sheet(pictures, [f"{n}   seed {each.job.seed}" for n, each in enumerate(results, 1)], sheet)
+    return Variations(tuple(results), sheet)
+
+
+def _made(job: Job, work: _Work, tell: StageProgress, started: float) -> Result:
+    """The painting and its files."""
     transparent: Any = job.transparent
     painting = replace(work.painter.paint(work.image, work.guidance, tell), transparent=transparent)
     exporting = time.perf_counter()
     known = guidance_overlay(work.shown, painting.guidance) if "guidance" in work.outputs else None
     write_outputs(painting, work.outputs, job, lambda share: tell("export", share), known, job.export)
     finished = time.perf_counter()
-    canvas = painting.canvas
-    if painting.transparent == "painting":
-        rgba = painting.cut_out()
-        canvas = rgba[:3] * rgba[3:] + (1 - rgba[3:])
     seconds = {stage: painting.seconds.get(stage, 0.0) for stage in ("guidance", "plan", "polish")}
     seconds["guidance"] += work.guidance_seconds
     seconds |= {"export": finished - exporting, "total": finished - started}
@@ -210,15 +282,23 @@ def run(job: Job, progress: StageProgress | None = None) -> Result:
         job,
         painting,
         work.outputs,
-        painting_errors(canvas, work.shown, painting.guidance.mask),
+        painting_errors(_shown(painting), work.shown, painting.guidance.mask),
         work.painter.style.name,
         tuple(n * s for n, s in zip(boxes[0], work.scale * 2, strict=True)) if boxes else None,  # type: ignore[arg-type]
         seconds,
     )
 
 
-def _prepared(job: Job, tell: StageProgress) -> _Work:
-    """What the job asks for.
+def _shown(painting: Painting) -> Tensor:
+    """The painting ``[3, H, W]`` as a person sees it: over white, where it is transparent."""
+    if painting.transparent != "painting":
+        return painting.canvas
+    rgba = painting.cut_out()
+    return rgba[:3] * rgba[3:] + (1 - rgba[3:])
+
+
+def _prepared(job: Job, tell: StageProgress, outputs: dict[str, Path] | None = None) -> _Work:
+    """What the job asks for, in these files, or those it names.
 
     Raises:
         InputError: something is wrong with it.
@@ -232,7 +312,7 @@ def _prepared(job: Job, tell: StageProgress) -> _Work:
     check_formats(job.formats, job)
     check_plotter(job.formats, job.strokes, "--strokes")
     picture = load_picture(job.image)
-    outputs = _outputs(job)
+    outputs = _outputs(job) if outputs is None else outputs
     check_transparent(job.transparent, job.formats)
     given = job.mask is not None or job.box is not None
     restyle = Restyle.of(job, picture, job.image, job.baseline, given)
@@ -248,21 +328,22 @@ def _prepared(job: Job, tell: StageProgress) -> _Work:
         guidance_seconds=time.perf_counter() - looking,
         scale=(picture.size[0] / image.shape[2], picture.size[1] / image.shape[1]),
         painter=painter,
+        restyle=restyle,
         outputs=outputs,
     )
     prepare_folder(job.out)
     return work
 
 
-def _outputs(job: Job) -> dict[str, Path]:
-    """The file for each format, none of which is one of the inputs."""
-    outputs = {name: job.out / f"{job.image.stem}_painted.{name}" for name in job.formats}
+def _outputs(job: Job, mark: str = "", *others: Path) -> dict[str, Path]:
+    """The file for each format, none of which, nor any of the others, is one of the inputs."""
+    outputs = {name: job.out / f"{job.image.stem}_painted{mark}.{name}" for name in job.formats}
     if job.show_guidance:
         outputs["guidance"] = job.out / f"{job.image.stem}_guidance.png"
     words = (job.agent, job.brush, job.palette, job.pigments, job.style)
     named = (Path(str(name or "")) for name in words)
     given = (job.image, job.mask, *named, *named_files(job))
-    check_outputs(outputs.values(), [path for path in given if path and path.is_file()])
+    check_outputs((*outputs.values(), *others), [path for path in given if path and path.is_file()])
     return outputs
 
 

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from semantic_guidance.apps.files import plotted
 from semantic_guidance.apps.options import TUBES, MediumOptions, named
 from semantic_guidance.core.options import OptionError
 from semantic_guidance.export.options import PLOTTER_COLORS
 from semantic_guidance.images.color import MAX_COLORS, Color, parse_color, read_palette
-from semantic_guidance.painting.medium import Medium
 from semantic_guidance.painting.paper import PAPERS
-from semantic_guidance.painting.pigments import read_tubes
+
+if TYPE_CHECKING:  # `render` reads palettes without waiting for torch
+    from semantic_guidance.painting.medium import Medium
 
 
 def make_medium(options: MediumOptions, formats: tuple[str, ...]) -> Medium:
@@ -22,6 +24,9 @@ def make_medium(options: MediumOptions, formats: tuple[str, ...]) -> Medium:
         InputError: something is wrong with them.
         OSError: a palette, or a file of tubes, cannot be read.
     """
+    from semantic_guidance.painting.medium import Medium
+    from semantic_guidance.painting.pigments import read_tubes
+
     plotter = plotted(formats)
     palette, pigments = options.palette, options.pigments
     if isinstance(palette, str) and palette.lower().endswith(".toml"):
@@ -31,7 +36,7 @@ def make_medium(options: MediumOptions, formats: tuple[str, ...]) -> Medium:
     tubes = None
     if pigments is not None:
         tubes = read_tubes() if pigments == TUBES else read_tubes(Path(pigments))
-    colors = PLOTTER_COLORS if plotter and palette is None else _palette(palette)
+    colors = PLOTTER_COLORS if plotter and palette is None else read_colors(palette)
     return named(
         lambda: Medium(
             palette=colors,
@@ -44,7 +49,13 @@ def make_medium(options: MediumOptions, formats: tuple[str, ...]) -> Medium:
     )
 
 
-def _palette(word: str | int | None) -> tuple[Color, ...] | int | None:
+def read_colors(word: str | int | None) -> tuple[Color, ...] | int | None:
+    """What ``--palette`` asks for: colours, or how many; None for any.
+
+    Raises:
+        InputError: it is neither a number, nor colours, nor the file of some.
+        OSError: a file cannot be read.
+    """
     if word is None or isinstance(word, int):
         return word
     if re.fullmatch(r"[+-]?\d{1,9}", word):

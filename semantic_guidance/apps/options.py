@@ -15,9 +15,9 @@ from typing import Any
 from semantic_guidance.core.config import MAX_SEED
 from semantic_guidance.core.errors import InputError
 from semantic_guidance.core.options import OptionError, option
-from semantic_guidance.core.plugins import AGENTS, EXPORTERS, GUIDES, STYLES
+from semantic_guidance.core.plugins import AGENTS, EXPORTERS, GUIDES
 from semantic_guidance.export.options import PLOTTER_COLORS, SETS
-from semantic_guidance.painter.presets import DEFAULT_STYLE, MAX_STROKES, PRESETS, SIZES
+from semantic_guidance.painter.presets import MAX_STROKES, PRESETS, SIZES
 from semantic_guidance.painting.brushes import BRUSHES
 from semantic_guidance.painting.brushes.light import SIDES, light_of
 from semantic_guidance.painting.paper import PAPERS
@@ -262,58 +262,6 @@ class PainterOptions(BrushOptions):
         "cpu",
         "where strokes are refined: cpu, or cuda for a graphics card (default: %(default)s)",
         metavar="NAME",
-    )
-
-
-HAND = "the painter's hand"
-
-
-def _styles() -> str:
-    return (
-        f"how it is painted: {', '.join(STYLES.names())}, or the file of your own style, NAME.toml (default:"
-        f" {DEFAULT_STYLE}; likeness with --agent and for plotters)"
-    )
-
-
-@dataclass(frozen=True, kw_only=True)
-class HandOptions:
-    """In which style, and by how much that is changed. What is None is as the style says."""
-
-    style: str | None = option(None, _styles, metavar="NAME|FILE", group=HAND)
-    length: float | None = option(
-        None, "how long strokes are: 0.5 half as long, 2 twice", metavar="X", min=0.1, max=10, group=HAND
-    )
-    width: float | None = option(
-        None, "how wide strokes are: 0.5 half as wide, 2 twice", metavar="X", min=0.1, max=10, group=HAND
-    )
-    curvature: float | None = option(
-        None, "how far strokes may bend, 0 (straight) to 1", metavar="SHARE", min=0, max=1, group=HAND
-    )
-    opacity: float | None = option(
-        None, "opacity of strokes, 0.02 to 1", metavar="SHARE", min=0.02, max=1, group=HAND
-    )
-    flow: float | None = option(
-        None, "how strictly strokes run along the picture's forms, 0 to 1", metavar="SHARE", min=0, max=1,
-        group=HAND,
-    )  # fmt: skip
-    looseness: float | None = option(
-        None, "how far strokes wander and run over into other colours, 0 to 1", metavar="SHARE", min=0, max=1,
-        group=HAND,
-    )  # fmt: skip
-    edges: float | None = option(
-        None, "whether objects' edges stop strokes (1) or are lost (0)", metavar="SHARE", min=0, max=1,
-        group=HAND,
-    )  # fmt: skip
-    economy: float | None = option(
-        None, "how much fewer and larger strokes are where nobody looks, 0 to 1", metavar="SHARE", min=0,
-        max=1, group=HAND,
-    )  # fmt: skip
-    variety: float | None = option(
-        None, "how much strokes differ in colour: 0 not at all, 2 twice as much", metavar="X", min=0, max=10,
-        group=HAND,
-    )  # fmt: skip
-    saturation: float | None = option(
-        None, "strength of colours: 0 grey, 1 as they are", metavar="X", min=0, max=4, group=HAND
     )
 
 

@@ -8,11 +8,12 @@ from typing import Any
 
 from torch import Tensor
 
+from semantic_guidance.apps.files import color_or_file
 from semantic_guidance.apps.options import RestyleOptions
 from semantic_guidance.core.guidance import Guidance
 from semantic_guidance.core.options import OptionError
 from semantic_guidance.guidance.base import GuideLike, Prompt
-from semantic_guidance.images.color import Color, parse_color
+from semantic_guidance.images.color import Color
 from semantic_guidance.images.files import Picture, load_image
 from semantic_guidance.images.restyle import replace_background, transfer_colors, unlike, without_white
 
@@ -122,11 +123,5 @@ class Restyle:
 def _color_or_picture(option: str, word: str | None) -> Color | Tensor | None:
     if word is None:
         return None
-    if word.startswith("#") and not Path(word).exists():
-        try:
-            return parse_color(word)
-        except ValueError as error:
-            raise OptionError(option, str(error)) from None
-    if not Path(word).exists():
-        raise OptionError(option, f"{word}: no such file, wanted a picture, or a colour such as #c0ffee")
-    return load_image(word)
+    found = color_or_file(option, word)
+    return load_image(found) if isinstance(found, Path) else found

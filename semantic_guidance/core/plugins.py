@@ -275,6 +275,7 @@ COMMANDS: Registry[Any] = Registry(
         "paint": "apps.cli.paint",
         "evaluate": "apps.cli.evaluate",
         "render": "apps.cli.render",
+        "repaint": "apps.cli.repaint",
         "train": "apps.cli.train",
         "train-agent": "apps.cli.train_agent",
         "train-segmenter": "apps.cli.train_segmenter",

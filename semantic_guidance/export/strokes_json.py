@@ -5,11 +5,12 @@ stored along with them, so that replaying the file gives the same canvas bit for
 strokes' own numbers, ``masks`` lists grey PNG pictures in base64, and a stroke's ``mask``, if it has one,
 is an index into that list; strokes that an actor of the papers' code painted by itself say so in
 ``compositing``, and those that do not end round or carry little paint in ``ends`` and ``load``, which
-version 1 did not have; ``brush`` says how the strokes look, if not flat, by its style, seed, dials and the
-direction of the light (null for none), and for a person's own brush its ``picture`` (grey PNG in base64),
-which version 1 did not have either; ``paper`` is the size in mm of the paper that a painting is meant for,
-if any, and ``start`` a picture (PNG in base64) on the canvas before the first stroke. Nothing that is read
-from a file is trusted.
+version 1 did not have; ``locked`` ones are not to be changed; ``brush`` says how the strokes look, if not
+flat, by its style, seed, dials and the direction of the light (null for none), and for a person's own brush
+its ``picture`` (grey PNG in base64), which version 1 did not have either; ``hand`` tells whose strokes they
+are, if a hand made them, by its ``style`` and its ``dials``; ``paper`` is the size in mm of the paper that a
+painting is meant for, if any, and ``start`` a picture (PNG in base64) on the canvas before the first stroke.
+Nothing that is read from a file is trusted.
 """
 
 from __future__ import annotations
@@ -18,8 +19,7 @@ import base64
 import io
 import itertools
 import json
-import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, get_args
 
@@ -33,6 +33,17 @@ from semantic_guidance.core.files import replacing
 from semantic_guidance.core.packed import COLOR, OPACITY, POINTS, RADIUS
 from semantic_guidance.export.base import Exporter, Progress
 from semantic_guidance.export.options import NoOptions
+from semantic_guidance.export.reading import (
+    MAX_PIXELS,
+    FlawError,
+    field,
+    floats,
+    integer,
+    is_number,
+    read_picture,
+    sequence,
+    shown,
+)
 from semantic_guidance.images.arrays import to_bytes
 from semantic_guidance.painting.brushes import BRUSHES, DIALS
 from semantic_guidance.painting.brushes.brush import LARGEST, Brush, levels_of
@@ -49,9 +60,10 @@ READABLE = (1, 2)
 MAX_STROKES = 200_000
 MAX_COMMAS = 32 * MAX_STROKES  # a stroke has 20; this bounds the memory of parsing
 MAX_SIDE = 32_768  # pixels of a canvas or a mask
-MAX_PIXELS = 100_000_000  # of the canvas, and of all masks together
 MAX_BYTES = 128 << 20
 ASPECT_TOLERANCE = 0.05  # of a mask's sides against the canvas's, besides rounding
+MAX_NAME = 64  # characters of a style's name, or a dial's
+MAX_DIALS = 64  # of a hand, and numbers in one of them
 FAR = 100.0  # no coordinate or radius is further than this from 0, in units of the longer side
 
 
@@ -68,6 +80,8 @@ def write(drawing: Drawing, path: Path, options: NoOptions, progress: Progress) 
     }
     if drawing.paper is not None:
         head["paper"] = list(drawing.paper)
+    if drawing.hand is not None:
+        head["hand"] = dict(drawing.hand)
     if drawing.brush.style != "flat":
         head["brush"] = _brush_record(drawing.brush)
     if drawing.start is not None:
@@ -103,6 +117,8 @@ def _stroke_lines(layer: DrawnLayer) -> Iterator[str]:
         extra["compositing"] = layer.compositing
     if layer.ends != "round":
         extra["ends"] = layer.ends
+    if layer.locked:
+        extra["locked"] = True
     loads = None if layer.load is None else _numbers(layer.load)
     for number, vector in enumerate(_numbers(layer.strokes)):
         points = vector[POINTS]
@@ -154,12 +170,8 @@ def read_drawing(path: str | Path) -> Drawing:
     try:
         document = _load(path)
         return _drawing(document)
-    except _FlawError as flaw:
+    except FlawError as flaw:
         raise InputError(f"{path}: {flaw}") from None
-
-
-class _FlawError(Exception):
-    """What is wrong with a file, without its name."""
 
 
 def _load(path: Path) -> Any:
@@ -173,46 +185,49 @@ def _load(path: Path) -> Any:
     except OSError as error:
         raise OSError(f"{path}: cannot be read ({error.strerror}), wanted a file of strokes") from None
     if len(text) > MAX_BYTES:
-        raise _FlawError(f"the file is larger than {MAX_BYTES} bytes")
+        raise FlawError(f"the file is larger than {MAX_BYTES} bytes")
     # Before parsing, which takes many times the memory of the text.
-    objects = MAX_STROKES + 1 + (b'"brush"' in text)
+    objects = MAX_STROKES + 1 + (b'"brush"' in text) + 2 * (b'"hand"' in text)
     if text.count(b"{") > objects or text.count(b",") > MAX_COMMAS:
-        raise _FlawError(f"there are more than {MAX_STROKES} strokes in it, wanted at most that many")
+        raise FlawError(f"there are more than {MAX_STROKES} strokes in it, wanted at most that many")
 
     def refuse(constant: str) -> NoReturn:
-        raise _FlawError(f"{constant} is not a number, wanted finite numbers")
+        raise FlawError(f"{constant} is not a number, wanted finite numbers")
 
     try:
         return json.loads(text, parse_constant=refuse)
     except (ValueError, RecursionError) as error:
         reason = str(error).splitlines()[0]
-        raise _FlawError(f"not JSON ({reason}), wanted a file of strokes") from None
+        raise FlawError(f"not JSON ({reason}), wanted a file of strokes") from None
 
 
 def _drawing(document: Any) -> Drawing:
     if not isinstance(document, dict) or document.get("format") != FORMAT:
-        raise _FlawError(f"not a file of strokes, wanted an object whose format is {FORMAT!r}")
-    version = _field(document, "version", "the file")
+        raise FlawError(f"not a file of strokes, wanted an object whose format is {FORMAT!r}")
+    version = field(document, "version", "the file")
     if version not in READABLE or isinstance(version, bool):
-        raise _FlawError(f"version is {_shown(version)}, wanted {' or '.join(map(str, READABLE))}")
-    width = _integer(document, "width", 1, MAX_SIDE)
-    height = _integer(document, "height", 1, MAX_SIDE)
+        raise FlawError(f"version is {shown(version)}, wanted {' or '.join(map(str, READABLE))}")
+    width = integer(document, "width", 1, MAX_SIDE)
+    height = integer(document, "height", 1, MAX_SIDE)
     if width * height > MAX_PIXELS:
-        raise _FlawError(f"the canvas is {width} x {height}, wanted at most {MAX_PIXELS} pixels")
-    red, green, blue = _floats(document, "background", (3,), 0, 1, "the file")
-    strokes = _list(_field(document, "strokes", "the file"), "strokes")
-    masks = _masks(_list(document.get("masks", []), "masks"), width, height)
+        raise FlawError(f"the canvas is {width} x {height}, wanted at most {MAX_PIXELS} pixels")
+    red, green, blue = floats(document, "background", (3,), 0, 1, "the file")
+    strokes = sequence(field(document, "strokes", "the file"), "strokes")
+    if len(strokes) > MAX_STROKES:
+        raise FlawError(f"there are more than {MAX_STROKES} strokes in it, wanted at most that many")
+    masks = _masks(sequence(document.get("masks", []), "masks"), width, height)
     start = None
     if "start" in document:
-        start = _picture(document["start"], "start", "RGB", MAX_PIXELS)
+        start = read_picture(document["start"], "start", "RGB", MAX_PIXELS)
         _check_sides(start, "start", width, height)
     parsed = [_stroke(stroke, n, len(masks)) for n, stroke in enumerate(strokes)]
     layers = tuple(
         _layer(key, [numbers for _, numbers in group])
         for key, group in itertools.groupby(parsed, key=lambda pair: pair[0])
     )
-    across, down = _floats(document, "paper", (2,), *SIDES, "the file") if "paper" in document else (0.0, 0.0)
+    across, down = floats(document, "paper", (2,), *SIDES, "the file") if "paper" in document else (0.0, 0.0)
     paper = (across, down) if across else None
+    hand = _hand(document["hand"]) if "hand" in document else None
     brush = _brush(document["brush"]) if "brush" in document and version > 1 else Brush()
     return Drawing(
         layers,
@@ -222,6 +237,7 @@ def _drawing(document: Any) -> Drawing:
         masks=tuple(masks),
         paper=paper,
         start=start,
+        hand=hand,
         brush=brush,
     )
 
@@ -230,71 +246,96 @@ def _brush(record: Any) -> Brush:
     """The brush of a painting."""
     where = "the brush"
     if not isinstance(record, dict):
-        raise _FlawError(f"brush is {_shown(record)}, wanted an object")
-    style = _field(record, "style", where)
+        raise FlawError(f"brush is {shown(record)}, wanted an object")
+    style = field(record, "style", where)
     styles = (*BRUSHES, "picture")
     if style not in styles:
-        raise _FlawError(f"style of {where} is {_shown(style)}, wanted one of {', '.join(styles)}")
-    seed = _integer(record, "seed", 0, MAX_SEED, where)
-    dials = {name: _floats(record, name, (), 0, 1, where)[0] for name in DIALS if name in record}
+        raise FlawError(f"style of {where} is {shown(style)}, wanted one of {', '.join(styles)}")
+    seed = integer(record, "seed", 0, MAX_SEED, where)
+    dials = {name: floats(record, name, (), 0, 1, where)[0] for name in DIALS if name in record}
     light: Light | None = UPPER_LEFT
     if "light" in record:
         light = None
         if record["light"] is not None:
-            azimuth, elevation = _floats(record, "light", (2,), 0, 360, where)
+            azimuth, elevation = floats(record, "light", (2,), 0, 360, where)
             if not LOWEST <= elevation <= 90:
-                raise _FlawError(f"light of {where} is {elevation:g} degrees high, wanted {LOWEST:g} to 90")
+                raise FlawError(f"light of {where} is {elevation:g} degrees high, wanted {LOWEST:g} to 90")
             light = (azimuth, elevation)
     levels = None
     if style == "picture":
         most = LARGEST[0] * LARGEST[1]
-        picture = _picture(_field(record, "picture", where), f"picture of {where}", "L", most)
+        picture = read_picture(field(record, "picture", where), f"picture of {where}", "L", most)
         levels = levels_of(picture[0])
     return Brush(style, seed, levels, **dials, light=light)
 
 
-_Key = tuple[Level, int, int | None, Compositing, Ends]
-"""What strokes of one layer share: level, instance, mask, compositing, ends."""
+def _hand(record: Any) -> dict[str, Any]:
+    """Whose strokes they are: the name of a style, and dials by name."""
+    if not isinstance(record, dict):
+        raise FlawError(f"hand is {shown(record)}, wanted an object")
+    style, dials = field(record, "style", "the hand"), field(record, "dials", "the hand")
+    if not isinstance(style, str) or not 0 < len(style) <= MAX_NAME:
+        raise FlawError(f"style of the hand is {shown(style)}, wanted a text of 1 to {MAX_NAME} letters")
+    if not isinstance(dials, dict) or len(dials) > MAX_DIALS:
+        raise FlawError(f"dials of the hand is {shown(dials)}, wanted an object of at most {MAX_DIALS}")
+    for name, value in dials.items():
+        if len(name) > MAX_NAME:
+            raise FlawError(f"{shown(name)} is no dial of a hand, wanted at most {MAX_NAME} letters")
+        numbers = value if isinstance(value, list) else [value]
+        flag = isinstance(value, bool)
+        if len(numbers) > MAX_DIALS or not (flag or all(is_number(each, -FAR, FAR) for each in numbers)):
+            raise FlawError(
+                f"{name} of the hand is {shown(value)}, wanted a number from {-FAR:g} to {FAR:g}, at most"
+                f" {MAX_DIALS} of them in a list, or true or false"
+            )
+    return {"style": style, "dials": dials}
+
+
+_Key = tuple[Level, int, int | None, Compositing, Ends, bool]
+"""What strokes of one layer share: level, instance, mask, compositing, ends, and whether they are locked."""
 
 
 def _layer(key: _Key, numbers: list[list[float]]) -> DrawnLayer:
     """The layer of strokes ``[N][14]``, each of 13 numbers and a load."""
     values = np.array(numbers, np.float32)
     load = None if bool((values[:, -1] == 1).all()) else np.ascontiguousarray(values[:, -1])
-    return DrawnLayer(np.ascontiguousarray(values[:, :-1]), *key, load)
+    return DrawnLayer(np.ascontiguousarray(values[:, :-1]), *key[:5], load=load, locked=key[5])
 
 
 def _stroke(stroke: Any, number: int, masks: int) -> tuple[_Key, list[float]]:
     """What a stroke shares with others of its layer, its 13 numbers and its load."""
     where = f"stroke {number}"
     if not isinstance(stroke, dict):
-        raise _FlawError(f"{where} is {_shown(stroke)}, wanted an object")
-    level = _field(stroke, "level", where)
+        raise FlawError(f"{where} is {shown(stroke)}, wanted an object")
+    level = field(stroke, "level", where)
     if level not in get_args(Level):
-        raise _FlawError(f"level of {where} is {_shown(level)}, wanted one of {', '.join(get_args(Level))}")
-    instance = _integer(stroke, "instance", 0, MAX_STROKES, where)
-    mask = _integer(stroke, "mask", 0, masks - 1, where) if "mask" in stroke else None
+        raise FlawError(f"level of {where} is {shown(level)}, wanted one of {', '.join(get_args(Level))}")
+    instance = integer(stroke, "instance", 0, MAX_STROKES, where)
+    mask = integer(stroke, "mask", 0, masks - 1, where) if "mask" in stroke else None
     compositing = stroke.get("compositing", "over")
     if compositing not in get_args(Compositing):
-        raise _FlawError(f"compositing of {where} is {_shown(compositing)}, wanted over or seed")
+        raise FlawError(f"compositing of {where} is {shown(compositing)}, wanted over or seed")
     ends = stroke.get("ends", "round")
     if ends not in get_args(Ends):
-        raise _FlawError(f"ends of {where} is {_shown(ends)}, wanted one of {', '.join(get_args(Ends))}")
+        raise FlawError(f"ends of {where} is {shown(ends)}, wanted one of {', '.join(get_args(Ends))}")
+    locked = stroke.get("locked", False)
+    if not isinstance(locked, bool):
+        raise FlawError(f"locked of {where} is {shown(locked)}, wanted true or false")
     vector = [
-        *_floats(stroke, "points", (3, 2), -FAR, FAR, where),
-        *_floats(stroke, "radius", (2,), 0, FAR, where),
-        *_floats(stroke, "opacity", (2,), 0, 1, where),
-        *_floats(stroke, "color", (3,), 0, 1, where),
-        *(_floats(stroke, "load", (), 0, 1, where) if "load" in stroke else [1.0]),
+        *floats(stroke, "points", (3, 2), -FAR, FAR, where),
+        *floats(stroke, "radius", (2,), 0, FAR, where),
+        *floats(stroke, "opacity", (2,), 0, 1, where),
+        *floats(stroke, "color", (3,), 0, 1, where),
+        *(floats(stroke, "load", (), 0, 1, where) if "load" in stroke else [1.0]),
     ]
-    return (level, instance, mask, compositing, ends), vector
+    return (level, instance, mask, compositing, ends, locked), vector
 
 
 def _masks(texts: list[Any], width: int, height: int) -> list[NDArray[np.float32]]:
     """The masks of a canvas of the given size, all together of at most `MAX_PIXELS`."""
     masks, left = [], MAX_PIXELS
     for number, text in enumerate(texts):
-        masks.append(_picture(text, f"mask {number}", "L", left))
+        masks.append(read_picture(text, f"mask {number}", "L", left))
         left -= masks[-1].size
         _check_sides(masks[-1], f"mask {number}", width, height)
     return masks
@@ -306,78 +347,10 @@ def _check_sides(picture: NDArray[np.float32], name: str, width: int, height: in
     grow = max(width, height) / max(sides)
     for got, wanted in zip(sides, (height, width), strict=True):
         if abs(got * grow - wanted) > 1 + grow + ASPECT_TOLERANCE * wanted:
-            raise _FlawError(
+            raise FlawError(
                 f"{name} is {sides[1]} x {sides[0]}, wanted the canvas's {width} x {height} "
                 "or the same aspect ratio"
             )
-
-
-def _picture(text: Any, name: str, mode: str, most: int) -> NDArray[np.float32]:
-    """The picture ``[C, h, w]`` of at most `most` pixels in a base64 PNG of Pillow's `mode`, L or RGB."""
-    wanted = f"{name} is not a {'grey' if mode == 'L' else 'colour'} PNG picture in base64"
-    if not isinstance(text, str):
-        raise _FlawError(wanted)
-    try:
-        data = io.BytesIO(base64.b64decode(text, validate=True))
-        with warnings.catch_warnings():
-            warnings.simplefilter("error")  # Pillow's, about gigantic pictures
-            with Image.open(data, formats=["PNG"]) as picture:
-                if picture.width * picture.height > most:
-                    raise _FlawError(
-                        f"{name} and those before have more than {MAX_PIXELS} pixels, wanted fewer"
-                    )
-                pixels = np.array(picture)
-                got = picture.mode
-    except _FlawError:
-        raise
-    except Exception:  # decoders raise nearly anything on broken data
-        raise _FlawError(wanted) from None
-    if got != mode:
-        raise _FlawError(wanted)
-    channels = pixels.reshape(*pixels.shape[:2], -1).transpose(2, 0, 1)
-    return np.ascontiguousarray(channels, np.float32) / np.float32(255)
-
-
-def _field(record: Mapping[str, Any], name: str, where: str) -> Any:
-    if name not in record:
-        raise _FlawError(f"{name} is missing in {where}")
-    return record[name]
-
-
-def _list(value: Any, name: str) -> list[Any]:
-    if not isinstance(value, list):
-        raise _FlawError(f"{name} is {_shown(value)}, wanted a list")
-    return value
-
-
-def _integer(record: Mapping[str, Any], name: str, low: int, high: int, where: str = "the file") -> int:
-    value = _field(record, name, where)
-    if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
-        raise _FlawError(f"{name} of {where} is {_shown(value)}, wanted a whole number from {low} to {high}")
-    return value
-
-
-def _floats(
-    record: Mapping[str, Any], name: str, shape: tuple[int, ...], low: float, high: float, where: str
-) -> list[float]:
-    """The numbers of a field of the given shape, flat."""
-    values = [_field(record, name, where)]
-    for length in shape:
-        if not all(isinstance(value, list) and len(value) == length for value in values):
-            raise _FlawError(f"{name} of {where} has another shape, wanted {list(shape)}")
-        values = [part for value in values for part in value]
-    for value in values:
-        number = isinstance(value, (int, float)) and not isinstance(value, bool)
-        if not number or not low <= value <= high:  # also true for NaN
-            raise _FlawError(
-                f"{name} of {where} holds {_shown(value)}, wanted numbers from {low:g} to {high:g}"
-            )
-    return [float(value) for value in values]
-
-
-def _shown(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 40 else text[:37] + "..."
 
 
 strokes = Exporter(write, "the strokes", plain=True)

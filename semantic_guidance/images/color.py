@@ -106,7 +106,12 @@ def choose_colors(colors: Tensor, weights: Tensor, count: int) -> Tensor:
     """
     import torch
 
-    points, shares = _cells(to_oklab(colors.numpy()) * STRETCH, weights.double().numpy().clip(1e-12))
+    return torch.from_numpy(chosen_colors(colors.numpy(), weights.double().numpy(), count)).float()
+
+
+def chosen_colors(colors: NDArray[np.floating[Any]], weights: Array, count: int) -> Array:
+    """The same of arrays, without torch; see `choose_colors`."""
+    points, shares = _cells(to_oklab(colors) * STRETCH, weights.clip(1e-12))
     likely = points[np.argsort(-shares, kind="stable")[:GUESSES]]
     apart = _apart(points, likely)
     centers: list[Array] = []
@@ -123,7 +128,7 @@ def choose_colors(colors: Tensor, weights: Tensor, count: int) -> Tensor:
             break
         chosen[_spare(points, shares, chosen)] = likely[missed.argmax()]
         chosen = _means(points, shares, chosen, 3)
-    return torch.from_numpy(from_oklab(chosen[np.argsort(chosen[:, 0])] / STRETCH)).float()
+    return from_oklab(chosen[np.argsort(chosen[:, 0])] / STRETCH)
 
 
 def _cells(points: Array, weights: Array) -> tuple[Array, Array]:

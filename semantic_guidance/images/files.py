@@ -78,8 +78,13 @@ def load_image(path: str | Path) -> Tensor:
         OSError: there is no such file, it is a directory, or it cannot be read.
         InputError: the file is not a picture, is broken or too large; the message names it.
     """
+    return _tensor(load_array(path))
+
+
+def load_array(path: str | Path) -> NDArray[np.float32]:
+    """The same as an array ``[3, H, W]``, without torch; see `load_image`."""
     with _decoded(Path(path)) as image:
-        return _from_pil(image)
+        return _values(image)
 
 
 def to_image(source: Any) -> Tensor:
@@ -129,6 +134,11 @@ def load_mask(path: str | Path, height: int, width: int) -> Tensor:
         OSError: there is no such file, it is a directory, or it cannot be read.
         InputError: it is not a picture, has another aspect ratio, or is empty; the message names it.
     """
+    return _tensor(load_mask_array(path, height, width))
+
+
+def load_mask_array(path: str | Path, height: int, width: int) -> NDArray[np.float32]:
+    """The same as an array ``[1, height, width]``, without torch; see `load_mask`."""
     with _decoded(Path(path)) as image:
         mask = _mask_values(_upright(image), labels=True)
     got_height, got_width = mask.shape
@@ -138,8 +148,8 @@ def load_mask(path: str | Path, height: int, width: int) -> Tensor:
             f"{path}: the mask is {got_width} x {got_height}, wanted the picture's {width} x {height} "
             "or the same aspect ratio"
         )
-    resized = _tensor(resize_array(mask, height, width))[None].clamp(0, 1)
-    if not bool((resized > 0.5).any()):
+    resized = resize_array(mask, height, width).reshape(1, height, width).clip(0, 1)
+    if not (resized > 0.5).any():
         raise InputError(f"{path}: the mask is empty, wanted some bright pixels where the object is")
     return resized
 
@@ -248,15 +258,20 @@ def _upright(image: Image.Image) -> Image.Image:
 
 
 def _from_pil(image: Image.Image) -> Tensor:
+    return _tensor(_values(image))
+
+
+def _values(image: Image.Image) -> NDArray[np.float32]:
+    """A Pillow image upright, over white, ``[3, H, W]`` in [0, 1]."""
     image = _upright(image)
     if image.mode in DEEP:
         grey = _deep_grey(image)
         values = np.repeat(_reduced(grey)[..., None], 3, axis=2)
-        return _tensor(np.ascontiguousarray(values.transpose(2, 0, 1)))
+        return np.ascontiguousarray(values.transpose(2, 0, 1))
     rgb = _to_srgb(image)
     if max(rgb.size) > MAX_SIDE:
         rgb = rgb.resize(_reduced_size(*rgb.size), Image.Resampling.BOX)
-    return _from_array(np.array(rgb))
+    return _unit(np.array(rgb))
 
 
 def _to_srgb(image: Image.Image) -> Image.Image:
@@ -354,11 +369,16 @@ def _from_array(array: NDArray[Any]) -> Tensor:
         array = array[..., None]
     if array.ndim != 3 or array.shape[2] not in (1, 3, 4) or 0 in array.shape:
         raise ValueError(f"image is an array of shape {list(array.shape)}, wanted [H, W, 3]")
+    return _tensor(_unit(array))
+
+
+def _unit(array: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Grey, RGB or RGBA bytes ``[H, W, C]`` over white, as ``[3, H, W]`` in [0, 1]."""
     values = np.ascontiguousarray(array.transpose(2, 0, 1)).astype(np.float32)
     values *= np.float32(1 / 255)
     if len(values) == 4:
         values = values[:3] * values[3:] + (1 - values[3:])
-    return _tensor(values).expand(3, -1, -1).contiguous()
+    return np.repeat(values, 3, axis=0) if len(values) == 1 else values
 
 
 def _tensor(array: NDArray[np.float32]) -> Tensor:

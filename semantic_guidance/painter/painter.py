@@ -234,6 +234,7 @@ class Painter:
             paper=self.medium.paper,
             tubes=self.medium.tubes,
             start=self._under(height, width),
+            hand=self.style.record(),
         )
 
     def _guidance(self, picture: Tensor, given: Guidance | None) -> Guidance:

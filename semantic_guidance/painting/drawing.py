@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
@@ -49,6 +49,7 @@ class DrawnLayer:
         compositing: see `painting.Layer`.
         ends: see `painting.Layer`.
         load: ``[N]``, see `painting.Layer`.
+        locked: see `painting.Layer`.
     """
 
     strokes: Array
@@ -58,6 +59,7 @@ class DrawnLayer:
     compositing: Compositing = "over"
     ends: Ends = "round"
     load: Array | None = None
+    locked: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,6 +78,7 @@ class Drawing:
         transparent: what pictures of it show.
         known: ``[1, h, w]`` where the objects are, if that is known.
         photo: ``[3, h, w]`` that was painted, if it is at hand.
+        hand: whose strokes they are.
         tubes: of paint of which its colours are mixed, if they are.
 
     Raises:
@@ -93,6 +96,7 @@ class Drawing:
     transparent: Shown | None = None
     known: Array | None = None
     photo: Array | None = None
+    hand: Mapping[str, Any] | None = None
     tubes: Tubes | None = None
 
     def __post_init__(self) -> None:

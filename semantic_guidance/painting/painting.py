@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -46,6 +47,7 @@ class Layer:
         ends: how the strokes end, one of `renderer.definition.ENDS`.
         load: ``[N]`` in [0, 1], how much paint each stroke carries, which a brush shows as relief and as
             running dry; 1 for all if None.
+        locked: whether the strokes stay as they are when the painting is changed.
     """
 
     strokes: Strokes  # [1, N]
@@ -55,6 +57,7 @@ class Layer:
     compositing: Compositing = "over"
     ends: Ends = "round"
     load: Tensor | None = None
+    locked: bool = False
 
     def paint(self, canvas: Tensor, mask: Tensor | None, part: slice = slice(None)) -> Tensor:
         """`canvas` ``[3, H, W]`` with (a part of) the layer's strokes on it, under ``[1, H, W]`` or none.
@@ -86,6 +89,8 @@ class Painting:
             masks it is resized to each rendering.
         transparent: what pictures of it show, the rest being transparent: the strokes without the canvas
             (``painting``) or the objects alone (``object``).
+        hand: whose strokes they are, if a hand made them: the name of its ``style`` and its ``dials`` by
+            name, each a number, a list of numbers, or true or false.
         tubes: of paint of which its colours are mixed, if they are.
 
     Raises:
@@ -104,6 +109,7 @@ class Painting:
     start: Tensor | None = None
     transparent: Shown | None = None
     masks: tuple[Tensor, ...] = ()
+    hand: Mapping[str, Any] | None = None
     tubes: Tubes | None = None
 
     def __post_init__(self) -> None:
@@ -122,6 +128,7 @@ class Painting:
                 layer.compositing,
                 layer.ends,
                 None if layer.load is None else torch.from_numpy(layer.load),
+                layer.locked,
             )
             for layer in drawing.layers
         )
@@ -142,6 +149,7 @@ class Painting:
             start=None if drawing.start is None else torch.from_numpy(drawing.start),
             transparent=drawing.transparent,
             masks=tuple(torch.from_numpy(mask) for mask in drawing.masks),
+            hand=drawing.hand,
             tubes=drawing.tubes,
         )
 
@@ -157,6 +165,7 @@ class Painting:
                 layer.compositing,
                 layer.ends,
                 None if layer.load is None else _array(layer.load),
+                layer.locked,
             )
             for layer in self.layers
         )
@@ -172,6 +181,7 @@ class Painting:
             transparent=self.transparent,
             known=_array(self.guidance.mask) if self.guidance.instances else None,
             photo=None if self.photo is None else _array(self.photo),
+            hand=self.hand,
             tubes=self.tubes,
         )
 

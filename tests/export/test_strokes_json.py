@@ -140,6 +140,19 @@ FLAWS = [
     (("version",), ..., "version is missing"),
     (("strokes", 0, "ends"), "flat", "ends of stroke 0 is 'flat', wanted one of round, square, filbert"),
     (("strokes", 0, "load"), 1.5, "load of stroke 0 holds 1.5, wanted numbers from 0 to 1"),
+    (("strokes", 0, "locked"), 1, "locked of stroke 0 is 1, wanted true or false"),
+    (("hand",), [], r"hand is \[\], wanted an object"),
+    (("hand",), {"style": "ink"}, "dials is missing in the hand"),
+    (("hand",), {"style": "", "dials": {}}, "style of the hand is '', wanted a text of 1 to 64 letters"),
+    (("hand",), {"style": "x" * 65, "dials": {}}, "style of the hand is 'xxx"),
+    (("hand",), {"style": "ink", "dials": []}, r"dials of the hand is \[\], wanted an object"),
+    (("hand",), {"style": "ink", "dials": {"x": "1"}}, "x of the hand is '1', wanted a number from"),
+    (("hand",), {"style": "ink", "dials": {"x": None}}, "x of the hand is None, wanted a number from"),
+    (("hand",), {"style": "ink", "dials": {"x": [1, True]}}, r"x of the hand is \[1, True\], wanted"),
+    (("hand",), {"style": "ink", "dials": {"x": [0] * 65}}, "x of the hand is .*, wanted"),
+    (("hand",), {"style": "ink", "dials": {"x": 1e9}}, "x of the hand is 1000000000.0, wanted"),
+    (("hand",), {"style": "ink", "dials": {"x" * 65: 1}}, "is no dial of a hand, wanted at most 64"),
+    (("hand",), {"style": "ink", "dials": {str(n): 1 for n in range(65)}}, "wanted an object of at most"),
     (("width",), ..., "width is missing"),
     (("width",), 0, "width of the file is 0"),
     (("height",), True, "height of the file is True"),
@@ -256,7 +269,8 @@ SMALL = settings(max_examples=150, deadline=None, suppress_health_check=list(Hea
 @given(data=st.data())
 def test_any_value_anywhere(data, painting, tmp_path):
     layers = tuple(replace(layer, strokes=layer.strokes[:2]) for layer in painting.layers[:2])
-    replace(painting, layers=layers).save(tmp_path / "a.json")
+    hand = {"style": "ink", "dials": {"length": 1.5, "load": [0, 1], "pale_first": True}}
+    replace(painting, layers=layers, hand=hand).save(tmp_path / "a.json")
     document = json.loads((tmp_path / "a.json").read_text())
     place = data.draw(st.sampled_from(places(document)[1:]))
     document = changed(document, place, data.draw(junk | st.just(...)))
@@ -297,6 +311,23 @@ def test_ends_and_loads_come_back(tmp_path):
     assert (square.ends, filbert.ends, filbert.load) == ("square", "filbert", None)
     np.testing.assert_array_equal(square.load, load)
     np.testing.assert_array_equal(square.strokes, strokes)
+
+
+def test_locks_and_hands_come_back(painting, tmp_path):
+    hand = {"style": "mine", "dials": {"length": 0.1, "radii": [0.2, 1 / 3], "tones": 4, "pale_first": True}}
+    locked = replace(painting.layers[1], locked=True)
+    layers = (painting.layers[0], locked, painting.layers[2])
+    replace(painting, layers=layers, hand=hand).save(tmp_path / "a.json")
+    document = json.loads((tmp_path / "a.json").read_text())
+    assert document["hand"] == hand
+    flags = [stroke.get("locked") for stroke in document["strokes"]]
+    assert flags == [None] * 20 + [True] * 12 + [None] * 5
+    again = read_strokes(tmp_path / "a.json")
+    assert again.hand == hand
+    assert [layer.locked for layer in again.layers] == [False, True, False]
+    again.save(tmp_path / "b.json")
+    assert (tmp_path / "b.json").read_bytes() == (tmp_path / "a.json").read_bytes()
+    assert read_drawing(tmp_path / "a.json").hand == hand
 
 
 def test_version_1_is_read(tmp_path):

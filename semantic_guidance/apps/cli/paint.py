@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING, Any
 
 from semantic_guidance.apps.cli.flags import add_flags, flag_values
 from semantic_guidance.apps.cli.output import shown, tell_flat
+from semantic_guidance.apps.hand_options import HandOptions
 from semantic_guidance.apps.options import (
     GuidanceOptions,
-    HandOptions,
     MediumOptions,
     OutputOptions,
     PainterOptions,
     RestyleOptions,
+    VariationOptions,
 )
 from semantic_guidance.core.plugins import EXPORTERS, PluginError
 from semantic_guidance.core.start import quick_imports
@@ -26,7 +27,7 @@ from semantic_guidance.export.options import NoOptions, VideoOptions
 from semantic_guidance.painter.presets import DEFAULT_STYLE
 
 if TYPE_CHECKING:
-    from semantic_guidance.apps.jobs import Result
+    from semantic_guidance.apps.jobs import Result, Variations
 
 LEAST_BARE = 1.0  # per mille of the canvas, of which people are told
 
@@ -37,7 +38,9 @@ EXAMPLES = """examples:
       writes cat_painted.png and cat_painted.mp4 to the current folder
   semantic-guidance paint cat.jpg --strokes 1000 --preset fine --size 2048 --out painted
   semantic-guidance paint cat.jpg --mask cat_mask.png --formats png,json
-  semantic-guidance paint cat.jpg --box 120,40,300,260 --json"""
+  semantic-guidance paint cat.jpg --box 120,40,300,260 --json
+  semantic-guidance paint cat.jpg --variations 4 --formats png
+      writes cat_painted_1.png to cat_painted_4.png, and all of them on one sheet, cat_variations.png"""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -50,7 +53,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "image", metavar="IMAGE", type=Path, help="the photograph: JPEG, PNG, WebP, TIFF, ..."
     )
-    for kind in (OutputOptions, PainterOptions, GuidanceOptions, VideoOptions):
+    for kind in (OutputOptions, PainterOptions, VariationOptions, GuidanceOptions, VideoOptions):
         add_flags(parser, dataclasses.fields(kind))
     parser.add_argument("--json", action="store_true", help="print a summary as one line of JSON")
     add_flags(parser, dataclasses.fields(HandOptions))
@@ -63,10 +66,15 @@ def run(args: argparse.Namespace) -> int:
     """Paint; returns the exit status."""
     with quick_imports():
         from semantic_guidance.apps.cli.progress import StageBar
-        from semantic_guidance.apps.jobs import Job
+        from semantic_guidance.apps.jobs import Job, run_variations
         from semantic_guidance.apps.jobs import run as paint
 
     job = Job(**flag_values(args, Job), export=export_values(args))
+    if args.variations is not None:
+        with StageBar() as bar:
+            several = run_variations(job, args.variations, bar)
+        _tell_all(several, args.json)
+        return 0
     with StageBar() as bar:
         result = paint(job, bar)
     tell_flat(job.formats, result.painting.brush.style)
@@ -75,6 +83,18 @@ def run(args: argparse.Namespace) -> int:
     else:
         _tell(result)
     return 0
+
+
+def _tell_all(several: Variations, as_json: bool) -> None:
+    """Say in words, or JSON, what was done, and which options repeat it."""
+    if as_json:
+        print(json.dumps(several.summary()))
+        return
+    for number, result in enumerate(several.results):
+        _tell(result)
+        changes = several.changes(number).items()
+        print("   ", " ".join(f"--{name.replace('_', '-')} {value}" for name, value in changes))
+    print(shown(several.sheet))
 
 
 def _plugged_in() -> dict[str, type]:

@@ -16,7 +16,7 @@ from semantic_guidance.apps.cli.paint import add_export_flags, export_values
 from semantic_guidance.apps.options import ClearOptions, DialOptions, MediumOptions, OutputOptions
 from semantic_guidance.core.config import MAX_SEED
 from semantic_guidance.core.errors import InputError
-from semantic_guidance.core.options import option
+from semantic_guidance.core.options import OptionError, option
 from semantic_guidance.export.options import VideoOptions
 from semantic_guidance.painter.presets import SIZES
 from semantic_guidance.painting.brushes import BRUSHES
@@ -32,11 +32,42 @@ EXAMPLES = """examples:
       writes cat_painted.png, the same picture to the last bit
   semantic-guidance render cat_painted.json --size 4096 --formats png,mp4 --out large
   semantic-guidance render cat_painted.json --brush watercolor --formats png,gif --duration 5
-  semantic-guidance render cat_painted.json --brush oil --relief 0.8 --light left --formats png,height.png"""
+  semantic-guidance render cat_painted.json --brush oil --relief 0.8 --light left --formats png,height.png
+  semantic-guidance render cat_painted.json --palette 8 --background '#204060' --out others"""
+
+
+ALTER = "what is changed"
 
 
 @dataclass(frozen=True, kw_only=True)
-class RenderOptions(VideoOptions, ClearOptions, DialOptions, OutputOptions):
+class AlterOptions:
+    """What is changed of a painting that is done."""
+
+    palette: str | None = option(
+        None,
+        "each stroke in the colour that looks most like its own: of N chosen from the strokes', of a list"
+        " such as '#204060,#fff', or of those in a file: hex colours, or a GIMP palette",
+        metavar="N|COLORS|FILE",
+        group=ALTER,
+    )
+    background: str | None = option(
+        None,
+        "only the object's strokes, on a colour such as '#204060' or on a picture; all strokes on it, if the"
+        " file has no object",
+        metavar="COLOR|IMAGE",
+        group=ALTER,
+    )
+    mask: Path | None = option(
+        None,
+        "strokes only where this picture is bright, elsewhere the canvas",
+        metavar="FILE",
+        parse=Path,
+        group=ALTER,
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class RenderOptions(VideoOptions, AlterOptions, ClearOptions, DialOptions, OutputOptions):
     """How strokes are rendered."""
 
     brush: str | None = option(
@@ -95,8 +126,9 @@ def run(args: argparse.Namespace) -> int:
     drawing = _drawing(args.strokes, options, args.paper)
     check_plotter(options.formats, len(drawing.strokes), args.strokes)
     outputs = {name: options.out / f"{args.strokes.stem}.{name}" for name in options.formats}
-    inputs = [path for path in (args.strokes, Path(options.brush or "")) if path.is_file()]
-    check_outputs(outputs.values(), inputs)
+    words = (options.brush or "", options.palette or "", options.background or "", options.mask or "")
+    inputs = [args.strokes, *(Path(word) for word in words)]
+    check_outputs(outputs.values(), [path for path in inputs if path.is_file()])
     prepare_folder(options.out)
     with StageBar() as bar:
         export = export_values(args)
@@ -135,6 +167,7 @@ def _drawing(strokes: Path, options: RenderOptions, paper: tuple[float, float] |
     if options.size is not None:
         height, width = drawing.sides(options.size)
         drawing = dataclasses.replace(drawing, width=width, height=height)
+    drawing = _altered(drawing, options)
     transparent: Any = options.transparent
     try:
         drawing = dataclasses.replace(drawing, paper=paper or drawing.paper, transparent=transparent)
@@ -149,6 +182,35 @@ def _drawing(strokes: Path, options: RenderOptions, paper: tuple[float, float] |
             f"{strokes}: its strokes touch {touched:.1e} pixels at size {size}, wanted at most "
             f"{MAX_WORK:.0e}: fewer, smaller ones, or a smaller --size"
         )
+    return drawing
+
+
+def _altered(drawing: Drawing, options: AlterOptions) -> Drawing:
+    """The drawing with other colours, before another background, under a mask.
+
+    Raises:
+        InputError: something is wrong with the options.
+        OSError: a file cannot be read.
+    """
+    from semantic_guidance.apps.files import color_or_file
+    from semantic_guidance.apps.medium import read_colors
+    from semantic_guidance.apps.options import named
+    from semantic_guidance.images.color import MAX_COLORS
+    from semantic_guidance.images.files import load_array, load_mask_array
+    from semantic_guidance.painting.altered import mask_sides, on_background, recolored, within
+
+    palette = read_colors(options.palette)
+    if palette is not None:
+        count = palette if isinstance(palette, int) else len(palette)
+        if not 1 <= count <= MAX_COLORS:
+            raise OptionError("palette", f"got {count} colours, wanted 1 to {MAX_COLORS}")
+        drawing = recolored(drawing, palette)
+    if options.background is not None:
+        found = color_or_file("background", options.background)
+        drawing = on_background(drawing, load_array(found) if isinstance(found, Path) else found)
+    if options.mask is not None:
+        mask = load_mask_array(options.mask, *mask_sides(drawing))
+        drawing = named(lambda: within(drawing, mask))
     return drawing
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 import re
 import tomllib
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
 GROUNDS = ("toned", "mean")
 MARKS = ("strokes", "ink", "pencil", "colored-pencil", "lines")
 MAX_BYTES = 1 << 16
+MAX_NAME = 64
+"""Letters of a name that a painting keeps."""
+
 FOLDER = Path(__file__).parent
 
 
@@ -55,6 +59,27 @@ class Style:
     dials: dict[str, Any] = field(default_factory=dict)
     ends: Ends = "round"
     marks: str = "strokes"
+
+    def record(self) -> dict[str, Any] | None:
+        """The name and all dials of its hand, as a painting keeps them; None if it has none."""
+        return None if self.hand is None else {"style": self.name[:MAX_NAME], "dials": self.hand.dials()}
+
+    @staticmethod
+    def of_record(record: Mapping[str, Any] | None, source: str) -> Style:
+        """The style of a painting: that of its name, if there is one, with the dials of its hand.
+
+        Args:
+            record: see `record`.
+            source: of the record, for messages.
+
+        Raises:
+            InputError: a dial is not known, or its value is not usable.
+        """
+        if record is None:
+            return Style.of("likeness")
+        name = record["style"]
+        style = Style.of(name) if name in STYLES else Style(name, brush=Style.of(DEFAULT).brush)
+        return dataclasses.replace(style, hand=Hand.of(record["dials"], source))
 
     def make_brush(self, seed: int) -> Brush:
         """The brush, whose texture has this seed.

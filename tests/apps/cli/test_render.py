@@ -18,6 +18,7 @@ from semantic_guidance import render
 from semantic_guidance.apps.cli.main import main
 from semantic_guidance.apps.cli.render import work
 from semantic_guidance.core.plugins import EXPORTERS
+from semantic_guidance.core.resample import resample
 from semantic_guidance.export.strokes_json import MAX_STROKES, read_strokes
 from semantic_guidance.images.arrays import to_bytes
 from semantic_guidance.images.files import load_image
@@ -110,6 +111,8 @@ print(json.dumps(list(sys.modules)))
         (["--formats", "png", "--size", "200", "--transparent=object"], {"llvmlite"}),
         (["--formats", "png", "--brush", "oil"], {"llvmlite", "cv2"}),
         (["--formats", "png", "--brush", "mine.png"], {"llvmlite", "cv2"}),
+        (["--formats", "png", "--palette", "4", "--background", "#123"], {"llvmlite"}),
+        (["--formats", "png", "--background", "mine.png", "--mask", "mask.png"], {"llvmlite", "cv2"}),
         (["--formats", "png,mp4", "--duration", "1"], {"llvmlite", "av"}),
         (["--formats", "webm,gif,anim.webp,apng", "--duration", "1"], {"llvmlite", "av"}),
         (["--formats", ",".join(EXPORTERS.shipped), "--duration", "1"], BIG - {"torch", "numba"}),
@@ -119,8 +122,10 @@ print(json.dumps(list(sys.modules)))
 def test_nothing_is_loaded_that_is_not_needed(painting, tmp_path, flags, needed):
     """Torch takes longer to load than all the rest together, and is never needed."""
     seed = replace(painting.layers[1], strokes=painting.layers[1].strokes[:2], compositing="seed")
-    replace(painting, layers=(*painting.layers, seed)).save(tmp_path / "a.json")
+    layers = painting.layers if "--mask" in flags else (*painting.layers, seed)
+    replace(painting, layers=layers).save(tmp_path / "a.json")
     Image.new("L", (40, 20), 200).save(tmp_path / "mine.png")
+    Image.new("L", (96, 64), 200).save(tmp_path / "mask.png")
     argv = [sys.executable, "-c", LOADED, "render", "a.json", "--out", "out", *flags]
     done = subprocess.run(argv, cwd=tmp_path, capture_output=True, text=True)
     assert done.stderr == ""
@@ -213,3 +218,46 @@ def test_work_bounds_what_is_touched(painting):
             black = torch.zeros(1, 3, painting.height, painting.width)
             touched += int((render(white, black)[0, 0] > 0).sum())
     assert touched < work(painting.drawing) < 20 * touched
+
+
+def test_another_palette_background_and_mask(painting, photo, photo_mask, tmp_path):
+    painting.save(tmp_path / "a.json")
+    Image.open(photo_mask).resize((48, 32)).save(tmp_path / "mask.png")
+    (tmp_path / "colors.txt").write_text("#000 #ff0000 #00ff00 #0000ff #ffffff")
+
+    def rendered(*flags: str) -> Path:
+        argv = ["render", str(tmp_path / "a.json"), "--formats", "png,json", "--out", str(tmp_path / "out")]
+        assert main([*argv, *flags]) == 0
+        seen = to_bytes(load_image(tmp_path / "out" / "a.png"))
+        assert np.array_equal(to_bytes(read_strokes(tmp_path / "out" / "a.json").canvas), seen)
+        return tmp_path / "out" / "a.json"
+
+    five = read_strokes(rendered("--palette", str(tmp_path / "colors.txt")))
+    assert set(five.strokes.color.flatten().tolist()) == {0, 1}
+    assert torch.equal(five.strokes.points, painting.strokes.points)
+    assert len(np.unique(read_strokes(rendered("--palette", "3")).strokes.color[0].numpy(), axis=0)) == 3
+    alone = read_strokes(rendered("--background", "#204060", "--palette", "#f00,#fff"))
+    assert alone.background == pytest.approx((32 / 255, 64 / 255, 96 / 255))
+    assert len(alone.strokes) == alone.foreground_strokes == painting.foreground_strokes
+    behind = read_strokes(rendered("--background", str(photo)))
+    assert (behind.blank() - resample(load_image(photo), 64, 96)).abs().mean() < 0.02
+    part = read_strokes(rendered("--mask", str(tmp_path / "mask.png")))
+    assert torch.allclose(part.canvas[:, :8], painting.blank()[:, :8])
+    assert torch.allclose(part.canvas[:, 28:36, 44:52], painting.canvas[:, 28:36, 44:52], atol=0.02)
+
+
+def test_what_cannot_be_changed(painting, tmp_path, complaint):
+    painting.save(tmp_path / "a.json")
+    seed = replace(painting.layers[0], compositing="seed")
+    replace(painting, layers=(seed,)).save(tmp_path / "seed.json")
+    Image.new("L", (96, 64), 255).save(tmp_path / "all.png")
+    Image.new("L", (64, 64), 255).save(tmp_path / "square.png")
+    assert "--palette: got 0 colours, wanted 1 to 64" in complaint("a.json", "--palette", "0")
+    assert "--palette: got 'red', wanted a number of colours" in complaint("a.json", "--palette", "red")
+    assert "--background: red: no such file, wanted a picture, or a colour" in complaint(
+        "a.json", "--background", "red"
+    )
+    assert "square.png: the mask is 64 x 64, wanted" in complaint("a.json", "--mask", "square.png")
+    assert "--mask cannot be put on strokes whose compositing is seed" in complaint(
+        "seed.json", "--mask", "all.png"
+    )

@@ -1,0 +1,96 @@
+"""What is read from files of strokes, each value checked."""
+
+from __future__ import annotations
+
+import base64
+import io
+import warnings
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+MAX_PIXELS = 100_000_000  # of the canvas, and of all masks together
+
+
+class FlawError(Exception):
+    """What is wrong with a file, without its name."""
+
+
+def read_picture(text: Any, name: str, mode: str, most: int) -> NDArray[np.float32]:
+    """The picture ``[C, h, w]`` of at most `most` pixels in a base64 PNG of Pillow's `mode`, L or RGB."""
+    wanted = f"{name} is not a {'grey' if mode == 'L' else 'colour'} PNG picture in base64"
+    if not isinstance(text, str):
+        raise FlawError(wanted)
+    try:
+        data = io.BytesIO(base64.b64decode(text, validate=True))
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")  # Pillow's, about gigantic pictures
+            with Image.open(data, formats=["PNG"]) as picture:
+                if picture.width * picture.height > most:
+                    raise FlawError(
+                        f"{name} and those before have more than {MAX_PIXELS} pixels, wanted fewer"
+                    )
+                pixels = np.array(picture)
+                got = picture.mode
+    except FlawError:
+        raise
+    except Exception:  # decoders raise nearly anything on broken data
+        raise FlawError(wanted) from None
+    if got != mode:
+        raise FlawError(wanted)
+    channels = pixels.reshape(*pixels.shape[:2], -1).transpose(2, 0, 1)
+    return np.ascontiguousarray(channels, np.float32) / np.float32(255)
+
+
+def field(record: Mapping[str, Any], name: str, where: str) -> Any:
+    """What a record must have."""
+    if name not in record:
+        raise FlawError(f"{name} is missing in {where}")
+    return record[name]
+
+
+def sequence(value: Any, name: str) -> list[Any]:
+    """A value that must be a list."""
+    if not isinstance(value, list):
+        raise FlawError(f"{name} is {shown(value)}, wanted a list")
+    return value
+
+
+def integer(record: Mapping[str, Any], name: str, low: int, high: int, where: str = "the file") -> int:
+    """A whole number in a record, within bounds."""
+    value = field(record, name, where)
+    if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
+        raise FlawError(f"{name} of {where} is {shown(value)}, wanted a whole number from {low} to {high}")
+    return value
+
+
+def floats(
+    record: Mapping[str, Any], name: str, shape: tuple[int, ...], low: float, high: float, where: str
+) -> list[float]:
+    """The numbers of a field of the given shape, flat."""
+    values = [field(record, name, where)]
+    for length in shape:
+        if not all(isinstance(value, list) and len(value) == length for value in values):
+            raise FlawError(f"{name} of {where} has another shape, wanted {list(shape)}")
+        values = [part for value in values for part in value]
+    for value in values:
+        if not is_number(value, low, high):
+            raise FlawError(
+                f"{name} of {where} holds {shown(value)}, wanted numbers from {low:g} to {high:g}"
+            )
+    return [float(value) for value in values]
+
+
+def is_number(value: Any, low: float, high: float) -> bool:
+    """Whether a value is a number within bounds; NaN is not."""
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    return number and low <= value <= high
+
+
+def shown(value: Any) -> str:
+    """A value in a message, cut where it is long."""
+    text = repr(value)
+    return text if len(text) <= 40 else text[:37] + "..."

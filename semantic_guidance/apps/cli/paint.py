@@ -12,14 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 from semantic_guidance.apps.cli.flags import add_flags, flag_values
 from semantic_guidance.apps.cli.output import shown, tell_flat
-from semantic_guidance.apps.hand_options import HandOptions
+from semantic_guidance.apps.hand_options import HandOptions, VariationOptions
 from semantic_guidance.apps.options import (
     GuidanceOptions,
     MediumOptions,
     OutputOptions,
     PainterOptions,
     RestyleOptions,
-    VariationOptions,
 )
 from semantic_guidance.core.plugins import EXPORTERS, PluginError
 from semantic_guidance.core.start import quick_imports

@@ -18,6 +18,7 @@ from semantic_guidance.core.errors import InputError
 from semantic_guidance.core.plugins import STYLES
 from semantic_guidance.images.color import Color, parse_color
 from semantic_guidance.painter.hand import Hand
+from semantic_guidance.painter.presets import DEFAULT_STYLE
 from semantic_guidance.painting.brushes import DIALS
 from semantic_guidance.painting.drawing import Ends
 from semantic_guidance.renderer.definition import ENDS
@@ -78,7 +79,7 @@ class Style:
         if record is None:
             return Style.of("likeness")
         name = record["style"]
-        style = Style.of(name) if name in STYLES else Style(name, brush=Style.of(DEFAULT).brush)
+        style = Style.of(name) if name in STYLES else Style(name, brush=Style.of(DEFAULT_STYLE).brush)
         return dataclasses.replace(style, hand=Hand.of(record["dials"], source))
 
     def make_brush(self, seed: int) -> Brush:

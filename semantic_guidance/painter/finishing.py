@@ -28,22 +28,29 @@ THIN_DARKS = 0.4
 """Load of black against white: darks are painted thin."""
 
 
-def finished(
-    vectors: Array, hand: Hand, levels: NDArray[np.intp], calm: Array, rng: np.random.Generator
-) -> Array:
+def lively(hand: Hand, levels: NDArray[np.intp], calm: Array) -> Array:
+    """How much of the jitter each stroke gets ``[N]``: little in wide and fine ones, and where one looks.
+
+    Args:
+        hand: that paints.
+        levels: ``[N]`` layers.
+        calm: ``[N]`` in [0, 1], 1 where nobody looks.
+    """
+    return np.asarray(_by_layer(LIVELY, hand, levels) * (1 - EXACT * (1 - calm)), np.float32)
+
+
+def finished(vectors: Array, hand: Hand, own: Array, rng: np.random.Generator) -> Array:
     """Packed strokes ``[N, 13]`` with colours as this hand mixes them.
 
     Args:
         vectors: ``[N, 13]``.
         hand: that paints.
-        levels: ``[N]`` layers.
-        calm: ``[N]`` in [0, 1], 1 where nobody looks.
+        own: ``[N]`` share of the jitter that each stroke gets.
         rng: of all random choices.
     """
     count = len(vectors)
     if not count:
         return vectors
-    own = _by_layer(LIVELY, hand, levels) * (1 - EXACT * (1 - calm))
     color = vectors[:, COLOR]
     grey = color @ LUMA[:, None]
     mixed: NDArray[np.floating] = grey + hand.saturation * (color - grey)

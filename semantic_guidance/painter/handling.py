@@ -13,8 +13,9 @@ from torch import Tensor
 
 from semantic_guidance.agents.flow import sample
 from semantic_guidance.agents.problem import Problem, working_size
+from semantic_guidance.core.strokes import POINTS
 from semantic_guidance.images.color import Color
-from semantic_guidance.painter.finishing import finished, loads
+from semantic_guidance.painter.finishing import finished, lively, loads
 from semantic_guidance.painter.hand import Hand
 from semantic_guidance.painter.handwork import HandRefiner
 from semantic_guidance.painter.laying import Layers, compose
@@ -134,41 +135,28 @@ class Handling:
         self, refiner: HandRefiner, see: See, tools: Tools | None
     ) -> tuple[tuple[Layer, ...], tuple[Tensor, ...]]:
         """See `Work`."""
-        vectors = refiner.finished().numpy().copy()
-        levels, parts = refiner.levels, refiner.parts
-        middle = vectors[:, :6].reshape(-1, 3, 2).mean(1) * refiner.to_pixels[:2]
-        calm = sample(refiner.layers.calm, middle)
-        rng = np.random.default_rng(self.seed)
-        vectors = finished(vectors, self.hand, levels, calm, rng)
-        load = loads(vectors, self.hand, levels)
-        packed = torch.from_numpy(vectors)
+        strokes, layers = refiner.finished(), refiner.layers
+        calm = sample(layers.calm, _middles(strokes) * refiner.to_pixels[:2])
+        own = lively(self.hand, refiner.levels, calm)
+        lines = strokes[:0]
+        parts = refiner.parts
         if self._lines():
-            lines, parts, load = self._with_lines(refiner, see, parts, load, rng)
-            packed = torch.cat([packed, lines])
+            lines, problem = self._thin(refiner, see)
+            parts = np.concatenate([parts, sample(problem.owner, _middles(lines) * problem.size)])
+            strokes, own = torch.cat([strokes, lines]), np.pad(own, (0, len(lines)))
+        rng = np.random.default_rng(self.seed)
+        vectors = finished(strokes.numpy().copy(), self.hand, own, rng)
+        load = loads(vectors[: len(refiner.levels)], self.hand, refiner.levels)
+        load = np.concatenate([load, np.full(len(lines), LINE_LOAD, np.float32)])
+        packed = torch.from_numpy(vectors)
         if tools is not None and len(packed):
             packed = tools(packed)
         return in_layers(packed, parts, self.style.ends, load), ()
 
-    def _with_lines(
-        self,
-        refiner: HandRefiner,
-        see: See,
-        parts: NDArray[np.intp],
-        load: NDArray[np.float32],
-        rng: np.random.Generator,
-    ) -> tuple[Tensor, NDArray[np.intp], NDArray[np.float32]]:
-        """Thin lines ``[M, 13]`` on top, and parts and load ``[N + M]`` of all strokes."""
-        lines, problem = self._thin(refiner, see)
-        exact = replace(self.hand, jitter=0.0, temperature=0.0, hue=0.0)
-        levels = np.full(len(lines), len(self.hand.radii) - 1)
-        colored = finished(lines.numpy(), exact, levels, np.zeros(len(lines), np.float32), rng)
-        middle = lines[:, :6].reshape(-1, 3, 2).mean(dim=1).numpy() * problem.size
-        parts = np.concatenate([parts, sample(problem.owner, middle)])
-        return (
-            torch.from_numpy(colored),
-            parts,
-            np.concatenate([load, np.full(len(lines), LINE_LOAD, np.float32)]),
-        )
+
+def _middles(strokes: Tensor) -> NDArray[np.float32]:
+    """Mean control points (x, y) ``[N, 2]`` of packed strokes ``[N, 13]``."""
+    return np.asarray(strokes[:, POINTS].reshape(-1, 3, 2).mean(dim=1).numpy(), np.float32)
 
 
 def unlike(problem: Problem) -> float:

@@ -65,7 +65,7 @@ def test_the_command_line(photo, tmp_path, capsys):
     first, second = summary["variations"]
     assert first["options"] == {"seed": 4}
     assert second["options"]["seed"] == 5
-    assert len(second["options"]) == 9
+    assert len(second["options"]) == 10  # eight dials, the seed and the style that they are of
     flags = [word for name, value in second["options"].items() for word in (f"--{name}", str(value))]
     assert main([*argv, *flags, "--out", str(tmp_path / "b")]) == 0
     again = tmp_path / "b" / "photo_painted.png"

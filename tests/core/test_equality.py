@@ -48,7 +48,9 @@ def holds_tensors(annotation: Any) -> bool:
 @pytest.mark.parametrize("kind", dataclasses_of_the_package(), ids=lambda kind: kind.__qualname__)
 def test_what_holds_tensors_has_no_equality_of_fields(kind):
     if kind.__dataclass_params__.eq:
-        hints = typing.get_type_hints(kind, localns={"Painting": Painting})  # imported for types alone
+        hints = typing.get_type_hints(
+            kind, localns={"Painting": Painting, "Style": Style}
+        )  # imported for types alone
         assert not [field.name for field in dataclasses.fields(kind) if holds_tensors(hints[field.name])]
 
 

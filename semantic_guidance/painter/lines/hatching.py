@@ -39,7 +39,7 @@ SHIFT = 4
 """Bits of a place in the map of lines that are finer than its pixels."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Ground:
     """Where lines may be.
 

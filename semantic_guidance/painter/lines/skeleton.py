@@ -113,7 +113,7 @@ def _without_stairs(thin: Mask) -> Mask:
     return np.array(bits, np.uint8)
 
 
-@dataclass
+@dataclass(eq=False)
 class _Net:
     """Branches and the nodes where they meet.
 

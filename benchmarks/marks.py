@@ -160,7 +160,8 @@ def seen_pixels(painting: Painting, size: int | None = None) -> Array:
     is linear in colours, and these are the factors: the derivative of its sum by each stroke's colour.
 
     Args:
-        painting: whose strokes are rendered flat, under their masks.
+        painting: whose strokes are rendered flat, under their masks, and with round ends, which cover as much
+            as others and have compiled gradients.
         size: pixels of its longer side; those of the painting if None.
     """
     canvas = torch.zeros_like(painting.blank(size))
@@ -170,7 +171,7 @@ def seen_pixels(painting: Painting, size: int | None = None) -> Array:
     for layer in painting.layers:
         color = torch.zeros_like(layer.strokes.color, requires_grad=True)
         colors.append(color)
-        grey = replace(layer, strokes=replace(layer.strokes, color=color))
+        grey = replace(layer, ends="round", strokes=replace(layer.strokes, color=color))
         canvas = grey.paint(canvas, None if layer.mask is None else masks[layer.mask])
     if not colors:
         return np.zeros(0)

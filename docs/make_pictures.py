@@ -4,14 +4,16 @@ from dataclasses import replace
 from pathlib import Path
 
 import torch
-from PIL import Image
+from PIL import Image, ImageDraw
 from torch import Tensor
 
-from semantic_guidance import Guidance, Painter, load_image, save
+from semantic_guidance import Guidance, Guide, Painter, load_image, save
+from semantic_guidance.core.plugins import STYLES
 from semantic_guidance.export.overlay import guidance_overlay
 from semantic_guidance.images.arrays import resize_array, to_bytes
 from semantic_guidance.images.files import load_mask
 from semantic_guidance.images.restyle import replace_background, transfer_colors
+from semantic_guidance.painter.presets import DEFAULT_STYLE
 from semantic_guidance.painting.brushes import BRUSHES, Brush
 from semantic_guidance.painting.medium import Medium
 
@@ -19,7 +21,9 @@ HERE = Path(__file__).parent
 EXAMPLES = HERE.parent / "examples"
 HEIGHT = 300
 WIDTH = 360
-FILM = (0, 20, 60, 120, 191, 300)
+FILM = (0.0, 0.06, 0.2, 0.4, 0.65, 1.0)
+COUNTS = {"pointillist": 4000, "pencil": 2000, "colored-pencil": 2000, "ink": 1500}
+"""Strokes of the styles that need more than others."""
 
 
 def fit(picture: Tensor, height: int) -> Tensor:
@@ -60,6 +64,29 @@ def styles() -> Tensor:
     return torch.cat([row[:, :, :width] for row in rows], dim=1)
 
 
+def hands() -> None:
+    """Write ``pictures/hands.jpg``: every style, by its name, on four pictures."""
+    photos = [load_image(EXAMPLES / f"{name}.jpg") for name in ("astronaut", "chelsea", "coffee", "rocket")]
+    known = [Guide()(photo) for photo in photos]
+    names = [name for name in STYLES.shipped if name not in ("likeness", "lines")]
+    side, label = 250, 22
+    sheet = Image.new("RGB", (2 * len(photos) * side, (len(names) + 1) // 2 * (side + label)), "white")
+    draw = ImageDraw.Draw(sheet)
+    for number, name in enumerate(names):
+        left, top = number % 2 * len(photos) * side, number // 2 * (side + label)
+        draw.text((left + 4, top + 5), name, fill="black")
+        for place, (photo, guidance) in enumerate(zip(photos, known, strict=True)):
+            painting = Painter(style=name, strokes=COUNTS.get(name, 1000), size=1000).paint(photo, guidance)
+            tile = Image.fromarray(to_bytes(painting.canvas))
+            shorter = min(tile.size)
+            over = [(length - shorter) // 2 for length in tile.size]
+            square = tile.crop((*over, over[0] + shorter, over[1] + shorter))
+            sheet.paste(
+                square.resize((side, side), Image.Resampling.LANCZOS), (left + place * side, top + label)
+            )
+    sheet.save(HERE / "pictures" / "hands.jpg", quality=88)
+
+
 def guidance() -> Tensor:
     """What was found, and 200 strokes with and without knowing it."""
     rows = []
@@ -74,7 +101,8 @@ def guidance() -> Tensor:
 
 
 def main() -> None:
-    """Write ``pictures/gallery.jpg``, ``film.jpg``, ``brushes.jpg``, ``styles.jpg`` and ``guidance.jpg``."""
+    """Write the pictures to ``pictures/``."""
+    hands()
     save(guidance(), HERE / "pictures" / "guidance.jpg")
     save(styles(), HERE / "pictures" / "styles.jpg")
     brushes()
@@ -82,10 +110,11 @@ def main() -> None:
     for name in ("chelsea", "coffee", "rocket"):
         photo = load_image(EXAMPLES / f"{name}.jpg")
         mask = load_mask(EXAMPLES / f"{name}_mask.png", *photo.shape[1:])
-        painting = Painter(size=1200).paint(photo, Guidance.from_mask(mask))
+        painting = Painter(style=DEFAULT_STYLE, size=1200).paint(photo, Guidance.from_mask(mask))
         rows.append(torch.cat([fit(photo, HEIGHT), fit(painting.canvas, HEIGHT)], dim=2))
         if name == "rocket":
-            frames = [canvas for n, canvas in enumerate(painting.replay(480)) if n in FILM]
+            marks = [round(share * len(painting.strokes)) for share in FILM]
+            frames = [canvas for n, canvas in enumerate(painting.replay(480)) if n in marks]
             lines = [torch.cat(frames[:3], dim=2), torch.cat(frames[3:], dim=2)]
             save(torch.cat(lines, dim=1), HERE / "pictures" / "film.jpg")
     width = min(row.shape[2] for row in rows)

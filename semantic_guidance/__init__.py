@@ -30,9 +30,11 @@ if TYPE_CHECKING:
     from semantic_guidance.images.files import load_image, load_mask
     from semantic_guidance.images.metrics import painting_errors
     from semantic_guidance.learning.run.loop import train
+    from semantic_guidance.painter.hand import Hand
     from semantic_guidance.painter.painter import Painter
     from semantic_guidance.painter.presets import Preset
     from semantic_guidance.painter.repaint import repaint
+    from semantic_guidance.painter.styles import Style
     from semantic_guidance.painting.brushes.brush import Brush
     from semantic_guidance.painting.medium import Medium
     from semantic_guidance.painting.painting import Layer, Painting
@@ -42,6 +44,7 @@ _HOMES = {
     "Brush": "painting.brushes",
     "Guidance": "core.guidance",
     "Guide": "guidance.guide",
+    "Hand": "painter.hand",
     "InputError": "core.errors",
     "Instance": "core.guidance",
     "Job": "apps.jobs",
@@ -55,6 +58,7 @@ _HOMES = {
     "Prompt": "guidance.base",
     "Result": "apps.jobs",
     "Strokes": "core.strokes",
+    "Style": "painter.styles",
     "Variations": "apps.jobs",
     "guidance_overlay": "export.overlay",
     "load_image": "images.files",
@@ -73,6 +77,7 @@ __all__ = [
     "Brush",
     "Guidance",
     "Guide",
+    "Hand",
     "InputError",
     "Instance",
     "Job",
@@ -86,6 +91,7 @@ __all__ = [
     "Prompt",
     "Result",
     "Strokes",
+    "Style",
     "Variations",
     "__version__",
     "guidance_overlay",

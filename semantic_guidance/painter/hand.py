@@ -16,7 +16,7 @@ from semantic_guidance.core.errors import InputError
 
 MAX_LAYERS = 8
 SHARES = (0.05, 0.15, 0.30, 0.33, 0.17)
-RADII = (0.045, 0.022, 0.011, 0.0062, 0.0036)
+RADII = (0.045, 0.022, 0.011, 0.0062, 0.003)
 
 BOUNDS: dict[str, tuple[float, float]] = {
     "shares": (0, 1),
@@ -99,7 +99,7 @@ class Hand:
     shares: tuple[float, ...] = SHARES
     radii: tuple[float, ...] = RADII
     shrink: float = 0.4
-    finest: float = 0.0024
+    finest: float = 0.002
     width: float = 1.0
     spread: tuple[float, float] = (0.6, 1.35)
     length: float = 1.0

@@ -22,7 +22,7 @@ LUMA = np.array([0.3, 0.59, 0.11], np.float32)
 DARK_SCALE, DARK_RANGE = 3.0, (0.6, 2.2)
 """Pixels over which lightness is averaged for the weight of darks, and the least and greatest weight."""
 
-FACE = 1.5
+FACE = 4.0
 """What a face counts beyond the rest."""
 
 INSIDE = 0.8

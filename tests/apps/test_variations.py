@@ -73,7 +73,7 @@ def test_the_command_line(photo, tmp_path, capsys):
     capsys.readouterr()
     assert main([*argv, "--variations", "2", "--out", str(tmp_path / "c")]) == 0
     said = capsys.readouterr().out
-    assert "--seed 1 --length" in said
+    assert "--seed 1 --style alla-prima --length" in said
     assert str(tmp_path / "c" / "photo_variations.png") in said
 
 

@@ -6,7 +6,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from semantic_guidance.agents.flow import sample
 from semantic_guidance.agents.problem import Problem
+from semantic_guidance.core.packed import CONTROL, END, START
 from semantic_guidance.core.strokes import Strokes
 from semantic_guidance.images.arrays import to_array
 from semantic_guidance.painter.lines.ridges import ridges
@@ -14,6 +16,9 @@ from semantic_guidance.renderer.objective import Segment
 
 THINNEST = 0.0008
 """Least half-width of a line, in units of the longer side."""
+
+WRONG = 0.05
+"""Distance of colours from which on a line's middle is wrong."""
 
 SPARE = 2
 """Lines that are found for each that is wanted: the best stay."""
@@ -35,9 +40,11 @@ def thin_lines(problem: Problem, strokes: Tensor, count: int, widest: float) -> 
         return strokes[:0]
     below = problem.from_picture(Strokes.unpack(strokes[None]))
     canvas = problem.painted(below, [Segment(len(below), None)])
-    error = problem.weight * ((canvas - problem.target) ** 2).sum(dim=0)
-    wrong = np.asarray(error.sqrt().numpy(), np.float32)
-    found = torch.from_numpy(ridges(to_array(problem.target), (THINNEST, widest), SPARE * count, wrong))
+    apart = np.asarray((canvas - problem.target).norm(dim=0).numpy(), np.float32)
+    weight = apart * np.sqrt(problem.weight.numpy())
+    lines = ridges(to_array(problem.target), (THINNEST, widest), SPARE * count, weight)
+    middles = (lines[:, START] + 2 * lines[:, CONTROL] + lines[:, END]) / 4 * problem.size
+    found = torch.from_numpy(lines[sample(apart, middles) > WRONG])
     together = torch.cat([below, found])
     costs, _ = problem.objective([Segment(len(together), None, 1.0)]).removal_costs(together, 1.0)
     worth = costs[len(below) :]

@@ -68,7 +68,7 @@ def hands() -> None:
     """Write ``pictures/hands.jpg``: every style, by its name, on four pictures."""
     photos = [load_image(EXAMPLES / f"{name}.jpg") for name in ("astronaut", "chelsea", "coffee", "rocket")]
     known = [Guide()(photo) for photo in photos]
-    names = [name for name in STYLES.shipped if name not in ("likeness", "lines")]
+    names = [name for name in STYLES.shipped if name != "lines"]
     side, label = 250, 22
     sheet = Image.new("RGB", (2 * len(photos) * side, (len(names) + 1) // 2 * (side + label)), "white")
     draw = ImageDraw.Draw(sheet)

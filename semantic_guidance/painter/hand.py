@@ -77,7 +77,7 @@ class Hand:
         overlap: share of a stroke's width by which its neighbours may cover it when it is placed.
         economy: how much fewer and larger strokes are where the eye does not go. With it, strokes that
             are worth nothing are left out.
-        ground_shown: how much of the ground may be left bare.
+        ground_shown: share of the canvas where the ground is left bare: where it is most like the picture.
         lines: share of the last layer's strokes that draw lines thinner than the finest radius.
         tones: levels of lightness to which the picture is simplified; 0 for all.
         saturation: factor of the colours' chroma.

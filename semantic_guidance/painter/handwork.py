@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from semantic_guidance.agents.flow import sample, streamlines
-from semantic_guidance.core.strokes import POINTS
+from semantic_guidance.core.strokes import COLOR, POINTS
 from semantic_guidance.painter.laying import Composition, Layers, within
 from semantic_guidance.painter.presets import RefineConfig
 from semantic_guidance.painter.refine import Refiner
@@ -27,8 +28,14 @@ PULLED = 2
 WRONG = 0.5
 """What is added to the target, modulo 1, for a ground that is wrong everywhere, so that no gap pays."""
 
+QUANTILE_STEP = 7
+"""Every how many pixels are looked at for a quantile."""
+
 REBORN_AT, REBORN = (0.15, 0.3, 0.45, 0.6), 0.25
 """Shares of the steps at which so many of a layer's strokes, those worth least, are laid anew."""
+
+BARING, BARED = 40, 0.04
+"""Rounds, and share of the strokes that are left out in each, until enough of the ground shows."""
 
 USELESS = 0.01
 """A stroke is worth nothing that is worth less than this much of what half of them are worth."""
@@ -85,10 +92,13 @@ class HandRefiner(Refiner):
         within(self.vectors, self.hand, self.bounds)
 
     def finished(self) -> Tensor:
-        """See `Refiner`; without strokes that are worth nothing, if the hand is economical."""
-        if self.steps and self.hand.economy > 0 and not self.thinned:
+        """See `Refiner`; without strokes that are worth nothing or hide ground that is to show."""
+        if self.steps and not self.thinned:
             self.thinned = True
-            self._take(self._useful())
+            if self.hand.economy > 0:
+                self._take(self._useful())
+            if self.hand.ground_shown > 0:
+                self._bare()
         return super().finished()
 
     @property
@@ -109,16 +119,18 @@ class HandRefiner(Refiner):
         self.looks = [terms, terms]
 
     def _on_wrong_ground(self, term: ZoomedObjective, segments: list[Segment]) -> ZoomedObjective:
-        """The same for unclipped strokes on a ground on which no gap pays."""
+        """The same for unclipped strokes on a ground on which no gap pays, but where the ground may show."""
         objective = replace(term.objective, segments=segments)
-        if not self._may_be_bare():
-            objective = replace(objective, blank=(objective.target + WRONG) % 1)
-        return replace(term, objective=objective)
+        wrong = (objective.target + WRONG) % 1
+        unlike = (objective.target - objective.blank).norm(dim=0)
+        bound = torch.quantile(unlike.flatten()[::QUANTILE_STEP], self._shown())
+        blank = torch.where(unlike <= bound, objective.blank, wrong) if self._shown() > 0 else wrong
+        return replace(term, objective=replace(objective, blank=blank))
 
-    def _may_be_bare(self) -> bool:
-        """Whether what is on the canvas before the first stroke may stay as it is."""
+    def _shown(self) -> float:
+        """Share of the canvas that may stay as it was: where it is most like the picture."""
         there = self.layers.problem.start is not None or self.layers.share == 1  # or nothing but objects
-        return there or self.hand.ground_shown > 0 or self.hand.pale_first
+        return 1.0 if there or self.hand.pale_first else self.hand.ground_shown
 
     def _follow(self, left: float) -> None:
         """Pull every stroke towards the streamline through its middle; `left` of the pull is left."""
@@ -180,3 +192,23 @@ class HandRefiner(Refiner):
         """The strokes that are worth something, in their order."""
         costs, _ = self._costs(self.config.steps)
         return np.flatnonzero(costs > USELESS * np.median(costs))
+
+    def _bare(self) -> None:
+        """Leave out strokes, those first that are most like the ground, until enough of it shows."""
+        blank = self.view.problem.canvas.to(self.device)
+        softness = self.softness_at(self.config.steps)
+        for _ in range(BARING):
+            seen = self.whole.seen(self._painted())
+            if not len(seen) or self._bare_share(seen) >= self.hand.ground_shown:
+                return
+            ground = replace(self.whole.objective, blank=blank)
+            costs = ground.removal_costs(seen, softness)[0].cpu().numpy()
+            stay = np.argsort(costs, kind="stable")[math.ceil(BARED * len(costs)) :]
+            self._take(np.sort(stay))
+
+    def _bare_share(self, seen: Tensor) -> float:
+        """Share of the canvas on which there is no stroke."""
+        white, objective = seen.clone(), self.whole.objective
+        white[:, COLOR] = 1
+        covered = replace(objective, blank=torch.zeros_like(objective.blank)).painted(white)
+        return float((covered[0] < 0.5).float().mean())

@@ -272,7 +272,8 @@ class Replay:
         elif self._flat:
             self._canvas.paint(strokes, mask, SOFTNESS, layer.ends)
         else:
-            self._canvas.paint(strokes, mask, None if layer.load is None else layer.load[part])
+            load = None if layer.load is None else layer.load[part]
+            self._canvas.paint(strokes, mask, load, layer.ends)
 
     def _mask(self, index: int) -> Array:
         """The drawing's mask at the canvas's size, ``[H, W]``."""

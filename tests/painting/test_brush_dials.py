@@ -17,6 +17,7 @@ from semantic_guidance.painting.brushes import surface
 from semantic_guidance.painting.brushes.brush import TURNED, USUAL, Brush
 from semantic_guidance.painting.brushes.canvas import PAPER
 from semantic_guidance.painting.brushes.light import SIDES, light_of, towards
+from semantic_guidance.painting.drawing import Drawing, DrawnLayer
 from semantic_guidance.painting.painting import Layer, Painting
 
 OPAQUE = ("oil", "knife", "gouache")
@@ -204,3 +205,20 @@ def test_dials_have_ranges_and_usual_values():
                 Brush("oil", **{name: value})
     with pytest.raises(ValueError, match="style is 'crayon', wanted one of flat, oil"):
         Brush("crayon")
+
+
+@pytest.mark.parametrize("style", ["gouache", "oil"])
+def test_brushes_end_as_their_strokes_do(style):
+    """A corner of a square end is painted where a round one has none; both are as wide beside the end."""
+    stroke = np.float32([[0.3, 0.5, 0.5, 0.5, 0.7, 0.5, 0.1, 0.1, 1, 1, 0.8, 0.1, 0.1]])
+
+    def painted(ends: str) -> np.ndarray:
+        layer = DrawnLayer(stroke, ends=ends)
+        drawing = Drawing((layer,), (1.0, 1.0, 1.0), 400, 400, brush=Brush(style))
+        return drawing.render()[1] < 0.6
+
+    round_, square, filbert = (painted(ends) for ends in ("round", "square", "filbert"))
+    corner = slice(160, 240), slice(290, 310)  # up to .75 radii beyond the end, over the whole width
+    assert square[corner].mean() > filbert[corner].mean() > round_[corner].mean()
+    body = slice(170, 230), slice(140, 260)
+    np.testing.assert_allclose(square[body].mean(), round_[body].mean(), atol=0.02)

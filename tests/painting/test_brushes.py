@@ -49,7 +49,7 @@ def _measured(strokes, n, scale, wide, height, seg, spans, rows, places):
         touched_spans(count, middle, np.float32(0), np.float32(wide), seg, spans)
         first, end = whole_span(count, spans)
         if first < end:
-            fields.measure_row(count, seg, spans, middle, first, end, distance, course, across, radius)
+            fields.measure_row(count, 0, seg, spans, middle, first, end, distance, course, across, radius)
             for x in range(first, end):
                 places[y, 0, x], places[y, 1, x] = distance[x], course[x]
                 places[y, 2, x], places[y, 3, x] = across[x], radius[x]

@@ -49,13 +49,20 @@ class TexturedCanvas:
             share = PAPER_SHARE.get(brush.style)
             self.state[:3] = blank * paper if share is None else blank + share * (paper - blank)
 
-    def paint(self, strokes: Array, mask: Array | None = None, load: Array | None = None) -> None:
+    def paint(
+        self,
+        strokes: Array,
+        mask: Array | None = None,
+        load: Array | None = None,
+        ends: str = "round",
+    ) -> None:
         """Paint packed strokes ``[N, 13]`` of loads ``[N]`` (1 if None) under a mask ``[H, W]`` or none."""
         paint_textured(
             self.state,
             strokes,
             self.brush.style,
             seed=self.brush.seed,
+            ends=ends,
             unit=self.unit,
             bristle=self.brush.dial("bristle"),
             dry=self.brush.dial("dry"),

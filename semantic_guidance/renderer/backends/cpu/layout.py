@@ -104,7 +104,7 @@ KERNELS = {
     ),
     "brush": Kernel(
         (
-            *("first", "step", "bands", "count", "height", "wide", "style", "seed"),
+            *("first", "step", "bands", "count", "height", "wide", "style", "ends", "seed"),
             *("levels_count", "levels_height", "levels_wide"),
         ),
         ("unit", "bristle", "dry"),

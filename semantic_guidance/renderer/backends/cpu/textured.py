@@ -18,6 +18,7 @@ from semantic_guidance.renderer.backends.cpu.layout import (
 )
 from semantic_guidance.renderer.backends.cpu.native import entry
 from semantic_guidance.renderer.backends.cpu.pool import NOTHING, POOL, arguments, memory
+from semantic_guidance.renderer.definition import ENDS
 
 Array = NDArray[np.float32]
 
@@ -39,6 +40,7 @@ def paint_textured(
     style: str,
     *,
     seed: int,
+    ends: str = "round",
     unit: float,
     bristle: float,
     dry: float,
@@ -79,6 +81,7 @@ def paint_textured(
         height=height,
         wide=wide,
         style=CODES[style],
+        ends=0 if style == "picture" else ENDS.index(ends),
         seed=seed,
         levels_count=count,
         levels_height=rows,

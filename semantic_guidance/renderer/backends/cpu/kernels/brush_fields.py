@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from semantic_guidance.renderer.backends.cpu.kernels.compile import part
+from semantic_guidance.renderer.backends.cpu.kernels.ends import INVERSE_SQUARED, SQUARE_FRONT
 from semantic_guidance.renderer.backends.cpu.kernels.spans import (
     FAR,
     HALF,
@@ -21,7 +22,7 @@ from semantic_guidance.renderer.backends.cpu.kernels.spans import (
     X,
     Y,
 )
-from semantic_guidance.renderer.backends.cpu.layout import STRIDE
+from semantic_guidance.renderer.backends.cpu.layout import FILBERT, SQUARE, STRIDE
 
 ALONG = INNER_LOW  # the field is free: brushes have no surely covered columns
 MASK = np.uint64(0xFFFFFFFF)
@@ -70,7 +71,19 @@ def lengths_along(count, seg):
 
 
 @part
-def measure_row(count, seg, spans, y, first, end, distance, course, across, radius):
+def beyond_end(ends, front, across):
+    """`reference.end_norm` of a place in front of an end point."""
+    if ends == SQUARE:
+        return max(abs(across), abs(front) / SQUARE_FRONT)
+    squared, turned = across * across, front * front
+    if ends == FILBERT:
+        turned *= INVERSE_SQUARED
+        return np.sqrt(np.sqrt(squared * squared + turned * turned))
+    return np.sqrt(squared + turned)
+
+
+@part
+def measure_row(count, ends, seg, spans, y, first, end, distance, course, across, radius):
     """Coordinates of a row's pixels on a stroke, in pixels.
 
     Writes signed distance to the round cone's edge, length along the curve (negative before its start, beyond
@@ -93,9 +106,9 @@ def measure_row(count, seg, spans, y, first, end, distance, course, across, radi
             t = min(max(x * inverse, ZERO), ONE) if length > ZERO else ZERO
             rest = x - t * length
             own = r + t * growth
-            d = np.sqrt(rest * rest + off * off) - own
+            beyond = (s == 0 and rest < ZERO) or (s == count - 1 and rest > ZERO)
+            d = (beyond_end(ends, rest, off) if beyond else np.sqrt(rest * rest + off * off)) - own
             if d < distance[i]:
-                beyond = (s == 0 and rest < ZERO) or (s == count - 1 and rest > ZERO)
                 distance[i] = d
                 course[i] = seg[U(ALONG * STRIDE + s)] + t * length + (rest if beyond else ZERO)
                 across[i] = off

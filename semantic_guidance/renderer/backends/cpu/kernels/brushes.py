@@ -23,6 +23,7 @@ from semantic_guidance.renderer.backends.cpu.kernels.brush_styles import (
     watercolor,
 )
 from semantic_guidance.renderer.backends.cpu.kernels.compile import part
+from semantic_guidance.renderer.backends.cpu.kernels.ends import farthest
 from semantic_guidance.renderer.backends.cpu.kernels.spans import (
     HALF,
     ONE,
@@ -130,7 +131,7 @@ def brush_row(
 
 @part
 def brush(
-    first, step, bands, count, height, wide, style, seed, levels_count, levels_height, levels_wide,
+    first, step, bands, count, height, wide, style, ends, seed, levels_count, levels_height, levels_wide,
     unit, bristle, dry, strokes, load, canvas, masks, grain, levels, seg, spans, distance, column, place,
     through,
 ):  # fmt: skip
@@ -144,6 +145,7 @@ def brush(
         height: of the canvas.
         wide: columns of the canvas.
         style: OIL, WATERCOLOR, PENCIL, PICTURE, GOUACHE, INK or KNIFE.
+        ends: how strokes end, but for PICTURE, which is its own.
         seed: of all texture.
         levels_count: smoothings of the brush picture, each `levels_height` x `levels_wide`.
         unit: pixels of a fine detail.
@@ -168,7 +170,7 @@ def brush(
             r0, r1 = seg[R * STRIDE], seg[R * STRIDE + number]
             thick = max(r0, r1)
             margin = F(0.45) * thick if style == PICTURE else min(F(0.4) * thick, F(8) * fine)
-            margin += max(F(2) * fine, ONE)
+            margin += max(F(2) * fine, ONE) + max(farthest(ends) - ONE, ZERO) * thick
             row, row_end = rows_touched(number, margin, top, bottom, seg)
             if row >= row_end:
                 continue
@@ -179,7 +181,7 @@ def brush(
                 left, right = whole_span(number, spans)
                 if left >= right:
                     continue
-                measure_row(number, seg, spans, middle, left, right, distance, column, place, through)
+                measure_row(number, ends, seg, spans, middle, left, right, distance, column, place, through)
                 brush_row(
                     style, strokes, n * NUMBERS, middle, left, right, length, r0 + r1, max(thick, HALF),
                     distance, column, place, through, canvas, y * wide, plane, masks,

@@ -27,9 +27,9 @@ from semantic_guidance.painting.painting import Layer
 
 Array = NDArray[np.float32]
 
-SIDE, CLOSER, LEAST = 176, 1000.0, 1.2
-"""Root of the pixels of what is drawn for 300 lines; it is enlarged where there are fewer lines than these,
-so that small faces keep their eyes, and always by the last of these."""
+SIDE, CLOSER, BOUNDS = 176, 1000.0, (1.2, 2.5)
+"""Root of the pixels of what is drawn for 300 lines; it is enlarged where there are fewer lines than these, so
+that small faces keep their eyes; least and greatest enlargement."""
 
 STYLES = {"ink": INK, "pencil": PENCIL, "colored-pencil": COLORED_PENCIL}
 """What is made by lines, and how."""
@@ -55,7 +55,7 @@ class LineWork:
 
     def begin(self, problem: Problem, see: See, tools: Tools | None) -> Work:
         """See `Manner`."""
-        closer = max(LEAST, 1.6 * (CLOSER / self.strokes) ** 0.37)
+        closer = min(max(BOUNDS[0], 1.6 * (CLOSER / self.strokes) ** 0.37), BOUNDS[1])
         seen = see(SIDE * length_factor(self.strokes) * closer)
         found = drawn(
             to_array(seen.target),

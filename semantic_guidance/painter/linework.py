@@ -28,8 +28,8 @@ from semantic_guidance.painting.painting import Layer
 Array = NDArray[np.float32]
 
 SIDE, CLOSER, BOUNDS = 176, 1000.0, (1.2, 2.5)
-"""Root of the pixels of what is drawn for 300 lines; it is enlarged where there are fewer lines than these, so
-that small faces keep their eyes; least and greatest enlargement."""
+"""Root of the pixels of what is drawn for 300 lines; it is enlarged where there are fewer lines than these,
+so that small faces keep their eyes; least and greatest enlargement."""
 
 STYLES = {"ink": INK, "pencil": PENCIL, "colored-pencil": COLORED_PENCIL}
 """What is made by lines, and how."""

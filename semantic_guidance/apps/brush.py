@@ -40,6 +40,8 @@ def make_brush(name: str | None, seed: int | None, options: DialOptions, kept: B
         _check_dial(brush, dial, dial)
     if options.light is not None:
         _check_dial(brush, "relief", "light")
+        if replace(brush, **changes).dial("relief") == 0:
+            raise OptionError("light", f"the {brush.style} brush has no relief, wanted --relief as well")
         try:
             changes["light"] = light_of(options.light)
         except ValueError as error:

@@ -17,6 +17,9 @@ from semantic_guidance.painter.styles import Style
 DIALS = ("length", "width", "curvature", "flow", "looseness", "edges", "economy", "saturation", "warmth")
 """Options that are dials of a hand."""
 
+DRAWN = ("length", "width", "opacity")
+"""Options that change drawings by lines."""
+
 COLORFUL = ("jitter", "temperature", "hue")
 """Dials of a hand that ``--variety`` multiplies."""
 
@@ -54,9 +57,11 @@ def make_style(
         style = _named("likeness" if (agent or plotter) and not asked else DEFAULT_STYLE)
     if not asked:
         return style
-    if style.hand is None:
-        name = next(iter(asked))
-        raise OptionError(name, f"the style {style.name!r} has no hand, wanted another --style")
+    for name in asked:
+        if style.hand is None or (style.marks != "strokes" and name not in drawn_dials(style)):
+            what = "no hand" if style.hand is None else "no such dial"
+            raise OptionError(name, f"the style {style.name!r} has {what}, wanted another --style")
+    assert style.hand is not None
     hand = replace(style.hand, **{name: value for name, value in asked.items() if name in DIALS})
     if "opacity" in asked:
         hand = replace(hand, opacity=(asked["opacity"],) * 2)
@@ -74,3 +79,10 @@ def _named(word: str) -> Style:
         if kind != "style":
             raise
         raise OptionError("style", f"got {complaint}") from None
+
+
+def drawn_dials(style: Style) -> tuple[str, ...]:
+    """The options that change a style of lines."""
+    if style.marks == "lines":
+        return ()
+    return (*DRAWN, "saturation") if style.marks == "colored-pencil" else DRAWN

@@ -129,7 +129,7 @@ def _agents() -> str:
     return (
         "who makes the first strokes: planner (no network), semantic (a network that knows the objects),"
         f" baseline (one that does not){more}, or the file of a trained agent, ours (.safetensors) or the"
-        " papers' (.pkl) (default: planner; for drafts semantic, or baseline with --baseline)"
+        " papers' (.pkl); paints a likeness (default: planner; for drafts semantic, or baseline with --baseline)"
     )
 
 
@@ -318,7 +318,7 @@ class MediumOptions:
     )
 
 
-STYLE = "style"
+CANVAS = "canvas and colours"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -332,7 +332,7 @@ class ClearOptions:
         metavar="WHAT",
         choices=CLEAR,
         optional=CLEAR[0],
-        group=STYLE,
+        group=CANVAS,
     )
 
 
@@ -341,14 +341,14 @@ class RestyleOptions(ClearOptions):
     """Other colours, another background, and canvases that are not empty."""
 
     palette_from: Path | None = option(
-        None, "paint in the colours of another picture", metavar="IMAGE", parse=Path, group=STYLE
+        None, "paint in the colours of another picture", metavar="IMAGE", parse=Path, group=CANVAS
     )
     background: str | None = option(
         None,
         "paint the object in front of a colour such as '#204060', or of another picture",
         metavar="COLOR|IMAGE",
-        group=STYLE,
+        group=CANVAS,
     )
     start_canvas: str | None = option(
-        None, "paint on a colour, or on another picture", metavar="COLOR|IMAGE", group=STYLE
+        None, "paint on a colour, or on another picture", metavar="COLOR|IMAGE", group=CANVAS
     )

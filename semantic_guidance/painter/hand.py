@@ -7,7 +7,6 @@ once.
 from __future__ import annotations
 
 import dataclasses
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +14,12 @@ from typing import Any
 from semantic_guidance.core.errors import InputError
 
 MAX_LAYERS = 8
+LARGEST = 1e9
+"""No dial is further from 0."""
+
+WIDEST = 0.25
+"""Greatest radius of any layer."""
+
 SHARES = (0.05, 0.15, 0.30, 0.33, 0.17)
 RADII = (0.045, 0.022, 0.011, 0.0062, 0.003)
 
@@ -129,7 +134,8 @@ class Hand:
 
     def __post_init__(self) -> None:
         for item in dataclasses.fields(self):
-            value = getattr(self, item.name)
+            value = _read(getattr(self, item.name), type(item.default), item.name, item.default)
+            object.__setattr__(self, item.name, value)
             if item.name not in BOUNDS:
                 continue
             low, high = BOUNDS[item.name]
@@ -159,16 +165,14 @@ class Hand:
         Raises:
             InputError: there is no such dial, or its value is not usable.
         """
-        kinds = {item.name: type(item.default) for item in dataclasses.fields(Hand)}
-        values = {}
-        for name, value in dials.items():
-            if name not in kinds:
+        known = [item.name for item in dataclasses.fields(Hand)]
+        for name in dials:
+            if name not in known:
                 raise InputError(
-                    f"{source}: {name} is not a dial of a hand, wanted one of {', '.join(kinds)}"
+                    f"{source}: {name} is not a dial of a hand, wanted one of {', '.join(known)}"
                 )
-            values[name] = _read(value, kinds[name], f"{source}: {name}", getattr(Hand(), name))
         try:
-            return Hand(**values)
+            return Hand(**dials)
         except ValueError as error:
             raise InputError(f"{source}: {error}") from None
 
@@ -180,9 +184,10 @@ class Hand:
         }
 
     def radii_for(self, strokes: int) -> tuple[float, ...]:
-        """Radius of each layer for a number of strokes."""
+        """Radius of each layer for a number of strokes, at most `WIDEST`."""
         factor = self.width * (1000 / max(1, strokes)) ** self.shrink
-        return tuple(max(self.finest * min(1.0, self.width), radius * factor) for radius in self.radii)
+        least = self.finest * min(1.0, self.width)
+        return tuple(min(max(least, radius * factor), WIDEST) for radius in self.radii)
 
     @property
     def bounds(self) -> tuple[float, float]:
@@ -201,18 +206,20 @@ def _read(value: Any, kind: type, name: str, default: Any) -> Any:
     if kind is tuple:
         numbers = isinstance(value, list | tuple) and all(_is_number(each) for each in value)
         if not numbers:
-            raise InputError(f"{name} is {value!r}, wanted a list of numbers")
+            raise ValueError(f"{name} is {value!r}, wanted a list of numbers")
         if len(default) == 2 and len(value) != 2:
-            raise InputError(f"{name} has {len(value)} numbers, wanted 2")
+            raise ValueError(f"{name} has {len(value)} numbers, wanted 2")
         return tuple(float(each) for each in value)
     if kind is bool:
         if not isinstance(value, bool):
-            raise InputError(f"{name} is {value!r}, wanted true or false")
+            raise ValueError(f"{name} is {value!r}, wanted true or false")
         return value
     if not _is_number(value) or (kind is int and value != int(value)):
-        raise InputError(f"{name} is {value!r}, wanted a {'whole ' if kind is int else ''}number")
+        raise ValueError(f"{name} is {value!r}, wanted a {'whole ' if kind is int else ''}number")
     return kind(value)
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return False
+    return abs(value) <= LARGEST  # not infinite, nor NaN, nor a whole number that no float can hold

@@ -38,6 +38,12 @@ FEWEST = 300
 UNLIKE = 0.02
 """Difference from which on a pixel of a picture that is painted on is to be painted over."""
 
+MOST_DENSE = 8.0
+"""How much denser strokes lie at most where only a part of the canvas is to be painted."""
+
+SMALL = 256
+"""Root of the pixels on which even smaller pictures are seen."""
+
 LINES_LENGTH, LINES_GROWTH, LINE_LOAD = 420, 0.35, 0.2
 """Root of the pixels on which thin lines are looked for, for `FEWEST` strokes; exponent with which it grows;
 and the paint that lines carry."""
@@ -82,9 +88,9 @@ class Handling:
 
     def begin(self, problem: Problem, see: See, tools: Tools | None) -> Work:
         """See `Manner`."""
-        ground, (height, width) = problem.ground, problem.picture.shape[-2:]
-        dense = self.strokes / unlike(problem)
-        problem = replace(see(self._length(PROBLEM_PIXELS, dense)), ground=ground)
+        ground = problem.ground
+        dense = self.strokes / max(unlike(problem), 1 / MOST_DENSE)
+        problem = replace(see(self._length(PROBLEM_PIXELS, dense, problem)), ground=ground)
         sight, rng = Sight.of(problem, self.hand), np.random.default_rng(self.seed)
         layers = Layers(sight, self.hand, round(dense), rng, self.share)
         first = layers.order(compose(layers, self.strokes - self._lines()))
@@ -98,26 +104,26 @@ class Handling:
             opacity_rate=0.0,
             color_rate=COLOR_RATE,
         )
-        ladder = self._ladder(see, height, width, ground, config, dense)
+        ladder = self._ladder(see, problem, config, dense)
         refiner = HandRefiner(replace(first, vectors=vectors), layers, ladder, config, self.seed, tools)
         return Work(refiner, functools.partial(self._finish, refiner, see, tools))
 
     @staticmethod
-    def _length(pixels: float, dense: float) -> float:
+    def _length(pixels: float, dense: float, problem: Problem) -> float:
         """Root of the pixels of a canvas that has so many a stroke, if `dense` strokes cover it."""
-        return math.sqrt(pixels * max(dense, FEWEST))
+        height, width = problem.picture.shape[-2:]
+        return min(math.sqrt(pixels * max(dense, FEWEST)), max(math.sqrt(height * width), SMALL))
 
-    def _ladder(
-        self, see: See, height: int, width: int, ground: Color, config: RefineConfig, dense: float
-    ) -> Ladder:
-        """How the picture is seen while strokes are refined."""
+    def _ladder(self, see: See, problem: Problem, config: RefineConfig, dense: float) -> Ladder:
+        """How the picture of a problem is seen while strokes are refined."""
 
         def view(pixels: float) -> View:
-            seen = Sight.of(see(self._length(pixels, dense)), self.hand).problem
-            return View(replace(seen, ground=ground), self.place, masked=False)
+            seen = Sight.of(see(self._length(pixels, dense, problem)), self.hand).problem
+            return View(replace(seen, ground=problem.ground), self.place, masked=False)
 
         views = [(share, functools.partial(view, pixels)) for share, pixels in config.sizes]
-        last = working_size(height, width, self._length(config.sizes[-1][1], dense))
+        height, width = problem.picture.shape[-2:]
+        last = working_size(height, width, self._length(config.sizes[-1][1], dense, problem))
         return Ladder(views, max(last), math.sqrt(last[0] * last[1] / max(dense, FEWEST)))
 
     def _lines(self) -> int:
@@ -138,9 +144,12 @@ class Handling:
         strokes, layers = refiner.finished(), refiner.layers
         calm = sample(layers.calm, _middles(strokes) * refiner.to_pixels[:2])
         own = lively(self.hand, refiner.levels, calm)
+        by_color = tools is not None and tools.opaque and tools.colors is not None  # one after the other
+        if by_color:
+            own = 0 * own
         lines = strokes[:0]
         parts = refiner.parts
-        if self._lines():
+        if self._lines() and not by_color:
             lines, problem = self._thin(refiner, see)
             parts = np.concatenate([parts, sample(problem.owner, _middles(lines) * problem.size)])
             strokes, own = torch.cat([strokes, lines]), np.pad(own, (0, len(lines)))
@@ -164,4 +173,4 @@ def unlike(problem: Problem) -> float:
     if problem.start is None:
         return 1.0
     apart = (problem.start - problem.target).abs().amax(dim=0) > UNLIKE
-    return max(1e-3, float(apart.float().mean()))
+    return float(apart.float().mean())

@@ -198,8 +198,10 @@ class HandRefiner(Refiner):
         blank = self.view.problem.canvas.to(self.device)
         softness = self.softness_at(self.config.steps)
         for _ in range(BARING):
+            if not len(self.parts):
+                return
             seen = self.whole.seen(self._painted())
-            if not len(seen) or self._bare_share(seen) >= self.hand.ground_shown:
+            if self._bare_share(seen) >= self.hand.ground_shown:
                 return
             ground = replace(self.whole.objective, blank=blank)
             costs = ground.removal_costs(seen, softness)[0].cpu().numpy()

@@ -94,7 +94,7 @@ class Layers:
         self.inside = problem.mask.numpy()
         self.share = share if len(masks) else None
         regions = [1 - self.inside, self.inside] if len(masks) else [np.ones_like(self.inside)]
-        toned = np.sqrt(self.target) if TONE == 0.5 else self.target**TONE
+        toned = self.target**TONE
         wander = WANDER * hand.looseness
         self.fields = [
             flow(toned, regions, max(1.0, hand.smoothness * radius * self.size), wander, rng)
@@ -123,7 +123,7 @@ class Layers:
     def lay(self, error: Array, layer: int, count: int) -> Composition:
         """`count` strokes of a layer where `error` ``[h, w]`` is greatest."""
         radius, field, rng = self.radii[layer] * self.size, self.fields[layer], self.rng
-        centre = self._places(error, layer, count)
+        centre, parts = self._places(error, layer, count)
         calm = sample(self.calm, centre)
         own = radius * rng.uniform(0.85, 1.15, count) * (1 + 0.5 * self.hand.economy * (calm - 0.5))
         arms = own * self.hand.bounds[1] * rng.uniform(*ARMS, count)
@@ -140,15 +140,19 @@ class Layers:
         )
         vectors = torch.from_numpy(numbers.astype(np.float32))
         within(vectors, self.hand, torch.from_numpy(self.limits[np.full(count, layer)]))
-        return Composition(vectors, np.full(count, layer), self.parts_at(centre))
+        return Composition(vectors, np.full(count, layer), parts)
 
-    def _places(self, error: Array, layer: int, count: int) -> Array:
-        """`count` places (x, y) ``[count, 2]`` in pixels for strokes of a layer."""
+    def _places(self, error: Array, layer: int, count: int) -> tuple[Array, Parts]:
+        """`count` places (x, y) ``[count, 2]`` in pixels for strokes of a layer, and what they depict."""
         if self.share is None:
-            return self._greatest(error, layer, count)
+            centre = self._greatest(error, layer, count)
+            return centre, self.parts_at(centre)
         within = round(self.share * count)
         behind = self._greatest(error * (1 - self.inside), layer, count - within)
-        return np.concatenate([behind, self._greatest(error * self.inside, layer, within)])
+        before = self._greatest(error * self.inside, layer, within)
+        masks = np.moveaxis(self.problem.masks.numpy(), 0, -1)
+        parts = [np.full(count - within, -1), sample(masks, before).argmax(axis=-1)]
+        return np.concatenate([behind, before]), np.concatenate(parts)
 
     def _greatest(self, error: Array, layer: int, count: int) -> Array:
         """The same wherever the error ``[h, w]`` is greatest."""
@@ -175,7 +179,7 @@ class Layers:
 def compose(layers: Layers, strokes: int) -> Composition:
     """The first strokes: each layer where the layers before it left the greatest error."""
     hand, problem, rng = layers.hand, layers.problem, layers.rng
-    counts = np.diff(np.round(np.cumsum((0, *hand.shares)) * strokes)).astype(int)
+    counts = np.diff(np.round(np.cumsum((0, *hand.shares)) / sum(hand.shares) * strokes)).astype(int)
     canvas, laid = problem.canvas, []
     for layer, count in enumerate(counts):
         error = ((to_array(canvas) - layers.target) ** 2).sum(-1)

@@ -73,12 +73,11 @@ class LineWork:
         """The dials of the drawing, as the hand changes them."""
         own, hand = STYLES[self.style.marks], self.style.hand or Hand()
         low, high = own.reach
-        opacity = own.opacity if hand.opacity == Hand().opacity else hand.opacity
         return replace(
             own,
             radius=own.radius * hand.width,
             reach=(low * hand.length, high * hand.length),
-            opacity=opacity,
+            opacity=hand.opacity,
             colored=min(1.0, own.colored * hand.saturation),
             paper=ground,
         )

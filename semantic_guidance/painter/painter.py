@@ -66,6 +66,8 @@ class Painter:
             most 2048.
         seed: of all random choices; the same seed gives the same painting.
         foreground_share: share of the strokes, 0 to 1, that the objects get; by their area if None.
+        style: how it is painted: a name in `STYLES`, the file of a style, or a `Style`. ``likeness`` is as
+            like the picture as can be; all others make their own first strokes, without an agent.
         medium: palette, brushes, paint and paper; no limits if None.
         start: the canvas before the first stroke: a colour, RGB in [0, 1], or a picture ``[3, h, w]`` that
             is scaled to fill it. If None, the picture's mean colour, or what suits agent and medium.
@@ -73,8 +75,9 @@ class Painter:
             paint, from the stroke's start on the left to its end on the right, or a `Brush`.
 
     Raises:
-        ValueError: an unknown agent, preset, guide or backend, a device that is not there, a number out of
-            range, or a start that is neither a colour nor a picture.
+        ValueError: an unknown agent, style, preset, guide or backend, an agent for a style that needs none, a
+            device that is not there, a number out of range, or a start that is neither a colour nor a
+            picture.
     """
 
     def __init__(

@@ -100,7 +100,6 @@ def repaint(
         style=style or Style.of_record(painting.hand, "the painting"),
         strokes=strokes,
         start=canvas[:, *box],
-        foreground_share=1.0,
         **options,
     )
     found = painter.guide(picture) if painter.guided else Guidance.none(height, width)

@@ -59,21 +59,25 @@ def variations(style: Style, count: int, seed: int = 0, fixed: Collection[str] =
         fixed: names of dials that stay as they are.
 
     Raises:
-        ValueError: the count or the seed is out of range.
+        ValueError: the count or the seed is out of range, or the style copies a line drawing.
     """
     check_count(count)
+    if style.marks == "lines":
+        raise ValueError("variations of a line drawing are all alike, wanted another style")
     if not 0 <= seed <= MAX_SEED:
         raise ValueError(f"seed is {seed}, wanted 0 to {MAX_SEED}")
     names = [name for name in (*FACTORS, *SHIFTS) if name not in fixed]
     found = [Variation(seed, {}, style)]
     for number, towards in enumerate(_directions(count - 1, len(names), seed), 1):
         dials = {}
-        if style.hand is not None:
+        if style.hand is not None and style.marks == "strokes":
             far = zip(names, towards.tolist(), strict=True)
             dials = {name: _dial(name, getattr(style.hand, name), each) for name, each in far}
             dials = {name: value for name, value in dials.items() if value != getattr(style.hand, name)}
         changes: dict[str, Any] = {**dials}
-        varied = style if style.hand is None else replace(style, hand=replace(style.hand, **changes))
+        varied = (
+            style if style.hand is None or not dials else replace(style, hand=replace(style.hand, **changes))
+        )
         found.append(Variation((seed + number) % (MAX_SEED + 1), dials, varied))
     return found
 

@@ -105,7 +105,7 @@ def left_half(side: int = 96) -> Guidance:
 @pytest.mark.parametrize("share", [0.0, 0.25, 1.0])
 def test_a_share_of_the_strokes_is_the_objects(share):
     found = compose(layers(stripes(), STRIPED, left_half(), share=share), 60)
-    assert (found.parts == 0).sum() == pytest.approx(share * 60, abs=3)
+    assert (found.parts == 0).sum() == pytest.approx(share * 60, abs=1)
 
 
 def test_edges_found_stop_strokes_and_edges_lost_do_not():

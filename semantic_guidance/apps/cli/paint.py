@@ -139,7 +139,7 @@ def _tell(result: Result) -> None:
     print(f"{line}, {result.seconds['total']:.1f} s")
     asked = result.job.strokes
     if (spared := asked - len(painting.strokes)) > 0:
-        print(f"{spared} of {asked} strokes were left out: the painting is as good without them")
+        print(f"{spared} of {asked} strokes were not needed")
     if result.style == "lines" and result.job.style is None:
         print(f"it is a line drawing, painted line by line (--style {DEFAULT_STYLE} paints it all over)")
     if (bare := 1000 * result.bare_share) >= LEAST_BARE:

@@ -15,11 +15,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from semantic_guidance.core.errors import InputError
-from semantic_guidance.core.plugins import STYLES
+from semantic_guidance.core.plugins import STYLES, PluginError
 from semantic_guidance.images.color import Color, parse_color
 from semantic_guidance.painter.hand import Hand
 from semantic_guidance.painter.presets import DEFAULT_STYLE
-from semantic_guidance.painting.brushes import DIALS
+from semantic_guidance.painting.brushes import BRUSHES, DIALS
 from semantic_guidance.painting.drawing import Ends
 from semantic_guidance.renderer.definition import ENDS
 
@@ -61,9 +61,21 @@ class Style:
     ends: Ends = "round"
     marks: str = "strokes"
 
+    def __post_init__(self) -> None:
+        for name, words in (("ends", ENDS), ("marks", MARKS)):
+            if getattr(self, name) not in words:
+                raise ValueError(f"{name} is {getattr(self, name)!r}, wanted one of {', '.join(words)}")
+        if isinstance(self.ground, str) and self.ground not in GROUNDS:
+            raise ValueError(f"ground is {self.ground!r}, wanted {' or '.join(GROUNDS)}, or a colour")
+        if self.hand is None and self.marks != "strokes":
+            object.__setattr__(self, "hand", Hand())
+
     def record(self) -> dict[str, Any] | None:
-        """The name and all dials of its hand, as a painting keeps them; None if it has none."""
-        return None if self.hand is None else {"style": self.name[:MAX_NAME], "dials": self.hand.dials()}
+        """The name, ends, marks and all dials of its hand, as a painting keeps them; None if it has none."""
+        if self.hand is None:
+            return None
+        name = self.name[:MAX_NAME]
+        return {"style": name, "ends": self.ends, "marks": self.marks, "dials": self.hand.dials()}
 
     @staticmethod
     def of_record(record: Mapping[str, Any] | None, source: str) -> Style:
@@ -80,7 +92,13 @@ class Style:
             return Style.of("likeness")
         name = record["style"]
         style = Style.of(name) if name in STYLES else Style(name, brush=Style.of(DEFAULT_STYLE).brush)
-        return dataclasses.replace(style, hand=Hand.of(record["dials"], source))
+        ends, marks = record.get("ends", style.ends), record.get("marks", style.marks)
+        try:
+            return dataclasses.replace(
+                style, hand=Hand.of(record["dials"], source), ends=ends, marks=marks, name=name
+            )
+        except ValueError as error:
+            raise InputError(f"{source}: {error}") from None
 
     def make_brush(self, seed: int) -> Brush:
         """The brush, whose texture has this seed.
@@ -102,7 +120,9 @@ class Style:
         """
         word = str(name)
         if word in STYLES:
-            style: Style = STYLES.get(word)
+            style = STYLES.get(word)
+            if not isinstance(style, Style):
+                raise PluginError(f"style {word!r} is {style!r}, wanted a painter.styles.Style")
             return style
         if not word.endswith(".toml"):
             raise InputError(f"style is {word!r}, {STYLES.wanted(word)}, or the path of a .toml file")
@@ -123,8 +143,10 @@ def read_style(path: Path) -> Style:
         raise FileNotFoundError(f"{path}: no such file, wanted a style") from None
     except OSError as error:
         raise OSError(f"{path}: cannot be read ({error.strerror}), wanted a style") from None
+    if len(text) > MAX_BYTES:
+        raise InputError(f"{path}: the file is larger than {MAX_BYTES} bytes, wanted a style")
     try:
-        document = tomllib.loads(text[:MAX_BYTES].decode())
+        document = tomllib.loads(text.decode())
     except (ValueError, RecursionError) as error:
         reason = str(error).splitlines()[0]
         raise InputError(f"{path}: not TOML ({reason}), wanted a style") from None
@@ -140,24 +162,42 @@ def _style(document: dict[str, Any], path: Path) -> Style:
         if not isinstance(value, wanted[name]):
             kind = "a table" if wanted[name] is dict else "a text in quotes"
             raise InputError(f"{path}: {name} is {value!r}, wanted {kind}")
-    for name, words in (("ends", ENDS), ("marks", MARKS)):
-        if document.get(name, words[0]) not in words:
-            raise InputError(f"{path}: {name} is {document[name]!r}, wanted one of {', '.join(words)}")
     for name, value in document.get("dials", {}).items():
         if name not in DIALS:
             raise InputError(f"{path}: {name} is not a dial of a brush, wanted one of {', '.join(DIALS)}")
         if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
             raise InputError(f"{path}: {name} of the brush is {value!r}, wanted a number from 0 to 1")
-    return Style(
-        name=path.stem,
-        summary=document.get("summary", ""),
-        hand=Hand.of(document["hand"], str(path)) if "hand" in document else None,
-        ground=_ground(document.get("ground", "toned"), path),
-        brush=document.get("brush", "flat"),
-        dials=document.get("dials", {}),
-        ends=document.get("ends", "round"),
-        marks=document.get("marks", "strokes"),
-    )
+    hand = Hand.of(document["hand"], str(path)) if "hand" in document else None
+    if hand is None and "marks" not in document:
+        for name in ("ground", "ends"):
+            if name in document:
+                raise InputError(f"{path}: {name} is given without a hand, wanted a table [hand] as well")
+    try:
+        return Style(
+            name=path.stem,
+            summary=document.get("summary", ""),
+            hand=hand,
+            ground=_ground(document.get("ground", "toned"), path),
+            brush=_brush(document.get("brush", "flat"), path),
+            dials=document.get("dials", {}),
+            ends=document.get("ends", "round"),
+            marks=document.get("marks", "strokes"),
+        )
+    except InputError:
+        raise
+    except ValueError as error:
+        raise InputError(f"{path}: {error}") from None
+
+
+def _brush(word: str, path: Path) -> str:
+    """A brush's name, or the path of its picture beside the style's file."""
+    if word in BRUSHES:
+        return word
+    picture = path.parent / word
+    if not picture.is_file():
+        names = ", ".join(BRUSHES)
+        raise InputError(f"{path}: brush is {word!r}, wanted one of {names}, or a picture beside this file")
+    return str(picture)
 
 
 def _ground(word: str, path: Path) -> Color | str:

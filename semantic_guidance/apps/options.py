@@ -129,7 +129,8 @@ def _agents() -> str:
     return (
         "who makes the first strokes: planner (no network), semantic (a network that knows the objects),"
         f" baseline (one that does not){more}, or the file of a trained agent, ours (.safetensors) or the"
-        " papers' (.pkl); paints a likeness (default: planner; for drafts semantic, or baseline with --baseline)"
+        " papers' (.pkl); it paints a likeness (default: planner; for drafts semantic, or baseline with"
+        " --baseline)"
     )
 
 

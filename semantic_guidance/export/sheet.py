@@ -41,7 +41,7 @@ def write_sheet(pictures: Sequence[NDArray[np.uint8]], captions: Sequence[str], 
         OSError: it cannot be written.
     """
     height, width = pictures[0].shape[:2]
-    columns = math.ceil(math.sqrt(len(pictures) * height / width))
+    columns = min(len(pictures), math.ceil(math.sqrt(len(pictures) * height / width)))
     rows = math.ceil(len(pictures) / columns)
     across, down = width + GAP, height + FONT + 2 * GAP
     sheet = Image.new("RGB", (columns * across + GAP, rows * down + GAP), PAPER)

@@ -29,7 +29,7 @@ from semantic_guidance.painting.medium import Tools
 from semantic_guidance.painting.painting import Layer
 from semantic_guidance.renderer.objective import Workplace
 
-SIZES = ((0.0, 48.0), (0.3, 103.0))
+SIZES = ((0.0, 48.0), (0.3, 103.0), (0.75, 256.0))
 """Share of the steps from which on the canvas has so many pixels a stroke, see `RefineConfig`."""
 
 FEWEST = 300

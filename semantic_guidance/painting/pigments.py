@@ -19,7 +19,7 @@ import math
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -154,7 +154,6 @@ def _all_parts(tubes: int, together: int) -> NDArray[np.int64]:
     return parts.reshape(-1, tubes)
 
 
-@lru_cache(maxsize=4)
 def read_tubes(path: Path = SHIPPED) -> Tubes:
     """The tubes in a TOML file: those that ship, by their names, and others by their numbers.
 

@@ -249,7 +249,8 @@ def run_variations(job: Job, count: int, progress: StageProgress | None = None) 
     work = _prepared(job, tell, files[0])
     results: list[Result] = []
     pictures = []
-    for each, outputs in zip(variations(work.painter.style, count, job.seed, fixed), files, strict=True):
+    chosen = named(lambda: variations(work.painter.style, count, job.seed, fixed))
+    for each, outputs in zip(chosen, files, strict=True):
         options: dict[str, Any] = {"seed": each.seed, **each.dials}
         if each.dials:  # which would be others' if nobody named a style
             options["style"] = job.style or work.painter.style.name

@@ -25,9 +25,9 @@ RADII = (0.045, 0.022, 0.011, 0.0062, 0.003)
 
 BOUNDS: dict[str, tuple[float, float]] = {
     "shares": (0, 1),
-    "radii": (1e-4, 0.5),
+    "radii": (1e-4, WIDEST),
     "shrink": (0, 1),
-    "finest": (1e-4, 0.5),
+    "finest": (1e-4, WIDEST),
     "width": (0.1, 10),
     "spread": (0.1, 10),
     "length": (0.1, 10),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from PIL import Image
 
 from semantic_guidance.core.errors import InputError
 from semantic_guidance.core.plugins import STYLES
@@ -22,8 +23,12 @@ pale_first = true
 
 FLAWS = [
     ("ground = 3", "ground is 3, wanted a text in quotes"),
-    ("ground = 'blue'", "ground is 'blue', wanted toned, mean, or a colour such as #c0ffee"),
-    ("ends = 'sharp'", "ends is 'sharp', wanted one of round, square, filbert"),
+    ("ground = 'blue'\n[hand]", "ground is 'blue', wanted toned, mean, or a colour such as #c0ffee"),
+    ("ground = 'mean'", "ground is given without a hand, wanted a table [hand] as well"),
+    ("#" * 70_000, "the file is larger than 65536 bytes"),
+    ("[hand]\ntones = 1" + "0" * 400, "tones is 1"),
+    ("brush = 'nope'", "brush is 'nope', wanted one of flat,"),
+    ("ends = 'sharp'\n[hand]", "ends is 'sharp', wanted one of round, square, filbert"),
     ("marks = 'dots'", "marks is 'dots', wanted one of strokes, ink, pencil, colored-pencil, lines"),
     ("hand = 1", "hand is 1, wanted a table"),
     ("[hand]\nwidth = 99", "width is 99.0, wanted 0.1 to 10"),
@@ -84,3 +89,33 @@ def test_plugins_bring_styles():
         assert Style.of("mine").hand == Hand(length=3.0)
     finally:
         STYLES.unregister("mine")
+
+
+@pytest.mark.parametrize("flaw", [{"ends": "oval"}, {"marks": "inks"}, {"ground": "tonned"}])
+def test_styles_made_in_python_are_checked(flaw):
+    (name,) = flaw
+    with pytest.raises(ValueError, match=f"{name} is '{flaw[name]}', wanted"):
+        Style("mine", hand=Hand(), **flaw)
+
+
+def test_what_a_plugin_brings_must_be_a_style():
+    STYLES.register("odd", "nothing but a word")
+    try:
+        with pytest.raises(InputError, match="odd"):
+            Style.of("odd")
+    finally:
+        STYLES.unregister("odd")
+
+
+def test_a_brush_picture_lies_beside_its_style(tmp_path, monkeypatch):
+    Image.new("L", (20, 8), 255).save(tmp_path / "mark.png")
+    (tmp_path / "mine.toml").write_text('brush = "mark.png"\n[hand]\n')
+    monkeypatch.chdir("/")
+    assert Style.of(tmp_path / "mine.toml").make_brush(0).style == "picture"
+
+
+def test_a_painting_remembers_the_ends_of_a_persons_own_style(tmp_path):
+    path = tmp_path / "mine.toml"
+    path.write_text(OWN)
+    again = Style.of_record(Style.of(path).record(), "file")
+    assert (again.ends, again.marks, again.hand) == ("square", "strokes", Style.of(path).hand)

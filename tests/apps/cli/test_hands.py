@@ -20,6 +20,8 @@ FLAWS = [
         "--flow: the style 'likeness' has no hand, wanted",
     ),
     (["--style", "ink", "--agent", "planner"], "--agent is 'planner', but the style 'ink' makes its own"),
+    (["--style", "ink", "--flow", "1"], "--flow: the style 'ink' has no such dial, wanted another --style"),
+    (["--style", "lines", "--variations", "2"], "--variations of a line drawing are all alike"),
     (["--style", "none.toml"], "none.toml: no such file, wanted a style"),
     (["--looseness", "2"], "--looseness: got '2', wanted a number from 0 to 1"),
     (["--width", "0"], "--width: got '0', wanted a number from 0.1 to 10"),

@@ -240,7 +240,7 @@ def run_variations(job: Job, count: int, progress: StageProgress | None = None) 
     """
     tell, started = progress or (lambda stage, share: None), time.perf_counter()
     fixed = [name for name in DIALS if getattr(job, name) is not None]
-    named(lambda: check_count(count))
+    named(lambda: check_count(count, job.style))
     sheet = job.out / f"{job.image.stem}_variations.png"
     files = [
         _outputs(replace(job, show_guidance=job.show_guidance and not n), f"_{n + 1}", sheet)

@@ -61,9 +61,7 @@ def variations(style: Style, count: int, seed: int = 0, fixed: Collection[str] =
     Raises:
         ValueError: the count or the seed is out of range, or the style copies a line drawing.
     """
-    check_count(count)
-    if style.marks == "lines":
-        raise ValueError("variations of a line drawing are all alike, wanted another style")
+    check_count(count, style.marks)
     if not 0 <= seed <= MAX_SEED:
         raise ValueError(f"seed is {seed}, wanted 0 to {MAX_SEED}")
     names = [name for name in (*FACTORS, *SHIFTS) if name not in fixed]
@@ -82,14 +80,16 @@ def variations(style: Style, count: int, seed: int = 0, fixed: Collection[str] =
     return found
 
 
-def check_count(count: int) -> None:
-    """Check that there can be so many variations.
+def check_count(count: int, marks: str | None = None) -> None:
+    """Check that there can be so many variations of a style that makes such marks.
 
     Raises:
         ValueError: there cannot.
     """
     if not COUNTS[0] <= count <= COUNTS[1]:
         raise ValueError(f"variations is {count}, wanted {COUNTS[0]} to {COUNTS[1]}")
+    if marks == "lines":
+        raise ValueError("variations of a line drawing are all alike, wanted another style")
 
 
 def _dial(name: str, value: float, towards: float) -> float:

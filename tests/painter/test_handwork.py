@@ -12,6 +12,7 @@ from semantic_guidance.core.guidance import Guidance
 from semantic_guidance.core.strokes import CONTROL, END, RADIUS, START
 from semantic_guidance.images.files import load_image
 from semantic_guidance.painter.painter import Painter
+from semantic_guidance.painter.refine import refine_together
 from semantic_guidance.painter.styles import Style
 from semantic_guidance.painting.brushes.brush import Brush
 from semantic_guidance.painting.medium import Medium
@@ -162,3 +163,15 @@ def test_hue_turns_colours_and_keeps_their_lightness():
     assert float((turned - still).abs().mean()) > 0.01
     inside = ((turned > 0) & (turned < 1)).all(dim=1)
     np.testing.assert_allclose((turned @ luma)[inside], (still @ luma)[inside], atol=1e-3)
+
+
+def test_pictures_that_are_refined_together_are_what_they_are_alone():
+    painter = Painter(style=STYLE, strokes=30, size=96)
+    pictures = [load_image(COFFEE), load_image(COFFEE).flip(-1)]
+    alone = [painter.paint(picture, Guidance.none()) for picture in pictures]
+    begun = [painter._begun(picture, Guidance.none(), None) for picture in pictures]
+    refine_together([each.work.refiner for each in begun])
+    for each, wanted in zip(begun, alone, strict=True):
+        layers, _ = each.work.finish()
+        strokes = torch.cat([layer.strokes.pack() for layer in layers], dim=1)
+        np.testing.assert_array_equal(strokes, wanted.strokes.pack())

@@ -15,6 +15,7 @@ from semantic_guidance.core.strokes import COLOR, POINTS
 from semantic_guidance.painter.laying import Composition, Layers, within
 from semantic_guidance.painter.presets import RefineConfig
 from semantic_guidance.painter.refine import Refiner
+from semantic_guidance.painter.seeing import LUMA
 from semantic_guidance.painter.views import Ladder
 from semantic_guidance.painting.medium import Tools
 from semantic_guidance.renderer.objective import Segment, ZoomedObjective
@@ -36,6 +37,9 @@ REBORN_AT, REBORN = (0.15, 0.3, 0.45, 0.6), 0.25
 
 BARING, BARED = 40, 0.04
 """Rounds, and share of the strokes that are left out in each, until enough of the ground shows."""
+
+PALE = 0.04
+"""How much darker than the ground a stroke must be where the ground is the white."""
 
 USELESS = 0.01
 """A stroke is worth nothing that is worth less than this much of what half of them are worth."""
@@ -97,6 +101,8 @@ class HandRefiner(Refiner):
             self.thinned = True
             if self.hand.economy > 0:
                 self._take(self._useful())
+            if self.hand.pale_first:
+                self._take(self._darker())
             if self.hand.ground_shown > 0:
                 self._bare()
         return super().finished()
@@ -192,6 +198,11 @@ class HandRefiner(Refiner):
         """The strokes that are worth something, in their order."""
         costs, _ = self._costs(self.config.steps)
         return np.flatnonzero(costs > USELESS * np.median(costs))
+
+    def _darker(self) -> NDArray[np.intp]:
+        """The strokes that are darker than the ground, in their order: it is the lightest of all colours."""
+        light = self.vectors[:, COLOR].cpu().numpy() @ LUMA
+        return np.flatnonzero(light < np.array(self.layers.problem.ground) @ LUMA - PALE)
 
     def _bare(self) -> None:
         """Leave out strokes, those first that are most like the ground, until enough of it shows."""

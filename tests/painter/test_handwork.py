@@ -175,3 +175,14 @@ def test_pictures_that_are_refined_together_are_what_they_are_alone():
         layers, _ = each.work.finish()
         strokes = torch.cat([layer.strokes.pack() for layer in layers], dim=1)
         np.testing.assert_array_equal(strokes, wanted.strokes.pack())
+
+
+def test_the_paper_is_the_white_of_a_watercolour():
+    picture = torch.full((3, 90, 120), 0.97)
+    picture[:, :, 60:] = torch.tensor([0.2, 0.3, 0.6])[:, None, None]
+    style = dataclasses.replace(Style.of("watercolor"), brush="flat")
+    painting = Painter(style=style, strokes=60, size=120).paint(picture, Guidance.none())
+    paper = torch.tensor(painting.background)[:, None, None]
+    assert float((painting.canvas - paper).abs()[:, :, :45].mean()) < 0.01
+    assert float((painting.canvas - picture).abs()[:, :, 75:].mean()) < 0.15
+    assert bool((painting.strokes.color.mean(dim=-1) < 0.95).all())

@@ -18,7 +18,7 @@ demo: $(READY)
 	@echo "Look at painted/$(EXAMPLE)_painted.png, and at painted/$(EXAMPLE)_painted.mp4 to see how it came to be."
 
 test: $(TESTED)
-	.venv/bin/python -m pytest -n 2 --dist worksteal
+	.venv/bin/python -m pytest -n 2 --dist loadfile
 
 lint: $(TESTED)
 	.venv/bin/ruff check .

@@ -288,13 +288,14 @@ def _hand(record: Any) -> dict[str, Any]:
                 f"{name} of the hand is {shown(value)}, wanted a number from {-FAR:g} to {FAR:g}, at most"
                 f" {MAX_DIALS} of them in a list, or true or false"
             )
-    found = {"style": style, "dials": dials}
+    found: dict[str, Any] = {"style": style}
     for name, words in (("ends", get_args(Ends)), ("marks", None)):
         if name in record:
             word = record[name]
             if not isinstance(word, str) or len(word) > MAX_NAME or (words is not None and word not in words):
                 raise FlawError(f"{name} of the hand is {shown(word)}, wanted those of a style")
             found[name] = word
+    found["dials"] = dials
     return found
 
 

@@ -25,6 +25,9 @@ ROUNDS = 30
 HEX = re.compile(r"#([0-9a-fA-F]{6}|[0-9a-fA-F]{3})")
 
 Color = tuple[float, float, float]
+
+LUMA = np.array([0.299, 0.587, 0.114], np.float32)
+"""Shares of red, green and blue in lightness (ITU-R BT.601)."""
 Array = NDArray[np.float64]
 
 TO_CONES = np.array(

@@ -7,8 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from semantic_guidance.core.packed import COLOR
+from semantic_guidance.images.color import LUMA
 from semantic_guidance.painter.hand import Hand
-from semantic_guidance.painter.seeing import LUMA, WARM
+from semantic_guidance.painter.seeing import WARM
 
 Array = NDArray[np.float32]
 

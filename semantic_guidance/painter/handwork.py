@@ -12,10 +12,10 @@ from torch import Tensor
 
 from semantic_guidance.agents.flow import sample, streamlines
 from semantic_guidance.core.strokes import COLOR, POINTS
+from semantic_guidance.images.color import LUMA
 from semantic_guidance.painter.laying import Composition, Layers, within
 from semantic_guidance.painter.presets import RefineConfig
 from semantic_guidance.painter.refine import Refiner
-from semantic_guidance.painter.seeing import LUMA
 from semantic_guidance.painter.views import Ladder
 from semantic_guidance.painting.medium import Tools
 from semantic_guidance.renderer.objective import Segment, ZoomedObjective
@@ -35,8 +35,8 @@ QUANTILE_STEP = 7
 REBORN_AT, REBORN = (0.15, 0.3, 0.45, 0.6), 0.25
 """Shares of the steps at which so many of a layer's strokes, those worth least, are laid anew."""
 
-BARING, BARED = 40, 0.04
-"""Rounds, and share of the strokes that are left out in each, until enough of the ground shows."""
+BARED = 0.04
+"""Share of the strokes that are left out at a time until enough of the ground shows."""
 
 PALE = 0.04
 """How much darker than the ground a stroke must be where the ground is the white."""
@@ -56,7 +56,7 @@ class HandRefiner(Refiner):
         layers: from which strokes are laid anew.
         ladder: how the picture is seen, from coarse to fine.
         config: parameters; the number of strokes does not breathe.
-        seed: unused choices of the base class.
+        seed: of the base class, which makes no choices here.
         tools: what the strokes are to be painted with; no limits if None.
     """
 
@@ -126,12 +126,13 @@ class HandRefiner(Refiner):
 
     def _on_wrong_ground(self, term: ZoomedObjective, segments: list[Segment]) -> ZoomedObjective:
         """The same for unclipped strokes on a ground on which no gap pays, but where the ground may show."""
-        objective = replace(term.objective, segments=segments)
-        wrong = (objective.target + WRONG) % 1
-        unlike = (objective.target - objective.blank).norm(dim=0)
-        bound = torch.quantile(unlike.flatten()[::QUANTILE_STEP], self._shown())
-        blank = torch.where(unlike <= bound, objective.blank, wrong) if self._shown() > 0 else wrong
-        return replace(term, objective=replace(objective, blank=blank))
+        objective, shown = term.objective, self._shown()
+        blank = (objective.target + WRONG) % 1
+        if shown > 0:
+            unlike = (objective.target - objective.blank).norm(dim=0)
+            bound = torch.quantile(unlike.flatten()[::QUANTILE_STEP], shown)
+            blank = torch.where(unlike <= bound, objective.blank, blank)
+        return replace(term, objective=replace(objective, segments=segments, blank=blank))
 
     def _shown(self) -> float:
         """Share of the canvas that may stay as it was: where it is most like the picture."""
@@ -179,20 +180,20 @@ class HandRefiner(Refiner):
                 stay[worst] = False
                 fresh.append(self.layers.lay(error ** self.layers.placing(layer), layer, len(worst)))
         if fresh:
-            self._take(np.flatnonzero(stay))
-            self._add(fresh)
+            self._exchange(np.flatnonzero(stay), fresh)
 
-    def _add(self, fresh: list[Composition]) -> None:
-        """Go on with these strokes as well."""
+    def _exchange(self, stay: NDArray[np.intp], fresh: list[Composition]) -> None:
+        """Go on with the strokes of these numbers and fresh ones, each on top of its layer and part."""
         vectors = torch.cat([each.vectors for each in fresh])
         vectors[:, POINTS] *= torch.tensor(self.layers.problem.stretch * 3)
-        rows = vectors.to(self.device)
+        rows, before = vectors.to(self.device), len(self.parts)
         new = {"vectors": rows, "mean": 0 * rows, "square": 0 * rows, "age": 0 * rows[:, :1]}
         for name, values in new.items():
             setattr(self, name, torch.cat([getattr(self, name), values]))
         self.levels = np.concatenate([self.levels, *(each.levels for each in fresh)])
         self.parts = np.concatenate([self.parts, *(each.parts for each in fresh)])
-        self._take(np.lexsort([self.parts, self.levels]))
+        kept = np.concatenate([stay, np.arange(before, len(self.parts))])
+        self._take(kept[np.lexsort([self.parts[kept], self.levels[kept]])])
 
     def _useful(self) -> NDArray[np.intp]:
         """The strokes that are worth something, in their order."""
@@ -208,9 +209,7 @@ class HandRefiner(Refiner):
         """Leave out strokes, those first that are most like the ground, until enough of it shows."""
         blank = self.view.problem.canvas.to(self.device)
         softness = self.softness_at(self.config.steps)
-        for _ in range(BARING):
-            if not len(self.parts):
-                return
+        while len(self.parts):
             seen = self.whole.seen(self._painted())
             if self._bare_share(seen) >= self.hand.ground_shown:
                 return

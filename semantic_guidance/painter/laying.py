@@ -14,8 +14,9 @@ from semantic_guidance.agents.placing import pick_places
 from semantic_guidance.agents.problem import Parts, paint
 from semantic_guidance.core.strokes import COLOR, CONTROL, END, NUMBERS, OPACITY, POINTS, RADIUS, START
 from semantic_guidance.images.arrays import to_array
+from semantic_guidance.images.color import LUMA
 from semantic_guidance.painter.hand import Hand
-from semantic_guidance.painter.seeing import LUMA, Sight, calmness
+from semantic_guidance.painter.seeing import Sight, calmness
 
 PLACING = (0.0, 0.5, 0.6, 0.8, 1.0)
 """Exponents of the error by which strokes are placed, from the first layer, laid evenly, to the last."""
@@ -116,9 +117,9 @@ class Layers:
         """Exponent of the error by which a layer's strokes are placed."""
         at = layer * (len(PLACING) - 1) / max(1, len(self.radii) - 1)
         exponent = float(np.interp(at, range(len(PLACING)), PLACING))
-        return (
-            exponent if self.problem.start is None else max(exponent, PLACING[1])
-        )  # that need not be covered
+        if self.problem.start is not None:  # what is there already need not be covered
+            exponent = max(exponent, PLACING[1])
+        return exponent
 
     def lay(self, error: Array, layer: int, count: int) -> Composition:
         """`count` strokes of a layer where `error` ``[h, w]`` is greatest."""

@@ -12,12 +12,10 @@ from torch import Tensor
 from semantic_guidance.agents.flow import blur
 from semantic_guidance.agents.problem import Problem
 from semantic_guidance.images.arrays import to_array
+from semantic_guidance.images.color import LUMA
 from semantic_guidance.painter.hand import Hand
 
 Array = NDArray[np.float32]
-
-LUMA = np.array([0.3, 0.59, 0.11], np.float32)
-"""Shares of red, green and blue in lightness."""
 
 DARK_SCALE, DARK_RANGE = 3.0, (0.6, 2.2)
 """Pixels over which lightness is averaged for the weight of darks, and the least and greatest weight."""

@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import itertools
 import math
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -27,6 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from semantic_guidance.core.errors import InputError
+from semantic_guidance.core.toml import read_toml
 from semantic_guidance.images.color import STRETCH, Array, to_oklab
 from semantic_guidance.images.spectrum import BANDS, to_srgb
 
@@ -164,7 +164,7 @@ def read_tubes(path: Path = SHIPPED) -> Tubes:
         OSError: it cannot be read.
         InputError: it is not such a file.
     """
-    document = _document(path)
+    document = read_toml(path, "a TOML file of tubes", MAX_BYTES)
     surface = document.get("surface", {})
     found = [_tube(record, path) for record in _tables(document.get("tube", []), path)]
     sides = {"outside": 0.03, "inside": 0.65}
@@ -183,21 +183,6 @@ def read_tubes(path: Path = SHIPPED) -> Tubes:
     if not 1 <= len(found) <= MAX_TUBES or len({tube.name for tube in found}) < len(found):
         raise InputError(f"{path}: there are {len(found)} tubes in it, wanted 1 to {MAX_TUBES}, none twice")
     return Tubes(tuple(found), **sides)
-
-
-def _document(path: Path) -> dict[str, Any]:
-    """What is in a TOML file."""
-    if path.is_dir():
-        raise IsADirectoryError(f"{path}: this is a directory, wanted a TOML file of tubes")
-    try:
-        with path.open("rb") as file:
-            return tomllib.loads(file.read(MAX_BYTES).decode("utf-8"))
-    except FileNotFoundError:
-        raise FileNotFoundError(f"{path}: no such file, wanted a TOML file of tubes") from None
-    except OSError as error:
-        raise OSError(f"{path}: cannot be read ({error.strerror}), wanted a TOML file of tubes") from None
-    except (ValueError, RecursionError) as error:
-        raise InputError(f"{path}: not TOML ({error}), wanted a file of tubes") from None
 
 
 def _names(value: Any, path: Path) -> list[str]:

@@ -27,7 +27,7 @@ def test_every_format_writes(painting, tmp_path, name):
     told: list[float] = []
     path = tmp_path / f"a.{name.upper()}"
     save_painting(painting, path, told.append)
-    assert path.stat().st_size > 60
+    assert path.stat().st_size > (60 if name == "height.png" else 100)  # a flat painting has no height
     assert told[-1] == pytest.approx(1.0)
     assert os.listdir(tmp_path) == [path.name]
 

@@ -60,7 +60,7 @@ def test_refinement_lowers_the_error():
 def test_no_ground_is_left_bare_unless_it_may_be():
     assert bare(painted(jitter=0.0)) < 0.01
     for share in (0.15, 0.5):
-        assert bare(painted(ground_shown=share)) == pytest.approx(share, abs=0.12)
+        assert bare(painted(ground_shown=share)) == pytest.approx(share, abs=0.08)
 
 
 def test_strokes_that_are_worth_nothing_are_left_out():
@@ -80,7 +80,7 @@ def test_dials_of_colour():
     chroma = [float(color.std(dim=-1).mean()) for color in (grey, plain, loud)]
     assert chroma[0] == pytest.approx(0, abs=1e-3)
     assert chroma[1] < chroma[2]
-    luma = torch.tensor([0.3, 0.59, 0.11])
+    luma = torch.tensor([0.299, 0.587, 0.114])
     np.testing.assert_allclose(grey @ luma, plain @ luma, atol=1e-3)
     assert len(torch.unique((few[0] * 255).round(), dim=0)) <= 4
 
@@ -159,7 +159,7 @@ def test_dials_of_width():
 def test_hue_turns_colours_and_keeps_their_lightness():
     plain = {"jitter": 0.0, "temperature": 0.0, "saturation": 1.0}
     still, turned = (painted(hue=hue, **plain).strokes.color[0] for hue in (0.0, 0.3))
-    luma = torch.tensor([0.3, 0.59, 0.11])
+    luma = torch.tensor([0.299, 0.587, 0.114])
     assert float((turned - still).abs().mean()) > 0.01
     inside = ((turned > 0) & (turned < 1)).all(dim=1)
     np.testing.assert_allclose((turned @ luma)[inside], (still @ luma)[inside], atol=1e-3)

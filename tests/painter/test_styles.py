@@ -72,7 +72,7 @@ def test_files_that_are_not_there(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"none\.toml: no such file, wanted a style"):
         Style.of(tmp_path / "none.toml")
     (tmp_path / "folder.toml").mkdir()
-    with pytest.raises(OSError, match="cannot be read"):
+    with pytest.raises(OSError, match="this is a directory, wanted a style"):
         Style.of(tmp_path / "folder.toml")
 
 

@@ -9,13 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from semantic_guidance.agents.flow import blur, sample
+from semantic_guidance.images.color import LUMA
 from semantic_guidance.painter.lines.curves import curve_points
 from semantic_guidance.painter.lines.dials import LineStyle
 
 Array = NDArray[np.float32]
-
-LUMA = np.array([0.299, 0.587, 0.114], np.float32)
-"""Shares of red, green and blue in the lightness of a picture."""
 
 HUE = 0.6
 """How much the darkest of red, green and blue counts as darkness where lines are coloured."""

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import dataclasses
 import re
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from semantic_guidance.core.errors import InputError
 from semantic_guidance.core.plugins import STYLES, PluginError
+from semantic_guidance.core.toml import read_toml
 from semantic_guidance.images.color import Color, parse_color
 from semantic_guidance.painter.hand import Hand
 from semantic_guidance.painter.presets import DEFAULT_STYLE
@@ -136,21 +136,7 @@ def read_style(path: Path) -> Style:
         InputError: something in it is wrong; the message names the file and the place.
         OSError: it cannot be read.
     """
-    try:
-        with path.open("rb") as file:
-            text = file.read(MAX_BYTES + 1)
-    except FileNotFoundError:
-        raise FileNotFoundError(f"{path}: no such file, wanted a style") from None
-    except OSError as error:
-        raise OSError(f"{path}: cannot be read ({error.strerror}), wanted a style") from None
-    if len(text) > MAX_BYTES:
-        raise InputError(f"{path}: the file is larger than {MAX_BYTES} bytes, wanted a style")
-    try:
-        document = tomllib.loads(text.decode())
-    except (ValueError, RecursionError) as error:
-        reason = str(error).splitlines()[0]
-        raise InputError(f"{path}: not TOML ({reason}), wanted a style") from None
-    return _style(document, path)
+    return _style(read_toml(path, "a style", MAX_BYTES), path)
 
 
 def _style(document: dict[str, Any], path: Path) -> Style:

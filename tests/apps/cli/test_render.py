@@ -22,24 +22,13 @@ from semantic_guidance.core.resample import resample
 from semantic_guidance.export.strokes_json import MAX_STROKES, read_strokes
 from semantic_guidance.images.arrays import to_bytes
 from semantic_guidance.images.files import load_image
+from tests.apps.cli.refusals import refusals
 
 
 @pytest.fixture
 def complaint(tmp_path, capsys, monkeypatch):
     """Runs a command line that must be refused and write nothing; returns what it complains."""
-    monkeypatch.chdir(tmp_path)
-
-    def run(*argv: object) -> str:
-        before = sorted(os.listdir(tmp_path))
-        assert main(["render", *(str(word) for word in argv)]) == 2
-        captured = capsys.readouterr()
-        assert captured.out == ""
-        assert captured.err.startswith("semantic-guidance: error: ")
-        assert captured.err.count("\n") == 1
-        assert sorted(os.listdir(tmp_path)) == before
-        return captured.err
-
-    return run
+    return refusals("render", tmp_path, capsys, monkeypatch)
 
 
 def test_the_painted_picture_comes_back_bit_for_bit(photo, photo_mask, tmp_path, capsys):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 
 import numpy as np
 import pytest
@@ -11,6 +10,7 @@ from PIL import Image
 
 from semantic_guidance.apps.cli.main import main
 from semantic_guidance.export.strokes_json import read_strokes
+from tests.apps.cli.refusals import refusals
 
 QUICK = ["--preset", "draft", "--no-guidance"]
 
@@ -26,20 +26,7 @@ def painted(photo, tmp_path):
 @pytest.fixture
 def complaint(tmp_path, capsys, monkeypatch):
     """Runs a command line that must be refused and write nothing; returns what it complains."""
-
-    def run(*argv: object) -> str:
-        monkeypatch.chdir(tmp_path)
-        capsys.readouterr()
-        before = sorted(os.listdir(tmp_path))
-        assert main(["repaint", *(str(word) for word in argv)]) == 2
-        captured = capsys.readouterr()
-        assert captured.out == ""
-        assert captured.err.startswith("semantic-guidance: error: ")
-        assert captured.err.count("\n") == 1
-        assert sorted(os.listdir(tmp_path)) == before
-        return captured.err
-
-    return run
+    return refusals("repaint", tmp_path, capsys, monkeypatch)
 
 
 def test_new_strokes_in_the_region_alone(painted, photo, photo_mask, tmp_path, capsys):

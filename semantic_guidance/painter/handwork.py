@@ -192,6 +192,9 @@ class HandRefiner(Refiner):
             setattr(self, name, torch.cat([getattr(self, name), values]))
         self.levels = np.concatenate([self.levels, *(each.levels for each in fresh)])
         self.parts = np.concatenate([self.parts, *(each.parts for each in fresh)])
+        if self.layers.share is None:  # strokes have moved: they are of what they lie on now
+            middles = self.vectors[:, POINTS].cpu().numpy() * self.to_pixels
+            self.parts = self.layers.parts_at(middles.reshape(-1, 3, 2).mean(axis=1))
         kept = np.concatenate([stay, np.arange(before, len(self.parts))])
         self._take(kept[np.lexsort([self.parts[kept], self.levels[kept]])])
 

@@ -104,7 +104,7 @@ def test_objects_strokes_are_told_apart():
     for layer in painting.layers:
         middle = layer.strokes.points[0].mean(dim=1)
         inside = (middle[:, 0] < 0.5).float().mean()
-        assert (inside > 0.6) == (layer.level == "foreground")
+        assert (inside > 0.8) == (layer.level == "foreground")
 
 
 def test_palettes_and_brushes_are_kept_to():

@@ -15,7 +15,7 @@ HAND = "the painter's hand"
 def _styles() -> str:
     return (
         f"how it is painted: {', '.join(STYLES.names())}, or the file of your own style, NAME.toml (default:"
-        f" {DEFAULT_STYLE}; likeness with --agent and for plotters)"
+        f" {DEFAULT_STYLE}; lines if it is a line drawing; likeness with --agent and for plotters)"
     )
 
 

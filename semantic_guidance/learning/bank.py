@@ -7,12 +7,15 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from tqdm import tqdm
 
 from semantic_guidance.agents.ltp.episode import EnvConfig, PaintState, guidance_tensors, initial
 from semantic_guidance.core.errors import InputError
+from semantic_guidance.core.files import replacing
 from semantic_guidance.core.guidance import Guidance
 from semantic_guidance.core.plugins import DATASETS
 from semantic_guidance.core.resample import resample
@@ -22,6 +25,8 @@ from semantic_guidance.learning.memory import byte_table
 
 Fetch = Callable[[int], tuple[Tensor, Guidance]]
 """A picture ``[3, H, W]`` in [0, 1] and its guidance, by number."""
+
+HALVES = ("train", "held_out")
 
 LONGEST = 256
 """Side in pixels at which a picture's guidance is computed where the dataset has none."""
@@ -70,6 +75,25 @@ class PictureBank:
         boxes = torch.stack([torch.where(mirrored, 1 - x - w, x), y, w, h], dim=-1)
         return initial(pixels[:, :3], pixels[:, 3:4], pixels[:, 4:5], boxes)
 
+    def fill(self) -> None:
+        """Load all pictures that are not loaded yet."""
+        places = (~self.loaded).nonzero()[:, 0].tolist()
+        for place in tqdm(places, desc="pictures", unit="picture", file=sys.stderr):
+            self._load(place)
+
+    def take(self, pixels: NDArray[np.uint8], boxes: NDArray[np.float32]) -> None:
+        """Take over what another bank of the same pictures loaded.
+
+        Raises:
+            ValueError: they are other pictures.
+        """
+        kinds = (pixels.dtype, pixels.shape, boxes.dtype, boxes.shape)
+        wanted = (np.uint8, tuple(self.pixels.shape), np.float32, tuple(self.boxes.shape))
+        if kinds != wanted or not np.isfinite(boxes).all():
+            raise ValueError(f"{len(pixels)} pictures of the shape {pixels.shape[1:]}, wanted {wanted[1]}")
+        self.pixels, self.boxes = torch.from_numpy(pixels), torch.from_numpy(boxes)
+        self.loaded[:] = True
+
     def _load(self, place: int) -> None:
         image, guidance = self._readable(place)
         size = (self.size, self.size)
@@ -107,15 +131,47 @@ def open_banks(config: DataConfig, env: EnvConfig) -> tuple[PictureBank, Picture
         InputError: the dataset cannot be read, or a plug-in that brings it not be loaded.
     """
     opener: Opener = DATASETS.get(config.dataset)
-    request = DataRequest(env.use_bilevel or env.use_gbp, config.side, config.pictures)
+    photographs = None if config.photographs is None else Path(config.photographs)
+    request = DataRequest(env.use_bilevel or env.use_gbp, config.side, config.pictures, photographs)
     try:
         (train, some), (rest, others) = _halves(opener(Path(config.data), request), config)
     except ValueError as error:
         raise InputError(f"--data: {error}") from None
-    return (
+    banks = (
         PictureBank(_completed(train, env), some, config.side),
         PictureBank(_completed(rest, env), others, config.side),
     )
+    if config.bank is not None:
+        _keep(banks, Path(config.bank))
+    return banks
+
+
+def _keep(banks: tuple[PictureBank, PictureBank], path: Path) -> None:
+    """Fill the banks from a file that `_keep` wrote, or fill them and write it.
+
+    Raises:
+        InputError: the file is corrupt, or holds other pictures.
+        OSError: it cannot be written.
+    """
+    if path.exists():
+        try:
+            with np.load(path, allow_pickle=False) as file:
+                for bank, half in zip(banks, HALVES, strict=True):
+                    bank.take(file[f"{half}_pixels"], file[f"{half}_boxes"])
+        except Exception as error:  # a file that is no archive of arrays raises anything
+            raise InputError(
+                f"--bank: {path} is corrupt or holds other pictures, wanted a file that this data set and "
+                f"these settings made, or another name ({str(error).splitlines()[0]})"
+            ) from None
+        return
+    for bank in banks:
+        bank.fill()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    planes = {f"{half}_pixels": bank.pixels.numpy() for bank, half in zip(banks, HALVES, strict=True)}
+    boxes = {f"{half}_boxes": bank.boxes.numpy() for bank, half in zip(banks, HALVES, strict=True)}
+    # Into an open file: given a name, numpy may add a suffix to it.
+    with replacing(path) as draft, draft.open("wb") as opened:
+        np.savez(opened, **planes, **boxes)
 
 
 Half = tuple[Dataset, Tensor]

@@ -11,9 +11,11 @@ from typing import Any
 from semantic_guidance.agents.ltp.episode import EnvConfig
 from semantic_guidance.core.config import MAX_SEED, MAX_THREADS, check_ranges
 from semantic_guidance.core.plugins import DATASETS
+from semantic_guidance.learning.apg.config import AnalyticConfig
 from semantic_guidance.learning.rewards import RewardConfig
 
 HIGH_RES = 256
+METHODS = ("ddpg", "apg")
 
 
 @dataclass(frozen=True)
@@ -27,6 +29,22 @@ class DataConfig:
     pictures: int = field(
         default=10_000,
         metadata={"help": "composites to make, for --dataset cutouts", "min": 1, "max": 10**8},
+    )
+    photographs: str | None = field(
+        default=None,
+        metadata={
+            "help": "folder with train and held_out, each of photographs with masks, of which crops are "
+            "mixed in, for --dataset cutouts",
+            "metavar": "DIR",
+        },
+    )
+    bank: str | None = field(
+        default=None,
+        metadata={
+            "help": "file that keeps the pictures with their guidance, made if there is none; "
+            "several runs can share it",
+            "metavar": "FILE",
+        },
     )
     num_val: int = field(
         default=2000,
@@ -48,6 +66,14 @@ class DataConfig:
 class LearnConfig:
     """How the networks learn."""
 
+    method: str = field(
+        default="ddpg",
+        metadata={
+            "help": "ddpg: model-based DDPG, the papers'; apg: the gradient through the renderer, without "
+            "critic and replay memory, on running canvases",
+            "choices": METHODS,
+        },
+    )
     batch_size: int = field(default=96, metadata={"help": "transitions of an update", "min": 2})
     nenv: int = field(default=96, metadata={"help": "paintings made at once", "min": 1})
     rmsize: int = field(default=800, metadata={"help": "episodes that the replay memory holds", "min": 1})
@@ -90,6 +116,8 @@ class LearnConfig:
     )
 
     def __post_init__(self) -> None:
+        if self.method not in METHODS:
+            raise ValueError(f"method is {self.method!r}, wanted one of {', '.join(METHODS)}")
         check_ranges(self)
         for name in ("actor_lr", "critic_lr"):
             if len(getattr(self, name)) != len(self.lr_episodes) + 1:
@@ -145,6 +173,7 @@ class TrainConfig:
     reward: RewardConfig = field(default_factory=RewardConfig)
     data: DataConfig = field(default_factory=DataConfig)
     learn: LearnConfig = field(default_factory=LearnConfig)
+    apg: AnalyticConfig = field(default_factory=AnalyticConfig)
     run: RunConfig = field(default_factory=RunConfig)
 
     def to_json(self) -> str:
@@ -168,10 +197,13 @@ class TrainConfig:
         ]
 
 
-MAY_CHANGE = {"train_timesteps", "data", "actor_lr", "critic_lr", "gan_lr", "lr_episodes"}
+MAY_CHANGE = frozenset(
+    ("train_timesteps", "data", "actor_lr", "critic_lr", "gan_lr", "lr_episodes")
+    + ("bank", "photographs", "updates", "minutes", "apg_lr", "ema")
+)
 """Settings that a resumed run may have otherwise."""
 
-PARTS = {"env": EnvConfig, "reward": RewardConfig, "data": DataConfig, "learn": LearnConfig, "run": RunConfig}
+PARTS = {"env": EnvConfig, "reward": RewardConfig, "data": DataConfig, "learn": LearnConfig, "apg": AnalyticConfig, "run": RunConfig}
 
 
 def settings() -> Iterator[dataclasses.Field[Any]]:

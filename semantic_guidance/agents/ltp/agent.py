@@ -54,8 +54,9 @@ class LtpAgent:
             ValueError: the file is missing, corrupt, or of another kind.
         """
         if Path(path).suffix.lower() == ".safetensors":
-            actor, config, size = load_actor(path)
-            return LtpAgent(actor, config, size, "over")
+            saved = load_actor(path)
+            ground = None if saved.any_ground else (0.0, 0.0, 0.0)
+            return LtpAgent(saved.actor, saved.env, saved.size, "over", ground=ground)
         actor = load_ltp_actor(path)
         return LtpAgent(actor, ltp_config(actor, 1), LTP_SIZE, "seed")
 

@@ -40,6 +40,10 @@ class EnvConfig:
         default=False,
         metadata={"help": "paint background and foreground separately, and align the object"},
     )
+    no_alignment: bool = field(
+        default=False,
+        metadata={"help": "with --use_bilevel, do not align the object: neither show its grid nor reward it"},
+    )
     use_gbp: bool = field(default=False, metadata={"help": "show the agent the focus map, and reward by it"})
     softness: float = field(
         default=1.0, metadata={"help": "width in pixels of a stroke's soft edge in training", "above": 0}
@@ -52,6 +56,11 @@ class EnvConfig:
     def levels(self) -> int:
         """Bundles per step."""
         return 2 if self.use_bilevel else 1
+
+    @property
+    def aligned(self) -> bool:
+        """Whether the agent sees where the object is aligned, and is rewarded for it."""
+        return self.use_bilevel and not self.no_alignment
 
     @property
     def level_size(self) -> int:
@@ -79,7 +88,7 @@ def channel_table(config: EnvConfig) -> dict[str, slice]:
     if config.use_gbp:
         sizes["focus"] = 1
     if config.use_bilevel:
-        sizes |= {"mask": 1, "grid": 2}
+        sizes |= {"mask": 1, "grid": 2} if config.aligned else {"mask": 1}
     table, start = {}, 0
     for name, size in sizes.items():
         table[name] = slice(start, start + size)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from dataclasses import dataclass
 from pathlib import Path
 
 from semantic_guidance.agents.ltp.episode import EnvConfig
@@ -13,7 +14,14 @@ FORMAT = "semantic-guidance/actor"
 WHAT = "an agent's weights"
 
 
-def save_actor(actor: Actor, env: EnvConfig, size: int, path: Path) -> None:
+def save_actor(
+    actor: Actor,
+    env: EnvConfig,
+    size: int,
+    path: Path,
+    any_ground: bool = False,
+    windows: bool = False,
+) -> None:
     """Write an actor's weights and what is needed to paint with it.
 
     Args:
@@ -21,19 +29,30 @@ def save_actor(actor: Actor, env: EnvConfig, size: int, path: Path) -> None:
         env: the episode of its training.
         size: side in pixels of the canvas that it was trained on.
         path: of the file, which is either whole or untouched.
+        any_ground: whether it began on canvases of any colour in training, not on black ones alone.
+        windows: whether it was also shown parts of pictures.
 
     Raises:
         OSError: the file cannot be written.
     """
     config = {"env": dataclasses.asdict(env), "width": actor.conv1.out_channels, "canvas_size": size}
+    config |= {"any_ground": any_ground, "windows": windows}
     write_weights(actor, {"format": FORMAT, **config}, path)
 
 
-def load_actor(path: str | Path) -> tuple[Actor, EnvConfig, int]:
-    """An actor that `save_actor` wrote, in evaluation mode.
+@dataclass(frozen=True)
+class SavedActor:
+    """What `save_actor` was given; the actor is in evaluation mode."""
 
-    Returns:
-        The actor, the episode of its training, and the side in pixels of the canvas that it was trained on.
+    actor: Actor
+    env: EnvConfig
+    size: int
+    any_ground: bool
+    windows: bool
+
+
+def load_actor(path: str | Path) -> SavedActor:
+    """An actor that `save_actor` wrote.
 
     Raises:
         ValueError: the file is missing, corrupt, or of another kind.
@@ -44,6 +63,7 @@ def load_actor(path: str | Path) -> tuple[Actor, EnvConfig, int]:
         with Unfilled():
             actor = Actor(env.channels, env.action_size, config["width"])
         size = int(config["canvas_size"])
+        any_ground, windows = bool(config.get("any_ground")), bool(config.get("windows"))
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         raise unreadable(path, WHAT, error) from None
-    return filled(actor, state, path, WHAT), env, size
+    return SavedActor(filled(actor, state, path, WHAT), env, size, any_ground, windows)

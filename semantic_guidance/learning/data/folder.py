@@ -56,11 +56,13 @@ class DataRequest:
         guided: whether the run makes anything of guidance. What a data set does not know, a `Guide` finds.
         side: pixels of the square to which pictures are squashed.
         count: number of pictures, for data sets that make them.
+        photographs: folder of photographs with masks, for data sets that mix them in.
     """
 
     guided: bool = False
     side: int = 128
     count: int = 10_000
+    photographs: Path | None = None
 
 
 class Dataset(Protocol):

@@ -17,10 +17,11 @@ from semantic_guidance.agents.ltp.episode import PaintState, Renderer
 from semantic_guidance.agents.ltp.files import save_actor
 from semantic_guidance.core.errors import InputError, NotFiniteError
 from semantic_guidance.learning.algorithms.ddpg import Learner, with_canvas
+from semantic_guidance.learning.apg.run import AnalyticRun
 from semantic_guidance.learning.bank import PictureBank, open_banks, to_bytes
 from semantic_guidance.learning.config import TrainConfig, make_config
 from semantic_guidance.learning.replay import Replay
-from semantic_guidance.learning.run import checkpoint
+from semantic_guidance.learning.run import checkpoint, single
 from semantic_guidance.learning.run.log import Log
 from semantic_guidance.learning.run.processes import Processes, processes, settle_threads
 from semantic_guidance.renderer import render
@@ -52,11 +53,15 @@ def train(**values: Any) -> Path:
     except ValueError as error:
         raise InputError(str(error)) from None
     folder = Path(config.run.output) / config.data.dataset / config.run.exp_suffix
-    if checkpoint.checkpoints(folder) and not config.run.resume:
+    held = checkpoint.checkpoints(folder) or (folder / single.LAST).exists()
+    if held and not config.run.resume:
         raise InputError(f"{folder}: holds a run already, wanted --resume or another --exp-suffix")
     settle_threads(config.run.threads)
     with processes(config.run.device) as group:
         banks = open_banks(config.data, config.env)
+        if config.learn.method == "apg":
+            AnalyticRun(config, *banks, folder, group.device).run()
+            return folder
         Trainer(config, *banks, folder, group).run()
     return folder
 

@@ -171,7 +171,8 @@ def test_own_actors_come_back_from_their_file(tmp_path):
     env = EnvConfig(max_eps_len=3, bundle_size=4, use_bilevel=True)
     actor = Actor(env.channels, env.action_size, width=8).eval()
     save_actor(actor, env, 48, tmp_path / "actor.safetensors")
-    loaded, known, size = load_actor(tmp_path / "actor.safetensors")
+    saved = load_actor(tmp_path / "actor.safetensors")
+    loaded, known, size = saved.actor, saved.env, saved.size
     assert (known, size) == (env, 48)
     seen = torch.rand(2, env.channels, 48, 48)
     with torch.no_grad():

@@ -19,8 +19,13 @@ from semantic_guidance.core.guidance import Guidance, Instance
 from semantic_guidance.learning.data.cutouts.compose import Composite, compose
 from semantic_guidance.learning.data.cutouts.pack import CutoutPack, read_manifest
 from semantic_guidance.learning.data.folder import DataRequest, Example
+from semantic_guidance.learning.data.photographs import Photographs
 
 __all__ = ["Composite", "CutoutDataset", "CutoutPack", "Cutouts", "compose"]
+
+
+PHOTO_SHARE = 0.4
+"""Share of crops of photographs among the pictures, where there are photographs."""
 
 
 class CutoutDataset(torch.utils.data.Dataset[Example]):
@@ -33,6 +38,7 @@ class CutoutDataset(torch.utils.data.Dataset[Example]):
         length: number of pictures.
         seed: with the index, decides the picture.
         split: see `CutoutPack.load`; unused with a loaded pack.
+        photographs: of which some pictures are crops instead, and others composed.
     """
 
     def __init__(
@@ -43,8 +49,12 @@ class CutoutDataset(torch.utils.data.Dataset[Example]):
         length: int = 10_000,
         seed: int = 0,
         split: str = "all",
+        photographs: Photographs | None = None,
     ) -> None:
+        self.photographs = photographs
         self.pack = pack if isinstance(pack, CutoutPack) else CutoutPack.load(pack, split)
+        if photographs is not None:
+            self.pack = photographs.added_to(self.pack)
         self.height, self.width, self.length, self.seed = height, width, length, seed
 
     def __len__(self) -> int:
@@ -53,7 +63,12 @@ class CutoutDataset(torch.utils.data.Dataset[Example]):
     def __getitem__(self, index: int) -> Example:
         if not 0 <= index < self.length:
             raise IndexError(f"index is {index}, wanted 0 to {self.length - 1}")
-        made = compose(np.random.default_rng([self.seed, index]), self.pack, self.height, self.width)
+        rng = np.random.default_rng([self.seed, index])
+        if self.photographs is not None and rng.random() < PHOTO_SHARE:
+            pixels, plane = self.photographs.sample(rng, self.pack, self.height, self.width)
+            made = Composite(pixels, (plane,))
+        else:
+            made = compose(rng, self.pack, self.height, self.width)
         image = torch.from_numpy(made.image).permute(2, 0, 1).contiguous()
         mask = torch.from_numpy(made.mask)[None]
         planes = [torch.from_numpy(plane)[None] for plane in made.masks]
@@ -70,11 +85,13 @@ class Cutouts:
         folder: of the pack.
         side: of the pictures, in pixels.
         length: number of pictures.
+        photographs: folder with the photographs to learn from in ``train``, and others in ``held_out``.
     """
 
     folder: Path
     side: int
     length: int
+    photographs: Path | None = None
 
     def __len__(self) -> int:
         return self.length
@@ -84,13 +101,21 @@ class Cutouts:
 
     @cached_property
     def _all(self) -> CutoutDataset:
-        return CutoutDataset(self.folder, self.side, self.side, self.length)
+        return CutoutDataset(
+            self.folder, self.side, self.side, self.length, photographs=self._photographs("train")
+        )
+
+    def _photographs(self, split: str) -> Photographs | None:
+        return None if self.photographs is None else Photographs.load(self.photographs / split)
 
     def split(self, held_out: int) -> tuple[CutoutDataset, CutoutDataset]:
         """See `Divided`: all `length` pictures of some objects and backgrounds, then `held_out` of others."""
         parts = (("train", self.length), ("held_out", held_out))
         train, rest = (
-            CutoutDataset(self.folder, self.side, self.side, count, split=split) for split, count in parts
+            CutoutDataset(
+                self.folder, self.side, self.side, count, split=split, photographs=self._photographs(split)
+            )
+            for split, count in parts
         )
         return train, rest
 
@@ -98,4 +123,4 @@ class Cutouts:
 def open_dataset(folder: Path, request: DataRequest) -> Cutouts:
     """See `Dataset`: as many composites as are asked for."""
     read_manifest(folder)
-    return Cutouts(folder, request.side, request.count)
+    return Cutouts(folder, request.side, request.count, request.photographs)

@@ -1,0 +1,263 @@
+"""A training run by the analytic policy gradient (Freeman et al. 2021; Huang et al. 2019 through the renderer)."""
+
+from __future__ import annotations
+
+import copy
+import math
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from tqdm import tqdm
+
+from semantic_guidance.agents.ltp.files import load_actor, save_actor
+from semantic_guidance.agents.ltp.network import Actor
+from semantic_guidance.core.errors import InputError, NotFiniteError
+from semantic_guidance.core.files import replacing
+from semantic_guidance.learning.algorithms.wgan import placed
+from semantic_guidance.learning.apg.easels import Easels
+from semantic_guidance.learning.apg.muon import Muon
+from semantic_guidance.learning.apg.pupil import Pupil
+from semantic_guidance.learning.apg.vector import VectorPupil
+from semantic_guidance.learning.bank import PictureBank
+from semantic_guidance.learning.config import TrainConfig
+from semantic_guidance.learning.run import checkpoint, single
+
+WARM_UP = 100
+"""Updates in which the learning rate rises."""
+
+LOWEST = 0.01
+"""Last learning rate over the greatest one."""
+
+CLIP = 1.0
+"""Greatest norm of a gradient."""
+
+LOG_INTERVAL = 50
+"""Updates between the lines of the log, and between looks at the loss."""
+
+ACTOR = "actor.safetensors"
+
+
+class AnalyticRun:
+    """A run: the network, the running mean of its weights, and the paintings that it learns on.
+
+    Args:
+        config: of the run.
+        pictures: to learn from.
+        held_out: to measure on.
+        folder: for the checkpoint ``last.pt``, the log ``log.jsonl`` and the agent's file.
+        device: of everything.
+
+    Raises:
+        InputError: what to start from cannot be used.
+    """
+
+    def __init__(
+        self,
+        config: TrainConfig,
+        pictures: PictureBank,
+        held_out: PictureBank,
+        folder: Path,
+        device: torch.device,
+    ) -> None:
+        self.config, self.folder, self.device, self.held_out = config, folder, device, held_out
+        learn, apg = config.learn, config.apg
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(learn.seed)
+            self.network = placed(new_network(config), device)
+        self.mean = copy.deepcopy(self.network).requires_grad_(False)
+        self.optimizer = Muon(self.network, apg.apg_lr, *_muon(config))
+        self.pupil = new_pupil(config, self.network)
+        self.easels = Easels(pictures, learn.batch_size, config.env.max_eps_len, device, learn.seed)
+        self.step, self.seconds = 0, 0.0
+        if config.run.resume:
+            self._resume()
+        self.pupil.begun(self.easels, torch.arange(learn.batch_size, device=device))
+
+    def run(self) -> None:
+        """Train to the end of the schedule.
+
+        Raises:
+            InputError: training diverged; the last checkpoint is as it was.
+            OSError: a file cannot be written.
+        """
+        apg, run = self.config.apg, self.config.run
+        self.folder.mkdir(parents=True, exist_ok=True)
+        checkpoint.sweep(self.folder)
+        began, losses = time.monotonic() - self.seconds, []
+        total = None if apg.minutes else apg.updates
+        with tqdm(total=total, initial=self.step, unit="update", mininterval=1, file=sys.stderr) as bar:
+            while True:
+                self.seconds = time.monotonic() - began
+                done = self.seconds / (60 * apg.minutes) if apg.minutes else self.step / apg.updates
+                if done >= 1:
+                    break
+                losses.append(self._update(done))
+                if self.step % LOG_INTERVAL == 0:
+                    self._log(torch.stack(losses), bar)
+                    losses = []
+                if run.val_interval and self.step % run.val_interval == 0:
+                    self._row(self.validate())
+                if self.step % run.save_interval == 0:
+                    self.save()
+                bar.update()
+        self._row(self.validate())
+        self.save()
+
+    def _update(self, done: float) -> Tensor:
+        """One step of each painting and what was learned from it; returns the loss.
+
+        Args:
+            done: part of the schedule, from 0 to 1.
+        """
+        cosine = 0.5 + 0.5 * math.cos(math.pi * done)
+        rate = self.config.apg.apg_lr * min(1.0, (self.step + 1) / WARM_UP) * (LOWEST + (1 - LOWEST) * cosine)
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        try:
+            loss, canvas = self.pupil.look(self.easels)
+        except NotFiniteError:
+            raise InputError(f"a stroke became infinite or not a number {self._last_words()}") from None
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        nn.utils.clip_grad_norm_(self.network.parameters(), CLIP)
+        self.optimizer.step()
+        slots = self.easels.advance(canvas, self.pupil.horizon)
+        if len(slots):
+            self.pupil.begun(self.easels, slots)
+        single.average(self.mean, self.network, single.mean_decay(self.step, self.config.apg.ema))
+        self.step += 1
+        return loss.detach()
+
+    def _log(self, losses: Tensor, bar: tqdm[Any]) -> None:
+        loss = float(losses.mean())
+        if not math.isfinite(loss):
+            raise InputError(f"the loss became {loss} {self._last_words()}")
+        samples = self.step * self.config.learn.batch_size
+        self._row({"loss": round(loss, 5), "samples": samples})
+        bar.set_postfix(loss=loss, refresh=False)
+
+    def _row(self, numbers: dict[str, float]) -> None:
+        row = {"step": self.step, "seconds": round(self.seconds, 1), **numbers}
+        single.append_row(self.folder, row)
+
+    def _last_words(self) -> str:
+        return single.stopped(self.folder, self.step + 1, "--apg-lr")
+
+    @torch.no_grad()
+    def validate(self) -> dict[str, float]:
+        """Mean errors of paintings of held-out pictures by the averaged weights: all, object, background."""
+        learn, env = self.config.learn, self.config.env
+        count = min(len(self.held_out), self.config.run.val_num_eps * learn.nenv)
+        pupil = new_pupil(self.config, self.mean.eval(), whole=True)
+        rows = []
+        for numbers in torch.arange(count).split(learn.batch_size):
+            easels = Easels(
+                self.held_out, len(numbers), env.max_eps_len, self.device, learn.seed, fixed=numbers
+            )
+            pupil.begun(easels, torch.arange(len(numbers), device=self.device))
+            for _ in range(0, env.max_eps_len, pupil.horizon):
+                easels.advance(pupil.look(easels)[1], pupil.horizon)
+            rows.append(errors(easels))
+        table = torch.cat(rows).nanmean(0).tolist()
+        return {name: round(value, 5) for name, value in zip(ERRORS, table, strict=True)}
+
+    def save(self) -> None:
+        """Write the checkpoint, and the averaged weights as an agent that paints.
+
+        Raises:
+            InputError: a weight is not finite; the last checkpoint is as it was.
+            OSError: a file cannot be written.
+        """
+        single.check_finite(self.mean, self._last_words())
+        state = {
+            "config": self.config.to_json(),
+            "network": self.network.state_dict(),
+            "ema": self.mean.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "easels": self.easels.state_dict(),
+            "step": self.step,
+            "seconds": self.seconds,
+        }
+        with replacing(self.folder / single.LAST) as draft:
+            checkpoint.write(draft, state)
+        write_agent(self.config, self.mean, self.folder / ACTOR, self.step, self.seconds)
+
+    def _resume(self) -> None:
+        """Go on from the checkpoint in the folder.
+
+        Raises:
+            InputError: there is none, or it is of another run.
+        """
+        path = self.folder / single.LAST
+        names = ("config", "network", "ema", "optimizer", "easels", "step", "seconds")
+        state = single.read_last(path, *names)
+        try:
+            changed = self.config.differences(TrainConfig.from_json(state["config"]))
+        except (TypeError, ValueError) as error:
+            raise InputError(f"{path}: its settings cannot be read ({error})") from None
+        if changed:
+            raise InputError(f"--resume: {path} was made with another {changed[0]}, wanted the same")
+        single.fill(self.network, state["network"], path, "those of this run")
+        single.fill(self.mean, state["ema"], path, "those of this run")
+        try:
+            self.optimizer.load_state_dict(state["optimizer"])
+            self.easels.load_state_dict(state["easels"])
+            self.step, self.seconds = int(state["step"]), float(state["seconds"])
+        except (AttributeError, KeyError, TypeError, ValueError, RuntimeError) as error:
+            raise InputError(f"{path} does not fit this run: {error}") from None
+        single.forget_rows(self.folder, self.step)
+
+
+ERRORS = ("all", "object", "background")
+
+
+def errors(easels: Easels) -> Tensor:
+    """``[B, 3]`` mean squared errors: all, object, background; NaN where there is no object."""
+    squared = (easels.canvas.clamp(0, 1) - easels.target).square().mean(1)
+    inside = (easels.mask[:, 0] > 0.5).float()
+    parts = (torch.ones_like(inside), inside, 1 - inside)
+    return torch.stack([(squared * part).sum((1, 2)) / part.sum((1, 2)) for part in parts], 1)
+
+
+def new_network(config: TrainConfig) -> nn.Module:
+    """The network before its first update.
+
+    Raises:
+        InputError: what to start from cannot be used.
+    """
+    env, start = config.env, config.run.load_path
+    network = Actor(env.channels, env.action_size, config.learn.width)
+    if start is not None:
+        path = Path(start) / ACTOR if Path(start).is_dir() else Path(start)
+        try:
+            network.load_state_dict(load_actor(path).actor.state_dict())
+        except (ValueError, RuntimeError) as error:
+            raise InputError(f"--load-path: {str(error).splitlines()[0]}") from None
+    return network
+
+
+def new_pupil(config: TrainConfig, network: nn.Module, whole: bool = False) -> Pupil:
+    """Who learns with a network; if `whole`, it sees pictures as a whole alone."""
+    apg = config.apg
+    windows = 0.0 if whole else apg.windows
+    return VectorPupil(
+        network, config.env, config.reward, apg.view_size, windows, apg.horizon, config.learn.bf16
+    )
+
+
+def _muon(config: TrainConfig) -> tuple[tuple[str, ...], int]:
+    """Names and size of what Muon leaves to Adam."""
+    return ("conv1", "fc"), 4 * config.learn.width
+
+
+def write_agent(config: TrainConfig, network: nn.Module, path: Path, step: int, seconds: float) -> None:
+    """Write a network as an agent that paints.
+
+    Raises:
+        OSError: the file cannot be written.
+    """
+    save_actor(network, config.env, config.apg.view_size, path, any_ground=True, windows=config.apg.windows > 0)

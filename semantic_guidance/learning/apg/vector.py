@@ -1,0 +1,155 @@
+"""The papers' actor on running canvases: it sees all of a painting or a part of it, and adds a bundle of strokes.
+
+A part is seen as if it were a picture of its own, with mask, focus map and alignment grid; that is the division
+of the baseline's code (Huang et al. 2019, section 4), anywhere and at any size.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from semantic_guidance.agents.ltp import episode
+from semantic_guidance.agents.ltp.episode import EnvConfig, PaintState
+from semantic_guidance.core.strokes import Strokes
+from semantic_guidance.learning.apg.easels import Easels
+from semantic_guidance.learning.rewards import RewardConfig
+from semantic_guidance.renderer import render
+
+WHOLE_STEPS = (3, 14)
+"""A painting that is continued in parts is seen as a whole for so many steps, by chance."""
+
+SIDES = (0.14, 0.7)
+"""Least and greatest side of a part, in pictures."""
+
+CANDIDATES = 6
+"""Parts of which the one with the greatest error is seen."""
+
+FLOOR = 1e-4
+"""Added to errors before their root is taken, whose slope would be infinite at 0."""
+
+FOCUS_WEIGHT = 0.5
+"""Of the root of the focus-weighted error, against 1 for that of all and of the object."""
+
+
+@dataclass(eq=False)
+class VectorPupil:
+    """See `Pupil`.
+
+    Attributes:
+        network: an `Actor`.
+        env: the episode.
+        reward: what counts: ``seggt_coef`` for objects, ``gbp_coef`` for focus maps.
+        size: side in pixels of what the actor sees.
+        windows: share of the paintings of which parts are seen.
+        horizon: steps of a look.
+        bf16: whether the network runs in bfloat16.
+    """
+
+    network: nn.Module
+    env: EnvConfig
+    reward: RewardConfig
+    size: int = 64
+    windows: float = 0.65
+    horizon: int = 1
+    bf16: bool = True
+
+    def begun(self, easels: Easels, slots: Tensor) -> None:
+        """See `Pupil`."""
+
+    def look(self, easels: Easels) -> tuple[Tensor, Tensor]:
+        """See `Pupil`. The loss is the sum of the errors' roots after the last step."""
+        windows = self.places(easels)
+        state = view(easels, windows, self.size)
+        canvas = easels.canvas
+        for _ in range(self.horizon):
+            seen = episode.observation(state, self.env).contiguous(memory_format=torch.channels_last)
+            with torch.autocast(seen.device.type, torch.bfloat16, enabled=self.bf16):
+                action = self.network(seen)
+            bundles = episode.decode(action.float(), self.env)
+            state = episode.apply_strokes(state, bundles, self.env)
+            with torch.no_grad():
+                canvas = self._painted(easels, canvas, windows, bundles)
+        return self.loss(state), canvas
+
+    def loss(self, state: PaintState) -> Tensor:
+        """Sum of the errors' roots, mean over the batch.
+
+        An object's error is a mean over its own pixels: that of the aligned object, whatever its size (Singh &
+        Zheng 2021, section 3.2). Roots keep empty canvases, where errors are large, from outvoting details.
+        """
+        squared = (state.canvas - state.target).square().mean(1, keepdim=True)
+        total = (squared.mean((1, 2, 3)) + FLOOR).sqrt()
+        if self.env.aligned and self.reward.seggt_coef:
+            total = total + self.reward.seggt_coef * _root_of_mean(squared, state.mask)
+        if self.env.use_gbp and self.reward.gbp_coef:
+            focus = state.focus * state.mask if self.env.use_bilevel else state.focus
+            total = total + FOCUS_WEIGHT * self.reward.gbp_coef * _root_of_mean(squared, focus)
+        return total.mean()
+
+    @torch.no_grad()
+    def places(self, easels: Easels) -> Tensor:
+        """``[B, 3]`` (x, y, side) of what is seen of each painting, in pictures."""
+        count, side = len(easels), easels.canvas.shape[-1]
+        generator, device = easels.generator, easels.device
+        # `kind` below `windows` decides that parts are seen, and how soon.
+        parts = easels.kind < self.windows
+        soon = easels.kind / max(self.windows, 1e-6)
+        parts &= easels.step >= WHOLE_STEPS[0] + soon * (WHOLE_STEPS[1] - WHOLE_STEPS[0])
+        dice = torch.rand(count, 2 + 2 * CANDIDATES, generator=generator, device=device)
+        lowest, highest = (math.log(value * side) for value in SIDES)
+        pixels = (lowest + (highest - lowest) * dice[:, 0]).exp().round()
+        room = side - pixels
+        x = (dice[:, 2 : 2 + CANDIDATES] * (room[:, None] + 1)).floor()
+        y = (dice[:, 2 + CANDIDATES :] * (room[:, None] + 1)).floor()
+        error = (easels.canvas - easels.target).square().sum(1)
+        if self.env.use_bilevel:  # half of the parts show the object, where there is one
+            towards = (dice[:, 1] < 0.5) & (easels.mask.amax((1, 2, 3)) > 0.5)
+            error = torch.where(towards[:, None, None], error * easels.mask[:, 0], error)
+        sums = F.pad(error.double().cumsum(1).cumsum(2), (1, 0, 1, 0)).flatten(1)
+
+        def at(row: Tensor, column: Tensor) -> Tensor:
+            return sums.gather(1, (row * (side + 1) + column).long())
+
+        right, low = x + pixels[:, None], y + pixels[:, None]
+        best = (at(low, right) - at(y, right) - at(low, x) + at(y, x)).argmax(1, keepdim=True)
+        chosen = torch.stack([x.gather(1, best)[:, 0], y.gather(1, best)[:, 0], pixels], 1) / side
+        return torch.where(parts[:, None], chosen, torch.tensor([0.0, 0.0, 1.0], device=device))
+
+    def _painted(self, easels: Easels, canvas: Tensor, windows: Tensor, bundles: list[Strokes]) -> Tensor:
+        """The whole canvases with the strokes that were made in parts of them."""
+        corner, side = windows[:, None, None, :2], windows[:, None, 2:]
+        masks = [1 - easels.mask, easels.mask] if self.env.use_bilevel else [None]
+        for strokes, mask in zip(bundles, masks, strict=True):
+            points = strokes.points.detach() * side[..., None] + corner
+            part = Strokes(points, strokes.radius.detach() * side, strokes.opacity.detach(), strokes.color.detach())
+            canvas = render(part, canvas, mask)
+        return canvas
+
+
+def _root_of_mean(squared: Tensor, weight: Tensor) -> Tensor:
+    """``[B]`` root of the weighted mean of ``[B, 1, S, S]``; a weight on a few pixels counts little."""
+    few = 0.002 * weight[0].numel()
+    mean = (squared * weight).sum((1, 2, 3)) / (weight.sum((1, 2, 3)) + few)
+    return (mean + FLOOR).sqrt()
+
+
+@torch.no_grad()
+def view(easels: Easels, windows: Tensor, size: int) -> PaintState:
+    """What is seen of the paintings in ``[B, 3]`` (x, y, side), as states on canvases of `size` pixels a side.
+
+    Where the canvases are larger than what is seen, pixels are means over what they cover when all is seen.
+    """
+    planes = torch.cat([easels.target, easels.canvas, easels.mask, easels.focus], 1)
+    finer = max(1, round(easels.canvas.shape[-1] / size))
+    corner, side = windows[:, :2], windows[:, 2:]
+    grid = episode.alignment_grid(torch.cat([corner, side, side], 1), finer * size, finer * size)
+    seen = F.grid_sample(planes, grid.permute(0, 2, 3, 1), align_corners=False, padding_mode="border")
+    seen = F.avg_pool2d(seen, finer) if finer > 1 else seen
+    box = torch.cat([(easels.box[:, :2] - corner) / side, easels.box[:, 2:] / side], 1)
+    state = episode.initial(seen[:, :3], seen[:, 6:7], seen[:, 7:8], box)
+    return replace(state, canvas=seen[:, 3:6], step=easels.step)

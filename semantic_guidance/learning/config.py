@@ -198,12 +198,19 @@ class TrainConfig:
 
 
 MAY_CHANGE = frozenset(
-    ("train_timesteps", "data", "actor_lr", "critic_lr", "gan_lr", "lr_episodes")
-    + ("bank", "photographs", "updates", "minutes", "apg_lr", "ema")
+    {"train_timesteps", "data", "actor_lr", "critic_lr", "gan_lr", "lr_episodes"}
+    | {"bank", "photographs", "updates", "minutes", "apg_lr", "ema"}
 )
 """Settings that a resumed run may have otherwise."""
 
-PARTS = {"env": EnvConfig, "reward": RewardConfig, "data": DataConfig, "learn": LearnConfig, "apg": AnalyticConfig, "run": RunConfig}
+PARTS = {
+    "env": EnvConfig,
+    "reward": RewardConfig,
+    "data": DataConfig,
+    "learn": LearnConfig,
+    "apg": AnalyticConfig,
+    "run": RunConfig,
+}
 
 
 def settings() -> Iterator[dataclasses.Field[Any]]:

@@ -15,7 +15,9 @@ from semantic_guidance.agents.ltp.episode import EnvConfig
 from semantic_guidance.agents.ltp.files import load_actor
 from semantic_guidance.agents.ltp.network import Actor
 from semantic_guidance.agents.ltp.rollout import ltp_config, paint_with_actor
+from semantic_guidance.agents.ltp.windows import FIRST_LOOKS, SIDES, VectorPolicy
 from semantic_guidance.agents.problem import Problem
+from semantic_guidance.agents.window.rollout import WindowPainter, paint_parts
 from semantic_guidance.core.guidance import Guidance, Instance
 from semantic_guidance.core.ltp_format import LTP_SIZE
 from semantic_guidance.core.strokes import Strokes
@@ -36,7 +38,8 @@ class LtpAgent:
         size: side in pixels of the square canvas on which it sees its painting.
         compositing: the rule by which its strokes were painted in training.
         guided: whether it is told about the object.
-        ground: the colour of the canvas on which it was trained.
+        ground: the colour of the canvas on which it was trained; any if None.
+        windows: whether it paints a picture part by part.
     """
 
     actor: Actor
@@ -45,6 +48,7 @@ class LtpAgent:
     compositing: Compositing
     guided: bool = True
     ground: Color | None = (0.0, 0.0, 0.0)
+    windows: bool = False
 
     @staticmethod
     def load(path: str | Path) -> LtpAgent:
@@ -56,7 +60,7 @@ class LtpAgent:
         if Path(path).suffix.lower() == ".safetensors":
             saved = load_actor(path)
             ground = None if saved.any_ground else (0.0, 0.0, 0.0)
-            return LtpAgent(saved.actor, saved.env, saved.size, "over", ground=ground)
+            return LtpAgent(saved.actor, saved.env, saved.size, "over", ground=ground, windows=saved.windows)
         actor = load_ltp_actor(path)
         return LtpAgent(actor, ltp_config(actor, 1), LTP_SIZE, "seed")
 
@@ -70,8 +74,10 @@ class LtpAgent:
         """See `Agent`. The strokes are in bundles, level by level, as it paints them.
 
         The actor sees the picture squashed to a square; its strokes are stretched back, their radii by the
-        geometric mean of both sides.
+        geometric mean of both sides. If it paints part by part, nothing is squashed.
         """
+        if self.windows:
+            return self._in_windows(problem)
         # Without an object, foreground strokes would show nowhere: those of the background are all there is.
         objects = len(problem.guidance.instances) > 0
         wanted = {"background": True, "foreground": objects}
@@ -102,3 +108,22 @@ class LtpAgent:
             self.compositing,
             outside=self.config.use_bilevel,
         )
+
+    def _in_windows(self, problem: Problem) -> Draft:
+        """The strokes of the background, then of the object, each where it is still wrong."""
+        objects, bilevel = problem.mask, self.config.use_bilevel
+        parts = []
+        for part in problem.parts():
+            behind = bilevel and part.mask is None and len(problem.masks) > 0
+            policy = VectorPolicy(
+                actor=self.actor,
+                config=self.config,
+                size=self.size,
+                level=int(bilevel and part.mask is not None),
+                mask=objects,
+                focus=problem.focus,
+                total=part.count,
+            )
+            shown = replace(part, show=1 - objects) if behind else part
+            parts.append((shown, WindowPainter(policy, FIRST_LOOKS, SIDES)))
+        return replace(paint_parts(problem, parts), outside=bilevel)

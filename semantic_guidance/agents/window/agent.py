@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import torch
-
 from semantic_guidance.agents.base import Draft
 from semantic_guidance.agents.problem import Problem
 from semantic_guidance.agents.window.files import load_window_actor
-from semantic_guidance.agents.window.rollout import WindowPainter
+from semantic_guidance.agents.window.rollout import DensePolicy, WindowPainter, paint_parts
 from semantic_guidance.core.guidance import Guidance
-from semantic_guidance.core.strokes import NUMBERS
 from semantic_guidance.images.color import Color
-from semantic_guidance.renderer.backends.base import load_backend, one_thread
-from semantic_guidance.renderer.objective import Segment
 
 WEIGHTS = Path(__file__).parents[1] / "weights"
 
@@ -43,7 +38,7 @@ class WindowAgent:
             ValueError: the file is missing, corrupt, or of another kind.
         """
         actor, guided = load_window_actor(path)
-        return WindowAgent(WindowPainter(actor), guided)
+        return WindowAgent(WindowPainter(DensePolicy(actor)), guided)
 
     def view(self, guidance: Guidance) -> Guidance:
         """See `Agent`."""
@@ -51,19 +46,7 @@ class WindowAgent:
 
     def draft(self, problem: Problem, rng: np.random.Generator) -> Draft:
         """See `Agent`. It makes fewer strokes than the budget if more would not help."""
-        canvas, left = problem.canvas, 0
-        drafted, segments = [torch.empty(0, NUMBERS)], []
-        backend = load_backend(problem.backend, canvas.device, canvas.dtype)
-        # Hundreds of short computations: on a busy machine each would wait for its slowest thread.
-        with one_thread(backend):
-            for part in problem.parts():
-                # What one part does not use, the next one gets.
-                budget = replace(part, count=part.count + left if part.count else 0)
-                strokes, canvas = self.painter.paint(problem.target, budget, canvas, backend)
-                left += part.count - len(strokes)
-                drafted.append(strokes)
-                segments.append(Segment(len(strokes), part.mask))
-        return Draft(torch.cat(drafted), tuple(segments))
+        return paint_parts(problem, [(part, self.painter) for part in problem.parts()])
 
 
 def semantic() -> WindowAgent:

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol
 
 import cv2
 import numpy as np
 import torch
 from torch import Tensor
 
-from semantic_guidance.agents.problem import Part, paint
+from semantic_guidance.agents.base import Draft
+from semantic_guidance.agents.problem import Part, Problem, paint
 from semantic_guidance.agents.window.network import WindowActor, fused
-from semantic_guidance.agents.window.view import Array, Window, object_window, observe, strokes_of
+from semantic_guidance.agents.window.view import SIDE, Array, Window, object_window, observe, strokes_of
 from semantic_guidance.core.strokes import NUMBERS, Strokes
 from semantic_guidance.images.arrays import to_array
 from semantic_guidance.renderer import render
-from semantic_guidance.renderer.backends.base import Backend
+from semantic_guidance.renderer.backends.base import Backend, load_backend, one_thread
 from semantic_guidance.renderer.objective import Objective, Segment
 
 FIRST_LOOKS = 2
@@ -48,8 +50,15 @@ USELESS = (1e-3, 1e-8)
 """A stroke must lower the error by this share of the mean over strokes, and by this much."""
 
 
-class WindowPainter:
-    """Paints parts of a picture with an actor.
+class Policy(Protocol):
+    """Makes strokes for what it sees of a part in progress."""
+
+    def strokes(self, rollout: Rollout, windows: Sequence[Window]) -> tuple[Strokes, Seen]:
+        """Strokes ``[windows, N]`` in units of their windows, and what is seen there."""
+
+
+class DensePolicy:
+    """A window actor's.
 
     Args:
         actor: copied.
@@ -57,6 +66,28 @@ class WindowPainter:
 
     def __init__(self, actor: WindowActor) -> None:
         self.actor = fused(actor)
+
+    def strokes(self, rollout: Rollout, windows: Sequence[Window]) -> tuple[Strokes, Seen]:
+        """See `Policy`."""
+        seen = rollout.look(windows)
+        with torch.inference_mode():
+            raw = self.actor(observe(seen.canvas, seen.target, seen.show, seen.weight))
+            return strokes_of(raw, seen.target), seen
+
+
+@dataclass(frozen=True)
+class WindowPainter:
+    """Paints parts of a picture.
+
+    Attributes:
+        policy: that makes the strokes.
+        first_looks: at the whole part, before those at its details.
+        sides: of the windows for details, in units of the part's extent.
+    """
+
+    policy: Policy
+    first_looks: int = FIRST_LOOKS
+    sides: tuple[float, ...] = DETAIL_SIDES
 
     def paint(
         self, target: Tensor, part: Part, canvas: Tensor, backend: str | Backend = "auto"
@@ -73,33 +104,26 @@ class WindowPainter:
             Packed strokes ``[N, 13]``, at most ``part.count``, in units of the canvas's longer side, and the
             canvas after them.
         """
-        rollout = _Rollout(target, part, canvas, backend)
+        rollout = Rollout(target, part, canvas, backend)
         wanted = math.ceil(SURPLUS * part.count)
         looks, idle = 0, 0
         while len(rollout.strokes) < wanted and idle < 2:
             before = len(rollout.strokes)
-            rollout.add(self._whole(rollout) if looks < FIRST_LOOKS else self._promising(rollout))
+            rollout.add(self._whole(rollout) if looks < self.first_looks else self._promising(rollout))
             looks += 1
             idle = idle + 1 if len(rollout.strokes) == before else 0
         rollout.prune(part.count)
         return rollout.strokes, rollout.canvas
 
-    def _strokes(self, rollout: _Rollout, windows: Sequence[Window]) -> tuple[Strokes, _Seen]:
-        """The actor's strokes ``[windows, cells]`` for what it sees in some windows."""
-        seen = rollout.look(windows)
-        with torch.inference_mode():
-            raw = self.actor(observe(seen.canvas, seen.target, seen.show, seen.weight))
-            return strokes_of(raw, seen.target), seen
-
-    def _whole(self, rollout: _Rollout) -> Tensor:
+    def _whole(self, rollout: Rollout) -> Tensor:
         """Packed strokes ``[N, 13]`` for all of the part."""
         windows = rollout.wholes
-        return pack(self._strokes(rollout, windows)[0], windows, rollout.longer)
+        return pack(self.policy.strokes(rollout, windows)[0], windows, rollout.longer)
 
-    def _promising(self, rollout: _Rollout) -> Tensor:
+    def _promising(self, rollout: Rollout) -> Tensor:
         """Packed strokes ``[N, 13]`` in those windows, of several sizes, where they gain most."""
-        windows = rollout.candidates()
-        strokes, seen = self._strokes(rollout, windows)
+        windows = rollout.candidates(self.sides)
+        strokes, seen = self.policy.strokes(rollout, windows)
         after = render(strokes, seen.canvas, seen.show, backend=rollout.backend)
         gain = ((seen.canvas - seen.target) ** 2 - (after - seen.target) ** 2).sum(dim=1, keepdim=True)
         areas = torch.tensor([float(window.side) ** 2 for window in windows])
@@ -113,9 +137,26 @@ class WindowPainter:
         return pack(picked, [windows[index] for index in chosen], rollout.longer)
 
 
+def paint_parts(problem: Problem, parts: Iterable[tuple[Part, WindowPainter]]) -> Draft:
+    """The strokes of some parts, one on top of the other, each by its painter."""
+    canvas, left = problem.canvas, 0
+    drafted, segments = [torch.empty(0, NUMBERS)], []
+    backend = load_backend(problem.backend, canvas.device, canvas.dtype)
+    # Hundreds of short computations: on a busy machine each would wait for its slowest thread.
+    with one_thread(backend):
+        for part, painter in parts:
+            # What one part does not use, the next one gets.
+            budget = replace(part, count=part.count + left if part.count else 0)
+            strokes, canvas = painter.paint(problem.target, budget, canvas, backend)
+            left += part.count - len(strokes)
+            drafted.append(strokes)
+            segments.append(Segment(len(strokes), part.mask))
+    return Draft(torch.cat(drafted), tuple(segments))
+
+
 @dataclass(frozen=True, eq=False)
-class _Seen:
-    """What is seen in some windows, ``[windows, C, SIDE, SIDE]`` each."""
+class Seen:
+    """What is seen in some windows, ``[windows, C, size, size]`` each."""
 
     canvas: Tensor
     target: Tensor
@@ -123,7 +164,7 @@ class _Seen:
     weight: Tensor
 
 
-class _Rollout:
+class Rollout:
     """A part in progress.
 
     Attributes:
@@ -139,19 +180,24 @@ class _Rollout:
         self.longer = max(height, width)
         self.masks = torch.empty(0, height, width) if part.show is None else part.show[None]
         self.strokes = torch.empty(0, NUMBERS)
-        self.wholes = whole_windows(height, width) if part.show is None else (object_window(part.show),)
+        self.wholes = (
+            whole_windows(height, width)
+            if part.mask is None or part.show is None
+            else (object_window(part.show),)
+        )
         show = torch.ones_like(part.weight) if part.show is None else part.show
         self.planes = tuple(to_array(plane) for plane in (target, show[None], part.weight[None]))
 
-    def look(self, windows: Sequence[Window]) -> _Seen:
-        """What is seen in some windows. Beyond the picture's edge nothing counts."""
+    def look(self, windows: Sequence[Window], size: int = SIDE) -> Seen:
+        """What is seen in some windows, on `size` pixels a side. Beyond the picture's edge nothing counts."""
         target, show, weight = self.planes
-
-        def look(plane: Array, border: float | None = None) -> Tensor:
-            stacked = np.stack([window.look(plane, border) for window in windows])
-            return torch.from_numpy(stacked).permute(0, 3, 1, 2).contiguous()
-
-        return _Seen(look(to_array(self.canvas)), look(target), look(show), look(weight, 0.0))
+        planes: list[tuple[Array, float | None]] = [
+            (to_array(self.canvas), None),
+            (target, None),
+            (show, None),
+            (weight, 0.0),
+        ]
+        return Seen(*(looked(plane, windows, size, border) for plane, border in planes))
 
     def add(self, strokes: Tensor) -> None:
         """Paint the strokes ``[N, 13]`` that lower the error."""
@@ -177,15 +223,15 @@ class _Rollout:
             self.strokes = self.strokes[order.sort().values]
         self.canvas = self._painted(self.strokes, self.blank)
 
-    def candidates(self) -> list[Window]:
-        """Windows of several sizes where the weighted error is greatest."""
+    def candidates(self, sides: tuple[float, ...]) -> list[Window]:
+        """Windows with some sides, in units of the part's extent, where the weighted error is greatest."""
         error = self._errors(self.canvas).numpy()
         height, width = error.shape
         rows, columns = np.nonzero((self.part.weight > 0.5 * self.part.weight.max()).numpy())
         extent = min(self.longer, max(int(np.ptp(rows)), int(np.ptp(columns))) + 1)
         sums = cv2.integral(error)
         found = []
-        for share in DETAIL_SIDES:
+        for share in sides:
             side = min(max(MIN_SIDE, round(share * extent)), self.longer)
             tops, lefts = _places(height, side), _places(width, side)
             bottoms, rights = np.minimum(tops + side, height), np.minimum(lefts + side, width)
@@ -218,6 +264,12 @@ class _Rollout:
 
     def _painted(self, strokes: Tensor, blank: Tensor) -> Tensor:
         return paint(strokes, blank, self.part.show, self.backend)
+
+
+def looked(plane: Array, windows: Sequence[Window], size: int = SIDE, border: float | None = None) -> Tensor:
+    """What some windows show of ``[H, W, C]``, ``[windows, C, size, size]``; see `Window.look`."""
+    stacked = np.stack([window.look(plane, border, size) for window in windows])
+    return torch.from_numpy(stacked).permute(0, 3, 1, 2).contiguous()
 
 
 def pack(strokes: Strokes, windows: Sequence[Window], longer: int) -> Tensor:

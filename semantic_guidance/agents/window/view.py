@@ -50,12 +50,13 @@ class Window:
     top: int
     side: int
 
-    def look(self, plane: Array, border: float | None = None) -> Array:
-        """This part of ``[H, W, C]`` (at most 4 channels), resized to ``[SIDE, SIDE, C]``.
+    def look(self, plane: Array, border: float | None = None, size: int = SIDE) -> Array:
+        """This part of ``[H, W, C]`` (at most 4 channels), resized to ``[size, size, C]``.
 
         Args:
             plane: the picture.
             border: what lies outside; the nearest pixel if None.
+            size: side in pixels of what is seen.
         """
         height, width = plane.shape[:2]
         top, left = max(0, self.top), max(0, self.left)
@@ -72,10 +73,10 @@ class Window:
             value = [0.0 if border is None else border] * 4
             framed = cv2.copyMakeBorder(np.ascontiguousarray(part), *around, mode, value=value)
             part = np.asarray(framed, np.float32)
-        shrinking = self.side > SIDE
+        shrinking = self.side > size
         method = cv2.INTER_AREA if shrinking else cv2.INTER_LINEAR
-        resized = cv2.resize(np.ascontiguousarray(part), (SIDE, SIDE), interpolation=method)
-        return np.asarray(resized, np.float32).reshape(SIDE, SIDE, -1)
+        resized = cv2.resize(np.ascontiguousarray(part), (size, size), interpolation=method)
+        return np.asarray(resized, np.float32).reshape(size, size, -1)
 
     def overlap(self, other: Window) -> float:
         """Share of the smaller of both windows that lies in the other one."""

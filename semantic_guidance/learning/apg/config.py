@@ -53,7 +53,8 @@ class AnalyticConfig:
         },
     )
     ema: float = field(
-        default=0.998, metadata={"help": "decay of apg's averaged weights, which are kept", "min": 0, "max": 1}
+        default=0.998,
+        metadata={"help": "decay of apg's averaged weights, which are kept", "min": 0, "max": 1},
     )
 
     def __post_init__(self) -> None:

@@ -98,9 +98,7 @@ class Easels:
         """Put new pictures on the easels of these numbers."""
         count = len(slots)
         if self.fixed is None:
-            numbers = torch.randint(
-                len(self.pixels), (count,), generator=self.generator, device=self.device
-            )
+            numbers = torch.randint(len(self.pixels), (count,), generator=self.generator, device=self.device)
             planes = self._varied(self.pixels[numbers].float() / 255)
             ground = self._grounds(planes)
         else:
@@ -108,7 +106,10 @@ class Easels:
             ground = planes[:, :3].mean((2, 3))
         area = planes[:, 3].mean((1, 2))
         known = ((area > AREAS[0]) & (area < AREAS[1])).float().view(-1, 1, 1, 1)
-        self.target[slots], self.canvas[slots] = planes[:, :3], ground[..., None, None].expand_as(planes[:, :3])
+        self.target[slots], self.canvas[slots] = (
+            planes[:, :3],
+            ground[..., None, None].expand_as(planes[:, :3]),
+        )
         self.mask[slots], self.focus[slots] = planes[:, 3:4] * known, planes[:, 4:5] * known
         self.box[slots], self.kind[slots] = boxes(planes[:, 3] * known[:, 0]), self._random(count)
 
@@ -174,6 +175,8 @@ def boxes(mask: Tensor) -> Tensor:
         first = torch.where(line, places, length).amin(1)
         last = torch.where(line, places, -1).amax(1)
         empty = last < 0
-        spans.append((torch.where(empty, 0, first) / length, torch.where(empty, length, last + 1 - first) / length))
+        spans.append(
+            (torch.where(empty, 0, first) / length, torch.where(empty, length, last + 1 - first) / length)
+        )
     (x, width), (y, height) = spans
     return torch.stack([x, y, width, height], 1)

@@ -49,9 +49,7 @@ class Muon(torch.optim.Optimizer):
             matrix = parameter.ndim >= 2 and SMALLEST < min(len(parameter), parameter[0].numel())
             fits = matrix and len(parameter) <= largest and not name.startswith(outer)
             (inner if fits else rest).append(parameter)
-        super().__init__(
-            [{"params": inner, "muon": True}, {"params": rest, "muon": False}], {"lr": lr}
-        )
+        super().__init__([{"params": inner, "muon": True}, {"params": rest, "muon": False}], {"lr": lr})
         self.rest = torch.optim.Adam(rest, lr)
 
     @torch.no_grad()

@@ -260,4 +260,6 @@ def write_agent(config: TrainConfig, network: nn.Module, path: Path, step: int, 
     Raises:
         OSError: the file cannot be written.
     """
-    save_actor(network, config.env, config.apg.view_size, path, any_ground=True, windows=config.apg.windows > 0)
+    save_actor(
+        network, config.env, config.apg.view_size, path, any_ground=True, windows=config.apg.windows > 0
+    )

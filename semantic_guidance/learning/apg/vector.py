@@ -126,7 +126,9 @@ class VectorPupil:
         masks = [1 - easels.mask, easels.mask] if self.env.use_bilevel else [None]
         for strokes, mask in zip(bundles, masks, strict=True):
             points = strokes.points.detach() * side[..., None] + corner
-            part = Strokes(points, strokes.radius.detach() * side, strokes.opacity.detach(), strokes.color.detach())
+            part = Strokes(
+                points, strokes.radius.detach() * side, strokes.opacity.detach(), strokes.color.detach()
+            )
             canvas = render(part, canvas, mask)
         return canvas
 

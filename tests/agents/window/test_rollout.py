@@ -5,7 +5,7 @@ from torch import Tensor
 
 from semantic_guidance.agents.problem import Part
 from semantic_guidance.agents.window.network import WindowActor
-from semantic_guidance.agents.window.rollout import WindowPainter
+from semantic_guidance.agents.window.rollout import DensePolicy, WindowPainter
 from semantic_guidance.agents.window.view import CHANNELS
 from semantic_guidance.core.strokes import Strokes
 from semantic_guidance.renderer import render
@@ -16,7 +16,7 @@ SMALL = (8, 8, 8, 8)
 def painter(seed: int = 0) -> WindowPainter:
     """An untrained actor: most of its strokes do not help."""
     torch.manual_seed(seed)
-    return WindowPainter(WindowActor(CHANNELS, SMALL))
+    return WindowPainter(DensePolicy(WindowActor(CHANNELS, SMALL)))
 
 
 def scene() -> tuple[Tensor, Tensor]:

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -167,11 +168,12 @@ def _keep(banks: tuple[PictureBank, PictureBank], path: Path) -> None:
     for bank in banks:
         bank.fill()
     path.parent.mkdir(parents=True, exist_ok=True)
-    planes = {f"{half}_pixels": bank.pixels.numpy() for bank, half in zip(banks, HALVES, strict=True)}
-    boxes = {f"{half}_boxes": bank.boxes.numpy() for bank, half in zip(banks, HALVES, strict=True)}
+    arrays: dict[str, Any] = {}
+    for bank, half in zip(banks, HALVES, strict=True):
+        arrays |= {f"{half}_pixels": bank.pixels.numpy(), f"{half}_boxes": bank.boxes.numpy()}
     # Into an open file: given a name, numpy may add a suffix to it.
     with replacing(path) as draft, draft.open("wb") as opened:
-        np.savez(opened, **planes, **boxes)
+        np.savez(opened, **arrays)
 
 
 Half = tuple[Dataset, Tensor]

@@ -16,8 +16,8 @@ class AnalyticConfig:
     head: str = field(
         default="vector",
         metadata={
-            "help": "with apg, vector: the papers' actor; dense: a network that answers with a stroke for each "
-            "cell of a grid",
+            "help": "with apg, vector: the papers' actor; dense: a network that answers with a stroke for "
+            "each cell of a grid",
             "choices": HEADS,
         },
     )

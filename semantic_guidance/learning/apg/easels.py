@@ -1,7 +1,7 @@
 """Running canvases: a batch of paintings at all stages; a finished one makes room for the next picture.
 
-Pictures, masks and canvases stay on the device that learns. What decides when a painting ends is known without
-looking at them, so that a graphics card is never waited for.
+Pictures, masks and canvases stay on the device that learns. What decides when a painting ends is known
+without looking at them, so that a graphics card is never waited for.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ RECOLOURED = 0.3
 """Share of the pictures whose colours are exchanged."""
 
 GROUNDS = (0.1, 0.1)
-"""Shares of the paintings that begin on black, and on any colour; the others begin on the mean of the picture."""
+"""Shares of the paintings that begin on black, and on any colour; others begin on the picture's mean."""
 
 
 class Easels:
@@ -35,7 +35,7 @@ class Easels:
         canvas: ``[B, 3, H, H]`` in [0, 1].
         mask: ``[B, 1, H, H]`` in [0, 1], nothing where there is no object.
         focus: ``[B, 1, H, H]`` in [0, 1].
-        box: ``[B, 4]`` (x, y, width, height) of the object in units of the picture, all of it if there is none.
+        box: ``[B, 4]`` (x, y, width, height) of the object in units of the picture; all of it without one.
         kind: ``[B]`` in [0, 1], drawn for each painting, for whoever paints in more than one way.
         step: ``[B]`` steps taken, integers.
         length: steps of a painting.

@@ -44,9 +44,10 @@ class Muon(torch.optim.Optimizer):
     def __init__(
         self, network: nn.Module, lr: float, outer: tuple[str, ...] = (), largest: int = 1 << 30
     ) -> None:
-        inner, rest = [], []
+        inner: list[nn.Parameter] = []
+        rest: list[nn.Parameter] = []
         for name, parameter in network.named_parameters():
-            matrix = parameter.ndim >= 2 and SMALLEST < min(len(parameter), parameter[0].numel())
+            matrix = parameter.ndim >= 2 and min(len(parameter), parameter[0].numel()) > SMALLEST
             fits = matrix and len(parameter) <= largest and not name.startswith(outer)
             (inner if fits else rest).append(parameter)
         super().__init__([{"params": inner, "muon": True}, {"params": rest, "muon": False}], {"lr": lr})

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 from torch import Tensor, nn
 
 from semantic_guidance.learning.apg.easels import Easels
+from semantic_guidance.learning.config import TrainConfig
 
 
 class Pupil(Protocol):
@@ -25,3 +29,22 @@ class Pupil(Protocol):
 
     def look(self, easels: Easels) -> tuple[Tensor, Tensor]:
         """The next step of each painting: a scalar loss, and the canvases after it, without gradients."""
+
+
+@dataclass(frozen=True)
+class Head:
+    """A kind of network that can be trained.
+
+    Attributes:
+        network: a new one.
+        pupil: who learns with it; if the last argument is True, it paints as it is to be measured.
+        read: the network in an agent's file; raises ValueError if it is of another kind.
+        write: the network as an agent that paints; raises OSError.
+        outer: beginnings of the names of parameters that see or answer, see `Muon`.
+    """
+
+    network: Callable[[TrainConfig], nn.Module]
+    pupil: Callable[[TrainConfig, nn.Module, bool], Pupil]
+    read: Callable[[Path], nn.Module]
+    write: Callable[[TrainConfig, nn.Module, Path], None]
+    outer: tuple[str, ...]

@@ -1,4 +1,4 @@
-"""A training run by the analytic policy gradient (Freeman et al. 2021; Huang et al. 2019 through the renderer)."""
+"""A training run by the analytic policy gradient (Freeman et al. 2021, Brax's APG), through the renderer."""
 
 from __future__ import annotations
 
@@ -13,15 +13,13 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from semantic_guidance.agents.ltp.files import load_actor, save_actor
-from semantic_guidance.agents.ltp.network import Actor
 from semantic_guidance.core.errors import InputError, NotFiniteError
 from semantic_guidance.core.files import replacing
 from semantic_guidance.learning.algorithms.wgan import placed
 from semantic_guidance.learning.apg.easels import Easels
 from semantic_guidance.learning.apg.muon import Muon
-from semantic_guidance.learning.apg.pupil import Pupil
-from semantic_guidance.learning.apg.vector import VectorPupil
+from semantic_guidance.learning.apg.pupil import Head
+from semantic_guidance.learning.apg.vector import VECTOR
 from semantic_guidance.learning.bank import PictureBank
 from semantic_guidance.learning.config import TrainConfig
 from semantic_guidance.learning.run import checkpoint, single
@@ -38,7 +36,13 @@ CLIP = 1.0
 LOG_INTERVAL = 50
 """Updates between the lines of the log, and between looks at the loss."""
 
+MUON_WIDTHS = 4
+"""Muon is for convolutions with at most so many times `width` outputs; see there."""
+
 ACTOR = "actor.safetensors"
+
+HEADS = {"vector": VECTOR}
+"""What may be trained, by the name of what it answers with."""
 
 
 class AnalyticRun:
@@ -65,12 +69,13 @@ class AnalyticRun:
     ) -> None:
         self.config, self.folder, self.device, self.held_out = config, folder, device, held_out
         learn, apg = config.learn, config.apg
+        self.head = HEADS[apg.head]
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(learn.seed)
-            self.network = placed(new_network(config), device)
+            self.network = placed(new_network(config, self.head), device)
         self.mean = copy.deepcopy(self.network).requires_grad_(False)
-        self.optimizer = Muon(self.network, apg.apg_lr, *_muon(config))
-        self.pupil = new_pupil(config, self.network)
+        self.optimizer = Muon(self.network, apg.apg_lr, self.head.outer, MUON_WIDTHS * learn.width)
+        self.pupil = self.head.pupil(config, self.network, False)
         self.easels = Easels(pictures, learn.batch_size, config.env.max_eps_len, device, learn.seed)
         self.step, self.seconds = 0, 0.0
         if config.run.resume:
@@ -152,7 +157,7 @@ class AnalyticRun:
         """Mean errors of paintings of held-out pictures by the averaged weights: all, object, background."""
         learn, env = self.config.learn, self.config.env
         count = min(len(self.held_out), self.config.run.val_num_eps * learn.nenv)
-        pupil = new_pupil(self.config, self.mean.eval(), whole=True)
+        pupil = self.head.pupil(self.config, self.mean.eval(), True)
         rows = []
         for numbers in torch.arange(count).split(learn.batch_size):
             easels = Easels(
@@ -184,7 +189,7 @@ class AnalyticRun:
         }
         with replacing(self.folder / single.LAST) as draft:
             checkpoint.write(draft, state)
-        write_agent(self.config, self.mean, self.folder / ACTOR, self.step, self.seconds)
+        self.head.write(self.config, self.mean, self.folder / ACTOR)
 
     def _resume(self) -> None:
         """Go on from the checkpoint in the folder.
@@ -223,43 +228,17 @@ def errors(easels: Easels) -> Tensor:
     return torch.stack([(squared * part).sum((1, 2)) / part.sum((1, 2)) for part in parts], 1)
 
 
-def new_network(config: TrainConfig) -> nn.Module:
+def new_network(config: TrainConfig, head: Head) -> nn.Module:
     """The network before its first update.
 
     Raises:
         InputError: what to start from cannot be used.
     """
-    env, start = config.env, config.run.load_path
-    network = Actor(env.channels, env.action_size, config.learn.width)
+    network, start = head.network(config), config.run.load_path
     if start is not None:
         path = Path(start) / ACTOR if Path(start).is_dir() else Path(start)
         try:
-            network.load_state_dict(load_actor(path).actor.state_dict())
+            network.load_state_dict(head.read(path).state_dict())
         except (ValueError, RuntimeError) as error:
             raise InputError(f"--load-path: {str(error).splitlines()[0]}") from None
     return network
-
-
-def new_pupil(config: TrainConfig, network: nn.Module, whole: bool = False) -> Pupil:
-    """Who learns with a network; if `whole`, it sees pictures as a whole alone."""
-    apg = config.apg
-    windows = 0.0 if whole else apg.windows
-    return VectorPupil(
-        network, config.env, config.reward, apg.view_size, windows, apg.horizon, config.learn.bf16
-    )
-
-
-def _muon(config: TrainConfig) -> tuple[tuple[str, ...], int]:
-    """Names and size of what Muon leaves to Adam."""
-    return ("conv1", "fc"), 4 * config.learn.width
-
-
-def write_agent(config: TrainConfig, network: nn.Module, path: Path, step: int, seconds: float) -> None:
-    """Write a network as an agent that paints.
-
-    Raises:
-        OSError: the file cannot be written.
-    """
-    save_actor(
-        network, config.env, config.apg.view_size, path, any_ground=True, windows=config.apg.windows > 0
-    )

@@ -1,13 +1,14 @@
-"""The papers' actor on running canvases: it sees all of a painting or a part of it, and adds a bundle of strokes.
+"""The papers' actor on running canvases: it sees all of a painting or a part, and adds a bundle of strokes.
 
-A part is seen as if it were a picture of its own, with mask, focus map and alignment grid; that is the division
-of the baseline's code (Huang et al. 2019, section 4), anywhere and at any size.
+A part is seen as if it were a picture of its own, with mask, focus map and alignment grid; that is the
+division of the baseline's code (Huang et al. 2019), anywhere and at any size.
 """
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import torch
 from torch import Tensor, nn
@@ -15,8 +16,12 @@ from torch.nn import functional as F
 
 from semantic_guidance.agents.ltp import episode
 from semantic_guidance.agents.ltp.episode import EnvConfig, PaintState
+from semantic_guidance.agents.ltp.files import load_actor, save_actor
+from semantic_guidance.agents.ltp.network import Actor
 from semantic_guidance.core.strokes import Strokes
 from semantic_guidance.learning.apg.easels import Easels
+from semantic_guidance.learning.apg.pupil import Head
+from semantic_guidance.learning.config import TrainConfig
 from semantic_guidance.learning.rewards import RewardConfig
 from semantic_guidance.renderer import render
 
@@ -79,8 +84,8 @@ class VectorPupil:
     def loss(self, state: PaintState) -> Tensor:
         """Sum of the errors' roots, mean over the batch.
 
-        An object's error is a mean over its own pixels: that of the aligned object, whatever its size (Singh &
-        Zheng 2021, section 3.2). Roots keep empty canvases, where errors are large, from outvoting details.
+        An object's error is a mean over its own pixels: that of the aligned object, whatever its size (Singh
+        & Zheng 2021, section 3.2). Roots keep empty canvases, where errors are large, from outvoting details.
         """
         squared = (state.canvas - state.target).square().mean(1, keepdim=True)
         total = (squared.mean((1, 2, 3)) + FLOOR).sqrt()
@@ -155,3 +160,26 @@ def view(easels: Easels, windows: Tensor, size: int) -> PaintState:
     box = torch.cat([(easels.box[:, :2] - corner) / side, easels.box[:, 2:] / side], 1)
     state = episode.initial(seen[:, :3], seen[:, 6:7], seen[:, 7:8], box)
     return replace(state, canvas=seen[:, 3:6], step=easels.step)
+
+
+def _network(config: TrainConfig) -> Actor:
+    return Actor(config.env.channels, config.env.action_size, config.learn.width)
+
+
+def _pupil(config: TrainConfig, network: nn.Module, whole: bool) -> VectorPupil:
+    apg = config.apg
+    windows = 0.0 if whole else apg.windows
+    return VectorPupil(
+        network, config.env, config.reward, apg.view_size, windows, apg.horizon, config.learn.bf16
+    )
+
+
+def _write(config: TrainConfig, network: nn.Module, path: Path) -> None:
+    apg = config.apg
+    if not isinstance(network, Actor):
+        raise TypeError(f"network is a {type(network).__name__}, wanted an Actor")
+    save_actor(network, config.env, apg.view_size, path, any_ground=True, windows=apg.windows > 0)
+
+
+VECTOR = Head(_network, _pupil, lambda path: load_actor(path).actor, _write, ("conv1", "fc"))
+"""The papers' actor: one vector of strokes for all that is seen."""

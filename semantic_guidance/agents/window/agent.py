@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+
 from semantic_guidance.agents.base import Draft
 from semantic_guidance.agents.problem import Problem
 from semantic_guidance.agents.window.files import load_window_actor

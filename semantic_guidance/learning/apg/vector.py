@@ -147,16 +147,21 @@ def _root_of_mean(squared: Tensor, weight: Tensor) -> Tensor:
 
 @torch.no_grad()
 def view(easels: Easels, windows: Tensor, size: int) -> PaintState:
-    """What is seen of the paintings in ``[B, 3]`` (x, y, side), as states on canvases of `size` pixels a side.
+    """What is seen of the paintings in ``[B, 3]`` (x, y, side), on canvases of `size` pixels a side.
 
-    Where the canvases are larger than what is seen, pixels are means over what they cover when all is seen.
+    Parts with more pixels than are seen are made smaller by means over what each pixel covers.
     """
     planes = torch.cat([easels.target, easels.canvas, easels.mask, easels.focus], 1)
-    finer = max(1, round(easels.canvas.shape[-1] / size))
     corner, side = windows[:, :2], windows[:, 2:]
-    grid = episode.alignment_grid(torch.cat([corner, side, side], 1), finer * size, finer * size)
-    seen = F.grid_sample(planes, grid.permute(0, 2, 3, 1), align_corners=False, padding_mode="border")
-    seen = F.avg_pool2d(seen, finer) if finer > 1 else seen
+
+    def looked(pixels: int) -> Tensor:
+        grid = episode.alignment_grid(torch.cat([corner, side, side], 1), pixels, pixels)
+        return F.grid_sample(planes, grid.permute(0, 2, 3, 1), align_corners=False, padding_mode="border")
+
+    seen, finer = looked(size), round(easels.canvas.shape[-1] / size)
+    if finer > 1:
+        large = (side * easels.canvas.shape[-1] > size)[..., None, None]
+        seen = torch.where(large, F.avg_pool2d(looked(finer * size), finer), seen)
     box = torch.cat([(easels.box[:, :2] - corner) / side, easels.box[:, 2:] / side], 1)
     state = episode.initial(seen[:, :3], seen[:, 6:7], seen[:, 7:8], box)
     return replace(state, canvas=seen[:, 3:6], step=easels.step)

@@ -96,7 +96,8 @@ def draw_curves(names: Sequence[str], found: Sequence[dict[str, Curve]]) -> Imag
 @torch.no_grad()
 def paintings(run: Path) -> tuple[Tensor, Tensor]:
     """Targets and a run's paintings of them, ``[SHOWN, 3, H, W]``."""
-    actor, env, _ = load_actor(run / "actor.safetensors")
+    saved = load_actor(run / "actor.safetensors")
+    actor, env = saved.actor, saved.env
     held_out = open_banks(settings(run).data, env)[1]
     samples = 2 * torch.arange(min(len(held_out), 8 * SHOWN))
     covered = held_out.start(samples, CPU).mask.mean(dim=(1, 2, 3))

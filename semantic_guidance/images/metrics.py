@@ -56,6 +56,18 @@ def painting_errors(painted: Tensor, target: Tensor, mask: Tensor | None = None)
     return Errors(float(squared.mean()), mean(inside), mean(~inside))
 
 
+def weighted_error(painted: Tensor, target: Tensor, weight: Tensor) -> float | None:
+    """Mean squared error at 128 x 128 with weights ``[1, h', w']`` of any size; None where they are all 0.
+
+    Raises:
+        ValueError: a picture is not ``[3, H, W]`` or the weights not ``[1, H, W]``.
+    """
+    squared = ((squashed(painted) - squashed(target)) ** 2).mean(dim=0)
+    small = _resized(weight, 1, SIDE)[0].clamp(min=0)
+    total = float(small.sum())
+    return float((squared * small).sum()) / total if total > 0 else None
+
+
 def ssim(first: Tensor, second: Tensor) -> float:
     """Structural similarity (Wang et al. 2004) of two pictures, the mean over RGB.
 

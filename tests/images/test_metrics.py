@@ -6,7 +6,7 @@ import pytest
 import torch
 from skimage.metrics import structural_similarity
 
-from semantic_guidance.images.metrics import painting_errors, ssim
+from semantic_guidance.images.metrics import painting_errors, ssim, weighted_error
 
 
 def test_errors_by_hand():
@@ -66,3 +66,12 @@ def test_ssim_complains(shape):
 def test_errors_complain():
     with pytest.raises(ValueError, match=r"wanted \[3, height, width\]"):
         painting_errors(torch.zeros(40, 40, 3), torch.zeros(3, 40, 40))
+
+
+def test_weighted_error_by_hand() -> None:
+    """Error .04 on the left half and 0 on the right, weights 1 and .25: .04 * 1 / 1.25."""
+    target = torch.zeros(3, 128, 128)
+    painted, weight = target.clone(), torch.full((1, 128, 128), 0.25)
+    painted[..., :64], weight[..., :64] = 0.2, 1
+    assert weighted_error(painted, target, weight) == pytest.approx(0.032)
+    assert weighted_error(painted, target, torch.zeros(1, 128, 128)) is None

@@ -1,4 +1,4 @@
-"""The papers' actor at work on parts of a picture: the division of the baseline's code, at any place and size.
+"""The papers' actor at work on parts of a picture: the division of the baseline's code, at any place.
 
 Each level is painted in squares that show what is still wrong (see `agents.window.rollout`); the actor sees a
 square as if it were a picture of its own, with the object's mask, focus map and alignment grid in it.

@@ -75,6 +75,11 @@ COLUMNS = (
     ),
     Column("mse_background", "background", "The same error elsewhere."),
     Column(
+        "mse_focus",
+        "focus",
+        "The same error, each pixel weighted by the focus map: where the object is recognised.",
+    ),
+    Column(
         "ssim",
         "SSIM",
         "Structural similarity (Wang et al. 2004) at 128 x 128: Gaussian windows of 11 x 11, mean over RGB.",

@@ -14,7 +14,7 @@ from semantic_guidance.guidance import Guide
 from semantic_guidance.guidance.classifier import imagenet_labels
 from semantic_guidance.guidance.recognition import WHOLE, object_view, perceptual_distance, recognition
 from semantic_guidance.images.files import load_image, load_mask
-from semantic_guidance.images.metrics import painting_errors, squashed, ssim
+from semantic_guidance.images.metrics import painting_errors, squashed, ssim, weighted_error
 from semantic_guidance.painting.painting import Painting
 
 DIGITS = 6  # of the figures that are kept
@@ -82,6 +82,7 @@ def measure(painting: Painting, known: Known, guided: bool) -> dict[str, Any]:
         "mse": _rounded(errors.everywhere),
         "mse_foreground": _rounded(errors.foreground),
         "mse_background": _rounded(errors.background),
+        "mse_focus": _rounded(weighted_error(canvas, image, known.guidance.focus)),
         "ssim": _rounded(ssim(squashed(canvas), squashed(image))),
         "perceptual": _rounded(perceptual_distance(canvas, image)),
         "perceptual_object": None if window is None else _rounded(perceptual_distance(canvas, image, mask)),

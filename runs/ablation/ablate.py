@@ -167,7 +167,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=3, help="runs of each arm (default: 3)")
     parser.add_argument("--updates", type=int, default=1500, help="of each run (default: 1500)")
     parser.add_argument("--width", type=int, default=16, help="channels of the first stage (default: 16)")
-    parser.add_argument("--pictures", type=int, default=3000, help="to learn on (default: 3000)")
+    parser.add_argument("--pictures", type=int, default=2000, help="to learn on (default: 2000)")
     args = parser.parse_args()
     runs = {arm.name: [train_arm(arm, seed, args) for seed in range(args.seeds)] for arm in ARMS}
     photographs = known_photographs(args.photos / "held_out")

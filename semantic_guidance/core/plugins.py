@@ -179,6 +179,8 @@ AGENTS: Registry[Any] = Registry(
         "semantic": "agents.window.agent:semantic",
         "baseline": "agents.window.agent:baseline",
         "planner": "agents.planner:Planner",
+        "paper-semantic": "agents.ltp.agent:paper_semantic",
+        "paper-baseline": "agents.ltp.agent:paper_baseline",
     },
 )
 """Name -> a callable without arguments that makes an `agents.base.Agent`."""

@@ -13,7 +13,7 @@ from semantic_guidance.agents.base import Draft
 from semantic_guidance.agents.ltp.checkpoint import load_ltp_actor
 from semantic_guidance.agents.ltp.episode import EnvConfig
 from semantic_guidance.agents.ltp.files import load_actor
-from semantic_guidance.agents.ltp.network import Actor
+from semantic_guidance.agents.ltp.network import Actor, fused
 from semantic_guidance.agents.ltp.rollout import ltp_config, paint_with_actor
 from semantic_guidance.agents.ltp.windows import FIRST_LOOKS, SIDES, VectorPolicy
 from semantic_guidance.agents.problem import Problem
@@ -26,6 +26,8 @@ from semantic_guidance.painting.painting import Compositing
 from semantic_guidance.renderer import render
 from semantic_guidance.renderer.ltp_rule import ltp_composite
 from semantic_guidance.renderer.objective import Segment
+
+WEIGHTS = Path(__file__).parents[1] / "weights"
 
 
 @dataclass(frozen=True)
@@ -60,12 +62,17 @@ class LtpAgent:
         if Path(path).suffix.lower() == ".safetensors":
             saved = load_actor(path)
             ground = None if saved.any_ground else (0.0, 0.0, 0.0)
-            return LtpAgent(saved.actor, saved.env, saved.size, "over", ground=ground, windows=saved.windows)
+            guided = saved.env.use_bilevel or saved.env.use_gbp
+            return LtpAgent(
+                saved.actor, saved.env, saved.size, "over", guided, ground=ground, windows=saved.windows
+            )
         actor = load_ltp_actor(path)
         return LtpAgent(actor, ltp_config(actor, 1), LTP_SIZE, "seed")
 
     def view(self, guidance: Guidance) -> Guidance:
         """See `Agent`. All objects count as one: the papers know no more."""
+        if not self.guided:
+            return Guidance.none(*guidance.mask.shape[1:])
         if not guidance.instances or not bool((guidance.mask > 0.5).any()):
             return replace(guidance, instances=())
         return replace(guidance, instances=(Instance.from_mask(guidance.mask),))
@@ -112,11 +119,12 @@ class LtpAgent:
     def _in_windows(self, problem: Problem) -> Draft:
         """The strokes of the background, then of the object, each where it is still wrong."""
         objects, bilevel = problem.mask, self.config.use_bilevel
+        actor = fused(self.actor)
         parts = []
         for part in problem.parts():
             behind = bilevel and part.mask is None and len(problem.masks) > 0
             policy = VectorPolicy(
-                actor=self.actor,
+                actor=actor,
                 config=self.config,
                 size=self.size,
                 level=int(bilevel and part.mask is not None),
@@ -127,3 +135,13 @@ class LtpAgent:
             shown = replace(part, show=1 - objects) if behind else part
             parts.append((shown, WindowPainter(policy, FIRST_LOOKS, SIDES)))
         return replace(paint_parts(problem, parts), outside=bilevel)
+
+
+def paper_semantic() -> LtpAgent:
+    """The bundled agent with the paper's actor, two levels, aligned objects and focus maps."""
+    return LtpAgent.load(WEIGHTS / "paper-semantic.safetensors")
+
+
+def paper_baseline() -> LtpAgent:
+    """The bundled agent with the paper's actor that is not told of objects."""
+    return LtpAgent.load(WEIGHTS / "paper-baseline.safetensors")

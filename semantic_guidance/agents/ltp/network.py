@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import copy
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from semantic_guidance.agents.ltp.blocks import STAGES, NormBlock, stage
+from semantic_guidance.core.threads import torch_threads
 
 
 class Actor(nn.Module):
@@ -36,3 +40,19 @@ class Actor(nn.Module):
         x = F.relu(self.bn1(self.conv1(observation)))
         x = self.layer4(self.layer3(self.layer2(self.layer1(x))))
         return torch.sigmoid(self.fc(x.mean(dim=(2, 3))))
+
+
+@torch_threads()
+def fused(actor: Actor) -> Actor:
+    """The same actor for painting: in evaluation mode, fixed, its norms part of the convolutions."""
+    actor = copy.deepcopy(actor).eval().requires_grad_(False)
+    for module in actor.modules():
+        names = [("conv1", "bn1"), ("conv2", "bn2")]
+        if isinstance(module, nn.Sequential) and module and isinstance(module[0], nn.Conv2d):
+            names = [("0", "1")]  # a shortcut
+        for conv, norm in names:
+            if isinstance(getattr(module, norm, None), nn.BatchNorm2d):
+                setattr(module, conv, fuse_conv_bn_eval(getattr(module, conv), getattr(module, norm)))
+                setattr(module, norm, nn.Identity())
+    actor.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return actor

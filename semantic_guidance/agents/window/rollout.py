@@ -108,10 +108,10 @@ class WindowPainter:
         wanted = math.ceil(SURPLUS * part.count)
         looks, idle = 0, 0
         while len(rollout.strokes) < wanted and idle < 2:
-            before = len(rollout.strokes)
-            rollout.add(self._whole(rollout) if looks < self.first_looks else self._promising(rollout))
+            before, whole = len(rollout.strokes), looks < self.first_looks
+            rollout.add(self._whole(rollout) if whole else self._promising(rollout))
             looks += 1
-            idle = idle + 1 if len(rollout.strokes) == before else 0
+            idle = idle + 1 if len(rollout.strokes) == before and not whole else 0
         rollout.prune(part.count)
         return rollout.strokes, rollout.canvas
 

@@ -24,7 +24,7 @@ from semantic_guidance.images.arrays import to_array
 FIRST_LOOKS = 6
 """Looks at the whole part, of 3 or 5 strokes each."""
 
-SIDES = (0.7, 0.48, 0.34, 0.24, 0.16)
+SIDES = (0.5, 0.34, 0.24, 0.16, 0.11, 0.075)
 """Of the windows for details, in units of the part's extent."""
 
 

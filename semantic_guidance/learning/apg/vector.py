@@ -28,7 +28,7 @@ from semantic_guidance.renderer import render
 WHOLE_STEPS = (3, 14)
 """A painting that is continued in parts is seen as a whole for so many steps, by chance."""
 
-SIDES = (0.14, 0.7)
+SIDES = (0.07, 0.6)
 """Least and greatest side of a part, in pictures."""
 
 CANDIDATES = 6
@@ -149,19 +149,20 @@ def _root_of_mean(squared: Tensor, weight: Tensor) -> Tensor:
 def view(easels: Easels, windows: Tensor, size: int) -> PaintState:
     """What is seen of the paintings in ``[B, 3]`` (x, y, side), on canvases of `size` pixels a side.
 
-    Parts with more pixels than are seen are made smaller by means over what each pixel covers.
+    Parts with more pixels than are seen are looked up in smaller planes, means over blocks of pixels.
     """
     planes = torch.cat([easels.target, easels.canvas, easels.mask, easels.focus], 1)
     corner, side = windows[:, :2], windows[:, 2:]
 
-    def looked(pixels: int) -> Tensor:
-        grid = episode.alignment_grid(torch.cat([corner, side, side], 1), pixels, pixels)
-        return F.grid_sample(planes, grid.permute(0, 2, 3, 1), align_corners=False, padding_mode="border")
+    grid = episode.alignment_grid(torch.cat([corner, side, side], 1), size, size).permute(0, 2, 3, 1)
 
-    seen, finer = looked(size), round(easels.canvas.shape[-1] / size)
+    def looked(planes: Tensor) -> Tensor:
+        return F.grid_sample(planes, grid, align_corners=False, padding_mode="border")
+
+    seen, finer = looked(planes), round(easels.canvas.shape[-1] / size)
     if finer > 1:
         large = (side * easels.canvas.shape[-1] > size)[..., None, None]
-        seen = torch.where(large, F.avg_pool2d(looked(finer * size), finer), seen)
+        seen = torch.where(large, looked(F.avg_pool2d(planes, finer)), seen)
     box = torch.cat([(easels.box[:, :2] - corner) / side, easels.box[:, 2:] / side], 1)
     state = episode.initial(seen[:, :3], seen[:, 6:7], seen[:, 7:8], box)
     return replace(state, canvas=seen[:, 3:6], step=easels.step)

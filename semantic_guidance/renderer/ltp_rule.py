@@ -7,6 +7,7 @@ from torch import Tensor
 
 from semantic_guidance.core.strokes import Strokes
 from semantic_guidance.renderer import render
+from semantic_guidance.renderer.backends.base import Backend
 
 
 def ltp_composite(
@@ -14,28 +15,31 @@ def ltp_composite(
     canvas: Tensor,
     mask: Tensor | None = None,
     softness: float = 1.0,
+    backend: str | Backend = "auto",
     ends: str = "round",
 ) -> Tensor:
     """Paint strokes by the reference code's rule: ``canvas <- canvas * (1 - a) + colour * a m``.
 
     A stroke multiplies the canvas by ``1 - a`` everywhere and adds its colour only within the mask. White on
-    black, the exact renderer gives ``a``.
+    black, the renderer gives ``a``.
 
     Args:
         strokes: ``[B, N]`` strokes.
         canvas: ``[B, 3, H, W]`` in [0, 1].
         mask: ``[B, 1, H, W]`` in [0, 1]; everywhere if None, which is the same as `render`.
         softness: see `render`.
+        backend: see `render`.
         ends: see `render`.
 
     Returns:
         The painted canvas, ``[B, 3, H, W]``.
     """
     if mask is None:
-        return render(strokes, canvas, softness=softness, ends=ends)
+        return render(strokes, canvas, softness=softness, backend=backend, ends=ends)
     for n in range(len(strokes)):
         one = strokes[n : n + 1]
         plain = Strokes(one.points, one.radius, one.opacity, torch.ones_like(one.color))
-        alpha = render(plain, torch.zeros_like(canvas), softness=softness, ends=ends)[:, :1]
+        black = torch.zeros_like(canvas)
+        alpha = render(plain, black, softness=softness, backend=backend, ends=ends)[:, :1]
         canvas = canvas * (1 - alpha) + one.color[:, 0, :, None, None] * alpha * mask
     return canvas

@@ -23,8 +23,6 @@ from semantic_guidance.core.ltp_format import LTP_SIZE
 from semantic_guidance.core.strokes import Strokes
 from semantic_guidance.images.color import Color
 from semantic_guidance.painting.painting import Compositing
-from semantic_guidance.renderer import render
-from semantic_guidance.renderer.ltp_rule import ltp_composite
 from semantic_guidance.renderer.objective import Segment
 
 WEIGHTS = Path(__file__).parents[1] / "weights"
@@ -42,6 +40,7 @@ class LtpAgent:
         guided: whether it is told about the object.
         ground: the colour of the canvas on which it was trained; any if None.
         windows: whether it paints a picture part by part.
+        antialias: whether pictures were averaged when they were shrunk for its training, see `resample`.
     """
 
     actor: Actor
@@ -51,6 +50,7 @@ class LtpAgent:
     guided: bool = True
     ground: Color | None = (0.0, 0.0, 0.0)
     windows: bool = False
+    antialias: bool = True
 
     @staticmethod
     def load(path: str | Path) -> LtpAgent:
@@ -63,11 +63,12 @@ class LtpAgent:
             saved = load_actor(path)
             ground = None if saved.any_ground else (0.0, 0.0, 0.0)
             guided = saved.env.use_bilevel or saved.env.use_gbp
+            rule: Compositing = "seed" if saved.env.compositing == "seed" else "over"
             return LtpAgent(
-                saved.actor, saved.env, saved.size, "over", guided, ground=ground, windows=saved.windows
+                saved.actor, saved.env, saved.size, rule, guided, ground=ground, windows=saved.windows
             )
         actor = load_ltp_actor(path)
-        return LtpAgent(actor, ltp_config(actor, 1), LTP_SIZE, "seed")
+        return LtpAgent(actor, ltp_config(actor, 1), LTP_SIZE, "seed", antialias=False)
 
     def view(self, guidance: Guidance) -> Guidance:
         """See `Agent`. All objects count as one: the papers know no more."""
@@ -93,10 +94,15 @@ class LtpAgent:
         bundles_a_step = sum(wanted[level] for level in ("background", "foreground")[: self.config.levels])
         count = sum(problem.budgets)
         steps = math.ceil(count / (max(1, bundles_a_step) * self.config.level_size))
-        config = replace(self.config, max_eps_len=steps)
-        composite = render if self.compositing == "over" else ltp_composite
+        config = replace(self.config, max_eps_len=steps, compositing=self.compositing)
         bundles = paint_with_actor(
-            self.actor, config, problem.picture, problem.guidance, self.size, composite, problem.canvas
+            self.actor,
+            config,
+            problem.picture,
+            problem.guidance,
+            self.size,
+            problem.canvas,
+            self.antialias,
         )
         height, width = problem.picture.shape[-2:]
         longer = max(height, width)

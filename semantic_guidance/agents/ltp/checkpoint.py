@@ -1,15 +1,20 @@
-"""Actors from the checkpoints of the papers' code."""
+"""Actors and other networks in the files of the papers' code: pickled state dicts."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
+import torch
+
 from semantic_guidance.agents.ltp.network import Actor
+from semantic_guidance.core.files import replacing
 from semantic_guidance.core.strokes import NUMBERS
-from semantic_guidance.core.weights import Unfilled, filled, read_state
+from semantic_guidance.core.weights import State, Unfilled, filled, read_state
 
 BASELINE_CHANNELS, SEMANTIC_CHANNELS = 9, 13
 """Channels that the papers' two kinds of actors see."""
+
+ACTOR = "an actor's checkpoint of the papers' code"
 
 
 def load_ltp_actor(path: str | Path) -> Actor:
@@ -25,13 +30,12 @@ def load_ltp_actor(path: str | Path) -> Actor:
     Raises:
         ValueError: the file is missing, corrupt, or not such a checkpoint.
     """
-    what = "an actor's checkpoint of the papers' code"
-    state = read_state(path, what)
+    state = read_state(path, ACTOR)
     try:
         width, channels = state["conv1.weight"].shape[:2]
         outputs = len(state["fc.bias"])
     except (KeyError, ValueError, TypeError, IndexError):
-        raise ValueError(f"{path} does not hold an actor, wanted {what}") from None
+        raise ValueError(f"{path} does not hold an actor, wanted {ACTOR}") from None
     levels = {BASELINE_CHANNELS: 1, SEMANTIC_CHANNELS: 2}.get(channels)
     if levels is None or outputs == 0 or outputs % (NUMBERS * levels):
         raise ValueError(
@@ -40,4 +44,22 @@ def load_ltp_actor(path: str | Path) -> Actor:
         )
     with Unfilled():
         actor = Actor(channels, outputs, width)
-    return filled(actor, state, path, what)
+    return filled(actor, state, path, ACTOR)
+
+
+def write_ltp_state(state: State, path: Path) -> None:
+    """Write a network's tensors, on the CPU and in single precision, as the papers' code does.
+
+    Args:
+        state: the network's state dict.
+        path: of the file, which is either whole or untouched.
+
+    Raises:
+        OSError: the file cannot be written.
+    """
+    tensors = {
+        name: (values.float() if values.is_floating_point() else values).detach().cpu().contiguous()
+        for name, values in state.items()
+    }
+    with replacing(path) as draft:
+        torch.save(tensors, draft)

@@ -7,6 +7,7 @@ baseline (Huang et al. 2019) adds one bundle, composited everywhere. `learning.g
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
@@ -17,18 +18,27 @@ from torch.nn import functional as F
 from semantic_guidance.core.config import check_ranges
 from semantic_guidance.core.guidance import Guidance
 from semantic_guidance.core.ltp_format import strokes_from_ltp
+from semantic_guidance.core.resample import resample
 from semantic_guidance.core.strokes import NUMBERS, Strokes
 from semantic_guidance.renderer import render
+from semantic_guidance.renderer.backends.base import Backend
+from semantic_guidance.renderer.ltp_rule import ltp_composite
 
 Renderer = Callable[[Strokes, Tensor, Tensor | None, float], Tensor]
 """Takes strokes ``[B, N]``, canvas ``[B, 3, H, W]``, mask ``[B, 1, H, W]`` or None, softness in pixels."""
+
+RULES = ("over", "seed")
+"""Compositing rules: masks limit a stroke's alpha, or, in the reference code, its colour alone."""
 
 
 @dataclass(frozen=True)
 class EnvConfig:
     """What an episode looks like."""
 
-    max_eps_len: int = field(default=50, metadata={"help": "steps per episode", "min": 1})
+    max_eps_len: int = field(
+        default=50,
+        metadata={"help": "steps per episode (default: 50; in the reference code 40, but its README says 50)", "min": 1},
+    )
     bundle_size: int = field(
         default=5,
         metadata={
@@ -48,9 +58,19 @@ class EnvConfig:
     softness: float = field(
         default=1.0, metadata={"help": "width in pixels of a stroke's soft edge in training", "above": 0}
     )
+    compositing: str = field(
+        default="over",
+        metadata={
+            "help": "over: a mask limits a stroke's alpha; seed: its colour alone, as in the reference code",
+            "choices": RULES,
+            "metavar": "RULE",
+        },
+    )
 
     def __post_init__(self) -> None:
         check_ranges(self)
+        if self.compositing not in RULES:
+            raise ValueError(f"compositing is {self.compositing!r}, wanted one of {', '.join(RULES)}")
 
     @property
     def levels(self) -> int:
@@ -145,18 +165,23 @@ def zoom(images: Tensor, grid: Tensor) -> Tensor:
     return F.grid_sample(images, grid.permute(0, 2, 3, 1), align_corners=False)
 
 
-def guidance_tensors(guidance: Guidance, height: int, width: int) -> tuple[Tensor, Tensor, Tensor]:
+def guidance_tensors(
+    guidance: Guidance, height: int, width: int, antialias: bool = True
+) -> tuple[Tensor, Tensor, Tensor]:
     """Mask and focus map ``[1, H, W]`` at a canvas's size, and the largest object's box ``[4]``.
 
     The box is in units of the picture's width and height, and the whole picture where there is no object.
+    `antialias`: see `resample`.
     """
     rows, columns = guidance.mask.shape[-2:]
     box = torch.tensor([0.0, 0.0, 1.0, 1.0])
     if guidance.instances:
         x, y, w, h = guidance.instances[0].box
         box = torch.tensor([x / columns, y / rows, w / columns, h / rows])
-    small = guidance.resized(height, width)
-    return small.mask, small.focus, box
+    mask, focus = (
+        resample(values, height, width, antialias).clamp(0, 1) for values in (guidance.mask, guidance.focus)
+    )
+    return mask, focus, box
 
 
 def initial(
@@ -228,21 +253,30 @@ def decode(action: Tensor, config: EnvConfig) -> list[Strokes]:
     return [strokes_from_ltp(bundle) for bundle in vectors.unbind(dim=1)]
 
 
+def compositor(config: EnvConfig, backend: str | Backend = "auto") -> Renderer:
+    """What paints by the episode's compositing rule, on the given backend of `render`."""
+    return functools.partial(render if config.compositing == "over" else ltp_composite, backend=backend)
+
+
 def apply_strokes(
-    state: PaintState, bundles: list[Strokes], config: EnvConfig, renderer: Renderer = render
+    state: PaintState, bundles: list[Strokes], config: EnvConfig, renderer: Renderer | None = None
 ) -> PaintState:
-    """The state after one bundle per level: background under the mask's complement, then foreground."""
+    """The state after one bundle per level: background under the mask's complement, then foreground.
+
+    `renderer` is the episode's `compositor` if None.
+    """
+    paint = compositor(config) if renderer is None else renderer
     masks = [1 - state.mask, state.mask] if config.use_bilevel else [None]
     canvas = state.canvas
     for strokes, mask in zip(bundles, masks, strict=True):
-        canvas = renderer(strokes, canvas, mask, config.softness)
+        canvas = paint(strokes, canvas, mask, config.softness)
     return replace(state, canvas=canvas, step=state.step + 1)
 
 
 def transition(
-    state: PaintState, action: Tensor, config: EnvConfig, renderer: Renderer = render
+    state: PaintState, action: Tensor, config: EnvConfig, renderer: Renderer | None = None
 ) -> PaintState:
-    """The state after an action ``[B, action_size]``; differentiable in canvas and action."""
+    """The state after an action ``[B, action_size]``; differentiable in canvas and action. See `apply_strokes`."""
     return apply_strokes(state, decode(action, config), config, renderer)
 
 

@@ -1,7 +1,8 @@
 """Painting with an actor of the reference code (see `checkpoint.load_ltp_actor`), as that code does.
 
 It learned with a compositing rule that masks a stroke's colour but not its alpha, so that outside
-the mask a stroke blackens what it covers. These actors rely on it; everything else here uses `render`.
+the mask a stroke blackens what it covers, and on pictures that were shrunk without antialiasing. These actors
+rely on both; everything else here uses `render` and shrinks by averaging.
 """
 
 from __future__ import annotations
@@ -14,7 +15,6 @@ from torch import Tensor
 from semantic_guidance.agents.ltp.checkpoint import BASELINE_CHANNELS
 from semantic_guidance.agents.ltp.episode import (
     EnvConfig,
-    Renderer,
     apply_strokes,
     decode,
     guidance_tensors,
@@ -28,8 +28,6 @@ from semantic_guidance.core.ltp_format import LTP_SIZE
 from semantic_guidance.core.resample import resample
 from semantic_guidance.core.strokes import NUMBERS, Strokes
 from semantic_guidance.painting.painting import Level
-from semantic_guidance.renderer import render
-from semantic_guidance.renderer.ltp_rule import ltp_composite
 
 
 def ltp_config(actor: Actor, steps: int) -> EnvConfig:
@@ -40,6 +38,7 @@ def ltp_config(actor: Actor, steps: int) -> EnvConfig:
         bundle_size=actor.fc.out_features // NUMBERS,
         use_bilevel=semantic,
         use_gbp=semantic,
+        compositing="seed",
     )
 
 
@@ -48,9 +47,10 @@ def paint_with_ltp_actor(
 ) -> list[tuple[Strokes, Level]]:
     """The strokes with which an LTP actor paints a picture.
 
-    The picture is squashed to 128 x 128 pixels, as the reference code does; the strokes are in units of that
-    square's side. To see the painting, put them on a black canvas with `ltp_composite`, the background's
-    bundles under the mask's complement and the foreground's under the mask.
+    Picture and guidance are squashed to 128 x 128 pixels as the reference code does, by OpenCV's bilinear
+    ``resize``, which does not average; the strokes are in units of that
+    square's side. To see the painting, put them on a black canvas with `renderer.ltp_rule.ltp_composite`, the
+    background's bundles under the mask's complement and the foreground's under the mask.
 
     Args:
         actor: from `checkpoint.load_ltp_actor`.
@@ -64,9 +64,7 @@ def paint_with_ltp_actor(
     Raises:
         ValueError: the image has another shape, or `steps` is below 1.
     """
-    return paint_with_actor(
-        actor, ltp_config(actor, steps), image, guidance, size=LTP_SIZE, composite=ltp_composite
-    )
+    return paint_with_actor(actor, ltp_config(actor, steps), image, guidance, antialias=False)
 
 
 @torch.no_grad()
@@ -76,19 +74,19 @@ def paint_with_actor(
     image: Tensor,
     guidance: Guidance | None = None,
     size: int = LTP_SIZE,
-    composite: Renderer = render,
     canvas: Tensor | None = None,
+    antialias: bool = True,
 ) -> list[tuple[Strokes, Level]]:
     """The strokes with which an actor paints a picture, one episode long; see `paint_with_ltp_actor`.
 
     Args:
-        actor: from `files.load_actor` (or an LTP actor, with its compositing rule).
-        config: the episode of its training.
+        actor: from `files.load_actor` (or an LTP actor, without `antialias`).
+        config: the episode of its training, with its compositing rule.
         image: ``[3, H, W]`` in [0, 1], squashed to a square.
         guidance: of any size; no objects if None.
         size: side in pixels of the canvas on which the actor sees its painting.
-        composite: paints the strokes.
         canvas: ``[3, h, w]`` before the first stroke, squashed like the image; black if None.
+        antialias: how it was shown pictures in training, see `resample`.
 
     Returns:
         Bundles ``[1, N]`` with their levels, in the order in which they are painted.
@@ -98,15 +96,15 @@ def paint_with_actor(
     """
     check_shape("image", image, 3, "height", "width")
     known = Guidance.none(size, size) if guidance is None else guidance
-    mask, focus, box = guidance_tensors(known, size, size)
-    target = resample(image, size, size).clamp(0, 1)[None]
+    mask, focus, box = guidance_tensors(known, size, size, antialias)
+    target = resample(image, size, size, antialias).clamp(0, 1)[None]
     state = initial(target, mask[None], focus[None], box[None])
     if canvas is not None:
-        state = replace(state, canvas=resample(canvas, size, size).clamp(0, 1)[None])
+        state = replace(state, canvas=resample(canvas, size, size, antialias).clamp(0, 1)[None])
     levels: tuple[Level, ...] = ("background", "foreground")
     bundles: list[tuple[Strokes, Level]] = []
     for _ in range(config.max_eps_len):
         painted = decode(actor(observation(state, config)), config)
         bundles += zip(painted, levels, strict=False)
-        state = apply_strokes(state, painted, config, composite)
+        state = apply_strokes(state, painted, config)
     return bundles

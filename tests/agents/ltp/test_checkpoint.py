@@ -6,6 +6,7 @@ import os
 import pickle
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -14,11 +15,12 @@ from semantic_guidance.agents.ltp.checkpoint import load_ltp_actor
 from semantic_guidance.agents.ltp.episode import EnvConfig
 from semantic_guidance.agents.ltp.files import load_actor, save_actor
 from semantic_guidance.agents.ltp.network import Actor
-from semantic_guidance.agents.ltp.rollout import ltp_composite, paint_with_actor, paint_with_ltp_actor
+from semantic_guidance.agents.ltp.rollout import ltp_config, paint_with_actor, paint_with_ltp_actor
 from semantic_guidance.core.guidance import Guidance, Instance
 from semantic_guidance.core.ltp_format import strokes_from_ltp
 from semantic_guidance.renderer import render
 from semantic_guidance.renderer.backends.neural import NeuralBackend, NeuralRenderer, load_ltp_renderer
+from semantic_guidance.renderer.ltp_rule import ltp_composite
 
 
 @pytest.mark.parametrize(("channels", "outputs"), [(9, 65), (13, 78)])
@@ -198,3 +200,25 @@ def test_neural_renderer_composites_as_the_exact_one_does():
     strokes = strokes_from_ltp(vectors)
     wanted = render(strokes, canvas, mask)
     assert torch.allclose(render(strokes, canvas, mask, backend=NeuralBackend(network)), wanted, atol=1e-4)
+
+
+@pytest.mark.parametrize(("height", "width"), [(400, 530), (90, 131), (256, 256)])
+def test_imported_actors_see_pictures_as_opencv_shrinks_them(height, width):
+    """Picture, mask and focus map; our own actors see them averaged."""
+    rng = np.random.default_rng(height)
+    pixels = rng.integers(0, 256, (height, width, 3), dtype=np.uint8)
+    planes = np.zeros((2, height, width), np.uint8)
+    planes[:, 20 : height // 2, 30 : width // 2] = rng.integers(128, 256, (2, 1, 1), dtype=np.uint8)
+    image = torch.from_numpy(pixels).permute(2, 0, 1).float() / 255
+    mask, focus = torch.from_numpy(planes).float().div(255).split(1)
+    guidance = Guidance(mask, focus, (Instance.from_mask(mask),))
+    wanted = [cv2.resize(each, (128, 128)) / 255 for each in (*np.moveaxis(pixels, 2, 0), *planes[::-1])]
+
+    actor = Recorder()
+    paint_with_ltp_actor(actor, image, guidance, steps=1)
+    seen = actor.seen[0][0, [3, 4, 5, 9, 10]].numpy()
+    assert np.abs(seen - wanted).max() < 1.01 / 255  # OpenCV rounds to bytes
+    ours = Recorder()
+    paint_with_actor(ours, ltp_config(actor, 1), image, guidance)
+    averaged = np.abs(ours.seen[0][0, 3:6].numpy() - wanted[:3]).max()
+    assert (averaged > 0.2) == (height > 128)

@@ -34,7 +34,7 @@ LONGEST = 256
 
 
 class PictureBank:
-    """Pictures squashed to the canvas (as the reference code does), loaded when first asked for.
+    """Pictures squashed to the canvas as in the reference code, but averaged, loaded when first asked for.
 
     A sample is a number, ``2 * picture + mirrored``: the replay memory keeps samples, not copies of targets.
 
@@ -209,7 +209,7 @@ def _completed(dataset: Dataset, env: EnvConfig) -> Fetch:
             return image, guidance
         scale = min(1.0, LONGEST / max(image.shape[1:]))
         size = [max(1, round(side * scale)) for side in image.shape[1:]]
-        small = resample(image, *size).clamp(0, 1)
+        small = resample(image, size[0], size[1]).clamp(0, 1)
         if guidance is None:
             return image, guide(small)
         guidance = guidance.resized(size[0], size[1])

@@ -1,4 +1,8 @@
-"""What a training run is told. The defaults are the paper's (Singh & Zheng 2021, section 4)."""
+"""What a training run is told.
+
+The defaults are those of the reference code (Singh & Zheng 2021), but for `max_eps_len`: 50 as in the
+commands of its README, where the code itself has 40. `tests/learning/test_config.py` has the list.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +20,12 @@ from semantic_guidance.learning.rewards import RewardConfig
 
 HIGH_RES = 256
 METHODS = ("ddpg", "apg")
+
+RENDERERS = ("exact", "neural")
+"""What paints while an agent learns: `renderer.render`, or the papers' network that imitates strokes."""
+
+CRITIC_TARGETS = ("td", "seed")
+"""What the critic learns: each step's own reward, or the batch's mean one, as in the reference code."""
 
 
 @dataclass(frozen=True)
@@ -108,6 +118,30 @@ class LearnConfig:
         metadata={"help": "rate of the target discriminators' updates", "min": 0, "max": 1},
     )
     gradient_penalty: float = field(default=10.0, metadata={"help": "weight of WGAN-GP's penalty", "min": 0})
+    critic_target: str = field(
+        default="td",
+        metadata={
+            "help": "td: the critic learns each step's own reward; seed: the batch's mean one, "
+            "as in the reference code",
+            "choices": CRITIC_TARGETS,
+            "metavar": "KIND",
+        },
+    )
+    renderer: str = field(
+        default="exact",
+        metadata={
+            "help": "what paints in training: exact, or neural, the papers' network",
+            "choices": RENDERERS,
+            "metavar": "KIND",
+        },
+    )
+    renderer_weights: str | None = field(
+        default=None,
+        metadata={
+            "help": "the neural renderer's file, of train-renderer or the reference code (renderer.pkl)",
+            "metavar": "FILE",
+        },
+    )
     width: int = field(default=64, metadata={"help": "channels of the networks' first stage", "min": 1})
     bf16: bool = field(default=False, metadata={"help": "run actor and critic in bfloat16"})
     seed: int = field(
@@ -125,6 +159,14 @@ class LearnConfig:
                     f"{name} has {len(getattr(self, name))} numbers, wanted {len(self.lr_episodes) + 1}, "
                     "one more than lr_episodes"
                 )
+        for name, choices in (("critic_target", CRITIC_TARGETS), ("renderer", RENDERERS)):
+            if getattr(self, name) not in choices:
+                raise ValueError(f"{name} is {getattr(self, name)!r}, wanted one of {', '.join(choices)}")
+        if (self.renderer == "neural") != (self.renderer_weights is not None):
+            raise ValueError(
+                f"renderer_weights is {self.renderer_weights}, wanted the file of a network if renderer is "
+                "neural, and none if it is exact"
+            )
 
     def learning_rates(self, episode: int) -> tuple[float, float]:
         """Those of actor and critic after so many episodes."""
@@ -153,7 +195,11 @@ class RunConfig:
     device: str = field(default="auto", metadata={"help": "cpu, cuda, cuda:1, ..., or auto"})
     load_path: str | None = field(
         default=None,
-        metadata={"help": "checkpoint whose networks to start from (a folder)", "metavar": "DIR"},
+        metadata={
+            "help": "networks to start from: the folder of a checkpoint or a run, an actor's file "
+            "(.safetensors, .pkl), or the reference code's folder (actor_*.pkl, critic_*.pkl, wgan_*.pkl)",
+            "metavar": "PATH",
+        },
     )
     resume: bool = field(default=False, metadata={"help": "go on where the run of this name stopped"})
     debug: bool = field(default=False, metadata={"help": "tell of every episode on standard error"})
@@ -199,7 +245,7 @@ class TrainConfig:
 
 MAY_CHANGE = frozenset(
     {"train_timesteps", "data", "actor_lr", "critic_lr", "gan_lr", "lr_episodes"}
-    | {"bank", "photographs", "updates", "minutes", "apg_lr", "ema"}
+    | {"renderer_weights", "bank", "photographs", "updates", "minutes", "apg_lr", "ema"}
 )
 """Settings that a resumed run may have otherwise."""
 

@@ -37,7 +37,10 @@ class EnvConfig:
 
     max_eps_len: int = field(
         default=50,
-        metadata={"help": "steps per episode (default: 50; in the reference code 40, but its README says 50)", "min": 1},
+        metadata={
+            "help": "steps per episode (default: 50; in the reference code 40, but its README says 50)",
+            "min": 1,
+        },
     )
     bundle_size: int = field(
         default=5,
@@ -276,7 +279,10 @@ def apply_strokes(
 def transition(
     state: PaintState, action: Tensor, config: EnvConfig, renderer: Renderer | None = None
 ) -> PaintState:
-    """The state after an action ``[B, action_size]``; differentiable in canvas and action. See `apply_strokes`."""
+    """The state after an action ``[B, action_size]``; differentiable in canvas and action.
+
+    `renderer` is the episode's `compositor` if None.
+    """
     return apply_strokes(state, decode(action, config), config, renderer)
 
 

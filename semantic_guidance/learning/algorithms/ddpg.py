@@ -5,7 +5,7 @@ See docs/algorithms.md for each difference from the reference code.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -16,11 +16,16 @@ from torch.func import functional_call
 from semantic_guidance.agents.ltp import episode
 from semantic_guidance.agents.ltp.episode import PaintState, Renderer
 from semantic_guidance.agents.ltp.network import Actor
-from semantic_guidance.learning.algorithms.wgan import DiscriminatorLearner, placed, soft_update, target_copy
+from semantic_guidance.learning.algorithms.wgan import (
+    DiscriminatorLearner,
+    gradient_norm,
+    placed,
+    soft_update,
+    target_copy,
+)
 from semantic_guidance.learning.config import TrainConfig
 from semantic_guidance.learning.networks.critic import Critic
 from semantic_guidance.learning.rewards import aligned, total_reward
-from semantic_guidance.renderer import render
 
 CANVAS = 3
 """Channels that the critic sees before those of the observation: the previous canvas."""
@@ -60,7 +65,7 @@ class Learner:
     Args:
         config: of the run.
         device: where the networks are.
-        renderer: paints strokes; `semantic_guidance.render` by default.
+        renderer: paints strokes; the exact one, by the episode's compositing rule, if None.
         wrap_ddp: put round each loss before its first use, for training on several processes.
     """
 
@@ -68,10 +73,11 @@ class Learner:
         self,
         config: TrainConfig,
         device: torch.device,
-        renderer: Renderer = render,
+        renderer: Renderer | None = None,
         wrap_ddp: Callable[[nn.Module], nn.Module] = lambda loss: loss,
     ) -> None:
-        self.config, self.device, self.renderer = config, device, renderer
+        self.config, self.device = config, device
+        self.renderer = episode.compositor(config.env) if renderer is None else renderer
         env, learn, weights = config.env, config.learn, config.reward
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(learn.seed)
@@ -87,6 +93,7 @@ class Learner:
         self.actor_optimizer = torch.optim.Adam(self.actor.parameters(), learn.actor_lr[0], fused=True)
         self.critic_optimizer = torch.optim.Adam(self.critic.parameters(), learn.critic_lr[0], fused=True)
         self._state: PaintState | None = None  # the one that the actor's loss is looking at
+        self._rewards: dict[str, Tensor] = {}  # the means of the rewards that it saw last
         self.critic_loss = wrap_ddp(CriticLoss(self.critic, learn.bf16))
         self.actor_loss = wrap_ddp(ActorLoss(self.actor, self._value, learn.bf16))
         for discriminator in self.discriminators.values():
@@ -129,28 +136,35 @@ class Learner:
             mix: ``[2, B]`` random numbers in [0, 1], see `wgan.WassersteinLoss`.
 
         Returns:
-            The losses by name.
+            What there is to tell, by name, as tensors without dimensions on the device: nothing here waits
+            for it. The losses ``actor_loss``, ``critic_loss`` and ``whole_gan_loss``; ``Q``, the mean of
+            reward and value of the actor's steps; each reward's mean there, as ``reward_focus``; the
+            discriminators' mean scores and penalty, as ``whole_gan_real``, ``whole_gan_fake`` and
+            ``whole_gan_penalty``; and the norms of the gradients, as ``actor_gradient``.
         """
         losses = self._update_discriminators(after, mix)
-        losses["critic_loss"] = self._update_critic(before, after)
-        losses["actor_loss"] = self._update_actor(before)
+        losses |= self._update_critic(before, after)
+        losses |= self._update_actor(before)
         soft_update(self.target_actor, self.actor, self.config.learn.tau)
         soft_update(self.target_critic, self.critic, self.config.learn.tau)
         return losses
 
     def _update_discriminators(self, after: PaintState, mix: Tensor) -> dict[str, Tensor]:
-        losses = {}
+        losses: dict[str, Tensor] = {}
         for (name, discriminator), part in zip(self.discriminators.items(), mix, strict=False):
             target, canvas = after.target, after.canvas
             if name == "foreground":
                 target, canvas = aligned(target, after), aligned(canvas, after)
-            losses[f"{name}_gan_loss"] = discriminator.update(target, canvas, part)
+            told = discriminator.update(target, canvas, part)
+            losses |= {f"{name}_gan_{what}": value for what, value in told.items()}
         return losses
 
-    def _update_critic(self, before: PaintState, after: PaintState) -> Tensor:
+    def _update_critic(self, before: PaintState, after: PaintState) -> dict[str, Tensor]:
         """Fit the critic to ``discount * (r(s', a') + Q'(s', a'))``, where a' is the target actor's action.
 
-        The reference code adds r(s, a) to both sides of the difference, where it cancels.
+        The reference code adds r(s, a) to both sides of the difference, where it cancels. It also adds
+        rewards ``[B]`` to values ``[B, 1]``, so that each state is compared with every reward of the batch:
+        its mean reward is what the critic learns, as here with `critic_target` "seed".
         """
         env = self.config.env
         with torch.no_grad():
@@ -159,14 +173,18 @@ class Learner:
             following = self.step(after, next_action.float())
             with self._autocast():
                 values = self.target_critic(episode.critic_observation(after, following, env))
-            next_q_value = values.float() + self.rewards(after, following)["total"]
+            reward = self.rewards(after, following)["total"]
+            if self.config.learn.critic_target == "seed":
+                reward = reward.mean()
+            next_q_value = values.float() + reward
             alive = (~episode.terminal(after, env)).float()
             target_q_value = self.config.learn.discount * alive * next_q_value
         self.critic_optimizer.zero_grad(set_to_none=True)
         loss: Tensor = self.critic_loss(episode.critic_observation(before, after, env), target_q_value)
         loss.backward()
+        gradient = gradient_norm(self.critic)
         self.critic_optimizer.step()
-        return loss.detach()
+        return {"critic_loss": loss.detach(), "critic_gradient": gradient}
 
     def _value(self, action: Tensor) -> Tensor:
         """``[B]`` reward and value of actions in the states under consideration."""
@@ -178,16 +196,26 @@ class Learner:
         view = episode.critic_observation(state, after, self.config.env)
         with self._autocast():
             values = functional_call(self.critic, fixed, (view,))
-        return values.float() + self.rewards(state, after)["total"]
+        rewards = self.rewards(state, after)
+        self._rewards = {f"reward_{name}": values.detach().mean() for name, values in rewards.items()}
+        return values.float() + rewards["total"]
 
-    def _update_actor(self, before: PaintState) -> Tensor:
+    def _update_actor(self, before: PaintState) -> dict[str, Tensor]:
         self._state = before
         self.actor_optimizer.zero_grad(set_to_none=True)
         loss: Tensor = self.actor_loss(episode.observation(before, self.config.env))
         loss.backward()
+        gradient = gradient_norm(self.actor)
         self.actor_optimizer.step()
         self._state = None
-        return loss.detach()
+        loss = loss.detach()
+        return {"actor_loss": loss, "Q": -loss, **self._rewards, "actor_gradient": gradient}
+
+    def finite(self) -> dict[str, Tensor]:
+        """Whether each network's weights are finite, those of the actor also in its file's half precision."""
+        networks = {"actor": self.actor, "critic": self.critic}
+        networks |= {f"{name} discriminator": each.live for name, each in self.discriminators.items()}
+        return {name: _finite(network, half=name == "actor") for name, network in networks.items()}
 
     def set_learning_rates(self, actor: float, critic: float) -> None:
         """Change the learning rates."""
@@ -195,28 +223,31 @@ class Learner:
             for group in optimizer.param_groups:
                 group["lr"] = rate
 
-    def _parts(self) -> dict[str, Any]:
-        parts: dict[str, Any] = {  # by their names in checkpoints
+    def _networks(self) -> dict[str, nn.Module]:
+        """All networks by their names in checkpoints, each live one before the one that follows it."""
+        networks = {
             "actor": self.actor,
-            "critic": self.critic,
             "slow_actor": self.target_actor,
+            "critic": self.critic,
             "slow_critic": self.target_critic,
+        }
+        for name, discriminator in self.discriminators.items():
+            networks |= {f"{name}_live": discriminator.live, f"{name}_slow": discriminator.target_network}
+        return networks
+
+    def _parts(self) -> dict[str, Any]:
+        parts: dict[str, Any] = {
+            **self._networks(),
             "actor_optimizer": self.actor_optimizer,
             "critic_optimizer": self.critic_optimizer,
         }
-        for name, discriminator in self.discriminators.items():
-            parts |= {
-                f"{name}_live": discriminator.live,
-                f"{name}_slow": discriminator.target_network,
-                f"{name}_optimizer": discriminator.optimizer,
-            }
-        return parts
+        return parts | {f"{name}_optimizer": each.optimizer for name, each in self.discriminators.items()}
 
     def state_dict(self) -> dict[str, Any]:
         """Networks and optimisers."""
         return {name: part.state_dict() for name, part in self._parts().items()}
 
-    def load_state_dict(self, state: dict[str, Any], networks_only: bool = False) -> None:
+    def load_state_dict(self, state: dict[str, Any]) -> None:
         """Take over what `state_dict` gave.
 
         Raises:
@@ -224,11 +255,58 @@ class Learner:
         """
         try:
             for name, part in self._parts().items():
-                if not (networks_only and name.endswith("optimizer")):
-                    part.load_state_dict(state[name])
+                part.load_state_dict(state[name])
         except (KeyError, RuntimeError, ValueError) as error:
             reason = str(error).splitlines()[0]
             raise ValueError(f"the checkpoint's networks differ from the run's ({reason})") from None
+
+    def start_from(self, networks: Mapping[str, Mapping[str, Tensor]]) -> list[str]:
+        """Take over networks, without their optimisers.
+
+        Args:
+            networks: state dicts by their names in checkpoints. Those of others are passed over; a target
+                network that is missing becomes a copy of its live one.
+
+        Returns:
+            The names of the live networks that are missing, which stay as they are.
+
+        Raises:
+            ValueError: one has other shapes than the run's.
+        """
+        own = self._networks()
+        missing = []
+        for (live, network), (slow, follower) in zip(*[iter(own.items())] * 2, strict=True):
+            if live not in networks:
+                missing.append(live)
+                continue
+            _take_over(network, networks[live], live)
+            _take_over(follower, networks.get(slow, networks[live]), slow)
+        return missing
+
+
+def _finite(network: nn.Module, half: bool) -> Tensor:
+    """Whether all of a network's numbers are finite (in half precision, if `half`): one boolean tensor."""
+    values = [each for each in network.state_dict().values() if each.is_floating_point()]
+    return torch.stack([(each.half() if half else each).isfinite().all() for each in values]).all()
+
+
+def _take_over(network: nn.Module, state: Mapping[str, Tensor], name: str) -> None:
+    """Give a network the numbers of a state dict, of which batch counts may be missing.
+
+    Raises:
+        ValueError: names or shapes differ.
+    """
+    for key, values in network.state_dict().items():
+        given = state.get(key)
+        if given is None and key.endswith("num_batches_tracked"):
+            continue
+        shape = None if given is None else list(given.shape)
+        if shape != list(values.shape):
+            raise ValueError(
+                f"the networks differ from the run's: {key} of {name} has shape {shape}, wanted "
+                f"{list(values.shape)} (see --use-bilevel, --use-gbp, --bundle-size, --width)"
+            )
+    network.load_state_dict(state, strict=False)
 
 
 def with_canvas(state: PaintState, canvas: Tensor, step: Tensor) -> PaintState:

@@ -28,6 +28,12 @@ def placed(network: Network, device: torch.device) -> Network:
     return network
 
 
+def gradient_norm(network: nn.Module) -> Tensor:
+    """Length of the gradient in all parameters of a network, a tensor without dimensions."""
+    gradients = [each.grad for each in network.parameters() if each.grad is not None]
+    return torch.stack(torch._foreach_norm(gradients)).norm()
+
+
 def target_copy(live: nn.Module) -> nn.Module:
     """A copy that shares nothing with `live` and takes no gradients."""
     return deepcopy(live).requires_grad_(False)
@@ -39,11 +45,15 @@ class WassersteinLoss(nn.Module):
     Args:
         discriminator: to train.
         penalty: weight of the gradient penalty.
+
+    Attributes:
+        parts: of the last loss: the mean scores ``real`` and ``fake``, and the weighted ``penalty``.
     """
 
     def __init__(self, discriminator: Discriminator, penalty: float) -> None:
         super().__init__()
         self.discriminator, self.penalty = discriminator, penalty
+        self.parts: dict[str, Tensor] = {}
 
     def forward(self, target: Tensor, canvas: Tensor, mix: Tensor) -> Tensor:
         """The loss: score of fakes less score of reals, plus the penalty.
@@ -56,8 +66,10 @@ class WassersteinLoss(nn.Module):
         """
         between = torch.lerp(canvas, target, mix.view(-1, 1, 1, 1)).detach()
         scores = self.discriminator(torch.cat([target, target]), torch.cat([target, canvas]))
-        real, fake = scores.split(len(target))
-        loss: Tensor = fake.mean() - real.mean() + self.penalty * self._excess(target, between)
+        real, fake = (each.mean() for each in scores.split(len(target)))
+        penalty = self.penalty * self._excess(target, between)
+        self.parts = {"real": real.detach(), "fake": fake.detach(), "penalty": penalty.detach()}
+        loss: Tensor = fake - real + penalty
         return loss
 
     def _excess(self, target: Tensor, canvas: Tensor) -> Tensor:
@@ -92,7 +104,8 @@ class DiscriminatorLearner:
     def __init__(self, device: torch.device, learning_rate: float, penalty: float, tau: float) -> None:
         self.live = placed(Discriminator(), device)
         self.target_network = target_copy(self.live)
-        self.loss: nn.Module = WassersteinLoss(self.live, penalty)
+        self.wasserstein = WassersteinLoss(self.live, penalty)
+        self.loss: nn.Module = self.wasserstein  # may be wrapped
         self.optimizer = torch.optim.Adam(self.live.parameters(), learning_rate, betas=(0.5, 0.999))
         self.tau = tau
 
@@ -101,11 +114,12 @@ class DiscriminatorLearner:
         scores: Tensor = self.target_network(target, canvas)
         return scores
 
-    def update(self, target: Tensor, canvas: Tensor, mix: Tensor) -> Tensor:
-        """One update on pairs ``[B, 3, H, W]``; returns the loss."""
+    def update(self, target: Tensor, canvas: Tensor, mix: Tensor) -> dict[str, Tensor]:
+        """One update on pairs ``[B, 3, H, W]``; returns ``loss``, its parts, and the ``gradient``'s norm."""
         self.optimizer.zero_grad(set_to_none=True)
         loss: Tensor = self.loss(target, canvas, mix)
         loss.backward()
+        gradient = gradient_norm(self.live)
         self.optimizer.step()
         soft_update(self.target_network, self.live, self.tau)
-        return loss.detach()
+        return {"loss": loss.detach(), **self.wasserstein.parts, "gradient": gradient}

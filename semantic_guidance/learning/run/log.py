@@ -1,4 +1,4 @@
-"""What TensorBoard shows of a training run."""
+"""What a training run tells: TensorBoard's files, and a line of numbers for each episode."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import torch
 from semantic_guidance.agents.ltp.episode import PaintState
 from semantic_guidance.core.errors import InputError
 from semantic_guidance.learning.rewards import aligned
+from semantic_guidance.learning.run.single import append_row, forget_rows
 
 PICTURES = 8
 
@@ -20,14 +21,19 @@ class Log:
 
     Args:
         folder: for TensorBoard's files.
-        step: the first that will be written; what an interrupted run wrote beyond is dropped.
+        step: the last that is known; what an interrupted run wrote beyond is dropped.
+        rows: folder for ``log.jsonl``, which gets a line of the scalars whenever `end_row` is called; none if
+            None.
 
     Raises:
         InputError: TensorBoard is not installed.
     """
 
-    def __init__(self, folder: Path | None, step: int = 0) -> None:
+    def __init__(self, folder: Path | None, step: int = 0, rows: Path | None = None) -> None:
         self._writer: Any = None
+        self._rows, self._row = rows, dict[str, float]()
+        if rows is not None:
+            forget_rows(rows, step)
         if folder is None:
             return
         try:
@@ -49,9 +55,17 @@ class Log:
 
     def scalars(self, group: str, values: dict[str, float], step: int) -> None:
         """Write numbers."""
+        self._row |= {f"{group}/{name}": value for name, value in values.items()}
         if self._writer is not None:
             for name, value in values.items():
                 self._writer.add_scalar(f"{group}/{name}", value, step)
+
+    def end_row(self, step: int, **values: float) -> None:
+        """Add a line to ``log.jsonl``: the step, `values`, and the scalars since the last line."""
+        if self._rows is not None:
+            self._rows.mkdir(parents=True, exist_ok=True)
+            append_row(self._rows, {"step": step, **values, **self._row})
+        self._row = {}
 
     def pictures(self, state: PaintState, step: int) -> None:
         """Write the first paintings of a batch below their targets, and their aligned objects."""

@@ -13,7 +13,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from semantic_guidance.agents.ltp import episode
-from semantic_guidance.agents.ltp.episode import PaintState, Renderer
+from semantic_guidance.agents.ltp.episode import PaintState, Renderer, compositor
 from semantic_guidance.agents.ltp.files import save_actor
 from semantic_guidance.core.errors import InputError, NotFiniteError
 from semantic_guidance.learning.algorithms.ddpg import Learner, with_canvas
@@ -24,10 +24,16 @@ from semantic_guidance.learning.replay import Replay
 from semantic_guidance.learning.run import checkpoint, single
 from semantic_guidance.learning.run.log import Log
 from semantic_guidance.learning.run.processes import Processes, processes, settle_threads
-from semantic_guidance.renderer import render
+from semantic_guidance.learning.run.start import ACTOR, NETWORKS, read_networks
+from semantic_guidance.renderer.backends.base import Backend
+from semantic_guidance.renderer.backends.neural import NeuralBackend, load_ltp_renderer
 
 MIXES = 2
 """Discriminators at most, each of which needs random numbers for its gradient penalty."""
+
+
+NO_ERROR = 1e-8
+"""Added to an error that is divided by, as in the reference code."""
 
 
 class DivergedError(ArithmeticError):
@@ -42,7 +48,8 @@ def train(**values: Any) -> Path:
             ``train(dataset="cub200", data="data", use_bilevel=True, use_gbp=True, exp_suffix="mine")``.
 
     Returns:
-        The run's folder, with ``actor.safetensors``, ``checkpoints`` and ``log`` (for TensorBoard).
+        The run's folder, with ``actor.safetensors``, ``checkpoints``, ``log.jsonl`` and ``log`` (for
+        TensorBoard).
 
     Raises:
         InputError: a setting is invalid, the dataset cannot be read, or the run exists and is not resumed.
@@ -75,7 +82,10 @@ class Trainer:
         held_out: to validate on.
         folder: for checkpoints and the log.
         group: the processes that share the work.
-        renderer: paints strokes; `semantic_guidance.render` by default.
+        renderer: paints strokes; as the settings say if None.
+
+    Raises:
+        InputError: the networks to start from, or the renderer's, cannot be read or are of another kind.
     """
 
     def __init__(
@@ -85,10 +95,11 @@ class Trainer:
         held_out: PictureBank,
         folder: Path,
         group: Processes,
-        renderer: Renderer = render,
+        renderer: Renderer | None = None,
     ) -> None:
         self.config, self.folder, self.group = config, folder, group
         self.pictures, self.held_out = pictures, held_out
+        renderer = training_renderer(config, group.device) if renderer is None else renderer
         self.learner = Learner(config, group.device, renderer, group.wrap_ddp)
         self.replay = Replay(config.learn.rmsize, config.env.max_eps_len, pictures.size)
         self.generator = torch.Generator().manual_seed(config.learn.seed + 1000 * group.rank)
@@ -99,8 +110,7 @@ class Trainer:
         if config.run.resume:
             self._resume()
         elif config.run.load_path is not None:
-            state = checkpoint.read(Path(config.run.load_path) / "networks.pt")
-            self._load_networks(state, networks_only=True)
+            self._start_from(Path(config.run.load_path))
 
     @property
     def step(self) -> int:
@@ -118,21 +128,27 @@ class Trainer:
         first = self.group.rank == 0
         hidden = run.debug or not first
         with (
-            Log(self.folder / "log" if first else None, self.step) as log,
+            self._log() as log,
             tqdm(total=total, initial=self.episode, unit="episode", file=sys.stderr, disable=hidden) as bar,
         ):
             while self.episode < total:
                 started = time.perf_counter()
                 losses = self._episode()
                 self.history.append(losses)
-                log.scalars("train", losses, self.step)
+                seconds = time.perf_counter() - started
+                log.scalars("train", losses | (self._pace(seconds) if losses else {}), self.step)
                 if run.debug and first:
-                    self._tell(losses, time.perf_counter() - started)
+                    self._tell(losses, seconds)
                 if run.val_interval and self.episode % run.val_interval == 0:
                     self._validate(log)
+                log.end_row(self.step, episode=self.episode, seconds=round(seconds, 3))
                 if self.episode % run.save_interval == 0 or self.episode == total:
                     self.save()
                 bar.update()
+
+    def _log(self) -> Log:
+        """What the first process writes to; nothing, for the others."""
+        return Log(self.folder / "log", self.step, self.folder) if self.group.rank == 0 else Log(None)
 
     def _episode(self) -> dict[str, float]:
         """Paint, remember and learn; returns the mean losses."""
@@ -165,27 +181,51 @@ class Trainer:
         learn = self.config.learn
         actor_lr, critic_lr = learn.learning_rates(self.episode - 1)
         self.learner.set_learning_rates(actor_lr, critic_lr)
-        sums: dict[str, float] = {}
-        for _ in range(learn.train_steps_per_eps):
-            drawn = self.replay.sample(learn.batch_size, self.generator)
-            mix = torch.rand(MIXES, learn.batch_size, generator=self.generator)
-            start = self.pictures.start(drawn.sample, self.group.device)
-            before = with_canvas(start, drawn.before, drawn.step)
-            after = with_canvas(start, drawn.after, drawn.step + 1)
-            losses = self.learner.update(before, after, mix.to(self.group.device))
-            for name, loss in losses.items():
-                if not math.isfinite(value := float(loss)):
-                    raise DivergedError(self._last_words(name, value))
-                sums[name] = sums.get(name, 0.0) + value
+        told: list[dict[str, Tensor]] = []
+        try:
+            told.extend(self._update() for _ in range(learn.train_steps_per_eps))
+        except NotFiniteError:
+            self._means(told)  # which names the loss that went first, if one did
+            raise
+        means = self._means(told)
         # A step may have spoilt the weights after its loss was taken; what is not finite, also in the half
         # precision of the actor's file, must not be saved.
-        for name, network in (("actor", self.learner.actor), ("critic", self.learner.critic)):
-            if not all(bool(torch.isfinite(values.half()).all()) for values in network.state_dict().values()):
+        for name, finite in self.learner.finite().items():
+            if not bool(finite):
                 raise DivergedError(self._last_words(f"a weight of the {name}", math.inf))
         self.group.broadcast_buffers(self.learner.target_actor)
         self.group.broadcast_buffers(self.learner.actor)
-        means = {name: total / learn.train_steps_per_eps for name, total in sums.items()}
         return {**means, "actor_lr": actor_lr, "critic_lr": critic_lr}
+
+    def _update(self) -> dict[str, Tensor]:
+        """One update on steps from the memory; see `Learner.update`."""
+        count = self.config.learn.batch_size
+        drawn = self.replay.sample(count, self.generator)
+        mix = torch.rand(MIXES, count, generator=self.generator)
+        start = self.pictures.start(drawn.sample, self.group.device)
+        before = with_canvas(start, drawn.before, drawn.step)
+        after = with_canvas(start, drawn.after, drawn.step + 1)
+        return self.learner.update(before, after, mix.to(self.group.device))
+
+    def _means(self, told: list[dict[str, Tensor]]) -> dict[str, float]:
+        """The means of what updates told, read from the device at once.
+
+        Raises:
+            DivergedError: a number is not finite.
+        """
+        if not told:
+            return {}
+        table = torch.stack([torch.stack(list(row.values())) for row in told]).cpu()
+        for row in table.tolist():
+            for name, value in zip(told[0], row, strict=True):
+                if not math.isfinite(value):
+                    raise DivergedError(self._last_words(name, value))
+        return dict(zip(told[0], table.mean(dim=0).tolist(), strict=True))
+
+    def _pace(self, seconds: float) -> dict[str, float]:
+        """Remembered steps that all processes learned from in a second of the episode."""
+        samples = self.config.learn.batch_size * self.config.learn.train_steps_per_eps * self.group.count
+        return {"samples_per_second": samples / seconds}
 
     def _last_words(self, name: str, value: float) -> str:
         kept = checkpoint.checkpoints(self.folder)
@@ -203,21 +243,30 @@ class Trainer:
 
     @torch.no_grad()
     def validate(self) -> tuple[dict[str, float], PaintState]:
-        """Paint held-out pictures; returns mean errors and the paintings of the first batch."""
+        """Paint held-out pictures; returns mean errors and the paintings of the first batch.
+
+        ``mean_reward`` is, as in the reference code, the share of the empty canvas's error that is gone.
+        """
         env, learn = self.config.env, self.config.learn
         count = min(len(self.held_out), self.config.run.val_num_eps * learn.nenv)
-        errors, inside, shown = [], [], None
+        errors, inside, gone, shown = [], [], [], None
         for samples in (2 * torch.arange(count)).split(learn.nenv):
             state = self.held_out.start(samples, self.group.device)
+            empty = episode.mean_squared_error(state)
             for _ in range(env.max_eps_len):
                 state = self.learner.step(state, self.learner.act(state))
             shown = state if shown is None else shown
             errors.append(episode.mean_squared_error(state))
             inside.append(_masked_error(state))
+            gone.append((empty - errors[-1]) / (empty + NO_ERROR))
         if shown is None:
             raise ValueError("there are no held-out pictures, wanted at least one")
         dist = torch.cat(errors)
-        results = {"mean_dist": float(dist.mean()), "var_dist": float(dist.var(unbiased=False))}
+        results = {
+            "mean_reward": float(torch.cat(gone).mean()),
+            "mean_dist": float(dist.mean()),
+            "var_dist": float(dist.var(unbiased=False)),
+        }
         foreground = torch.cat(inside)
         if bool(foreground.isfinite().any()):
             results["mean_dist_foreground"] = float(foreground[foreground.isfinite()].mean())
@@ -246,9 +295,9 @@ class Trainer:
                 "episode": self.episode,
                 "learner": self.learner.state_dict(),
             }
-            checkpoint.write(folder / "networks.pt", networks)
+            checkpoint.write(folder / NETWORKS, networks)
             path = checkpoint.publish(folder, self.config.run.keep)
-            target = self.folder / "actor.safetensors"
+            target = self.folder / ACTOR
             save_actor(self.learner.actor, self.config.env, self.pictures.size, target)
         self.group.barrier()
         return path
@@ -262,21 +311,44 @@ class Trainer:
         found = checkpoint.checkpoints(self.folder)
         if not found:
             raise InputError(f"--resume: {self.folder} holds no checkpoint, wanted a run that was stopped")
-        state = checkpoint.read(found[-1] / "networks.pt")
+        state = checkpoint.read(found[-1] / NETWORKS)
         saved = TrainConfig.from_json(state["config"])
         if changed := self.config.differences(saved):
             raise InputError(f"--resume: {found[-1]} was made with another {changed[0]}, wanted the same")
-        self._load_networks(state)
+        try:
+            self.learner.load_state_dict(state["learner"])
+        except (KeyError, ValueError) as error:
+            raise InputError(f"{self.folder}: {error}") from None
         own = checkpoint.read(found[-1] / f"process{self.group.rank}.pt")
         self.replay.load_state_dict(own["replay"])
         self.generator.set_state(own["generator"])
         self.episode = int(state["episode"])
 
-    def _load_networks(self, state: dict[str, Any], networks_only: bool = False) -> None:
+    def _start_from(self, path: Path) -> None:
+        """Take over another run's networks, or published ones, and tell of those that begin afresh."""
+        found = read_networks(path)
         try:
-            self.learner.load_state_dict(state["learner"], networks_only)
-        except (KeyError, ValueError) as error:
-            raise InputError(f"{self.config.run.load_path or self.folder}: {error}") from None
+            missing = self.learner.start_from(found.states)
+        except ValueError as error:
+            raise InputError(f"--load-path: {found.path}: {error}") from None
+        if missing and self.group.rank == 0:
+            names = ", ".join(name.replace("_live", " discriminator") for name in missing)
+            print(f"{found.path} has no {names}: begun afresh", file=sys.stderr)
+
+
+def training_renderer(config: TrainConfig, device: torch.device) -> Renderer:
+    """What paints in training, by the settings `compositing`, `renderer` and `renderer_weights`.
+
+    Raises:
+        InputError: the neural renderer's file is missing, corrupt or of another kind.
+    """
+    backend: str | Backend = "auto"
+    if config.learn.renderer_weights is not None:
+        try:
+            backend = NeuralBackend(load_ltp_renderer(config.learn.renderer_weights).to(device))
+        except ValueError as error:
+            raise InputError(f"--renderer-weights: {error}") from None
+    return compositor(config.env, backend)
 
 
 def _masked_error(state: PaintState) -> Tensor:

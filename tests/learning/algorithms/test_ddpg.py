@@ -40,7 +40,7 @@ def test_critic_learns_the_discounted_next_value():
         target = 0.5 * torch.tensor([1.0, 0.0, 1.0]) * (reward + value)
         values = learner.critic(episode.critic_observation(before, after, env))
     learner.target_actor.load_state_dict(learner.actor.state_dict())
-    loss = learner._update_critic(before, after)
+    loss = learner._update_critic(before, after)["critic_loss"]
     assert float(loss) == pytest.approx(float((values - target).square().mean()), rel=1e-4)
 
 
@@ -57,10 +57,14 @@ def test_actor_climbs_reward_plus_value():
 
     wanted = torch.autograd.grad(-value(), list(learner.actor.parameters()))
     learner.set_learning_rates(0.0, 0.0)
-    loss = learner._update_actor(before)
+    told = learner._update_actor(before)
     for parameter, gradient in zip(learner.actor.parameters(), wanted, strict=True):
         assert torch.allclose(parameter.grad, gradient, rtol=1e-3, atol=1e-4)
-    assert torch.isfinite(loss)
+    length = sum(float(gradient.square().sum()) for gradient in wanted) ** 0.5
+    assert float(told["actor_gradient"]) == pytest.approx(length, rel=1e-3)
+    assert float(told["Q"]) == pytest.approx(-float(told["actor_loss"]))
+    parts = [float(told[f"reward_{name}"]) for name in ("adversarial", "foreground", "focus")]
+    assert float(told["reward_total"]) == pytest.approx(sum(parts), rel=1e-4)
     assert all(torch.equal(critic[name], values) for name, values in learner.critic.state_dict().items())
     assert all(parameter.grad is None for parameter in learner.critic.parameters())
 

@@ -89,7 +89,9 @@ def test_validation_is_the_error_on_held_out_pictures(tmp_path):
     target = discs(4, 16, 1).start(torch.tensor([0, 2, 4, 6]), torch.device("cpu")).target
     assert torch.equal(shown.target, target)
     assert results["mean_dist"] == pytest.approx(float((shown.canvas - target).square().mean()))
-    assert set(results) == {"mean_dist", "var_dist", "mean_dist_foreground"}
+    gone = 1 - (shown.canvas - target).square().mean((1, 2, 3)) / target.square().mean((1, 2, 3))
+    assert results["mean_reward"] == pytest.approx(float(gone.mean()), rel=1e-5)
+    assert set(results) == {"mean_reward", "mean_dist", "var_dist", "mean_dist_foreground"}
 
 
 def test_loss_that_is_no_number_stops_the_run(tmp_path):

@@ -279,6 +279,7 @@ COMMANDS: Registry[Any] = Registry(
         "render": "apps.cli.render",
         "repaint": "apps.cli.repaint",
         "train": "apps.cli.train",
+        "export-agent": "apps.cli.export_agent",
         "train-agent": "apps.cli.train_agent",
         "train-segmenter": "apps.cli.train_segmenter",
         "train-renderer": "apps.cli.train_renderer",

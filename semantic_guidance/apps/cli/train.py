@@ -14,29 +14,36 @@ EXAMPLES = """examples:
       --use_bilevel --use_gbp --exp_suffix semantic
   semantic-guidance train --dataset folder --data photographs --canvas_size 64 --width 16 --nenv 16
   semantic-guidance train --dataset cub200 --data DIR --exp_suffix semantic ... --resume
+  semantic-guidance train --dataset cub200 --data DIR --use_bilevel --use_gbp --load_path REFERENCE_FOLDER \\
+      --compositing seed --renderer neural --renderer_weights renderer.pkl --critic_target seed
   torchrun --nproc-per-node 2 -m semantic_guidance train --dataset cub200 --data DIR"""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments: one for each field of the configuration."""
     from semantic_guidance.apps.cli.flags import add_flags
+    from semantic_guidance.apps.cli.ltp_flags import add_ltp_flags
     from semantic_guidance.learning.config import settings
 
     parser.description = (
-        "Trains a painting agent by model-based DDPG. The defaults are the paper's. Writes to\n"
-        "OUTPUT/DATASET/EXP_SUFFIX: checkpoints, actor.safetensors, and log for TensorBoard."
+        "Trains a painting agent by model-based DDPG. The defaults are those of the reference code, but for\n"
+        "--max-eps-len: 50 as in its README, where its code has 40. Writes to OUTPUT/DATASET/EXP_SUFFIX:\n"
+        "checkpoints, actor.safetensors, log.jsonl, and log for TensorBoard."
     )
     parser.epilog = EXAMPLES
     add_flags(parser, settings())
+    add_ltp_flags(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     """Train; returns the exit status."""
+    from semantic_guidance.apps.cli.ltp_flags import without_ltp_flags
     from semantic_guidance.learning.config import make_config
     from semantic_guidance.learning.memory import fitting
     from semantic_guidance.learning.run.loop import DivergedError, train
 
-    values = {name: value for name, value in vars(args).items() if name != "command"}
+    values = without_ltp_flags(args)
+    del values["command"]
     try:
         make_config(**values)
     except ValueError as error:

@@ -1,0 +1,87 @@
+"""``semantic-guidance export-agent``: a trained agent in another program's files."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from semantic_guidance.apps.cli.flags import add_flags, flag_values
+from semantic_guidance.core.errors import InputError
+from semantic_guidance.core.options import option
+
+if TYPE_CHECKING:
+    from semantic_guidance.learning.run.start import Networks
+
+SUMMARY = "write a trained agent as another program's files"
+FORMATS = ("seed",)
+
+EXAMPLES = """examples:
+  semantic-guidance export-agent model/cub200/semantic --to seed --out exported
+      writes actor_00000.pkl, critic_00000.pkl, wgan_00000.pkl and wgan_00001.pkl, for the reference code's
+      `python train.py --load_path exported` and `python test.py --actor exported/actor_00000.pkl`
+  semantic-guidance export-agent model/cub200/semantic/actor.safetensors --to seed --out exported"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExportOptions:
+    """Into whose files."""
+
+    to: str = option("seed", "whose files: seed, those of the reference code", choices=FORMATS)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    parser.description = (
+        "Writes an agent that `train` made as files of the reference code (Singh & Zheng 2021): its actor,\n"
+        "and from a checkpoint critic and discriminators, too."
+    )
+    parser.epilog = EXAMPLES
+    parser.add_argument(
+        "agent",
+        metavar="AGENT",
+        type=Path,
+        help="folder of a run or of a checkpoint, or an actor's file (.safetensors or .pkl)",
+    )
+    parser.add_argument("--out", metavar="DIR", type=Path, required=True, help="folder for the files")
+    add_flags(parser, dataclasses.fields(ExportOptions))
+
+
+def run(args: argparse.Namespace) -> int:
+    """Export; returns the exit status."""
+    from semantic_guidance.learning.run.ltp_files import write_ltp_folder
+    from semantic_guidance.learning.run.start import read_networks
+
+    ExportOptions(**flag_values(args, ExportOptions))
+    found = read_networks(args.agent)
+    try:
+        written = write_ltp_folder(found.states, args.out)
+    except ValueError as error:
+        raise InputError(f"{found.path}: {error}") from None
+    for line in _differences(found):
+        print(f"semantic-guidance: {line}", file=sys.stderr)
+    for path in written:
+        print(path)
+    return 0
+
+
+def _differences(found: Networks) -> list[str]:
+    """What the reference code does otherwise than the agent's training did."""
+    lines = []
+    if found.env is not None and found.env.compositing != "seed":
+        lines.append(
+            "it learned with --compositing over; the reference code limits only a stroke's colour by the mask, "
+            "so its paintings of two levels are darker"
+        )
+    if found.size is not None and found.size not in (128, 256):
+        lines.append(
+            f"it learned on {found.size} x {found.size} pixels; the reference code has 128 x 128 and 256 x 256"
+        )
+    if "critic" not in found.states:
+        lines.append(
+            "there is no critic: the reference code's test.py takes the files, its train.py does not"
+        )
+    return lines

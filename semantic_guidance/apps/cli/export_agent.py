@@ -77,11 +77,7 @@ def _differences(found: Networks) -> list[str]:
             "so its paintings of two levels are darker"
         )
     if found.size is not None and found.size not in (128, 256):
-        lines.append(
-            f"it learned on {found.size} x {found.size} pixels; the reference code has 128 x 128 and 256 x 256"
-        )
+        lines.append(f"it learned on {found.size} x {found.size} pixels; the reference code has 128 or 256")
     if "critic" not in found.states:
-        lines.append(
-            "there is no critic: the reference code's test.py takes the files, its train.py does not"
-        )
+        lines.append("there is no critic: the reference code's test.py takes the file, its train.py not")
     return lines

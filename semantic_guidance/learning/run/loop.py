@@ -326,11 +326,11 @@ class Trainer:
 
     def _start_from(self, path: Path) -> None:
         """Take over another run's networks, or published ones, and tell of those that begin afresh."""
-        found = read_networks(path)
         try:
+            found = read_networks(path)
             missing = self.learner.start_from(found.states)
         except ValueError as error:
-            raise InputError(f"--load-path: {found.path}: {error}") from None
+            raise InputError(f"--load-path {path}: {error}") from None
         if missing and self.group.rank == 0:
             names = ", ".join(name.replace("_live", " discriminator") for name in missing)
             print(f"{found.path} has no {names}: begun afresh", file=sys.stderr)

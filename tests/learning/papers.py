@@ -1,4 +1,4 @@
-"""The reference code's networks, put together anew from torch's own parts under the names in its checkpoints."""
+"""The reference code's networks, made anew from torch's own parts under the names in its checkpoints."""
 
 from __future__ import annotations
 

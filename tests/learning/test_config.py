@@ -8,38 +8,49 @@ import math
 
 import pytest
 
+from semantic_guidance.apps.cli import main as cli
+from semantic_guidance.apps.cli.ltp_flags import LTP_FLAGS
+from semantic_guidance.apps.cli.train import add_arguments
 from semantic_guidance.learning.algorithms.apg import APGConfig
 from semantic_guidance.learning.config import PARTS, TrainConfig, make_config, settings
 from semantic_guidance.learning.neural_renderer import RendererConfig
 from tests.conftest import ROOT
 
 PACKAGE = ROOT / "semantic_guidance"
-SEED_FLAGS = [
-    "dataset",
-    "debug",
-    "batch_size",
-    "max_eps_len",
-    "bundle_size",
-    "use_bilevel",
-    "use_gbp",
-    "gbp_coef",
-    "seggt_coef",
-    "exp_suffix",
-    "warmup",
-    "discount",
-    "rmsize",
-    "nenv",
-    "tau",
-    "noise_factor",
-    "val_interval",
-    "val_num_eps",
-    "train_timesteps",
-    "train_steps_per_eps",
-    "load_path",
-    "output",
-    "high_res",
-    "seed",
-]
+NOTHING = object()
+"""In place of a default: the flag changes nothing here."""
+
+SEED_FLAGS: dict[str, tuple[object, object]] = {
+    "dataset": ("cub200", "cub200"),
+    "warmup": (400, 400),
+    "discount": (0.95**5, 0.95**5),
+    "batch_size": (96, 96),
+    "bundle_size": (5, 5),
+    "rmsize": (800, 800),
+    "nenv": (96, 96),
+    "tau": (0.001, 0.001),
+    "max_eps_len": (40, 50),  # its README's commands and its test.py have 50
+    "noise_factor": (0, 0),
+    "val_interval": (50, 50),
+    "val_num_eps": (5, 5),
+    "train_timesteps": (2_000_000, 2_000_000),
+    "train_steps_per_eps": (10, 10),
+    "load_path": (None, None),
+    "exp_suffix": ("base", "base"),
+    "output": ("./model", "model"),
+    "use_gbp": (False, False),
+    "use_bilevel": (False, False),
+    "bundled_seggt": (False, NOTHING),  # which nothing reads there
+    "gbp_coef": (1.0, 1.0),  # there, this one and the next only name the run
+    "seggt_coef": (1.0, 1.0),
+    "high_res": (False, False),
+    "debug": (False, False),
+    "seed": (1234, 1234),  # there without effect: seeds follow from the process's number
+    "nodes": (1, NOTHING),
+    "gpus": (1, NOTHING),
+    "nr": (0, NOTHING),
+}
+"""Every flag of train.py in the reference code (github.com/1jsingh/semantic-guidance): its default, ours."""
 
 
 def reads() -> set[str]:
@@ -61,7 +72,20 @@ def test_names_are_unique_and_explained():
     fields = list(settings())
     assert len({field.name for field in fields}) == len(fields)
     assert all(field.metadata["help"] for field in fields)
-    assert set(SEED_FLAGS) <= {field.name for field in fields}
+
+
+def test_every_flag_of_the_reference_code_is_taken_and_has_its_default():
+    parser = cli.Parser(prog="train")
+    add_arguments(parser)
+    defaults = {field.name: field.default for field in settings()}
+    ours = {name for name, (_, default) in SEED_FLAGS.items() if default is not NOTHING}
+    assert {name: defaults[name] for name in ours} == {name: SEED_FLAGS[name][1] for name in ours}
+    others = {name for name, (theirs, default) in SEED_FLAGS.items() if name in ours and theirs != default}
+    assert others - {"output"} == {"max_eps_len"}  # "./model" is "model"
+    taken = {flag for action in parser._actions for flag in action.option_strings}
+    assert {f"--{name.replace('_', '-')}" for name in SEED_FLAGS} | {"-n", "-g", "-nr"} <= taken
+    said = {flag.names[-1] for flag in LTP_FLAGS}
+    assert said == {f"--{name.replace('_', '-')}" for name in SEED_FLAGS.keys() - ours}
 
 
 def test_defaults_are_the_papers():

@@ -73,8 +73,8 @@ def _differences(found: Networks) -> list[str]:
     lines = []
     if found.env is not None and found.env.use_bilevel and found.env.compositing != "seed":
         lines.append(
-            "it learned with --compositing over; the reference code's masks limit a stroke's colour alone, so "
-            "that its paintings are darker"
+            "it learned with --compositing over; the reference code's masks limit a stroke's colour alone: "
+            "its paintings are darker"
         )
     if found.size is not None and found.size not in (128, 256):
         lines.append(f"it learned on {found.size} x {found.size} pixels; the reference code has 128 or 256")

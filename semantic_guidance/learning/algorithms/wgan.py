@@ -106,7 +106,9 @@ class DiscriminatorLearner:
         self.target_network = target_copy(self.live)
         self.wasserstein = WassersteinLoss(self.live, penalty)
         self.loss: nn.Module = self.wasserstein  # may be wrapped
-        self.optimizer = torch.optim.Adam(self.live.parameters(), learning_rate, betas=(0.5, 0.999))
+        self.optimizer = torch.optim.Adam(
+            self.live.parameters(), learning_rate, betas=(0.5, 0.999), fused=True
+        )
         self.tau = tau
 
     def score(self, target: Tensor, canvas: Tensor) -> Tensor:

@@ -329,8 +329,10 @@ class Trainer:
         try:
             found = read_networks(path)
             missing = self.learner.start_from(found.states)
+        except InputError as error:
+            raise InputError(f"--load-path: {error}") from None
         except ValueError as error:
-            raise InputError(f"--load-path {path}: {error}") from None
+            raise InputError(f"--load-path: {path}: {error}") from None
         if missing and self.group.rank == 0:
             names = ", ".join(name.replace("_live", " discriminator") for name in missing)
             print(f"{found.path} has no {names}: begun afresh", file=sys.stderr)

@@ -14,7 +14,7 @@ from semantic_guidance.agents.ltp.files import load_actor
 from semantic_guidance.apps.cli import main as cli
 from semantic_guidance.learning.data.cub200 import BOXES, FOCUS, MASKS
 from semantic_guidance.learning.neural_renderer import exact_alpha
-from semantic_guidance.renderer.backends.neural import load_ltp_renderer
+from semantic_guidance.renderer.backends.neural import NeuralRenderer, load_ltp_renderer
 from tests.conftest import ROOT
 
 SMALL = [
@@ -115,6 +115,42 @@ def test_bad_command_lines(words, wanted, capsys):
     assert captured.err.startswith("semantic-guidance: error: ")
     assert captured.err.count("\n") == 1
     assert wanted in captured.err
+
+
+def test_the_reference_codes_own_flags_are_taken_with_a_word(capsys):
+    words = ["-n", "1", "-g", "4", "-nr", "0", "--bundled_seggt", "--data", "/nowhere"]
+    assert cli.main(["train", *words]) == 2
+    *lines, error = capsys.readouterr().err.splitlines()
+    assert "/nowhere" in error
+    assert [line.split()[1] for line in lines] == ["--nodes", "--gpus", "--nr", "--bundled-seggt"]
+    assert all("in the reference code and does nothing here" in line for line in lines)
+    assert "torchrun --nproc-per-node" in lines[1]
+    assert cli.main(["train", "-g", "many"]) == 2
+    assert "-g/--gpus" in capsys.readouterr().err
+
+
+def test_a_run_by_the_reference_codes_letter(birds, tmp_path):
+    """Its compositing, its kind of renderer and its critic's targets; and on from there."""
+    torch.save(NeuralRenderer(128).state_dict(), tmp_path / "renderer.pkl")
+    command = [
+        "train",
+        "--dataset",
+        "cub200",
+        "--data",
+        str(birds),
+        "--output",
+        str(tmp_path / "model"),
+        *SMALL,
+    ]
+    command += ["--use_bilevel", "--use_gbp", "--compositing", "seed", "--critic_target", "seed"]
+    command += ["--renderer", "neural", "--renderer_weights", str(tmp_path / "renderer.pkl")]
+    assert cli.main([*command, "--exp_suffix", "letter"]) == 0
+    folder = tmp_path / "model" / "cub200" / "letter"
+    _, env, _ = load_actor(folder / "actor.safetensors")
+    assert env.compositing == "seed"
+    assert (
+        cli.main([*command, "--exp_suffix", "on", "--load_path", str(folder), "--train_timesteps", "2"]) == 0
+    )
 
 
 @pytest.mark.parametrize("interval", [1, 200])

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from semantic_guidance.agents.ltp import episode
 from semantic_guidance.core.guidance import Guidance
@@ -42,6 +43,81 @@ def test_critic_learns_the_discounted_next_value():
     learner.target_actor.load_state_dict(learner.actor.state_dict())
     loss = learner._update_critic(before, after)["critic_loss"]
     assert float(loss) == pytest.approx(float((values - target).square().mean()), rel=1e-4)
+
+
+def test_the_seeds_critic_learns_the_batchs_mean_reward():
+    """The reference code's update written out: rewards [B] are added to values [B, 1]."""
+    learner = Learner(small_config(discount=0.5, critic_target="seed"), CPU)
+    before, after = two_states(learner)
+    env = learner.config.env
+    with torch.no_grad():
+        action = learner.target_actor(episode.observation(after, env))
+        following = learner.step(after, action)
+        ahead = learner.target_critic(episode.critic_observation(after, following, env)).view(3, 1)
+        reward, step_reward = (
+            learner.rewards(*pair)["total"] for pair in ((after, following), (before, after))
+        )
+        assert float(reward.std()) > 1e-3
+        terminal = torch.tensor([0.0, 1.0, 0.0])
+        target_q = 0.5 * (1 - terminal).view(-1, 1) * (ahead + reward) + step_reward
+    cur_q = learner.critic(episode.critic_observation(before, after, env)).view(3, 1) + step_reward
+    assert cur_q.shape == target_q.shape == (3, 3)
+    wanted = torch.autograd.grad((cur_q - target_q).square().mean(), list(learner.critic.parameters()))
+    learner.target_actor.load_state_dict(learner.actor.state_dict())
+    learner.set_learning_rates(0.0, 0.0)
+    told = learner._update_critic(before, after)
+    for parameter, gradient in zip(learner.critic.parameters(), wanted, strict=True):
+        assert torch.allclose(parameter.grad, gradient, rtol=1e-3, atol=1e-5)
+    length = sum(float(gradient.square().sum()) for gradient in wanted) ** 0.5
+    assert float(told["critic_gradient"]) == pytest.approx(length, rel=1e-3)
+
+
+class Waits(TorchDispatchMode):
+    """Counts what would make the program wait for a device: numbers that it asks for."""
+
+    count = 0
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        name = str(func)
+        self.count += any(
+            word in name for word in ("_local_scalar_dense", "nonzero", "is_nonzero", "aten.equal")
+        )
+        return func(*args, **(kwargs or {}))
+
+
+def test_an_update_asks_for_no_number():
+    def plain(strokes, canvas, mask, softness):
+        tint = strokes.color.mean(dim=1)[:, :, None, None] * (1 if mask is None else mask)
+        return 0.5 * canvas + 0.5 * tint
+
+    learner = Learner(small_config(), CPU, plain)
+    before, after = two_states(learner)
+    with Waits() as waits:
+        told = learner.update(before, after, torch.rand(2, 3))
+    assert waits.count == 0
+    assert all(values.shape == () and not values.requires_grad for values in told.values())
+    gan = {
+        f"{name}_gan_{what}"
+        for name in learner.discriminators
+        for what in ("loss", "real", "fake", "penalty")
+    }
+    assert gan | {"Q", "reward_focus", "actor_gradient", "critic_gradient"} <= set(told)
+    for name in learner.discriminators:
+        parts = [float(told[f"{name}_gan_{what}"]) for what in ("fake", "real", "penalty")]
+        assert float(told[f"{name}_gan_loss"]) == pytest.approx(parts[0] - parts[1] + parts[2], rel=1e-4)
+    with Waits() as waits:
+        float(told["Q"])
+    assert waits.count == 1
+
+
+def test_weights_that_are_not_finite_are_found():
+    learner = Learner(small_config(), CPU)
+    assert all(map(bool, learner.finite().values()))
+    learner.actor.fc.bias.data[0] = 1e6  # beyond half precision
+    learner.critic.fc.bias.data[0] = 1e6
+    learner.discriminators["foreground"].live.conv4.bias.data[0] = torch.nan
+    bad = {name for name, finite in learner.finite().items() if not finite}
+    assert bad == {"actor", "foreground discriminator"}
 
 
 def test_actor_climbs_reward_plus_value():

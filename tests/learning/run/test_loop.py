@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -10,11 +11,13 @@ from pathlib import Path
 import pytest
 import torch
 
+from semantic_guidance.agents.ltp.agent import LtpAgent
 from semantic_guidance.agents.ltp.files import load_actor
 from semantic_guidance.core.errors import InputError
 from semantic_guidance.learning.run import checkpoint
 from semantic_guidance.learning.run.loop import DivergedError
 from semantic_guidance.learning.run.processes import settle_threads
+from semantic_guidance.renderer.backends.neural import NeuralRenderer
 from tests.learning.toys import discs, small_trainer
 
 settle_threads(1)
@@ -49,10 +52,17 @@ def same(one: object, other: object) -> bool:
     return one == other
 
 
+def rows_of(folder: Path) -> list[dict[str, float]]:
+    """The lines of a run's log."""
+    return [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
+
+
 def test_resuming_is_as_if_it_had_not_stopped(tmp_path):
     whole = small_trainer(tmp_path / "whole", noise_factor=0.1)
     whole.run()
     small_trainer(tmp_path / "halves", noise_factor=0.1, train_timesteps=6).run()
+    with (tmp_path / "halves" / "log.jsonl").open("a") as log:  # beyond the checkpoint, the last one cut off
+        log.write('{"step": 8, "episode": 4, "train/Q": 99.0}\n{"step": 10, "epi')
     # A later attempt that died while it wrote a checkpoint leaves this behind.
     checkpoint.draft(tmp_path / "halves", 5)
     (tmp_path / "halves" / ".0123456789ab.part.safetensors").touch()
@@ -64,6 +74,12 @@ def test_resuming_is_as_if_it_had_not_stopped(tmp_path):
     names = [path.name for path in checkpoint.checkpoints(tmp_path / "halves")]
     assert names == ["00000003", "00000006"]
     assert not list((tmp_path / "halves").rglob("*.part*"))
+    clocks = {"seconds", "train/samples_per_second"}
+    one, other = (
+        [{name: row[name] for name in row.keys() - clocks} for row in rows_of(tmp_path / name)]
+        for name in ("whole", "halves")
+    )
+    assert one == other
 
 
 def test_run_leaves_what_it_promises(tmp_path):
@@ -80,6 +96,25 @@ def test_run_leaves_what_it_promises(tmp_path):
     tags = events.Tags()
     assert {"train/actor_loss", "train/critic_loss", "train/whole_gan_loss"} <= set(tags["scalars"])
     assert [event.step for event in events.Scalars("validate/mean_dist")] == [6, 12]
+    rows = rows_of(tmp_path)
+    assert [(row["step"], row["episode"]) for row in rows] == [(2 * n, n) for n in range(1, 7)]
+    told = {key for row in rows for key in row} - {"step", "episode", "seconds"}
+    assert told == set(tags["scalars"])
+    wanted = {
+        "Q",
+        "reward_adversarial",
+        "reward_foreground",
+        "reward_focus",
+        "actor_gradient",
+        "critic_gradient",
+    }
+    wanted |= {"foreground_gan_real", "foreground_gan_fake", "foreground_gan_penalty", "samples_per_second"}
+    assert {f"train/{name}" for name in wanted} | {"validate/mean_reward"} <= told
+    for event in events.Scalars("train/Q"):
+        (row,) = (row for row in rows if row["step"] == event.step)
+        assert row["train/Q"] == pytest.approx(event.value, rel=1e-5)
+    assert "train/Q" not in rows[0]  # which only filled the memory
+    assert ["validate/mean_dist" in row for row in rows] == [False, False, True] * 2
     assert tags["images"] == ["validate/paintings"]
 
 
@@ -109,6 +144,67 @@ def test_loss_that_is_no_number_stops_the_run(tmp_path):
     (kept,) = checkpoint.checkpoints(tmp_path)
     state = checkpoint.read(kept / "networks.pt")
     assert all(bool(values.isfinite().all()) for values in state["learner"]["actor"].values())
+
+
+def test_the_loss_that_went_first_is_named(tmp_path):
+    trainer = small_trainer(tmp_path)
+    update = trainer.learner.update
+
+    def spoil(*states):
+        told = update(*states)
+        told["critic_loss"] = told["critic_loss"] / 0
+        trainer.learner.actor.fc.weight.data.fill_(torch.nan)  # so that the next update cannot paint
+        return told
+
+    trainer.learner.update = spoil
+    with pytest.raises(DivergedError, match=r"critic_loss became inf in episode 2.* no checkpoint yet"):
+        trainer.run()
+    assert not (tmp_path / "actor.safetensors").exists()
+
+
+def test_training_paints_by_the_rule_and_with_the_network_that_it_is_told(tmp_path):
+    """The reference code's step, written out: a stroke fades all; its colour comes under the mask alone."""
+    torch.manual_seed(0)
+    network = NeuralRenderer(128)
+    torch.save(network.state_dict(), tmp_path / "renderer.pkl")
+    settings = {
+        "compositing": "seed",
+        "renderer": "neural",
+        "renderer_weights": str(tmp_path / "renderer.pkl"),
+    }
+    trainer = small_trainer(tmp_path, **settings, canvas_size=128, rmsize=2, nenv=2, batch_size=2)
+    start = trainer.pictures.start(torch.tensor([0, 3]), torch.device("cpu"))
+    action = torch.rand(2, 26, generator=torch.Generator().manual_seed(1))
+    action[:, 10], action[:, 23] = 1, 1
+    canvas = start.canvas
+    with torch.no_grad():
+        for vector, mask in zip(action.split(13, dim=1), (1 - start.mask, start.mask), strict=True):
+            alpha = network(vector[:, :10])[:, None]
+            canvas = canvas * (1 - alpha) + vector[:, 10:, None, None] * alpha * mask
+        painted = trainer.learner.step(start, action).canvas
+    assert torch.allclose(painted, canvas, atol=1e-4)
+    trainer.learner.step(start, action.requires_grad_()).canvas.sum().backward()
+    assert float(action.grad.abs().min(dim=0).values[:10].sum()) > 0
+    trainer.save()
+    assert LtpAgent.load(tmp_path / "actor.safetensors").compositing == "seed"
+
+
+@pytest.mark.parametrize(
+    ("settings", "complaint"),
+    [
+        ({"renderer": "neural"}, "renderer_weights is None, wanted the file"),
+        ({"renderer_weights": "x.pkl"}, "renderer_weights is x.pkl, wanted .* none if it is exact"),
+        (
+            {"renderer": "neural", "renderer_weights": "nowhere.pkl"},
+            "--renderer-weights: nowhere.pkl cannot be",
+        ),
+        ({"compositing": "under"}, "compositing is 'under', wanted one of over, seed"),
+        ({"critic_target": "batch"}, "critic_target is 'batch', wanted one of td, seed"),
+    ],
+)
+def test_renderers_and_rules_that_there_are_not(tmp_path, settings, complaint):
+    with pytest.raises(ValueError, match=complaint):
+        small_trainer(tmp_path, **settings)
 
 
 def test_resuming_another_run_is_refused(tmp_path):

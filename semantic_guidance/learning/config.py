@@ -162,6 +162,8 @@ class LearnConfig:
         for name, choices in (("critic_target", CRITIC_TARGETS), ("renderer", RENDERERS)):
             if getattr(self, name) not in choices:
                 raise ValueError(f"{name} is {getattr(self, name)!r}, wanted one of {', '.join(choices)}")
+        if self.renderer == "neural" and self.method == "apg":
+            raise ValueError("renderer is 'neural', wanted 'exact' with method 'apg'")
         if (self.renderer == "neural") != (self.renderer_weights is not None):
             raise ValueError(
                 f"renderer_weights is {self.renderer_weights}, wanted the file of a network if renderer is "

@@ -57,6 +57,10 @@ def run(args: argparse.Namespace) -> int:
 
     ExportOptions(**flag_values(args, ExportOptions))
     found = read_networks(args.agent)
+    if found.env is not None and found.env.use_bilevel and not found.env.aligned:
+        raise InputError(
+            f"{found.path}: it learned with --no-alignment, wanted one that the reference code has"
+        )
     try:
         written = write_ltp_folder(found.states, args.out)
     except ValueError as error:

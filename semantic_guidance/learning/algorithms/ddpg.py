@@ -83,7 +83,7 @@ class Learner:
             torch.manual_seed(learn.seed)
             self.actor = placed(Actor(env.channels, env.action_size, learn.width), device)
             self.critic = placed(Critic(CANVAS + env.channels, learn.width), device)
-            discriminators = {"whole": weights.gan_coef, "foreground": env.use_bilevel and weights.seggt_coef}
+            discriminators = {"whole": weights.gan_coef, "foreground": env.aligned and weights.seggt_coef}
             self.discriminators = {
                 name: DiscriminatorLearner(device, learn.gan_lr, learn.gradient_penalty, learn.gan_tau)
                 for name, weight in discriminators.items()

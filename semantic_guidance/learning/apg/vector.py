@@ -23,7 +23,6 @@ from semantic_guidance.learning.apg.easels import Easels
 from semantic_guidance.learning.apg.pupil import Head
 from semantic_guidance.learning.config import TrainConfig
 from semantic_guidance.learning.rewards import RewardConfig
-from semantic_guidance.renderer import render
 
 WHOLE_STEPS = (3, 14)
 """A painting that is continued in parts is seen as a whole for so many steps, by chance."""
@@ -129,12 +128,13 @@ class VectorPupil:
         """The whole canvases with the strokes that were made in parts of them."""
         corner, side = windows[:, None, None, :2], windows[:, None, 2:]
         masks = [1 - easels.mask, easels.mask] if self.env.use_bilevel else [None]
+        paint = episode.compositor(self.env)
         for strokes, mask in zip(bundles, masks, strict=True):
             points = strokes.points.detach() * side[..., None] + corner
             part = Strokes(
                 points, strokes.radius.detach() * side, strokes.opacity.detach(), strokes.color.detach()
             )
-            canvas = render(part, canvas, mask)
+            canvas = paint(part, canvas, mask, 1.0)
         return canvas
 
 

@@ -86,5 +86,5 @@ def _of_checkpoint(path: Path) -> Networks:
 
 
 def _of_actor(path: Path) -> Networks:
-    actor, env, size = load_actor(path)
-    return Networks({"actor": actor.state_dict()}, path, env, size)
+    saved = load_actor(path)
+    return Networks({"actor": saved.actor.state_dict()}, path, saved.env, saved.size)

@@ -146,8 +146,7 @@ def test_a_run_by_the_reference_codes_letter(birds, tmp_path):
     command += ["--renderer", "neural", "--renderer_weights", str(tmp_path / "renderer.pkl")]
     assert cli.main([*command, "--exp_suffix", "letter"]) == 0
     folder = tmp_path / "model" / "cub200" / "letter"
-    _, env, _ = load_actor(folder / "actor.safetensors")
-    assert env.compositing == "seed"
+    assert load_actor(folder / "actor.safetensors").env.compositing == "seed"
     assert (
         cli.main([*command, "--exp_suffix", "on", "--load_path", str(folder), "--train_timesteps", "2"]) == 0
     )

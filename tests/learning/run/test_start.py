@@ -209,7 +209,10 @@ def test_a_baselines_discriminator_stands_for_both(tmp_path):
 def test_what_the_reference_code_could_not_load_is_refused(tmp_path, capsys):
     env = EnvConfig()
     save_actor(Actor(env.channels, env.action_size, width=8), env, 128, tmp_path / "actor.safetensors")
+    env = EnvConfig(use_bilevel=True, no_alignment=True)
+    save_actor(Actor(env.channels, env.action_size), env, 128, tmp_path / "unaligned.safetensors")
     for path, complaint in (
+        (tmp_path / "unaligned.safetensors", "it learned with --no-alignment"),
         (
             tmp_path / "actor.safetensors",
             "the actor's width is 8, wanted 64: the reference code has no other",

@@ -86,9 +86,9 @@ def test_run_leaves_what_it_promises(tmp_path):
     trainer = small_trainer(tmp_path, keep=1)
     trainer.run()
     assert [path.name for path in checkpoint.checkpoints(tmp_path)] == ["00000006"]
-    actor, env, size = load_actor(tmp_path / "actor.safetensors")
-    assert (env, size) == (trainer.config.env, 16)
-    assert actor.fc.out_features == 26
+    saved = load_actor(tmp_path / "actor.safetensors")
+    assert (saved.env, saved.size) == (trainer.config.env, 16)
+    assert saved.actor.fc.out_features == 26
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
     events = EventAccumulator(str(tmp_path / "log"))

@@ -40,6 +40,19 @@ def picture() -> tuple[torch.Tensor, Guidance]:
     return image, Guidance.from_mask(mask)
 
 
+@pytest.mark.parametrize("antialias", [True, False])
+def test_the_actor_is_shown_pictures_as_in_its_training(tmp_path: Path, antialias: bool) -> None:
+    """Stripes of one pixel: averaged they are grey, else those that lie on the nearest pixels remain."""
+    stripes = torch.zeros(3, 32 * 5, 32 * 5)
+    stripes[:, 2::5] = 1
+    agent = replace(agent_of(torch.full((13,), 0.5)), antialias=antialias)
+    agent.draft(problem_of(stripes, Guidance.none(160, 160), (1,)), np.random.default_rng(0))
+    seen = agent.actor.seen[0][0, 3:6]  # type: ignore[union-attr]
+    assert float(seen[:, 4:-4].mean()) == pytest.approx(0.2 if antialias else 1.0, abs=0.05)
+    _, path = checkpoint(tmp_path, 9, 65)
+    assert not LtpAgent.load(path).antialias
+
+
 @torch.no_grad()
 def test_a_baseline_actor_paints_as_the_seed_does(tmp_path: Path) -> None:
     """The reference code's loop, written out: canvas, target, step and coordinates in, five strokes out."""

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
+from semantic_guidance.agents.ltp.network import Actor
 from semantic_guidance.core.errors import InputError, NotFiniteError
 from semantic_guidance.core.files import replacing
 from semantic_guidance.learning.algorithms.wgan import placed
@@ -23,6 +24,7 @@ from semantic_guidance.learning.apg.vector import VECTOR
 from semantic_guidance.learning.bank import PictureBank
 from semantic_guidance.learning.config import TrainConfig
 from semantic_guidance.learning.run import checkpoint, single
+from semantic_guidance.learning.run.start import read_networks
 
 WARM_UP = 100
 """Updates in which the learning rate rises."""
@@ -238,7 +240,10 @@ def new_network(config: TrainConfig, head: Head) -> nn.Module:
     if start is not None:
         path = Path(start) / ACTOR if Path(start).is_dir() else Path(start)
         try:
-            network.load_state_dict(head.read(path).state_dict())
+            if isinstance(network, Actor):  # also from checkpoints, and the papers'
+                network.load_state_dict(read_networks(Path(start)).states["actor"])
+            else:
+                network.load_state_dict(head.read(path).state_dict())
         except (ValueError, RuntimeError) as error:
             raise InputError(f"--load-path: {str(error).splitlines()[0]}") from None
     return network

@@ -15,11 +15,12 @@ from semantic_guidance.agents.ltp.files import save_actor
 from semantic_guidance.agents.ltp.network import Actor
 from semantic_guidance.apps.cli.main import main
 from semantic_guidance.core.errors import InputError
+from semantic_guidance.learning.apg.run import HEADS, new_network
 from semantic_guidance.learning.run import checkpoint
 from semantic_guidance.learning.run.loop import Trainer
 from semantic_guidance.learning.run.processes import settle_threads
 from tests.learning.papers import PapersDiscriminator, PapersResNet, papers_networks, save_papers, shake
-from tests.learning.toys import small_trainer
+from tests.learning.toys import small_config, small_trainer
 
 settle_threads(1)
 SEMANTIC = {"width": 4, "bundle_size": 5}
@@ -78,6 +79,18 @@ def test_learning_to_paints_files_have_no_numbers(tmp_path):
             torch.save(network.state_dict(), folder / f"{name}.pkl")
     trainer = small_trainer(tmp_path / "run", load_path=str(folder), **BASELINE)
     assert same_answers(trainer, networks, foreground=False)
+
+
+def test_the_analytic_trainer_starts_from_them_too(tmp_path):
+    networks = papers_networks(True, width=4)
+    save_papers(networks, tmp_path / "seed", 200)
+    config = small_config(method="apg", load_path=str(tmp_path / "seed"), **SEMANTIC)
+    actor = new_network(config, HEADS["vector"]).eval()
+    seen = torch.rand(1, 13, 128, 128)
+    with torch.no_grad():
+        assert torch.allclose(actor(seen), networks[0](seen), atol=1e-5)
+    with pytest.raises(InputError, match="--load-path: "):
+        new_network(small_config(method="apg", load_path=str(tmp_path / "seed"), width=8), HEADS["vector"])
 
 
 def test_what_is_missing_begins_afresh(tmp_path, capsys):

@@ -238,7 +238,8 @@ class Trainer:
         )
 
     def _tell(self, losses: dict[str, float], seconds: float) -> None:
-        shown = " ".join(f"{name} {value:.4g}" for name, value in losses.items())
+        told = (name for name in losses if name == "Q" or name.endswith(("_loss", "_lr")))
+        shown = " ".join(f"{name} {losses[name]:.4g}" for name in told)
         print(f"episode {self.episode} steps {self.step} {seconds:.2f} s {shown}", file=sys.stderr)
 
     @torch.no_grad()

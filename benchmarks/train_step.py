@@ -84,7 +84,7 @@ class Reference(Learner):
         self.actor_optimizer = torch.optim.Adam(self.actor.parameters())
         self.critic_optimizer = torch.optim.Adam(self.critic.parameters())
 
-    def _update_critic(self, before: episode.PaintState, after: episode.PaintState) -> Tensor:
+    def _update_critic(self, before: episode.PaintState, after: episode.PaintState) -> dict[str, Tensor]:
         env, learn = self.config.env, self.config.learn
         action = torch.rand(before.batch, env.action_size)  # the memory's
         with torch.no_grad():
@@ -98,7 +98,7 @@ class Reference(Learner):
         self.critic_optimizer.zero_grad(set_to_none=True)
         loss.backward()
         self.critic_optimizer.step()
-        return loss.detach()
+        return {"critic_loss": loss.detach()}
 
     def _value(self, action: Tensor) -> Tensor:
         if self._state is None:

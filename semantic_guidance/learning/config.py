@@ -176,6 +176,11 @@ class TrainConfig:
     apg: AnalyticConfig = field(default_factory=AnalyticConfig)
     run: RunConfig = field(default_factory=RunConfig)
 
+    @property
+    def parts(self) -> dict[str, Any]:
+        """Its parts by name, for `core.settings`."""
+        return {name: getattr(self, name) for name in PARTS}
+
     def to_json(self) -> str:
         """As text, for checkpoints."""
         return json.dumps(dataclasses.asdict(self))

@@ -4,16 +4,25 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 from semantic_guidance.core.options import parser_of
+from semantic_guidance.core.settings import NAME, read_settings
 
 Field = dataclasses.Field[Any]
 
 
-def add_flags(parser: argparse.ArgumentParser, items: Iterable[Field]) -> None:
-    """Declare one flag for each field that has a help text, with its default."""
+def add_flags(parser: argparse.ArgumentParser, items: Iterable[Field], *, over_file: bool = False) -> None:
+    """Declare one flag for each field that has a help text, with its default.
+
+    Args:
+        parser: of the command.
+        items: the fields.
+        over_file: whether the flags come before a file of settings: then the parsed arguments have only those
+            that were given, and a switch has a ``--no-`` flag besides.
+    """
     groups: dict[str, argparse._ActionsContainer] = {}
     for item in items:
         if "help" not in item.metadata:
@@ -25,8 +34,10 @@ def add_flags(parser: argparse.ArgumentParser, items: Iterable[Field]) -> None:
                 groups[title] = parser.add_argument_group(title)
             place = groups[title]
         names = [f"--{item.name.replace('_', '-')}", *item.metadata.get("aliases", ())]
+        default = argparse.SUPPRESS if over_file else item.default
         if item.default is False:
-            place.add_argument(*names, action="store_true", help=_help(item))
+            switch = argparse.BooleanOptionalAction if over_file else "store_true"
+            place.add_argument(*names, action=switch, default=default, help=_help(item))
             continue
         settings: dict[str, Any] = {}
         if (bare := item.metadata.get("optional")) is not None:
@@ -34,12 +45,38 @@ def add_flags(parser: argparse.ArgumentParser, items: Iterable[Field]) -> None:
         place.add_argument(
             *names,
             type=_reader(item),
-            default=item.default,
+            default=default,
             choices=item.metadata.get("choices"),
             metavar=item.metadata.get("metavar") or ("NAME" if isinstance(item.default, str) else "N"),
             help=_help(item),
             **settings,
         )
+
+
+def add_config_flag(parser: argparse.ArgumentParser) -> None:
+    """Declare ``--config``, for `with_config`."""
+    parser.add_argument(
+        "--config",
+        metavar="FILE",
+        type=Path,
+        help=f"settings as every run writes them to {NAME} in its folder; flags come before them",
+    )
+
+
+def with_config(args: argparse.Namespace, kinds: Mapping[str, type]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The settings in the file that ``--config`` names, and those of the flags that were given.
+
+    Args:
+        args: parsed, of a parser with ``add_flags(..., over_file=True)`` and `add_config_flag`.
+        kinds: dataclasses of the settings by the names of their tables.
+
+    Raises:
+        InputError: something in the file is wrong.
+        OSError: it cannot be read.
+    """
+    names = {item.name for kind in kinds.values() for item in dataclasses.fields(kind)}
+    given = {name: value for name, value in vars(args).items() if name in names}
+    return ({} if args.config is None else read_settings(args.config, kinds)), given
 
 
 def flag_values(args: argparse.Namespace, kind: type) -> dict[str, Any]:

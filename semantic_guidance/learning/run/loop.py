@@ -16,6 +16,7 @@ from semantic_guidance.agents.ltp import episode
 from semantic_guidance.agents.ltp.episode import PaintState, Renderer
 from semantic_guidance.agents.ltp.files import save_actor
 from semantic_guidance.core.errors import InputError, NotFiniteError
+from semantic_guidance.core.settings import NAME, write_settings
 from semantic_guidance.learning.algorithms.ddpg import Learner, with_canvas
 from semantic_guidance.learning.apg.run import AnalyticRun
 from semantic_guidance.learning.bank import PictureBank, open_banks, to_bytes
@@ -42,7 +43,8 @@ def train(**values: Any) -> Path:
             ``train(dataset="cub200", data="data", use_bilevel=True, use_gbp=True, exp_suffix="mine")``.
 
     Returns:
-        The run's folder, with ``actor.safetensors``, ``checkpoints`` and ``log`` (for TensorBoard).
+        The run's folder, with ``actor.safetensors``, ``config.toml``, ``checkpoints`` and ``log`` (for
+        TensorBoard).
 
     Raises:
         InputError: a setting is invalid, the dataset cannot be read, or the run exists and is not resumed.
@@ -59,6 +61,8 @@ def train(**values: Any) -> Path:
     settle_threads(config.run.threads)
     with processes(config.run.device) as group:
         banks = open_banks(config.data, config.env)
+        if group.rank == 0:
+            write_settings(config.parts, folder / NAME)
         if config.learn.method == "apg":
             AnalyticRun(config, *banks, folder, group.device).run()
             return folder

@@ -109,6 +109,13 @@ class LearnConfig:
     )
     gradient_penalty: float = field(default=10.0, metadata={"help": "weight of WGAN-GP's penalty", "min": 0})
     width: int = field(default=64, metadata={"help": "channels of the networks' first stage", "min": 1})
+    accumulate: int = field(
+        default=1,
+        metadata={
+            "help": "parts in which ddpg learns from each batch, to save memory; their gradients are summed",
+            "min": 1,
+        },
+    )
     bf16: bool = field(default=False, metadata={"help": "run actor and critic in bfloat16"})
     seed: int = field(
         default=1234,
@@ -119,6 +126,10 @@ class LearnConfig:
         if self.method not in METHODS:
             raise ValueError(f"method is {self.method!r}, wanted one of {', '.join(METHODS)}")
         check_ranges(self)
+        if self.batch_size % self.accumulate:
+            raise ValueError(
+                f"accumulate is {self.accumulate}, wanted a divisor of the batch_size {self.batch_size}"
+            )
         for name in ("actor_lr", "critic_lr"):
             if len(getattr(self, name)) != len(self.lr_episodes) + 1:
                 raise ValueError(
@@ -203,7 +214,7 @@ class TrainConfig:
 
 
 MAY_CHANGE = frozenset(
-    {"train_timesteps", "data", "actor_lr", "critic_lr", "gan_lr", "lr_episodes"}
+    {"train_timesteps", "data", "actor_lr", "critic_lr", "gan_lr", "lr_episodes", "accumulate"}
     | {"bank", "photographs", "updates", "minutes", "apg_lr", "ema"}
 )
 """Settings that a resumed run may have otherwise."""

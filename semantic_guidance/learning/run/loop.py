@@ -61,12 +61,14 @@ def train(**values: Any) -> Path:
     settle_threads(config.run.threads)
     with processes(config.run.device) as group:
         banks = open_banks(config.data, config.env)
+        run: AnalyticRun | Trainer
+        if config.learn.method == "apg":
+            run = AnalyticRun(config, *banks, folder, group.device)
+        else:
+            run = Trainer(config, *banks, folder, group)
         if group.rank == 0:
             write_settings(config.parts, folder / NAME)
-        if config.learn.method == "apg":
-            AnalyticRun(config, *banks, folder, group.device).run()
-            return folder
-        Trainer(config, *banks, folder, group).run()
+        run.run()
     return folder
 
 

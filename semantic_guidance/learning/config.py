@@ -126,9 +126,10 @@ class LearnConfig:
         if self.method not in METHODS:
             raise ValueError(f"method is {self.method!r}, wanted one of {', '.join(METHODS)}")
         check_ranges(self)
-        if self.batch_size % self.accumulate:
+        if self.batch_size % self.accumulate or self.batch_size == self.accumulate:
             raise ValueError(
-                f"accumulate is {self.accumulate}, wanted a divisor of the batch_size {self.batch_size}"
+                f"accumulate is {self.accumulate}, wanted a divisor of the batch_size {self.batch_size}, "
+                "with parts of at least 2"
             )
         for name in ("actor_lr", "critic_lr"):
             if len(getattr(self, name)) != len(self.lr_episodes) + 1:
@@ -167,6 +168,10 @@ class RunConfig:
         metadata={"help": "checkpoint whose networks to start from (a folder)", "metavar": "DIR"},
     )
     resume: bool = field(default=False, metadata={"help": "go on where the run of this name stopped"})
+    wandb: str | None = field(
+        default=None,
+        metadata={"help": "project at Weights & Biases that shows the run, too", "metavar": "PROJECT"},
+    )
     debug: bool = field(default=False, metadata={"help": "tell of every episode on standard error"})
 
     def __post_init__(self) -> None:

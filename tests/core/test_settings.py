@@ -21,7 +21,12 @@ from semantic_guidance.learning.window.config import WindowTrainingConfig
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 FOLDER_NAMES = TEXT.filter(lambda name: name not in ("", ".", "..") and not set(name) & set("/\\\0"))
-SPECIAL = {"dataset": st.sampled_from(["cub200", "cars196", "folder"]), "exp_suffix": FOLDER_NAMES}
+SPECIAL = {
+    "dataset": st.sampled_from(["cub200", "cars196", "folder"]),
+    "exp_suffix": FOLDER_NAMES,
+    "batch_size": st.integers(2, 10**4).map(lambda count: 12 * count),
+    "accumulate": st.sampled_from([1, 2, 3, 12]),
+}
 
 
 def number(item: dataclasses.Field[Any], kind: type) -> st.SearchStrategy[Any]:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 SUMMARY = "compare ways to paint on a folder of pictures"
 SKIPPED = 1  # exit status
-SHOWN = ("mse", "mse_foreground", "mse_background", "ssim", "perceptual", "top1", "top5", "seconds")
+SHOWN = ("mse", "mse_foreground", "mse_background", "ssim", "perceptual", "lpips", "top1", "top5", "seconds")
 
 EXAMPLES = """examples:
   semantic-guidance evaluate photographs --out evaluation
@@ -57,6 +57,9 @@ class EvaluateOptions:
         min=1,
         max=10**9,
     )
+    lpips: bool = option(
+        False, "measure LPIPS, too; needs the extra 'metrics' and AlexNet's weights (233 MB)"
+    )
     seed: int = option(0, "the same number gives the same paintings", metavar="N", min=0, max=MAX_SEED)
 
 
@@ -92,7 +95,7 @@ def run(args: argparse.Namespace) -> int:
         "masks": args.masks.resolve().name if args.masks else None,
         "limit": args.limit,
     }
-    evaluation = Evaluation(subjects, methods, args.out, args.strokes, args.seed, notes)
+    evaluation = Evaluation(subjects, methods, args.out, args.strokes, args.seed, notes, args.lpips)
     check_folder(args.out)
     prepare_folder(args.out)
     document = _run(evaluation, len(subjects) * len(methods))
@@ -146,9 +149,9 @@ def _summary(args: argparse.Namespace, document: dict[str, Any]) -> dict[str, An
 
 def _table(document: dict[str, Any]) -> str:
     """The means as text, in columns."""
-    from semantic_guidance.apps.evaluate.columns import COLUMNS
+    from semantic_guidance.apps.evaluate.columns import read_columns
 
-    columns = [column for column in COLUMNS if column.key in SHOWN]
+    columns = [column for column in read_columns(document["columns"]) if column.key in SHOWN]
     rows = [["", *(column.title for column in columns)]]
     for method, figures in document["summary"]["methods"].items():
         rows.append([method, *(column.shown_mean(figures[column.key]["mean"]) for column in columns)])

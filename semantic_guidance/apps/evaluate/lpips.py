@@ -32,8 +32,8 @@ def load_lpips() -> Distance:
         from torchmetrics.image.lpip import LearnedPerceptualImagePatchSimilarity
 
         metric = LearnedPerceptualImagePatchSimilarity("alex", normalize=True)
-    except ImportError as error:
-        raise InputError(f"--lpips: {str(error).splitlines()[0]}, wanted: {wanted}") from None
+    except ImportError:
+        raise InputError(f"--lpips: torchmetrics or torchvision is not installed, wanted: {wanted}") from None
     except (OSError, RuntimeError) as error:
         place = Path(torch.hub.get_dir()) / "checkpoints" / NETWORK
         reason = " ".join(str(error).split())

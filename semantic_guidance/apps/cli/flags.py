@@ -21,7 +21,7 @@ def add_flags(parser: argparse.ArgumentParser, items: Iterable[Field], *, over_f
         parser: of the command.
         items: the fields.
         over_file: whether the flags come before a file of settings: then the parsed arguments have only those
-            that were given, and a switch has a ``--no-`` flag besides.
+            that were given, and a switch can be turned off by a flag, too.
     """
     groups: dict[str, argparse._ActionsContainer] = {}
     for item in items:
@@ -36,8 +36,12 @@ def add_flags(parser: argparse.ArgumentParser, items: Iterable[Field], *, over_f
         names = [f"--{item.name.replace('_', '-')}", *item.metadata.get("aliases", ())]
         default = argparse.SUPPRESS if over_file else item.default
         if item.default is False:
-            switch = argparse.BooleanOptionalAction if over_file else "store_true"
-            place.add_argument(*names, action=switch, default=default, help=_help(item))
+            place.add_argument(*names, action="store_true", default=default, help=_help(item))
+            if over_file:
+                opposite = _opposite(names[0])
+                place.add_argument(
+                    opposite, dest=item.name, action="store_false", default=default, help=argparse.SUPPRESS
+                )
             continue
         settings: dict[str, Any] = {}
         if (bare := item.metadata.get("optional")) is not None:
@@ -59,7 +63,8 @@ def add_config_flag(parser: argparse.ArgumentParser) -> None:
         "--config",
         metavar="FILE",
         type=Path,
-        help=f"settings as every run writes them to {NAME} in its folder; flags come before them",
+        help=f"settings as every run writes them to {NAME} in its folder; flags come before them,"
+        " and --no-FLAG turns off what the file turns on",
     )
 
 
@@ -84,6 +89,11 @@ def flag_values(args: argparse.Namespace, kind: type) -> dict[str, Any]:
     return {
         item.name: getattr(args, item.name) for item in dataclasses.fields(kind) if hasattr(args, item.name)
     }
+
+
+def _opposite(flag: str) -> str:
+    """The flag that turns a switch off: ``--no-x`` for ``--x``, and the other way round."""
+    return f"--{flag.removeprefix('--no-')}" if flag.startswith("--no-") else f"--no-{flag[2:]}"
 
 
 def _reader(item: Field) -> Callable[[str], Any]:

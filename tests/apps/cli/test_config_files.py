@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from semantic_guidance.apps.cli import main as cli
+from semantic_guidance.core.plugins import COMMANDS
 from semantic_guidance.core.settings import read_settings
 from semantic_guidance.learning.config import PARTS, make_config
 from semantic_guidance.learning.window.config import WindowTrainingConfig
@@ -63,6 +64,15 @@ def test_files_that_are_not_usable(text: str, complaint: str, tmp_path: Path, ca
     said = capsys.readouterr()
     assert (said.out, said.err.count("\n")) == ("", 1)
     assert said.err.startswith(f"semantic-guidance: error: {path}: {complaint}")
+
+
+def test_switches_are_turned_off_too():
+    parser = cli.Parser(prog="train")
+    COMMANDS.get("train").add_arguments(parser)
+    words = ["--no-use-gbp", "--no-alignment", "--bf16"]
+    given = {"use_gbp": False, "no_alignment": True, "bf16": True}
+    assert vars(parser.parse_args(words)) == {"config": None, **given}
+    assert vars(parser.parse_args(["--alignment"])) == {"config": None, "no_alignment": False}
 
 
 def test_no_such_file(tmp_path: Path, capsys):

@@ -56,7 +56,8 @@ class EvaluateOptions:
     )
     dataset: str | None = option(
         None,
-        "IMAGES_DIR is the folder of this data set, as for train; paints the pictures that train holds out",
+        "IMAGES_DIR is the folder of this data set, as for train; paints the pictures that train holds out"
+        " (if its --num-val is the default)",
         metavar="NAME",
     )
     only: str | None = option(None, "only these pictures, their names separated by commas", metavar="LIST")

@@ -1,7 +1,7 @@
 """Networks in files: ours are safetensors in half precision with a JSON config, the papers' are pickles.
 
-Where asked for, the weights of convolutions and linear layers are bytes with a scale for each output channel
-(`core.int8`), which takes half the room.
+Where asked for, large weights of convolutions and linear layers are bytes with a scale for each output
+channel (`core.int8`), which takes half the room.
 
 Nothing here runs code from a file, and a file is either whole or untouched.
 """
@@ -59,7 +59,7 @@ def write_weights(network: nn.Module, config: Config, path: Path, *, int8: bool 
         network: to write.
         config: for the metadata; ``format`` says what the file is.
         path: of the file, which is either whole or untouched.
-        int8: whether the weights of convolutions and linear layers are written as bytes, see `core.int8`.
+        int8: whether large weights are written as bytes, see `core.int8`.
 
     Raises:
         OSError: the file cannot be written.

@@ -24,7 +24,7 @@ NUMBERS = st.floats(-65504, 65504, width=32)
 
 
 def small() -> nn.Module:
-    return nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.Linear(4, 2))
+    return nn.Sequential(nn.Conv2d(64, 128, 3), nn.BatchNorm2d(128), nn.Linear(256, 256), nn.Linear(4, 2))
 
 
 @settings(max_examples=60, deadline=None)
@@ -40,12 +40,12 @@ def test_each_number_is_within_half_a_step_of_its_channel(rows: list[list[float]
     assert bool(((restored(stored, ["w"])["w"] - weight).abs().amax(dim=1) <= coarsest / 2 * 1.00001).all())
 
 
-def test_only_convolutions_and_linear_layers_are_bytes(tmp_path: Path):
+def test_only_large_convolutions_and_linear_layers_are_bytes(tmp_path: Path):
     network = small()
     write_weights(network, {"format": "f"}, tmp_path / "a.safetensors", int8=True)
     kinds = {name: values.dtype for name, values in load_file(tmp_path / "a.safetensors").items()}
     assert {name for name, kind in kinds.items() if kind == torch.int8} == {"0.weight", "2.weight"}
-    assert kinds["0.weight.scale"] == kinds["1.weight"] == kinds["2.bias"] == torch.float16
+    assert kinds["0.weight.scale"] == kinds["1.weight"] == kinds["3.weight"] == torch.float16
     with safe_open(tmp_path / "a.safetensors", framework="pt") as file:
         assert json.loads(file.metadata()["int8"]) == ["0.weight", "2.weight"]
     _, state = read_weights(tmp_path / "a.safetensors", "f", "weights")
@@ -69,12 +69,12 @@ def test_an_actor_of_the_papers_is_a_megabyte_for_each_million(tmp_path: Path):
     env = EnvConfig(use_bilevel=True, use_gbp=True)
     actor = Actor(env.channels, env.action_size, 64).eval()
     save_actor(actor, env, 128, tmp_path / "a.safetensors", int8=True)
-    assert 11.2e6 < (tmp_path / "a.safetensors").stat().st_size < 11.4e6
+    assert 11.4e6 < (tmp_path / "a.safetensors").stat().st_size < 11.6e6
     loaded = load_actor(tmp_path / "a.safetensors")
     assert (loaded.env, loaded.size) == (env, 128)
     views = torch.rand(1, env.channels, 32, 32, generator=torch.Generator().manual_seed(0))
     with torch.no_grad():
-        assert torch.allclose(loaded.actor(views), actor(views), atol=0.02)
+        assert torch.allclose(loaded.actor(views), actor(views), atol=0.002)
 
 
 def harmed(what: str, stored: dict[str, Tensor], listed: object) -> tuple[dict[str, Tensor], object]:
@@ -83,11 +83,11 @@ def harmed(what: str, stored: dict[str, Tensor], listed: object) -> tuple[dict[s
         "no scale": {f"{name}.scale": None},
         "no weight": {name: None},
         "scale of singles": {f"{name}.scale": stored[f"{name}.scale"].float()},
-        "scale of bytes": {f"{name}.scale": torch.ones(4, dtype=torch.int8)},
+        "scale of bytes": {f"{name}.scale": torch.ones(128, dtype=torch.int8)},
         "scale of another length": {f"{name}.scale": torch.ones(3).half()},
-        "scale of two axes": {f"{name}.scale": torch.ones(4, 1).half()},
-        "scale that is infinite": {f"{name}.scale": torch.full((4,), torch.inf).half()},
-        "weight of halves": {name: torch.zeros(4, 3, 3, 3).half()},
+        "scale of two axes": {f"{name}.scale": torch.ones(128, 1).half()},
+        "scale that is infinite": {f"{name}.scale": torch.full((128,), torch.inf).half()},
+        "weight of halves": {name: torch.zeros(128, 3, 3, 3).half()},
         "weight without axes": {name: torch.tensor(3, dtype=torch.int8)},
     }
     lists = {"list of numbers": [1], "list that is none": {"a": 1}, "list with twice the same": [name, name]}
@@ -100,12 +100,12 @@ def harmed(what: str, stored: dict[str, Tensor], listed: object) -> tuple[dict[s
     [
         ("no scale", "it has no scale of '0.weight'"),
         ("no weight", "it has no '0.weight'"),
-        ("scale of singles", "the scale of '0.weight' is float32 [4], wanted float16 [4]"),
-        ("scale of bytes", "the scale of '0.weight' is int8 [4], wanted float16 [4]"),
-        ("scale of another length", "the scale of '0.weight' is float16 [3], wanted float16 [4]"),
-        ("scale of two axes", "the scale of '0.weight' is float16 [4, 1], wanted"),
+        ("scale of singles", "the scale of '0.weight' is float32 [128], wanted float16 [128]"),
+        ("scale of bytes", "the scale of '0.weight' is int8 [128], wanted float16 [128]"),
+        ("scale of another length", "the scale of '0.weight' is float16 [3], wanted float16 [128]"),
+        ("scale of two axes", "the scale of '0.weight' is float16 [128, 1], wanted"),
         ("scale that is infinite", "it holds weights that are not finite"),
-        ("weight of halves", "'0.weight' is float16 [4, 3, 3, 3], wanted int8 [out, ...]"),
+        ("weight of halves", "'0.weight' is float16 [128, 3, 3, 3], wanted int8 [out, ...]"),
         ("weight without axes", "'0.weight' is int8 [], wanted int8 [out, ...]"),
         ("list of numbers", "its int8 is not a list of names"),
         ("list that is none", "its int8 is not a list of names"),

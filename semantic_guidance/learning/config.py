@@ -109,6 +109,13 @@ class LearnConfig:
     )
     gradient_penalty: float = field(default=10.0, metadata={"help": "weight of WGAN-GP's penalty", "min": 0})
     width: int = field(default=64, metadata={"help": "channels of the networks' first stage", "min": 1})
+    accumulate: int = field(
+        default=1,
+        metadata={
+            "help": "parts in which ddpg learns from each batch, to save memory; their gradients are summed",
+            "min": 1,
+        },
+    )
     bf16: bool = field(default=False, metadata={"help": "run actor and critic in bfloat16"})
     seed: int = field(
         default=1234,
@@ -119,6 +126,11 @@ class LearnConfig:
         if self.method not in METHODS:
             raise ValueError(f"method is {self.method!r}, wanted one of {', '.join(METHODS)}")
         check_ranges(self)
+        if self.batch_size % self.accumulate or self.batch_size == self.accumulate:
+            raise ValueError(
+                f"accumulate is {self.accumulate}, wanted a divisor of the batch_size {self.batch_size}, "
+                "with parts of at least 2"
+            )
         for name in ("actor_lr", "critic_lr"):
             if len(getattr(self, name)) != len(self.lr_episodes) + 1:
                 raise ValueError(
@@ -156,6 +168,10 @@ class RunConfig:
         metadata={"help": "checkpoint whose networks to start from (a folder)", "metavar": "DIR"},
     )
     resume: bool = field(default=False, metadata={"help": "go on where the run of this name stopped"})
+    wandb: str | None = field(
+        default=None,
+        metadata={"help": "project at Weights & Biases that shows the run, too", "metavar": "PROJECT"},
+    )
     debug: bool = field(default=False, metadata={"help": "tell of every episode on standard error"})
 
     def __post_init__(self) -> None:
@@ -175,6 +191,11 @@ class TrainConfig:
     learn: LearnConfig = field(default_factory=LearnConfig)
     apg: AnalyticConfig = field(default_factory=AnalyticConfig)
     run: RunConfig = field(default_factory=RunConfig)
+
+    @property
+    def parts(self) -> dict[str, Any]:
+        """Its parts by name, for `core.settings`."""
+        return {name: getattr(self, name) for name in PARTS}
 
     def to_json(self) -> str:
         """As text, for checkpoints."""
@@ -198,7 +219,7 @@ class TrainConfig:
 
 
 MAY_CHANGE = frozenset(
-    {"train_timesteps", "data", "actor_lr", "critic_lr", "gan_lr", "lr_episodes"}
+    {"train_timesteps", "data", "actor_lr", "critic_lr", "gan_lr", "lr_episodes", "accumulate"}
     | {"bank", "photographs", "updates", "minutes", "apg_lr", "ema"}
 )
 """Settings that a resumed run may have otherwise."""

@@ -14,29 +14,38 @@ EXAMPLES = """examples:
       --use_bilevel --use_gbp --exp_suffix semantic
   semantic-guidance train --dataset folder --data photographs --canvas_size 64 --width 16 --nenv 16
   semantic-guidance train --dataset cub200 --data DIR --exp_suffix semantic ... --resume
+  semantic-guidance train --config model/cub200/semantic/config.toml --exp_suffix again --seed 1
   torchrun --nproc-per-node 2 -m semantic_guidance train --dataset cub200 --data DIR"""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments: one for each field of the configuration."""
-    from semantic_guidance.apps.cli.flags import add_flags
+    from semantic_guidance.apps.cli.flags import add_config_flag, add_flags
     from semantic_guidance.learning.config import settings
 
     parser.description = (
         "Trains a painting agent by model-based DDPG. The defaults are the paper's. Writes to\n"
-        "OUTPUT/DATASET/EXP_SUFFIX: checkpoints, actor.safetensors, and log for TensorBoard."
+        "OUTPUT/DATASET/EXP_SUFFIX: checkpoints, actor.safetensors, log for TensorBoard, and config.toml,\n"
+        "all settings, for --config."
     )
     parser.epilog = EXAMPLES
-    add_flags(parser, settings())
+    add_config_flag(parser)
+    add_flags(parser, settings(), over_file=True)
 
 
 def run(args: argparse.Namespace) -> int:
     """Train; returns the exit status."""
-    from semantic_guidance.learning.config import make_config
+    from semantic_guidance.apps.cli.flags import with_config
+    from semantic_guidance.learning.config import PARTS, make_config
     from semantic_guidance.learning.memory import fitting
     from semantic_guidance.learning.run.loop import DivergedError, train
 
-    values = {name: value for name, value in vars(args).items() if name != "command"}
+    in_file, given = with_config(args, PARTS)
+    values = {**in_file, **given}
+    try:
+        make_config(**in_file)
+    except ValueError as error:
+        raise InputError(f"{args.config}: {error}") from None
     try:
         make_config(**values)
     except ValueError as error:

@@ -5,7 +5,8 @@ See docs/algorithms.md for each difference from the reference code.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import dataclasses
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -16,6 +17,7 @@ from torch.func import functional_call
 from semantic_guidance.agents.ltp import episode
 from semantic_guidance.agents.ltp.episode import PaintState, Renderer
 from semantic_guidance.agents.ltp.network import Actor
+from semantic_guidance.learning.algorithms.accumulate import backward
 from semantic_guidance.learning.algorithms.wgan import DiscriminatorLearner, placed, soft_update, target_copy
 from semantic_guidance.learning.config import TrainConfig
 from semantic_guidance.learning.networks.critic import Critic
@@ -139,12 +141,12 @@ class Learner:
         return losses
 
     def _update_discriminators(self, after: PaintState, mix: Tensor) -> dict[str, Tensor]:
-        losses = {}
+        losses, parts = {}, self.config.learn.accumulate
         for (name, discriminator), part in zip(self.discriminators.items(), mix, strict=False):
             target, canvas = after.target, after.canvas
             if name == "foreground":
                 target, canvas = aligned(target, after), aligned(canvas, after)
-            losses[f"{name}_gan_loss"] = discriminator.update(target, canvas, part)
+            losses[f"{name}_gan_loss"] = discriminator.update(target, canvas, part, parts)
         return losses
 
     def _update_critic(self, before: PaintState, after: PaintState) -> Tensor:
@@ -152,21 +154,33 @@ class Learner:
 
         The reference code adds r(s, a) to both sides of the difference, where it cancels.
         """
-        env = self.config.env
-        with torch.no_grad():
-            with self._autocast():
-                next_action = self.target_actor(episode.observation(after, env))
-            following = self.step(after, next_action.float())
-            with self._autocast():
-                values = self.target_critic(episode.critic_observation(after, following, env))
-            next_q_value = values.float() + self.rewards(after, following)["total"]
-            alive = (~episode.terminal(after, env)).float()
-            target_q_value = self.config.learn.discount * alive * next_q_value
         self.critic_optimizer.zero_grad(set_to_none=True)
-        loss: Tensor = self.critic_loss(episode.critic_observation(before, after, env), target_q_value)
-        loss.backward()
+        views = (
+            (episode.critic_observation(first, second, self.config.env), self._target_q_value(second))
+            for first, second in zip(self._parts_of(before), self._parts_of(after), strict=True)
+        )
+        loss = backward(self.critic_loss, views, before.batch)
         self.critic_optimizer.step()
-        return loss.detach()
+        return loss
+
+    @torch.no_grad()
+    def _target_q_value(self, after: PaintState) -> Tensor:
+        """``[B]`` what the critic is fitted to."""
+        env = self.config.env
+        with self._autocast():
+            next_action = self.target_actor(episode.observation(after, env))
+        following = self.step(after, next_action.float())
+        with self._autocast():
+            values = self.target_critic(episode.critic_observation(after, following, env))
+        next_q_value = values.float() + self.rewards(after, following)["total"]
+        alive = (~episode.terminal(after, env)).float()
+        return self.config.learn.discount * alive * next_q_value
+
+    def _parts_of(self, state: PaintState) -> list[PaintState]:
+        """A batch in the parts whose gradients are summed."""
+        values: list[Tensor] = [getattr(state, item.name) for item in dataclasses.fields(state)]
+        columns = [value.chunk(self.config.learn.accumulate) for value in values]
+        return [PaintState(*part) for part in zip(*columns, strict=True)]
 
     def _value(self, action: Tensor) -> Tensor:
         """``[B]`` reward and value of actions in the states under consideration."""
@@ -181,13 +195,17 @@ class Learner:
         return values.float() + self.rewards(state, after)["total"]
 
     def _update_actor(self, before: PaintState) -> Tensor:
-        self._state = before
         self.actor_optimizer.zero_grad(set_to_none=True)
-        loss: Tensor = self.actor_loss(episode.observation(before, self.config.env))
-        loss.backward()
+        loss = backward(self.actor_loss, self._views(before), before.batch)
         self.actor_optimizer.step()
         self._state = None
-        return loss.detach()
+        return loss
+
+    def _views(self, state: PaintState) -> Iterator[tuple[Tensor]]:
+        """Observations of a batch's parts; each is the state under consideration while it is looked at."""
+        for part in self._parts_of(state):
+            self._state = part
+            yield (episode.observation(part, self.config.env),)
 
     def set_learning_rates(self, actor: float, critic: float) -> None:
         """Change the learning rates."""

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
+from semantic_guidance.learning.algorithms.accumulate import backward
 from semantic_guidance.learning.networks.discriminator import Discriminator
 
 Network = TypeVar("Network", bound=nn.Module)
@@ -101,11 +102,11 @@ class DiscriminatorLearner:
         scores: Tensor = self.target_network(target, canvas)
         return scores
 
-    def update(self, target: Tensor, canvas: Tensor, mix: Tensor) -> Tensor:
-        """One update on pairs ``[B, 3, H, W]``; returns the loss."""
+    def update(self, target: Tensor, canvas: Tensor, mix: Tensor, parts: int = 1) -> Tensor:
+        """One update on pairs ``[B, 3, H, W]``, in so many parts; returns the loss."""
         self.optimizer.zero_grad(set_to_none=True)
-        loss: Tensor = self.loss(target, canvas, mix)
-        loss.backward()
+        batches = zip(*(values.chunk(parts) for values in (target, canvas, mix)), strict=True)
+        loss = backward(self.loss, batches, len(target))
         self.optimizer.step()
         soft_update(self.target_network, self.live, self.tau)
-        return loss.detach()
+        return loss

@@ -23,6 +23,8 @@ from semantic_guidance.learning.apg.vector import VECTOR
 from semantic_guidance.learning.bank import PictureBank
 from semantic_guidance.learning.config import TrainConfig
 from semantic_guidance.learning.run import checkpoint, single
+from semantic_guidance.learning.run.log import Log
+from semantic_guidance.learning.run.mirror import Mirror
 
 WARM_UP = 100
 """Updates in which the learning rate rises."""
@@ -78,18 +80,23 @@ class AnalyticRun:
         self.pupil = self.head.pupil(config, self.network, False)
         self.easels = Easels(pictures, learn.batch_size, config.env.max_eps_len, device, learn.seed)
         self.step, self.seconds = 0, 0.0
+        self.log = Log(None)
         if config.run.resume:
             self._resume()
         self.pupil.begun(self.easels, torch.arange(learn.batch_size, device=device))
 
-    def run(self) -> None:
+    def run(self, mirror: Mirror | None = None) -> None:
         """Train to the end of the schedule.
+
+        Args:
+            mirror: of the log.
 
         Raises:
             InputError: training diverged; the last checkpoint is as it was.
             OSError: a file cannot be written.
         """
         apg, run = self.config.apg, self.config.run
+        self.log = Log(None, mirror=mirror)
         self.folder.mkdir(parents=True, exist_ok=True)
         checkpoint.sweep(self.folder)
         began, losses = time.monotonic() - self.seconds, []
@@ -148,6 +155,7 @@ class AnalyticRun:
     def _row(self, numbers: dict[str, float]) -> None:
         row = {"step": self.step, "seconds": round(self.seconds, 1), **numbers}
         single.append_row(self.folder, row)
+        self.log.scalars("train", numbers, self.step)
 
     def _last_words(self) -> str:
         return single.stopped(self.folder, self.step + 1, "--apg-lr")

@@ -1,4 +1,4 @@
-"""What TensorBoard shows of a training run."""
+"""What TensorBoard, and Weights & Biases if wanted, show of a training run."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import torch
 from semantic_guidance.agents.ltp.episode import PaintState
 from semantic_guidance.core.errors import InputError
 from semantic_guidance.learning.rewards import aligned
+from semantic_guidance.learning.run.mirror import Mirror
 
 PICTURES = 8
 
@@ -21,13 +22,15 @@ class Log:
     Args:
         folder: for TensorBoard's files.
         step: the first that will be written; what an interrupted run wrote beyond is dropped.
+        mirror: where all is written, too.
 
     Raises:
         InputError: TensorBoard is not installed.
     """
 
-    def __init__(self, folder: Path | None, step: int = 0) -> None:
-        self._writer: Any = None
+    def __init__(self, folder: Path | None, step: int = 0, mirror: Mirror | None = None) -> None:
+        self._writers: list[Any] = [] if mirror is None else [mirror]
+        self._own: Any = None
         if folder is None:
             return
         try:
@@ -36,7 +39,8 @@ class Log:
             raise InputError(
                 "TensorBoard is not installed, wanted: pip install 'semantic-guidance[train]'"
             ) from None
-        self._writer = SummaryWriter(str(folder), purge_step=step + 1 if step else None)
+        self._own = SummaryWriter(str(folder), purge_step=step + 1 if step else None)
+        self._writers.append(self._own)
 
     def __enter__(self) -> Self:
         return self
@@ -44,21 +48,22 @@ class Log:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._writer is not None:
-            self._writer.close()
+        if self._own is not None:
+            self._own.close()
 
     def scalars(self, group: str, values: dict[str, float], step: int) -> None:
         """Write numbers."""
-        if self._writer is not None:
+        for writer in self._writers:
             for name, value in values.items():
-                self._writer.add_scalar(f"{group}/{name}", value, step)
+                writer.add_scalar(f"{group}/{name}", value, step)
 
     def pictures(self, state: PaintState, step: int) -> None:
         """Write the first paintings of a batch below their targets, and their aligned objects."""
-        if self._writer is None:
+        if not self._writers:
             return
         rows = [state.target, state.canvas]
         if bool(state.mask.any()):
             rows += [aligned(state.target, state), aligned(state.canvas, state)]
         grid = torch.cat([torch.cat(list(row[:PICTURES]), dim=2) for row in rows], dim=1)
-        self._writer.add_image("validate/paintings", grid.clamp(0, 1), step)
+        for writer in self._writers:
+            writer.add_image("validate/paintings", grid.clamp(0, 1), step)

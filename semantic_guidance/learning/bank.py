@@ -132,6 +132,8 @@ def open_banks(config: DataConfig, env: EnvConfig) -> tuple[PictureBank, Picture
         InputError: the dataset cannot be read, or a plug-in that brings it not be loaded.
     """
     opener: Opener = DATASETS.get(config.dataset)
+    if config.bank is not None:  # for runs with other guidance, too
+        env = replace(env, use_bilevel=True, use_gbp=True)
     photographs = None if config.photographs is None else Path(config.photographs)
     request = DataRequest(env.use_bilevel or env.use_gbp, config.side, config.pictures, photographs)
     try:

@@ -220,7 +220,7 @@ def test_a_kept_bank_serves_runs_with_other_guidance(tmp_path: Path) -> None:
     assert torch.equal(kept[0].pixels, made.pixels)
     assert bool(kept[1].loaded.all())
     other = make_config(**{**values, "pictures": 6}, bank=str(tmp_path / "bank.npz"))
-    with pytest.raises(InputError, match="--bank: .*bank.npz .*holds other pictures"):
+    with pytest.raises(InputError, match=r"--bank: .*bank.npz .*holds other pictures"):
         open_banks(other.data, EnvConfig())
     (tmp_path / "bank.npz").write_bytes(b"none")
     with pytest.raises(InputError, match="corrupt"):

@@ -151,12 +151,14 @@ class RunConfig:
     output: str = field(default="model", metadata={"help": "folder for runs", "metavar": "DIR"})
     exp_suffix: str = field(default="base", metadata={"help": "name of the run"})
     val_interval: int = field(
-        default=50, metadata={"help": "episodes between validations; 0: none", "min": 0}
+        default=50, metadata={"help": "episodes of ddpg between validations; 0: none", "min": 0}
     )
     val_num_eps: int = field(
-        default=5, metadata={"help": "batches of --nenv pictures to validate on", "min": 1}
+        default=5, metadata={"help": "batches of --nenv pictures that ddpg validates on", "min": 1}
     )
-    save_interval: int = field(default=200, metadata={"help": "episodes between checkpoints", "min": 1})
+    save_interval: int = field(
+        default=200, metadata={"help": "episodes of ddpg between checkpoints", "min": 1}
+    )
     keep: int = field(default=2, metadata={"help": "checkpoints to keep", "min": 1})
     threads: int = field(
         default=1,
@@ -220,7 +222,7 @@ class TrainConfig:
 
 MAY_CHANGE = frozenset(
     {"train_timesteps", "data", "actor_lr", "critic_lr", "gan_lr", "lr_episodes", "accumulate"}
-    | {"bank", "photographs", "updates", "minutes", "apg_lr", "ema"}
+    | {"bank", "photographs", "updates", "minutes", "apg_lr", "ema", "interval", "measured"}
 )
 """Settings that a resumed run may have otherwise."""
 

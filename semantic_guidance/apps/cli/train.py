@@ -24,7 +24,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     from semantic_guidance.learning.config import settings
 
     parser.description = (
-        "Trains a painting agent by model-based DDPG. The defaults are the paper's. Writes to\n"
+        "Trains a painting agent by model-based DDPG, with the paper's defaults, or by the gradient through\n"
+        "the renderer alone (--method apg), in far fewer updates. Writes to\n"
         "OUTPUT/DATASET/EXP_SUFFIX: checkpoints, actor.safetensors, log for TensorBoard, and config.toml,\n"
         "all settings, for --config."
     )

@@ -95,7 +95,7 @@ class AnalyticRun:
             InputError: training diverged; the last checkpoint is as it was.
             OSError: a file cannot be written.
         """
-        apg, run = self.config.apg, self.config.run
+        apg = self.config.apg
         self.log = Log(None, mirror=mirror)
         self.folder.mkdir(parents=True, exist_ok=True)
         checkpoint.sweep(self.folder)
@@ -111,13 +111,11 @@ class AnalyticRun:
                 if self.step % LOG_INTERVAL == 0:
                     self._log(torch.stack(losses), bar)
                     losses = []
-                if run.val_interval and self.step % run.val_interval == 0:
-                    self._row(self.validate())
-                if self.step % run.save_interval == 0:
+                if self.step % apg.interval == 0:
                     self.save()
                 bar.update()
-        self._row(self.validate())
-        self.save()
+        if self.step % apg.interval:
+            self.save()
 
     def _update(self, done: float) -> Tensor:
         """One step of each painting and what was learned from it; returns the loss.
@@ -164,7 +162,7 @@ class AnalyticRun:
     def validate(self) -> dict[str, float]:
         """Mean errors of paintings of held-out pictures by the averaged weights: all, object, background."""
         learn, env = self.config.learn, self.config.env
-        count = min(len(self.held_out), self.config.run.val_num_eps * learn.nenv)
+        count = min(len(self.held_out), self.config.apg.measured)
         pupil = self.head.pupil(self.config, self.mean.eval(), True)
         rows = []
         for numbers in torch.arange(count).split(learn.batch_size):
@@ -179,13 +177,15 @@ class AnalyticRun:
         return {name: round(value, 5) for name, value in zip(ERRORS, table, strict=True)}
 
     def save(self) -> None:
-        """Write the checkpoint, and the averaged weights as an agent that paints.
+        """Write the checkpoint, the averaged weights as an agent that paints, and how well it paints.
 
         Raises:
             InputError: a weight is not finite; the last checkpoint is as it was.
             OSError: a file cannot be written.
         """
         single.check_finite(self.mean, self._last_words())
+        if self.config.apg.measured:
+            self._row(self.validate())
         state = {
             "config": self.config.to_json(),
             "network": self.network.state_dict(),

@@ -19,6 +19,7 @@ from semantic_guidance.renderer.backends.cpu.threads import about_threads
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "benchmarks" / "results"
+SUFFIXES = (".png", ".jpg", ".jpeg")  # of pictures
 BAD_INPUT = 2
 
 

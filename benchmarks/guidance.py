@@ -13,18 +13,19 @@ from pathlib import Path
 
 import numpy as np
 from common import RESULTS, ROOT, Neighbours, Parser, finish, headline, significant, table, write_results
-from paint import Subject, read_folder
+
+from semantic_guidance.apps.evaluate.published import Published, read_published
 
 EXAMPLES = ("astronaut", "chelsea", "coffee", "rocket")
 
 
-def examples() -> list[Subject]:
+def examples() -> list[Published]:
     """The photographs that come with the project, with their masks."""
     folder = ROOT / "examples"
-    return [Subject(name, folder / f"{name}.jpg", folder / f"{name}_mask.png") for name in EXAMPLES]
+    return [Published(name, folder / f"{name}.jpg", folder / f"{name}_mask.png") for name in EXAMPLES]
 
 
-def compare(subject: Subject, strokes: int, preset: str) -> dict[str, float]:
+def compare(subject: Published, strokes: int, preset: str) -> dict[str, float]:
     """Errors on the object and everywhere, with guidance and without, and seconds of looking."""
     from semantic_guidance import Guidance, Painter, load_image
     from semantic_guidance.images.files import load_mask
@@ -56,7 +57,7 @@ def run(folder: Path | None, strokes: int, preset: str, results: Path) -> None:
     Raises:
         ValueError: the folder does not have the wanted form.
     """
-    subjects = examples() + [each for each in (read_folder(folder) if folder else []) if each.mask]
+    subjects = examples() + [each for each in (read_published(folder) if folder else []) if each.mask]
     neighbours = Neighbours()
     compare(subjects[0], 20, preset)  # compiles and loads what is needed
     rows = {subject.name: compare(subject, strokes, preset) for subject in subjects}

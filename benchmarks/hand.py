@@ -30,6 +30,7 @@ from typing import TYPE_CHECKING, Any
 
 from common import (
     RESULTS,
+    SUFFIXES,
     BenchmarkError,
     Neighbours,
     Parser,
@@ -41,7 +42,7 @@ from common import (
     write_results,
 )
 from kodak import whole_numbers
-from paint import SUFFIXES, positive
+from paint import positive
 from tqdm import tqdm
 
 if TYPE_CHECKING:

@@ -32,6 +32,7 @@ import numpy as np
 from common import (
     RESULTS,
     ROOT,
+    SUFFIXES,
     BenchmarkError,
     Neighbours,
     Parser,
@@ -43,7 +44,7 @@ from common import (
     write_results,
 )
 from numpy.typing import NDArray
-from paint import SUFFIXES, VIDEO_SHARES, positive
+from paint import VIDEO_SHARES, positive
 from start import Code
 from tqdm import tqdm
 

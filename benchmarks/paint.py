@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,66 +25,13 @@ from common import RESULTS, Neighbours, Parser, Timing, finish, headline, signif
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from semantic_guidance.apps.evaluate.published import Published
     from semantic_guidance.painter.painter import Painter
     from semantic_guidance.painting.painting import Painting
 
-SUFFIXES = (".png", ".jpg", ".jpeg")
-TARGET, MASK = "target", "mask"
 VIDEO_SHARES = (0.10, 0.25, 0.50, 0.75, 1.0)
 SIDE = 128
 MOVES = (-2.0, -1.5, -1.0, -0.5, 0.0, 0.5, 1.0, 1.5, 2.0)  # pixels of 128
-
-
-class FolderError(ValueError):
-    """The folder does not have the wanted form."""
-
-
-@dataclass
-class Subject:
-    """A picture's files.
-
-    Attributes:
-        name: of the picture.
-        target: the picture.
-        mask: of its object, if there is one.
-        published: paintings of it by method.
-    """
-
-    name: str
-    target: Path
-    mask: Path | None = None
-    published: dict[str, Path] = field(default_factory=dict)
-
-
-def read_folder(folder: Path) -> list[Subject]:
-    """The pictures of a folder, by name.
-
-    Raises:
-        FolderError: it does not have the form described above.
-    """
-    if not folder.is_dir():
-        raise FolderError(f"{folder}: {'not a folder' if folder.exists() else 'no such folder'}")
-    files: dict[str, dict[str, Path]] = {}
-    for path in sorted(folder.iterdir()):
-        name, separator, role = path.stem.partition("__")
-        if path.suffix.lower() not in SUFFIXES or not (name and separator and role):
-            continue
-        roles = files.setdefault(name, {})
-        if role in roles:
-            raise FolderError(f"{path}: {roles[role].name} is there, too, wanted one of them")
-        roles[role] = path
-    if not files:
-        raise FolderError(f"{folder}: no pictures, wanted NAME__target.png or .jpg")
-    for roles in files.values():
-        if TARGET not in roles:
-            path = next(iter(roles.values()))
-            raise FolderError(
-                f"{path}: no target beside it, wanted {path.stem.partition('__')[0]}__target.png"
-            )
-    return [
-        Subject(name, roles.pop(TARGET), roles.pop(MASK, None), roles)
-        for name, roles in sorted(files.items())
-    ]
 
 
 def quality(painted: Tensor, target: Tensor, mask: Tensor | None) -> dict[str, float | None]:
@@ -134,14 +81,14 @@ def film(painting: Painting, target: Tensor, mask: Tensor | None) -> list[dict[s
     return found
 
 
-def compare(subject: Subject, painter: Painter, repeats: int, pictures: Path | None) -> dict[str, Any]:
+def compare(subject: Published, painter: Painter, repeats: int, pictures: Path | None) -> dict[str, Any]:
     """Paint a subject and judge it and its published paintings."""
     from semantic_guidance.core.guidance import Guidance
     from semantic_guidance.images.files import load_image, load_mask
 
     target = load_image(subject.target)
     mask = None if subject.mask is None else load_mask(subject.mask, *target.shape[1:])
-    published = {method: load_image(path) for method, path in subject.published.items()}
+    published = {method: load_image(path) for method, path in subject.paintings.items()}
     guidance = None if mask is None else Guidance.from_mask(mask)
     paintings = [painter.paint(target, guidance) for _ in range(repeats)]
     painting = paintings[0]  # they are all the same
@@ -241,10 +188,13 @@ def parse() -> argparse.Namespace:
 
 def run(args: argparse.Namespace) -> None:
     """The whole benchmark."""
-    subjects = read_folder(args.folder)
+    from semantic_guidance.apps.evaluate.published import read_published
+    from semantic_guidance.core.errors import InputError
+
+    subjects = read_published(args.folder)
     unknown = set(args.only or ()) - {subject.name for subject in subjects}
     if unknown:
-        raise FolderError(f"{args.folder}: no target {min(unknown)}")
+        raise InputError(f"{args.folder}: no target {min(unknown)}")
     subjects = [subject for subject in subjects if not args.only or subject.name in args.only]
 
     from semantic_guidance.images.files import load_image

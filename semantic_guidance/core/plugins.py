@@ -283,6 +283,7 @@ COMMANDS: Registry[Any] = Registry(
         "train-agent": "apps.cli.train_agent",
         "train-segmenter": "apps.cli.train_segmenter",
         "train-renderer": "apps.cli.train_renderer",
+        "datasets": "apps.cli.datasets",
         "preprocess": "apps.cli.preprocess",
     },
     needs=("SUMMARY", "add_arguments", "run"),

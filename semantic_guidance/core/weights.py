@@ -1,5 +1,8 @@
 """Networks in files: ours are safetensors in half precision with a JSON config, the papers' are pickles.
 
+Where asked for, large weights of convolutions and linear layers are bytes with a scale for each output
+channel (`core.int8`), which takes half the room.
+
 Nothing here runs code from a file, and a file is either whole or untouched.
 """
 
@@ -17,6 +20,7 @@ from safetensors.torch import save
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
+from semantic_guidance.core import int8 as bytewise
 from semantic_guidance.core.files import replacing
 from semantic_guidance.core.threads import torch_threads
 
@@ -48,23 +52,30 @@ class Unfilled(TorchFunctionMode):
         return func(*args, **named)
 
 
-def write_weights(network: nn.Module, config: Config, path: Path) -> None:
+def write_weights(network: nn.Module, config: Config, path: Path, *, int8: bool = False) -> None:
     """Write a network's weights in half precision, with what is needed to rebuild it.
 
     Args:
         network: to write.
         config: for the metadata; ``format`` says what the file is.
         path: of the file, which is either whole or untouched.
+        int8: whether large weights are written as bytes, see `core.int8`.
 
     Raises:
         OSError: the file cannot be written.
     """
-    tensors = {
-        name: (values.half() if values.is_floating_point() else values).detach().cpu().contiguous()
-        for name, values in network.state_dict().items()
+    tensors = {name: values.detach().cpu() for name, values in network.state_dict().items()}
+    metadata = {"config": json.dumps(config)}
+    if int8:
+        names = bytewise.weights_of(network)
+        tensors = bytewise.quantised(tensors, names)
+        metadata[bytewise.KEY] = json.dumps(names)
+    halves = {
+        name: (values.half() if values.is_floating_point() else values).contiguous()
+        for name, values in tensors.items()
     }
     with replacing(path) as draft:
-        draft.write_bytes(save(tensors, {"config": json.dumps(config)}))
+        draft.write_bytes(save(halves, metadata))
 
 
 def read_config(path: str | Path, what: str) -> Config:
@@ -76,7 +87,7 @@ def read_config(path: str | Path, what: str) -> Config:
     try:
         with safe_open(str(path), framework="pt") as file:
             return _config(file.metadata())
-    except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
+    except (OSError, SafetensorError, KeyError, TypeError, ValueError, RecursionError) as error:
         raise unreadable(path, what, error) from None
 
 
@@ -90,12 +101,16 @@ def read_weights(path: str | Path, format: str, what: str) -> tuple[Config, Stat
     try:
         with safe_open(str(path), framework="pt") as file:
             config = _config(file.metadata())
-            state = {name: _single(file.get_tensor(name)) for name in file.keys()}  # noqa: SIM118
+            stored = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            listed = (file.metadata() or {}).get(bytewise.KEY, "[]")
+        state = {
+            name: _single(values) for name, values in bytewise.restored(stored, json.loads(listed)).items()
+        }
         if config["format"] != format:
             raise ValueError(f"its format is {config['format']!r}")
         if not all(_finite(values) for values in state.values()):
             raise ValueError("it holds weights that are not finite")
-    except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
+    except (OSError, SafetensorError, KeyError, TypeError, ValueError, RecursionError) as error:
         raise unreadable(path, what, error) from None
     return config, state
 

@@ -132,10 +132,12 @@ def open_banks(config: DataConfig, env: EnvConfig) -> tuple[PictureBank, Picture
         InputError: the dataset cannot be read, or a plug-in that brings it not be loaded.
     """
     opener: Opener = DATASETS.get(config.dataset)
+    if config.bank is not None:  # for runs with other guidance, too
+        env = replace(env, use_bilevel=True, use_gbp=True)
     photographs = None if config.photographs is None else Path(config.photographs)
     request = DataRequest(env.use_bilevel or env.use_gbp, config.side, config.pictures, photographs)
     try:
-        (train, some), (rest, others) = _halves(opener(Path(config.data), request), config)
+        (train, some), (rest, others) = halves(opener(Path(config.data), request), config)
     except ValueError as error:
         raise InputError(f"--data: {error}") from None
     banks = (
@@ -180,7 +182,7 @@ Half = tuple[Dataset, Tensor]
 """A dataset, and the numbers of some of its pictures."""
 
 
-def _halves(dataset: Dataset, config: DataConfig) -> tuple[Half, Half]:
+def halves(dataset: Dataset, config: DataConfig) -> tuple[Half, Half]:
     """The pictures to learn from, and those held out: by chance, unless the dataset knows better."""
     count = len(dataset)
     held_out = max(1, min(config.num_val, count // 5))

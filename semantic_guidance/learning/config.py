@@ -143,6 +143,13 @@ class LearnConfig:
         },
     )
     width: int = field(default=64, metadata={"help": "channels of the networks' first stage", "min": 1})
+    accumulate: int = field(
+        default=1,
+        metadata={
+            "help": "parts in which ddpg learns from each batch, to save memory; their gradients are summed",
+            "min": 1,
+        },
+    )
     bf16: bool = field(default=False, metadata={"help": "run actor and critic in bfloat16"})
     seed: int = field(
         default=1234,
@@ -153,6 +160,11 @@ class LearnConfig:
         if self.method not in METHODS:
             raise ValueError(f"method is {self.method!r}, wanted one of {', '.join(METHODS)}")
         check_ranges(self)
+        if self.batch_size % self.accumulate or self.batch_size == self.accumulate:
+            raise ValueError(
+                f"accumulate is {self.accumulate}, wanted a divisor of the batch_size {self.batch_size}, "
+                "with parts of at least 2"
+            )
         for name in ("actor_lr", "critic_lr"):
             if len(getattr(self, name)) != len(self.lr_episodes) + 1:
                 raise ValueError(
@@ -183,12 +195,14 @@ class RunConfig:
     output: str = field(default="model", metadata={"help": "folder for runs", "metavar": "DIR"})
     exp_suffix: str = field(default="base", metadata={"help": "name of the run"})
     val_interval: int = field(
-        default=50, metadata={"help": "episodes between validations; 0: none", "min": 0}
+        default=50, metadata={"help": "episodes of ddpg between validations; 0: none", "min": 0}
     )
     val_num_eps: int = field(
-        default=5, metadata={"help": "batches of --nenv pictures to validate on", "min": 1}
+        default=5, metadata={"help": "batches of --nenv pictures that ddpg validates on", "min": 1}
     )
-    save_interval: int = field(default=200, metadata={"help": "episodes between checkpoints", "min": 1})
+    save_interval: int = field(
+        default=200, metadata={"help": "episodes of ddpg between checkpoints", "min": 1}
+    )
     keep: int = field(default=2, metadata={"help": "checkpoints to keep", "min": 1})
     threads: int = field(
         default=1,
@@ -204,6 +218,10 @@ class RunConfig:
         },
     )
     resume: bool = field(default=False, metadata={"help": "go on where the run of this name stopped"})
+    wandb: str | None = field(
+        default=None,
+        metadata={"help": "project at Weights & Biases that shows the run, too", "metavar": "PROJECT"},
+    )
     debug: bool = field(default=False, metadata={"help": "tell of every episode on standard error"})
 
     def __post_init__(self) -> None:
@@ -223,6 +241,11 @@ class TrainConfig:
     learn: LearnConfig = field(default_factory=LearnConfig)
     apg: AnalyticConfig = field(default_factory=AnalyticConfig)
     run: RunConfig = field(default_factory=RunConfig)
+
+    @property
+    def parts(self) -> dict[str, Any]:
+        """Its parts by name, for `core.settings`."""
+        return {name: getattr(self, name) for name in PARTS}
 
     def to_json(self) -> str:
         """As text, for checkpoints."""
@@ -246,8 +269,18 @@ class TrainConfig:
 
 
 MAY_CHANGE = frozenset(
-    {"train_timesteps", "data", "actor_lr", "critic_lr", "gan_lr", "lr_episodes"}
-    | {"renderer_weights", "bank", "photographs", "updates", "minutes", "apg_lr", "ema"}
+    {"train_timesteps", "data", "actor_lr", "critic_lr", "gan_lr", "lr_episodes", "accumulate"}
+    | {
+        "renderer_weights",
+        "bank",
+        "photographs",
+        "updates",
+        "minutes",
+        "apg_lr",
+        "ema",
+        "interval",
+        "measured",
+    }
 )
 """Settings that a resumed run may have otherwise."""
 

@@ -57,10 +57,10 @@ IN_FILES: dict[str, Callable[[Path], Path]] = {
     "window actor": window_actor,
 }
 NAMES = (*AGENTS.names(), *IN_FILES)
-BY_PARTS = {"planner", "semantic", "baseline", "window actor"}
+BY_PARTS = {"planner", "semantic", "baseline", "window actor", "paper-semantic", "paper-baseline"}
 """Those that finish one part before they begin the next: what one leaves of its budget, the next may have."""
 
-LOOKING = {"semantic", "baseline", "window actor"}
+LOOKING = {"semantic", "baseline", "window actor", "paper-semantic", "paper-baseline"}
 """Those that omit strokes that would not make it better."""
 
 

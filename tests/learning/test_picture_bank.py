@@ -17,6 +17,7 @@ from semantic_guidance.core.guidance import Guidance, Instance
 from semantic_guidance.learning.bank import PictureBank, _completed, open_banks, to_bytes
 from semantic_guidance.learning.config import make_config
 from semantic_guidance.learning.data.folder import Example
+from tests.learning.packs import write_pack
 
 CPU = torch.device("cpu")
 HEIGHT, WIDTH = 30, 48
@@ -206,3 +207,21 @@ class TestGuidanceThatIsMissing:
             assert found.mask.mean() == pytest.approx(0.5)
             assert found.focus.max() == (0.5 if env.use_gbp else 0)
             assert len(found.instances) == 1
+
+
+def test_a_kept_bank_serves_runs_with_other_guidance(tmp_path: Path) -> None:
+    """Made for a run without guidance, it has masks and focus maps; another folder's is refused."""
+    pack = write_pack(tmp_path)
+    values = {"dataset": "cutouts", "data": str(pack), "canvas_size": 16, "pictures": 5, "num_val": 2}
+    config = make_config(**values, bank=str(tmp_path / "bank.npz"))
+    made = open_banks(config.data, EnvConfig())[0]
+    assert bool(made.pixels[:, 4].any())
+    kept = open_banks(config.data, EnvConfig(use_bilevel=True, use_gbp=True))
+    assert torch.equal(kept[0].pixels, made.pixels)
+    assert bool(kept[1].loaded.all())
+    other = make_config(**{**values, "pictures": 6}, bank=str(tmp_path / "bank.npz"))
+    with pytest.raises(InputError, match=r"--bank: .*bank.npz .*holds other pictures"):
+        open_banks(other.data, EnvConfig())
+    (tmp_path / "bank.npz").write_bytes(b"none")
+    with pytest.raises(InputError, match="corrupt"):
+        open_banks(config.data, EnvConfig())

@@ -21,6 +21,8 @@ def save_actor(
     path: Path,
     any_ground: bool = False,
     windows: bool = False,
+    *,
+    int8: bool = False,
 ) -> None:
     """Write an actor's weights and what is needed to paint with it.
 
@@ -31,13 +33,14 @@ def save_actor(
         path: of the file, which is either whole or untouched.
         any_ground: whether it began on canvases of any colour in training, not on black ones alone.
         windows: whether it was also shown parts of pictures.
+        int8: whether most weights are bytes, see `core.weights.write_weights`: half the size.
 
     Raises:
         OSError: the file cannot be written.
     """
     config = {"env": dataclasses.asdict(env), "width": actor.conv1.out_channels, "canvas_size": size}
     config |= {"any_ground": any_ground, "windows": windows}
-    write_weights(actor, {"format": FORMAT, **config}, path)
+    write_weights(actor, {"format": FORMAT, **config}, path, int8=int8)
 
 
 @dataclass(frozen=True)

@@ -4,16 +4,25 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 from semantic_guidance.core.options import parser_of
+from semantic_guidance.core.settings import NAME, read_settings
 
 Field = dataclasses.Field[Any]
 
 
-def add_flags(parser: argparse.ArgumentParser, items: Iterable[Field]) -> None:
-    """Declare one flag for each field that has a help text, with its default."""
+def add_flags(parser: argparse.ArgumentParser, items: Iterable[Field], *, over_file: bool = False) -> None:
+    """Declare one flag for each field that has a help text, with its default.
+
+    Args:
+        parser: of the command.
+        items: the fields.
+        over_file: whether the flags come before a file of settings: then the parsed arguments have only those
+            that were given, and a switch can be turned off by a flag, too.
+    """
     groups: dict[str, argparse._ActionsContainer] = {}
     for item in items:
         if "help" not in item.metadata:
@@ -25,8 +34,14 @@ def add_flags(parser: argparse.ArgumentParser, items: Iterable[Field]) -> None:
                 groups[title] = parser.add_argument_group(title)
             place = groups[title]
         names = [f"--{item.name.replace('_', '-')}", *item.metadata.get("aliases", ())]
+        default = argparse.SUPPRESS if over_file else item.default
         if item.default is False:
-            place.add_argument(*names, action="store_true", help=_help(item))
+            place.add_argument(*names, action="store_true", default=default, help=_help(item))
+            if over_file:
+                opposite = _opposite(names[0])
+                place.add_argument(
+                    opposite, dest=item.name, action="store_false", default=default, help=argparse.SUPPRESS
+                )
             continue
         settings: dict[str, Any] = {}
         if (bare := item.metadata.get("optional")) is not None:
@@ -34,7 +49,7 @@ def add_flags(parser: argparse.ArgumentParser, items: Iterable[Field]) -> None:
         place.add_argument(
             *names,
             type=_reader(item),
-            default=item.default,
+            default=default,
             choices=item.metadata.get("choices"),
             metavar=item.metadata.get("metavar") or ("NAME" if isinstance(item.default, str) else "N"),
             help=_help(item),
@@ -42,11 +57,43 @@ def add_flags(parser: argparse.ArgumentParser, items: Iterable[Field]) -> None:
         )
 
 
+def add_config_flag(parser: argparse.ArgumentParser) -> None:
+    """Declare ``--config``, for `with_config`."""
+    parser.add_argument(
+        "--config",
+        metavar="FILE",
+        type=Path,
+        help=f"settings as every run writes them to {NAME} in its folder; flags come before them,"
+        " and --no-FLAG turns off what the file turns on",
+    )
+
+
+def with_config(args: argparse.Namespace, kinds: Mapping[str, type]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The settings in the file that ``--config`` names, and those of the flags that were given.
+
+    Args:
+        args: parsed, of a parser with ``add_flags(..., over_file=True)`` and `add_config_flag`.
+        kinds: dataclasses of the settings by the names of their tables.
+
+    Raises:
+        InputError: something in the file is wrong.
+        OSError: it cannot be read.
+    """
+    names = {item.name for kind in kinds.values() for item in dataclasses.fields(kind)}
+    given = {name: value for name, value in vars(args).items() if name in names}
+    return ({} if args.config is None else read_settings(args.config, kinds)), given
+
+
 def flag_values(args: argparse.Namespace, kind: type) -> dict[str, Any]:
     """The values of a dataclass's fields among the parsed arguments."""
     return {
         item.name: getattr(args, item.name) for item in dataclasses.fields(kind) if hasattr(args, item.name)
     }
+
+
+def _opposite(flag: str) -> str:
+    """The flag that turns a switch off: ``--no-x`` for ``--x``, and the other way round."""
+    return f"--{flag.removeprefix('--no-')}" if flag.startswith("--no-") else f"--no-{flag[2:]}"
 
 
 def _reader(item: Field) -> Callable[[str], Any]:

@@ -59,13 +59,11 @@ def add_ltp_flags(parser: argparse.ArgumentParser) -> None:
         group.add_argument(*flag.names, help=f"{flag.help}; {flag.here}", **kind)
 
 
-def without_ltp_flags(args: argparse.Namespace) -> dict[str, object]:
-    """The other arguments by name; tells of those that were given, a line each on standard error."""
-    values = dict(vars(args))
+def tell_of_ltp_flags(args: argparse.Namespace) -> None:
+    """Tell of those that were given, a line each on standard error."""
     first = os.environ.get("RANK", "0") == "0"  # of several processes, only the first one tells
     for flag in LTP_FLAGS:
-        given = values.pop(flag.names[-1].removeprefix("--").replace("-", "_"))
+        given = getattr(args, flag.names[-1].removeprefix("--").replace("-", "_"))
         if given is not None and first:
             what = f"{flag.names[-1]} {flag.there} in the reference code and does nothing here"
             print(f"semantic-guidance: {what}: {flag.here}", file=sys.stderr)
-    return values

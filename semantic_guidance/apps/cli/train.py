@@ -16,34 +16,44 @@ EXAMPLES = """examples:
   semantic-guidance train --dataset cub200 --data DIR --exp_suffix semantic ... --resume
   semantic-guidance train --dataset cub200 --data DIR --use_bilevel --use_gbp --load_path REFERENCE_FOLDER \\
       --compositing seed --renderer neural --renderer_weights renderer.pkl --critic_target seed
+  semantic-guidance train --config model/cub200/semantic/config.toml --exp_suffix again --seed 1
   torchrun --nproc-per-node 2 -m semantic_guidance train --dataset cub200 --data DIR"""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments: one for each field of the configuration."""
-    from semantic_guidance.apps.cli.flags import add_flags
+    from semantic_guidance.apps.cli.flags import add_config_flag, add_flags
     from semantic_guidance.apps.cli.ltp_flags import add_ltp_flags
     from semantic_guidance.learning.config import settings
 
     parser.description = (
-        "Trains a painting agent by model-based DDPG. The defaults are those of the reference code, but for\n"
+        "Trains a painting agent by model-based DDPG, or by the gradient through the renderer alone\n"
+        "(--method apg), in far fewer updates. The defaults are those of the reference code, but for\n"
         "--max-eps-len: 50 as in its README, where its code has 40. Writes to OUTPUT/DATASET/EXP_SUFFIX:\n"
-        "checkpoints, actor.safetensors, log.jsonl, and log for TensorBoard."
+        "checkpoints, actor.safetensors, log.jsonl, log for TensorBoard, and config.toml, all settings, for\n"
+        "--config."
     )
     parser.epilog = EXAMPLES
-    add_flags(parser, settings())
+    add_config_flag(parser)
+    add_flags(parser, settings(), over_file=True)
     add_ltp_flags(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     """Train; returns the exit status."""
-    from semantic_guidance.apps.cli.ltp_flags import without_ltp_flags
-    from semantic_guidance.learning.config import make_config
+    from semantic_guidance.apps.cli.flags import with_config
+    from semantic_guidance.apps.cli.ltp_flags import tell_of_ltp_flags
+    from semantic_guidance.learning.config import PARTS, make_config
     from semantic_guidance.learning.memory import fitting
     from semantic_guidance.learning.run.loop import DivergedError, train
 
-    values = without_ltp_flags(args)
-    del values["command"]
+    tell_of_ltp_flags(args)
+    in_file, given = with_config(args, PARTS)
+    values = {**in_file, **given}
+    try:
+        make_config(**in_file)
+    except ValueError as error:
+        raise InputError(f"{args.config}: {error}") from None
     try:
         make_config(**values)
     except ValueError as error:

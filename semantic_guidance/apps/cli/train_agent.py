@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 import dataclasses
 
-from semantic_guidance.apps.cli.flags import add_flags, flag_values
+from semantic_guidance.apps.cli.flags import add_config_flag, add_flags, with_config
+from semantic_guidance.core.errors import InputError
 from semantic_guidance.learning.window.config import WindowTrainingConfig
 
 SUMMARY = "teach an agent as those that ship were taught"
@@ -22,11 +23,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments: one for each field of the configuration, and what to do."""
     parser.description = (
         "Trains an agent that paints a picture window by window, by differentiating through the renderer.\n"
-        "Writes to OUT: agent.safetensors for 'paint --agent', the checkpoint last.pt, and log.jsonl. A run\n"
-        "that was stopped goes on if the same command is given again."
+        "Writes to OUT: agent.safetensors for 'paint --agent', the checkpoint last.pt, log.jsonl, and\n"
+        "config.toml, all settings, for --config. A run that was stopped goes on if the same command is\n"
+        "given again."
     )
     parser.epilog = EXAMPLES
-    add_flags(parser, dataclasses.fields(WindowTrainingConfig))
+    add_config_flag(parser)
+    add_flags(parser, dataclasses.fields(WindowTrainingConfig), over_file=True)
     parser.add_argument(
         "--finish",
         action="store_true",
@@ -38,6 +41,11 @@ def run(args: argparse.Namespace) -> int:
     """Train, or finish what was trained; returns the exit status."""
     from semantic_guidance.learning.window.train import train_window_agent, write_agent
 
-    config = WindowTrainingConfig(**flag_values(args, WindowTrainingConfig))
+    in_file, given = with_config(args, {"": WindowTrainingConfig})
+    try:
+        WindowTrainingConfig(**in_file)
+    except ValueError as error:
+        raise InputError(f"{args.config}: {error}") from None
+    config = WindowTrainingConfig(**in_file | given)
     print(write_agent(config.out, config.unguided) if args.finish else train_window_agent(config))
     return 0

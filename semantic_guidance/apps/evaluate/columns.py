@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -131,3 +131,20 @@ COLUMNS = (
         part=True,
     ),
 )
+
+LPIPS = Column(
+    "lpips",
+    "LPIPS",
+    "Learned perceptual distance (Zhang et al. 2018) with AlexNet, both pictures squashed to 128 x 128.",
+)
+
+
+def columns_of(lpips: bool) -> tuple[Column, ...]:
+    """The figures of an evaluation, with or without LPIPS."""
+    place = 1 + [column.key for column in COLUMNS].index("perceptual_object")
+    return (*COLUMNS[:place], LPIPS, *COLUMNS[place:]) if lpips else COLUMNS
+
+
+def read_columns(described: Sequence[Mapping[str, Any]]) -> list[Column]:
+    """The columns that results.json describes."""
+    return [Column(**column) for column in described]

@@ -7,11 +7,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from semantic_guidance.apps.evaluate.columns import COLUMNS, Column
+from semantic_guidance.apps.evaluate.columns import Column, read_columns
 
 Json = dict[str, Any]
-
-SHOWN = [column for column in COLUMNS if column.kind != "flag" and not column.part]  # of each picture
 
 FRAME = """<!doctype html>
 <!-- semantic-guidance evaluate -->
@@ -81,20 +79,22 @@ def _skipped(skipped: list[Json]) -> str:
 
 def _summary(document: Json) -> str:
     """One table with a body for each way to sum up; scripts choose among them, the first one shows."""
-    names = [method["name"] for method in document["methods"]]
+    names, columns = [method["name"] for method in document["methods"]], read_columns(document["columns"])
     means, ratios = document["summary"]["methods"], document["summary"]["ratios"]
     views = {
-        "Mean over the pictures": _averages(means, "mean"),
-        "Median over the pictures": _averages(means, "median"),
+        "Mean over the pictures": _averages(means, columns, "mean"),
+        "Median over the pictures": _averages(means, columns, "median"),
     }
     for other in names if len(names) > 1 else ():
-        views[f"Mean as a multiple of {other}'s"] = _multiples(ratios, names, other, "of_means")
-        views[f"Each picture's multiple of {other}'s, median"] = _multiples(ratios, names, other, "median")
+        views[f"Mean as a multiple of {other}'s"] = _multiples(ratios, columns, names, other, "of_means")
+        views[f"Each picture's multiple of {other}'s, median"] = _multiples(
+            ratios, columns, names, other, "median"
+        )
     options = "".join(f"<option>{escape(title)}</option>" for title in views)
     heads = "".join(
         f'<th scope="col" title="{escape(column.about)}"><button type="button">{escape(column.title)}'
         f"{_arrow(column)}</button></th>"
-        for column in COLUMNS
+        for column in columns
     )
     bodies = "\n".join(
         f"<tbody{' hidden' if number else ''}>\n{body}</tbody>" for number, body in enumerate(views.values())
@@ -113,9 +113,9 @@ def _arrow(column: Column) -> str:
     return f'&nbsp;<span class="better" title="{column.better} is better">{arrow}</span>'
 
 
-def _averages(means: Json, what: str) -> str:
+def _averages(means: Json, columns: list[Column], what: str) -> str:
     cells: dict[str, list[str]] = {name: [] for name in means}
-    for column in COLUMNS:
+    for column in columns:
         values = {name: means[name][column.key][what] for name in means}
         best = column.best(values, mean=True)
         for name, value in values.items():
@@ -123,9 +123,9 @@ def _averages(means: Json, what: str) -> str:
     return _rows(cells)
 
 
-def _multiples(ratios: Json, names: list[str], other: str, what: str) -> str:
+def _multiples(ratios: Json, columns: list[Column], names: list[str], other: str, what: str) -> str:
     cells: dict[str, list[str]] = {name: [] for name in names}
-    for column in COLUMNS:
+    for column in columns:
         for name in names:
             value = 1.0 if name == other else None
             if column.ratio and name != other:
@@ -149,7 +149,12 @@ def _cell(value: float | bool | None, shown: str, best: bool = False, attributes
 
 def _pictures(document: Json) -> str:
     names = [method["name"] for method in document["methods"]]
-    keys = "".join(f'<option value="{column.key}">{escape(column.title)}</option>' for column in SHOWN)
+    columns = [
+        column
+        for column in read_columns(document["columns"])
+        if column.kind != "flag" and not column.part  # of each picture
+    ]
+    keys = "".join(f'<option value="{column.key}">{escape(column.title)}</option>' for column in columns)
     methods = "".join(f'<option value="{n}">{escape(name)}</option>' for n, name in enumerate(names))
     controls = (
         '<p class="controls needs-script">'
@@ -157,20 +162,20 @@ def _pictures(document: Json) -> str:
         f'<label>of <select id="method">{methods}</select></label> '
         '<label><input type="checkbox" id="reverse"> reversed</label></p>'
     )
-    parts = "\n".join(_picture(picture, names) for picture in document["pictures"])
+    parts = "\n".join(_picture(picture, names, columns) for picture in document["pictures"])
     return (
         f'<section id="pictures" style="--columns: {len(names) + 1}">\n<h2>Each picture</h2>\n{controls}\n'
         f"{parts}\n</section>"
     )
 
 
-def _picture(picture: Json, names: list[str]) -> str:
+def _picture(picture: Json, names: list[str], columns: list[Column]) -> str:
     """A table: the pictures side by side, and below each its figures."""
     results = picture["results"]
     heads = [_shown_picture(picture["target"], "picture", picture)]
     heads += [_shown_picture(results[name]["painting"], name, picture) for name in names]
     rows = []
-    for column in SHOWN:
+    for column in columns:
         values = {name: results[name][column.key] for name in names}
         best = column.best(values)
         cells = [
@@ -226,7 +231,9 @@ def _named(method: str) -> str:
 
 
 def _notes(document: Json) -> str:
-    terms = "".join(f"<dt>{escape(c.title)}</dt><dd>{escape(c.about)}</dd>\n" for c in COLUMNS)
+    terms = "".join(
+        f"<dt>{escape(c.title)}</dt><dd>{escape(c.about)}</dd>\n" for c in read_columns(document["columns"])
+    )
     facts = {
         "settings": document["settings"],
         "machine": document["machine"] | {"cores busy elsewhere": document["cores_busy_elsewhere"]},

@@ -9,7 +9,8 @@ from pathlib import Path, PurePath
 
 import torch
 
-from semantic_guidance.apps.evaluate.columns import COLUMNS
+from semantic_guidance.apps.evaluate.columns import LPIPS, columns_of
+from semantic_guidance.apps.evaluate.lpips import load_lpips
 from semantic_guidance.apps.evaluate.measure import Known, measure
 from semantic_guidance.apps.evaluate.methods import ALONE, Method
 from semantic_guidance.apps.evaluate.store import SIDE, Json, Store, agent_digest, software
@@ -49,9 +50,10 @@ class Evaluation:
         strokes: of each painting.
         seed: of all random choices.
         notes: more settings to note down in the results.
+        lpips: whether LPIPS is measured, too, which needs the extra ``metrics``.
 
     Raises:
-        InputError: a method's agent is not usable, or a number is out of range.
+        InputError: a method's agent is not usable, a number is out of range, or LPIPS cannot be measured.
     """
 
     def __init__(
@@ -62,10 +64,15 @@ class Evaluation:
         strokes: int = 300,
         seed: int = 0,
         notes: Json | None = None,
+        lpips: bool = False,
     ) -> None:
         self.subjects = subjects
         self.methods = methods
-        self.settings: Json = {"strokes": strokes, "seed": seed, "side": SIDE}
+        self.settings: Json = {"strokes": strokes, "seed": seed, "side": SIDE} | (
+            {LPIPS.key: True} if lpips else {}
+        )
+        self._columns = columns_of(lpips)
+        self._lpips = load_lpips() if lpips else None
         self.notes = notes or {}
         self._store = Store(out, methods, self.settings)
         self._painters = {method: method.painter(strokes, SIDE, seed) for method in methods}
@@ -130,6 +137,8 @@ class Evaluation:
         guidance = known.guidance if guided else Guidance.none(*known.image.shape[1:])
         painting = painter.paint(known.image, guidance, tell)
         figures = known.facts() | measure(painting, known, guided)
+        if self._lpips is not None:
+            figures[LPIPS.key] = float(f"{self._lpips(painting.canvas, known.image):.6g}")
         self._store.write(subject, method, key, painting.canvas, figures)
         return figures
 
@@ -154,8 +163,8 @@ class Evaluation:
             "software": software(),
             "machine": machine(),
             "cores_busy_elsewhere": neighbours.cores(),
-            "columns": [asdict(column) for column in COLUMNS],
-            "summary": summarise(pictures, [method.name for method in self.methods]),
+            "columns": [asdict(column) for column in self._columns],
+            "summary": summarise(pictures, [method.name for method in self.methods], self._columns),
             "skipped": skipped,
             "pictures": pictures,
         }

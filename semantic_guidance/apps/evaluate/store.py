@@ -31,7 +31,9 @@ PACKAGE = Path(__file__).parents[2]
 ELSEWHERE = (
     "learning",
     "apps/cli",
+    "apps/evaluate/held_out.py",
     "apps/evaluate/page.py",
+    "apps/evaluate/published.py",
     "apps/evaluate/summary.py",
     "apps/evaluate/tables.py",
 )

@@ -13,12 +13,13 @@ DIGITS = 6
 Json = dict[str, Any]
 
 
-def summarise(pictures: Sequence[Json], methods: Sequence[str]) -> Json:
+def summarise(pictures: Sequence[Json], methods: Sequence[str], columns: Sequence[Column] = COLUMNS) -> Json:
     """What results.json says of all pictures together.
 
     Args:
         pictures: as results.json has them.
         methods: their names.
+        columns: the figures.
 
     Returns:
         ``methods``: for each method and figure, ``mean``, ``median`` and the number of ``pictures`` that have
@@ -26,10 +27,10 @@ def summarise(pictures: Sequence[Json], methods: Sequence[str]) -> Json:
         the ratio ``of_means`` over the pictures where both have the figure, and the ``median`` of the
         pictures' own ratios; None where it would be a division by zero.
     """
-    means = {name: {c.key: _average(_values(pictures, name, c)) for c in COLUMNS} for name in methods}
+    means = {name: {c.key: _average(_values(pictures, name, c)) for c in columns} for name in methods}
     ratios = {
         first: {
-            second: {c.key: _ratio(pictures, first, second, c) for c in COLUMNS if c.ratio}
+            second: {c.key: _ratio(pictures, first, second, c) for c in columns if c.ratio}
             for second in methods
             if second != first
         }

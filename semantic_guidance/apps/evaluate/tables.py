@@ -7,7 +7,6 @@ import io
 from pathlib import Path
 from typing import Any
 
-from semantic_guidance.apps.evaluate.columns import COLUMNS
 from semantic_guidance.apps.evaluate.page import page
 from semantic_guidance.apps.evaluate.store import write_json
 from semantic_guidance.core.errors import InputError
@@ -22,13 +21,6 @@ CSV_FACTS = (
     "foreground_share",
     "photo_label",
     "photo_probability",
-)
-CSV_COLUMNS = (
-    "strokes",
-    "foreground_strokes",
-    *(column.key for column in COLUMNS),
-    "painted_label",
-    "painting",
 )
 OUTPUTS = {  # and how each begins if it was written here
     "results.csv": "picture,method,file,width,height,",
@@ -70,11 +62,13 @@ def write_results(document: dict[str, Any], folder: Path) -> None:
 def _csv(document: dict[str, Any]) -> str:
     """One row for each painting; empty where there is no figure, 1 and 0 for yes and no."""
     text = io.StringIO()
+    keys = [column["key"] for column in document["columns"]]
+    names = ["strokes", "foreground_strokes", *keys, "painted_label", "painting"]
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["picture", "method", *CSV_FACTS[1:], *CSV_COLUMNS])
+    writer.writerow(["picture", "method", *CSV_FACTS[1:], *names])
     for picture in document["pictures"]:
         for method, figures in picture["results"].items():
             cells = [picture["name"], method, *(picture[name] for name in CSV_FACTS[1:])]
-            cells += [figures[name] for name in CSV_COLUMNS]
+            cells += [figures[name] for name in names]
             writer.writerow([int(cell) if isinstance(cell, bool) else cell for cell in cells])
     return text.getvalue()

@@ -5,7 +5,8 @@ See docs/algorithms.md for each difference from the reference code.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import dataclasses
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -16,8 +17,10 @@ from torch.func import functional_call
 from semantic_guidance.agents.ltp import episode
 from semantic_guidance.agents.ltp.episode import PaintState, Renderer
 from semantic_guidance.agents.ltp.network import Actor
+from semantic_guidance.learning.algorithms.accumulate import backward
 from semantic_guidance.learning.algorithms.wgan import (
     DiscriminatorLearner,
+    add_share,
     gradient_norm,
     placed,
     soft_update,
@@ -151,11 +154,12 @@ class Learner:
 
     def _update_discriminators(self, after: PaintState, mix: Tensor) -> dict[str, Tensor]:
         losses: dict[str, Tensor] = {}
+        parts = self.config.learn.accumulate
         for (name, discriminator), part in zip(self.discriminators.items(), mix, strict=False):
             target, canvas = after.target, after.canvas
             if name == "foreground":
                 target, canvas = aligned(target, after), aligned(canvas, after)
-            told = discriminator.update(target, canvas, part)
+            told = discriminator.update(target, canvas, part, parts)
             losses |= {f"{name}_gan_{what}": value for what, value in told.items()}
         return losses
 
@@ -166,25 +170,37 @@ class Learner:
         rewards ``[B]`` to values ``[B, 1]``, so that each state is compared with every reward of the batch:
         its mean reward is what the critic learns, as here with `critic_target` "seed".
         """
-        env = self.config.env
-        with torch.no_grad():
-            with self._autocast():
-                next_action = self.target_actor(episode.observation(after, env))
-            following = self.step(after, next_action.float())
-            with self._autocast():
-                values = self.target_critic(episode.critic_observation(after, following, env))
-            reward = self.rewards(after, following)["total"]
-            if self.config.learn.critic_target == "seed":
-                reward = reward.mean()
-            next_q_value = values.float() + reward
-            alive = (~episode.terminal(after, env)).float()
-            target_q_value = self.config.learn.discount * alive * next_q_value
         self.critic_optimizer.zero_grad(set_to_none=True)
-        loss: Tensor = self.critic_loss(episode.critic_observation(before, after, env), target_q_value)
-        loss.backward()
+        views = (
+            (episode.critic_observation(first, second, self.config.env), self._target_q_value(second))
+            for first, second in zip(self._parts_of(before), self._parts_of(after), strict=True)
+        )
+        loss = backward(self.critic_loss, views, before.batch)
         gradient = gradient_norm(self.critic)
         self.critic_optimizer.step()
-        return {"critic_loss": loss.detach(), "critic_gradient": gradient}
+        return {"critic_loss": loss, "critic_gradient": gradient}
+
+    @torch.no_grad()
+    def _target_q_value(self, after: PaintState) -> Tensor:
+        """``[B]`` what the critic is fitted to."""
+        env = self.config.env
+        with self._autocast():
+            next_action = self.target_actor(episode.observation(after, env))
+        following = self.step(after, next_action.float())
+        with self._autocast():
+            values = self.target_critic(episode.critic_observation(after, following, env))
+        reward = self.rewards(after, following)["total"]
+        if self.config.learn.critic_target == "seed":
+            reward = reward.mean()
+        next_q_value = values.float() + reward
+        alive = (~episode.terminal(after, env)).float()
+        return self.config.learn.discount * alive * next_q_value
+
+    def _parts_of(self, state: PaintState) -> list[PaintState]:
+        """A batch in the parts whose gradients are summed."""
+        values: list[Tensor] = [getattr(state, item.name) for item in dataclasses.fields(state)]
+        columns = [value.chunk(self.config.learn.accumulate) for value in values]
+        return [PaintState(*part) for part in zip(*columns, strict=True)]
 
     def _value(self, action: Tensor) -> Tensor:
         """``[B]`` reward and value of actions in the states under consideration."""
@@ -201,15 +217,23 @@ class Learner:
         return values.float() + rewards["total"]
 
     def _update_actor(self, before: PaintState) -> dict[str, Tensor]:
-        self._state = before
+        rewards: dict[str, Tensor] = {}
         self.actor_optimizer.zero_grad(set_to_none=True)
-        loss: Tensor = self.actor_loss(episode.observation(before, self.config.env))
-        loss.backward()
+        loss = backward(self.actor_loss, self._views(before, rewards), before.batch)
         gradient = gradient_norm(self.actor)
         self.actor_optimizer.step()
         self._state = None
-        loss = loss.detach()
-        return {"actor_loss": loss, "Q": -loss, **self._rewards, "actor_gradient": gradient}
+        return {"actor_loss": loss, "Q": -loss, **rewards, "actor_gradient": gradient}
+
+    def _views(self, state: PaintState, rewards: dict[str, Tensor]) -> Iterator[tuple[Tensor]]:
+        """Observations of a batch's parts; each is the state under consideration while it is looked at.
+
+        The means of the rewards are added to `rewards`.
+        """
+        for part in self._parts_of(state):
+            self._state = part
+            yield (episode.observation(part, self.config.env),)
+            add_share(rewards, self._rewards, part.batch / state.batch)
 
     def finite(self) -> dict[str, Tensor]:
         """Whether each network's weights are finite, those of the actor also in its file's half precision."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Mapping
 from copy import deepcopy
 from typing import TypeVar
 
@@ -9,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
+from semantic_guidance.learning.algorithms.accumulate import backward
 from semantic_guidance.learning.networks.discriminator import Discriminator
 
 Network = TypeVar("Network", bound=nn.Module)
@@ -32,6 +34,12 @@ def gradient_norm(network: nn.Module) -> Tensor:
     """Length of the gradient in all parameters of a network, a tensor without dimensions."""
     gradients = [each.grad for each in network.parameters() if each.grad is not None]
     return torch.stack(torch._foreach_norm(gradients)).norm()
+
+
+def add_share(sums: dict[str, Tensor], values: Mapping[str, Tensor], share: float) -> None:
+    """Add `values`, the means over a part of a batch, to the means over all of it."""
+    for name, value in values.items():
+        sums[name] = sums[name] + share * value if name in sums else share * value
 
 
 def target_copy(live: nn.Module) -> nn.Module:
@@ -116,12 +124,25 @@ class DiscriminatorLearner:
         scores: Tensor = self.target_network(target, canvas)
         return scores
 
-    def update(self, target: Tensor, canvas: Tensor, mix: Tensor) -> dict[str, Tensor]:
-        """One update on pairs ``[B, 3, H, W]``; returns ``loss``, its parts, and the ``gradient``'s norm."""
+    def update(self, target: Tensor, canvas: Tensor, mix: Tensor, parts: int = 1) -> dict[str, Tensor]:
+        """One update on pairs ``[B, 3, H, W]``, in so many parts.
+
+        Returns:
+            The ``loss``, its parts (see `WassersteinLoss`), and the ``gradient``'s norm.
+        """
+        told: dict[str, Tensor] = {}
         self.optimizer.zero_grad(set_to_none=True)
-        loss: Tensor = self.loss(target, canvas, mix)
-        loss.backward()
+        batches = zip(*(values.chunk(parts) for values in (target, canvas, mix)), strict=True)
+        loss = backward(self.loss, self._looked_at(batches, len(target), told), len(target))
         gradient = gradient_norm(self.live)
         self.optimizer.step()
         soft_update(self.target_network, self.live, self.tau)
-        return {"loss": loss.detach(), **self.wasserstein.parts, "gradient": gradient}
+        return {"loss": loss, **told, "gradient": gradient}
+
+    def _looked_at(
+        self, batches: Iterable[tuple[Tensor, ...]], total: int, told: dict[str, Tensor]
+    ) -> Iterator[tuple[Tensor, ...]]:
+        """The same batches; what the loss tells of each is added to `told`."""
+        for batch in batches:
+            yield batch
+            add_share(told, self.wasserstein.parts, len(batch[0]) / total)

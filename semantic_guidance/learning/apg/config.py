@@ -52,6 +52,16 @@ class AnalyticConfig:
             "max": 1,
         },
     )
+    interval: int = field(
+        default=500,
+        metadata={
+            "help": "updates between apg's checkpoints; with each, errors of held-out paintings are logged",
+            "min": 1,
+        },
+    )
+    measured: int = field(
+        default=64, metadata={"help": "held-out pictures that apg is measured on; 0: none", "min": 0}
+    )
     ema: float = field(
         default=0.998,
         metadata={"help": "decay of apg's averaged weights, which are kept", "min": 0, "max": 1},

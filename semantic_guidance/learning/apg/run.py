@@ -24,6 +24,8 @@ from semantic_guidance.learning.apg.vector import VECTOR
 from semantic_guidance.learning.bank import PictureBank
 from semantic_guidance.learning.config import TrainConfig
 from semantic_guidance.learning.run import checkpoint, single
+from semantic_guidance.learning.run.log import Log
+from semantic_guidance.learning.run.mirror import Mirror
 from semantic_guidance.learning.run.start import read_networks
 
 WARM_UP = 100
@@ -80,18 +82,23 @@ class AnalyticRun:
         self.pupil = self.head.pupil(config, self.network, False)
         self.easels = Easels(pictures, learn.batch_size, config.env.max_eps_len, device, learn.seed)
         self.step, self.seconds = 0, 0.0
+        self.log = Log(None)
         if config.run.resume:
             self._resume()
         self.pupil.begun(self.easels, torch.arange(learn.batch_size, device=device))
 
-    def run(self) -> None:
+    def run(self, mirror: Mirror | None = None) -> None:
         """Train to the end of the schedule.
+
+        Args:
+            mirror: of the log.
 
         Raises:
             InputError: training diverged; the last checkpoint is as it was.
             OSError: a file cannot be written.
         """
-        apg, run = self.config.apg, self.config.run
+        apg = self.config.apg
+        self.log = Log(None, mirror=mirror)
         self.folder.mkdir(parents=True, exist_ok=True)
         checkpoint.sweep(self.folder)
         began, losses = time.monotonic() - self.seconds, []
@@ -106,13 +113,11 @@ class AnalyticRun:
                 if self.step % LOG_INTERVAL == 0:
                     self._log(torch.stack(losses), bar)
                     losses = []
-                if run.val_interval and self.step % run.val_interval == 0:
-                    self._row(self.validate())
-                if self.step % run.save_interval == 0:
+                if self.step % apg.interval == 0:
                     self.save()
                 bar.update()
-        self._row(self.validate())
-        self.save()
+        if self.step % apg.interval:
+            self.save()
 
     def _update(self, done: float) -> Tensor:
         """One step of each painting and what was learned from it; returns the loss.
@@ -150,6 +155,7 @@ class AnalyticRun:
     def _row(self, numbers: dict[str, float]) -> None:
         row = {"step": self.step, "seconds": round(self.seconds, 1), **numbers}
         single.append_row(self.folder, row)
+        self.log.scalars("train", numbers, self.step)
 
     def _last_words(self) -> str:
         return single.stopped(self.folder, self.step + 1, "--apg-lr")
@@ -158,7 +164,7 @@ class AnalyticRun:
     def validate(self) -> dict[str, float]:
         """Mean errors of paintings of held-out pictures by the averaged weights: all, object, background."""
         learn, env = self.config.learn, self.config.env
-        count = min(len(self.held_out), self.config.run.val_num_eps * learn.nenv)
+        count = min(len(self.held_out), self.config.apg.measured)
         pupil = self.head.pupil(self.config, self.mean.eval(), True)
         rows = []
         for numbers in torch.arange(count).split(learn.batch_size):
@@ -173,13 +179,15 @@ class AnalyticRun:
         return {name: round(value, 5) for name, value in zip(ERRORS, table, strict=True)}
 
     def save(self) -> None:
-        """Write the checkpoint, and the averaged weights as an agent that paints.
+        """Write the checkpoint, the averaged weights as an agent that paints, and how well it paints.
 
         Raises:
             InputError: a weight is not finite; the last checkpoint is as it was.
             OSError: a file cannot be written.
         """
         single.check_finite(self.mean, self._last_words())
+        if self.config.apg.measured:
+            self._row(self.validate())
         state = {
             "config": self.config.to_json(),
             "network": self.network.state_dict(),

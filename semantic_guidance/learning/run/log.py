@@ -1,4 +1,4 @@
-"""What a training run tells: TensorBoard's files, and a line of numbers for each episode."""
+"""What a training run tells: TensorBoard's files, Weights & Biases if wanted, and a line for each episode."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import torch
 from semantic_guidance.agents.ltp.episode import PaintState
 from semantic_guidance.core.errors import InputError
 from semantic_guidance.learning.rewards import aligned
+from semantic_guidance.learning.run.mirror import Mirror
 from semantic_guidance.learning.run.single import append_row, forget_rows
 
 PICTURES = 8
@@ -22,6 +23,7 @@ class Log:
     Args:
         folder: for TensorBoard's files.
         step: the last that is known; what an interrupted run wrote beyond is dropped.
+        mirror: where all is written, too.
         rows: folder for ``log.jsonl``, which gets a line of the scalars whenever `end_row` is called; none if
             None.
 
@@ -29,8 +31,15 @@ class Log:
         InputError: TensorBoard is not installed.
     """
 
-    def __init__(self, folder: Path | None, step: int = 0, rows: Path | None = None) -> None:
-        self._writer: Any = None
+    def __init__(
+        self,
+        folder: Path | None,
+        step: int = 0,
+        mirror: Mirror | None = None,
+        rows: Path | None = None,
+    ) -> None:
+        self._writers: list[Any] = [] if mirror is None else [mirror]
+        self._own: Any = None
         self._rows, self._row = rows, dict[str, float]()
         if rows is not None:
             forget_rows(rows, step)
@@ -42,7 +51,8 @@ class Log:
             raise InputError(
                 "TensorBoard is not installed, wanted: pip install 'semantic-guidance[train]'"
             ) from None
-        self._writer = SummaryWriter(str(folder), purge_step=step + 1 if step else None)
+        self._own = SummaryWriter(str(folder), purge_step=step + 1 if step else None)
+        self._writers.append(self._own)
 
     def __enter__(self) -> Self:
         return self
@@ -50,15 +60,15 @@ class Log:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._writer is not None:
-            self._writer.close()
+        if self._own is not None:
+            self._own.close()
 
     def scalars(self, group: str, values: dict[str, float], step: int) -> None:
         """Write numbers."""
         self._row |= {f"{group}/{name}": value for name, value in values.items()}
-        if self._writer is not None:
+        for writer in self._writers:
             for name, value in values.items():
-                self._writer.add_scalar(f"{group}/{name}", value, step)
+                writer.add_scalar(f"{group}/{name}", value, step)
 
     def end_row(self, step: int, **values: float) -> None:
         """Add a line to ``log.jsonl``: the step, `values`, and the scalars since the last line."""
@@ -69,10 +79,11 @@ class Log:
 
     def pictures(self, state: PaintState, step: int) -> None:
         """Write the first paintings of a batch below their targets, and their aligned objects."""
-        if self._writer is None:
+        if not self._writers:
             return
         rows = [state.target, state.canvas]
         if bool(state.mask.any()):
             rows += [aligned(state.target, state), aligned(state.canvas, state)]
         grid = torch.cat([torch.cat(list(row[:PICTURES]), dim=2) for row in rows], dim=1)
-        self._writer.add_image("validate/paintings", grid.clamp(0, 1), step)
+        for writer in self._writers:
+            writer.add_image("validate/paintings", grid.clamp(0, 1), step)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 import sys
 import time
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,7 @@ from semantic_guidance.agents.ltp import episode
 from semantic_guidance.agents.ltp.episode import PaintState, Renderer, compositor
 from semantic_guidance.agents.ltp.files import save_actor
 from semantic_guidance.core.errors import InputError, NotFiniteError
+from semantic_guidance.core.settings import NAME, write_settings
 from semantic_guidance.learning.algorithms.ddpg import Learner, with_canvas
 from semantic_guidance.learning.apg.run import AnalyticRun
 from semantic_guidance.learning.bank import PictureBank, open_banks, to_bytes
@@ -23,6 +26,7 @@ from semantic_guidance.learning.config import TrainConfig, make_config
 from semantic_guidance.learning.replay import Replay
 from semantic_guidance.learning.run import checkpoint, single
 from semantic_guidance.learning.run.log import Log
+from semantic_guidance.learning.run.mirror import Mirror
 from semantic_guidance.learning.run.processes import Processes, processes, settle_threads
 from semantic_guidance.learning.run.start import ACTOR, NETWORKS, read_networks
 from semantic_guidance.renderer.backends.base import Backend
@@ -48,8 +52,8 @@ def train(**values: Any) -> Path:
             ``train(dataset="cub200", data="data", use_bilevel=True, use_gbp=True, exp_suffix="mine")``.
 
     Returns:
-        The run's folder, with ``actor.safetensors``, ``checkpoints``, ``log.jsonl`` and ``log`` (for
-        TensorBoard).
+        The run's folder, with ``actor.safetensors``, ``config.toml``, ``checkpoints``, ``log.jsonl`` and
+        ``log`` (for TensorBoard).
 
     Raises:
         InputError: a setting is invalid, the dataset cannot be read, or the run exists and is not resumed.
@@ -66,11 +70,23 @@ def train(**values: Any) -> Path:
     settle_threads(config.run.threads)
     with processes(config.run.device) as group:
         banks = open_banks(config.data, config.env)
+        run: AnalyticRun | Trainer
         if config.learn.method == "apg":
-            AnalyticRun(config, *banks, folder, group.device).run()
-            return folder
-        Trainer(config, *banks, folder, group).run()
+            run = AnalyticRun(config, *banks, folder, group.device)
+        else:
+            run = Trainer(config, *banks, folder, group)
+        if group.rank == 0:
+            write_settings(config.parts, folder / NAME)
+        with _mirror(config, folder) if group.rank == 0 else nullcontext() as mirror:
+            run.run(mirror)
     return folder
+
+
+def _mirror(config: TrainConfig, folder: Path) -> AbstractContextManager[Mirror | None]:
+    """A run's second log, if it is to have one."""
+    if config.run.wandb is None:
+        return nullcontext()
+    return Mirror(config.run.wandb, folder, asdict(config), config.run.resume)
 
 
 class Trainer:
@@ -117,8 +133,11 @@ class Trainer:
         """Steps taken, as `train_timesteps` counts them."""
         return self.episode * self.config.env.max_eps_len
 
-    def run(self) -> None:
+    def run(self, mirror: Mirror | None = None) -> None:
         """Train to the end.
+
+        Args:
+            mirror: of the log.
 
         Raises:
             DivergedError: a loss became infinite or not a number (NaN).
@@ -128,7 +147,7 @@ class Trainer:
         first = self.group.rank == 0
         hidden = run.debug or not first
         with (
-            self._log() as log,
+            self._log(mirror) as log,
             tqdm(total=total, initial=self.episode, unit="episode", file=sys.stderr, disable=hidden) as bar,
         ):
             while self.episode < total:
@@ -146,9 +165,9 @@ class Trainer:
                     self.save()
                 bar.update()
 
-    def _log(self) -> Log:
+    def _log(self, mirror: Mirror | None) -> Log:
         """What the first process writes to; nothing, for the others."""
-        return Log(self.folder / "log", self.step, self.folder) if self.group.rank == 0 else Log(None)
+        return Log(self.folder / "log", self.step, mirror, self.folder) if self.group.rank == 0 else Log(None)
 
     def _episode(self) -> dict[str, float]:
         """Paint, remember and learn; returns the mean losses."""

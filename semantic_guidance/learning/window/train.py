@@ -20,6 +20,7 @@ from semantic_guidance.agents.window.network import WindowActor
 from semantic_guidance.agents.window.view import CHANNELS
 from semantic_guidance.core.errors import InputError, NotFiniteError
 from semantic_guidance.core.options import OptionError, to_json
+from semantic_guidance.core.settings import NAME, write_settings
 from semantic_guidance.learning.algorithms.apg import AnalyticTrainer, APGConfig
 from semantic_guidance.learning.algorithms.wgan import placed
 from semantic_guidance.learning.memory import fitting
@@ -69,6 +70,7 @@ def train_window_agent(config: WindowTrainingConfig) -> Path:
         trainer = WindowTrainer(config, actor, bank, device)
         if (config.out / single.LAST).exists():
             trainer.resume()
+        write_settings({"": config}, config.out / NAME)
         trainer.run()
     return write_agent(config.out, config.unguided)
 

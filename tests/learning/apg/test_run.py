@@ -23,7 +23,14 @@ CPU = torch.device("cpu")
 
 
 def small_run(folder: Path, **values: Any) -> AnalyticRun:
-    settings = {"method": "apg", "view_size": 16, "max_eps_len": 4, "windows": 0.0, "updates": 6, "nenv": 4}
+    settings = {
+        "method": "apg",
+        "view_size": 16,
+        "max_eps_len": 4,
+        "windows": 0.0,
+        "updates": 6,
+        "measured": 4,
+    }
     config = small_config(**{**settings, **values})
     size = config.data.side
     return AnalyticRun(config, discs(8, size, 0), discs(4, size, 1), folder, CPU)
@@ -35,7 +42,7 @@ def rows(folder: Path) -> list[dict[str, float]]:
 
 def test_it_learns_to_paint_two_discs(tmp_path: Path) -> None:
     """From the mean colour, 16 strokes: about half of the error is left, and the log says so."""
-    settings: dict[str, Any] = {"use_bilevel": False, "use_gbp": False, "bundle_size": 4, "val_interval": 0}
+    settings: dict[str, Any] = {"use_bilevel": False, "use_gbp": False, "bundle_size": 4}
     run = small_run(tmp_path, updates=120, batch_size=8, width=8, apg_lr=5e-3, **settings)
     run.held_out = discs(2, 16, 0)
     run.easels = Easels(run.held_out, 8, 4, CPU)
@@ -54,7 +61,7 @@ def test_a_run_that_was_stopped_ends_as_one_that_was_not(tmp_path: Path) -> None
     assert torch.equal(last.easels.generator.get_state(), _generator(tmp_path / "parts"))
     last.run()
     assert last.step == 6
-    assert [row["step"] for row in rows(tmp_path / "parts")] == [3, 3, 6, 6]
+    assert [row["step"] for row in rows(tmp_path / "parts")] == [3, 6]
 
 
 def _generator(folder: Path) -> torch.Tensor:
@@ -64,14 +71,14 @@ def _generator(folder: Path) -> torch.Tensor:
 
 def test_the_same_schedule_gives_the_same_weights(tmp_path: Path) -> None:
     """Saved after 4 of 6 updates and gone on from there, or not stopped at all: equal to the last bit."""
-    whole = small_run(tmp_path / "whole", save_interval=100)
+    whole = small_run(tmp_path / "whole", interval=100)
     whole.run()
-    broken = small_run(tmp_path / "parts", save_interval=4)
+    broken = small_run(tmp_path / "parts", interval=4)
     (tmp_path / "parts").mkdir()
     for _ in range(4):
         broken._update(broken.step / 6)
     broken.save()
-    last = small_run(tmp_path / "parts", save_interval=100, resume=True)
+    last = small_run(tmp_path / "parts", interval=100, resume=True)
     last.run()
     for mine, theirs in zip(last.mean.state_dict().values(), whole.mean.state_dict().values(), strict=True):
         assert torch.equal(mine, theirs)
@@ -109,7 +116,7 @@ def test_other_settings_are_not_gone_on_with(tmp_path: Path) -> None:
 
 
 def test_a_run_that_diverges_says_so(tmp_path: Path) -> None:
-    run = small_run(tmp_path, updates=100, val_interval=0)
+    run = small_run(tmp_path, updates=100)
     run._update(0.0)
     run.network.fc.bias.data.fill_(math.nan)  # type: ignore[union-attr, operator]
     with pytest.raises(InputError, match="wanted a lower --apg-lr"):

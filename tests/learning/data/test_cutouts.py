@@ -12,6 +12,7 @@ from semantic_guidance.learning.data.cutouts.compose import surround
 from semantic_guidance.learning.data.cutouts.dataset import CutoutDataset, CutoutPack, compose
 from semantic_guidance.learning.data.cutouts.pack import CUTOUT_SIDE, photo_cutout
 from semantic_guidance.learning.data.cutouts.photometry import blur, camera, jpeg
+from semantic_guidance.learning.data.photographs import Photograph, Photographs
 from tests.conftest import ROOT
 from tests.learning.packs import write_pack
 
@@ -211,3 +212,21 @@ def test_every_named_photograph_has_a_mask():
     for name in names:
         share = (cv2.imread(str(folder / "masks" / f"{name}.png"), cv2.IMREAD_GRAYSCALE) > 127).mean()
         assert 0.005 < share < 0.99, name
+
+
+def test_photographs_are_mixed_in(tmp_path):
+    """A pack whose pictures are composed has no striped disc; crops of a photograph that is all red do."""
+    pack = CutoutPack.load(write_pack(tmp_path / "pack"))
+    photo = Photograph(
+        np.full((90, 120, 3), (255, 0, 0), np.uint8), np.eye(90, 120, dtype=np.uint8) * 255, "thing"
+    )
+    both = CutoutDataset(pack, 32, 32, 60, photographs=Photographs((photo,), ()))
+    alone = CutoutDataset(pack, 32, 32, 60)
+    red = [bool((each.image.mean((1, 2)) - torch.tensor([1.0, 0, 0])).abs().max() < 0.3) for each in both]
+    assert 12 <= sum(red) <= 36  # two fifths of 60, by chance
+    assert not any(bool((each.image[0] - each.image[1]).mean() > 0.6) for each in alone)
+    assert all(
+        each.guidance is not None and bool(each.guidance.mask.any())
+        for each, is_red in zip(both, red, strict=True)
+        if is_red
+    )

@@ -1,0 +1,238 @@
+"""Where the papers' data sets are to be had, and what of them is in a folder. Nothing here downloads.
+
+Addresses and sizes are as of 2026; counts are those that the data sets' papers give.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Literal
+
+NEEDED: Final = "needed"
+OPTIONAL: Final = "optional"
+MADE: Final = "made"
+
+
+@dataclass(frozen=True)
+class Part:
+    """Files of a data set.
+
+    Attributes:
+        what: they are, for people.
+        patterns: where they lie below the root, as in `Path.glob`; one of these places will do.
+        count: how many there are; None if as many as pictures.
+        role: ``needed``, ``optional``, or ``made`` by ``semantic-guidance preprocess``.
+    """
+
+    what: str
+    patterns: tuple[str, ...]
+    count: int | None = 1
+    role: Literal["needed", "optional", "made"] = "needed"
+
+
+@dataclass(frozen=True)
+class Source:
+    """A data set as it is published.
+
+    Attributes:
+        name: for ``--dataset``.
+        title: for people.
+        addresses: of pages and archives, each with what is there.
+        licence: in short.
+        layout: how to lay out what was unpacked, below the folder that ``--data`` names.
+        roots: places of the root below that folder, the first is the usual one.
+        parts: what belongs to it; the first are the pictures.
+        train: the flags that train on it.
+    """
+
+    name: str
+    title: str
+    addresses: tuple[tuple[str, str], ...]
+    licence: str
+    layout: str
+    roots: tuple[str, ...]
+    parts: tuple[Part, ...]
+    train: str
+
+
+@dataclass(frozen=True)
+class Found:
+    """What is there of a part.
+
+    Attributes:
+        part: in question.
+        count: of its files.
+        wanted: how many there should be.
+    """
+
+    part: Part
+    count: int
+    wanted: int
+
+    @property
+    def state(self) -> Literal["complete", "fewer", "missing"]:
+        """In a word; more than wanted is complete, too."""
+        if self.count == 0:
+            return "missing"
+        return "complete" if self.count >= self.wanted else "fewer"
+
+
+CUB200 = Source(
+    "cub200",
+    "CUB-200-2011: 11,788 photographs of 200 kinds of birds (Wah et al. 2011)",
+    (
+        ("about it", "https://www.vision.caltech.edu/datasets/cub_200_2011/"),
+        ("CUB_200_2011.tgz, 1.2 GB", "https://data.caltech.edu/records/65de6-vp158"),
+        ("segmentations.tgz, 39 MB, optional", "https://data.caltech.edu/records/w9d68-gec53"),
+    ),
+    "photographs of Flickr, whose rights remain with their owners; for non-commercial research and education",
+    "unpack CUB_200_2011.tgz (and segmentations.tgz) in DIR/cub200",
+    ("cub200/CUB_200_2011", "CUB_200_2011", "."),
+    (
+        Part("photographs", ("images/*/*.jpg",), 11_788),
+        Part("list of the photographs", ("images.txt",)),
+        Part("boxes", ("bounding_boxes.txt",), role=OPTIONAL),
+        Part("real masks", ("segmentations/*/*.png", "../segmentations/*/*.png"), None, OPTIONAL),
+        Part("predicted masks", ("segmentations_pred/*/*.jpg",), None, MADE),
+        Part("focus maps", ("gbp_global/*/*.jpg",), None, MADE),
+        Part("predicted boxes", ("bounding_boxes_pred.txt",), role=MADE),
+    ),
+    "--use_bilevel --use_gbp",
+)
+
+CARS196 = Source(
+    "cars196",
+    "Cars-196: 16,185 photographs of 196 models of cars, with boxes (Krause et al. 2013)",
+    (
+        (
+            "its page is gone; a copy, 1.9 GB",
+            "https://www.kaggle.com/datasets/jessicali9530/stanford-cars-dataset",
+        ),
+        ("devkit, and how to put it together", "https://github.com/pytorch/vision/issues/7545"),
+    ),
+    "the photographs' rights remain with their owners; for non-commercial research",
+    "DIR/cars_train/00001.jpg ..., DIR/cars_test/00001.jpg ... and DIR/devkit; where the copy has "
+    "cars_train/cars_train, move the inner folder up",
+    (".",),
+    (
+        Part("photographs to learn from", ("cars_train/*.jpg",), 8_144),
+        Part("names of the models", ("devkit/cars_meta.mat",)),
+        Part("boxes", ("devkit/cars_train_annos.mat",)),
+        Part("photographs to test on", ("cars_test/*.jpg",), 8_041, OPTIONAL),
+        Part(
+            "boxes of those",
+            (
+                "devkit/cars_test_annos_withlabels.mat",
+                "cars_test_annos_withlabels.mat",
+                "devkit/cars_test_annos.mat",
+            ),
+            role=OPTIONAL,
+        ),
+    ),
+    "--use_bilevel --use_gbp",
+)
+
+VKITTI_2 = Source(
+    "vkitti",
+    "Virtual KITTI 2: 42,520 frames of five drives in ten kinds of weather and view (Cabon et al. 2020)",
+    (
+        ("about it", "https://europe.naverlabs.com/research/computer-vision/proxy-virtual-worlds-vkitti-2/"),
+        (
+            "frames, 7.5 GB",
+            "https://download.europe.naverlabs.com/virtual_kitti_2.0.3/vkitti_2.0.3_rgb.tar",
+        ),
+        (
+            "masks, 0.2 GB",
+            "https://download.europe.naverlabs.com/virtual_kitti_2.0.3/vkitti_2.0.3_instanceSegmentation.tar",
+        ),
+    ),
+    "CC BY-NC-SA 3.0",
+    "unpack both in DIR, so that there is DIR/Scene01/clone/frames/rgb and .../frames/instanceSegmentation",
+    (".",),
+    (
+        Part("frames", ("Scene*/*/frames/rgb/Camera_*/rgb_*.jpg",), 42_520),
+        Part("masks", ("Scene*/*/frames/instanceSegmentation/Camera_*/instancegt_*.png",), None),
+    ),
+    "--use_bilevel --use_gbp",
+)
+
+VKITTI_1 = Source(
+    "vkitti",
+    "Virtual KITTI 1.3.1, the first version: 21,260 frames (Gaidon et al. 2016)",
+    (
+        ("about it", "https://europe.naverlabs.com/research/computer-vision/proxy-virtual-worlds-vkitti-1/"),
+        (
+            "frames, 14 GB",
+            "https://download.europe.naverlabs.com/virtual-kitti-1.3.1/vkitti_1.3.1_rgb.tar",
+        ),
+        (
+            "masks",
+            "https://download.europe.naverlabs.com/virtual-kitti-1.3.1/vkitti_1.3.1_scenegt.tar",
+        ),
+    ),
+    "CC BY-NC-SA 3.0",
+    "unpack both in DIR, so that there is DIR/vkitti_1.3.1_rgb and DIR/vkitti_1.3.1_scenegt",
+    (".",),
+    (
+        Part("frames", ("vkitti_1.3.1_rgb/*/*/*.png",), 21_260),
+        Part("masks", ("vkitti_1.3.1_scenegt/*/*/*.png",), None),
+        Part("colours of the masks", ("vkitti_1.3.1_scenegt/*_scenegt_rgb_encoding.txt",), 50),
+    ),
+    "--use_bilevel --use_gbp",
+)
+
+SOURCES = (CUB200, CARS196, VKITTI_2, VKITTI_1)
+
+
+def find_root(source: Source, folder: Path) -> Path:
+    """Where a data set lies below a folder; where it should lie, if it is not there."""
+    places = [folder / place for place in source.roots]
+    parts = [part for part in source.parts if part.role == NEEDED]
+    there = (place for place in places if any(_count(place, part, any_will_do=True) for part in parts))
+    return next(there, places[0])
+
+
+def look(source: Source, root: Path, note: Callable[[str], None] = lambda what: None) -> list[Found]:
+    """What is there of each part of a data set.
+
+    Args:
+        source: the data set.
+        root: as `find_root` gives it.
+        note: called with what is counted next, since that may take a while.
+    """
+    found: list[Found] = []
+    for part in source.parts:
+        note(part.what)
+        count = _count(root, part)
+        # A part of a data set has masks for its own pictures.
+        pictures = found[0].count if found else count
+        found.append(Found(part, count, max(1, pictures) if part.count is None else part.count))
+    return found
+
+
+def next_step(source: Source, found: list[Found], data: str) -> str:
+    """The next thing to do, as a command if there is one for it.
+
+    Args:
+        source: the data set.
+        found: as `look` gives it.
+        data: the folder as it was given.
+    """
+    lacking = [each for each in found if each.part.role == NEEDED and each.state == "missing"]
+    if lacking:
+        return f"download: {source.layout.replace('DIR', data)}"
+    if any(each.part.role == MADE and each.state != "complete" for each in found):
+        return f"semantic-guidance preprocess --dataset {source.name} --data {data}"
+    return f"semantic-guidance train --dataset {source.name} --data {data} {source.train}"
+
+
+def _count(root: Path, part: Part, any_will_do: bool = False) -> int:
+    """How many files of a part there are, in the place that has most."""
+    most = 0
+    for pattern in part.patterns:
+        place, rest = (root.parent, pattern[3:]) if pattern.startswith("../") else (root, pattern)
+        files = (1 for _ in place.glob(rest))
+        most = max(most, next(files, 0) if any_will_do else sum(files))
+    return most

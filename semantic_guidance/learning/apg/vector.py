@@ -184,7 +184,9 @@ def _write(config: TrainConfig, network: nn.Module, path: Path) -> None:
     apg = config.apg
     if not isinstance(network, Actor):
         raise TypeError(f"network is a {type(network).__name__}, wanted an Actor")
-    save_actor(network, config.env, apg.view_size, path, any_ground=True, windows=apg.windows > 0)
+    # Parts are painted by our own rule.
+    windows = apg.windows > 0 and config.env.compositing == "over"
+    save_actor(network, config.env, apg.view_size, path, any_ground=True, windows=windows)
 
 
 VECTOR = Head(_network, _pupil, lambda path: load_actor(path).actor, _write, ("conv1", "fc"))

@@ -1,0 +1,79 @@
+"""What the dense actor sees: the paper's observation, and the same zoomed to the object."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from semantic_guidance.agents.ltp.episode import EnvConfig, PaintState, alignment_grid, observation, zoom
+
+SIDE = 128
+"""Pixels of the squashed picture."""
+
+ZOOM = 64
+"""Pixels of the aligned object."""
+
+STEPS = 5
+"""Steps of a painting, each of which adds strokes to every level."""
+
+MARGIN = 0.16
+"""Of the object's square, in units of its box."""
+
+LEAST = 8 / SIDE
+"""Side of the smallest such square, in units of the picture."""
+
+CONTRAST = 4.0
+"""Factor of the difference between target and canvas, of which most is small."""
+
+
+def episode(guided: bool) -> EnvConfig:
+    """The paper's episode that these paintings are: two levels and focus, or neither."""
+    return EnvConfig(max_eps_len=STEPS, use_bilevel=guided, use_gbp=guided)
+
+
+def channels(guided: bool) -> int:
+    """Of an observation: the paper's 13, or 9 for the baseline, and the difference 3."""
+    return episode(guided).channels + 3
+
+
+def object_square(box: Tensor) -> Tensor:
+    """The square round an object, with a margin, in which its cells lie.
+
+    Args:
+        box: ``[B, 4]`` (x, y, width, height) of the object, in units of the squashed picture.
+
+    Returns:
+        ``[B, 4]`` the same of the square; parts of it may lie outside the picture. All of the picture for a
+        box that is all of it.
+    """
+    corner, size = box[:, :2], box[:, 2:]
+    longer = size.amax(dim=1, keepdim=True)
+    side = ((1 + MARGIN) * longer).clamp(min=LEAST)
+    side = torch.where(longer < 1, side, longer)
+    return torch.cat([corner + size / 2 - side / 2, side, side], dim=1)
+
+
+def observe(
+    canvas: Tensor, target: Tensor, mask: Tensor, focus: Tensor, square: Tensor, step: Tensor, guided: bool
+) -> list[Tensor]:
+    """What an actor sees of each level.
+
+    Args:
+        canvas: ``[B, 3, H, W]`` in [0, 1].
+        target: ``[B, 3, H, W]`` in [0, 1].
+        mask: ``[B, 1, H, W]`` of the object, in [0, 1].
+        focus: ``[B, 1, H, W]`` in [0, 1].
+        square: ``[B, 4]`` round the object, see `object_square`.
+        step: ``[B]`` steps taken; after the last one it stays as it was before it.
+        guided: whether there are two levels.
+
+    Returns:
+        ``[B, C, H, W]`` for the background, or all there is, and ``[B, C, ZOOM, ZOOM]`` for the object.
+    """
+    height, width = canvas.shape[-2:]
+    grid = alignment_grid(square, height, width)
+    state = PaintState(canvas, target, mask, focus, grid, step.clamp(max=STEPS - 1))
+    seen = torch.cat([CONTRAST * (target - canvas), observation(state, episode(guided))], dim=1)
+    if not guided:
+        return [seen]
+    return [seen, zoom(seen, alignment_grid(square, ZOOM, ZOOM))]

@@ -23,7 +23,7 @@ def save_dense_actor(actor: DenseActor, training: dict[str, Any], path: Path) ->
     Raises:
         OSError: the file cannot be written.
     """
-    config = {"guided": actor.guided, "widths": actor.widths, "training": training}
+    config = {"guided": actor.guided, "steps": actor.steps, "widths": actor.widths, "training": training}
     write_weights(actor, {"format": FORMAT, **config}, path)
 
 
@@ -37,7 +37,7 @@ def load_dense_actor(path: str | Path) -> DenseActor:
     try:
         first, second, third, fourth = config["widths"]
         with Unfilled():
-            actor = DenseActor(bool(config["guided"]), (first, second, third, fourth))
+            actor = DenseActor(bool(config["guided"]), int(config["steps"]), (first, second, third, fourth))
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         raise unreadable(path, WHAT, error) from None
     return filled(actor, state, path, WHAT)

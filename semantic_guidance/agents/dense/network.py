@@ -31,12 +31,15 @@ class DenseActor(nn.Module):
 
     Args:
         guided: whether it has two levels and is told about the object.
+        steps: of a painting in training.
         widths: channels at a quarter, an eighth, a sixteenth and a thirty-second of the picture's side.
     """
 
-    def __init__(self, guided: bool, widths: tuple[int, int, int, int] = (32, 64, 128, 256)) -> None:
+    def __init__(
+        self, guided: bool, steps: int = 5, widths: tuple[int, int, int, int] = (32, 64, 128, 256)
+    ) -> None:
         super().__init__()
-        self.guided, self.widths = guided, widths
+        self.guided, self.steps, self.widths = guided, steps, widths
         self.twins = (1, 1) if guided else (2, 1)
         seen, (first, second, third, fourth) = channels(guided), widths
         stems = [nn.Conv2d(seen, first, 6, 4, 1, bias=False)]

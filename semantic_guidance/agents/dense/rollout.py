@@ -10,7 +10,7 @@ from torch import Tensor
 
 from semantic_guidance.agents.dense.network import DenseActor
 from semantic_guidance.agents.dense.strokes import CELLS, Level, choose, decode, levels_of
-from semantic_guidance.agents.dense.view import STEPS, object_square, observe
+from semantic_guidance.agents.dense.view import object_square, observe, state_of
 from semantic_guidance.agents.problem import Part, foreground_weight
 from semantic_guidance.agents.progress import Progress
 from semantic_guidance.renderer.backends.base import Backend
@@ -65,17 +65,12 @@ class DensePainter:
         parts = _parts(mask[0], focus[0], counts, self.actor.guided)
         easels = [Progress(target, part, canvas, backend) for part in parts]
         wanted = [math.ceil(SURPLUS * count) for count in counts]
-        steps = max(STEPS, math.ceil(max(wanted) / MOST))
+        steps = max(self.actor.steps, math.ceil(max(wanted) / MOST))
         for step in range(steps):
-            seen = observe(
-                easels[-1].canvas[None],
-                target[None],
-                mask[None],
-                focus[None],
-                square,
-                torch.tensor([step]),
-                self.actor.guided,
+            now = state_of(
+                easels[-1].canvas[None], target[None], mask[None], focus[None], square, torch.tensor([step])
             )
+            seen = observe(now, square, self.actor.guided, self.actor.steps)
             grids = self.actor(seen[: len(counts)])
             for n, easel in enumerate(easels):
                 left = wanted[n] - len(easel.strokes)

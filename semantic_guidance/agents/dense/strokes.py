@@ -121,7 +121,7 @@ def levels_of(target: Tensor, mask: Tensor, square: Tensor, guided: bool) -> lis
         square: ``[B, 4]`` round the object, see `view.object_square`.
         guided: whether there are two levels; else the mask counts for nothing.
     """
-    whole = square.new_tensor([0.0, 0.0, 1.0, 1.0]).expand_as(square)
+    whole = square.new_tensor([0.0, 0.0, 1.0, 1.0]).expand_as(square).clone()
     if not guided:
         means = local_means(target, torch.ones_like(mask), SCALES[0])
         return [Level(None, whole, means, square.new_tensor(SCALES[0]))]
@@ -131,7 +131,13 @@ def levels_of(target: Tensor, mask: Tensor, square: Tensor, guided: bool) -> lis
     ]
 
 
-def choose(raw: Tensor, cells: int, count: int, temperature: float = 0.0) -> Chosen:
+def choose(
+    raw: Tensor,
+    cells: int,
+    count: int,
+    temperature: float = 0.0,
+    generator: torch.Generator | None = None,
+) -> Chosen:
     """The cells for which the actor predicts the greatest gains.
 
     Args:
@@ -139,10 +145,12 @@ def choose(raw: Tensor, cells: int, count: int, temperature: float = 0.0) -> Cho
         cells: along its side.
         count: of the strokes wanted.
         temperature: of random choices in training (Gumbel's trick); none at 0.
+        generator: of these.
     """
     score = raw[..., GAIN].detach()
     if temperature:
-        score = score - temperature * torch.empty_like(score).exponential_().clamp(min=1e-9).log()
+        waiting = torch.empty_like(score).exponential_(generator=generator)
+        score = score - temperature * waiting.clamp(min=1e-9).log()
     index = score.topk(count, dim=1).indices
     cell = index // (raw.shape[1] // cells**2)
     row, column = cell // cells, cell % cells

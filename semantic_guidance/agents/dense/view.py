@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
 from torch import Tensor
 
@@ -13,9 +15,6 @@ SIDE = 128
 ZOOM = 64
 """Pixels of the aligned object."""
 
-STEPS = 5
-"""Steps of a painting, each of which adds strokes to every level."""
-
 MARGIN = 0.16
 """Of the object's square, in units of its box."""
 
@@ -26,14 +25,14 @@ CONTRAST = 4.0
 """Factor of the difference between target and canvas, of which most is small."""
 
 
-def episode(guided: bool) -> EnvConfig:
+def episode(guided: bool, steps: int) -> EnvConfig:
     """The paper's episode that these paintings are: two levels and focus, or neither."""
-    return EnvConfig(max_eps_len=STEPS, use_bilevel=guided, use_gbp=guided)
+    return EnvConfig(max_eps_len=steps, use_bilevel=guided, use_gbp=guided)
 
 
 def channels(guided: bool) -> int:
     """Of an observation: the paper's 13, or 9 for the baseline, and the difference 3."""
-    return episode(guided).channels + 3
+    return episode(guided, 1).channels + 3
 
 
 def object_square(box: Tensor) -> Tensor:
@@ -53,10 +52,10 @@ def object_square(box: Tensor) -> Tensor:
     return torch.cat([corner + size / 2 - side / 2, side, side], dim=1)
 
 
-def observe(
-    canvas: Tensor, target: Tensor, mask: Tensor, focus: Tensor, square: Tensor, step: Tensor, guided: bool
-) -> list[Tensor]:
-    """What an actor sees of each level.
+def state_of(
+    canvas: Tensor, target: Tensor, mask: Tensor, focus: Tensor, square: Tensor, step: Tensor
+) -> PaintState:
+    """Paintings as the paper's states, whose alignment grid covers the object's square.
 
     Args:
         canvas: ``[B, 3, H, W]`` in [0, 1].
@@ -64,16 +63,26 @@ def observe(
         mask: ``[B, 1, H, W]`` of the object, in [0, 1].
         focus: ``[B, 1, H, W]`` in [0, 1].
         square: ``[B, 4]`` round the object, see `object_square`.
-        step: ``[B]`` steps taken; after the last one it stays as it was before it.
+        step: ``[B]`` steps taken.
+    """
+    return PaintState(canvas, target, mask, focus, alignment_grid(square, *canvas.shape[-2:]), step)
+
+
+def observe(state: PaintState, square: Tensor, guided: bool, steps: int) -> list[Tensor]:
+    """What an actor sees of each level.
+
+    Args:
+        state: from `state_of`; after the last step, the observed step stays as it was before it.
+        square: ``[B, 4]`` of the state.
         guided: whether there are two levels.
+        steps: of a painting.
 
     Returns:
         ``[B, C, H, W]`` for the background, or all there is, and ``[B, C, ZOOM, ZOOM]`` for the object.
     """
-    height, width = canvas.shape[-2:]
-    grid = alignment_grid(square, height, width)
-    state = PaintState(canvas, target, mask, focus, grid, step.clamp(max=STEPS - 1))
-    seen = torch.cat([CONTRAST * (target - canvas), observation(state, episode(guided))], dim=1)
+    state = replace(state, step=state.step.clamp(max=steps - 1))
+    difference = CONTRAST * (state.target - state.canvas)
+    seen = torch.cat([difference, observation(state, episode(guided, steps))], dim=1)
     if not guided:
         return [seen]
     return [seen, zoom(seen, alignment_grid(square, ZOOM, ZOOM))]

@@ -20,6 +20,7 @@ from semantic_guidance.agents.ltp.files import load_actor, save_actor
 from semantic_guidance.agents.ltp.network import Actor
 from semantic_guidance.core.strokes import Strokes
 from semantic_guidance.learning.apg.easels import Easels
+from semantic_guidance.learning.apg.loss import root_errors
 from semantic_guidance.learning.apg.pupil import Head
 from semantic_guidance.learning.config import TrainConfig
 from semantic_guidance.learning.rewards import RewardConfig
@@ -33,12 +34,6 @@ SIDES = (0.07, 0.6)
 
 CANDIDATES = 6
 """Parts of which the one with the greatest error is seen."""
-
-FLOOR = 1e-4
-"""Added to errors before their root is taken, whose slope would be infinite at 0."""
-
-FOCUS_WEIGHT = 0.5
-"""Of the root of the focus-weighted error, against 1 for that of all and of the object."""
 
 
 @dataclass(eq=False)
@@ -82,19 +77,8 @@ class VectorPupil:
         return self.loss(state), canvas
 
     def loss(self, state: PaintState) -> Tensor:
-        """Sum of the errors' roots, mean over the batch.
-
-        An object's error is a mean over its own pixels: that of the aligned object, whatever its size (Singh
-        & Zheng 2021, section 3.2). Roots keep empty canvases, where errors are large, from outvoting details.
-        """
-        squared = (state.canvas - state.target).square().mean(1, keepdim=True)
-        total = (squared.mean((1, 2, 3)) + FLOOR).sqrt()
-        if self.env.aligned and self.reward.seggt_coef:
-            total = total + self.reward.seggt_coef * _root_of_mean(squared, state.mask)
-        if self.env.use_gbp and self.reward.gbp_coef:
-            focus = state.focus * state.mask if self.env.use_bilevel else state.focus
-            total = total + FOCUS_WEIGHT * self.reward.gbp_coef * _root_of_mean(squared, focus)
-        return total.mean()
+        """See `root_errors`."""
+        return root_errors(state, self.env, self.reward)
 
     @torch.no_grad()
     def places(self, easels: Easels) -> Tensor:
@@ -136,13 +120,6 @@ class VectorPupil:
             )
             canvas = render(part, canvas, mask)
         return canvas
-
-
-def _root_of_mean(squared: Tensor, weight: Tensor) -> Tensor:
-    """``[B]`` root of the weighted mean of ``[B, 1, S, S]``; a weight on a few pixels counts little."""
-    few = 0.002 * weight[0].numel()
-    mean = (squared * weight).sum((1, 2, 3)) / (weight.sum((1, 2, 3)) + few)
-    return (mean + FLOOR).sqrt()
 
 
 @torch.no_grad()
@@ -187,5 +164,5 @@ def _write(config: TrainConfig, network: nn.Module, path: Path) -> None:
     save_actor(network, config.env, apg.view_size, path, any_ground=True, windows=apg.windows > 0)
 
 
-VECTOR = Head(_network, _pupil, lambda path: load_actor(path).actor, _write, ("conv1", "fc"))
+VECTOR = Head(_network, _pupil, lambda path: load_actor(path).actor, _write, ("conv1", "fc"), 4)
 """The papers' actor: one vector of strokes for all that is seen."""

@@ -87,7 +87,7 @@ def local_means(picture: Tensor, where: Tensor, scales: Sequence[int]) -> Tensor
     """Means of a picture over square boxes round every pixel, of what lies in some part of it.
 
     Args:
-        picture: ``[B, 3, H, W]``.
+        picture: ``[B, 3, H, W]`` in [0, 1].
         where: ``[B, 1, H, W]`` in [0, 1], how far a pixel belongs to the part.
         scales: sides of the boxes in pixels, odd.
 
@@ -101,15 +101,23 @@ def local_means(picture: Tensor, where: Tensor, scales: Sequence[int]) -> Tensor
     found = []
     for scale in scales:
         mixed = _box_sum(stack, scale) / scale**2 + FAINT * wide
-        found.append(mixed[:, :3] / mixed[:, 3:])
+        found.append((mixed[:, :3] / mixed[:, 3:]).clamp(0, 1))
     return torch.cat(found, dim=1)
 
 
 def _box_sum(values: Tensor, side: int) -> Tensor:
-    """Sums over boxes round every pixel; beyond the edge there is nothing."""
-    reach = side // 2
-    rows = F.avg_pool2d(values, (side, 1), 1, (reach, 0)) * side
-    return F.avg_pool2d(rows, (1, side), 1, (0, reach)) * side
+    """Sums ``[B, C, H, W]`` of what is at least 0 over boxes round every pixel; nothing is beyond the edge.
+
+    By running sums along one axis, then the other: the time does not grow with the boxes.
+    """
+    for axis in (2, 3):
+        length = values.shape[axis]
+        places = torch.arange(length, device=values.device)
+        sums = torch.cat([torch.zeros_like(values.narrow(axis, 0, 1)), values.cumsum(axis)], dim=axis)
+        last = (places + side // 2 + 1).clamp(max=length)
+        first = (places - side // 2).clamp(min=0)
+        values = sums.index_select(axis, last) - sums.index_select(axis, first)
+    return values.clamp(min=0)
 
 
 def levels_of(target: Tensor, mask: Tensor, square: Tensor, guided: bool) -> list[Level]:

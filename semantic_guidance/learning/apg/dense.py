@@ -176,4 +176,4 @@ def _dense(network: nn.Module) -> DenseActor:
 
 
 DENSE = Head(_network, _pupil, load_dense_actor, _write, ("stems", "coarse", "fine"), 8)
-"""A stroke for each cell of a grid; `LearnConfig.width` are the channels at a quarter of the picture's side."""
+"""Strokes for each cell of two grids; `LearnConfig.width` are the channels at a quarter of the side."""

@@ -151,7 +151,7 @@ def test_strokes_are_within_their_ranges() -> None:
     strokes = decode(choose(raw, 8, 64), level((0.1, 0.5, 0.9), (0.2, 0.3, 0.4)))
     packed = strokes.pack()
     assert bool(packed.isfinite().all())
-    assert 0.4 * 0.006 - 1e-6 <= float(packed[..., RADIUS].min())
+    assert float(packed[..., RADIUS].min()) >= 0.4 * 0.006 - 1e-6
     assert float(packed[..., RADIUS].max()) <= 0.4 * 0.2 + 1e-6
     assert 0 <= float(packed[..., OPACITY].min()) <= float(packed[..., OPACITY].max()) <= 1
     assert 0 <= float(strokes.color.min()) <= float(strokes.color.max()) <= 1

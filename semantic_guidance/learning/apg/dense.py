@@ -26,6 +26,9 @@ from semantic_guidance.renderer import render
 TEMPERATURE = 0.5
 """Of the choice of cells in training, in units of the predicted gains' logarithms."""
 
+UNFOCUSED = 0.15
+"""Share of the paintings without a focus map: masks that people bring have none."""
+
 GAIN_WEIGHT = 0.002
 """Of the predictions' error against that of the painting: enough to rank cells, and no more."""
 
@@ -69,7 +72,8 @@ class DensePupil:
     def look(self, easels: Easels) -> tuple[Tensor, Tensor]:
         """See `Pupil`. The loss is that of `root_errors` after the last step, and of the predicted gains."""
         square = self.levels[-1].square if self.network.guided else object_square(easels.box)
-        now = state_of(easels.canvas, easels.target, easels.mask, easels.focus, square, easels.step)
+        focus = easels.focus * (easels.kind >= UNFOCUSED).view(-1, 1, 1, 1)
+        now = state_of(easels.canvas, easels.target, easels.mask, focus, square, easels.step)
         predictions = now.canvas.new_zeros(())
         for _ in range(self.horizon):
             chosen = self._chosen(now, square, easels.generator)

@@ -49,7 +49,8 @@ def test_a_look_paints_the_best_cells_of_the_coarse_grid_first_and_then_of_the_f
     canvas = learner.look(stand)[1]
     assert not canvas.requires_grad
     square = object_square(stand.box)
-    state = state_of(stand.canvas, stand.target, stand.mask, stand.focus, square, stand.step)
+    focus = stand.focus * (stand.kind >= 0.15).view(4, 1, 1, 1)
+    state = state_of(stand.canvas, stand.target, stand.mask, focus, square, stand.step)
     with torch.no_grad():
         answers = learner.network(observe(state, square, guided, 2))
     assert sorted(stand.step.tolist()) == [0, 0, 1, 1]

@@ -10,7 +10,7 @@ import torch
 
 from semantic_guidance.agents.base import Draft
 from semantic_guidance.agents.dense.files import load_dense_actor
-from semantic_guidance.agents.dense.rollout import DensePainter
+from semantic_guidance.agents.dense.rollout import DensePainter, Scene
 from semantic_guidance.agents.dense.view import SIDE
 from semantic_guidance.agents.ltp.episode import guidance_tensors
 from semantic_guidance.agents.problem import Problem
@@ -64,10 +64,7 @@ class DenseAgent:
         with one_thread(backend):
             mask, focus, box = guidance_tensors(problem.guidance, SIDE, SIDE)
             levels = self.painter.paint(
-                resize(problem.picture, SIDE, SIDE).clamp(0, 1),
-                mask,
-                focus,
-                box,
+                Scene(resize(problem.picture, SIDE, SIDE).clamp(0, 1), mask, focus, box),
                 resize(problem.canvas, SIDE, SIDE).clamp(0, 1),
                 (problem.budgets[0], sum(problem.budgets[1:]))[: 1 + len(problem.guidance.instances)],
                 backend,

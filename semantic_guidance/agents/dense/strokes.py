@@ -34,7 +34,7 @@ REACH = 0.88
 """Farthest that an anchor lies from its cell's centre, in cells."""
 
 SCALES = ((5, 11, 25), (3, 7, 17))
-"""Sides in pixels of the boxes over which colours are averaged, for the background and for the object."""
+"""Sides in pixels of the boxes over which colours are averaged, for whole pictures and for squares."""
 
 WIDE = 49
 """The same where there is nothing of the part within such a box."""
@@ -120,23 +120,22 @@ def _box_sum(values: Tensor, side: int) -> Tensor:
     return values.clamp(min=0)
 
 
-def levels_of(target: Tensor, mask: Tensor, square: Tensor, guided: bool) -> list[Level]:
-    """The levels of paintings before they are begun.
+def level_of(target: Tensor, show: Tensor | None, square: Tensor, scales: Sequence[int]) -> Level:
+    """The level of paintings before they are begun.
 
     Args:
         target: ``[B, 3, H, W]``.
-        mask: ``[B, 1, H, W]`` of the object.
-        square: ``[B, 4]`` round the object, see `view.object_square`.
-        guided: whether there are two levels; else the mask counts for nothing.
+        show: ``[B, 1, H, W]`` where its strokes show; everywhere if None.
+        square: ``[B, 4]`` in which its cells lie.
+        scales: of the means, one of `SCALES`.
     """
-    whole = square.new_tensor([0.0, 0.0, 1.0, 1.0]).expand_as(square).clone()
-    if not guided:
-        means = local_means(target, torch.ones_like(mask), SCALES[0])
-        return [Level(None, whole, means, square.new_tensor(SCALES[0]))]
-    return [
-        Level(show, place, local_means(target, show, scales), square.new_tensor(scales))
-        for show, place, scales in zip((1 - mask, mask), (whole, square), SCALES, strict=True)
-    ]
+    where = torch.ones_like(target[:, :1]) if show is None else show
+    return Level(show, square, local_means(target, where, scales), square.new_tensor(scales))
+
+
+def whole(like: Tensor) -> Tensor:
+    """Squares ``[B, 4]`` that are all of the picture, for tensors ``[B, ...]``."""
+    return like.new_tensor([0.0, 0.0, 1.0, 1.0]).expand(len(like), 4).clone()
 
 
 def choose(
@@ -149,7 +148,7 @@ def choose(
     """The cells for which the actor predicts the greatest gains.
 
     Args:
-        raw: ``[B, cells ** 2 * twins, RAW]`` answers of a grid.
+        raw: ``[B, cells ** 2, RAW]`` answers of a grid.
         cells: along its side.
         count: of the strokes wanted.
         temperature: of random choices in training (Gumbel's trick); none at 0.
@@ -159,11 +158,10 @@ def choose(
     if temperature:
         waiting = torch.empty_like(score).exponential_(generator=generator)
         score = score - temperature * waiting.clamp(min=1e-9).log()
-    index = score.topk(count, dim=1).indices
-    cell = index // (raw.shape[1] // cells**2)
+    cell = score.topk(count, dim=1).indices
     row, column = cell // cells, cell % cells
     home = (torch.stack([column, row], dim=-1) + 0.5) / cells
-    return Chosen(raw.gather(1, index[..., None].expand(-1, -1, RAW)), home, cell, REACH / cells)
+    return Chosen(raw.gather(1, cell[..., None].expand(-1, -1, RAW)), home, cell, REACH / cells)
 
 
 def decode(chosen: Chosen, level: Level) -> Strokes:

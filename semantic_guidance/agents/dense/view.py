@@ -1,4 +1,4 @@
-"""What the dense actor sees: the paper's observation, and the same zoomed to the object."""
+"""What the dense actor sees: the paper's observation, and the same zoomed to the object or elsewhere."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ SIDE = 128
 """Pixels of the squashed picture."""
 
 ZOOM = 64
-"""Pixels of the aligned object."""
+"""Pixels of a square that is seen closer, such as the aligned object."""
 
 MARGIN = 0.16
 """Of the object's square, in units of its box."""
@@ -55,34 +55,32 @@ def object_square(box: Tensor) -> Tensor:
 def state_of(
     canvas: Tensor, target: Tensor, mask: Tensor, focus: Tensor, square: Tensor, step: Tensor
 ) -> PaintState:
-    """Paintings as the paper's states, whose alignment grid covers the object's square.
+    """Paintings as the paper's states, whose alignment grid covers a square.
 
     Args:
         canvas: ``[B, 3, H, W]`` in [0, 1].
         target: ``[B, 3, H, W]`` in [0, 1].
-        mask: ``[B, 1, H, W]`` of the object, in [0, 1].
+        mask: ``[B, 1, H, W]`` of the object, in [0, 1], or of what is painted in the square.
         focus: ``[B, 1, H, W]`` in [0, 1].
-        square: ``[B, 4]`` round the object, see `object_square`.
+        square: ``[B, 4]``, see `object_square`.
         step: ``[B]`` steps taken.
     """
     return PaintState(canvas, target, mask, focus, alignment_grid(square, *canvas.shape[-2:]), step)
 
 
-def observe(state: PaintState, square: Tensor, guided: bool, steps: int) -> list[Tensor]:
-    """What an actor sees of each level.
+def observe(state: PaintState, guided: bool, steps: int) -> Tensor:
+    """What an actor sees of paintings, ``[B, C, H, W]``: the difference, then the paper's channels.
 
     Args:
         state: from `state_of`; after the last step, the observed step stays as it was before it.
-        square: ``[B, 4]`` of the state.
-        guided: whether there are two levels.
+        guided: whether it is told about the object.
         steps: of a painting.
-
-    Returns:
-        ``[B, C, H, W]`` for the background, or all there is, and ``[B, C, ZOOM, ZOOM]`` for the object.
     """
     state = replace(state, step=state.step.clamp(max=steps - 1))
     difference = CONTRAST * (state.target - state.canvas)
-    seen = torch.cat([difference, observation(state, episode(guided, steps))], dim=1)
-    if not guided:
-        return [seen]
-    return [seen, zoom(seen, alignment_grid(square, ZOOM, ZOOM))]
+    return torch.cat([difference, observation(state, episode(guided, steps))], dim=1)
+
+
+def closer(seen: Tensor, square: Tensor) -> Tensor:
+    """Squares ``[B, 4]`` of planes ``[B, C, H, W]``, see `object_square`, as ``[B, C, ZOOM, ZOOM]``."""
+    return zoom(seen, alignment_grid(square, ZOOM, ZOOM))

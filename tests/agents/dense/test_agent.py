@@ -9,7 +9,7 @@ from semantic_guidance import Guidance, Painter
 from semantic_guidance.agents.dense.agent import DenseAgent
 from semantic_guidance.agents.dense.files import load_dense_actor, save_dense_actor
 from semantic_guidance.agents.dense.network import DenseActor
-from semantic_guidance.agents.dense.rollout import DensePainter
+from semantic_guidance.agents.dense.rollout import DensePainter, Scene
 from semantic_guidance.agents.dense.strokes import RAW
 from semantic_guidance.agents.dense.view import SIDE, ZOOM, channels
 from semantic_guidance.agents.problem import Problem
@@ -17,6 +17,7 @@ from semantic_guidance.core.strokes import Strokes
 from semantic_guidance.renderer import render
 
 SMALL = (8, 8, 16, 16)
+BOX = torch.tensor([0.4, 0.2, 0.4, 0.4])
 
 
 def actor(guided: bool = True, seed: int = 0) -> DenseActor:
@@ -34,14 +35,15 @@ def scene() -> tuple[Tensor, Tensor]:
     return ground * (1 - disc) + torch.tensor([0.8, 0.1, 0.1]).view(3, 1, 1) * disc, disc[None]
 
 
-def test_every_cell_of_two_grids_answers_for_each_level() -> None:
-    seen = [torch.rand(2, channels(True), SIDE, SIDE), torch.rand(2, channels(True), ZOOM, ZOOM)]
-    levels = actor()(seen)
-    assert [[tuple(grid.shape) for grid in grids] for grids in levels] == [[(2, 64, RAW), (2, 256, RAW)]] * 2
-    (alone,) = actor()(seen[:1])
-    assert torch.allclose(alone[1], levels[0][1], atol=1e-5)
-    (single,) = actor(False)([torch.rand(2, channels(False), SIDE, SIDE)])
-    assert [tuple(grid.shape) for grid in single] == [(2, 128, RAW), (2, 256, RAW)]
+@pytest.mark.parametrize("guided", [False, True])
+def test_every_cell_of_two_grids_answers_for_each_view(guided: bool) -> None:
+    whole = torch.rand(2, channels(guided), SIDE, SIDE)
+    close = torch.rand(3, channels(guided), ZOOM, ZOOM)
+    answers = actor(guided)(whole, close)
+    shapes = [[tuple(grid.shape) for grid in grids] for grids in answers]
+    assert shapes == [[(2, 64, RAW), (2, 256, RAW)], [(3, 64, RAW), (3, 256, RAW)]]
+    for n, alone in enumerate((actor(guided)(whole, None), actor(guided)(None, close))):
+        assert torch.allclose(alone[0][1], answers[n][1], atol=1e-5)
 
 
 def test_a_change_in_one_corner_changes_that_corners_strokes_most() -> None:
@@ -49,7 +51,7 @@ def test_a_change_in_one_corner_changes_that_corners_strokes_most() -> None:
     seen = torch.zeros(1, channels(False), SIDE, SIDE)
     changed = seen.clone()
     changed[..., :16, -16:] = 3.0  # top right
-    before, after = (actor(False)([view])[0][1] for view in (seen, changed))
+    before, after = (actor(False)(view, None)[0][1] for view in (seen, changed))
     moved = (after - before).abs().sum(2).view(16, 16)
     assert int(moved.argmax()) % 16 >= 12
     assert int(moved.argmax()) // 16 < 4
@@ -58,9 +60,8 @@ def test_a_change_in_one_corner_changes_that_corners_strokes_most() -> None:
 @pytest.mark.parametrize("counts", [(40, 30), (25, 0), (0, 12), (200, 150)])
 def test_a_toy_picture_gets_better_within_the_budgets(counts: tuple[int, int]) -> None:
     target, mask = scene()
-    box = torch.tensor([0.4, 0.2, 0.4, 0.4])
     canvas = torch.full_like(target, 0.5)
-    ground, thing = DensePainter(actor()).paint(target, mask, 0 * mask, box, canvas, counts)
+    ground, thing = DensePainter(actor()).paint(Scene(target, mask, 0 * mask, BOX), canvas, counts)
     assert len(ground) <= counts[0]
     assert len(thing) <= counts[1]
     after = render(Strokes.unpack(ground[None]), canvas[None], 1 - mask[None])
@@ -73,8 +74,7 @@ def test_a_toy_picture_gets_better_within_the_budgets(counts: tuple[int, int]) -
 
 def test_it_looks_at_the_canvas_that_is_there() -> None:
     target, mask = scene()
-    box = torch.tensor([0.4, 0.2, 0.4, 0.4])
-    done = DensePainter(actor()).paint(target, mask, 0 * mask, box, target, (30, 30))
+    done = DensePainter(actor()).paint(Scene(target, mask, 0 * mask, BOX), target, (30, 30))
     assert [len(each) for each in done] == [0, 0]
 
 
@@ -99,8 +99,8 @@ def test_an_agent_comes_back_from_its_file(tmp_path: Path) -> None:
     save_dense_actor(trained, {"updates": 3}, path)
     loaded = load_dense_actor(path)
     assert (loaded.guided, loaded.steps, tuple(loaded.widths)) == (True, 7, SMALL)
-    seen = [torch.rand(1, channels(True), SIDE, SIDE), torch.rand(1, channels(True), ZOOM, ZOOM)]
-    for mine, theirs in zip(trained(seen), loaded(seen), strict=True):
+    seen = torch.rand(1, channels(True), SIDE, SIDE), torch.rand(1, channels(True), ZOOM, ZOOM)
+    for mine, theirs in zip(trained(*seen), loaded(*seen), strict=True):
         assert torch.allclose(mine[1], theirs[1], atol=2e-2)  # half precision
     target, mask = scene()
     painting = Painter(str(path), "draft", strokes=12, size=64).paint(target, Guidance.from_mask(mask))

@@ -15,8 +15,9 @@ from semantic_guidance.agents.dense.strokes import (
     Level,
     choose,
     decode,
-    levels_of,
+    level_of,
     local_means,
+    whole,
 )
 from semantic_guidance.core.strokes import OPACITY, RADIUS
 
@@ -99,9 +100,8 @@ def test_colours_are_of_the_strokes_own_place_and_part() -> None:
     mask[..., 64:] = 1
     target = target * (1 - mask) + torch.tensor([0.9, 0.2, 0.0]).view(1, 3, 1, 1) * mask
     square = torch.tensor([[0.0, 0.0, 1.0, 1.0]])
-    ground, thing = levels_of(target, mask, square, guided=True)
-    (single,) = levels_of(target, mask, square, guided=False)
-    assert single.show is None
+    ground, thing = (level_of(target, show, square, SCALES[0]) for show in (1 - mask, mask))
+    single = level_of(target, None, square, SCALES[0])
     raw = torch.zeros(1, 1, RAW)
     raw[..., 2] = 0.2  # from left to right, over the edge
     chosen = Chosen(raw, torch.tensor([[[0.5, 0.5]]]), torch.tensor([[0]]), 0.1)
@@ -113,7 +113,7 @@ def test_colours_are_of_the_strokes_own_place_and_part() -> None:
 def test_thin_strokes_look_closer_than_wide_ones() -> None:
     target = torch.zeros(1, 3, SIDE, SIDE)
     target[..., 60:68] = 1  # a white line, 8 pixels wide, on black
-    (only,) = levels_of(target, torch.zeros(1, 1, SIDE, SIDE), torch.tensor([[0.0, 0.0, 1.0, 1.0]]), False)
+    only = level_of(target, None, whole(target), SCALES[0])
     raw = torch.zeros(1, 2, RAW)
     raw[0, :, 3] = 0.2  # along it
     raw[0, :, RADIUS] = torch.tensor([[-2.5], [3.0]])
@@ -123,15 +123,15 @@ def test_thin_strokes_look_closer_than_wide_ones() -> None:
     assert wide < 0.5
 
 
-@pytest.mark.parametrize(("cells", "twins"), [(CELLS[0], 1), (CELLS[0], 2), (CELLS[1], 1)])
-def test_cells_of_the_greatest_gain_are_chosen(cells: int, twins: int) -> None:
-    raw = torch.randn(2, cells**2 * twins, RAW, generator=chance(cells + twins))
+@pytest.mark.parametrize("cells", CELLS)
+def test_cells_of_the_greatest_gain_are_chosen(cells: int) -> None:
+    raw = torch.randn(2, cells**2, RAW, generator=chance(cells))
     chosen = choose(raw, cells, 7)
     for n in range(2):
-        order = sorted(range(cells**2 * twins), key=lambda index: -float(raw[n, index, GAIN]))[:7]
+        order = sorted(range(cells**2), key=lambda index: -float(raw[n, index, GAIN]))[:7]
         assert torch.equal(chosen.raw[n], raw[n, order])
-        assert chosen.cell[n].tolist() == [index // twins for index in order]
-        places = [((i // twins % cells + 0.5) / cells, (i // twins // cells + 0.5) / cells) for i in order]
+        assert chosen.cell[n].tolist() == order
+        places = [((cell % cells + 0.5) / cells, (cell // cells + 0.5) / cells) for cell in order]
         assert torch.allclose(chosen.home[n], torch.tensor(places))
 
 

@@ -3,8 +3,8 @@ import torch
 from torch import Tensor
 
 from semantic_guidance.agents.dense.network import DenseActor
-from semantic_guidance.agents.dense.strokes import CELLS, GAIN, choose, decode, levels_of
-from semantic_guidance.agents.dense.view import SIDE, object_square, observe, state_of
+from semantic_guidance.agents.dense.strokes import CELLS, GAIN, SCALES, choose, decode, level_of, whole
+from semantic_guidance.agents.dense.view import SIDE, closer, object_square, observe, state_of
 from semantic_guidance.agents.ltp.episode import EnvConfig
 from semantic_guidance.core.errors import InputError
 from semantic_guidance.core.guidance import Guidance
@@ -48,19 +48,46 @@ def test_a_look_paints_the_best_cells_of_the_coarse_grid_first_and_then_of_the_f
     learner.begun(stand, torch.arange(4))
     canvas = learner.look(stand)[1]
     assert not canvas.requires_grad
-    square = object_square(stand.box)
+    square = object_square(stand.box) if guided else whole(stand.target)
     focus = stand.focus * (stand.kind >= 0.15).view(4, 1, 1, 1)
     state = state_of(stand.canvas, stand.target, stand.mask, focus, square, stand.step)
     with torch.no_grad():
-        answers = learner.network(observe(state, square, guided, 2))
+        seen = observe(state, guided, 2)
+        answers = learner.network(seen, closer(seen, square))
     assert sorted(stand.step.tolist()) == [0, 0, 1, 1]
+    shows = (1 - stand.mask, stand.mask) if guided else (None, None)
     for n, step in enumerate(stand.step.tolist()):
-        one = [plane[n : n + 1] for plane in (stand.target, stand.mask, square)]
         wanted = stand.canvas[n : n + 1]
-        for grids, level in zip(answers, levels_of(*one, guided), strict=True):
-            strokes = decode(choose(grids[step][n : n + 1], CELLS[step], 12 if guided else 24), level)
-            wanted = render(strokes, wanted, level.show)
+        for k, place in enumerate((whole(square), square)):
+            show = None if shows[k] is None else shows[k][n : n + 1]
+            level = level_of(stand.target[n : n + 1], show, place[n : n + 1], SCALES[k])
+            strokes = decode(choose(answers[k][step][n : n + 1], CELLS[step], 12), level)
+            wanted = render(strokes, wanted, show)
         assert torch.allclose(canvas[n], wanted[0], atol=1e-5)
+
+
+@pytest.mark.parametrize("guided", [False, True])
+def test_from_the_third_step_on_it_looks_where_the_painting_is_wrong(guided: bool) -> None:
+    """All of these paintings are done but for one place."""
+    stand, learner = easels(16, 8), pupil(guided)
+    stand.step = torch.full((16,), 5)
+    learner.begun(stand, torch.arange(16))
+    stand.canvas = stand.target.clone()
+    stand.canvas[:, :, 100:104, 60:64] = 0.0  # in the background
+    seen, found = 0, 0
+    for _ in range(6):
+        now = state_of(stand.canvas, stand.target, stand.mask, stand.focus, whole(stand.box), stand.step)
+        level, aside = learner._square(now, stand.generator)
+        for n, (x, y, side, _) in enumerate((128 * level.square).tolist()):
+            if level.show is not None:
+                wanted = 1 - stand.mask[n] if bool(aside[n]) else stand.mask[n]
+                assert torch.equal(level.show[n], wanted)
+            if side < 128 and (not guided or bool(aside[n])):
+                seen += 1
+                found += x < 62 < x + side and y < 102 < y + side
+    # A single one by chance would in a fifth of all cases.
+    assert seen > 20
+    assert 0.4 * seen < found
 
 
 def test_new_pictures_change_only_their_own_easels() -> None:
@@ -70,8 +97,10 @@ def test_new_pictures_change_only_their_own_easels() -> None:
     slots = stand.advance(stand.canvas)
     assert slots.tolist() == [2, 3]
     learner.begun(stand, slots)
-    whole = levels_of(stand.target, stand.mask, object_square(stand.box), True)
-    for (square, means), now, wanted in zip(before, learner.levels, whole, strict=True):
+    shows, place, near = (1 - stand.mask, stand.mask), whole(stand.box), object_square(stand.box)
+    kinds = ((shows[0], place, SCALES[0]), (shows[0], place, SCALES[1]), (shows[1], near, SCALES[1]))
+    fresh = [level_of(stand.target, *kind) for kind in kinds]
+    for (square, means), now, wanted in zip(before, learner.levels, fresh, strict=True):
         assert torch.equal(now.square[:2], square[:2])
         assert torch.equal(now.means[:2], means[:2])
         for mine, theirs in ((now.square, wanted.square), (now.means, wanted.means)):
@@ -131,7 +160,7 @@ def test_gains_are_predicted_after_what_the_strokes_brought() -> None:
         optimizer.step()
     state = state_of(stand.canvas, stand.target, stand.mask, stand.focus, square, stand.step)
     with torch.no_grad():
-        gains = learner.network(observe(state, square, True, 2))[0][0][..., GAIN].mean(1)
+        gains = learner.network(observe(state, True, 2), None)[0][0][..., GAIN].mean(1)
     assert float(gains[0]) < float(gains[1])
 
 

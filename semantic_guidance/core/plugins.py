@@ -178,10 +178,10 @@ AGENTS: Registry[Any] = Registry(
     {
         "semantic": "agents.window.agent:semantic",
         "baseline": "agents.window.agent:baseline",
-        "paper-dense": "agents.dense.agent:paper_dense",
         "planner": "agents.planner:Planner",
         "paper-semantic": "agents.ltp.agent:paper_semantic",
         "paper-baseline": "agents.ltp.agent:paper_baseline",
+        "paper-dense": "agents.dense.agent:paper_dense",
     },
 )
 """Name -> a callable without arguments that makes an `agents.base.Agent`."""

@@ -52,6 +52,9 @@ these, plus the second: near 0 for the falls that most cells have.
 CLOSER = (2, 0.7)
 """From this step on, so many of the paintings are seen in a square somewhere, not in that of the object."""
 
+SIDES = (0.14, 0.7)
+"""Least and greatest side of such a square, in pictures."""
+
 
 @dataclass(eq=False)
 class DensePupil:
@@ -122,7 +125,7 @@ class DensePupil:
         if usual.show is not None and beside.show is not None:
             show = torch.where(aside, beside.show, usual.show)
             error = error * show[:, 0]
-        corner, side = wrong_squares(error, generator).split((2, 1), dim=1)
+        corner, side = wrong_squares(error, SIDES, generator).split((2, 1), dim=1)
         found = torch.cat([corner, side, side], dim=1)
         square = torch.where(elsewhere[:, :, 0, 0], found, usual.square)
         means = torch.where(aside, beside.means, usual.means)

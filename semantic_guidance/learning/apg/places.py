@@ -8,19 +8,17 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-SIDES = (0.14, 0.7)
-"""Least and greatest side of a square, in pictures."""
-
 CANDIDATES = 6
 """Squares of which the one with the greatest error is seen."""
 
 
 @torch.no_grad()
-def wrong_squares(error: Tensor, generator: torch.Generator) -> Tensor:
+def wrong_squares(error: Tensor, sides: tuple[float, float], generator: torch.Generator) -> Tensor:
     """Squares of a random size, each the one with the greatest error of some at random places.
 
     Args:
         error: ``[B, H, H]`` at least 0.
+        sides: least and greatest, in pictures.
         generator: of sizes and places, on the same device.
 
     Returns:
@@ -28,7 +26,7 @@ def wrong_squares(error: Tensor, generator: torch.Generator) -> Tensor:
     """
     count, side, device = len(error), error.shape[-1], error.device
     dice = torch.rand(count, 1 + 2 * CANDIDATES, generator=generator, device=device)
-    lowest, highest = (math.log(value * side) for value in SIDES)
+    lowest, highest = (math.log(value * side) for value in sides)
     pixels = (lowest + (highest - lowest) * dice[:, :1]).exp().round()
     x, y = (dice[:, 1:] * (side - pixels + 1)).floor().split(CANDIDATES, dim=1)
     sums = F.pad(error.double().cumsum(1).cumsum(2), (1, 0, 1, 0)).flatten(1)

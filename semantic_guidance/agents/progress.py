@@ -52,9 +52,9 @@ class Progress:
             self.canvas = painted
             self.strokes = torch.cat([self.strokes, strokes])
 
-    def prune(self, count: int) -> None:
-        """Keep the `count` strokes that help most."""
-        for left in range(PRUNINGS, 0, -1):
+    def prune(self, count: int, passes: int = PRUNINGS) -> None:
+        """Keep the `count` strokes that help most, those that help least dropped in some passes."""
+        for left in range(passes, 0, -1):
             surplus = len(self.strokes) - count
             if surplus <= 0:
                 break

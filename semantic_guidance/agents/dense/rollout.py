@@ -36,17 +36,21 @@ STEPS = 5
 MOST = 128
 """Strokes of a level in one of these, at most."""
 
-ROUNDS = 5
+ROUNDS = 8
 """Looks at squares, after each of which there are as many strokes as wanted."""
 
 SIDES = (0.5, 0.35, 0.25, 0.18)
 """Of these squares, in units of the part's extent."""
 
-SQUARES = 8
+SQUARES = 4
 """Of a part in one round, at most."""
 
-CLOSE_STROKES = 24
+CLOSE_STROKES = 48
 """Strokes in such a square, at most."""
+
+
+PRUNINGS = 6
+"""Passes in which strokes are dropped."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -177,7 +181,7 @@ class _Painting:
     def prune(self, counts: Sequence[int]) -> None:
         """Keep so many strokes of each level."""
         for part, count in enumerate(counts):
-            self._top(part).prune(count)
+            self._top(part).prune(count, PRUNINGS)
 
     def _top(self, part: int) -> Rollout:
         """The easel of a level, on what the levels below it are now."""

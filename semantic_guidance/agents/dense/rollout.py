@@ -104,9 +104,12 @@ class DensePainter:
             painting.look(step, [math.ceil(count / (STEPS - step)) for count in painting.left(wanted)])
         painting.prune(counts)
         for _ in range(ROUNDS):
+            before = painting.canvas
             for part, count in enumerate(counts):
                 painting.look_closer(part, min(CLOSE_STROKES, count))
             painting.prune(counts)
+            if torch.equal(before, painting.canvas):
+                break
         return [easel.strokes for easel in painting.easels]
 
 
@@ -135,6 +138,11 @@ class _Painting:
         # The object's are its second level's.
         self.close = [level_of(target, shows[0], whole(target), SCALES[1]), *self.levels[1:]]
 
+    @property
+    def canvas(self) -> Tensor:
+        """``[3, S, S]`` with the strokes of all levels on it."""
+        return self.easels[-1].canvas
+
     def left(self, wanted: Sequence[int]) -> list[int]:
         """How many strokes of each level there could still be, `MOST` in each step."""
         return [max(0, n - len(easel.strokes)) for n, easel in zip(wanted, self.easels, strict=True)]
@@ -142,9 +150,8 @@ class _Painting:
     def look(self, step: int, counts: Sequence[int]) -> None:
         """Add strokes of each level for all of the picture and of the object."""
         scene, guided, grid = self.scene, self.actor.guided, min(step, 1)
-        canvas = self.easels[-1].canvas
         state = state_of(
-            canvas[None],
+            self.canvas[None],
             scene.target[None],
             scene.mask[None],
             scene.focus[None],
@@ -160,9 +167,9 @@ class _Painting:
     def look_closer(self, part: int, count: int) -> None:
         """Add strokes of one level in those squares where its error is greatest, `count` in each."""
         easel = self._top(part)
-        windows = easel.candidates(SIDES)[:SQUARES]
-        if not count or not windows:
+        if not count or not bool(easel.part.weight.any()):
             return
+        windows = easel.candidates(SIDES)[:SQUARES]
         batch, side = len(windows), easel.longer
         places = [[each.left / side, each.top / side, each.side / side, each.side / side] for each in windows]
         square, show = torch.tensor(places), self.close[part].show

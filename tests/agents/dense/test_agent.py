@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from semantic_guidance import Guidance, Painter
+from semantic_guidance import Guidance, Painter, load_image
 from semantic_guidance.agents.dense.agent import DenseAgent
 from semantic_guidance.agents.dense.files import load_dense_actor, save_dense_actor
 from semantic_guidance.agents.dense.network import DenseActor
@@ -14,7 +14,10 @@ from semantic_guidance.agents.dense.strokes import RAW
 from semantic_guidance.agents.dense.view import SIDE, ZOOM, channels
 from semantic_guidance.agents.problem import Problem
 from semantic_guidance.core.strokes import Strokes
+from semantic_guidance.images.files import load_mask
+from semantic_guidance.images.metrics import painting_errors
 from semantic_guidance.renderer import render
+from tests.conftest import EXAMPLES
 
 SMALL = (8, 8, 16, 16)
 BOX = torch.tensor([0.4, 0.2, 0.4, 0.4])
@@ -91,6 +94,18 @@ def test_strokes_fit_pictures_of_any_shape(size: tuple[int, int]) -> None:
         canvas = problem.painted(draft.strokes, draft.segments)
         error = (canvas - problem.target).square().mean()
         assert error < 0.65 * (problem.canvas - problem.target).square().mean()
+
+
+def test_the_shipped_agent_paints_a_small_object_better_than_the_planner() -> None:
+    image = load_image(EXAMPLES / "rocket.jpg")
+    mask = load_mask(EXAMPLES / "rocket_mask.png", *image.shape[1:])
+    errors = {}
+    for name in ("paper-dense", "planner"):
+        painting = Painter(name, "draft", strokes=200, size=256).paint(image, Guidance.from_mask(mask))
+        assert len(painting.strokes) <= 200
+        errors[name] = painting_errors(painting.canvas, image, mask)
+    assert errors["paper-dense"].everywhere < 0.8 * errors["planner"].everywhere
+    assert (errors["paper-dense"].foreground or 1) < 0.6 * (errors["planner"].foreground or 0)
 
 
 def test_an_agent_comes_back_from_its_file(tmp_path: Path) -> None:

@@ -66,11 +66,12 @@ IN_FILES: dict[str, Callable[[Path], Path]] = {
     "dense actor": dense_actor,
 }
 NAMES = (*AGENTS.names(), *IN_FILES)
-OURS = {
-    *("semantic", "baseline", "window actor"),
-    *("paper-semantic", "paper-baseline"),
-    *("paper-dense", "dense actor"),
+OURS = {"semantic", "baseline", "paper-semantic", "paper-baseline", "paper-dense"} | {
+    "window actor",
+    "dense actor",
 }
+"""Those that learned to look at what they have painted."""
+
 BY_PARTS = {"planner", *OURS}
 """Those that finish one part before they begin the next: what one leaves of its budget, the next may have."""
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from semantic_guidance.agents.base import Agent
+from semantic_guidance.agents.dense import files as dense_files
+from semantic_guidance.agents.dense.agent import DenseAgent
 from semantic_guidance.agents.ltp import files as ltp_files
 from semantic_guidance.agents.ltp.agent import LtpAgent
 from semantic_guidance.agents.window import files as window_files
@@ -12,8 +14,9 @@ from semantic_guidance.agents.window.agent import WindowAgent
 from semantic_guidance.core.plugins import AGENTS
 from semantic_guidance.core.weights import read_config, unreadable
 
-KINDS: dict[str, type[WindowAgent] | type[LtpAgent]] = {
+KINDS: dict[str, type[WindowAgent] | type[LtpAgent] | type[DenseAgent]] = {
     window_files.FORMAT: WindowAgent,
+    dense_files.FORMAT: DenseAgent,
     ltp_files.FORMAT: LtpAgent,
 }
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -67,6 +67,12 @@ class Guidance:
             ValueError: no pixel of the mask is above one half.
         """
         return Guidance(mask, torch.zeros_like(mask), (Instance.from_mask(mask),))
+
+    def united(self) -> Guidance:
+        """All objects as one, for those who know of one at most; none if no pixel of it is above one half."""
+        if not self.instances or box_of(self.mask[0]) is None:
+            return replace(self, instances=())
+        return replace(self, instances=(Instance.from_mask(self.mask),))
 
     @property
     def boxes(self) -> tuple[Box, ...]:

@@ -181,6 +181,7 @@ AGENTS: Registry[Any] = Registry(
         "planner": "agents.planner:Planner",
         "paper-semantic": "agents.ltp.agent:paper_semantic",
         "paper-baseline": "agents.ltp.agent:paper_baseline",
+        "paper-dense": "agents.dense.agent:paper_dense",
     },
 )
 """Name -> a callable without arguments that makes an `agents.base.Agent`."""

@@ -7,7 +7,7 @@ y down from the top left corner, so that a stroke means the same at any size and
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 import torch
 from torch import Tensor
@@ -83,6 +83,20 @@ class Strokes:
             opacity=vectors[..., OPACITY],
             color=vectors[..., COLOR],
         )
+
+    def unsquashed(self, height: int, width: int) -> Strokes:
+        """The strokes of a square as those of the picture that was squashed to it.
+
+        Args:
+            height: of the picture, in any unit.
+            width: of the picture, in the same unit.
+
+        Returns:
+            Strokes in units of the picture's longer side; radii are stretched by the mean of both sides, the
+            geometric one.
+        """
+        sides = self.points.new_tensor([width, height]) / max(height, width)
+        return replace(self, points=self.points * sides, radius=self.radius * sides.prod().sqrt())
 
     @staticmethod
     def cat(parts: Sequence[Strokes]) -> Strokes:

@@ -14,6 +14,8 @@ from torch import Tensor
 
 from semantic_guidance import Guidance, Instance, Painter, Preset, read_strokes
 from semantic_guidance.agents.base import Agent, Draft
+from semantic_guidance.agents.dense.files import save_dense_actor
+from semantic_guidance.agents.dense.network import DenseActor
 from semantic_guidance.agents.files import load_agent
 from semantic_guidance.agents.ltp.episode import EnvConfig
 from semantic_guidance.agents.ltp.files import save_actor
@@ -50,17 +52,30 @@ def window_actor(folder: Path) -> Path:
     return folder / "window.safetensors"
 
 
+def dense_actor(folder: Path) -> Path:
+    """A dense actor."""
+    save_dense_actor(DenseActor(True, widths=(4, 4, 8, 8)), {}, folder / "dense.safetensors")
+    return folder / "dense.safetensors"
+
+
 IN_FILES: dict[str, Callable[[Path], Path]] = {
     "papers' baseline": lambda folder: pickled(folder, 9, 65),
     "papers' semantic": lambda folder: pickled(folder, 13, 78),
     "actor": actor_of_ours,
     "window actor": window_actor,
+    "dense actor": dense_actor,
 }
 NAMES = (*AGENTS.names(), *IN_FILES)
-BY_PARTS = {"planner", "semantic", "baseline", "window actor", "paper-semantic", "paper-baseline"}
+OURS = {"semantic", "baseline", "paper-semantic", "paper-baseline", "paper-dense"} | {
+    "window actor",
+    "dense actor",
+}
+"""Those that learned to look at what they have painted."""
+
+BY_PARTS = {"planner", *OURS}
 """Those that finish one part before they begin the next: what one leaves of its budget, the next may have."""
 
-LOOKING = {"semantic", "baseline", "window actor", "paper-semantic", "paper-baseline"}
+LOOKING = OURS
 """Those that omit strokes that would not make it better."""
 
 

@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from semantic_guidance.agents.base import Draft
 from semantic_guidance.agents.ltp.checkpoint import load_ltp_actor
@@ -18,7 +17,7 @@ from semantic_guidance.agents.ltp.rollout import ltp_config, paint_with_actor
 from semantic_guidance.agents.ltp.windows import FIRST_LOOKS, SIDES, VectorPolicy
 from semantic_guidance.agents.problem import Problem
 from semantic_guidance.agents.window.rollout import WindowPainter, paint_parts
-from semantic_guidance.core.guidance import Guidance, Instance
+from semantic_guidance.core.guidance import Guidance
 from semantic_guidance.core.ltp_format import LTP_SIZE
 from semantic_guidance.core.strokes import Strokes
 from semantic_guidance.images.color import Color
@@ -72,11 +71,7 @@ class LtpAgent:
 
     def view(self, guidance: Guidance) -> Guidance:
         """See `Agent`. All objects count as one: the papers know no more."""
-        if not self.guided:
-            return Guidance.none(*guidance.mask.shape[1:])
-        if not guidance.instances or not bool((guidance.mask > 0.5).any()):
-            return replace(guidance, instances=())
-        return replace(guidance, instances=(Instance.from_mask(guidance.mask),))
+        return guidance.united() if self.guided else Guidance.none(*guidance.mask.shape[1:])
 
     def draft(self, problem: Problem, rng: np.random.Generator) -> Draft:
         """See `Agent`. The strokes are in bundles, level by level, as it paints them.
@@ -105,15 +100,12 @@ class LtpAgent:
             self.antialias,
         )
         height, width = problem.picture.shape[-2:]
-        longer = max(height, width)
-        sides = torch.tensor([width / longer, height / longer])
         parts, segments, left = [Strokes.empty()], [], count
         for strokes, level in bundles:
             part = strokes[: min(left, len(strokes)) if wanted[level] else 0]
             left -= len(part)
             if len(part):
-                radius = part.radius * sides.prod().sqrt()
-                parts.append(replace(part, points=part.points * sides, radius=radius))
+                parts.append(part.unsquashed(height, width))
                 segments.append(Segment(len(part), 0 if level == "foreground" else None))
         return Draft(
             problem.from_picture(Strokes.cat(parts)),

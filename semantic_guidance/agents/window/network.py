@@ -14,8 +14,14 @@ from semantic_guidance.core.strokes import NUMBERS
 from semantic_guidance.core.threads import torch_threads
 
 
-class _Block(nn.Module):
-    """Residual block with batch norm; the first convolution may halve the resolution."""
+class ResidualBlock(nn.Module):
+    """Residual block with batch norm; the first convolution may halve the resolution.
+
+    Args:
+        channels: of the input.
+        outputs: channels of the output, as many as of the input if the stride is 1.
+        stride: of the first convolution, 1 or 2.
+    """
 
     def __init__(self, channels: int, outputs: int, stride: int) -> None:
         super().__init__()
@@ -26,6 +32,7 @@ class _Block(nn.Module):
         self.shortcut = nn.Conv2d(channels, outputs, 1, stride) if stride > 1 else None
 
     def forward(self, x: Tensor) -> Tensor:
+        """``[B, channels, H, W]`` to ``[B, outputs, H / stride, W / stride]``."""
         out = self.norm2(self.conv2(F.relu(self.norm1(self.conv1(x)))))
         return F.relu(out + (x if self.shortcut is None else self.shortcut(x)))
 
@@ -49,7 +56,7 @@ class WindowActor(nn.Module):
         self.norm = nn.BatchNorm2d(widths[0])
         stages: list[nn.Module] = []
         for before, after in pairwise(widths):
-            stages += [_Block(before, after, 2), _Block(after, after, 1)]
+            stages += [ResidualBlock(before, after, 2), ResidualBlock(after, after, 1)]
         self.stages = nn.Sequential(*stages)
         # What the whole window holds, for every cell.
         self.context = nn.Linear(widths[-1], widths[-1])
@@ -71,7 +78,7 @@ def fused(actor: WindowActor) -> WindowActor:
     """The same actor for painting: in evaluation mode, fixed, its norms part of the convolutions."""
     actor = copy.deepcopy(actor).eval().requires_grad_(False)
     for module in actor.modules():
-        pairs = {WindowActor: [("stem", "norm")], _Block: [("conv1", "norm1"), ("conv2", "norm2")]}
+        pairs = {WindowActor: [("stem", "norm")], ResidualBlock: [("conv1", "norm1"), ("conv2", "norm2")]}
         for conv, norm in pairs.get(type(module), []):
             setattr(module, conv, fuse_conv_bn_eval(getattr(module, conv), getattr(module, norm)))
             setattr(module, norm, nn.Identity())

@@ -13,14 +13,15 @@ import torch
 from torch import Tensor
 
 from semantic_guidance.agents.base import Draft
-from semantic_guidance.agents.problem import Part, Problem, paint
+from semantic_guidance.agents.problem import Part, Problem
+from semantic_guidance.agents.progress import Progress
 from semantic_guidance.agents.window.network import WindowActor, fused
 from semantic_guidance.agents.window.view import SIDE, Array, Window, object_window, observe, strokes_of
 from semantic_guidance.core.strokes import NUMBERS, Strokes
 from semantic_guidance.images.arrays import to_array
 from semantic_guidance.renderer import render
 from semantic_guidance.renderer.backends.base import Backend, load_backend, one_thread
-from semantic_guidance.renderer.objective import Objective, Segment
+from semantic_guidance.renderer.objective import Segment
 
 FIRST_LOOKS = 2
 """Looks at the whole part before those at its details."""
@@ -42,12 +43,6 @@ CHOSEN = 3
 
 SURPLUS = 1.35
 """Strokes made for each stroke of the budget; the least useful ones are dropped at the end."""
-
-PRUNINGS = 3
-"""Passes in which they are dropped: what a stroke is worth changes when its neighbours go."""
-
-USELESS = (1e-3, 1e-8)
-"""A stroke must lower the error by this share of the mean over strokes, and by this much."""
 
 
 class Policy(Protocol):
@@ -164,22 +159,17 @@ class Seen:
     weight: Tensor
 
 
-class Rollout:
-    """A part in progress.
+class Rollout(Progress):
+    """A part in progress, seen in windows.
 
     Attributes:
-        strokes: ``[N, 13]`` packed, so far.
-        canvas: ``[3, h, w]`` with the strokes on it.
         wholes: the windows that show all of the part.
     """
 
     def __init__(self, target: Tensor, part: Part, canvas: Tensor, backend: str | Backend) -> None:
-        self.target, self.part, self.backend = target, part, backend
-        self.blank = self.canvas = canvas
+        super().__init__(target, part, canvas, backend)
         height, width = canvas.shape[1:]
         self.longer = max(height, width)
-        self.masks = torch.empty(0, height, width) if part.show is None else part.show[None]
-        self.strokes = torch.empty(0, NUMBERS)
         self.wholes = (
             whole_windows(height, width)
             if part.mask is None or part.show is None
@@ -199,33 +189,9 @@ class Rollout:
         ]
         return Seen(*(looked(plane, windows, size, border) for plane, border in planes))
 
-    def add(self, strokes: Tensor) -> None:
-        """Paint the strokes ``[N, 13]`` that lower the error."""
-        for _ in range(2):
-            if len(strokes) == 0:
-                return
-            gains = self._gains(strokes, self.canvas)
-            strokes = strokes[gains > max(USELESS[0] * float(gains.clamp(min=0).mean()), USELESS[1])]
-        painted = self._painted(strokes, self.canvas)
-        # Each may help only because it repairs what another one did.
-        if self._error(painted) < self._error(self.canvas) - USELESS[1]:
-            self.canvas = painted
-            self.strokes = torch.cat([self.strokes, strokes])
-
-    def prune(self, count: int) -> None:
-        """Keep the `count` strokes that help most."""
-        for left in range(PRUNINGS, 0, -1):
-            surplus = len(self.strokes) - count
-            if surplus <= 0:
-                break
-            gains = self._gains(self.strokes, self.blank)
-            order = gains.argsort(stable=True)[math.ceil(surplus / left) :]
-            self.strokes = self.strokes[order.sort().values]
-        self.canvas = self._painted(self.strokes, self.blank)
-
     def candidates(self, sides: tuple[float, ...]) -> list[Window]:
         """Windows with some sides, in units of the part's extent, where the weighted error is greatest."""
-        error = self._errors(self.canvas).numpy()
+        error = self.errors().numpy()
         height, width = error.shape
         rows, columns = np.nonzero((self.part.weight > 0.5 * self.part.weight.max()).numpy())
         extent = min(self.longer, max(int(np.ptp(rows)), int(np.ptp(columns))) + 1)
@@ -246,24 +212,6 @@ class Rollout:
                 near = np.ix_(abs(tops - tops[i]) < 0.6 * side, abs(lefts - lefts[j]) < 0.6 * side)
                 inside[near] = 0
         return found or [Window(0, 0, self.longer)]
-
-    def _errors(self, canvas: Tensor) -> Tensor:
-        """Weighted squared error per pixel ``[h, w]``."""
-        return ((canvas - self.target) ** 2).sum(dim=0) * self.part.weight
-
-    def _error(self, canvas: Tensor) -> float:
-        """Weighted mean squared error, as in `_gains`."""
-        return float(self._errors(canvas).double().sum()) / float(self.part.weight.numpy().sum() + 1e-6) / 3
-
-    def _gains(self, strokes: Tensor, blank: Tensor) -> Tensor:
-        """What the weighted error would rise by without each of the strokes ``[N, 13]``."""
-        segments = (Segment(len(strokes), 0 if len(self.masks) else None, 1.0),)
-        weight = self.part.weight + 1e-6
-        objective = Objective(segments, self.masks, blank, self.target, weight, self.backend)
-        return objective.removal_costs(strokes, 1.0)[0]
-
-    def _painted(self, strokes: Tensor, blank: Tensor) -> Tensor:
-        return paint(strokes, blank, self.part.show, self.backend)
 
 
 def looked(plane: Array, windows: Sequence[Window], size: int = SIDE, border: float | None = None) -> Tensor:

@@ -21,8 +21,11 @@ class Pupil(Protocol):
         horizon: steps of a painting that a look takes.
     """
 
-    network: nn.Module
     horizon: int
+
+    @property
+    def network(self) -> nn.Module:
+        """See above."""
 
     def begun(self, easels: Easels, slots: Tensor) -> None:
         """The paintings with the numbers `slots` ``[N]`` have new pictures."""
@@ -41,6 +44,7 @@ class Head:
         read: the network in an agent's file; raises ValueError if it is of another kind.
         write: the network as an agent that paints; raises OSError.
         outer: beginnings of the names of parameters that see or answer, see `Muon`.
+        widest: convolutions with more outputs than so many times `LearnConfig.width` are left to Adam.
     """
 
     network: Callable[[TrainConfig], nn.Module]
@@ -48,3 +52,4 @@ class Head:
     read: Callable[[Path], nn.Module]
     write: Callable[[TrainConfig, nn.Module, Path], None]
     outer: tuple[str, ...]
+    widest: int

@@ -17,6 +17,7 @@ from semantic_guidance.agents.ltp.network import Actor
 from semantic_guidance.core.errors import InputError, NotFiniteError
 from semantic_guidance.core.files import replacing
 from semantic_guidance.learning.algorithms.wgan import placed
+from semantic_guidance.learning.apg.dense import DENSE
 from semantic_guidance.learning.apg.easels import Easels
 from semantic_guidance.learning.apg.muon import Muon
 from semantic_guidance.learning.apg.pupil import Head
@@ -40,12 +41,9 @@ CLIP = 1.0
 LOG_INTERVAL = 50
 """Updates between the lines of the log, and between looks at the loss."""
 
-MUON_WIDTHS = 4
-"""Muon is for convolutions with at most so many times `width` outputs; see there."""
-
 ACTOR = "actor.safetensors"
 
-HEADS = {"vector": VECTOR}
+HEADS = {"vector": VECTOR, "dense": DENSE}
 """What may be trained, by the name of what it answers with."""
 
 
@@ -78,7 +76,7 @@ class AnalyticRun:
             torch.manual_seed(learn.seed)
             self.network = placed(new_network(config, self.head), device)
         self.mean = copy.deepcopy(self.network).requires_grad_(False)
-        self.optimizer = Muon(self.network, apg.apg_lr, self.head.outer, MUON_WIDTHS * learn.width)
+        self.optimizer = Muon(self.network, apg.apg_lr, self.head.outer, self.head.widest * learn.width)
         self.pupil = self.head.pupil(config, self.network, False)
         self.easels = Easels(pictures, learn.batch_size, config.env.max_eps_len, device, learn.seed)
         self.step, self.seconds = 0, 0.0

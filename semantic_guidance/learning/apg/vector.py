@@ -6,7 +6,6 @@ division of the baseline's code (Huang et al. 2019), anywhere and at any size.
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -20,6 +19,8 @@ from semantic_guidance.agents.ltp.files import load_actor, save_actor
 from semantic_guidance.agents.ltp.network import Actor
 from semantic_guidance.core.strokes import Strokes
 from semantic_guidance.learning.apg.easels import Easels
+from semantic_guidance.learning.apg.loss import root_errors
+from semantic_guidance.learning.apg.places import wrong_squares
 from semantic_guidance.learning.apg.pupil import Head
 from semantic_guidance.learning.config import TrainConfig
 from semantic_guidance.learning.rewards import RewardConfig
@@ -29,15 +30,6 @@ WHOLE_STEPS = (3, 14)
 
 SIDES = (0.07, 0.6)
 """Least and greatest side of a part, in pictures."""
-
-CANDIDATES = 6
-"""Parts of which the one with the greatest error is seen."""
-
-FLOOR = 1e-4
-"""Added to errors before their root is taken, whose slope would be infinite at 0."""
-
-FOCUS_WEIGHT = 0.5
-"""Of the root of the focus-weighted error, against 1 for that of all and of the object."""
 
 
 @dataclass(eq=False)
@@ -81,47 +73,23 @@ class VectorPupil:
         return self.loss(state), canvas
 
     def loss(self, state: PaintState) -> Tensor:
-        """Sum of the errors' roots, mean over the batch.
-
-        An object's error is a mean over its own pixels: that of the aligned object, whatever its size (Singh
-        & Zheng 2021, section 3.2). Roots keep empty canvases, where errors are large, from outvoting details.
-        """
-        squared = (state.canvas - state.target).square().mean(1, keepdim=True)
-        total = (squared.mean((1, 2, 3)) + FLOOR).sqrt()
-        if self.env.aligned and self.reward.seggt_coef:
-            total = total + self.reward.seggt_coef * _root_of_mean(squared, state.mask)
-        if self.env.use_gbp and self.reward.gbp_coef:
-            focus = state.focus * state.mask if self.env.use_bilevel else state.focus
-            total = total + FOCUS_WEIGHT * self.reward.gbp_coef * _root_of_mean(squared, focus)
-        return total.mean()
+        """See `root_errors`."""
+        return root_errors(state, self.env, self.reward)
 
     @torch.no_grad()
     def places(self, easels: Easels) -> Tensor:
         """``[B, 3]`` (x, y, side) of what is seen of each painting, in pictures."""
-        count, side = len(easels), easels.canvas.shape[-1]
         generator, device = easels.generator, easels.device
         # `kind` below `windows` decides that parts are seen, and how soon.
         parts = easels.kind < self.windows
         soon = easels.kind / max(self.windows, 1e-6)
         parts &= easels.step >= WHOLE_STEPS[0] + soon * (WHOLE_STEPS[1] - WHOLE_STEPS[0])
-        dice = torch.rand(count, 2 + 2 * CANDIDATES, generator=generator, device=device)
-        lowest, highest = (math.log(value * side) for value in SIDES)
-        pixels = (lowest + (highest - lowest) * dice[:, 0]).exp().round()
-        room = side - pixels
-        x = (dice[:, 2 : 2 + CANDIDATES] * (room[:, None] + 1)).floor()
-        y = (dice[:, 2 + CANDIDATES :] * (room[:, None] + 1)).floor()
         error = (easels.canvas - easels.target).square().sum(1)
         if self.env.use_bilevel:  # half of the parts show the object, where there is one
-            towards = (dice[:, 1] < 0.5) & (easels.mask.amax((1, 2, 3)) > 0.5)
+            dice = torch.rand(len(easels), generator=generator, device=device)
+            towards = (dice < 0.5) & (easels.mask.amax((1, 2, 3)) > 0.5)
             error = torch.where(towards[:, None, None], error * easels.mask[:, 0], error)
-        sums = F.pad(error.double().cumsum(1).cumsum(2), (1, 0, 1, 0)).flatten(1)
-
-        def at(row: Tensor, column: Tensor) -> Tensor:
-            return sums.gather(1, (row * (side + 1) + column).long())
-
-        right, low = x + pixels[:, None], y + pixels[:, None]
-        best = (at(low, right) - at(y, right) - at(low, x) + at(y, x)).argmax(1, keepdim=True)
-        chosen = torch.stack([x.gather(1, best)[:, 0], y.gather(1, best)[:, 0], pixels], 1) / side
+        chosen = wrong_squares(error, SIDES, generator)
         return torch.where(parts[:, None], chosen, torch.tensor([0.0, 0.0, 1.0], device=device))
 
     def _painted(self, easels: Easels, canvas: Tensor, windows: Tensor, bundles: list[Strokes]) -> Tensor:
@@ -136,13 +104,6 @@ class VectorPupil:
             )
             canvas = paint(part, canvas, mask, 1.0)
         return canvas
-
-
-def _root_of_mean(squared: Tensor, weight: Tensor) -> Tensor:
-    """``[B]`` root of the weighted mean of ``[B, 1, S, S]``; a weight on a few pixels counts little."""
-    few = 0.002 * weight[0].numel()
-    mean = (squared * weight).sum((1, 2, 3)) / (weight.sum((1, 2, 3)) + few)
-    return (mean + FLOOR).sqrt()
 
 
 @torch.no_grad()
@@ -189,5 +150,5 @@ def _write(config: TrainConfig, network: nn.Module, path: Path) -> None:
     save_actor(network, config.env, apg.view_size, path, any_ground=True, windows=windows)
 
 
-VECTOR = Head(_network, _pupil, lambda path: load_actor(path).actor, _write, ("conv1", "fc"))
+VECTOR = Head(_network, _pupil, lambda path: load_actor(path).actor, _write, ("conv1", "fc"), 4)
 """The papers' actor: one vector of strokes for all that is seen."""

@@ -10,7 +10,8 @@ from torch import nn
 from semantic_guidance.agents.ltp.episode import EnvConfig, apply_strokes, decode, observation
 from semantic_guidance.agents.ltp.network import Actor
 from semantic_guidance.learning.apg.easels import Easels
-from semantic_guidance.learning.apg.vector import FLOOR, SIDES, VectorPupil, view
+from semantic_guidance.learning.apg.loss import FLOOR
+from semantic_guidance.learning.apg.vector import SIDES, VectorPupil, view
 from semantic_guidance.learning.rewards import RewardConfig
 from tests.learning.toys import discs
 

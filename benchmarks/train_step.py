@@ -1,11 +1,12 @@
-"""Updates of model-based DDPG at the paper's size: ours, ours in bfloat16, and the reference code's steps.
+"""Updates at the paper's size: DDPG (ours, in bfloat16, the reference code's steps), and analytic ones.
 
     python benchmarks/train_step.py [--batch 16] [--repeats 5]
 
 Networks, discriminators and rewards have the same shapes everywhere. The reference renders with the neural
 renderer, renders and scores the remembered action again, computes the critic's gradients for the actor, and
-differentiates the discriminators' gradients once more. The three take turns. Factors are of the processor's
-seconds, which other processes disturb less than those of the clock.
+differentiates the discriminators' gradients once more. Analytic updates (`train --method apg`) train the same
+actor on running canvases of 128 x 128, which it sees on 128 or 64 pixels a side. All take turns. Factors are
+of the processor's seconds, which other processes disturb less than those of the clock.
 """
 
 from __future__ import annotations
@@ -15,22 +16,28 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from common import RESULTS, Neighbours, Parser, Timing, headline, significant, table, write_results
 from torch import Tensor
 from torch.profiler import profile
 
 from semantic_guidance.agents.ltp import episode
+from semantic_guidance.core.guidance import Guidance
 from semantic_guidance.learning.algorithms.ddpg import Learner
 from semantic_guidance.learning.algorithms.wgan import WassersteinLoss
+from semantic_guidance.learning.apg.run import AnalyticRun
+from semantic_guidance.learning.bank import PictureBank
 from semantic_guidance.learning.config import TrainConfig, make_config
 from semantic_guidance.learning.run.processes import settle_threads
 from semantic_guidance.renderer import render
 from semantic_guidance.renderer.backends.neural import NeuralBackend, NeuralRenderer
 
 SIZE = 128
+VIEWS = (128, 64)
 CPU = torch.device("cpu")
 KINDS = {
     "convolutions, forward": ("aten::mkldnn_convolution", "aten::convolution", "aten::_convolution"),
@@ -108,6 +115,20 @@ class Reference(Learner):
         return self.critic(view) + self.rewards(self._state, after)["total"]
 
 
+def analytic(batch: int, view: int) -> AnalyticRun:
+    """A run by the analytic gradient on random pictures with an object each."""
+    count = 2 * batch
+    pictures = PictureBank(lambda number: (torch.empty(0), Guidance.none()), torch.arange(count), SIZE)
+    pixels = torch.randint(256, (count, 5, SIZE, SIZE), generator=torch.Generator().manual_seed(0))
+    pixels[:, 3:] = 0
+    pixels[:, 3:, 32:96, 32:96] = 255
+    pictures.take(pixels.to(torch.uint8).numpy(), np.full((count, 4), 0.25, np.float32))
+    config = make_config(
+        method="apg", use_bilevel=True, use_gbp=True, batch_size=batch, view_size=view, bf16=True
+    )
+    return AnalyticRun(config, pictures, pictures, Path(), CPU)
+
+
 def measure(functions: Sequence[Callable[[], Any]], repeats: int) -> list[tuple[Timing, Timing]]:
     """Seconds by the clock and of the processor, of functions that take turns, after one turn to warm up."""
     seconds: list[list[tuple[float, float]]] = [[] for _ in functions]
@@ -157,8 +178,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     before, after = states(args.batch)
     mix = torch.rand(2, args.batch)
     neighbours = Neighbours()
-    updates = [lambda learner=learner: learner.update(before, after, mix) for learner in learners.values()]
-    timings = dict(zip(learners, measure(updates, args.repeats), strict=True))
+    updates: list[Callable[[], Any]] = [
+        lambda learner=learner: learner.update(before, after, mix) for learner in learners.values()
+    ]
+    names = list(learners)
+    for view in VIEWS:
+        run = analytic(args.batch, view)
+        updates.append(lambda run=run: run._update(0.5))
+        names.append(f"analytic, bfloat16, sees {view} pixels a side")
+    timings = dict(zip(names, measure(updates, args.repeats), strict=True))
     base = timings["reference"][1].median
     ours = learners["ours, bfloat16"]
     phases = {

@@ -39,18 +39,21 @@ class Progress:
         self.masks = torch.empty(0, *canvas.shape[1:]) if part.show is None else part.show[None]
         self.strokes = torch.empty(0, NUMBERS)
 
-    def add(self, strokes: Tensor) -> None:
-        """Paint the strokes ``[N, 13]`` that lower the error."""
+    def add(self, strokes: Tensor) -> Tensor:
+        """Paint the strokes ``[N, 13]`` that lower the error; returns which these are, ``[N]`` booleans."""
+        kept = torch.ones(len(strokes), dtype=torch.bool)
         for _ in range(2):
-            if len(strokes) == 0:
-                return
-            gains = self._gains(strokes, self.canvas)
-            strokes = strokes[gains > max(USELESS[0] * float(gains.clamp(min=0).mean()), USELESS[1])]
-        painted = self._painted(strokes, self.canvas)
+            if not bool(kept.any()):
+                return kept
+            gains = self._gains(strokes[kept], self.canvas)
+            kept[kept.clone()] = gains > max(USELESS[0] * float(gains.clamp(min=0).mean()), USELESS[1])
+        painted = self._painted(strokes[kept], self.canvas)
         # Each may help only because it repairs what another one did.
-        if self._error(painted) < self._error(self.canvas) - USELESS[1]:
-            self.canvas = painted
-            self.strokes = torch.cat([self.strokes, strokes])
+        if self._error(painted) >= self._error(self.canvas) - USELESS[1]:
+            return torch.zeros_like(kept)
+        self.canvas = painted
+        self.strokes = torch.cat([self.strokes, strokes[kept]])
+        return kept
 
     def prune(self, count: int, passes: int = PRUNINGS) -> None:
         """Keep the `count` strokes that help most, those that help least dropped in some passes."""

@@ -24,7 +24,7 @@ from semantic_guidance.agents.dense.strokes import (
 )
 from semantic_guidance.agents.dense.view import closer, object_square, observe, state_of
 from semantic_guidance.agents.problem import Part, foreground_weight
-from semantic_guidance.agents.window.rollout import Rollout
+from semantic_guidance.agents.window.rollout import CANDIDATES, Rollout
 from semantic_guidance.renderer.backends.base import Backend
 
 SURPLUS = 2.5
@@ -169,7 +169,7 @@ class _Painting:
         easel = self._top(part)
         if not count or not bool(easel.part.weight.any()):
             return
-        windows = easel.candidates(SIDES)[:SQUARES]
+        windows = easel.candidates(SIDES, CANDIDATES)[:SQUARES]
         batch, side = len(windows), easel.longer
         places = [[each.left / side, each.top / side, each.side / side, each.side / side] for each in windows]
         square, show = torch.tensor(places), self.close[part].show

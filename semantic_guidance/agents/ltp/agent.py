@@ -14,7 +14,7 @@ from semantic_guidance.agents.ltp.episode import EnvConfig
 from semantic_guidance.agents.ltp.files import load_actor
 from semantic_guidance.agents.ltp.network import Actor, fused
 from semantic_guidance.agents.ltp.rollout import ltp_config, paint_with_actor
-from semantic_guidance.agents.ltp.windows import FIRST_LOOKS, SIDES, VectorPolicy
+from semantic_guidance.agents.ltp.windows import CANDIDATES, FIRST_LOOKS, PATIENCE, SIDES, VectorPolicy
 from semantic_guidance.agents.problem import Problem
 from semantic_guidance.agents.window.rollout import WindowPainter, paint_parts
 from semantic_guidance.core.guidance import Guidance
@@ -131,7 +131,7 @@ class LtpAgent:
                 total=part.count,
             )
             shown = replace(part, show=1 - objects) if behind else part
-            parts.append((shown, WindowPainter(policy, FIRST_LOOKS, SIDES)))
+            parts.append((shown, WindowPainter(policy, FIRST_LOOKS, SIDES, CANDIDATES, PATIENCE)))
         return replace(paint_parts(problem, parts), outside=bilevel)
 
 

@@ -24,6 +24,12 @@ from semantic_guidance.images.arrays import to_array
 FIRST_LOOKS = 6
 """Looks at the whole part, of 3 or 5 strokes each."""
 
+CANDIDATES = 4
+"""Windows of each size that are tried in a round."""
+
+PATIENCE = 8
+"""Rounds without a stroke after which nothing more is tried."""
+
 SIDES = (0.5, 0.34, 0.24, 0.16, 0.11, 0.075)
 """Of the windows for details, in units of the part's extent."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import Any, Protocol
 
 import cv2
 import numpy as np
@@ -34,6 +34,9 @@ MIN_SIDE = 12
 
 CANDIDATES = 2
 """Windows of each size that are tried in a round."""
+
+PATIENCE = 2
+"""Rounds without a stroke after which nothing more is tried."""
 
 APART = 0.3
 """Windows painted in one round share at most this much of the smaller one."""
@@ -78,11 +81,15 @@ class WindowPainter:
         policy: that makes the strokes.
         first_looks: at the whole part, before those at its details.
         sides: of the windows for details, in units of the part's extent.
+        candidates: windows of each size that are tried in a round.
+        patience: rounds without a stroke after which nothing more is tried.
     """
 
     policy: Policy
     first_looks: int = FIRST_LOOKS
     sides: tuple[float, ...] = DETAIL_SIDES
+    candidates: int = CANDIDATES
+    patience: int = PATIENCE
 
     def paint(
         self, target: Tensor, part: Part, canvas: Tensor, backend: str | Backend = "auto"
@@ -101,12 +108,12 @@ class WindowPainter:
         """
         rollout = Rollout(target, part, canvas, backend)
         wanted = math.ceil(SURPLUS * part.count)
-        looks, idle = 0, 0
-        while len(rollout.strokes) < wanted and idle < 2:
-            before, whole = len(rollout.strokes), looks < self.first_looks
-            rollout.add(self._whole(rollout) if whole else self._promising(rollout))
-            looks += 1
-            idle = idle + 1 if len(rollout.strokes) == before and not whole else 0
+        for _ in range(self.first_looks):
+            if len(rollout.strokes) < wanted:
+                rollout.add(self._whole(rollout))
+        idle = 0
+        while len(rollout.strokes) < wanted and idle < self.patience:
+            idle = 0 if self._paint_details(rollout) else idle + 1
         rollout.prune(part.count)
         return rollout.strokes, rollout.canvas
 
@@ -115,9 +122,9 @@ class WindowPainter:
         windows = rollout.wholes
         return pack(self.policy.strokes(rollout, windows)[0], windows, rollout.longer)
 
-    def _promising(self, rollout: Rollout) -> Tensor:
-        """Packed strokes ``[N, 13]`` in those windows, of several sizes, where they gain most."""
-        windows = rollout.candidates(self.sides)
+    def _paint_details(self, rollout: Rollout) -> bool:
+        """Paint in those windows, of several sizes, where it gains most; returns whether any stroke helps."""
+        windows = rollout.candidates(self.sides, self.candidates)
         strokes, seen = self.policy.strokes(rollout, windows)
         after = render(strokes, seen.canvas, seen.show, backend=rollout.backend)
         gain = ((seen.canvas - seen.target) ** 2 - (after - seen.target) ** 2).sum(dim=1, keepdim=True)
@@ -129,7 +136,10 @@ class WindowPainter:
             if len(chosen) < CHOSEN and apart:
                 chosen.append(index)
         picked = strokes.map(lambda values: values[chosen])
-        return pack(picked, [windows[index] for index in chosen], rollout.longer)
+        looked_at = [windows[index] for index in chosen]
+        kept = rollout.add(pack(picked, looked_at, rollout.longer)).view(len(chosen), -1).any(1).tolist()
+        rollout.remember(looked_at, kept)
+        return any(kept)
 
 
 def paint_parts(problem: Problem, parts: Iterable[tuple[Part, WindowPainter]]) -> Draft:
@@ -164,10 +174,12 @@ class Rollout(Progress):
 
     Attributes:
         wholes: the windows that show all of the part.
+        vain: windows in which no stroke helped, and that have not changed since.
     """
 
     def __init__(self, target: Tensor, part: Part, canvas: Tensor, backend: str | Backend) -> None:
         super().__init__(target, part, canvas, backend)
+        self.vain: list[Window] = []
         height, width = canvas.shape[1:]
         self.longer = max(height, width)
         self.wholes = (
@@ -189,8 +201,19 @@ class Rollout(Progress):
         ]
         return Seen(*(looked(plane, windows, size, border) for plane, border in planes))
 
-    def candidates(self, sides: tuple[float, ...]) -> list[Window]:
-        """Windows with some sides, in units of the part's extent, where the weighted error is greatest."""
+    def remember(self, windows: Sequence[Window], painted: Sequence[bool]) -> None:
+        """Look again, before others, at no window where nothing could be painted."""
+        fresh = [window for window, done in zip(windows, painted, strict=True) if done]
+        self.vain = [old for old in self.vain if all(old.overlap(new) < APART for new in fresh)]
+        self.vain += [window for window, done in zip(windows, painted, strict=True) if not done]
+
+    def candidates(self, sides: tuple[float, ...], count: int) -> list[Window]:
+        """Windows where the weighted error is greatest.
+
+        Args:
+            sides: in units of the part's extent.
+            count: of each size, at most.
+        """
         error = self.errors().numpy()
         height, width = error.shape
         rows, columns = np.nonzero((self.part.weight > 0.5 * self.part.weight.max()).numpy())
@@ -204,13 +227,15 @@ class Rollout(Progress):
             tops0, lefts0 = np.maximum(tops, 0), np.maximum(lefts, 0)
             inside = sums[np.ix_(bottoms, rights)] - sums[np.ix_(tops0, rights)]
             inside = inside - sums[np.ix_(bottoms, lefts0)] + sums[np.ix_(tops0, lefts0)]
-            for _ in range(CANDIDATES):
+            for window in self.vain:
+                if window.side == side:
+                    inside[_near(tops, window.top, lefts, window.left, side)] = 0
+            for _ in range(count):
                 i, j = np.unravel_index(int(inside.argmax()), inside.shape)
                 if inside[i, j] <= 0:
                     break
                 found.append(Window(int(lefts[j]), int(tops[i]), side))
-                near = np.ix_(abs(tops - tops[i]) < 0.6 * side, abs(lefts - lefts[j]) < 0.6 * side)
-                inside[near] = 0
+                inside[_near(tops, tops[i], lefts, lefts[j], side)] = 0
         return found or [Window(0, 0, self.longer)]
 
 
@@ -227,6 +252,11 @@ def pack(strokes: Strokes, windows: Sequence[Window], longer: int) -> Tensor:
         part = Strokes.unpack(strokes.pack()[n : n + 1])
         parts.append(window.to_picture(part, longer).pack()[0])
     return torch.cat(parts)
+
+
+def _near(tops: Array, top: float, lefts: Array, left: float, side: int) -> tuple[Any, ...]:
+    """Indices of the places from which windows of a side overlap much with one at a place."""
+    return np.ix_(abs(tops - top) < 0.6 * side, abs(lefts - left) < 0.6 * side)
 
 
 def _places(length: int, side: int) -> np.ndarray:

@@ -1,3 +1,5 @@
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
 import torch
@@ -5,8 +7,8 @@ from torch import Tensor
 
 from semantic_guidance.agents.problem import Part
 from semantic_guidance.agents.window.network import WindowActor
-from semantic_guidance.agents.window.rollout import DensePolicy, WindowPainter
-from semantic_guidance.agents.window.view import CHANNELS
+from semantic_guidance.agents.window.rollout import CHOSEN, DensePolicy, Rollout, Seen, WindowPainter
+from semantic_guidance.agents.window.view import CHANNELS, Window
 from semantic_guidance.core.strokes import Strokes
 from semantic_guidance.renderer import render
 
@@ -66,3 +68,32 @@ def test_the_same_painting_every_time() -> None:
     part = Part(None, None, torch.ones_like(disc), 20)
     first, second = (painter(3).paint(target, part, torch.zeros_like(target))[0] for _ in range(2))
     assert torch.equal(first, second)
+
+
+def test_where_nothing_helps_it_does_not_look_again() -> None:
+    """An actor whose strokes are all wrong is shown other windows in each round, then no more."""
+    target, disc = scene()
+    shown: list[tuple[Window, ...]] = []
+
+    class Vain:
+        def strokes(self, rollout: Rollout, windows: Sequence[Window]) -> tuple[Strokes, Seen]:
+            shown.append(tuple(windows))
+            wrong = torch.tensor([0.5] * 6 + [0.3] * 2 + [1.0] * 2 + [0.0, 1.0, 0.0])  # bright green
+            return Strokes.unpack(wrong.expand(len(windows), 2, -1)), rollout.look(windows)
+
+    painter = WindowPainter(Vain(), first_looks=1, candidates=3, patience=4)
+    strokes, _ = painter.paint(target, Part(None, None, torch.ones_like(disc), 20), target * 0.9)
+    assert len(strokes) == 0
+    assert len(shown) == 1 + 4
+    first, last = shown[1], shown[-1]
+    assert len(set(first) - set(last)) >= CHOSEN
+
+
+def test_a_window_is_looked_at_again_when_something_there_has_changed() -> None:
+    target, disc = scene()
+    rollout = Rollout(target, Part(None, None, torch.ones_like(disc), 20), target * 0.9, "auto")
+    near, far = Window(0, 0, 20), Window(40, 20, 20)
+    rollout.remember([near, far], [False, False])
+    assert rollout.vain == [near, far]
+    rollout.remember([Window(5, 5, 20)], [True])
+    assert rollout.vain == [far]

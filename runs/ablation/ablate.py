@@ -163,7 +163,7 @@ def main() -> None:
     parser.add_argument("photos", type=Path, help="folder with train and held_out photographs")
     parser.add_argument("out", type=Path, help="folder for the runs")
     parser.add_argument("--seeds", type=int, default=3, help="runs of each arm (default: 3)")
-    parser.add_argument("--updates", type=int, default=1500, help="of each run (default: 1500)")
+    parser.add_argument("--updates", type=int, default=600, help="of each run (default: 600)")
     parser.add_argument("--width", type=int, default=16, help="channels of the first stage (default: 16)")
     parser.add_argument("--pictures", type=int, default=2000, help="to learn on (default: 2000)")
     args = parser.parse_args()

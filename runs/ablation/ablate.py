@@ -5,7 +5,7 @@
 PACK is a cut-out pack (`python -m semantic_guidance.learning.data.cutouts.rebuild_pack PACK`), PHOTOS what
 `runs/segmenter/real_photos.py` makes. Trains each arm with each seed in OUT (a run that was stopped goes on;
 one that is done stays), paints the held-out photographs, whose masks are given, and writes results.json,
-table.md and paintings.png to `runs/ablation`.
+table.md and paintings.png to OUT, or with --publish to `runs/ablation`.
 """
 
 from __future__ import annotations
@@ -31,11 +31,8 @@ from semantic_guidance.learning.run.loop import train
 from semantic_guidance.painter.painter import Painter
 
 HERE = Path(__file__).parent
-SIDE, STEPS, BUNDLE = (
-    64,
-    20,
-    6,
-)  # pixels of the canvas, steps of a painting, strokes of a step (3 + 3 on two levels)
+SIDE = 64  # pixels of the canvas
+STEPS, BUNDLE = 20, 6  # steps of a painting, and strokes of a step, 3 + 3 of them on two levels
 SHOWN, ENLARGED = 7, 128  # paintings of a row, and their side in pixels
 
 
@@ -166,6 +163,7 @@ def main() -> None:
     parser.add_argument("--updates", type=int, default=600, help="of each run (default: 600)")
     parser.add_argument("--width", type=int, default=16, help="channels of the first stage (default: 16)")
     parser.add_argument("--pictures", type=int, default=2000, help="to learn on (default: 2000)")
+    parser.add_argument("--publish", action="store_true", help="write to runs/ablation instead of OUT")
     args = parser.parse_args()
     runs = {arm.name: [train_arm(arm, seed, args) for seed in range(args.seeds)] for arm in ARMS}
     photographs = known_photographs(args.photos / "held_out")
@@ -174,10 +172,13 @@ def main() -> None:
         made = [paint(agent, photographs) for agent in agents]
         results[arm] = [means for means, _ in made]
         rows.append(made[0][1])
-    with replacing(HERE / "results.json") as draft:
+    folder = HERE if args.publish else args.out
+    with replacing(folder / "results.json") as draft:
         draft.write_text(json.dumps(results, indent=1) + "\n")
-    (HERE / "table.md").write_text(table(results))
-    sheet(rows).quantize(200).save(HERE / "paintings.png", optimize=True)
+    with replacing(folder / "table.md") as draft:
+        draft.write_text(table(results))
+    with replacing(folder / "paintings.png") as draft:
+        sheet(rows).quantize(200).save(draft, format="png", optimize=True)
     print(table(results))
 
 

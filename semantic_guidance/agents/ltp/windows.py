@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -17,7 +18,7 @@ from semantic_guidance.agents.ltp.episode import EnvConfig, PaintState
 from semantic_guidance.agents.ltp.network import Actor
 from semantic_guidance.agents.window.rollout import Rollout, Seen, looked
 from semantic_guidance.agents.window.view import Window
-from semantic_guidance.core.guidance import box_of
+from semantic_guidance.core.guidance import Box, box_of
 from semantic_guidance.core.strokes import Strokes
 from semantic_guidance.images.arrays import to_array
 
@@ -60,19 +61,25 @@ class VectorPolicy:
         """See `Policy`."""
         seen = rollout.look(windows, self.size)
         mask, focus = (looked(to_array(plane[None]), windows, self.size) for plane in (self.mask, self.focus))
-        boxes = torch.tensor([self._box(window) for window in windows])
+        boxes = torch.tensor([self._seen_from(window) for window in windows])
         grid = episode.alignment_grid(boxes, self.size, self.size)
-        done = min(1.0, len(rollout.strokes) / max(1, self.total))
-        step = torch.full((len(windows),), round(done * self.config.max_eps_len))
+        done = len(rollout.strokes) / max(1, self.total)
+        last = self.config.max_eps_len - 1
+        step = torch.full((len(windows),), min(last, round(done * self.config.max_eps_len)))
         state = PaintState(seen.canvas, seen.target, mask, focus, grid, step)
         with torch.inference_mode():
             observed = episode.observation(state, self.config).contiguous(memory_format=torch.channels_last)
             return episode.decode(self.actor(observed), self.config)[self.level], seen
 
-    def _box(self, window: Window) -> tuple[float, float, float, float]:
-        """(x, y, width, height) of the objects in units of a window; all of the picture without any."""
+    @cached_property
+    def _box(self) -> Box:
+        """(x, y, width, height) of the objects in pixels; all of the picture without any."""
         height, width = self.mask.shape
-        left, top, across, down = box_of(self.mask) or (0.0, 0.0, float(width), float(height))
+        return box_of(self.mask) or (0.0, 0.0, float(width), float(height))
+
+    def _seen_from(self, window: Window) -> Box:
+        """The objects' box in units of a window."""
+        left, top, across, down = self._box
         return (
             (left - window.left) / window.side,
             (top - window.top) / window.side,

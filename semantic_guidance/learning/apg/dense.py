@@ -23,13 +23,13 @@ from semantic_guidance.agents.dense.strokes import (
     level_of,
     whole,
 )
-from semantic_guidance.agents.dense.view import closer, object_square, observe, state_of
+from semantic_guidance.agents.dense.view import SIDE, closer, object_square, observe, state_of
 from semantic_guidance.agents.ltp.episode import EnvConfig, PaintState
 from semantic_guidance.core.errors import InputError
 from semantic_guidance.learning.apg.easels import Easels
 from semantic_guidance.learning.apg.loss import root_errors
 from semantic_guidance.learning.apg.places import wrong_squares
-from semantic_guidance.learning.apg.pupil import Head
+from semantic_guidance.learning.apg.pupil import Head, check_horizon
 from semantic_guidance.learning.config import TrainConfig
 from semantic_guidance.learning.rewards import RewardConfig
 from semantic_guidance.renderer import render
@@ -201,15 +201,29 @@ def _blank(level: Level, count: int) -> Level:
     return replace(level, show=show, square=room(level.square), means=room(level.means))
 
 
-def _network(config: TrainConfig) -> DenseActor:
-    """An actor before its first update.
+def _check(config: TrainConfig) -> None:
+    """See that the episode has the channels, the canvas and the strokes that the network is made for.
 
     Raises:
-        InputError: the episode has another set of channels than the paper's two.
+        InputError: it has not.
     """
-    env, width = config.env, config.learn.width
+    env = config.env
+    check_horizon(config)
     if env.use_bilevel != env.use_gbp or env.aligned != env.use_bilevel:
-        raise InputError("--head dense: wanted both --use_bilevel and --use_gbp, with alignment, or neither")
+        raise InputError("--head dense: wanted both --use-bilevel and --use-gbp, with alignment, or neither")
+    if config.data.side != SIDE:
+        raise InputError(
+            f"--head dense: the canvas has {config.data.side} pixels, wanted --canvas-size {SIDE}"
+        )
+    most = env.levels * CELLS[0] ** 2
+    if env.bundle_size > most:
+        raise InputError(f"--head dense: --bundle-size is {env.bundle_size}, wanted at most {most}")
+    if env.compositing != "over" or env.softness != 1.0:
+        raise InputError("--head dense: wanted --compositing over and --softness 1")
+
+
+def _network(config: TrainConfig) -> DenseActor:
+    env, width = config.env, config.learn.width
     return DenseActor(env.use_bilevel, env.max_eps_len, (width, 2 * width, 4 * width, 8 * width))
 
 
@@ -233,5 +247,5 @@ def _dense(network: nn.Module) -> DenseActor:
     return network
 
 
-DENSE = Head(_network, _pupil, load_dense_actor, _write, ("stems", "coarse", "fine"), 8)
+DENSE = Head(_check, _network, _pupil, load_dense_actor, _write, ("stems", "coarse", "fine"), 8)
 """Strokes for each cell of two grids; `LearnConfig.width` are the channels at a quarter of the side."""

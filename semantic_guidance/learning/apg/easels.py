@@ -85,9 +85,12 @@ class Easels:
         over = [] if self.fixed is not None else [n for n, s in enumerate(self._steps) if s >= self.length]
         for slot in over:
             self._steps[slot] = 0
-        self.step = torch.tensor(self._steps, device=self.device)
-        slots = torch.tensor(over, dtype=torch.long, device=self.device)
+        self.step = self.step + steps
+        slots = torch.tensor(over, dtype=torch.long)
+        if self.device.type == "cuda":  # a copy that is not waited for
+            slots = slots.pin_memory().to(self.device, non_blocking=True)
         if over:
+            self.step = self.step.index_fill(0, slots, 0)
             self._fill(slots)
         return slots
 

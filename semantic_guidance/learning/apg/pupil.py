@@ -9,6 +9,7 @@ from typing import Protocol
 
 from torch import Tensor, nn
 
+from semantic_guidance.core.errors import InputError
 from semantic_guidance.learning.apg.easels import Easels
 from semantic_guidance.learning.config import TrainConfig
 
@@ -39,6 +40,7 @@ class Head:
     """A kind of network that can be trained.
 
     Attributes:
+        check: raises InputError if it cannot learn with these settings.
         network: a new one.
         pupil: who learns with it; if the last argument is True, it paints as it is to be measured.
         read: the network in an agent's file; raises ValueError if it is of another kind.
@@ -47,9 +49,21 @@ class Head:
         widest: convolutions with more outputs than so many times `LearnConfig.width` are left to Adam.
     """
 
+    check: Callable[[TrainConfig], None]
     network: Callable[[TrainConfig], nn.Module]
     pupil: Callable[[TrainConfig, nn.Module, bool], Pupil]
     read: Callable[[Path], nn.Module]
     write: Callable[[TrainConfig, nn.Module, Path], None]
     outer: tuple[str, ...]
     widest: int
+
+
+def check_horizon(config: TrainConfig) -> None:
+    """See that paintings end when looks do.
+
+    Raises:
+        InputError: the horizon does not divide the steps of a painting.
+    """
+    horizon, steps = config.apg.horizon, config.env.max_eps_len
+    if steps % horizon:
+        raise InputError(f"--horizon is {horizon}, wanted a divisor of --max-eps-len, {steps}")

@@ -72,6 +72,7 @@ class AnalyticRun:
         self.config, self.folder, self.device, self.held_out = config, folder, device, held_out
         learn, apg = config.learn, config.apg
         self.head = HEADS[apg.head]
+        self.head.check(config)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(learn.seed)
             self.network = placed(new_network(config, self.head), device)

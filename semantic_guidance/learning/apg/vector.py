@@ -21,7 +21,7 @@ from semantic_guidance.core.strokes import Strokes
 from semantic_guidance.learning.apg.easels import Easels
 from semantic_guidance.learning.apg.loss import root_errors
 from semantic_guidance.learning.apg.places import wrong_squares
-from semantic_guidance.learning.apg.pupil import Head
+from semantic_guidance.learning.apg.pupil import Head, check_horizon
 from semantic_guidance.learning.config import TrainConfig
 from semantic_guidance.learning.rewards import RewardConfig
 
@@ -90,7 +90,9 @@ class VectorPupil:
             towards = (dice < 0.5) & (easels.mask.amax((1, 2, 3)) > 0.5)
             error = torch.where(towards[:, None, None], error * easels.mask[:, 0], error)
         chosen = wrong_squares(error, SIDES, generator)
-        return torch.where(parts[:, None], chosen, torch.tensor([0.0, 0.0, 1.0], device=device))
+        whole = torch.zeros_like(chosen)
+        whole[:, 2] = 1
+        return torch.where(parts[:, None], chosen, whole)
 
     def _painted(self, easels: Easels, canvas: Tensor, windows: Tensor, bundles: list[Strokes]) -> Tensor:
         """The whole canvases with the strokes that were made in parts of them."""
@@ -102,7 +104,7 @@ class VectorPupil:
             part = Strokes(
                 points, strokes.radius.detach() * side, strokes.opacity.detach(), strokes.color.detach()
             )
-            canvas = paint(part, canvas, mask, 1.0)
+            canvas = paint(part, canvas, mask, self.env.softness)
         return canvas
 
 
@@ -110,23 +112,26 @@ class VectorPupil:
 def view(easels: Easels, windows: Tensor, size: int) -> PaintState:
     """What is seen of the paintings in ``[B, 3]`` (x, y, side), on canvases of `size` pixels a side.
 
-    Parts with more pixels than are seen are looked up in smaller planes, means over blocks of pixels.
+    Parts with more pixels than are seen are looked up in smaller planes, whose pixels are means.
     """
     planes = torch.cat([easels.target, easels.canvas, easels.mask, easels.focus], 1)
-    corner, side = windows[:, :2], windows[:, 2:]
-
+    corner, side, pixels = windows[:, :2], windows[:, 2:], easels.canvas.shape[-1]
     grid = episode.alignment_grid(torch.cat([corner, side, side], 1), size, size).permute(0, 2, 3, 1)
 
     def looked(planes: Tensor) -> Tensor:
         return F.grid_sample(planes, grid, align_corners=False, padding_mode="border")
 
-    seen, finer = looked(planes), round(easels.canvas.shape[-1] / size)
-    if finer > 1:
-        large = (side * easels.canvas.shape[-1] > size)[..., None, None]
-        seen = torch.where(large, looked(F.avg_pool2d(planes, finer)), seen)
+    seen = looked(planes)
+    if size < pixels:
+        large = (side * pixels > size)[..., None, None]
+        seen = torch.where(large, looked(F.adaptive_avg_pool2d(planes, size)), seen)
     box = torch.cat([(easels.box[:, :2] - corner) / side, easels.box[:, 2:] / side], 1)
     state = episode.initial(seen[:, :3], seen[:, 6:7], seen[:, 7:8], box)
     return replace(state, canvas=seen[:, 3:6], step=easels.step)
+
+
+def _check(config: TrainConfig) -> None:
+    check_horizon(config)
 
 
 def _network(config: TrainConfig) -> Actor:
@@ -150,5 +155,5 @@ def _write(config: TrainConfig, network: nn.Module, path: Path) -> None:
     save_actor(network, config.env, apg.view_size, path, any_ground=True, windows=windows)
 
 
-VECTOR = Head(_network, _pupil, lambda path: load_actor(path).actor, _write, ("conv1", "fc"), 4)
+VECTOR = Head(_check, _network, _pupil, lambda path: load_actor(path).actor, _write, ("conv1", "fc"), 4)
 """The papers' actor: one vector of strokes for all that is seen."""

@@ -1,3 +1,5 @@
+from typing import Any
+
 import pytest
 import torch
 from torch import Tensor
@@ -175,8 +177,18 @@ def test_rewards_that_do_not_count_leave_the_error_of_all() -> None:
     assert float(loss.detach()) > float(roots)
 
 
-@pytest.mark.parametrize("flags", [{"use_bilevel": True}, {"use_gbp": True}])
-def test_the_papers_two_sets_of_channels_are_all_there_is(flags: dict[str, bool]) -> None:
-    config = make_config(method="apg", head="dense", width=8, **flags)
-    with pytest.raises(InputError, match=r"--head dense: wanted both --use_bilevel and --use_gbp"):
-        DENSE.network(config)
+@pytest.mark.parametrize(
+    ("values", "wanted"),
+    [
+        ({"use_bilevel": True}, "wanted both --use-bilevel and --use-gbp"),
+        ({"use_gbp": True}, "wanted both --use-bilevel and --use-gbp"),
+        ({"canvas_size": 64}, "64 pixels, wanted --canvas-size 128"),
+        ({"bundle_size": 65}, "--bundle-size is 65, wanted at most 64"),
+        ({"compositing": "seed"}, "wanted --compositing over"),
+        ({"softness": 2.0}, "--softness 1"),
+        ({"horizon": 3, "max_eps_len": 7}, "--horizon is 3, wanted a divisor of --max-eps-len, 7"),
+    ],
+)
+def test_what_it_cannot_learn_with(values: dict[str, Any], wanted: str) -> None:
+    with pytest.raises(InputError, match=wanted):
+        DENSE.check(make_config(method="apg", head="dense", **values))

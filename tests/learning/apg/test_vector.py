@@ -40,6 +40,16 @@ def test_a_part_on_as_many_pixels_is_the_part_itself() -> None:
     assert torch.allclose(whole.target, nn.functional.avg_pool2d(state.target, 2), atol=1e-5)
 
 
+def test_a_part_lies_where_it_is_whatever_the_sizes() -> None:
+    """A ramp of 32 pixels seen on 12: each pixel holds the ramp at its centre, but near the edges."""
+    state = easels()
+    state.target = ((torch.arange(32) + 0.5) / 32).expand(3, 3, 32, 32)
+    for place in ([0.0, 0.0, 1.0], [0.25, 0.25, 0.75]):
+        seen = view(state, torch.tensor([place]).expand(3, 3), 12).target[0, 0, 4]
+        wanted = place[0] + place[2] * (torch.arange(12) + 0.5) / 12
+        assert torch.allclose(seen[1:-1], wanted[1:-1], atol=0.02)
+
+
 def test_the_grid_leads_from_a_part_to_the_object() -> None:
     """The object's box in pictures, reached through a part: x -> part.x + part.side * x."""
     state = easels()

@@ -294,6 +294,19 @@ PARTS = {
 }
 
 
+DDPG_ALONE = frozenset(
+    {"nenv", "rmsize", "warmup", "train_timesteps", "train_steps_per_eps", "discount", "tau", "noise_factor"}
+    | {"actor_lr", "critic_lr", "lr_episodes", "gan_lr", "gan_tau", "gradient_penalty", "accumulate"}
+    | {"critic_target", "renderer", "renderer_weights", "gan_coef", "pixel_coef", "keep", "debug"}
+    | {"val_interval", "val_num_eps", "save_interval"}
+)
+APG_ALONE = frozenset(item.name for item in dataclasses.fields(AnalyticConfig))
+"""Settings that mean something to one method alone."""
+
+MEANINGLESS = {"ddpg": APG_ALONE, "apg": DDPG_ALONE}
+"""Settings that mean nothing to a method."""
+
+
 def settings() -> Iterator[dataclasses.Field[Any]]:
     """Every field that a run can be told, with its default and help string. Names are unique."""
     for part in PARTS.values():

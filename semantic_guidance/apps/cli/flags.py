@@ -14,11 +14,11 @@ from semantic_guidance.core.settings import NAME, read_settings
 Field = dataclasses.Field[Any]
 
 
-def add_flags(parser: argparse.ArgumentParser, items: Iterable[Field], *, over_file: bool = False) -> None:
+def add_flags(parser: argparse._ActionsContainer, items: Iterable[Field], *, over_file: bool = False) -> None:
     """Declare one flag for each field that has a help text, with its default.
 
     Args:
-        parser: of the command.
+        parser: of the command, or a group of its arguments.
         items: the fields.
         over_file: whether the flags come before a file of settings: then the parsed arguments have only those
             that were given, and a switch can be turned off by a flag, too.

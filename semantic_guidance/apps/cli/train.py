@@ -13,6 +13,8 @@ EXAMPLES = """examples:
   semantic-guidance train --dataset cub200 --data DIR --batch_size=96 --max_eps_len=50 --bundle_size=5 \\
       --use_bilevel --use_gbp --exp_suffix semantic
   semantic-guidance train --dataset folder --data photographs --canvas_size 64 --width 16 --nenv 16
+  semantic-guidance train --method apg --dataset folder --data photographs --bank pictures.npz --use_bilevel \\
+      --use_gbp --minutes 50
   semantic-guidance train --dataset cub200 --data DIR --exp_suffix semantic ... --resume
   semantic-guidance train --dataset cub200 --data DIR --use_bilevel --use_gbp --load_path REFERENCE_FOLDER \\
       --compositing seed --renderer neural --renderer_weights renderer.pkl --critic_target seed
@@ -24,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments: one for each field of the configuration."""
     from semantic_guidance.apps.cli.flags import add_config_flag, add_flags
     from semantic_guidance.apps.cli.ltp_flags import add_ltp_flags
-    from semantic_guidance.learning.config import settings
+    from semantic_guidance.learning.config import APG_ALONE, DDPG_ALONE, settings
 
     parser.description = (
         "Trains a painting agent by model-based DDPG, or by the gradient through the renderer alone\n"
@@ -35,7 +37,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.epilog = EXAMPLES
     add_config_flag(parser)
-    add_flags(parser, settings(), over_file=True)
+    sections = {
+        None: {item.name for item in settings()} - DDPG_ALONE - APG_ALONE,
+        "with --method ddpg": DDPG_ALONE,
+        "with --method apg": APG_ALONE,
+    }
+    for title, known in sections.items():
+        place = parser if title is None else parser.add_argument_group(title)
+        add_flags(place, [item for item in settings() if item.name in known], over_file=True)
     add_ltp_flags(parser)
 
 
@@ -43,7 +52,7 @@ def run(args: argparse.Namespace) -> int:
     """Train; returns the exit status."""
     from semantic_guidance.apps.cli.flags import with_config
     from semantic_guidance.apps.cli.ltp_flags import tell_of_ltp_flags
-    from semantic_guidance.learning.config import PARTS, make_config
+    from semantic_guidance.learning.config import MEANINGLESS, PARTS, make_config
     from semantic_guidance.learning.memory import fitting
     from semantic_guidance.learning.run.loop import DivergedError, train
 
@@ -55,9 +64,11 @@ def run(args: argparse.Namespace) -> int:
     except ValueError as error:
         raise InputError(f"{args.config}: {error}") from None
     try:
-        make_config(**values)
+        method = make_config(**values).learn.method
     except ValueError as error:
         raise InputError(f"--{error}") from None
+    if idle := sorted(given.keys() & MEANINGLESS[method]):
+        raise InputError(f"--{idle[0].replace('_', '-')}: means nothing to --method {method}")
     try:
         with fitting("--batch-size, --nenv, --width"):
             folder = train(**values)

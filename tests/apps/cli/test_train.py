@@ -213,3 +213,15 @@ def test_weights_that_are_no_numbers_are_never_saved(tmp_path, capsys):
     assert "lower learning rates" in capsys.readouterr().err
     for path in (tmp_path / "out").rglob("actor.safetensors"):  # of an episode before
         load_actor(path)  # refuses weights that are no numbers
+
+
+@pytest.mark.parametrize(
+    ("words", "wanted"),
+    [
+        (["--method", "apg", "--tau", ".1"], "--tau: means nothing to --method apg"),
+        (["--head", "dense"], "--head: means nothing to --method ddpg"),
+    ],
+)
+def test_flags_of_the_other_method(words, wanted, capsys):
+    assert cli.main(["train", *words]) == 2
+    assert wanted in capsys.readouterr().err

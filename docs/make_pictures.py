@@ -87,6 +87,23 @@ def hands() -> None:
     sheet.save(HERE / "pictures" / "hands.jpg", quality=88)
 
 
+def papers() -> None:
+    """Write ``pictures/papers.jpg``: drafts by the agents of the papers' kind, by their names."""
+    agents = ("paper-baseline", "paper-semantic", "paper-dense")
+    side, label = 250, 22
+    photos = [load_image(EXAMPLES / f"{name}.jpg") for name in ("astronaut", "chelsea", "coffee", "rocket")]
+    sheet = Image.new("RGB", (len(photos) * side, (len(agents) + 1) * (side + label)), "white")
+    draw = ImageDraw.Draw(sheet)
+    for row, name in enumerate(("photograph", *agents)):
+        draw.text((4, row * (side + label) + 5), name, fill="black")
+        for column, photo in enumerate(photos):
+            canvas = photo if row == 0 else Painter(name, "draft", size=side * 2).paint(photo).canvas
+            height, width = (min(side, round(side * n / max(photo.shape[1:]))) for n in photo.shape[1:])
+            tile = Image.fromarray(to_bytes(canvas)).resize((width, height), Image.Resampling.LANCZOS)
+            sheet.paste(tile, (column * side, row * (side + label) + label))
+    sheet.save(HERE / "pictures" / "papers.jpg", quality=88)
+
+
 def guidance() -> Tensor:
     """What was found, and 200 strokes with and without knowing it."""
     rows = []
@@ -103,6 +120,7 @@ def guidance() -> Tensor:
 def main() -> None:
     """Write the pictures to ``pictures/``."""
     hands()
+    papers()
     save(guidance(), HERE / "pictures" / "guidance.jpg")
     save(styles(), HERE / "pictures" / "styles.jpg")
     brushes()

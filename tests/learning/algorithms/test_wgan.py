@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import copy
+import subprocess
+import sys
+
 import pytest
 import torch
 from torch import nn
 
+from semantic_guidance.agents.ltp.network import Actor
 from semantic_guidance.learning.algorithms.wgan import (
     DiscriminatorLearner,
     WassersteinLoss,
+    placed,
     soft_update,
     target_copy,
 )
@@ -100,3 +106,37 @@ def test_target_networks_follow_and_share_nothing():
     soft_update(target, live, 0.25)
     assert torch.allclose(target[0].weight, start + 0.25)
     assert not target[0].weight.requires_grad
+
+
+NARROW = """
+import sys, torch
+from semantic_guidance.agents.ltp.network import Actor
+from semantic_guidance.agents.window.network import ResidualBlock
+from semantic_guidance.learning.algorithms.wgan import placed, target_copy
+from semantic_guidance.learning.networks.critic import Critic
+torch.set_num_threads(1)
+width = int(sys.argv[1])
+seen = torch.rand(2, 9, 128, 128)
+for network in (Actor(9, 65, width), Critic(9, width), ResidualBlock(9, 2 * width, 2)):
+    network = placed(network, torch.device("cpu"))
+    for each in (network, target_copy(network).requires_grad_()):
+        for order in (torch.contiguous_format, torch.channels_last):
+            each(seen.contiguous(memory_format=order)).square().mean().backward()
+print("whole")
+"""
+
+
+def test_narrow_networks_learn_on_large_canvases() -> None:
+    """In a process of its own: where oneDNN writes past the end of memory, the process dies."""
+    done = subprocess.run(
+        [sys.executable, "-c", NARROW, "8"], capture_output=True, text=True, check=False, timeout=120
+    )
+    assert (done.returncode, done.stdout) == (0, "whole\n")
+
+
+def test_the_order_in_memory_changes_no_number() -> None:
+    torch.manual_seed(0)
+    plain = Actor(9, 26, 4).eval()
+    ordered = placed(copy.deepcopy(plain), torch.device("cpu"))
+    seen = torch.rand(3, 9, 16, 16)
+    torch.testing.assert_close(ordered(seen), plain(seen))

@@ -55,15 +55,16 @@ def add_ltp_flags(parser: argparse.ArgumentParser) -> None:
     """Declare them, in a group of their own."""
     group = parser.add_argument_group("flags of the reference code that change nothing here")
     for flag in LTP_FLAGS:
-        kind = {"type": int, "metavar": "N"} if flag.number else {"action": "store_true", "default": None}
-        group.add_argument(*flag.names, help=f"{flag.help}; {flag.here}", **kind)
+        kind = {"type": int, "metavar": "N"} if flag.number else {"action": "store_true"}
+        text = f"{flag.help}; {flag.here}"
+        group.add_argument(*flag.names, default=argparse.SUPPRESS, help=text, **kind)
 
 
 def tell_of_ltp_flags(args: argparse.Namespace) -> None:
     """Tell of those that were given, a line each on standard error."""
     first = os.environ.get("RANK", "0") == "0"  # of several processes, only the first one tells
     for flag in LTP_FLAGS:
-        given = getattr(args, flag.names[-1].removeprefix("--").replace("-", "_"))
-        if given is not None and first:
+        given = hasattr(args, flag.names[-1].removeprefix("--").replace("-", "_"))
+        if given and first:
             what = f"{flag.names[-1]} {flag.there} in the reference code and does nothing here"
             print(f"semantic-guidance: {what}: {flag.here}", file=sys.stderr)

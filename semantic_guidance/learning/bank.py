@@ -82,6 +82,13 @@ class PictureBank:
         for place in tqdm(places, desc="pictures", unit="picture", file=sys.stderr):
             self._load(place)
 
+    def first(self, count: int) -> PictureBank:
+        """A bank of the first `count` pictures alone, with what is loaded of them."""
+        bank = PictureBank(self.fetch, self.numbers[:count], self.size)
+        bank.pixels, bank.boxes = self.pixels[:count], self.boxes[:count]
+        bank.loaded = self.loaded[:count]
+        return bank
+
     def take(self, pixels: NDArray[np.uint8], boxes: NDArray[np.float32]) -> None:
         """Take over what another bank of the same pictures loaded.
 

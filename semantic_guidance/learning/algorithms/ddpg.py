@@ -303,8 +303,8 @@ class Learner:
             if live not in networks:
                 missing.append(live)
                 continue
-            _take_over(network, networks[live], live)
-            _take_over(follower, networks.get(slow, networks[live]), slow)
+            take_over(network, networks[live], live)
+            take_over(follower, networks.get(slow, networks[live]), slow)
         return missing
 
 
@@ -314,7 +314,7 @@ def _finite(network: nn.Module, half: bool) -> Tensor:
     return torch.stack([(each.half() if half else each).isfinite().all() for each in values]).all()
 
 
-def _take_over(network: nn.Module, state: Mapping[str, Tensor], name: str) -> None:
+def take_over(network: nn.Module, state: Mapping[str, Tensor], name: str) -> None:
     """Give a network the numbers of a state dict, of which batch counts may be missing.
 
     Raises:

@@ -16,6 +16,7 @@ from tqdm import tqdm
 from semantic_guidance.agents.ltp.network import Actor
 from semantic_guidance.core.errors import InputError, NotFiniteError
 from semantic_guidance.core.files import replacing
+from semantic_guidance.learning.algorithms.ddpg import take_over
 from semantic_guidance.learning.algorithms.wgan import placed
 from semantic_guidance.learning.apg.dense import DENSE
 from semantic_guidance.learning.apg.easels import Easels
@@ -50,11 +51,17 @@ HEADS = {"vector": VECTOR, "dense": DENSE}
 class AnalyticRun:
     """A run: the network, the running mean of its weights, and the paintings that it learns on.
 
+    Attributes:
+        measured: the pictures that it is measured on, if it is.
+        step: updates made.
+        saved: those that the last checkpoint has.
+        seconds: that they took.
+
     Args:
         config: of the run.
         pictures: to learn from.
         held_out: to measure on.
-        folder: for the checkpoint ``last.pt``, the log ``log.jsonl`` and the agent's file.
+        folder: for the checkpoint ``last.pt``, the logs ``log.jsonl`` and ``log`` and the agent's file.
         device: of everything.
 
     Raises:
@@ -69,7 +76,7 @@ class AnalyticRun:
         folder: Path,
         device: torch.device,
     ) -> None:
-        self.config, self.folder, self.device, self.held_out = config, folder, device, held_out
+        self.config, self.folder, self.device = config, folder, device
         learn, apg = config.learn, config.apg
         self.head = HEADS[apg.head]
         self.head.check(config)
@@ -80,7 +87,10 @@ class AnalyticRun:
         self.optimizer = Muon(self.network, apg.apg_lr, self.head.outer, self.head.widest * learn.width)
         self.pupil = self.head.pupil(config, self.network, False)
         self.easels = Easels(pictures, learn.batch_size, config.env.max_eps_len, device, learn.seed)
-        self.step, self.seconds = 0, 0.0
+        self.measured = held_out.first(apg.measured) if apg.measured else None
+        if self.measured is not None:
+            self.measured.fill()
+        self.step, self.saved, self.seconds = 0, 0, 0.0
         self.log = Log(None)
         if config.run.resume:
             self._resume()
@@ -97,12 +107,14 @@ class AnalyticRun:
             OSError: a file cannot be written.
         """
         apg = self.config.apg
-        self.log = Log(None, mirror=mirror)
         self.folder.mkdir(parents=True, exist_ok=True)
         checkpoint.sweep(self.folder)
         began, losses = time.monotonic() - self.seconds, []
         total = None if apg.minutes else apg.updates
-        with tqdm(total=total, initial=self.step, unit="update", mininterval=1, file=sys.stderr) as bar:
+        with (
+            Log(self.folder / "log", self.step, mirror) as self.log,
+            tqdm(total=total, initial=self.step, unit="update", mininterval=1, file=sys.stderr) as bar,
+        ):
             while True:
                 self.seconds = time.monotonic() - began
                 done = self.seconds / (60 * apg.minutes) if apg.minutes else self.step / apg.updates
@@ -115,8 +127,8 @@ class AnalyticRun:
                 if self.step % apg.interval == 0:
                     self.save()
                 bar.update()
-        if self.step % apg.interval:
-            self.save()
+            if self.step > self.saved:
+                self.save()
 
     def _update(self, done: float) -> Tensor:
         """One step of each painting and what was learned from it; returns the loss.
@@ -148,34 +160,37 @@ class AnalyticRun:
         if not math.isfinite(loss):
             raise InputError(f"the loss became {loss} {self._last_words()}")
         samples = self.step * self.config.learn.batch_size
-        self._row({"loss": round(loss, 5), "samples": samples})
+        self._row("train", {"loss": round(loss, 5), "samples": samples})
         bar.set_postfix(loss=loss, refresh=False)
 
-    def _row(self, numbers: dict[str, float]) -> None:
+    def _row(self, group: str, numbers: dict[str, float]) -> None:
         row = {"step": self.step, "seconds": round(self.seconds, 1), **numbers}
         single.append_row(self.folder, row)
-        self.log.scalars("train", numbers, self.step)
+        self.log.scalars(group, numbers, self.step)
 
     def _last_words(self) -> str:
         return single.stopped(self.folder, self.step + 1, "--apg-lr")
 
     @torch.no_grad()
     def validate(self) -> dict[str, float]:
-        """Mean errors of paintings of held-out pictures by the averaged weights: all, object, background."""
-        learn, env = self.config.learn, self.config.env
-        count = min(len(self.held_out), self.config.apg.measured)
+        """Mean errors of paintings of held-out pictures by the averaged weights: all, object, background.
+
+        What none of the pictures has, such as an object, is left out.
+        """
+        if self.measured is None:
+            return {}
+        learn, env, bank = self.config.learn, self.config.env, self.measured
         pupil = self.head.pupil(self.config, self.mean.eval(), True)
         rows = []
-        for numbers in torch.arange(count).split(learn.batch_size):
-            easels = Easels(
-                self.held_out, len(numbers), env.max_eps_len, self.device, learn.seed, fixed=numbers
-            )
+        for numbers in torch.arange(len(bank)).split(learn.batch_size):
+            easels = Easels(bank, len(numbers), env.max_eps_len, self.device, learn.seed, fixed=numbers)
             pupil.begun(easels, torch.arange(len(numbers), device=self.device))
             for _ in range(0, env.max_eps_len, pupil.horizon):
                 easels.advance(pupil.look(easels)[1], pupil.horizon)
             rows.append(errors(easels))
         table = torch.cat(rows).nanmean(0).tolist()
-        return {name: round(value, 5) for name, value in zip(ERRORS, table, strict=True)}
+        means = zip(ERRORS, table, strict=True)
+        return {name: round(value, 5) for name, value in means if math.isfinite(value)}
 
     def save(self) -> None:
         """Write the checkpoint, the averaged weights as an agent that paints, and how well it paints.
@@ -185,8 +200,8 @@ class AnalyticRun:
             OSError: a file cannot be written.
         """
         single.check_finite(self.mean, self._last_words())
-        if self.config.apg.measured:
-            self._row(self.validate())
+        if measured := self.validate():
+            self._row("validate", measured)
         state = {
             "config": self.config.to_json(),
             "network": self.network.state_dict(),
@@ -199,6 +214,7 @@ class AnalyticRun:
         with replacing(self.folder / single.LAST) as draft:
             checkpoint.write(draft, state)
         self.head.write(self.config, self.mean, self.folder / ACTOR)
+        self.saved = self.step
 
     def _resume(self) -> None:
         """Go on from the checkpoint in the folder.
@@ -221,6 +237,7 @@ class AnalyticRun:
             self.optimizer.load_state_dict(state["optimizer"])
             self.easels.load_state_dict(state["easels"])
             self.step, self.seconds = int(state["step"]), float(state["seconds"])
+            self.saved = self.step
         except (AttributeError, KeyError, TypeError, ValueError, RuntimeError) as error:
             raise InputError(f"{path} does not fit this run: {error}") from None
         single.forget_rows(self.folder, self.step)
@@ -244,13 +261,18 @@ def new_network(config: TrainConfig, head: Head) -> nn.Module:
         InputError: what to start from cannot be used.
     """
     network, start = head.network(config), config.run.load_path
-    if start is not None:
-        path = Path(start) / ACTOR if Path(start).is_dir() else Path(start)
-        try:
-            if isinstance(network, Actor):  # also from checkpoints, and the papers'
-                network.load_state_dict(read_networks(Path(start)).states["actor"])
-            else:
-                network.load_state_dict(head.read(path).state_dict())
-        except (ValueError, RuntimeError) as error:
-            raise InputError(f"--load-path: {str(error).splitlines()[0]}") from None
+    if start is None or config.run.resume:
+        return network
+    path = Path(start)
+    try:
+        if isinstance(network, Actor):  # also from checkpoints, and the papers'
+            state = read_networks(path).states["actor"]
+        else:
+            state = head.read(path / ACTOR if path.is_dir() else path).state_dict()
+    except ValueError as error:
+        raise InputError(f"--load-path: {error}") from None
+    try:
+        take_over(network, state, "actor")
+    except ValueError as error:
+        raise InputError(f"--load-path: {path}: {error}") from None
     return network

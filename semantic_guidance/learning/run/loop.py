@@ -6,7 +6,7 @@ import math
 import sys
 import time
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from semantic_guidance.agents.ltp import episode
-from semantic_guidance.agents.ltp.episode import PaintState, Renderer, compositor
+from semantic_guidance.agents.ltp.episode import PaintState, Renderer
 from semantic_guidance.agents.ltp.files import save_actor
 from semantic_guidance.core.errors import InputError, NotFiniteError
 from semantic_guidance.core.settings import NAME, write_settings
@@ -24,13 +24,12 @@ from semantic_guidance.learning.apg.run import AnalyticRun
 from semantic_guidance.learning.bank import PictureBank, open_banks, to_bytes
 from semantic_guidance.learning.config import TrainConfig, make_config
 from semantic_guidance.learning.replay import Replay
-from semantic_guidance.learning.run import checkpoint, single
+from semantic_guidance.learning.run import checkpoint
 from semantic_guidance.learning.run.log import Log
 from semantic_guidance.learning.run.mirror import Mirror
 from semantic_guidance.learning.run.processes import Processes, processes, settle_threads
-from semantic_guidance.learning.run.start import ACTOR, NETWORKS, read_networks
-from semantic_guidance.renderer.backends.base import Backend
-from semantic_guidance.renderer.backends.neural import NeuralBackend, load_ltp_renderer
+from semantic_guidance.learning.run.ready import see_that_it_can_begin, start_from, training_renderer
+from semantic_guidance.learning.run.start import ACTOR, NETWORKS
 
 MIXES = 2
 """Discriminators at most, each of which needs random numbers for its gradient penalty."""
@@ -64,11 +63,9 @@ def train(**values: Any) -> Path:
     except ValueError as error:
         raise InputError(str(error)) from None
     folder = Path(config.run.output) / config.data.dataset / config.run.exp_suffix
-    held = checkpoint.checkpoints(folder) or (folder / single.LAST).exists()
-    if held and not config.run.resume:
-        raise InputError(f"{folder}: holds a run already, wanted --resume or another --exp-suffix")
     settle_threads(config.run.threads)
     with processes(config.run.device) as group:
+        see_that_it_can_begin(config, folder, group.count)
         banks = open_banks(config.data, config.env)
         run: AnalyticRun | Trainer
         if config.learn.method == "apg":
@@ -76,7 +73,8 @@ def train(**values: Any) -> Path:
         else:
             run = Trainer(config, *banks, folder, group)
         if group.rank == 0:
-            write_settings(config.parts, folder / NAME)
+            # What resumes a run cannot begin one like it.
+            write_settings(replace(config, run=replace(config.run, resume=False)).parts, folder / NAME)
         with _mirror(config, folder) if group.rank == 0 else nullcontext() as mirror:
             run.run(mirror)
     return folder
@@ -346,31 +344,10 @@ class Trainer:
 
     def _start_from(self, path: Path) -> None:
         """Take over another run's networks, or published ones, and tell of those that begin afresh."""
-        try:
-            found = read_networks(path)
-            missing = self.learner.start_from(found.states)
-        except InputError as error:
-            raise InputError(f"--load-path: {error}") from None
-        except ValueError as error:
-            raise InputError(f"--load-path: {path}: {error}") from None
+        found, missing = start_from(self.learner, path)
         if missing and self.group.rank == 0:
             names = ", ".join(name.replace("_live", " discriminator") for name in missing)
             print(f"{found.path} has no {names}: begun afresh", file=sys.stderr)
-
-
-def training_renderer(config: TrainConfig, device: torch.device) -> Renderer:
-    """What paints in training, by the settings `compositing`, `renderer` and `renderer_weights`.
-
-    Raises:
-        InputError: the neural renderer's file is missing, corrupt or of another kind.
-    """
-    backend: str | Backend = "auto"
-    if config.learn.renderer_weights is not None:
-        try:
-            backend = NeuralBackend(load_ltp_renderer(config.learn.renderer_weights).to(device))
-        except ValueError as error:
-            raise InputError(f"--renderer-weights: {error}") from None
-    return compositor(config.env, backend)
 
 
 def _masked_error(state: PaintState) -> Tensor:

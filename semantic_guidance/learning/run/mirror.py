@@ -19,6 +19,21 @@ IDENTITY = "wandb.id"
 """File in a run's folder with the name by which a resumed run is found again."""
 
 
+def wandb_module() -> Any:
+    """The package of Weights & Biases.
+
+    Raises:
+        InputError: it is not installed.
+    """
+    try:
+        import wandb
+    except ImportError:
+        raise InputError(
+            "--wandb: Weights & Biases is not installed, wanted: pip install 'semantic-guidance[wandb]'"
+        ) from None
+    return wandb
+
+
 class Mirror:
     """A run at Weights & Biases, with the methods of TensorBoard's writer that a `Log` uses.
 
@@ -33,12 +48,7 @@ class Mirror:
     """
 
     def __init__(self, project: str, folder: Path, settings: dict[str, Any], resumed: bool = False) -> None:
-        try:
-            import wandb
-        except ImportError:
-            raise InputError(
-                "--wandb: Weights & Biases is not installed, wanted: pip install 'semantic-guidance[wandb]'"
-            ) from None
+        wandb = wandb_module()
         folder.mkdir(parents=True, exist_ok=True)
         identity = folder / IDENTITY
         if not (resumed and identity.is_file()):

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
 
 from semantic_guidance.agents.ltp.episode import EnvConfig
 from semantic_guidance.agents.ltp.files import load_actor
 from semantic_guidance.core.errors import InputError
-from semantic_guidance.core.weights import State
+from semantic_guidance.core.weights import State, unreadable
 from semantic_guidance.learning.config import TrainConfig
 from semantic_guidance.learning.run import checkpoint
 from semantic_guidance.learning.run.ltp_files import is_ltp_folder, read_ltp_actor, read_ltp_folder
@@ -80,9 +84,26 @@ def _of_checkpoint(path: Path) -> Networks:
     try:
         config = TrainConfig.from_json(state["config"])
         states = {name: part for name, part in state["learner"].items() if not name.endswith("optimizer")}
+        for name, part in {"actor": None, **states}.items():
+            _check_state(name, part)
     except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise InputError(f"{path} cannot be read, wanted a checkpoint of a training run ({error})") from None
+        raise unreadable(path, "a checkpoint of a training run", error) from None
     return Networks(states, path.parent, config.env, config.data.side)
+
+
+def _check_state(name: str, part: Any) -> None:
+    """See that a part of a checkpoint is a state dict of finite numbers.
+
+    Raises:
+        ValueError: it is something else.
+    """
+    if not isinstance(part, dict) or not part:
+        raise ValueError(f"it has no {name}" if part is None else f"its {name} is not a state dict")
+    for key, values in part.items():
+        if not isinstance(values, Tensor):
+            raise ValueError(f"{key!r} of its {name} is not a tensor")
+        if not bool(torch.isfinite(values).all()):
+            raise ValueError(f"{key!r} of its {name} is not finite")
 
 
 def _of_actor(path: Path) -> Networks:

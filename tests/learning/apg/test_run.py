@@ -57,7 +57,7 @@ def test_it_learns_to_paint_two_discs(tmp_path: Path) -> None:
 KINDS: list[dict[str, Any]] = [
     {"windows": 0.0},
     {"windows": 0.7},
-    {"windows": 0.7, "bf16": True},
+    {"windows": 0.7, "bf16": True, "canvas_size": 32, "view_size": 32},
     {"head": "dense", "canvas_size": 128, "bf16": True, "width": 8, "batch_size": 2, "measured": 1},
 ]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import pickle
 from pathlib import Path
@@ -19,6 +20,7 @@ from semantic_guidance.learning.apg.run import HEADS, new_network
 from semantic_guidance.learning.run import checkpoint
 from semantic_guidance.learning.run.loop import Trainer
 from semantic_guidance.learning.run.processes import settle_threads
+from semantic_guidance.learning.run.start import read_networks
 from tests.learning.papers import PapersDiscriminator, PapersResNet, papers_networks, save_papers, shake
 from tests.learning.toys import small_config, small_trainer
 
@@ -159,6 +161,27 @@ def test_what_cannot_be_started_from(tmp_path):
         with pytest.raises(InputError, match=complaint):
             small_trainer(tmp_path / "run", load_path=str(tmp_path / name), **SEMANTIC)
     assert not (tmp_path / "ran").exists()
+
+
+@pytest.mark.parametrize(
+    ("learner", "complaint"),
+    [
+        ({}, "it has no actor"),
+        ({"actor": 3}, "its actor is not a state dict"),
+        ({"actor": {"a": 3}}, "'a' of its actor is not a tensor"),
+        ({"actor": {"conv1.weight": "x"}}, "'conv1.weight' of its actor is not a tensor"),
+        ({"actor": {"a": torch.tensor(math.nan)}}, "'a' of its actor is not finite"),
+        ({"actor": {"a": torch.zeros(1)}, "critic": []}, "its critic is not a state dict"),
+        ([], "'list' object has no attribute 'items'"),
+    ],
+)
+def test_odd_checkpoints_are_refused(tmp_path, learner, complaint):
+    content = {"config": small_config().to_json(), "learner": learner, "episode": 1}
+    checkpoint.write(tmp_path / "networks.pt", content)
+    with pytest.raises(InputError) as told:
+        read_networks(tmp_path)
+    wanted = f"cannot be read, wanted a checkpoint of a training run ({complaint})"
+    assert str(told.value) == f"{tmp_path / 'networks.pt'} {wanted}"
 
 
 def loaded(network: nn.Module, path: Path) -> nn.Module:

@@ -49,7 +49,7 @@ def _read(path: Path) -> Agent:
     if path.suffix.lower() != ".safetensors":
         return LtpAgent.load(path)
     config = read_config(path, WHAT)
-    if config.get("format") not in KINDS:
+    if not isinstance(config.get("format"), str) or config["format"] not in KINDS:
         reason = f"its format is {config['format']!r}" if "format" in config else "it has no 'format'"
         raise unreadable(path, WHAT, ValueError(reason))
     return KINDS[config["format"]].load(path)

@@ -12,7 +12,8 @@ import json
 import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from types import TracebackType
+from typing import Any, Self, TypeVar
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -34,10 +35,22 @@ _RANDOM: frozenset[Callable[..., Tensor]] = frozenset(
 
 
 class Unfilled(TorchFunctionMode):
-    """While active, networks are built without random numbers, for `filled` to fill: twice to thrice as fast.
+    """While active, networks are built without numbers, of any size at once, for `filled` to fill.
 
-    Their weights are whatever was in memory; what begins as a constant does so.
+    Their parameters are on torch's device ``meta``: names and shapes without memory.
     """
+
+    def __enter__(self) -> Self:
+        self._meta = torch.device("meta")
+        self._meta.__enter__()
+        super().__enter__()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        super().__exit__(kind, error, trace)
+        self._meta.__exit__(kind, error, trace)
 
     def __torch_function__(
         self,
@@ -184,20 +197,54 @@ def filled(network: Module, state: State, path: str | Path, what: str) -> Module
         ValueError: names or shapes differ.
     """
     like = network.state_dict()
-    known = like.keys()
-    missing = {name for name in known if not name.endswith("num_batches_tracked")} - state.keys()
-    if missing or state.keys() - known:
-        odd = sorted(missing) or sorted(state.keys() - known)
+    counts = {name: torch.tensor(0) for name in like if name.endswith("num_batches_tracked")}
+    state = counts | state
+    if odd := sorted(like.keys() - state.keys()) or sorted(state.keys() - like.keys()):
         raise ValueError(f"{path} does not match the network in {odd[0]!r}, wanted {what}")
-    try:
-        network.load_state_dict(
-            {name: values.to(like[name].dtype).contiguous() for name, values in state.items()},
-            strict=False,
-            assign=True,
-        )
-    except RuntimeError:
-        raise ValueError(f"{path} has tensors of wrong shapes, wanted {what}") from None
+    for name, wanted in like.items():
+        values = state[name]
+        if values.is_floating_point() != wanted.is_floating_point():
+            raise ValueError(f"{path} has {str(values.dtype)[6:]} numbers in {name!r}, wanted {what}")
+        if values.shape != wanted.shape:
+            shapes = f"{name} has {list(values.shape)}, the network {list(wanted.shape)}"
+            raise ValueError(f"{path} has tensors of wrong shapes, wanted {what} ({shapes})")
+    fitting = {name: values.to(like[name].dtype).contiguous() for name, values in state.items()}
+    network.load_state_dict(fitting, assign=True)
     return network.eval().requires_grad_(False)
+
+
+def whole(config: Config, name: str, least: int, most: int) -> int:
+    """A whole number of a file's config.
+
+    Raises:
+        KeyError: there is none of that name.
+        ValueError: it is something else, or out of bounds.
+    """
+    value = config[name]
+    if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
+        raise ValueError(f"its {name} is {_shown(value)}, wanted a whole number from {least} to {most}")
+    return value
+
+
+def wholes(config: Config, name: str, count: int, least: int, most: int) -> tuple[int, ...]:
+    """So many whole numbers of a file's config; see `whole`."""
+    values = config[name]
+    if not isinstance(values, list) or len(values) != count:
+        raise ValueError(f"its {name} is {_shown(values)}, wanted {count} whole numbers")
+    return tuple(whole({name: value}, name, least, most) for value in values)
+
+
+def flag(config: Config, name: str, default: bool | None = None) -> bool:
+    """A true or false of a file's config, or `default` if it is missing; see `whole`."""
+    value = config[name] if default is None else config.get(name, default)
+    if not isinstance(value, bool):
+        raise ValueError(f"its {name} is {_shown(value)}, wanted true or false")
+    return value
+
+
+def _shown(value: Any) -> str:
+    text = repr(value) if isinstance(value, str) else json.dumps(value)
+    return text if len(text) <= 40 else f"{text[:37]}..."
 
 
 def unreadable(path: str | Path, what: str, error: Exception) -> ValueError:

@@ -17,7 +17,7 @@ from torch import Tensor
 from semantic_guidance.core.guidance import box_of
 from semantic_guidance.core.resample import resample
 from semantic_guidance.core.threads import torch_threads
-from semantic_guidance.core.weights import Unfilled, filled, read_weights, write_weights
+from semantic_guidance.core.weights import Unfilled, filled, read_weights, unreadable, write_weights
 from semantic_guidance.guidance.classifier import kind_evidence
 from semantic_guidance.guidance.network import STRIDE, SegmentationNetwork
 from semantic_guidance.guidance.refine import Plane, grabcut, grown
@@ -87,9 +87,12 @@ class Segmenter:
         values: dict[str, Any] = {
             k: tuple(v) if isinstance(v, list) else v for k, v in stored.items() if k in known
         }
-        config = SegmenterConfig(**values)
-        with Unfilled():
-            network = SegmentationNetwork(config.widths)
+        try:
+            config = SegmenterConfig(**values)
+            with Unfilled():
+                network = SegmentationNetwork(config.widths)
+        except (OverflowError, TypeError, ValueError, RuntimeError) as error:
+            raise unreadable(path, WHAT, error) from None
         return Segmenter(filled(network, state, path, WHAT), config)
 
     def save(self, path: str | Path) -> None:

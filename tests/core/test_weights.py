@@ -69,17 +69,40 @@ def test_converting_knows_the_names_of_all_weights():
         convert_state_dict(state | {"more": torch.zeros(1)})
 
 
-def test_without_random_numbers_constants_stay_and_the_random_state_too():
+def test_without_numbers_there_are_shapes_and_the_random_state_stays():
     before = torch.get_rng_state()
     with Unfilled():
-        network = nn.Sequential(nn.Conv2d(2, 3, 3), nn.BatchNorm2d(3), nn.Linear(3, 2))
+        network = nn.Sequential(nn.Conv2d(2, 3, 3), nn.BatchNorm2d(3), nn.Linear(3, 10**9))
         nn.init.normal_(network[2].weight)
         torch.nn.init.uniform_(tensor=network[2].weight)
     assert torch.equal(torch.get_rng_state(), before)
-    assert network[1].num_batches_tracked == 0
-    assert torch.equal(network[1].weight, torch.ones(3))
+    assert network[2].weight.shape == (10**9, 3)  # 12 GB, if it had numbers
+    assert {values.device.type for values in network.state_dict().values()} == {"meta"}
     nn.Linear(3, 2)
     assert not torch.equal(torch.get_rng_state(), before)
+
+
+def test_missing_batch_counts_begin_at_none():
+    with Unfilled():
+        network = nn.BatchNorm2d(3)
+    state = {name: torch.rand(3) for name in ("weight", "bias", "running_mean", "running_var")}
+    assert same(
+        filled(network, state, "a", "weights").state_dict(), state | {"num_batches_tracked": torch.tensor(0)}
+    )
+
+
+@pytest.mark.parametrize(
+    ("state", "complaint"),
+    [
+        ({"weight": torch.zeros(3)}, "does not match the network in 'bias'"),
+        ({"weight": torch.zeros(2, 3), "bias": torch.zeros(2), "x": torch.zeros(2)}, "in 'x'"),
+        ({"weight": torch.zeros(2, 3, dtype=torch.int8), "bias": torch.zeros(2)}, "int8 numbers in 'weight'"),
+        ({"weight": torch.zeros(3, 2), "bias": torch.zeros(2)}, r"weight has \[3, 2\], the network \[2, 3\]"),
+    ],
+)
+def test_numbers_of_another_network(state, complaint):
+    with pytest.raises(ValueError, match=f"^a.pt .*{complaint}"):
+        filled(nn.Linear(3, 2), state, "a.pt", "weights")
 
 
 @pytest.mark.parametrize("bad", [torch.nan, torch.inf, -torch.inf])

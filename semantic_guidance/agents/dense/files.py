@@ -6,10 +6,22 @@ from pathlib import Path
 from typing import Any
 
 from semantic_guidance.agents.dense.network import DenseActor
-from semantic_guidance.core.weights import Unfilled, filled, read_weights, unreadable, write_weights
+from semantic_guidance.core.weights import (
+    Unfilled,
+    filled,
+    flag,
+    read_weights,
+    unreadable,
+    whole,
+    wholes,
+    write_weights,
+)
 
 FORMAT = "semantic-guidance/dense-actor"
 WHAT = "an agent's weights"
+
+MOST_CHANNELS, MOST_STEPS = 4096, 10_000
+"""Bounds of what a file may ask for."""
 
 
 def save_dense_actor(actor: DenseActor, training: dict[str, Any], path: Path) -> None:
@@ -35,9 +47,10 @@ def load_dense_actor(path: str | Path) -> DenseActor:
     """
     config, state = read_weights(path, FORMAT, WHAT)
     try:
-        first, second, third, fourth = config["widths"]
+        first, second, third, fourth = wholes(config, "widths", 4, 1, MOST_CHANNELS)
+        steps = whole(config, "steps", 1, MOST_STEPS)
         with Unfilled():
-            actor = DenseActor(bool(config["guided"]), int(config["steps"]), (first, second, third, fourth))
+            actor = DenseActor(flag(config, "guided"), steps, (first, second, third, fourth))
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         raise unreadable(path, WHAT, error) from None
     return filled(actor, state, path, WHAT)

@@ -63,9 +63,9 @@ class LtpAgent:
             ground = None if saved.any_ground else (0.0, 0.0, 0.0)
             guided = saved.env.use_bilevel or saved.env.use_gbp
             rule: Compositing = "seed" if saved.env.compositing == "seed" else "over"
-            return LtpAgent(
-                saved.actor, saved.env, saved.size, rule, guided, ground=ground, windows=saved.windows
-            )
+            # Parts of pictures are painted over what is there, which the reference code's rule does not do.
+            windows = saved.windows and rule == "over"
+            return LtpAgent(saved.actor, saved.env, saved.size, rule, guided, ground=ground, windows=windows)
         actor = load_ltp_actor(path)
         return LtpAgent(actor, ltp_config(actor, 1), LTP_SIZE, "seed", antialias=False)
 

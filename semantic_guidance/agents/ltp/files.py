@@ -5,13 +5,26 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from semantic_guidance.agents.ltp.episode import EnvConfig
 from semantic_guidance.agents.ltp.network import Actor
-from semantic_guidance.core.weights import Unfilled, filled, read_weights, unreadable, write_weights
+from semantic_guidance.core.weights import (
+    Unfilled,
+    filled,
+    flag,
+    read_weights,
+    unreadable,
+    whole,
+    write_weights,
+)
 
 FORMAT = "semantic-guidance/actor"
 WHAT = "an agent's weights"
+
+MOST_CHANNELS, MOST_PIXELS = 4096, 2048
+MOST_OF = {"max_eps_len": 10**6, "bundle_size": 10**4}
+"""Bounds of what a file may ask for."""
 
 
 def save_actor(
@@ -62,11 +75,28 @@ def load_actor(path: str | Path) -> SavedActor:
     """
     config, state = read_weights(path, FORMAT, WHAT)
     try:
-        env = EnvConfig(**config["env"])
+        env = _read_env(config["env"])
+        width = whole(config, "width", 1, MOST_CHANNELS)
+        size = whole(config, "canvas_size", 8, MOST_PIXELS)
+        any_ground, windows = flag(config, "any_ground", False), flag(config, "windows", False)
         with Unfilled():
-            actor = Actor(env.channels, env.action_size, config["width"])
-        size = int(config["canvas_size"])
-        any_ground, windows = bool(config.get("any_ground")), bool(config.get("windows"))
-    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+            actor = Actor(env.channels, env.action_size, width)
+    except (KeyError, OverflowError, TypeError, ValueError, RuntimeError) as error:
         raise unreadable(path, WHAT, error) from None
     return SavedActor(filled(actor, state, path, WHAT), env, size, any_ground, windows)
+
+
+def _read_env(values: Any) -> EnvConfig:
+    """The episode in a file.
+
+    Raises:
+        KeyError, TypeError, ValueError: it is none, or out of bounds.
+    """
+    if not isinstance(values, dict):
+        raise ValueError("its env is not an object of names and values")
+    env = EnvConfig(**values)
+    for name, most in MOST_OF.items():
+        whole(vars(env), name, 1, most)
+    for name in ("use_bilevel", "no_alignment", "use_gbp"):
+        flag(vars(env), name)
+    return env

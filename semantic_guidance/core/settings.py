@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -78,7 +79,7 @@ def read_settings(path: Path, kinds: Mapping[str, type]) -> dict[str, Any]:
     def take(name: str, value: Any, known: Mapping[str, Field], place: str) -> None:
         if name not in known:
             home = next((table for table, items in tables.items() if name in items), None)
-            hint = f"it belongs into [{home}]" if home else f"wanted one of {', '.join(known)}"
+            hint = f"it belongs in [{home}]" if home else _meant(name, [*everywhere, *tables])
             raise InputError(f"{path}: {place}{name} is not a setting, {hint}")
         if name in found:
             raise InputError(f"{path}: {name} is given twice, wanted it once")
@@ -94,6 +95,14 @@ def read_settings(path: Path, kinds: Mapping[str, type]) -> dict[str, Any]:
         else:
             take(name, value, everywhere, "")
     return found
+
+
+def _meant(name: str, known: Iterable[str]) -> str:
+    """What a name that is no setting may have been meant to be, or where they are listed."""
+    if name in known:
+        return f"wanted a table [{name}]"
+    close = get_close_matches(name, known, n=2)
+    return f"wanted perhaps {' or '.join(close)}" if close else "wanted one that the command's --help lists"
 
 
 def _written(value: Any, name: str) -> str:

@@ -28,6 +28,17 @@ CRITIC_TARGETS = ("td", "seed")
 """What the critic learns: each step's own reward, or the batch's mean one, as in the reference code."""
 
 
+def _check_names(config: Any, *names: str) -> None:
+    """See that these fields are names, if they are given: nothing would be the folder that one is in.
+
+    Raises:
+        ValueError: one is empty.
+    """
+    for name in names:
+        if getattr(config, name) == "":
+            raise ValueError(f"{name} is '', wanted a name")
+
+
 @dataclass(frozen=True)
 class DataConfig:
     """Where the pictures come from."""
@@ -65,6 +76,7 @@ class DataConfig:
         if self.dataset not in DATASETS:
             raise ValueError(f"dataset is {self.dataset!r}, {DATASETS.wanted(self.dataset)}")
         check_ranges(self)
+        _check_names(self, "data", "photographs", "bank")
 
     @property
     def side(self) -> int:
@@ -226,6 +238,7 @@ class RunConfig:
 
     def __post_init__(self) -> None:
         check_ranges(self)
+        _check_names(self, "output", "load_path", "wandb")
         name = self.exp_suffix
         if name in ("", ".", "..") or any(letter in name for letter in "/\\\0"):
             raise ValueError(f"exp_suffix is {name!r}, wanted the name of a folder, without slashes")

@@ -20,6 +20,7 @@ from semantic_guidance.learning.config import settings as train_settings
 from semantic_guidance.learning.window.config import WindowTrainingConfig
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
+NAMES = TEXT.filter(bool)
 FOLDER_NAMES = TEXT.filter(lambda name: name not in ("", ".", "..") and not set(name) & set("/\\\0"))
 SPECIAL = {
     "dataset": st.sampled_from(["cub200", "cars196", "folder"]),
@@ -51,13 +52,16 @@ def values(item: dataclasses.Field[Any]) -> st.SearchStrategy[Any]:
         return st.booleans()
     if kind in (int, float):
         return number(item, kind)
-    return st.none() | TEXT if item.default is None else TEXT
+    return st.none() | NAMES if item.default is None else NAMES
 
 
 @st.composite
 def configs(draw: st.DrawFn) -> TrainConfig:
     items = draw(st.lists(st.sampled_from(list(train_settings())), max_size=12, unique_by=lambda i: i.name))
-    return make_config(**{item.name: draw(values(item)) for item in items})
+    given = {item.name: draw(values(item)) for item in items}
+    if "renderer" in given or "renderer_weights" in given:  # which go together
+        given |= {"method": "ddpg", "renderer": "neural", "renderer_weights": draw(NAMES)}
+    return make_config(**given)
 
 
 @settings(max_examples=60, deadline=None)
@@ -99,9 +103,11 @@ def test_settings_stand_in_their_table_or_before_all(tmp_path: Path):
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [
-        ("batch_sise = 3", "batch_sise is not a setting, wanted one of max_eps_len, "),
-        ("[lern]\nbatch_size = 3", "lern is not a setting, wanted one of"),
-        ("[env]\nbatch_size = 3", "env.batch_size is not a setting, it belongs into [learn]"),
+        ("batch_sise = 3", "batch_sise is not a setting, wanted perhaps batch_size"),
+        ("[env]\nbatch_sise = 3", "env.batch_sise is not a setting, wanted perhaps batch_size"),
+        ("[lern]\nbatch_size = 3", "lern is not a setting, wanted perhaps learn"),
+        ("qqqqqq = 3", "qqqqqq is not a setting, wanted one that the command's --help lists"),
+        ("[env]\nbatch_size = 3", "env.batch_size is not a setting, it belongs in [learn]"),
         ("batch_size = 3\n[learn]\nbatch_size = 4", "batch_size is given twice, wanted it once"),
         ('batch_size = "3"', "batch_size is '3', wanted a number"),
         ("batch_size = true", "batch_size is True, wanted a number"),
@@ -112,7 +118,7 @@ def test_settings_stand_in_their_table_or_before_all(tmp_path: Path):
         ('actor_lr = [1, "2"]', "actor_lr is [1, '2'], wanted a list of numbers"),
         ("exp_suffix = 5", "exp_suffix is 5, wanted a text in quotes"),
         ("exp_suffix = {a = 1}", "exp_suffix is {'a': 1}, wanted a text in quotes"),
-        ("learn = 3", "learn is not a setting"),
+        ("learn = 3", "learn is not a setting, wanted a table [learn]"),
         ("[learn", "not TOML ("),
         ("[[learn]]\nbatch_size = 3", "learn is not a setting"),
         ("seed = " + "9" * 100_000, "the file is larger than 100000 bytes, wanted settings"),

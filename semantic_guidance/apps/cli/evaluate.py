@@ -166,11 +166,14 @@ def _subjects(args: argparse.Namespace) -> tuple[list[Subject], list[Published]]
         InputError: there are none, or flags do not go together.
     """
     from semantic_guidance.apps.evaluate import find_subjects, published_subjects, read_published
+    from semantic_guidance.apps.evaluate.published import check_paintings
 
     if args.masks is not None and (args.paper or args.dataset):
         raise OptionError(
             "masks", "not with --paper or --dataset, which have masks of their own or find them"
         )
+    if args.paper and args.dataset is not None:
+        raise OptionError("dataset", "not with --paper, whose pictures and paintings are files of a folder")
     published: list[Published] = []
     if args.dataset is not None:
         from semantic_guidance.apps.evaluate.held_out import held_out_subjects
@@ -188,7 +191,9 @@ def _subjects(args: argparse.Namespace) -> tuple[list[Subject], list[Published]]
                 "only", f"{args.images} has no picture {unknown[0]!r}, wanted names of its pictures"
             )
         subjects = [subject for subject in subjects if subject.name in names]
-    return subjects[: args.limit], published
+    subjects = subjects[: args.limit]
+    check_paintings(subjects, published)
+    return subjects, published
 
 
 def _methods(args: argparse.Namespace) -> list[Method]:

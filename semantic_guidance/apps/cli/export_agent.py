@@ -83,5 +83,5 @@ def _differences(found: Networks) -> list[str]:
     if found.size is not None and found.size not in (128, 256):
         lines.append(f"it learned on {found.size} x {found.size} pixels; the reference code has 128 or 256")
     if "critic" not in found.states:
-        lines.append("there is no critic: the reference code's test.py takes the file, its train.py not")
+        lines.append("there is no critic: the reference code's test.py takes the file, its train.py does not")
     return lines

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from semantic_guidance.core.errors import InputError
 from semantic_guidance.core.options import parser_of
 from semantic_guidance.core.settings import NAME, read_settings
 
@@ -82,6 +83,12 @@ def with_config(args: argparse.Namespace, kinds: Mapping[str, type]) -> tuple[di
     names = {item.name for kind in kinds.values() for item in dataclasses.fields(kind)}
     given = {name: value for name, value in vars(args).items() if name in names}
     return ({} if args.config is None else read_settings(args.config, kinds)), given
+
+
+def of_flag(error: ValueError) -> InputError:
+    """A complaint that begins with a setting's name, about the flag of that name."""
+    name, space, rest = str(error).partition(" ")
+    return InputError(f"--{name.replace('_', '-')}{space}{rest}")
 
 
 def flag_values(args: argparse.Namespace, kind: type) -> dict[str, Any]:

@@ -13,8 +13,8 @@ EXAMPLES = """examples:
   semantic-guidance train --dataset cub200 --data DIR --batch_size=96 --max_eps_len=50 --bundle_size=5 \\
       --use_bilevel --use_gbp --exp_suffix semantic
   semantic-guidance train --dataset folder --data photographs --canvas_size 64 --width 16 --nenv 16
-  semantic-guidance train --method apg --dataset folder --data photographs --bank pictures.npz --use_bilevel \\
-      --use_gbp --minutes 50
+  semantic-guidance train --method apg --dataset folder --data photographs --bank pictures.npz \\
+      --use_bilevel --use_gbp --minutes 50
   semantic-guidance train --dataset cub200 --data DIR --exp_suffix semantic ... --resume
   semantic-guidance train --dataset cub200 --data DIR --use_bilevel --use_gbp --load_path REFERENCE_FOLDER \\
       --compositing seed --renderer neural --renderer_weights renderer.pkl --critic_target seed
@@ -50,7 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Train; returns the exit status."""
-    from semantic_guidance.apps.cli.flags import with_config
+    from semantic_guidance.apps.cli.flags import of_flag, with_config
     from semantic_guidance.apps.cli.ltp_flags import tell_of_ltp_flags
     from semantic_guidance.learning.config import MEANINGLESS, PARTS, make_config
     from semantic_guidance.learning.memory import fitting
@@ -66,7 +66,7 @@ def run(args: argparse.Namespace) -> int:
     try:
         method = make_config(**values).learn.method
     except ValueError as error:
-        raise InputError(f"--{error}") from None
+        raise of_flag(error) from None
     if idle := sorted(given.keys() & MEANINGLESS[method]):
         raise InputError(f"--{idle[0].replace('_', '-')}: means nothing to --method {method}")
     try:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import argparse
 
-from semantic_guidance.core.errors import InputError
-
 SUMMARY = "teach a network to draw strokes"
 
 EXAMPLES = """examples:
@@ -30,12 +28,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Train; returns the exit status."""
+    from semantic_guidance.apps.cli.flags import of_flag
     from semantic_guidance.learning.neural_renderer import RendererConfig, train_renderer
 
     values = {name: value for name, value in vars(args).items() if name != "command"}
     try:
         config = RendererConfig(**values)
     except ValueError as error:
-        raise InputError(f"--{error}") from None
+        raise of_flag(error) from None
     print(train_renderer(config))
     return 0

@@ -83,6 +83,20 @@ def published_subjects(pictures: Sequence[Published]) -> list[Subject]:
     return [Subject(picture.name, slugs[picture.name], picture.target, picture.mask) for picture in pictures]
 
 
+def check_paintings(subjects: Iterable[Subject], published: Iterable[Published]) -> None:
+    """See that the published paintings of the subjects can be read, before anything is painted.
+
+    Raises:
+        InputError: one cannot.
+        OSError: as before.
+    """
+    names = {subject.name for subject in subjects}
+    for picture in published:
+        if picture.name in names:
+            for path in picture.paintings.values():
+                load_image(path)
+
+
 @dataclass(frozen=True)
 class Row:
     """The errors of a painting, at 128 x 128 in [0, 1], or their mean over several pictures.

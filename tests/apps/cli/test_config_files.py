@@ -51,7 +51,7 @@ def test_a_run_from_a_file_and_again_from_what_it_wrote(tmp_path, capsys):
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [
-        ("batch = 3", "batch is not a setting, wanted one of"),
+        ("batch = 3", "batch is not a setting, wanted perhaps batch_size"),
         ('nenv = "3"', "nenv is '3', wanted a number"),
         ("nenv = 0", "nenv is 0, wanted a whole number of at least 1"),
         ('dataset = "mnist"', "dataset is 'mnist', wanted"),

@@ -83,20 +83,35 @@ def test_means_are_of_the_pictures_that_have_the_figure():
 @pytest.mark.parametrize(
     ("words", "complaint"),
     [
-        (["--strokes", "500"], "--strokes: got 500, wanted at most 300 with --paper"),
-        (["--methods", "planner+polish"], "--methods: got 'planner+polish', wanted AGENT or AGENT+draft"),
-        (["--masks", "x"], "--masks: not with --paper"),
-        (["--only", "field,fields"], "has no picture 'fields', wanted names of its pictures"),
+        (["--paper", "--strokes", "500"], "--strokes: got 500, wanted at most 300 with --paper"),
+        (
+            ["--paper", "--methods", "planner+polish"],
+            "--methods: got 'planner+polish', wanted AGENT or AGENT+draft",
+        ),
+        (["--paper", "--masks", "x"], "--masks: not with --paper"),
+        (["--paper", "--only", "field,fields"], "has no picture 'fields', wanted names of its pictures"),
+        (["--paper", "--dataset", "folder"], "--dataset: not with --paper"),
         (["--dataset", "mnist"], "--dataset mnist: dataset is 'mnist', wanted"),
         (["--dataset", "cub200"], "CUB_200_2011/images.txt is missing, wanted CUB-200-2011"),
     ],
 )
 def test_refusals(words: list[str], complaint: str, folder: Path, tmp_path: Path, capsys):
-    assert main(["evaluate", str(folder), "--paper", "--out", str(tmp_path / "out"), *words]) == 2
+    assert main(["evaluate", str(folder), "--out", str(tmp_path / "out"), *words]) == 2
     said = capsys.readouterr()
     assert (said.out, said.err.count("\n")) == ("", 1)
     assert complaint in said.err
     assert not (tmp_path / "out").exists()
+
+
+def test_a_painting_that_cannot_be_read_is_told_of_before_any_is_made(folder: Path, tmp_path: Path, capsys):
+    (folder / "plain__flat.png").write_bytes(b"no picture")
+    words = ["evaluate", str(folder), "--paper", "--out", str(tmp_path / "out")]
+    assert main(words) == 2
+    said = capsys.readouterr()
+    assert (said.out, said.err.count("\n")) == ("", 1)
+    assert "plain__flat.png" in said.err
+    assert not (tmp_path / "out").exists()
+    assert main([*words, "--only", "field", "--strokes", "4", "--methods", "planner+draft"]) == 0
 
 
 @pytest.mark.parametrize(

@@ -93,7 +93,8 @@ def test_a_run_that_was_stopped_ends_as_one_that_was_not(bank, tmp_path, monkeyp
     assert rows(tmp_path / "whole") == rows(parts.out)
     weights = [read_weights(file, FORMAT, "agents")[1] for file in (tmp_path / "whole" / path.name, path)]
     assert equal(*weights)
-    assert {file.name for file in parts.out.iterdir()} == {"agent.safetensors", "last.pt", "log.jsonl"}
+    wanted = {"agent.safetensors", "config.toml", "last.pt", "log.jsonl"}
+    assert {file.name for file in parts.out.iterdir()} == wanted
 
 
 def test_the_log_forgets_what_was_learned_in_vain(bank, tmp_path):

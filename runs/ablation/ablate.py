@@ -103,9 +103,9 @@ def train_arm(arm: Arm, seed: int, args: argparse.Namespace) -> Path:
     return agent
 
 
-def known_photographs(folder: Path) -> list[Known]:
-    """Held-out photographs with their masks and focus maps."""
-    masks = sorted(folder.glob("*_mask.png"))
+def known_photographs(folder: Path, limit: int) -> list[Known]:
+    """The first held-out photographs with their masks and focus maps."""
+    masks = sorted(folder.glob("*_mask.png"))[:limit]
     pairs = [(folder / f"{mask.stem.removesuffix('_mask')}.jpg", mask) for mask in masks]
     subjects = [Subject(picture.stem, picture, mask) for picture, mask in pairs]
     return [Known.of(subject) for subject in tqdm(subjects, desc="photographs")]
@@ -163,10 +163,11 @@ def main() -> None:
     parser.add_argument("--updates", type=int, default=600, help="of each run (default: 600)")
     parser.add_argument("--width", type=int, default=16, help="channels of the first stage (default: 16)")
     parser.add_argument("--pictures", type=int, default=2000, help="to learn on (default: 2000)")
+    parser.add_argument("--limit", type=int, default=28, help="photographs to paint (default: 28)")
     parser.add_argument("--publish", action="store_true", help="write to runs/ablation instead of OUT")
     args = parser.parse_args()
     runs = {arm.name: [train_arm(arm, seed, args) for seed in range(args.seeds)] for arm in ARMS}
-    photographs = known_photographs(args.photos / "held_out")
+    photographs = known_photographs(args.photos / "held_out", args.limit)
     results, rows = {}, [[known.image for known in photographs[:SHOWN]]]
     for arm, agents in runs.items():
         made = [paint(agent, photographs) for agent in agents]

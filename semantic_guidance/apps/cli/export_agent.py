@@ -1,4 +1,4 @@
-"""``semantic-guidance export-agent``: a trained agent in another program's files."""
+"""``semantic-guidance export-agent``: a trained agent in another program's files, or in half the bytes."""
 
 from __future__ import annotations
 
@@ -16,28 +16,33 @@ from semantic_guidance.core.options import option
 if TYPE_CHECKING:
     from semantic_guidance.learning.run.start import Networks
 
-SUMMARY = "write a trained agent as another program's files"
-FORMATS = ("seed",)
+SUMMARY = "write a trained agent as another program's files, or in half the bytes"
+FORMATS = ("seed", "int8")
+ACTOR = "actor.safetensors"
 
 EXAMPLES = """examples:
   semantic-guidance export-agent model/cub200/semantic --to seed --out exported
       writes actor_00000.pkl, critic_00000.pkl, wgan_00000.pkl and wgan_00001.pkl, for the reference code's
       `python train.py --load_path exported` and `python test.py --actor exported/actor_00000.pkl`
-  semantic-guidance export-agent model/cub200/semantic/actor.safetensors --to seed --out exported"""
+  semantic-guidance export-agent model/cub200/semantic/actor.safetensors --to seed --out exported
+  semantic-guidance export-agent model/cub200/semantic --to int8 --out small
+      writes actor.safetensors for `paint --agent`, with large layers in whole numbers"""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ExportOptions:
     """Into whose files."""
 
-    to: str = option("seed", "whose files: seed, those of the reference code", choices=FORMATS)
+    to: str = option(
+        "seed", "seed: files of the reference code; int8: one of ours, of half the size", choices=FORMATS
+    )
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     parser.description = (
         "Writes an agent that `train` made as files of the reference code (Singh & Zheng 2021): its actor,\n"
-        "and from a checkpoint critic and discriminators, too."
+        "and from a checkpoint critic and discriminators, too; or once more as ours, in 8 bits a weight."
     )
     parser.epilog = EXAMPLES
     parser.add_argument(
@@ -55,7 +60,9 @@ def run(args: argparse.Namespace) -> int:
     from semantic_guidance.learning.run.ltp_files import write_ltp_folder
     from semantic_guidance.learning.run.start import read_networks
 
-    ExportOptions(**flag_values(args, ExportOptions))
+    if ExportOptions(**flag_values(args, ExportOptions)).to == "int8":
+        print(_write_small(args.agent, args.out))
+        return 0
     found = read_networks(args.agent)
     if found.env is not None and found.env.use_bilevel and not found.env.aligned:
         raise InputError(
@@ -70,6 +77,28 @@ def run(args: argparse.Namespace) -> int:
     for path in written:
         print(path)
     return 0
+
+
+def _write_small(agent: Path, out: Path) -> Path:
+    """Write an actor of ours with its large layers in int8; returns the file."""
+    from semantic_guidance.agents.ltp.files import load_actor, save_actor
+
+    path = agent / ACTOR if agent.is_dir() else agent
+    try:
+        saved = load_actor(path)
+    except ValueError as error:
+        raise InputError(f"--to int8: {error}") from None
+    out.mkdir(parents=True, exist_ok=True)
+    save_actor(
+        saved.actor,
+        saved.env,
+        saved.size,
+        out / ACTOR,
+        any_ground=saved.any_ground,
+        windows=saved.windows,
+        int8=True,
+    )
+    return out / ACTOR
 
 
 def _differences(found: Networks) -> list[str]:

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from semantic_guidance.agents.ltp.episode import EnvConfig
-from semantic_guidance.agents.ltp.files import save_actor
+from semantic_guidance.agents.ltp.files import load_actor, save_actor
 from semantic_guidance.agents.ltp.network import Actor
 from semantic_guidance.apps.cli.main import main
 from semantic_guidance.core.errors import InputError
@@ -258,3 +258,19 @@ def test_what_the_reference_code_could_not_load_is_refused(tmp_path, capsys):
         assert main(["export-agent", str(path), "--out", str(tmp_path / "out")]) == 2
         assert complaint in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
+
+
+def test_an_actor_in_half_the_bytes_answers_alike(tmp_path, capsys):
+    env = EnvConfig(max_eps_len=7)
+    actor = Actor(env.channels, env.action_size).eval()
+    save_actor(actor, env, 64, tmp_path / "actor.safetensors", any_ground=True, windows=True)
+    assert main(["export-agent", str(tmp_path), "--to", "int8", "--out", str(tmp_path / "small")]) == 0
+    path = tmp_path / "small" / "actor.safetensors"
+    assert capsys.readouterr().out.split() == [str(path)]
+    assert path.stat().st_size < 0.53 * (tmp_path / "actor.safetensors").stat().st_size
+    small = load_actor(path)
+    assert (small.env, small.size, small.any_ground, small.windows) == (env, 64, True, True)
+    seen = torch.rand(1, 9, 64, 64)
+    assert torch.allclose(small.actor(seen), actor(seen), atol=0.02)
+    assert main(["export-agent", str(tmp_path / "none"), "--to", "int8", "--out", str(tmp_path / "no")]) == 2
+    assert not (tmp_path / "no").exists()

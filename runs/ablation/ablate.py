@@ -107,7 +107,7 @@ def known_photographs(folder: Path, limit: int) -> list[Known]:
     """The first held-out photographs with their masks and focus maps."""
     masks = sorted(folder.glob("*_mask.png"))[:limit]
     pairs = [(folder / f"{mask.stem.removesuffix('_mask')}.jpg", mask) for mask in masks]
-    subjects = [Subject(picture.stem, picture, mask) for picture, mask in pairs]
+    subjects = [Subject(picture.name, picture.stem, picture, mask) for picture, mask in pairs]
     return [Known.of(subject) for subject in tqdm(subjects, desc="photographs")]
 
 

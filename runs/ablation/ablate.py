@@ -13,7 +13,7 @@ from __future__ import annotations
 import argparse
 import json
 import statistics
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -29,11 +29,13 @@ from semantic_guidance.images.arrays import to_bytes
 from semantic_guidance.learning.run import single
 from semantic_guidance.learning.run.loop import train
 from semantic_guidance.painter.painter import Painter
+from semantic_guidance.painting.painting import Painting
 
 HERE = Path(__file__).parent
+EXAMPLES = HERE.parents[1] / "examples"
 SIDE = 64  # pixels of the canvas
 STEPS, BUNDLE = 20, 6  # steps of a painting, and strokes of a step, 3 + 3 of them on two levels
-SHOWN, ENLARGED = 7, 128  # paintings of a row, and their side in pixels
+SHOWN, ENLARGED = 4, 160  # paintings of a row, and their side in pixels
 
 
 @dataclass(frozen=True)
@@ -104,27 +106,31 @@ def train_arm(arm: Arm, seed: int, args: argparse.Namespace) -> Path:
 
 
 def known_photographs(folder: Path, limit: int) -> list[Known]:
-    """The first held-out photographs with their masks and focus maps."""
+    """The first photographs of a folder with their masks and focus maps."""
     masks = sorted(folder.glob("*_mask.png"))[:limit]
     pairs = [(folder / f"{mask.stem.removesuffix('_mask')}.jpg", mask) for mask in masks]
     subjects = [Subject(picture.name, picture.stem, picture, mask) for picture, mask in pairs]
     return [Known.of(subject) for subject in tqdm(subjects, desc="photographs")]
 
 
-def paint(agent: Path, photographs: Sequence[Known]) -> tuple[dict[str, float], list[torch.Tensor]]:
-    """Mean figures of an agent's paintings, and the first of the paintings."""
+def figures(agent: Path, photographs: Sequence[Known]) -> dict[str, float]:
+    """Mean figures of an agent's paintings."""
+    paintings = paint(agent, photographs)
+    rows = [
+        measure(painting, known, guided=True)
+        for painting, known in zip(paintings, tqdm(photographs, desc=agent.parent.name), strict=True)
+    ]
+    return {
+        figure: statistics.fmean(float(row[figure]) for row in rows if row[figure] is not None)
+        for figure in FIGURES
+    }
+
+
+def paint(agent: Path, photographs: Sequence[Known]) -> Iterator[Painting]:
+    """An agent's paintings, step after step as in training."""
     painter = Painter(agent, "draft", strokes=STEPS * BUNDLE, style="likeness")
-    rows, shown = [], []
-    for known in tqdm(photographs, desc=agent.parent.name):
-        painting = painter.paint(known.image, known.guidance)
-        rows.append(measure(painting, known, guided=True))
-        if len(shown) < SHOWN:
-            shown.append(painting.canvas)
-    means = {}
-    for figure in FIGURES:
-        values = [float(row[figure]) for row in rows if row[figure] is not None]
-        means[figure] = statistics.fmean(values)
-    return means, shown
+    for known in photographs:
+        yield painter.paint(known.image, known.guidance)
 
 
 def table(results: dict[str, list[dict[str, float]]]) -> str:
@@ -168,11 +174,10 @@ def main() -> None:
     args = parser.parse_args()
     runs = {arm.name: [train_arm(arm, seed, args) for seed in range(args.seeds)] for arm in ARMS}
     photographs = known_photographs(args.photos / "held_out", args.limit)
-    results, rows = {}, [[known.image for known in photographs[:SHOWN]]]
-    for arm, agents in runs.items():
-        made = [paint(agent, photographs) for agent in agents]
-        results[arm] = [means for means, _ in made]
-        rows.append(made[0][1])
+    results = {arm: [figures(agent, photographs) for agent in agents] for arm, agents in runs.items()}
+    shown = known_photographs(EXAMPLES, SHOWN)
+    rows = [[known.image for known in shown]]
+    rows += [[painting.canvas for painting in paint(agents[0], shown)] for agents in runs.values()]
     folder = HERE if args.publish else args.out
     with replacing(folder / "results.json") as draft:
         draft.write_text(json.dumps(results, indent=1) + "\n")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from torch import nn
+
 from semantic_guidance.agents.base import Agent
 from semantic_guidance.agents.dense import files as dense_files
 from semantic_guidance.agents.dense.agent import DenseAgent
@@ -12,7 +14,7 @@ from semantic_guidance.agents.ltp.agent import LtpAgent
 from semantic_guidance.agents.window import files as window_files
 from semantic_guidance.agents.window.agent import WindowAgent
 from semantic_guidance.core.plugins import AGENTS
-from semantic_guidance.core.weights import read_config, unreadable
+from semantic_guidance.core.weights import Config, read_config, unreadable
 
 KINDS: dict[str, type[WindowAgent] | type[LtpAgent] | type[DenseAgent]] = {
     window_files.FORMAT: WindowAgent,
@@ -45,11 +47,29 @@ def load_agent(agent: str | Path) -> Agent:
         raise ValueError(f"agent: {error}") from None
 
 
+def read_network(path: Path) -> tuple[nn.Module, Config]:
+    """The network in one of our files, and the file's config.
+
+    Raises:
+        ValueError: the file is missing, corrupt, or holds no agent of ours.
+    """
+    config = read_config(path, WHAT)
+    kind = _kind(path, config)
+    if kind is WindowAgent:
+        return window_files.load_window_actor(path)[0], config
+    if kind is DenseAgent:
+        return dense_files.load_dense_actor(path), config
+    return ltp_files.load_actor(path).actor, config
+
+
 def _read(path: Path) -> Agent:
     if path.suffix.lower() != ".safetensors":
         return LtpAgent.load(path)
-    config = read_config(path, WHAT)
+    return _kind(path, read_config(path, WHAT)).load(path)
+
+
+def _kind(path: Path, config: Config) -> type[WindowAgent] | type[LtpAgent] | type[DenseAgent]:
     if not isinstance(config.get("format"), str) or config["format"] not in KINDS:
         reason = f"its format is {config['format']!r}" if "format" in config else "it has no 'format'"
         raise unreadable(path, WHAT, ValueError(reason))
-    return KINDS[config["format"]].load(path)
+    return KINDS[config["format"]]

@@ -25,7 +25,12 @@ def same(first: dict[str, Tensor], second: dict[str, Tensor]) -> bool:
 
 
 def plainly(network: nn.Module, path: Path) -> nn.Module:
-    network.load_state_dict({name: values.float() for name, values in load_file(path).items()}, strict=False)
+    state = load_file(path)
+    scales = {name.removesuffix(".scale"): state.pop(name) for name in [*state] if name.endswith(".scale")}
+    for name, scale in scales.items():  # bytes, with a scale for each output channel
+        assert state[name].dtype == torch.int8
+        state[name] = torch.einsum("o...,o->o...", state[name].float(), scale.float())
+    network.load_state_dict({name: values.float() for name, values in state.items()}, strict=False)
     return network.eval()
 
 

@@ -80,25 +80,18 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _write_small(agent: Path, out: Path) -> Path:
-    """Write an actor of ours with its large layers in int8; returns the file."""
-    from semantic_guidance.agents.ltp.files import load_actor, save_actor
+    """Write an agent of ours with its large layers in int8; returns the file."""
+    from semantic_guidance.agents.files import read_network
+    from semantic_guidance.core.weights import write_weights
 
     path = agent / ACTOR if agent.is_dir() else agent
     try:
-        saved = load_actor(path)
+        network, config = read_network(path)
     except ValueError as error:
         raise InputError(f"--to int8: {error}") from None
     out.mkdir(parents=True, exist_ok=True)
-    save_actor(
-        saved.actor,
-        saved.env,
-        saved.size,
-        out / ACTOR,
-        any_ground=saved.any_ground,
-        windows=saved.windows,
-        int8=True,
-    )
-    return out / ACTOR
+    write_weights(network, config, out / path.name, int8=True)
+    return out / path.name
 
 
 def _differences(found: Networks) -> list[str]:

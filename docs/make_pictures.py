@@ -32,6 +32,15 @@ def fit(picture: Tensor, height: int) -> Tensor:
     return torch.from_numpy(resize_array(picture.permute(1, 2, 0).numpy(), height, width)).permute(2, 0, 1)
 
 
+def squared(picture: Tensor, side: int) -> Image.Image:
+    """The middle of ``[3, H, W]`` on `side` x `side` pixels."""
+    tile = Image.fromarray(to_bytes(picture))
+    shorter = min(tile.size)
+    over = [(length - shorter) // 2 for length in tile.size]
+    square = tile.crop((*over, over[0] + shorter, over[1] + shorter))
+    return square.resize((side, side), Image.Resampling.LANCZOS)
+
+
 def brushes() -> None:
     """Write ``pictures/brushes.jpg``: one set of strokes with every brush."""
     photo = load_image(EXAMPLES / "coffee.jpg")
@@ -77,13 +86,7 @@ def hands() -> None:
         draw.text((left + 4, top + 5), name, fill="black")
         for place, (photo, guidance) in enumerate(zip(photos, known, strict=True)):
             painting = Painter(style=name, strokes=COUNTS.get(name, 1000), size=1000).paint(photo, guidance)
-            tile = Image.fromarray(to_bytes(painting.canvas))
-            shorter = min(tile.size)
-            over = [(length - shorter) // 2 for length in tile.size]
-            square = tile.crop((*over, over[0] + shorter, over[1] + shorter))
-            sheet.paste(
-                square.resize((side, side), Image.Resampling.LANCZOS), (left + place * side, top + label)
-            )
+            sheet.paste(squared(painting.canvas, side), (left + place * side, top + label))
     sheet.save(HERE / "pictures" / "hands.jpg", quality=88)
 
 
@@ -98,9 +101,7 @@ def papers() -> None:
         draw.text((4, row * (side + label) + 5), name, fill="black")
         for column, photo in enumerate(photos):
             canvas = photo if row == 0 else Painter(name, "draft", size=side * 2).paint(photo).canvas
-            height, width = (min(side, round(side * n / max(photo.shape[1:]))) for n in photo.shape[1:])
-            tile = Image.fromarray(to_bytes(canvas)).resize((width, height), Image.Resampling.LANCZOS)
-            sheet.paste(tile, (column * side, row * (side + label) + label))
+            sheet.paste(squared(canvas, side), (column * side, row * (side + label) + label))
     sheet.save(HERE / "pictures" / "papers.jpg", quality=88)
 
 

@@ -16,7 +16,7 @@ from semantic_guidance.core.options import option
 if TYPE_CHECKING:
     from semantic_guidance.learning.run.start import Networks
 
-SUMMARY = "write a trained agent as another program's files, or in half the bytes"
+SUMMARY = "write a trained agent for other programs, or smaller"
 FORMATS = ("seed", "int8")
 ACTOR = "actor.safetensors"
 

@@ -93,6 +93,13 @@ def test_agents_travel_by_the_hub(tmp_path: Path, name: str) -> None:
     pulled = HubWindowActor.from_pretrained(tmp_path / "repository")
     assert pulled.guided == (name == "semantic")
     pulled.to_file(tmp_path / "pulled.safetensors")
+    # The file has halves, where the agent that ships has bytes and scales.
+    sent, got = (
+        load_window_actor(path)[0].state_dict()
+        for path in (WEIGHTS / f"{name}.safetensors", tmp_path / "pulled.safetensors")
+    )
+    for key, values in sent.items():
+        assert torch.equal(got[key], values.half().float() if values.is_floating_point() else values)
     mask = torch.zeros(1, 32, 48)
     mask[:, 8:20, 24:40] = 1
     image = torch.rand(3, 32, 48, generator=torch.Generator().manual_seed(0))
@@ -100,5 +107,5 @@ def test_agents_travel_by_the_hub(tmp_path: Path, name: str) -> None:
         Painter(agent, "draft", strokes=20, size=64).paint(image, Guidance.from_mask(mask))
         for agent in (name, str(tmp_path / "pulled.safetensors"))
     ]
-    assert torch.equal(paintings[0].canvas, paintings[1].canvas)
+    assert torch.allclose(paintings[0].canvas, paintings[1].canvas, atol=0.01)
     assert (paintings[1].foreground_strokes > 0) == (name == "semantic")

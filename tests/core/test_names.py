@@ -1,0 +1,98 @@
+"""Names out of lists: what stays in its folder, what a terminal and a spreadsheet make of them."""
+
+from __future__ import annotations
+
+import csv
+import io
+import unicodedata
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from semantic_guidance.core.errors import InputError
+from semantic_guidance.core.names import inside, printable, table_cell
+
+
+@pytest.mark.parametrize("name", ["a.jpg", "001.Albatross/a b.jpg", "./a.jpg", "..a/b..jpg", "Möwe.jpg"])
+def test_ordinary_names_are_in_the_folder(tmp_path: Path, name: str) -> None:
+    assert inside(tmp_path, name, "images.txt") == tmp_path / name
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("", "is empty"),
+        (" ", "is empty"),
+        (".", "is empty"),
+        ("./", "is empty"),
+        ("/etc/passwd", "is absolute"),
+        ("C:/photo.jpg", "is absolute"),
+        ("c:photo.jpg", "is absolute"),
+        ("../a.jpg", "climbs"),
+        ("a/../../b.jpg", "climbs"),
+        ("a/..", "climbs"),
+        ("..\\a.jpg", "backslash"),
+        ("a\0.jpg", "control"),
+        ("a\n.jpg", "control"),
+    ],
+)
+def test_what_leaves_the_folder_is_refused(tmp_path: Path, name: str, reason: str) -> None:
+    with pytest.raises(InputError, match=reason) as error:
+        inside(tmp_path, name, "images.txt")
+    assert str(error.value).startswith("images.txt: ")
+
+
+def test_a_link_may_not_lead_out_but_the_folder_may_be_one(tmp_path: Path) -> None:
+    home, elsewhere = tmp_path / "home", tmp_path / "elsewhere"
+    home.mkdir()
+    elsewhere.mkdir()
+    (home / "way").symlink_to(elsewhere)
+    (home / "here").symlink_to(home)
+    (tmp_path / "link").symlink_to(home)
+    with pytest.raises(InputError, match="through a link"):
+        inside(home, "way/a.jpg", "list")
+    assert inside(home, "here/a.jpg", "list") == home / "here" / "a.jpg"
+    assert inside(tmp_path / "link", "a.jpg", "list") == tmp_path / "link" / "a.jpg"
+
+
+def test_a_folder_whose_name_begins_alike_is_another(tmp_path: Path) -> None:
+    (tmp_path / "home").mkdir()
+    (tmp_path / "homely").mkdir()
+    (tmp_path / "home" / "way").symlink_to(tmp_path / "homely")
+    with pytest.raises(InputError, match="through a link"):
+        inside(tmp_path / "home", "way/a.jpg", "list")
+
+
+@given(st.lists(st.sampled_from(["..", ".", "", "a", "b", "c.jpg"]), min_size=1, max_size=8).map("/".join))
+def test_every_accepted_name_stays_below(name: str) -> None:
+    try:
+        path = inside(Path("/nowhere/home"), name, "list")
+    except InputError:
+        return
+    assert path.resolve().is_relative_to("/nowhere/home")
+
+
+def test_what_a_terminal_obeys_is_spelled_out() -> None:
+    assert printable("a\x1b[31m\u202egpj.exe\n") == r"a\x1b[31m\u202egpj.exe\n"
+    assert printable("Möwe 鳥 می\u200cخواهم.jpg") == "Möwe 鳥 می\u200cخواهم.jpg"
+
+
+@given(st.text())
+def test_nothing_is_left_that_a_terminal_obeys(text: str) -> None:
+    categories = {unicodedata.category(letter) for letter in printable(text) if letter not in "\u200c\u200d"}
+    assert not categories & {"Cc", "Cf", "Cs", "Zl", "Zp"}
+
+
+@given(st.text())
+def test_no_cell_is_a_formula(text: str) -> None:
+    file = io.StringIO()
+    csv.writer(file).writerow([table_cell(text), "x"])
+    [(read, _)] = csv.reader(io.StringIO(file.getvalue()))
+    assert not read.lstrip().startswith(("=", "+", "-", "@"))
+
+
+def test_numbers_stay_numbers() -> None:
+    assert table_cell(-0.5) == "-0.5"
+    assert table_cell("-0.5") == "'-0.5"

@@ -2,16 +2,22 @@
 # make test   set everything up and run the tests
 # make lint   set everything up and run the linters and the type checker
 # make pictures   paint the pictures of the README anew
+# make lock   choose the newest versions that were locked or are allowed, and write the locks with their hashes
+# make audit  ask the package index for known holes in what is locked
+# make release   build the distributions, a list of all that they bring (SBOM), and their hashes into dist/
 # make clean  remove everything that these made
 
 PYTHON ?= python3
 PIP := .venv/bin/python -m pip --disable-pip-version-check
 READY := .venv/.ready
 TESTED := .venv/.tested
-LARGE := ^triton==
+HASHED := $(PIP) install --quiet --no-deps --require-hashes
+TORCH := $(shell grep '^torch==' requirements/torch.lock)
+TOOLS := .tools/.ready
+LOCK := .tools/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header
 EXAMPLE := chelsea
 
-.PHONY: demo test lint pictures setup clean
+.PHONY: demo test lint pictures setup lock audit release clean
 
 demo: $(READY)
 	.venv/bin/semantic-guidance paint examples/$(EXAMPLE).jpg --out painted
@@ -30,22 +36,48 @@ pictures: $(READY)
 
 setup: $(READY)
 
-# Torch comes first and by its version alone, which lets the registry choose the build for this machine.
-$(READY): requirements.lock pyproject.toml
+# Torch comes last and by its version alone, which lets the registry choose the build for this machine; all
+# that a build for processors needs is there already, with its hash checked.
+$(READY): requirements.lock requirements/torch.lock pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed" if sys.version_info < (3, 11) else 0)'
 	$(PYTHON) -m venv .venv
-	$(PIP) install --quiet $(shell grep '^torch==' requirements.lock)
-	grep -v '$(LARGE)' requirements.lock > .venv/small.lock
-	$(PIP) install --quiet -r .venv/small.lock
+	$(HASHED) -r requirements.lock
+	$(PIP) install --quiet $(TORCH)
 	$(PIP) install --quiet --no-deps --no-build-isolation --editable .
 	touch $@
 
 # What only tests need, and is large: Triton, in whose interpreter the graphics card's kernels are tested.
-$(TESTED): $(READY)
-	grep '$(LARGE)' requirements.lock > .venv/large.lock
-	$(PIP) install --quiet -r .venv/large.lock
+$(TESTED): $(READY) requirements/triton.lock
+	$(HASHED) -r requirements/triton.lock
 	touch $@
 
+$(TOOLS): requirements/tools.in
+	$(PYTHON) -m venv .tools
+	.tools/bin/python -m pip --disable-pip-version-check install --quiet -r requirements/tools.in
+	touch $@
+
+lock: $(TOOLS)
+	$(LOCK) pyproject.toml requirements/torch.in --extra dev --extra train --extra datasets \
+		--override requirements/apart.in --output-file requirements.lock
+	$(LOCK) requirements/triton.in --output-file requirements/triton.lock
+
+audit: $(TOOLS)
+	.tools/bin/pip-audit --disable-pip --require-hashes -r requirements.lock -r requirements/triton.lock
+	.tools/bin/pip-audit --disable-pip --no-deps -r requirements/torch.lock
+
+# The list is made where the wheel is installed with nothing but what it needs.
+release: $(TOOLS) $(READY)
+	rm -rf dist build/installed
+	.venv/bin/hatchling build
+	sed -E '/^ *--hash|^#/d; s/ *\\$$//' requirements.lock > build/versions.txt
+	$(PYTHON) -m venv build/installed
+	build/installed/bin/python -m pip install --quiet $(TORCH)
+	build/installed/bin/python -m pip install --quiet --constraint build/versions.txt dist/*.whl
+	build/installed/bin/python -m pip uninstall --quiet --yes pip
+	.tools/bin/cyclonedx-py environment --pyproject pyproject.toml --output-reproducible \
+		--output-file dist/sbom.cdx.json build/installed/bin/python
+	cd dist && sha256sum * > SHA256SUMS
+
 clean:
-	rm -rf .venv painted dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .tools painted dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import email
+import importlib.metadata
 import re
 import subprocess
 import sys
@@ -11,6 +12,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
 
 from semantic_guidance.core.version import __version__
 
@@ -49,16 +51,34 @@ def test_wheel_says_what_it_is(wheel):
     assert any(name.endswith("licenses/LICENSE") for name in wheel.namelist())
 
 
+def locked(*names: str) -> dict[str, str]:
+    """The packages that lock files pin, and the rest of each one's entry."""
+    text = "\n".join((ROOT / name).read_text() for name in names).replace("\\\n", "")
+    lines = [line for line in text.splitlines() if line and not line.startswith("#")]
+    return dict(re.fullmatch(r"([a-z0-9-]+)==([0-9.]+\S*.*)", line).groups() for line in lines)
+
+
 def test_lock_is_complete_and_public():
-    lines = (ROOT / "requirements.lock").read_text().splitlines()
-    pins = dict(line.partition(";")[0].split("==") for line in lines if not line.startswith("#"))
-    assert all(re.fullmatch(r"[0-9.]+", version) for version in pins.values())
-    locked = {name.lower().replace("_", "-") for name in pins}
+    pins = locked("requirements.lock", "requirements/torch.lock", "requirements/triton.lock")
+    assert all(re.match(r"[0-9.]+( |$)", pin) for pin in pins.values())  # no build of one registry alone
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     needs = [*project["dependencies"], *project["optional-dependencies"]["dev"]]
     wanted = {re.split("[>=]", need)[0] for need in needs}
     assert {"torch", "numba", "pytest", "hatchling"} <= wanted
-    assert wanted <= locked
+    assert wanted <= {*pins}
+
+
+def test_all_but_torch_is_locked_by_its_hash():
+    for name, pin in locked("requirements.lock", "requirements/triton.lock").items():
+        assert re.search(r"--hash=sha256:[0-9a-f]{64}( |$)", pin), name
+    assert [*locked("requirements/torch.lock")] == ["torch"]
+
+
+def test_torch_brings_nothing_that_is_not_locked():
+    needs = [Requirement(need) for need in importlib.metadata.requires("torch")]
+    plain = {need.name for need in needs if not need.marker or need.marker.evaluate({"extra": ""})}
+    cards = {name for name in plain if name.startswith(("nvidia-", "cuda-", "triton"))}  # of builds for cards
+    assert plain - cards <= {*locked("requirements.lock")}
 
 
 def test_examples_are_small_and_attributed():

@@ -69,6 +69,7 @@ audit: $(TOOLS)
 release: $(TOOLS) $(READY)
 	rm -rf dist build/installed
 	.venv/bin/hatchling build
+	mkdir -p build
 	sed -E '/^ *--hash|^#/d; s/ *\\$$//' requirements.lock > build/versions.txt
 	$(PYTHON) -m venv build/installed
 	build/installed/bin/python -m pip install --quiet $(TORCH)

@@ -5,10 +5,12 @@ from __future__ import annotations
 import email
 import importlib.metadata
 import re
+import runpy
 import subprocess
 import sys
 import tomllib
 import zipfile
+from fnmatch import fnmatch
 from pathlib import Path
 
 import pytest
@@ -79,6 +81,17 @@ def test_torch_brings_nothing_that_is_not_locked():
     plain = {need.name for need in needs if not need.marker or need.marker.evaluate({"extra": ""})}
     cards = {name for name in plain if name.startswith(("nvidia-", "cuda-", "triton"))}  # of builds for cards
     assert plain - cards <= {*locked("requirements.lock")}
+
+
+def test_the_page_of_licences_has_the_tables_of_now():
+    page = (ROOT / "docs" / "licences.md").read_text(encoding="utf-8")
+    made = runpy.run_path(str(ROOT / "docs" / "make_licences.py"))
+    assert made["filled"](page) == page
+    weights = {
+        path.name for path in (ROOT / "semantic_guidance").rglob("weights/*.*") if path.suffix != ".LICENSE"
+    }
+    named = set(re.findall(r"`(?:agents|guidance)/weights/([^`]+)`", page))
+    assert all(any(fnmatch(name, pattern) for pattern in named) for name in weights)
 
 
 def test_examples_are_small_and_attributed():

@@ -20,6 +20,7 @@ import av
 import numpy as np
 from av.filter import Graph
 
+from semantic_guidance.core.errors import InputError
 from semantic_guidance.core.files import replacing
 from semantic_guidance.core.machine import has_avx512
 from semantic_guidance.export.base import Exporter, Progress
@@ -86,8 +87,18 @@ KINDS = {
 
 
 def write(drawing: Drawing, path: Path, options: VideoOptions, progress: Progress) -> None:
-    """Write the video to `path`, of the kind in `KINDS` that the end of its name says."""
+    """Write the video to `path`, of the kind in `KINDS` that the end of its name says.
+
+    Raises:
+        InputError: this FFmpeg has no encoder for it.
+        OSError: the file cannot be written.
+    """
     kind = next(kind for name, kind in KINDS.items() if path.name.lower().endswith(f".{name}"))
+    if kind.codec not in av.codecs_available:  # x264 is under the GPL: some builds leave it out
+        others = ", ".join(name for name, other in KINDS.items() if other.codec in av.codecs_available)
+        raise InputError(
+            f"{path}: PyAV's FFmpeg has no {kind.codec} to write it with, wanted one of {others}"
+        )
     rate = options.fps or kind.rate
     parts, hold = _timing(drawing, options.duration)
     counts, held = schedule(parts, rate), round(hold * rate)

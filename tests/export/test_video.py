@@ -294,3 +294,13 @@ class TestTheSecondThread:
         assert path.read_bytes() == b"before"
         assert os.listdir(tmp_path) == [path.name]
         assert threading.active_count() == before
+
+
+def test_an_ffmpeg_without_an_encoder_is_told_with_what_to_do(
+    painting: Painting, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(av, "codecs_available", av.codecs_available - {"libx264"})
+    with pytest.raises(InputError, match=r"a\.mp4: .* no libx264 .*, wanted one of webm, gif"):
+        save_painting(painting, tmp_path / "a.mp4")
+    assert not [*tmp_path.iterdir()]
+    save_painting(painting, tmp_path / "a.webm")

@@ -27,11 +27,9 @@ def main() -> None:
 def filled(page: str) -> str:
     """The page with its tables as they are now."""
     for name, table in (("pack", pack()), ("photographs", photographs()), ("packages", packages())):
-        page = re.sub(
-            rf"(?s)<!-- {name} -->.*?<!-- end -->",
-            lambda _, n=name, t=table: f"<!-- {n} -->\n{t}<!-- end -->",
-            page,
-        )
+        start, end = f"<!-- {name} -->\n", "<!-- end -->"
+        head, rest = page.split(start)
+        page = head + start + table + end + rest.partition(end)[2]
     return page
 
 

@@ -2,8 +2,8 @@
 
     python runs/segmenter/licences.py
 
-writes `photo_licences.csv` beside this file: a package, its version, how many photographs are from it, and the
-licences that its copyright file names, the most frequent first. Downloads the packages, 1.0 GB; needs `dpkg`.
+writes `photo_licences.csv` beside this file: a package, its version, how many photographs are from it, and
+the licences that its copyright file names, the most frequent first. Downloads 1.0 GB; needs `dpkg`.
 """
 
 from __future__ import annotations

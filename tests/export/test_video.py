@@ -19,6 +19,7 @@ import pytest
 from av.video.reformatter import ColorRange, Colorspace
 from PIL import Image
 
+from semantic_guidance.core.errors import InputError
 from semantic_guidance.export import VideoOptions, save_painting, video
 from semantic_guidance.export.frames import pace, schedule
 from semantic_guidance.export.video import HOLD, KINDS, SHORTEST, WAITING, _in_second_thread, _Screen

@@ -187,7 +187,7 @@ def test_thin_pictures(tmp_path, size):
 
 
 def test_too_many_pixels(tmp_path, monkeypatch):
-    monkeypatch.setattr("semantic_guidance.images.files.MAX_PIXELS", 1000)
+    monkeypatch.setattr("semantic_guidance.images.decoding.MAX_PIXELS", 1000)
     path = saved(tmp_path / "a.png", Image.new("L", (100, 100)))
     with pytest.raises(InputError, match=r"a\.png: the picture has 100 x 100 pixels"):
         load_image(path)

@@ -1,0 +1,98 @@
+"""Whether a PNG file is whole: its checksums, which Pillow passes over, and that no rows are missing.
+
+Specification: https://www.w3.org/TR/png-3/, sections 5.3 to 5.5 (chunks), 8 (Adam7), 10 (compression).
+"""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from collections.abc import Iterator
+from typing import BinaryIO
+
+from PIL import Image
+
+SIGNATURE = b"\x89PNG\r\n\x1a\n"
+CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # by colour type
+ADAM7 = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
+"""Of each pass of an interlaced picture: first column, first row, and the steps to the next ones."""
+
+_BLOCK = 1 << 20  # bytes read at once
+
+
+def check_chunks(source: BinaryIO) -> None:
+    """Check the checksums of a PNG's chunks, but for text and the like after the pixels; other files pass.
+
+    Raises:
+        ValueError: one of them is wrong or cut off.
+    """
+    begun = False
+    for kind, length in _chunks(source):
+        begun |= kind == b"IDAT"
+        if begun and kind[:1].islower():  # text, times, EXIF: a damaged one spoils no pixel
+            continue
+        checksum = zlib.crc32(kind)
+        while length:
+            block = source.read(min(length, _BLOCK))
+            if not block:
+                raise ValueError("the file is truncated")
+            checksum = zlib.crc32(block, checksum)
+            length -= len(block)
+        if source.read(4) != struct.pack(">I", checksum):
+            raise ValueError(f"wrong checksum in chunk {kind.decode('ascii', 'replace')}")
+
+
+def check_rows(source: BinaryIO, image: Image.Image) -> None:
+    """Check that a PNG file holds all rows of the picture that was decoded from it.
+
+    Rows that are missing are decoded as zeros without an error; so the data are only counted if the last row
+    is zero throughout, or if the picture is interlaced.
+
+    Raises:
+        ValueError: some rows are missing.
+    """
+    source.seek(len(SIGNATURE) + 8)
+    width, height, depth, colour, _, _, interlaced = struct.unpack(">2I5B", source.read(13))
+    if (width, height) != image.size:
+        return  # the first picture is that of another chunk
+    last = image.crop((0, height - 1, width, height))
+    if not interlaced and last.getbbox(alpha_only=False) is not None:
+        return
+    bits = depth * CHANNELS[colour]
+    passes = ADAM7 if interlaced else ((0, 0, 1, 1),)
+    wanted = 0
+    for left, top, across, down in passes:
+        columns, rows = -((left - width) // across), -((top - height) // down)
+        wanted += rows * (1 + (columns * bits + 7) // 8) if columns else 0
+    if _inflated(source, wanted) < wanted:
+        raise ValueError("rows are missing")
+
+
+def _chunks(source: BinaryIO) -> Iterator[tuple[bytes, int]]:
+    """Kind and length of each chunk, the file being at its data; none if the file is no PNG."""
+    source.seek(0)
+    if source.read(len(SIGNATURE)) != SIGNATURE:
+        return
+    place = len(SIGNATURE)
+    while len(header := source.read(8)) == 8:
+        length, kind = struct.unpack(">I4s", header)
+        yield kind, length
+        if kind == b"IEND":
+            return
+        place += 12 + length
+        source.seek(place)
+
+
+def _inflated(source: BinaryIO, most: int) -> int:
+    """Bytes of pixels in the file; no more than `most` and a block are counted."""
+    inflater, count = zlib.decompressobj(), 0
+    for kind, length in _chunks(source):
+        if kind != b"IDAT":
+            continue
+        while length and count < most:
+            data = source.read(min(length, _BLOCK))
+            length -= len(data) or length
+            while data and count < most:
+                count += len(inflater.decompress(data, _BLOCK))
+                data = inflater.unconsumed_tail
+    return count + len(inflater.flush() if count < most else b"")

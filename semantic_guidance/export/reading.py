@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import base64
 import io
-import warnings
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+
+from semantic_guidance.images.decoding import TooManyPixelsError, decode_stream
 
 MAX_PIXELS = 100_000_000  # of the canvas, and of all masks together
 
@@ -26,21 +26,14 @@ def read_picture(text: Any, name: str, mode: str, most: int) -> NDArray[np.float
         raise FlawError(wanted)
     try:
         data = io.BytesIO(base64.b64decode(text, validate=True))
-        with warnings.catch_warnings():
-            warnings.simplefilter("error")  # Pillow's, about gigantic pictures
-            with Image.open(data, formats=["PNG"]) as picture:
-                if picture.width * picture.height > most:
-                    raise FlawError(
-                        f"{name} and those before have more than {MAX_PIXELS} pixels, wanted fewer"
-                    )
-                pixels = np.array(picture)
-                got = picture.mode
-    except FlawError:
-        raise
-    except Exception:  # decoders raise nearly anything on broken data
+        picture = decode_stream(data, name, formats=["PNG"], most=most).image
+    except TooManyPixelsError:
+        raise FlawError(f"{name} and those before have more than {MAX_PIXELS} pixels, wanted fewer") from None
+    except ValueError:  # an InputError or one of base64
         raise FlawError(wanted) from None
-    if got != mode:
+    if picture.mode != mode:
         raise FlawError(wanted)
+    pixels = np.array(picture)
     channels = pixels.reshape(*pixels.shape[:2], -1).transpose(2, 0, 1)
     return np.ascontiguousarray(channels, np.float32) / np.float32(255)
 

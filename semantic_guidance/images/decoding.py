@@ -42,6 +42,10 @@ TURNS = {
 _decoding = threading.Lock()
 
 
+class TooManyPixelsError(InputError):
+    """A picture is too large."""
+
+
 @dataclass(frozen=True, eq=False)
 class Decoded:
     """All of a picture as its file stores it.
@@ -267,9 +271,9 @@ def _check_size(image: Image.Image, name: str, most: int) -> None:
     width, height = image.size
     if width * height > most:
         limit = f"{most // 1_000_000} million" if most >= 1_000_000 else str(most)
-        raise InputError(f"{name}: the picture has {width} x {height} pixels, wanted at most {limit}")
+        raise TooManyPixelsError(f"{name}: the picture has {width} x {height} pixels, wanted at most {limit}")
     if max(width, height) > MAX_LENGTH:
-        raise InputError(
+        raise TooManyPixelsError(
             f"{name}: the picture is {width} x {height}, wanted at most {MAX_LENGTH // 1_000_000} million "
             "pixels along a side"
         )

@@ -16,7 +16,7 @@ from PIL import Image
 
 from semantic_guidance.core.errors import InputError
 from semantic_guidance.images.arrays import check_range, resize_array
-from semantic_guidance.images.decoding import MAX_SIDE, decode, decode_given, refusing
+from semantic_guidance.images.decoding import MAX_SIDE, Decoded, decode, decode_given, refusing
 from semantic_guidance.images.pixels import colours, mask_values, pixels, unit
 
 if TYPE_CHECKING:  # torch is imported where a tensor is made: a brush is a picture, too, and needs none
@@ -180,10 +180,9 @@ def load_pixels(path: str | Path, mode: str) -> NDArray[np.uint8]:
             ``[H, W, 4]``.
 
     Raises:
-        OSError: there is no such file, it is a directory, or it cannot be read.
-        InputError: it is not a picture, or is broken; the message names it.
+        InputError: it is missing, cannot be read, is not a picture, or is broken; the message names it.
     """
-    decoded = decode(path)
+    decoded = _part(path)
     with refusing(str(path)):
         return pixels(decoded, mode)
 
@@ -192,16 +191,24 @@ def load_labels(path: str | Path) -> NDArray[np.int32]:
     """The labels in a file, ``[H, W]``: the numbers of a palette, or the values of a grey picture.
 
     Raises:
-        OSError: there is no such file, it is a directory, or it cannot be read.
-        InputError: it is not a picture, is broken, or has colours; the message names it.
+        InputError: it is missing, cannot be read, is not a picture, is broken, or has colours; the message
+            names it.
     """
-    decoded = decode(path)
+    decoded = _part(path)
     if decoded.image.mode not in LABELS:
         raise InputError(
             f"{path}: the picture is {decoded.image.mode}, wanted labels: a palette, or whole numbers in grey"
         )
     with refusing(str(path)):
         return np.array(decoded.upright(decoded.image)).astype(np.int32)
+
+
+def _part(path: str | Path) -> Decoded:
+    """What a data set cannot do without."""
+    try:
+        return decode(path)
+    except OSError as error:
+        raise InputError(str(error)) from None
 
 
 def _from_array(array: NDArray[Any]) -> Tensor:

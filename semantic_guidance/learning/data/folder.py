@@ -22,11 +22,10 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 import torch
 import torch.utils.data
-from PIL import Image, UnidentifiedImageError
 from torch import Tensor
 
 from semantic_guidance.core.guidance import Box, Guidance, Instance
-from semantic_guidance.images.files import load_image
+from semantic_guidance.images.files import load_image, load_pixels
 
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"})
 
@@ -202,13 +201,9 @@ def read_plane(path: Path, height: int, width: int, what: str) -> Tensor:
     """A grey picture as ``[1, H, W]`` in [0, 1].
 
     Raises:
-        ValueError: it is missing, unreadable or of another size.
+        ValueError: it is missing, unreadable, broken or of another size; the message names it.
     """
-    try:
-        with Image.open(path) as file:
-            plane = np.asarray(file.convert("L"), np.float32) / 255
-    except (OSError, UnidentifiedImageError, SyntaxError) as error:
-        raise ValueError(f"{path} cannot be read, wanted {what} ({error})") from error
+    plane = load_pixels(path, "L").astype(np.float32) / 255
     if plane.shape != (height, width):
         raise ValueError(f"{path} is {plane.shape[1]} x {plane.shape[0]}, wanted {width} x {height} ({what})")
     return torch.from_numpy(plane)[None]

@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from semantic_guidance.images.files import load_pixels
 from semantic_guidance.learning.data.cutouts.compose import surround
 from semantic_guidance.learning.data.cutouts.pack import CutoutPack, photo_cutout
 from semantic_guidance.learning.data.cutouts.photometry import Pixels, Plane, camera
@@ -63,12 +64,12 @@ class Photographs:
             kind = kinds.get(path.stem)
             if kind is None:
                 raise ValueError(f"{path} is not in {folder / LIST}, wanted the kind of each photograph")
-            image = np.asarray(_read(path, cv2.IMREAD_COLOR)[..., ::-1], np.uint8)
+            image = load_pixels(path, "RGB")
             if kind == "scene":
                 scenes.append(image)
                 continue
             place = path.with_name(f"{path.stem}_mask.png")
-            mask = _read(place, cv2.IMREAD_GRAYSCALE)
+            mask = load_pixels(place, "L")
             if mask.shape != image.shape[:2]:
                 raise ValueError(f"{place} is of another size than {path.name}, wanted the same")
             if not mask.any():
@@ -152,10 +153,3 @@ def _read_kinds(path: Path) -> dict[str, str]:
                 f"{path}: the kind of {row['name']} is {row['kind']!r}, wanted one of {', '.join(KINDS)}"
             )
     return {row["name"]: row["kind"] for row in rows}
-
-
-def _read(path: Path, how: int) -> NDArray[np.uint8]:
-    data = cv2.imread(str(path), how)
-    if data is None:
-        raise ValueError(f"{path} is missing or unreadable, wanted a picture")
-    return np.asarray(data, np.uint8)

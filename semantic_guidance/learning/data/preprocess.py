@@ -17,15 +17,15 @@ from functools import lru_cache
 from pathlib import Path
 
 import cv2
-import numpy as np
 import torch
 from torch import Tensor
 from tqdm import tqdm
 
+from semantic_guidance.core.errors import InputError
 from semantic_guidance.core.files import replacing
 from semantic_guidance.core.guidance import box_of
 from semantic_guidance.guidance import Guide
-from semantic_guidance.images.files import load_image
+from semantic_guidance.images.files import load_image, load_pixels
 from semantic_guidance.learning.data.cub200 import BOXES, CUB200, FOCUS, MASKS
 
 _JPEG = [cv2.IMWRITE_JPEG_QUALITY, 95]
@@ -60,12 +60,10 @@ def _encode(plane: Tensor) -> bytes:
 def _stored_box(mask: Path) -> tuple[int, int, int, int] | None:
     """Box of a mask on disk: of the frame where it is empty, None where there is no readable file."""
     try:
-        plane = cv2.imdecode(np.frombuffer(mask.read_bytes(), np.uint8), cv2.IMREAD_GRAYSCALE)
-    except (OSError, cv2.error):
+        plane = load_pixels(mask, "L")
+    except (OSError, InputError):
         return None
-    if plane is None:
-        return None
-    return box_of(torch.from_numpy(np.asarray(plane)), 127) or (0, 0, plane.shape[1], plane.shape[0])
+    return box_of(torch.from_numpy(plane), 127) or (0, 0, plane.shape[1], plane.shape[0])
 
 
 @lru_cache(maxsize=1)

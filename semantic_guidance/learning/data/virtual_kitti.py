@@ -19,20 +19,12 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
 
 from semantic_guidance.core.guidance import Guidance, Instance
+from semantic_guidance.images.files import load_labels, load_pixels
 from semantic_guidance.learning.data.folder import DataRequest, PictureDataset, need_folder
 
 _VEHICLES = ("Car", "Van", "Truck")
-
-
-def _read(path: Path, mode: str | None) -> NDArray[np.int64]:
-    try:
-        with Image.open(path) as file:
-            return np.asarray(file if mode is None else file.convert(mode), np.int64)
-    except (OSError, UnidentifiedImageError, SyntaxError) as error:
-        raise ValueError(f"{path} cannot be read, wanted an instance segmentation ({error})") from error
 
 
 class VirtualKITTI(PictureDataset):
@@ -86,21 +78,17 @@ class VirtualKITTI(PictureDataset):
             union = torch.maximum(union, mask)
         return Guidance(union, torch.zeros_like(union), tuple(Instance.from_mask(mask) for mask in masks))
 
-    def _ids_2(self, index: int) -> NDArray[np.int64]:
+    def _ids_2(self, index: int) -> NDArray[np.int32]:
         rgb = Path(self.names[index])
         frames, camera = rgb.parents[2], rgb.parent.name
         name = rgb.stem.replace("rgb_", "instancegt_") + ".png"
-        path = self.root / frames / "instanceSegmentation" / camera / name
-        ids = _read(path, None)
-        if ids.ndim != 2:
-            raise ValueError(f"{path} has {ids.shape[-1]} channels, wanted a palette of track ids")
-        return ids
+        return load_labels(self.root / frames / "instanceSegmentation" / camera / name)
 
-    def _ids_1(self, index: int) -> NDArray[np.int64]:
+    def _ids_1(self, index: int) -> NDArray[np.int32]:
         _, scene, variation, name = Path(self.names[index]).parts
         folder = self.root / "vkitti_1.3.1_scenegt"
         table = self._table(folder / f"{scene}_{variation}_scenegt_rgb_encoding.txt")
-        rgb = _read(folder / scene / variation / name, "RGB")
+        rgb = load_pixels(folder / scene / variation / name, "RGB").astype(np.int32)
         codes = (rgb[..., 0] << 16) | (rgb[..., 1] << 8) | rgb[..., 2]
         ids = np.zeros_like(codes)
         for code, number in table.items():

@@ -115,7 +115,7 @@ def test_cub_missing_files_are_named(cub, tmp_path):
         CUB200(cub, "all")
     root = predict(cub)
     (root / "segmentations_pred" / CUB_NAMES[0]).write_bytes(b"no picture")
-    with pytest.raises(ValueError, match=r"0046_18\.jpg cannot be read, wanted a mask"):
+    with pytest.raises(ValueError, match=r"0046_18\.jpg: not a picture that can be read"):
         CUB200(cub, "predicted")[0]
     save(root / "segmentations_pred" / CUB_NAMES[0], np.zeros((5, 5), np.uint8))
     with pytest.raises(ValueError, match="is 5 x 5, wanted 60 x 40"):
@@ -212,7 +212,7 @@ def test_virtual_kitti_2(tmp_path):
     assert len(data) == 2
     check_two_cars(data[1])
     path.unlink()
-    with pytest.raises(ValueError, match=r"instancegt_00001\.png cannot be read"):
+    with pytest.raises(ValueError, match=r"instancegt_00001\.png: no such file"):
         data[1]
 
 

@@ -11,6 +11,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from semantic_guidance.images.files import load_pixels
+
 CUTOUT_SIDE = 256  # longer side of a cut-out, at most
 
 
@@ -49,7 +51,7 @@ class CutoutPack:
             held_out = zlib.crc32(row["name"].encode()) % 10 == 0
             if split != "all" and held_out != (split == "held_out"):
                 continue
-            picture = _read_picture(folder / row["name"], alpha=row["kind"] == "cutout")
+            picture = load_pixels(folder / row["name"], "RGBA" if row["kind"] == "cutout" else "RGB")
             if row["kind"] == "cutout":
                 cutouts.append(_trim(picture, folder / row["name"]))
                 categories.append(row["category"])
@@ -78,16 +80,6 @@ def read_manifest(folder: Path) -> list[dict[str, str]]:
     if not rows or not {"name", "kind", "category"} <= rows[0].keys():
         raise ValueError(f"{path} is malformed, wanted CSV with columns name, kind, category")
     return rows
-
-
-def _read_picture(path: Path, alpha: bool) -> NDArray[np.uint8]:
-    data = cv2.imread(str(path), cv2.IMREAD_UNCHANGED if alpha else cv2.IMREAD_COLOR)
-    if alpha and data is not None and data.ndim == 3 and data.shape[2] == 3:
-        data = cv2.cvtColor(data, cv2.COLOR_BGR2BGRA)  # WebP drops the alpha of an opaque picture
-    if data is None or (alpha and (data.ndim != 3 or data.shape[2] != 4)):
-        wanted = "a picture with alpha" if alpha else "a picture"
-        raise ValueError(f"{path} is missing or unreadable, wanted {wanted}")
-    return np.asarray(cv2.cvtColor(data, cv2.COLOR_BGRA2RGBA if alpha else cv2.COLOR_BGR2RGB), np.uint8)
 
 
 def _trim(cutout: NDArray[np.uint8], path: Path) -> NDArray[np.uint8]:

@@ -17,9 +17,10 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 from tqdm import tqdm
 
+from semantic_guidance.images.files import load_pixels
 from semantic_guidance.learning.data.cutouts.pack import CUTOUT_SIDE
 
 MANIFEST = Path(__file__).with_name("pack_manifest.csv")
@@ -57,14 +58,10 @@ def convert(source: Path, target: Path, kind: str) -> None:
     Raises:
         ValueError: `source` is missing or no picture.
     """
-    try:
-        with Image.open(source) as file:
-            picture = file.convert("RGBA" if kind == "cutout" else "RGB")
-            if kind == "cutout":
-                solid = picture.getchannel("A").point(lambda alpha: 255 if alpha > _FAINT else 0)
-                picture = picture.crop(solid.getbbox())
-    except (OSError, UnidentifiedImageError, SyntaxError) as error:
-        raise ValueError(f"{source} cannot be read, wanted a picture ({error})") from error
+    picture = Image.fromarray(load_pixels(source, "RGBA" if kind == "cutout" else "RGB"))
+    if kind == "cutout":
+        solid = picture.getchannel("A").point(lambda alpha: 255 if alpha > _FAINT else 0)
+        picture = picture.crop(solid.getbbox())
     limit = CUTOUT_SIDE / max(picture.size) if kind == "cutout" else _PHOTO_SIDE / min(picture.size)
     if limit < 1:
         size = (max(1, round(picture.width * limit)), max(1, round(picture.height * limit)))

@@ -130,11 +130,11 @@ def decode_given(image: Image.Image) -> Decoded:
     if 0 in image.size:
         raise ValueError(f"image is {image.width} x {image.height}, wanted at least one pixel")
     with refusing("image"):
+        told: Any = None
         with _strict(MAX_PIXELS // 2):
             image.load()
-        told: Any = None
-        with contextlib.suppress(Exception):  # a damaged EXIF block; what can be read of it may do
-            told = image.getexif().get(ORIENTATION, 1)
+            with contextlib.suppress(Exception):  # a damaged EXIF block; what can be read of it may do
+                told = image.getexif().get(ORIENTATION, 1)
         orientation = int(told) if told in range(1, 9) else stored_orientation(image.info) or 1
     width, height = image.size
     return Decoded(image, orientation, (height, width) if orientation >= 5 else (width, height))
@@ -230,16 +230,14 @@ def _source(path: Path) -> Iterator[BinaryIO]:
         raise OSError(f"{path}: cannot be read ({error.strerror}), wanted a picture") from None
     except ValueError:  # a NUL byte in the name
         raise InputError(f"{str(path)!r}: not a file name, wanted a picture") from None
-    with data, refusing(str(path)):
-        if not data.peek(1):
-            raise InputError(f"{path}: the file is empty, wanted a picture")
-        if data.seekable():
-            yield data
-            return
-        held = data.read(MAX_PIPED + 1)
-        if len(held) > MAX_PIPED:
+    with data:
+        with refusing(str(path)):
+            if not data.peek(1):
+                raise InputError(f"{path}: the file is empty, wanted a picture")
+            held = None if data.seekable() else data.read(MAX_PIPED + 1)
+        if held is not None and len(held) > MAX_PIPED:
             raise InputError(f"{path}: more than {MAX_PIPED:,} bytes came, wanted a picture")
-        yield io.BytesIO(held)
+        yield data if held is None else io.BytesIO(held)
 
 
 @contextlib.contextmanager

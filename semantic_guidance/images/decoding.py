@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import logging
 import re
 import struct
 import threading
@@ -40,6 +41,7 @@ TURNS = {
 """What makes a picture of each EXIF orientation upright; 1 is upright."""
 
 _decoding = threading.Lock()
+logging.getLogger("PIL").addHandler(logging.NullHandler())  # else what it logs lands on standard error
 
 
 class TooManyPixelsError(InputError):

@@ -240,6 +240,22 @@ junk = st.recursive(
 )
 
 
+def test_a_damaged_mask_is_refused(painting, tmp_path):
+    """One that ends early, and one in which a bit has flipped."""
+    painting.save(tmp_path / "a.json")
+    document = json.loads((tmp_path / "a.json").read_text())
+    noise = np.random.default_rng(0).integers(0, 256, (64, 96), dtype=np.uint8)
+    whole = io.BytesIO()
+    Image.fromarray(noise).save(whole, "PNG")
+    spoilt = bytearray(whole.getvalue())
+    spoilt[2000] ^= 1
+    for data in (whole.getvalue()[:900], bytes(spoilt)):
+        document["masks"] = [base64.b64encode(data).decode()] * len(document["masks"])
+        (tmp_path / "b.json").write_text(json.dumps(document))
+        with pytest.raises(InputError, match=r"b\.json: mask 0 is not a grey PNG picture in base64"):
+            read_strokes(tmp_path / "b.json")
+
+
 def places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
     """The paths to all values in a document."""
     steps = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()

@@ -88,9 +88,15 @@ def tiff(pixels: np.ndarray, orientation: int, *more: tuple[int, int, int, int])
 
 DAMAGES = {
     "GPS beyond the end": (0x8825, 4, 1, 0xFFFFFFF0),
+    "GPS before the beginning": (0x8825, 8, 1, 0xFFF0),
     "EXIF directory is text": (0x8769, 2, 4, 0x41414141),
-    "interoperability directory in the header": (0xA005, 4, 1, 0),
+    "interoperability directory is text": (0xA005, 2, 2, 0x16),
+    "software is a float": (0x0131, 11, 1, 10),
+    "artist is a fraction": (0x013B, 5, 1, 0),
+    "resolution is bytes": (0x011A, 7, 4, 8),
     "resolution by zero": (0x011A, 5, 1, 8),
+    "directory before the beginning": (0x014A, 9, 1, 0xFFFFFFF0),
+    "XMP is a float": (0x02BC, 11, 1, 22),
     "a count of four thousand million": (0x9286, 7, 0xFFFFFFFF, 0),
     "unknown type": (0x0131, 77, 1, 0),
 }

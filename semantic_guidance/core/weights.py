@@ -22,12 +22,21 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from semantic_guidance.core import int8 as bytewise
+from semantic_guidance.core.archives import regular_size
 from semantic_guidance.core.files import replacing
+from semantic_guidance.core.names import printable
+from semantic_guidance.core.pickles import read_pickle
 from semantic_guidance.core.threads import torch_threads
+
+_BAD = (OSError, SafetensorError, KeyError, TypeError, ValueError, OverflowError, RuntimeError)
+"""What readers of a damaged file raise (`RecursionError` is a `RuntimeError`)."""
 
 Module = TypeVar("Module", bound=nn.Module)
 Config = dict[str, Any]
 State = dict[str, Tensor]
+
+MOST_BYTES, MOST_HEADER = 2**30, 2**22
+"""Of a file of weights, and of the names, shapes and settings at its beginning."""
 
 _RANDOM: frozenset[Callable[..., Tensor]] = frozenset(
     {Tensor.uniform_, Tensor.normal_, nn.init.uniform_, nn.init.normal_, nn.init.kaiming_uniform_}
@@ -98,9 +107,10 @@ def read_config(path: str | Path, what: str) -> Config:
         ValueError: the file is missing, corrupt, or not `what`.
     """
     try:
+        _check_header(path)
         with safe_open(str(path), framework="pt") as file:
             return _config(file.metadata())
-    except (OSError, SafetensorError, KeyError, TypeError, ValueError, RecursionError) as error:
+    except _BAD as error:
         raise unreadable(path, what, error) from None
 
 
@@ -112,6 +122,7 @@ def read_weights(path: str | Path, format: str, what: str) -> tuple[Config, Stat
         ValueError: the file is missing, corrupt, of another format, or holds numbers that are not finite.
     """
     try:
+        _check_header(path)
         with safe_open(str(path), framework="pt") as file:
             config = _config(file.metadata())
             stored = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
@@ -123,9 +134,22 @@ def read_weights(path: str | Path, format: str, what: str) -> tuple[Config, Stat
             raise ValueError(f"its format is {config['format']!r}")
         if not all(_finite(values) for values in state.values()):
             raise ValueError("it holds weights that are not finite")
-    except (OSError, SafetensorError, KeyError, TypeError, ValueError, RecursionError) as error:
+    except _BAD as error:
         raise unreadable(path, what, error) from None
     return config, state
+
+
+def _check_header(path: str | Path) -> None:
+    """See that a file may be one of ours, by its size and that of its header.
+
+    Raises:
+        OSError, ValueError: it is none.
+    """
+    size = regular_size(path, MOST_BYTES)
+    with open(path, "rb") as file:
+        header = int.from_bytes(file.read(8), "little")
+    if not 0 < header <= min(size - 8, MOST_HEADER):
+        raise ValueError(f"its header is said to have {header} of its {size} bytes, at most {MOST_HEADER} may be")
 
 
 def _single(values: Tensor) -> Tensor:
@@ -144,23 +168,9 @@ def _config(metadata: dict[str, str] | None) -> Config:
     """The config in a file's metadata; older files have the format beside it."""
     found = metadata or {}
     config = json.loads(found["config"])
-    return {"format": found["format"], **config} if "format" in found else dict(config)
-
-
-def read_pickle(path: str | Path, what: str) -> Any:
-    """What a checkpoint of PyTorch holds, read without running code from it.
-
-    Raises:
-        ValueError: the file is missing or corrupt.
-    """
-    try:
-        return torch.load(path, map_location="cpu", weights_only=True)
-    except OSError as error:
-        raise ValueError(f"{path} cannot be read, wanted {what} ({error.strerror or error})") from None
-    except Exception as error:  # the reader may raise anything if a file is not a checkpoint
-        raise ValueError(
-            f"{path} is corrupt or not a checkpoint, wanted {what} ({type(error).__name__})"
-        ) from None
+    if not isinstance(config, dict):
+        raise ValueError("its config is not an object of names and values")
+    return {"format": found["format"], **config} if "format" in found else config
 
 
 @torch_threads()
@@ -170,15 +180,16 @@ def read_state(path: str | Path, what: str) -> State:
     Raises:
         ValueError: the file is missing, corrupt, or not a state dict.
     """
-    content = read_pickle(path, what)
+    content = read_pickle(path, what, MOST_BYTES)
     if not isinstance(content, dict) or not all(isinstance(name, str) for name in content):
         raise ValueError(f"{path} does not hold a state dict, wanted {what}")
-    state = {name.removeprefix("module."): values for name, values in content.items()}
-    for name, values in state.items():
+    state = {}
+    for name, values in content.items():
         if not isinstance(values, Tensor):
-            raise ValueError(f"{path} holds {name!r}, which is not a tensor, wanted {what}")
-        if not _finite(values):
-            raise ValueError(f"{path} holds numbers in {name!r} that are not finite, wanted {what}")
+            raise ValueError(f"{path} holds {_shown(name)}, which is not a tensor, wanted {what}")
+        state[name.removeprefix("module.")] = single = _single(values)
+        if not _finite(single):
+            raise ValueError(f"{path} holds numbers in {_shown(name)} that are not finite, wanted {what}")
     return state
 
 
@@ -200,7 +211,7 @@ def filled(network: Module, state: State, path: str | Path, what: str) -> Module
     counts = {name: torch.tensor(0) for name in like if name.endswith("num_batches_tracked")}
     state = counts | state
     if odd := sorted(like.keys() - state.keys()) or sorted(state.keys() - like.keys()):
-        raise ValueError(f"{path} does not match the network in {odd[0]!r}, wanted {what}")
+        raise ValueError(f"{path} does not match the network in {_shown(odd[0])}, wanted {what}")
     for name, wanted in like.items():
         values = state[name]
         if values.is_floating_point() != wanted.is_floating_point():
@@ -226,12 +237,24 @@ def whole(config: Config, name: str, least: int, most: int) -> int:
     return value
 
 
-def wholes(config: Config, name: str, count: int, least: int, most: int) -> tuple[int, ...]:
-    """So many whole numbers of a file's config; see `whole`."""
+def wholes(
+    config: Config, name: str, count: int | tuple[int, int], least: int, most: int
+) -> tuple[int, ...]:
+    """So many whole numbers of a file's config, or from so many to so many; see `whole`."""
     values = config[name]
-    if not isinstance(values, list) or len(values) != count:
-        raise ValueError(f"its {name} is {_shown(values)}, wanted {count} whole numbers")
+    fewest, greatest = (count, count) if isinstance(count, int) else count
+    if not isinstance(values, list) or not fewest <= len(values) <= greatest:
+        number = f"{fewest}" if fewest == greatest else f"{fewest} to {greatest}"
+        raise ValueError(f"its {name} is {_shown(values)}, wanted {number} whole numbers")
     return tuple(whole({name: value}, name, least, most) for value in values)
+
+
+def number(config: Config, name: str, least: float, most: float) -> float:
+    """A number of a file's config; see `whole`."""
+    value = config[name]
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not least <= value <= most:
+        raise ValueError(f"its {name} is {_shown(value)}, wanted a number from {least} to {most}")
+    return float(value)
 
 
 def flag(config: Config, name: str, default: bool | None = None) -> bool:
@@ -249,7 +272,8 @@ def _shown(value: Any) -> str:
 
 def unreadable(path: str | Path, what: str, error: Exception) -> ValueError:
     """The error for a file that is not `what`, with the reason."""
-    reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+    lines = str(error).splitlines()
+    reason = printable(lines[0])[:200] if lines else type(error).__name__
     if isinstance(error, KeyError):  # whose text is the bare name
         reason = f"it has no {reason}"
     return ValueError(f"{path} cannot be read, wanted {what} ({reason})")

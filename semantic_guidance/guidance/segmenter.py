@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
-
 import cv2
 import numpy as np
 import torch
@@ -17,13 +15,26 @@ from torch import Tensor
 from semantic_guidance.core.guidance import box_of
 from semantic_guidance.core.resample import resample
 from semantic_guidance.core.threads import torch_threads
-from semantic_guidance.core.weights import Unfilled, filled, read_weights, unreadable, write_weights
+from semantic_guidance.core.weights import (
+    Config,
+    Unfilled,
+    filled,
+    number,
+    read_weights,
+    unreadable,
+    whole,
+    wholes,
+    write_weights,
+)
 from semantic_guidance.guidance.classifier import kind_evidence
 from semantic_guidance.guidance.network import STRIDE, SegmentationNetwork
 from semantic_guidance.guidance.refine import Plane, grabcut, grown
 
 WEIGHTS = Path(__file__).parent / "weights" / "segmenter.safetensors"
 FORMAT, WHAT = "semantic-guidance/segmenter", "segmenter weights"
+MOST_CHANNELS, MOST_PIXELS, MOST_SCALES, MOST_THREADS = 4096, 4096, 16, 1024
+"""Bounds of what a file may ask for."""
+
 _MAX_RATIO = 4.0  # of the sides the network sees; longer strips are squeezed
 
 
@@ -50,6 +61,30 @@ class SegmenterConfig:
     grabcut_side: int = 300
     grabcut_weight: float = 0.3
     threads: int = 1
+
+
+def _read_settings(stored: Config) -> SegmenterConfig:
+    """The settings in a file; those that it lacks are the usual ones.
+
+    Raises:
+        ValueError: one is of another kind, or out of bounds.
+    """
+    usual = {
+        name: list(value) if isinstance(value, tuple) else value
+        for name, value in asdict(SegmenterConfig()).items()
+    }
+    values = usual | stored
+    top, second, third, fourth, last = wholes(values, "widths", 5, 1, MOST_CHANNELS)
+    return SegmenterConfig(
+        widths=(top, second, third, fourth, last),
+        scales=wholes(values, "scales", (1, MOST_SCALES), STRIDE, MOST_PIXELS),
+        zoom_scales=wholes(values, "zoom_scales", (1, MOST_SCALES), STRIDE, MOST_PIXELS),
+        work_side=whole(values, "work_side", STRIDE, MOST_PIXELS),
+        zoom_below=number(values, "zoom_below", 0, 1),
+        grabcut_side=whole(values, "grabcut_side", STRIDE, MOST_PIXELS),
+        grabcut_weight=number(values, "grabcut_weight", 0, 1),
+        threads=whole(values, "threads", 1, MOST_THREADS),
+    )
 
 
 def _fit(height: int, width: int, side: int) -> tuple[int, int]:
@@ -83,15 +118,11 @@ class Segmenter:
             ValueError: the file is missing, damaged or of another kind.
         """
         stored, state = read_weights(path, FORMAT, WHAT)
-        known = {field.name for field in fields(SegmenterConfig)}
-        values: dict[str, Any] = {
-            k: tuple(v) if isinstance(v, list) else v for k, v in stored.items() if k in known
-        }
         try:
-            config = SegmenterConfig(**values)
+            config = _read_settings(stored)
             with Unfilled():
                 network = SegmentationNetwork(config.widths)
-        except (OverflowError, TypeError, ValueError, RuntimeError) as error:
+        except (TypeError, ValueError, RuntimeError) as error:
             raise unreadable(path, WHAT, error) from None
         return Segmenter(filled(network, state, path, WHAT), config)
 

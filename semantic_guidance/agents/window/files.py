@@ -6,10 +6,23 @@ from pathlib import Path
 from typing import Any
 
 from semantic_guidance.agents.window.network import WindowActor
-from semantic_guidance.core.weights import Unfilled, filled, read_weights, unreadable, write_weights
+from semantic_guidance.agents.window.view import CHANNELS
+from semantic_guidance.core.weights import (
+    Unfilled,
+    filled,
+    flag,
+    read_weights,
+    unreadable,
+    whole,
+    wholes,
+    write_weights,
+)
 
 FORMAT = "semantic-guidance/window-actor"
 WHAT = "an agent's weights"
+
+MOST_CHANNELS, MOST_STAGES = 10_000, 64
+"""Bounds of what a file may ask for."""
 
 
 def save_window_actor(actor: WindowActor, guided: bool, training: dict[str, Any], path: Path) -> None:
@@ -37,8 +50,11 @@ def load_window_actor(path: str | Path) -> tuple[WindowActor, bool]:
     config, state = read_weights(path, FORMAT, WHAT)
     try:
         with Unfilled():
-            actor = WindowActor(config["channels"], tuple(config["widths"]))
-        guided = bool(config["guided"])
+            actor = WindowActor(
+                whole(config, "channels", CHANNELS, CHANNELS),
+                wholes(config, "widths", (1, MOST_STAGES), 1, MOST_CHANNELS),
+            )
+        guided = flag(config, "guided")
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         raise unreadable(path, WHAT, error) from None
     return filled(actor, state, path, WHAT), guided

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from semantic_guidance.core.errors import InputError
-from semantic_guidance.core.weights import read_pickle
+from semantic_guidance.core.pickles import read_pickle
 
 FOLDER = "checkpoints"
 _DRAFT = ".part"

@@ -149,7 +149,9 @@ def _check_header(path: str | Path) -> None:
     with open(path, "rb") as file:
         header = int.from_bytes(file.read(8), "little")
     if not 0 < header <= min(size - 8, MOST_HEADER):
-        raise ValueError(f"its header is said to have {header} of its {size} bytes, at most {MOST_HEADER} may be")
+        raise ValueError(
+            f"its header is said to have {header} of its {size} bytes, at most {MOST_HEADER} may be"
+        )
 
 
 def _single(values: Tensor) -> Tensor:
@@ -237,9 +239,7 @@ def whole(config: Config, name: str, least: int, most: int) -> int:
     return value
 
 
-def wholes(
-    config: Config, name: str, count: int | tuple[int, int], least: int, most: int
-) -> tuple[int, ...]:
+def wholes(config: Config, name: str, count: int | tuple[int, int], least: int, most: int) -> tuple[int, ...]:
     """So many whole numbers of a file's config, or from so many to so many; see `whole`."""
     values = config[name]
     fewest, greatest = (count, count) if isinstance(count, int) else count

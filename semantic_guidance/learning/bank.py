@@ -15,6 +15,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from semantic_guidance.agents.ltp.episode import EnvConfig, PaintState, guidance_tensors, initial
+from semantic_guidance.core.archives import check_stored, regular_size
 from semantic_guidance.core.errors import InputError
 from semantic_guidance.core.files import replacing
 from semantic_guidance.core.guidance import Guidance
@@ -165,13 +166,15 @@ def _keep(banks: tuple[PictureBank, PictureBank], path: Path) -> None:
     """
     if path.exists():
         try:
+            regular_size(path)
+            check_stored(path)
             with np.load(path, allow_pickle=False) as file:
                 for bank, half in zip(banks, HALVES, strict=True):
                     bank.take(file[f"{half}_pixels"], file[f"{half}_boxes"])
         except Exception as error:  # a file that is no archive of arrays raises anything
             raise InputError(
                 f"--bank: {path} is corrupt or holds other pictures, wanted a file that this data set and "
-                f"these settings made, or another name ({str(error).splitlines()[0]})"
+                f"these settings made, or another name ({(str(error) or type(error).__name__).splitlines()[0]})"
             ) from None
         return
     for bank in banks:

@@ -85,6 +85,12 @@ class Replay:
             self.canvases[episode, step], self.canvases[episode, step + 1], step, self.samples[episode]
         )
 
+    def largest_sample(self) -> int:
+        """The largest number of a sample in it; -1 if it is empty or holds one below 0."""
+        if not self.count or int(self.samples[: self.count].min()) < 0:
+            return -1
+        return int(self.samples[: self.count].max())
+
     def state_dict(self) -> dict[str, Tensor]:
         """The episodes in it."""
         return {
@@ -99,10 +105,15 @@ class Replay:
         Raises:
             ValueError: it comes from a memory of another shape.
         """
-        count = len(state["samples"])
-        if count > len(self.samples) or state["canvases"].shape[1:] != self.canvases.shape[1:]:
+        canvases, samples, following = state["canvases"], state["samples"], int(state["next"])
+        count = len(samples)
+        if count > len(self.samples) or canvases.shape != (count, *self.canvases.shape[1:]):
+            raise ValueError(f"canvases has shape {list(canvases.shape)}, wanted {list(self.canvases.shape)}")
+        if canvases.dtype != torch.uint8 or samples.shape != (count,) or samples.dtype != torch.long:
             raise ValueError(
-                f"canvases has shape {list(state['canvases'].shape)}, wanted {list(self.canvases.shape)}"
+                f"canvases are {canvases.dtype}, samples {samples.dtype}, wanted bytes and numbers"
             )
-        self.count, self.next = count, int(state["next"])
-        self.canvases[:count], self.samples[:count] = state["canvases"], state["samples"]
+        if not 0 <= following < len(self.samples):
+            raise ValueError(f"next is {following}, wanted 0 to {len(self.samples) - 1}")
+        self.count, self.next = count, following
+        self.canvases[:count], self.samples[:count] = canvases, samples

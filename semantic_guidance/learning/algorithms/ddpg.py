@@ -17,6 +17,7 @@ from torch.func import functional_call
 from semantic_guidance.agents.ltp import episode
 from semantic_guidance.agents.ltp.episode import PaintState, Renderer
 from semantic_guidance.agents.ltp.network import Actor
+from semantic_guidance.learning import optimizers
 from semantic_guidance.learning.algorithms.accumulate import backward
 from semantic_guidance.learning.algorithms.wgan import (
     DiscriminatorLearner,
@@ -260,12 +261,12 @@ class Learner:
         return networks
 
     def _parts(self) -> dict[str, Any]:
-        parts: dict[str, Any] = {
-            **self._networks(),
-            "actor_optimizer": self.actor_optimizer,
-            "critic_optimizer": self.critic_optimizer,
-        }
-        return parts | {f"{name}_optimizer": each.optimizer for name, each in self.discriminators.items()}
+        return {**self._networks(), **self._optimizers()}
+
+    def _optimizers(self) -> dict[str, torch.optim.Optimizer]:
+        """All optimisers by their names in checkpoints."""
+        first = {"actor_optimizer": self.actor_optimizer, "critic_optimizer": self.critic_optimizer}
+        return first | {f"{name}_optimizer": each.optimizer for name, each in self.discriminators.items()}
 
     def state_dict(self) -> dict[str, Any]:
         """Networks and optimisers."""
@@ -275,12 +276,16 @@ class Learner:
         """Take over what `state_dict` gave.
 
         Raises:
-            ValueError: it comes from networks of other shapes.
+            ValueError: it comes from networks of other shapes, or holds weights that are not finite.
         """
         try:
-            for name, part in self._parts().items():
-                part.load_state_dict(state[name])
-        except (KeyError, RuntimeError, ValueError) as error:
+            for name, network in self._networks().items():
+                network.load_state_dict(state[name])
+                if not bool(_finite(network, half=False)):
+                    raise ValueError(f"{name} is not finite")
+            for name, optimizer in self._optimizers().items():
+                optimizers.fill(optimizer, state[name])
+        except (AttributeError, KeyError, RuntimeError, TypeError, ValueError) as error:
             reason = str(error).splitlines()[0]
             raise ValueError(f"the checkpoint's networks differ from the run's ({reason})") from None
 

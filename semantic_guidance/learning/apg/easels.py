@@ -152,10 +152,13 @@ class Easels:
         """
         for name in PLANES:
             mine, theirs = getattr(self, name), state[name]
-            if mine.shape != theirs.shape:
-                raise ValueError(f"{name} has shape {list(theirs.shape)}, wanted {list(mine.shape)}")
+            if mine.shape != theirs.shape or mine.dtype != theirs.dtype or not theirs.isfinite().all():
+                raise ValueError(f"{name} has shape {list(theirs.shape)}, wanted numbers {list(mine.shape)}")
             setattr(self, name, theirs.to(self.device))
-        self._steps = [int(step) for step in state["steps"]]
+        steps = [int(step) for step in state["steps"]]
+        if len(steps) != len(self) or not all(0 <= step < self.length for step in steps):
+            raise ValueError(f"the steps are {steps!s:.60}, wanted {len(self)} from 0 to {self.length - 1}")
+        self._steps = steps
         self.step = torch.tensor(self._steps, device=self.device)
         self.generator.set_state(state["generator"])
 

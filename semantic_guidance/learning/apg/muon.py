@@ -8,6 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from semantic_guidance.learning.optimizers import fill
+
 NEWTON_SCHULZ = (3.4445, -4.775, 2.0315)
 """Coefficients of the quintic iteration that drives singular values to about 1."""
 
@@ -75,5 +77,5 @@ class Muon(torch.optim.Optimizer):
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Take over what `state_dict` gave."""
-        super().load_state_dict(state_dict["muon"])
-        self.rest.load_state_dict(state_dict["adam"])
+        fill(self, state_dict["muon"], frozenset({"momentum"}))
+        fill(self.rest, state_dict["adam"])

@@ -227,7 +227,7 @@ class AnalyticRun:
         state = single.read_last(path, *names)
         try:
             changed = self.config.differences(TrainConfig.from_json(state["config"]))
-        except (TypeError, ValueError) as error:
+        except (AttributeError, KeyError, TypeError, ValueError, RecursionError) as error:
             raise InputError(f"{path}: its settings cannot be read ({error})") from None
         if changed:
             raise InputError(f"--resume: {path} was made with another {changed[0]}, wanted the same")
@@ -236,10 +236,10 @@ class AnalyticRun:
         try:
             self.optimizer.load_state_dict(state["optimizer"])
             self.easels.load_state_dict(state["easels"])
-            self.step, self.seconds = int(state["step"]), float(state["seconds"])
+            self.step, self.seconds = single.counted(state)
             self.saved = self.step
         except (AttributeError, KeyError, TypeError, ValueError, RuntimeError) as error:
-            raise InputError(f"{path} does not fit this run: {error}") from None
+            raise InputError(f"{path} does not fit this run: {str(error).partition(chr(10))[0]}") from None
         single.forget_rows(self.folder, self.step)
 
 

@@ -24,7 +24,7 @@ from semantic_guidance.learning.apg.run import AnalyticRun
 from semantic_guidance.learning.bank import PictureBank, open_banks, to_bytes
 from semantic_guidance.learning.config import TrainConfig, make_config
 from semantic_guidance.learning.replay import Replay
-from semantic_guidance.learning.run import checkpoint
+from semantic_guidance.learning.run import checkpoint, single
 from semantic_guidance.learning.run.log import Log
 from semantic_guidance.learning.run.mirror import Mirror
 from semantic_guidance.learning.run.processes import Processes, processes, settle_threads
@@ -329,18 +329,27 @@ class Trainer:
         found = checkpoint.checkpoints(self.folder)
         if not found:
             raise InputError(f"--resume: {self.folder} holds no checkpoint, wanted a run that was stopped")
-        state = checkpoint.read(found[-1] / NETWORKS)
-        saved = TrainConfig.from_json(state["config"])
+        state = single.read_last(found[-1] / NETWORKS, "config", "learner", "episode")
+        try:
+            saved = TrainConfig.from_json(state["config"])
+        except (AttributeError, KeyError, TypeError, ValueError, RecursionError) as error:
+            raise InputError(f"{found[-1]}: its settings cannot be read ({error})") from None
         if changed := self.config.differences(saved):
             raise InputError(f"--resume: {found[-1]} was made with another {changed[0]}, wanted the same")
         try:
             self.learner.load_state_dict(state["learner"])
-        except (KeyError, ValueError) as error:
+        except ValueError as error:
             raise InputError(f"{self.folder}: {error}") from None
-        own = checkpoint.read(found[-1] / f"process{self.group.rank}.pt")
-        self.replay.load_state_dict(own["replay"])
-        self.generator.set_state(own["generator"])
-        self.episode = int(state["episode"])
+        path = found[-1] / f"process{self.group.rank}.pt"
+        own = single.read_last(path, "replay", "generator")
+        try:
+            self.replay.load_state_dict(own["replay"])
+            self.generator.set_state(own["generator"])
+            self.episode = single.counted({"step": state["episode"], "seconds": 0})[0]
+        except (AttributeError, IndexError, KeyError, RuntimeError, TypeError, ValueError) as error:
+            raise InputError(f"{path} does not fit this run: {str(error).partition(chr(10))[0]}") from None
+        if self.replay.largest_sample() >= 2 * len(self.pictures):
+            raise InputError(f"{path} remembers other pictures, wanted those of this run")
 
     def _start_from(self, path: Path) -> None:
         """Take over another run's networks, or published ones, and tell of those that begin afresh."""

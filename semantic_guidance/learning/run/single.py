@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar
@@ -77,16 +78,32 @@ def read_mean(path: Path) -> dict[str, Tensor]:
     return mean
 
 
+def counted(state: State) -> tuple[int, float]:
+    """Updates and seconds of a run so far.
+
+    Raises:
+        ValueError: they are no such numbers.
+    """
+    step, seconds = state["step"], state["seconds"]
+    if isinstance(step, bool) or not isinstance(step, int) or step < 0:
+        raise ValueError(f"its step is {step!r:.40}, wanted a whole number from 0")
+    if not isinstance(seconds, (int, float)) or not 0 <= seconds < math.inf:
+        raise ValueError(f"its seconds are {seconds!r:.40}, wanted a number from 0")
+    return step, float(seconds)
+
+
 def fill(module: nn.Module, state: dict[str, Tensor], path: Path, wanted: str) -> None:
     """Give a network the weights that were read from a file.
 
     Raises:
-        InputError: they have other names or shapes.
+        InputError: they have other names or shapes, or are not finite.
     """
     try:
         module.load_state_dict(state)
     except (RuntimeError, TypeError, AttributeError):
         raise InputError(f"{path} holds weights of other names or shapes, wanted {wanted}") from None
+    if not all(bool(torch.isfinite(values).all()) for values in module.state_dict().values()):
+        raise InputError(f"{path} holds weights that are not finite, wanted {wanted}")
 
 
 def read_config(kind: type[Config], state: State, path: Path) -> Config:
@@ -102,7 +119,7 @@ def read_config(kind: type[Config], state: State, path: Path) -> Config:
     """
     try:
         return from_json(kind, json.loads(state["config"]))
-    except (KeyError, TypeError, ValueError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError, RecursionError) as error:
         raise InputError(
             f"{path}: its settings cannot be read ({error}), wanted a checkpoint of this version"
         ) from None

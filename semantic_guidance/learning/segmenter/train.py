@@ -21,6 +21,7 @@ from semantic_guidance.guidance.classifier import kind_evidence, load_imagenet_s
 from semantic_guidance.guidance.efficientnet import fold_state_dict
 from semantic_guidance.guidance.network import SegmentationNetwork
 from semantic_guidance.guidance.segmenter import Segmenter
+from semantic_guidance.learning import optimizers
 from semantic_guidance.learning.algorithms.wgan import placed
 from semantic_guidance.learning.data.cutouts.dataset import CutoutPack, compose
 from semantic_guidance.learning.memory import fitting
@@ -190,10 +191,10 @@ class SegmenterTrainer:
         single.fill(self.network, state["network"], path, "those of this run")
         single.fill(self.mean, state["ema"], path, "those of this run")
         try:
-            self.optimizer.load_state_dict(state["optimizer"])
-            self.step, self.seconds = int(state["step"]), float(state["seconds"])
+            optimizers.fill(self.optimizer, state["optimizer"])
+            self.step, self.seconds = single.counted(state)
             self.running = float(state["running"])
-        except (AttributeError, KeyError, TypeError, ValueError) as problem:
+        except (AttributeError, KeyError, OverflowError, TypeError, ValueError) as problem:
             raise InputError(f"{path} does not fit this run: {problem}") from None
         single.forget_rows(self.config.out, self.step)
 

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
+from semantic_guidance.core.archives import check_stored, regular_size
 from semantic_guidance.core.errors import InputError
 from semantic_guidance.core.files import replacing
 from semantic_guidance.core.options import OptionError
@@ -108,6 +109,8 @@ def read_bank(path: Path) -> SceneBank:
         InputError: it is corrupt, or something else.
     """
     try:
+        regular_size(path)
+        check_stored(path)
         with np.load(path, allow_pickle=False) as file:
             images, masks, focus = (np.asarray(file[name]) for name in ("images", "masks", "focus"))
     except OSError as error:

@@ -204,8 +204,12 @@ class Episodes:
             ]
             if len(episodes) != len(self.episodes) or canvas.shape != self.canvas.shape:
                 raise ValueError("their number or size is another")
+            if canvas.dtype != self.canvas.dtype or not canvas.isfinite().all():
+                raise ValueError("a canvas is not finite")
+            if not all(isinstance(count, int) for each in episodes for count in each.looks):
+                raise ValueError("what is to be looked at is not counted")
             self.rng.bit_generator.state = generator
-        except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+        except (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
             raise ValueError(
                 f"paintings in progress do not fit ({error}), wanted those of the same pictures"
             ) from None

@@ -21,6 +21,8 @@ from semantic_guidance.agents.window.view import CHANNELS
 from semantic_guidance.core.errors import InputError, NotFiniteError
 from semantic_guidance.core.options import OptionError, to_json
 from semantic_guidance.core.settings import NAME, write_settings
+from semantic_guidance.core.weights import Unfilled, filled
+from semantic_guidance.learning import optimizers
 from semantic_guidance.learning.algorithms.apg import AnalyticTrainer, APGConfig
 from semantic_guidance.learning.algorithms.wgan import placed
 from semantic_guidance.learning.memory import fitting
@@ -94,11 +96,13 @@ def write_agent(out: Path, unguided: bool = False) -> Path:
     try:
         stages = [mean[name] for name in mean if name.endswith("shortcut.weight")]
         widths = (len(mean["stem.weight"]), *map(len, stages))
-        actor = WindowActor(mean["stem.weight"].shape[1], widths)
-        facts: dict[str, Any] = {"steps": int(state["step"]), "seconds": round(state["seconds"])}
+        with Unfilled():
+            actor = WindowActor(CHANNELS, widths)
+        step, seconds = single.counted(state)
+        actor = filled(actor, mean, path, "a checkpoint of a window agent")
     except (IndexError, KeyError, RuntimeError, TypeError, ValueError):
         raise InputError(f"{path} holds another network, wanted a checkpoint of a window agent") from None
-    single.fill(actor, mean, path, "those of a window agent")
+    facts: dict[str, Any] = {"steps": step, "seconds": round(seconds)}
     if "config" in state:
         settings = single.read_config(WindowTrainingConfig, state, path)
         unguided = unguided or settings.unguided
@@ -159,11 +163,11 @@ class WindowTrainer:
         single.fill(self.actor, state["actor"], path, "those of this run")
         single.fill(self.mean, state["ema"], path, "those of this run")
         try:
-            self.trainer.optimizer.load_state_dict(state["optimizer"])
+            optimizers.fill(self.trainer.optimizer, state["optimizer"])
             self.episodes.load_state_dict(state["easels"])
-            self.step, self.seconds = int(state["step"]), float(state["seconds"])
+            self.step, self.seconds = single.counted(state)
             self.running = {name: float(value) for name, value in state["running"].items()}
-        except (AttributeError, KeyError, TypeError, ValueError) as problem:
+        except (AttributeError, KeyError, OverflowError, TypeError, ValueError) as problem:
             raise InputError(f"{path} does not fit this run: {problem}") from None
         single.forget_rows(self.config.out, self.step)
 

@@ -12,7 +12,7 @@ MOST_ENTRIES = 100_000
 """Of an archive."""
 
 _END, _LOCATOR, _LARGE_END = 22, 20, 56
-"""Bytes of a ZIP archive's last records: its end, where the larger end is, and that (APPNOTE.TXT 4.3.14-16)."""
+"""Bytes of a ZIP archive's last records: its end, where the larger end is, and that (APPNOTE 4.3.14-16)."""
 
 
 def regular_size(path: str | Path, most: int | None = None) -> int:

@@ -2,7 +2,7 @@
 
 `torch.load` with ``weights_only`` runs nothing that a file brings. Still it makes what a pickle asks for: ten
 gigabytes of zero bytes, a tensor whose numbers are all the same one, a key that takes years to hash. So the
-pickle's instructions are looked through before: tensors, names, numbers, lists and dicts are all there may be.
+pickle's instructions are looked through before: all there may be is tensors, names, numbers, lists and dicts.
 """
 
 from __future__ import annotations

@@ -86,10 +86,8 @@ class Replay:
         )
 
     def largest_sample(self) -> int:
-        """The largest number of a sample in it; -1 if it is empty or holds one below 0."""
-        if not self.count or int(self.samples[: self.count].min()) < 0:
-            return -1
-        return int(self.samples[: self.count].max())
+        """The largest number of a sample in it; -1 if it is empty."""
+        return int(self.samples[: self.count].max()) if self.count else -1
 
     def state_dict(self) -> dict[str, Tensor]:
         """The episodes in it."""
@@ -105,14 +103,14 @@ class Replay:
         Raises:
             ValueError: it comes from a memory of another shape.
         """
-        canvases, samples, following = state["canvases"], state["samples"], int(state["next"])
+        canvases, samples = state["canvases"], state["samples"]
         count = len(samples)
         if count > len(self.samples) or canvases.shape != (count, *self.canvases.shape[1:]):
             raise ValueError(f"canvases has shape {list(canvases.shape)}, wanted {list(self.canvases.shape)}")
-        if canvases.dtype != torch.uint8 or samples.shape != (count,) or samples.dtype != torch.long:
-            raise ValueError(
-                f"canvases are {canvases.dtype}, samples {samples.dtype}, wanted bytes and numbers"
-            )
+        kinds = (canvases.dtype, samples.dtype, samples.ndim)
+        if kinds != (torch.uint8, torch.long, 1) or bool((samples < 0).any()):
+            raise ValueError("canvases are not bytes, or samples not numbers from 0")
+        following = int(state["next"])
         if not 0 <= following < len(self.samples):
             raise ValueError(f"next is {following}, wanted 0 to {len(self.samples) - 1}")
         self.count, self.next = count, following

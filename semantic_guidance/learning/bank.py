@@ -172,9 +172,10 @@ def _keep(banks: tuple[PictureBank, PictureBank], path: Path) -> None:
                 for bank, half in zip(banks, HALVES, strict=True):
                     bank.take(file[f"{half}_pixels"], file[f"{half}_boxes"])
         except Exception as error:  # a file that is no archive of arrays raises anything
+            reason = (str(error) or type(error).__name__).splitlines()[0]
             raise InputError(
                 f"--bank: {path} is corrupt or holds other pictures, wanted a file that this data set and "
-                f"these settings made, or another name ({(str(error) or type(error).__name__).splitlines()[0]})"
+                f"these settings made, or another name ({reason})"
             ) from None
         return
     for bank in banks:

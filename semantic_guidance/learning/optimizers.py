@@ -1,4 +1,4 @@
-"""Optimisers from checkpoints, which are not trusted: what does not fit would be written past the end of memory."""
+"""Optimisers from checkpoints, which are not trusted: what does not fit would write past the end of memory."""
 
 from __future__ import annotations
 

@@ -265,7 +265,10 @@ class Learner:
 
     def _optimizers(self) -> dict[str, torch.optim.Optimizer]:
         """All optimisers by their names in checkpoints."""
-        first = {"actor_optimizer": self.actor_optimizer, "critic_optimizer": self.critic_optimizer}
+        first: dict[str, torch.optim.Optimizer] = {
+            "actor_optimizer": self.actor_optimizer,
+            "critic_optimizer": self.critic_optimizer,
+        }
         return first | {f"{name}_optimizer": each.optimizer for name, each in self.discriminators.items()}
 
     def state_dict(self) -> dict[str, Any]:

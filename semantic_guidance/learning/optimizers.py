@@ -1,4 +1,4 @@
-"""Optimisers from checkpoints, which are not trusted: what does not fit would write past the end of memory."""
+"""Optimisers from checkpoints: they are not trusted: what did not fit would write past the end of memory."""
 
 from __future__ import annotations
 

@@ -25,7 +25,25 @@ class TReLU(nn.Module):
         return F.relu(x - self.alpha) + self.alpha
 
 
-class WeightNormConv2d(nn.Conv2d):
+LEAST_CHANNELS = 16
+"""Input channels below which 1x1 convolutions with a stride pick their pixels first, see `GuardedConv2d`."""
+
+
+class GuardedConv2d(nn.Conv2d):
+    """`nn.Conv2d`, whose narrow 1x1 convolutions with a stride are made without the stride.
+
+    For those, with channels last on a processor with AVX-512, oneDNN (as of torch 2.13) writes past the end
+    of memory in its backward pass. A kernel of one pixel sees nothing of the pixels that are left out anyway.
+    """
+
+    def _conv_forward(self, input: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        if self.kernel_size == (1, 1) and max(self.stride) > 1 and self.in_channels < LEAST_CHANNELS:
+            down, across = self.stride
+            return F.conv2d(input[..., ::down, ::across], weight, bias)
+        return super()._conv_forward(input, weight, bias)
+
+
+class WeightNormConv2d(GuardedConv2d):
     """A convolution with weight normalisation: ``weight = g v / |v|``, the norm taken per output channel.
 
     Not torch's parametrisation: that one renames the parameters, which LTP's checkpoints call ``weight_g``
@@ -71,7 +89,7 @@ class NormBlock(nn.Module):
         self.shortcut = nn.Sequential()
         if stride != 1 or channels != outputs:
             self.shortcut = nn.Sequential(
-                nn.Conv2d(channels, outputs, 1, stride, bias=False), nn.BatchNorm2d(outputs)
+                GuardedConv2d(channels, outputs, 1, stride, bias=False), nn.BatchNorm2d(outputs)
             )
 
     def forward(self, x: Tensor) -> Tensor:

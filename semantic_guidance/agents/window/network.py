@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from semantic_guidance.agents.ltp.blocks import GuardedConv2d
 from semantic_guidance.core.strokes import NUMBERS
 from semantic_guidance.core.threads import torch_threads
 
@@ -29,7 +30,7 @@ class ResidualBlock(nn.Module):
         self.norm1 = nn.BatchNorm2d(outputs)
         self.conv2 = nn.Conv2d(outputs, outputs, 3, 1, 1, bias=False)
         self.norm2 = nn.BatchNorm2d(outputs)
-        self.shortcut = nn.Conv2d(channels, outputs, 1, stride) if stride > 1 else None
+        self.shortcut = GuardedConv2d(channels, outputs, 1, stride) if stride > 1 else None
 
     def forward(self, x: Tensor) -> Tensor:
         """``[B, channels, H, W]`` to ``[B, outputs, H / stride, W / stride]``."""

@@ -24,33 +24,10 @@ def soft_update(target: nn.Module, live: nn.Module, tau: float) -> None:
     torch._foreach_lerp_(ours, theirs, tau)
 
 
-LEAST_CHANNELS = 16
-"""Input channels below which 1x1 convolutions with a stride do without channels last, see `placed`."""
-
-
 def placed(network: Network, device: torch.device) -> Network:
-    """`network` on a device, channels last: convolutions on a CPU then need not reorder what they read.
-
-    On a CPU narrow 1x1 convolutions with a stride keep the usual order, in their weights and in what they
-    read: oneDNN, as of torch 2.13, writes past the end of memory in their backward pass otherwise.
-    """
+    """`network` on a device, channels last: convolutions on a CPU then need not reorder what they read."""
     network.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    if device.type == "cpu":
-        for module in network.modules():
-            if isinstance(module, nn.Conv2d) and _overflows(module):
-                for weight in module.parameters():
-                    # Not contiguous(), which takes any strides for a kernel of one pixel.
-                    weight.data = weight.data.clone(memory_format=torch.contiguous_format)
-                module.register_forward_pre_hook(_in_usual_order)
     return network
-
-
-def _overflows(conv: nn.Conv2d) -> bool:
-    return conv.kernel_size == (1, 1) and max(conv.stride) > 1 and conv.in_channels < LEAST_CHANNELS
-
-
-def _in_usual_order(_: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-    return tuple(each.contiguous() for each in inputs)
 
 
 def gradient_norm(network: nn.Module) -> Tensor:

@@ -10,6 +10,7 @@ import pytest
 import torch
 from torch import nn
 
+from semantic_guidance.agents.ltp.blocks import GuardedConv2d
 from semantic_guidance.agents.ltp.network import Actor
 from semantic_guidance.learning.algorithms.wgan import (
     DiscriminatorLearner,
@@ -110,6 +111,7 @@ def test_target_networks_follow_and_share_nothing():
 
 NARROW = """
 import sys, torch
+from semantic_guidance.agents.ltp.blocks import NormBlock, WeightNormBlock
 from semantic_guidance.agents.ltp.network import Actor
 from semantic_guidance.agents.window.network import ResidualBlock
 from semantic_guidance.learning.algorithms.wgan import placed, target_copy
@@ -122,6 +124,12 @@ for network in (Actor(9, 65, width), Critic(9, width), ResidualBlock(9, 2 * widt
     for each in (network, target_copy(network).requires_grad_()):
         for order in (torch.contiguous_format, torch.channels_last):
             each(seen.contiguous(memory_format=order)).square().mean().backward()
+# Blocks by themselves, at the sizes at which plain convolutions died most often.
+for block in (NormBlock, WeightNormBlock, ResidualBlock):
+    for channels in (width, 12):
+        part = block(channels, channels, 2).to(memory_format=torch.channels_last)
+        for _ in range(4):
+            part(torch.rand(16, channels, 64, 64).to(memory_format=torch.channels_last)).sum().backward()
 print("whole")
 """
 
@@ -132,6 +140,18 @@ def test_narrow_networks_learn_on_large_canvases() -> None:
         [sys.executable, "-c", NARROW, "8"], capture_output=True, text=True, check=False, timeout=120
     )
     assert (done.returncode, done.stdout) == (0, "whole\n")
+
+
+@pytest.mark.parametrize("channels", [1, 8, 15, 16])
+def test_narrow_shortcuts_compute_what_plain_convolutions_do(channels: int) -> None:
+    torch.manual_seed(0)
+    guarded = GuardedConv2d(channels, 5, 1, 2)
+    seen = torch.rand(2, channels, 7, 6)
+    picked = seen.double()[:, :, ::2, ::2].permute(0, 2, 3, 1)  # by hand: a matrix product for each pixel
+    wanted = picked @ guarded.weight.double()[:, :, 0, 0].T + guarded.bias.double()
+    for order in (torch.contiguous_format, torch.channels_last):
+        found = guarded(seen.contiguous(memory_format=order)).permute(0, 2, 3, 1)
+        torch.testing.assert_close(found.double(), wanted, rtol=1e-5, atol=1e-6)
 
 
 def test_the_order_in_memory_changes_no_number() -> None:

@@ -5,13 +5,21 @@ from __future__ import annotations
 from numbers import Integral, Real
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
+from semantic_guidance.agents.base import Agent, Draft
+from semantic_guidance.agents.problem import Problem
+from semantic_guidance.core.errors import NotFiniteError
+from semantic_guidance.core.packed import check_finite
 from semantic_guidance.images.color import Color
 from semantic_guidance.images.files import to_image
 from semantic_guidance.renderer.backends.base import Backend, load_backend
 from semantic_guidance.renderer.objective import Workplace
+
+NOTHING_LEFT = 0.05
+"""Root mean square of a canvas's error below which an agent may have nothing to paint."""
 
 
 def check_whole(name: str, value: Any, low: int, high: int) -> None:
@@ -40,6 +48,32 @@ def drafting(backend: Backend) -> Backend:
     """What renders on the processor: the given backend, or the fastest one that does."""
     here = torch.device("cpu")
     return backend if backend.supports(here, torch.float32) else load_backend("auto", here, torch.float32)
+
+
+def drafted(agent: Agent, name: str, problem: Problem, rng: np.random.Generator) -> Draft:
+    """An agent's first strokes.
+
+    Args:
+        agent: that makes them.
+        name: its name or file, for the message.
+        problem: what it paints.
+        rng: of all random choices.
+
+    Raises:
+        ValueError: they are not finite; or there are none, though the canvas is far from the picture.
+    """
+    try:
+        draft = agent.draft(problem, rng)
+        check_finite(draft.strokes.numpy(force=True))
+    except NotFiniteError:
+        raise ValueError(
+            f"agent: the strokes of {name} are not finite, wanted one whose training did not diverge"
+        ) from None
+    if not len(draft.strokes) and any(problem.budgets):
+        error = float((problem.canvas - problem.target).square().mean().sqrt())
+        if error > NOTHING_LEFT:
+            raise ValueError(f"agent: {name} paints nothing, wanted one that makes strokes")
+    return draft
 
 
 def checked_start(start: Any) -> Color | Tensor | None:

@@ -17,6 +17,7 @@ from semantic_guidance.agents.problem import Problem, parts_of, working_size
 from semantic_guidance.core.resample import resample
 from semantic_guidance.core.strokes import Strokes
 from semantic_guidance.images.color import Color
+from semantic_guidance.painter.checks import drafted
 from semantic_guidance.painter.manner import See, Work
 from semantic_guidance.painter.presets import Preset, RefineConfig
 from semantic_guidance.painter.refine import Refiner
@@ -38,6 +39,7 @@ class Likeness:
 
     Attributes:
         agent: that makes the first strokes.
+        name: of the agent, or its file.
         preset: how much work goes into them.
         strokes: number of them.
         seed: of all random choices.
@@ -46,6 +48,7 @@ class Likeness:
     """
 
     agent: Agent
+    name: str
     preset: Preset
     strokes: int
     seed: int
@@ -58,7 +61,7 @@ class Likeness:
 
     def begin(self, problem: Problem, see: See, tools: Tools | None) -> Work:
         """See `Manner`."""
-        draft = self.agent.draft(problem, np.random.default_rng(self.seed))
+        draft = drafted(self.agent, self.name, problem, np.random.default_rng(self.seed))
         if self.preset.refine is not None:
             surplus = self.preset.refine.surplus if self.preset.refine.steps else 1.0
             draft = crowded(problem, draft, np.random.default_rng(self.seed), surplus)

@@ -124,8 +124,9 @@ class Painter:
         self.foreground_share = foreground_share
         self.medium = medium or Medium()
         self.start = checked_start(start)
+        name = str(chosen) if isinstance(chosen, str | Path) else type(chosen).__name__
         self.manner: Manner = Likeness(
-            self.agent, self.preset, strokes, seed, self.workplace, not self.medium.opaque
+            self.agent, name, self.preset, strokes, seed, self.workplace, not self.medium.opaque
         )
         if self.style.marks == "lines":
             self.manner = LineCopy(self.style, strokes)

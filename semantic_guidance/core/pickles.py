@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 import pickletools
+import warnings
 import zipfile
 from collections import OrderedDict
 from pathlib import Path
@@ -18,6 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from semantic_guidance.core.archives import check_stored, regular_size
+from semantic_guidance.core.names import printable
 
 STORAGES = ("Float", "Half", "BFloat16", "Double", "Long", "Int", "Short", "Char", "Byte", "Bool")
 """Kinds of numbers."""
@@ -78,12 +80,15 @@ def read_pickle(path: str | Path, what: str, most: int | None = None) -> Any:
     try:
         size = regular_size(path, most)
         _check(Path(path))
-        return _Plain(size).of(torch.load(path, map_location="cpu", weights_only=True))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about what a damaged file asks for
+            found = torch.load(path, map_location="cpu", weights_only=True)
+        return _Plain(size).of(found)
     except OSError as error:
         raise ValueError(f"{path} cannot be read, wanted {what} ({error.strerror or error})") from None
     except Exception as error:  # the reader may raise anything if a file is not a checkpoint
         known = type(error) is ValueError and str(error)
-        reason = str(error).splitlines()[0] if known else type(error).__name__
+        reason = printable(str(error).splitlines()[0])[:200] if known else type(error).__name__
         raise ValueError(f"{path} is corrupt or not a checkpoint, wanted {what} ({reason})") from None
 
 

@@ -216,7 +216,7 @@ def filled(network: Module, state: State, path: str | Path, what: str) -> Module
         raise ValueError(f"{path} does not match the network in {_shown(odd[0])}, wanted {what}")
     for name, wanted in like.items():
         values = state[name]
-        if values.is_floating_point() != wanted.is_floating_point():
+        if values.is_floating_point() != wanted.is_floating_point() or values.is_complex():
             raise ValueError(f"{path} has {str(values.dtype)[6:]} numbers in {name!r}, wanted {what}")
         if values.shape != wanted.shape:
             shapes = f"{name} has {list(values.shape)}, the network {list(wanted.shape)}"

@@ -42,7 +42,7 @@ INSTRUCTIONS = (
 )
 """What Python writes of such checkpoints (protocol 2)."""
 
-MOST_INSTRUCTIONS = 2**21
+MOST_INSTRUCTIONS = 2**20
 """Bytes of them; a thousand tensors take 200,000."""
 
 MOST_SHARED = 16

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import resource
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
+from semantic_guidance.agents.dense.agent import DenseAgent
 from semantic_guidance.agents.dense.files import save_dense_actor
 from semantic_guidance.agents.dense.network import DenseActor
 from semantic_guidance.agents.files import load_agent
@@ -19,8 +21,13 @@ from semantic_guidance.agents.ltp.agent import LtpAgent
 from semantic_guidance.agents.ltp.episode import EnvConfig
 from semantic_guidance.agents.ltp.files import save_actor
 from semantic_guidance.agents.ltp.network import Actor
+from semantic_guidance.agents.window.agent import WindowAgent
+from semantic_guidance.agents.window.files import save_window_actor
+from semantic_guidance.agents.window.network import WindowActor
+from semantic_guidance.agents.window.view import CHANNELS
+from semantic_guidance.guidance.segmenter import Segmenter
 
-INF, HUGE = float("inf"), 10**30
+INF, NAN, HUGE = float("inf"), float("nan"), 10**30
 
 
 def changed(path: Path, values: dict[str, Any]) -> None:
@@ -96,6 +103,99 @@ def test_dense_agents(dense: Path, values: dict[str, Any], wanted: str) -> None:
 def test_vector_agents(vector: Path, values: dict[str, Any], wanted: str) -> None:
     changed(vector, values)
     assert wanted in refused(vector)
+
+
+@pytest.fixture
+def window(tmp_path: Path) -> Path:
+    save_window_actor(WindowActor(CHANNELS, (4, 4)), True, {}, tmp_path / "window.safetensors")
+    return tmp_path / "window.safetensors"
+
+
+@pytest.mark.parametrize(
+    ("values", "wanted"),
+    [
+        *(({"channels": bad}, "its channels is ") for bad in (INF, 0, -1, 9, 11, HUGE, "10", None, True)),
+        *(({"widths": bad}, "its widths is ") for bad in ([], [4] * 65, 4, "44", None, {}, [4, 0], [[4], 4])),
+        ({"widths": [4, 4.0]}, "its widths is 4.0"),
+        ({"widths": [4, NAN]}, "its widths is NaN"),
+        ({"widths": [10_001, 4]}, "its widths is 10001"),
+        ({"widths": [3000, 3000]}, "stem.weight has [4, 10, 5, 5], the network [3000, 10, 5, 5]"),
+        ({"widths": [4]}, "does not match the network in 'stages."),
+        *(({"guided": bad}, "its guided is ") for bad in (1, None, "no", [])),
+    ],
+)
+def test_window_agents(window: Path, values: dict[str, Any], wanted: str) -> None:
+    changed(window, values)
+    assert wanted in refused(window)
+
+
+@pytest.mark.parametrize("missing", ["channels", "widths", "guided", "format"])
+def test_settings_that_are_missing(window: Path, missing: str) -> None:
+    with safe_open(str(window), framework="pt") as file:
+        config = json.loads(file.metadata()["config"])
+    del config[missing]
+    save_file(load_file(window), window, {"config": json.dumps(config)})
+    assert f"it has no '{missing}'" in refused(window)
+
+
+def test_settings_that_are_unknown_are_left_alone(window: Path) -> None:
+    changed(window, {"later": {"a": [1, {"b": None}]}, "training": 3})
+    load_agent(window)
+
+
+@pytest.mark.parametrize(
+    "config", ["", "{", "3", "null", '"text"', "[]", '[["format", 3]]', "[" * 100_000, '{"a":' * 100_000]
+)
+def test_settings_that_are_none(window: Path, config: str) -> None:
+    save_file(load_file(window), window, {"config": config})
+    refused(window)
+
+
+def test_metadata_that_are_too_long(window: Path) -> None:
+    with safe_open(str(window), framework="pt") as file:
+        metadata = file.metadata()
+    save_file(load_file(window), window, {**metadata, "more": " " * 2**22})
+    assert "its header is said to have " in refused(window)
+
+
+@pytest.mark.parametrize("length", [0, 1, 2**22, 10**9, 2**63, 2**64 - 1])
+def test_headers_of_another_length_than_they_say(window: Path, length: int) -> None:
+    window.write_bytes(length.to_bytes(8, "little") + window.read_bytes()[8:])
+    refused(window)
+
+
+@pytest.mark.parametrize(
+    "offsets", [[0, 0], [8, 0], [0, 10**12], [2**64, 2**64], [-1, 3], [0], "02", None, [0, 33], [4, 36]]
+)
+def test_numbers_that_are_elsewhere(window: Path, offsets: Any) -> None:
+    data = window.read_bytes()
+    size = int.from_bytes(data[:8], "little")
+    header = json.loads(data[8 : 8 + size])
+    header["head.bias"]["data_offsets"] = offsets
+    text = json.dumps(header).encode()
+    window.write_bytes(len(text).to_bytes(8, "little") + text + data[8 + size :])
+    refused(window)
+
+
+def test_what_is_no_file(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.safetensors")
+    (tmp_path / "folder.safetensors").mkdir()
+    for name in ("pipe", "folder", "missing"):
+        for read in (load_agent, WindowAgent.load, DenseAgent.load, LtpAgent.load, Segmenter.load):
+            with pytest.raises(ValueError, match=f"{name}.safetensors"):
+                read(tmp_path / f"{name}.safetensors")
+    (tmp_path / "empty.safetensors").touch()
+    assert "it is empty" in refused(tmp_path / "empty.safetensors")
+
+
+@pytest.mark.parametrize("kind", [torch.complex64, torch.float64, torch.int64, torch.bool, torch.int8])
+def test_numbers_of_another_kind(window: Path, kind: torch.dtype) -> None:
+    with safe_open(str(window), framework="pt") as file:
+        metadata = file.metadata()
+    tensors = load_file(window)
+    name = "norm.num_batches_tracked" if kind.is_complex or kind.is_floating_point else "norm.bias"
+    save_file({**tensors, name: tensors[name].to(kind)}, window, metadata)
+    assert f"numbers in '{name}'" in refused(window)
 
 
 def test_bytes_that_no_list_names(vector: Path) -> None:

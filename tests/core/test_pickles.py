@@ -1,0 +1,214 @@
+"""Checkpoints that are not what they say are refused in one line, soon, in little memory; others are read."""
+
+from __future__ import annotations
+
+import io
+import os
+import pickle
+import resource
+import struct
+import time
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from semantic_guidance.core.archives import check_stored
+from semantic_guidance.core.pickles import read_pickle
+from semantic_guidance.core.weights import read_state
+
+HEAD = b"\x80\x02"
+
+
+def archive(program: bytes, packed: int = zipfile.ZIP_STORED, **others: bytes) -> bytes:
+    """A checkpoint as PyTorch writes it, of a pickle and other entries."""
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w", packed) as file:
+        for name, content in {
+            "data.pkl": program,
+            "version": b"3\n",
+            "byteorder": b"little",
+            **others,
+        }.items():
+            file.writestr(f"archive/{name}", content)
+    return made.getvalue()
+
+
+def saved(content: Any, zipped: bool = True) -> bytes:
+    made = io.BytesIO()
+    torch.save(content, made, _use_new_zipfile_serialization=zipped)
+    return made.getvalue()
+
+
+def legacy(program: bytes) -> bytes:
+    """A checkpoint as PyTorch wrote it before 1.6."""
+    first = [pickle.dumps(part, 2) for part in (0x1950A86A20F9469CFC6C, 1001, {"little_endian": True})]
+    return b"".join([*first, program, pickle.dumps([], 2)])
+
+
+def shaped(sizes: str) -> bytes:
+    """A tensor of four numbers whose sizes and strides are others."""
+    whole = saved({"a": torch.arange(4.0)})
+    with zipfile.ZipFile(io.BytesIO(whole)) as file:
+        names = {name.rpartition("/")[2]: name for name in file.namelist()}
+        program = file.read(names["data.pkl"])
+        assert program.count(b"K\x04\x85q\x08K\x01\x85") == 1
+        numbers = {"data/0": file.read(names["0"])}
+    other = {
+        "too many": b"J" + struct.pack("<i", 10**9) + b"\x85q\x08K\x01\x85",
+        "expanded": b"J" + struct.pack("<i", 10**9) + b"\x85q\x08K\x00\x85",
+        "negative": b"J" + struct.pack("<i", -4) + b"\x85q\x08K\x01\x85",
+    }[sizes]
+    return archive(program.replace(b"K\x04\x85q\x08K\x01\x85", other), **numbers)
+
+
+def cyclic() -> list[Any]:
+    content: list[Any] = []
+    content.append(content)
+    return content
+
+
+def key_of_pairs(depth: int) -> bytes:
+    """A dict whose key is a pair of the same pair of the same pair ...: its hash takes 2 ** depth steps."""
+    return HEAD + b"})q\x01" + b"q\x01h\x01\x86" * depth + b"K\x01s."
+
+
+BYTES = HEAD + b"cbuiltins\nbytearray\nJ\x00\x00\x00\x70\x85R."
+STEP = HEAD + b"]q\x00" + b"]" * 20_000 + b"a" * 20_000 + b"."
+SHARED = [torch.zeros(50_000)] * 2 + [torch.zeros(50_000).view(50, 1000) for _ in range(2)]
+ONE = torch.zeros(100_000)
+
+HOSTILE: dict[str, bytes] = {
+    "runs": archive(HEAD + b"cos\nsystem\nX\x02\x00\x00\x00ls\x85R."),
+    "runs, by way of the stack": archive(HEAD + b"\x8c\x02os\x8c\x06system\x93X\x02\x00\x00\x00ls\x85R."),
+    "bytes": archive(BYTES),
+    "bytes, before 1.6": legacy(BYTES),
+    "key": archive(key_of_pairs(50)),
+    "key, before 1.6": legacy(key_of_pairs(50)),
+    "deep": archive(STEP),
+    "cycle": saved(cyclic()),
+    "zeros": archive(HEAD + b"}.", zipfile.ZIP_DEFLATED, **{"data/0": bytes(2**28)}),
+    "zeros in the program": archive(HEAD + b"N0" * 2**24 + b"N.", zipfile.ZIP_DEFLATED),
+    "long program": archive(HEAD + b"N0" * 2**21 + b"N."),
+    "two programs": archive(HEAD + b"}.", **{"DATA.PKL": HEAD + b"}."}),
+    "two of one name": archive(HEAD + b"}.", **{"Version": b"3\n"}),
+    "more before": b"PK" + bytes(100) + archive(HEAD + b"}."),
+    "more behind": archive(HEAD + b"}.") + b"more",
+    "too many numbers": shaped("too many"),
+    "expanded": shaped("expanded"),
+    "negative": shaped("negative"),
+    "one storage, often": saved({str(n): ONE[n:].view(-1) for n in range(50)}),
+    "sparse": saved({"a": torch.eye(3).to_sparse()}),
+    "meta": saved({"a": torch.empty(3, device="meta")}),
+    "complex": saved({"a": torch.zeros(3, dtype=torch.complex64)}),
+    "complex, before 1.6": saved({"a": torch.zeros(3, dtype=torch.complex64)}, zipped=False),
+    "set": saved({"a": {1, 2}}),
+    "a key that is a pair": saved({(1, 2): 3}),
+    "plain pickle": pickle.dumps({"a": 1}),
+    "text": b"not a checkpoint",
+    "half": saved({"a": torch.zeros(1000)})[:2000],
+    "half, before 1.6": saved({"a": torch.zeros(1000)}, zipped=False)[:2000],
+    "nothing": b"",
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_hostile_checkpoints(name: str, tmp_path: Path) -> None:
+    path = tmp_path / "a.pt"
+    path.write_bytes(HOSTILE[name])
+    begun, before = time.perf_counter(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises(ValueError, match="wanted weights") as refused:
+        read_pickle(path, "weights")
+    assert str(refused.value).startswith(f"{path} ")
+    assert str(refused.value).isprintable()
+    assert time.perf_counter() - begun < 2
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 100_000  # kilobytes
+
+
+def test_what_is_no_file(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "link").symlink_to("/dev/zero")
+    (tmp_path / "loop").symlink_to("loop")
+    for name in ("pipe", "link", "loop", "missing", "."):
+        with pytest.raises(ValueError, match=r"cannot be read|is corrupt or not a checkpoint"):
+            read_pickle(tmp_path / name, "weights")
+
+
+def test_what_is_too_large(tmp_path: Path) -> None:
+    path = tmp_path / "a.pt"
+    path.write_bytes(saved({"a": torch.zeros(10)}))
+    with pytest.raises(ValueError, match=r"it has \d+ bytes, wanted at most 100"):
+        read_pickle(path, "weights", most=100)
+
+
+@pytest.mark.parametrize("zipped", [True, False])
+def test_what_runs_write_is_read(tmp_path: Path, zipped: bool) -> None:
+    network = torch.nn.Sequential(torch.nn.Conv2d(3, 4, 3), torch.nn.BatchNorm2d(4)).to(
+        memory_format=torch.channels_last
+    )
+    optimizer = torch.optim.AdamW([{"params": [each]} for each in network.parameters()], betas=(0.8, 0.9))
+    network(torch.rand(2, 3, 5, 5)).sum().backward()
+    optimizer.step()
+    content = {
+        "network": network.state_dict(),
+        "optimizer": optimizer.state_dict(),
+        "parameter": network[0].weight,
+        "easels": [(3, True, None, [1, 2])] * 2,
+        "generator": torch.Generator().manual_seed(3).get_state(),
+        "numbers": [0, -1, 255, 70_000, 2**70, 0.5, "text"],
+        "kinds": [
+            torch.zeros(2, dtype=kind) for kind in (torch.half, torch.bfloat16, torch.int8, torch.bool)
+        ],
+        "scalar": torch.tensor(3),
+    }
+    path = tmp_path / "a.pt"
+    path.write_bytes(saved(content, zipped))
+    found = read_pickle(path, "a checkpoint")
+    assert found.keys() == content.keys()
+    for name in ("easels", "numbers"):
+        assert found[name] == content[name]
+    assert found["optimizer"]["param_groups"] == optimizer.state_dict()["param_groups"]
+    for name, values in network.state_dict().items():
+        assert torch.equal(found["network"][name], values)
+    assert torch.equal(found["generator"], content["generator"])
+    assert [each.dtype for each in found["kinds"]] == [each.dtype for each in content["kinds"]]
+    network.load_state_dict(found["network"])
+    optimizer.load_state_dict(found["optimizer"])
+
+
+def test_attributes_of_a_dict_are_left_out(tmp_path: Path) -> None:
+    """One could stand in front of the dict's own `items`."""
+    made = HEAD + b"ccollections\nOrderedDict\n)RX\x01\x00\x00\x00aK\x03s"
+    (tmp_path / "a.pt").write_bytes(archive(made + b"}X\x05\x00\x00\x00itemsK\x04sb."))
+    found = read_pickle(tmp_path / "a.pt", "weights")
+    assert type(found) is dict
+    assert found == {"a": 3}
+
+
+def test_numbers_that_singles_cannot_hold(tmp_path: Path) -> None:
+    torch.save({"a": torch.full((3,), 1e300, dtype=torch.float64)}, tmp_path / "a.pt")
+    with pytest.raises(ValueError, match="'a' that are not finite"):
+        read_state(tmp_path / "a.pt", "weights")
+
+
+def test_archives_larger_than_4_gigabytes_have_another_end(tmp_path: Path) -> None:
+    """Their last records as in APPNOTE.TXT 4.3.14 to 4.3.16, written by hand round one empty entry."""
+    name = b"a"
+    entry = struct.pack("<4s5H3L2H", b"PK\x03\x04", 45, 0, 0, 0, 33, 0, 0, 0, len(name), 0) + name
+    listed = struct.pack(
+        "<4s4B4H3L5H2L", b"PK\x01\x02", 45, 3, 45, 0, 0, 0, 0, 33, 0, 0, 0, len(name), 0, 0, 0, 0, 0, 0
+    )
+    listed += name
+    end = struct.pack(
+        "<4sQ2H2L4Q", b"PK\x06\x06", 44, 45, 45, 0, 0, 1, 1, len(listed), len(entry)
+    ) + struct.pack("<4sLQL", b"PK\x06\x07", 0, len(entry) + len(listed), 1)
+    end += struct.pack("<4s4H2LH", b"PK\x05\x06", 0, 0, 1, 1, len(listed), 0xFFFFFFFF, 0)
+    (tmp_path / "a.zip").write_bytes(entry + listed + end)
+    assert check_stored(tmp_path / "a.zip") == ["a"]
+    # The same, with a place of the larger end that some readers go by and others do not.
+    elsewhere = end.replace(struct.pack("<Q", len(entry) + len(listed)), struct.pack("<Q", 3))
+    (tmp_path / "a.zip").write_bytes(entry + listed + elsewhere)
+    with pytest.raises(ValueError, match="archive"):
+        check_stored(tmp_path / "a.zip")

@@ -1,4 +1,4 @@
-"""Optimisers from checkpoints: they are not trusted: what did not fit would write past the end of memory."""
+"""Optimisers from checkpoints, which are not trusted: a mean of another shape is read beyond its end."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import Any
 from torch import Tensor
 from torch.optim import Optimizer
 
-ADAM = frozenset({"exp_avg", "exp_avg_sq"})
-"""Adam's running means, beside its ``step``."""
+ADAM = frozenset({"step", "exp_avg", "exp_avg_sq"})
+"""What Adam keeps for each parameter: its running means, and the number of its updates."""
 
 
 def fill(optimizer: Optimizer, saved: Any, means: frozenset[str] = ADAM) -> None:
@@ -17,7 +17,7 @@ def fill(optimizer: Optimizer, saved: Any, means: frozenset[str] = ADAM) -> None
     Args:
         optimizer: to go on with.
         saved: what a file holds in the place of its state dict.
-        means: names of what it keeps for each parameter, of the parameter's shape.
+        means: names of what it keeps for each parameter, of the parameter's shape but for ``step``.
 
     Raises:
         ValueError: it is none of such an optimiser, or of other parameters.
@@ -29,7 +29,7 @@ def fill(optimizer: Optimizer, saved: Any, means: frozenset[str] = ADAM) -> None
     for place, kept in state.items():
         if not isinstance(place, int) or not 0 <= place < len(parameters):
             raise ValueError(f"its optimiser has no parameter {place!r:.40}")
-        if not isinstance(kept, dict) or kept.keys() - {"step"} != means:
+        if not isinstance(kept, dict) or kept.keys() != means:
             raise ValueError(f"its optimiser keeps something else of parameter {place}")
         for name, values in kept.items():
             shape = () if name == "step" else parameters[place].shape

@@ -87,6 +87,7 @@ def harmed(what: str, stored: dict[str, Tensor], listed: object) -> tuple[dict[s
         "scale of another length": {f"{name}.scale": torch.ones(3).half()},
         "scale of two axes": {f"{name}.scale": torch.ones(128, 1).half()},
         "scale that is infinite": {f"{name}.scale": torch.full((128,), torch.inf).half()},
+        "scale that is no number": {f"{name}.scale": torch.full((128,), torch.nan).half()},
         "weight of halves": {name: torch.zeros(128, 3, 3, 3).half()},
         "weight without axes": {name: torch.tensor(3, dtype=torch.int8)},
     }
@@ -105,6 +106,7 @@ def harmed(what: str, stored: dict[str, Tensor], listed: object) -> tuple[dict[s
         ("scale of another length", "the scale of '0.weight' is float16 [3], wanted float16 [128]"),
         ("scale of two axes", "the scale of '0.weight' is float16 [128, 1], wanted"),
         ("scale that is infinite", "it holds weights that are not finite"),
+        ("scale that is no number", "it holds weights that are not finite"),
         ("weight of halves", "'0.weight' is float16 [128, 3, 3, 3], wanted int8 [out, ...]"),
         ("weight without axes", "'0.weight' is int8 [], wanted int8 [out, ...]"),
         ("list of numbers", "its int8 is not a list of names"),

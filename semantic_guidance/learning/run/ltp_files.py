@@ -84,9 +84,10 @@ def write_ltp_folder(networks: Mapping[str, State], folder: Path) -> list[Path]:
         known.setdefault("foreground_live", known["whole_live"])
     for part in ("actor", "critic"):
         weight = known.get(part, {}).get("conv1.weight", known.get(part, {}).get("conv1.weight_v"))
-        if weight is not None and len(weight) != WIDTH:
+        if weight is not None and weight.shape[:1] != (WIDTH,):
+            width = ", ".join(map(str, weight.shape[:1])) or "none"
             raise ValueError(
-                f"the {part}'s width is {len(weight)}, wanted {WIDTH}: the reference code has no other"
+                f"the {part}'s width is {width}, wanted {WIDTH}: the reference code has no other"
             )
     folder.mkdir(parents=True, exist_ok=True)
     written = []

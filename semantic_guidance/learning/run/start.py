@@ -86,7 +86,7 @@ def _of_checkpoint(path: Path) -> Networks:
         states = {name: part for name, part in state["learner"].items() if not name.endswith("optimizer")}
         for name, part in {"actor": None, **states}.items():
             _check_state(name, part)
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError, RecursionError) as error:
         raise unreadable(path, "a checkpoint of a training run", error) from None
     return Networks(states, path.parent, config.env, config.data.side)
 
@@ -100,7 +100,7 @@ def _check_state(name: str, part: Any) -> None:
     if not isinstance(part, dict) or not part:
         raise ValueError(f"it has no {name}" if part is None else f"its {name} is not a state dict")
     for key, values in part.items():
-        if not isinstance(values, Tensor):
+        if not isinstance(key, str) or not isinstance(values, Tensor):
             raise ValueError(f"{key!r} of its {name} is not a tensor")
         if not bool(torch.isfinite(values).all()):
             raise ValueError(f"{key!r} of its {name} is not finite")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import resource
 from dataclasses import fields, replace
 from pathlib import Path
 
@@ -224,4 +226,15 @@ def test_a_kept_bank_serves_runs_with_other_guidance(tmp_path: Path) -> None:
         open_banks(other.data, EnvConfig())
     (tmp_path / "bank.npz").write_bytes(b"none")
     with pytest.raises(InputError, match="corrupt"):
+        open_banks(config.data, EnvConfig())
+    names = [f"{half}_{what}" for half in ("train", "held_out") for what in ("pixels", "boxes")]
+    zeros = np.zeros((1000, 1000, 100), np.uint8)  # 100 MB, of which a kilobyte for each remains
+    np.savez_compressed(tmp_path / "bank.npz", **dict.fromkeys(names, zeros))
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises(InputError, match="the archive is compressed"):
+        open_banks(config.data, EnvConfig())
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 50_000  # kilobytes
+    os.remove(tmp_path / "bank.npz")
+    os.mkfifo(tmp_path / "bank.npz")
+    with pytest.raises(InputError, match="it is not an ordinary file"):
         open_banks(config.data, EnvConfig())

@@ -12,7 +12,7 @@ from semantic_guidance.learning.run.start import read_networks
 from tests.learning.harm import harmed
 from tests.learning.toys import small_trainer
 
-FILES = 5
+FILES = 3
 SETTINGS = {"train_timesteps": 2, "warmup": 0, "val_interval": 0, "use_bilevel": False, "use_gbp": False}
 
 

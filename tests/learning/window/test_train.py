@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import json
 import math
+import resource
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -194,6 +197,42 @@ def test_pictures_are_composed_once(bank, tmp_path, monkeypatch):
     )
     monkeypatch.setattr(banks, "compose", None)
     open_bank(small(tmp_path, bank))
+
+
+def huge() -> bytes:
+    """An array of a terabyte, by its header; of its numbers there are eight."""
+    made = io.BytesIO()
+    shape = {"descr": "|u1", "fortran_order": False, "shape": (10**6, 1000, 1000, 1)}
+    np.lib.format.write_array_header_1_0(made, shape)
+    return made.getvalue() + bytes(8)
+
+
+def test_files_that_hold_no_pictures(tmp_path):
+    path, names = tmp_path / "bank.npz", ("images", "masks", "focus")
+    np.savez_compressed(path, **dict.fromkeys(names, np.zeros((100, 1000, 1000), np.uint8)))
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises(InputError, match="the archive is compressed"):
+        read_bank(path)
+    with zipfile.ZipFile(path, "w") as file:
+        for name in names:
+            file.writestr(f"{name}.npy", huge())
+    with pytest.raises(InputError, match="larger than the machine's memory|corrupt or something else"):
+        read_bank(path)
+    np.savez(path, **dict.fromkeys(names, np.array([{"an": "object"}])))
+    with pytest.raises(InputError, match="corrupt or something else"):
+        read_bank(path)
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 50_000  # kilobytes
+
+
+def test_a_checkpoint_of_a_network_that_would_be_huge(tmp_path):
+    """Its stages' tensors are short, but the network that they stand for has 20 GB."""
+    mean = {"stem.weight": torch.zeros(3000, 10, 1, 1)}
+    mean |= {f"stages.{n}.shortcut.weight": torch.zeros(3000) for n in range(0, 40, 2)}
+    torch.save({"ema": mean, "step": 1, "seconds": 1.0}, tmp_path / "last.pt")
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises(InputError, match="holds another network"):
+        write_agent(tmp_path)
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 50_000  # kilobytes
 
 
 def test_a_run_needs_the_settings_and_pictures_that_it_was_begun_with(bank, tmp_path):

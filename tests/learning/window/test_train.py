@@ -209,14 +209,14 @@ def huge() -> bytes:
 
 def test_files_that_hold_no_pictures(tmp_path):
     path, names = tmp_path / "bank.npz", ("images", "masks", "focus")
-    np.savez_compressed(path, **dict.fromkeys(names, np.zeros((100, 1000, 1000), np.uint8)))
+    np.savez_compressed(path, **dict.fromkeys(names, np.zeros((60, 1000, 1000), np.uint8)))
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     with pytest.raises(InputError, match="the archive is compressed"):
         read_bank(path)
     with zipfile.ZipFile(path, "w") as file:
         for name in names:
             file.writestr(f"{name}.npy", huge())
-    with pytest.raises(InputError, match="larger than the machine's memory|corrupt or something else"):
+    with pytest.raises(InputError, match=r"larger than the machine's memory|corrupt or something else"):
         read_bank(path)
     np.savez(path, **dict.fromkeys(names, np.array([{"an": "object"}])))
     with pytest.raises(InputError, match="corrupt or something else"):

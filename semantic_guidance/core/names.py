@@ -20,6 +20,15 @@ FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 """What a cell begins with that spreadsheets take for a formula, or skip before they look for one."""
 
 
+LONGEST = 255
+"""Bytes of a part of a name, at most, on all common systems."""
+
+WINDOWS_OWN = re.compile(
+    r"(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³]|conin\$|conout\$)\s*(\.|:|$)", re.IGNORECASE
+)
+"""Names that are devices there, whatever their folder and suffix."""
+
+
 def inside(folder: Path, name: str, source: object) -> Path:
     """The file `name` in `folder`, which it cannot leave.
 
@@ -29,27 +38,67 @@ def inside(folder: Path, name: str, source: object) -> Path:
         source: who says so, for the message: a file, or a line of one.
 
     Raises:
-        InputError: the name is empty or absolute, holds ``..``, a control character or a backslash, or leads
-            out of the folder through a link.
+        InputError: `plain_name` refuses the name, or it leads out of the folder through a link.
     """
-    parts = name.split("/")
-    reason = None
-    if not name.strip() or all(part in ("", ".") for part in parts):
-        reason = "is empty"
-    elif any(unicodedata.category(letter) in ("Cc", "Cs") for letter in name):
-        reason = "holds control characters"
-    elif "\\" in name:
-        reason = "holds a backslash"
-    elif name.startswith("/") or re.match("[A-Za-z]:", name):
-        reason = "is absolute"
-    elif ".." in parts:
-        reason = "climbs out of its folder"
-    elif not _within(folder, folder / name):
+    reason = _reason(name, os.name == "nt")
+    if reason is None and not _within(folder, folder / name):
         reason = "leads out of its folder through a link"
     if reason:
-        said, place = printable(source), printable(folder)
-        raise InputError(f"{said}: the name {printable(name)!r} {reason}, wanted a file in {place}")
+        raise _refused(name, reason, source, folder)
     return folder / name
+
+
+def plain_name(name: str, source: object, windows: bool = os.name == "nt") -> str:
+    """The name, which says where a file is in a folder without leaving it. No file is looked at.
+
+    Args:
+        name: with ``/`` between its parts.
+        source: who says so, for the message: a file, or a line of one.
+        windows: whether names that are devices or streams there are refused.
+
+    Raises:
+        InputError: the name is empty or absolute, holds ``..``, a control character or a backslash, or is too
+            long for a file.
+    """
+    if reason := _reason(name, windows):
+        raise _refused(name, reason, source)
+    return name
+
+
+def _reason(name: str, windows: bool) -> str | None:
+    """Why a name is refused."""
+    parts = name.split("/")
+    if not name.strip() or all(part in ("", ".") for part in parts):
+        return "is empty"
+    if not name.isprintable() and any(unicodedata.category(letter) in ("Cc", "Cs") for letter in name):
+        return "holds control characters"
+    if "\\" in name:
+        return "holds a backslash"
+    if name.startswith("/") or re.match("[A-Za-z]:", name):
+        return "is absolute"
+    if any(part.startswith("..") and not part.strip(". ") for part in parts):  # Windows drops dots at the end
+        return "climbs out of its folder"
+    if len(name) * 4 > LONGEST and any(len(part.encode()) > LONGEST for part in parts):
+        return "is too long"
+    if windows and any(part != "." and _is_special(part) for part in parts):
+        return "is none of a file on Windows"
+    return None
+
+
+def _is_special(part: str) -> bool:
+    """Whether a part of a name means something else on Windows: a device, a stream, a shorter name."""
+    return bool(WINDOWS_OWN.match(part)) or ":" in part or part != part.rstrip(". ")
+
+
+def _refused(name: str, reason: str, source: object, folder: Path | None = None) -> InputError:
+    place = "its folder" if folder is None else printable(folder)
+    return InputError(f"{printable(source)}: the name {_quoted(name)} {reason}, wanted a file in {place}")
+
+
+def _quoted(name: str) -> str:
+    """The name as in a message: in quotes, shortened if it is endless."""
+    shown = printable(name)
+    return f"'{shown if len(shown) <= 120 else shown[:100] + '...'}'"
 
 
 def printable(text: object) -> str:

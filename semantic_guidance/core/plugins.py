@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from semantic_guidance.core.errors import InputError
+from semantic_guidance.core.names import printable
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
@@ -168,7 +169,7 @@ def usable(registry: Registry[T], warn: bool = False) -> dict[str, T]:
         except PluginError as error:
             if warn:
                 with contextlib.suppress(OSError, ValueError):
-                    print(f"semantic-guidance: warning: {error}", file=sys.stderr)
+                    print(f"semantic-guidance: warning: {printable(error)}", file=sys.stderr)
     return things
 
 

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from semantic_guidance.core.files import replacing
+from semantic_guidance.core.names import printable
 from semantic_guidance.core.packed import COLOR, POINTS, RADIUS
 from semantic_guidance.export.base import Exporter, Progress
 from semantic_guidance.export.options import NoOptions
@@ -200,7 +201,7 @@ def _pot(number: int, pot: Pot, left: float, top: float) -> Iterator[str]:
 
 
 def _words(x: float, y: float, text: str, extra: str = "") -> str:
-    safe = sax.escape(text).encode("ascii", "xmlcharrefreplace").decode()
+    safe = sax.escape(printable(text)).encode("ascii", "xmlcharrefreplace").decode()
     return f'<text x="{x:g}" y="{y:g}"{" " * bool(extra)}{extra}>{safe}</text>'
 
 

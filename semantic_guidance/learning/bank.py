@@ -19,6 +19,7 @@ from semantic_guidance.core.archives import check_stored, regular_size
 from semantic_guidance.core.errors import InputError
 from semantic_guidance.core.files import replacing
 from semantic_guidance.core.guidance import Guidance
+from semantic_guidance.core.names import printable
 from semantic_guidance.core.plugins import DATASETS
 from semantic_guidance.core.resample import resample
 from semantic_guidance.learning.config import DataConfig
@@ -124,7 +125,7 @@ class PictureBank:
                 return self.fetch(number)
             except (ValueError, OSError) as error:
                 reason = str(error)
-                tqdm.write(f"skipped: {reason}", file=sys.stderr)
+                tqdm.write(f"skipped: {printable(reason)}", file=sys.stderr)
         raise InputError(f"no picture can be read, the last one: {reason}")
 
 

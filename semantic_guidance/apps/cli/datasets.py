@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 from semantic_guidance.core.errors import InputError
+from semantic_guidance.core.names import printable
 from semantic_guidance.learning.data.sources import (
     MADE,
     NEEDED,
@@ -87,9 +88,9 @@ def _checked(source: Source, data: Path) -> tuple[list[str], bool]:
         print("\r\033[K", end="", file=sys.stderr)
     there = all(each.state != "missing" for each in found if each.part.role == NEEDED)
     if not any(each.count for each in found):
-        return [f"  in {root}: nothing of it"], False
+        return [f"  in {printable(root)}: nothing of it"], False
     step = next_step(source, found, shlex.quote(str(data)))
-    return [f"  in {root}:", *map(_line, found), f"  next: {step}"], there
+    return [f"  in {printable(root)}:", *map(_line, found), f"  next: {printable(step)}"], there
 
 
 def _line(found: Found) -> str:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from semantic_guidance.apps.cli.flags import add_flags
 from semantic_guidance.core.config import MAX_SEED
+from semantic_guidance.core.names import printable
 from semantic_guidance.core.options import OptionError, option
 from semantic_guidance.painter.presets import MAX_STROKES
 
@@ -117,7 +118,7 @@ def run(args: argparse.Namespace) -> int:
         table = f"{_paper_table(rows)}\n{remark}"
     else:
         table = _table(document)
-    print(json.dumps(summary) if args.json else f"{table}\n{args.out / 'index.html'}")
+    print(json.dumps(summary) if args.json else f"{table}\n{printable(args.out / 'index.html')}")
     if skipped:
         print(f"{len(skipped)} of {len(subjects)} pictures skipped", file=sys.stderr)
     return SKIPPED if skipped else 0
@@ -133,11 +134,11 @@ def _run(evaluation: Evaluation, total: int) -> dict[str, Any]:
     with tqdm(total=total, disable=None, leave=False, bar_format=form) as bar:
 
         def done(count: float, name: str) -> None:
-            bar.set_description_str(name[:30], refresh=False)
+            bar.set_description_str(printable(name[:30]), refresh=False)
             bar.update(max(0.0, count - bar.n))
 
         def skipped(reason: str) -> None:
-            bar.write(f"skipped: {reason}", file=sys.stderr)
+            bar.write(f"skipped: {printable(reason)}", file=sys.stderr)
 
         return evaluation.run(Listener(done, skipped))
 
@@ -252,6 +253,7 @@ def _paper_table(rows: list[dict[str, Any]]) -> str:
 
 def _columns(rows: list[list[str]], left: int = 1) -> str:
     """Rows of cells as lines, the first `left` columns to the left, the others to the right."""
+    rows = [[printable(cell) for cell in cells] for cells in rows]
     widths = [max(map(len, cells)) for cells in zip(*rows, strict=True)]
     return "\n".join(
         "  ".join(

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from semantic_guidance.apps.cli.flags import add_flags, flag_values
 from semantic_guidance.core.errors import InputError
+from semantic_guidance.core.names import printable
 from semantic_guidance.core.options import option
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ def run(args: argparse.Namespace) -> int:
     from semantic_guidance.learning.run.start import read_networks
 
     if ExportOptions(**flag_values(args, ExportOptions)).to == "int8":
-        print(_write_small(args.agent, args.out))
+        print(printable(_write_small(args.agent, args.out)))
         return 0
     found = read_networks(args.agent)
     if found.env is not None and found.env.use_bilevel and not found.env.aligned:
@@ -73,9 +74,9 @@ def run(args: argparse.Namespace) -> int:
     except ValueError as error:
         raise InputError(f"{found.path}: {error}") from None
     for line in _differences(found):
-        print(f"semantic-guidance: {line}", file=sys.stderr)
+        print(f"semantic-guidance: {printable(line)}", file=sys.stderr)
     for path in written:
-        print(path)
+        print(printable(path))
     return 0
 
 

@@ -22,6 +22,7 @@ from typing import Any, NoReturn
 
 from semantic_guidance.apps.options import CLEAR
 from semantic_guidance.core.errors import InputError
+from semantic_guidance.core.names import printable
 from semantic_guidance.core.options import OptionError
 from semantic_guidance.core.plugins import COMMANDS, usable
 from semantic_guidance.core.version import __version__
@@ -106,11 +107,16 @@ class _Terminated(BaseException):
     """SIGTERM was received."""
 
 
+def _one_line(message: Warning | str, *about: object, **more: object) -> str:
+    """A warning as it is told."""
+    return f"{PROGRAM}: warning: {printable(message)}\n"
+
+
 @contextlib.contextmanager
 def _short_warnings() -> Iterator[None]:
     """While the block runs, a warning is one line."""
     before = warnings.formatwarning
-    warnings.formatwarning = lambda message, *about, **more: f"semantic-guidance: warning: {message}\n"
+    warnings.formatwarning = _one_line
     try:
         yield
     finally:
@@ -149,7 +155,7 @@ def _run(argv: list[str]) -> int:
             found[name].add_arguments(subparsers.add_parser(name))
         else:
             summary = str(found[name].SUMMARY) if name in found else "(cannot be loaded)"
-            subparsers.add_parser(name, help=summary.replace("%", "%%"))
+            subparsers.add_parser(name, help=printable(summary).replace("%", "%%"))
     try:
         args = parser.parse_args(argv)
     except SystemExit as done:  # after --help or --version
@@ -180,9 +186,8 @@ def _normalised(argv: Sequence[str]) -> list[str]:
 
 
 def _complain(message: str) -> None:
-    """Print the message on standard error, as one line."""
-    line = " ".join(message.split())
-    print(f"{PROGRAM}: {line}".encode("utf-8", "backslashreplace").decode(), file=sys.stderr)
+    """Print the message on standard error, as one line without what a terminal obeys."""
+    print(f"{PROGRAM}: {printable(' '.join(message.split()))}", file=sys.stderr)
 
 
 if __name__ == "__main__":

@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 
-
-def shown(path: Path) -> str:
-    """A file's name as it can be printed anywhere."""
-    return str(path).encode("utf-8", "backslashreplace").decode()
+from semantic_guidance.core.names import printable
 
 
 def tell_flat(formats: tuple[str, ...], style: str) -> None:
@@ -16,4 +12,4 @@ def tell_flat(formats: tuple[str, ...], style: str) -> None:
     from semantic_guidance.apps.brush import flat_note
 
     if note := flat_note(formats, style):
-        print(f"semantic-guidance: note: {note}", file=sys.stderr)
+        print(f"semantic-guidance: note: {printable(note)}", file=sys.stderr)

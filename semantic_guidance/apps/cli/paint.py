@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from semantic_guidance.apps.cli.flags import add_flags, flag_values
-from semantic_guidance.apps.cli.output import shown, tell_flat
+from semantic_guidance.apps.cli.output import tell_flat
 from semantic_guidance.apps.hand_options import HandOptions, VariationOptions
 from semantic_guidance.apps.options import (
     GuidanceOptions,
@@ -20,6 +20,7 @@ from semantic_guidance.apps.options import (
     PainterOptions,
     RestyleOptions,
 )
+from semantic_guidance.core.names import printable
 from semantic_guidance.core.plugins import EXPORTERS, PluginError
 from semantic_guidance.core.start import quick_imports
 from semantic_guidance.export.options import NoOptions, VideoOptions
@@ -92,8 +93,8 @@ def _tell_all(several: Variations, as_json: bool) -> None:
     for number, result in enumerate(several.results):
         _tell(result)
         changes = several.changes(number).items()
-        print("   ", " ".join(f"--{name.replace('_', '-')} {value}" for name, value in changes))
-    print(shown(several.sheet))
+        print("   ", " ".join(f"--{name.replace('_', '-')} {printable(value)}" for name, value in changes))
+    print(printable(several.sheet))
 
 
 def _plugged_in() -> dict[str, type]:
@@ -131,7 +132,7 @@ def export_values(args: argparse.Namespace) -> dict[str, dict[str, Any]]:
 def _tell(result: Result) -> None:
     """Say in words what was done."""
     for path in result.outputs.values():
-        print(shown(path))
+        print(printable(path))
     painting, errors = result.painting, result.errors
     line = f"{len(painting.strokes)} strokes, squared error {errors.everywhere:.5f}"
     if errors.foreground is not None:

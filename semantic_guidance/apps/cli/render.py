@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from semantic_guidance.apps.cli.flags import add_flags, flag_values
-from semantic_guidance.apps.cli.output import shown, tell_flat
+from semantic_guidance.apps.cli.output import tell_flat
 from semantic_guidance.apps.cli.paint import add_export_flags, export_values
 from semantic_guidance.apps.options import ClearOptions, DialOptions, MediumOptions, OutputOptions
 from semantic_guidance.core.config import MAX_SEED
 from semantic_guidance.core.errors import InputError
+from semantic_guidance.core.names import printable
 from semantic_guidance.core.options import OptionError, option
 from semantic_guidance.export.options import VideoOptions
 from semantic_guidance.painter.presets import SIZES
@@ -147,7 +148,7 @@ def run(args: argparse.Namespace) -> int:
         print(json.dumps(summary))
     else:
         for path in outputs.values():
-            print(shown(path))
+            print(printable(path))
     return 0
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from semantic_guidance.apps.cli.flags import add_flags, flag_values
-from semantic_guidance.apps.cli.output import shown, tell_flat
+from semantic_guidance.apps.cli.output import tell_flat
 from semantic_guidance.apps.cli.paint import add_export_flags, export_values
 from semantic_guidance.apps.hand_options import HandOptions
 from semantic_guidance.apps.options import (
@@ -24,6 +24,7 @@ from semantic_guidance.apps.options import (
     named,
 )
 from semantic_guidance.core.errors import InputError
+from semantic_guidance.core.names import printable
 from semantic_guidance.core.options import OptionError, option
 from semantic_guidance.core.start import quick_imports
 from semantic_guidance.export.options import VideoOptions
@@ -183,6 +184,6 @@ def _tell(summary: dict[str, Any], as_json: bool) -> None:
         print(json.dumps(summary))
         return
     for path in summary["outputs"].values():
-        print(shown(Path(path)))
+        print(printable(path))
     erased = f", {summary['erased_strokes']} erased" if summary["erased_strokes"] else ""
     print(f"{summary['new_strokes']} new strokes{erased}, {summary['seconds']['total']:.1f} s")

@@ -6,6 +6,7 @@ import argparse
 import os
 
 from semantic_guidance.core.errors import InputError
+from semantic_guidance.core.names import printable
 
 SUMMARY = "teach an agent to paint, as the papers do"
 
@@ -75,5 +76,5 @@ def run(args: argparse.Namespace) -> int:
     except DivergedError as error:
         raise InputError(str(error)) from None
     if os.environ.get("RANK", "0") == "0":  # of several processes, only the first one prints
-        print(folder)
+        print(printable(folder))
     return 0

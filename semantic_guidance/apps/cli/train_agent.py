@@ -7,6 +7,7 @@ import dataclasses
 
 from semantic_guidance.apps.cli.flags import add_config_flag, add_flags, with_config
 from semantic_guidance.core.errors import InputError
+from semantic_guidance.core.names import printable
 from semantic_guidance.learning.window.config import WindowTrainingConfig
 
 SUMMARY = "teach an agent as those that ship were taught"
@@ -47,5 +48,6 @@ def run(args: argparse.Namespace) -> int:
     except ValueError as error:
         raise InputError(f"{args.config}: {error}") from None
     config = WindowTrainingConfig(**in_file | given)
-    print(write_agent(config.out, config.unguided) if args.finish else train_window_agent(config))
+    written = write_agent(config.out, config.unguided) if args.finish else train_window_agent(config)
+    print(printable(written))
     return 0

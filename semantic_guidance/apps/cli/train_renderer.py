@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 
+from semantic_guidance.core.names import printable
+
 SUMMARY = "teach a network to draw strokes"
 
 EXAMPLES = """examples:
@@ -36,5 +38,5 @@ def run(args: argparse.Namespace) -> int:
         config = RendererConfig(**values)
     except ValueError as error:
         raise of_flag(error) from None
-    print(train_renderer(config))
+    print(printable(train_renderer(config)))
     return 0

@@ -6,6 +6,7 @@ import argparse
 import dataclasses
 
 from semantic_guidance.apps.cli.flags import add_flags, flag_values
+from semantic_guidance.core.names import printable
 from semantic_guidance.learning.segmenter.config import SegmenterTrainingConfig
 
 SUMMARY = "teach a network to find objects"
@@ -39,7 +40,7 @@ def run(args: argparse.Namespace) -> int:
 
     config = SegmenterTrainingConfig(**flag_values(args, SegmenterTrainingConfig))
     if args.finish:
-        print(write_segmenter(config.out, config.blend, config.share))
+        print(printable(write_segmenter(config.out, config.blend, config.share)))
     else:
-        print(train_segmenter(config))
+        print(printable(train_segmenter(config)))
     return 0

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from html import escape
+import html
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 from semantic_guidance.apps.evaluate.columns import Column, read_columns
+from semantic_guidance.core.names import printable
 
 Json = dict[str, Any]
 
@@ -64,6 +65,11 @@ def page(document: Json) -> str:
         pictures=_pictures(document) if count else "",
         notes=_notes(document),
     )
+
+
+def escape(text: str) -> str:
+    """The text for HTML, in elements and in quoted attributes; direction marks and controls are spelled out."""
+    return html.escape(printable(text))
 
 
 def _part(name: str) -> str:

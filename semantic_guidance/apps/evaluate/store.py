@@ -118,13 +118,13 @@ class Store:
 
 
 def write_json(document: Json, path: Path) -> None:
-    """Write a document, whole or not at all.
+    """Write a document, whole or not at all. Texts are kept as they are, JSON's escapes hide what is odd.
 
     Raises:
         OSError: the file cannot be written.
     """
     with replacing(path) as draft:
-        draft.write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        draft.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
 
 
 def file_digest(path: Path) -> str:

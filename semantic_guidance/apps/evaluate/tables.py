@@ -11,6 +11,7 @@ from semantic_guidance.apps.evaluate.page import page
 from semantic_guidance.apps.evaluate.store import write_json
 from semantic_guidance.core.errors import InputError
 from semantic_guidance.core.files import replacing
+from semantic_guidance.core.names import table_cell
 
 CSV_FACTS = (
     "name",
@@ -70,5 +71,12 @@ def _csv(document: dict[str, Any]) -> str:
         for method, figures in picture["results"].items():
             cells = [picture["name"], method, *(picture[name] for name in CSV_FACTS[1:])]
             cells += [figures[name] for name in names]
-            writer.writerow([int(cell) if isinstance(cell, bool) else cell for cell in cells])
+            writer.writerow([_cell(cell) for cell in cells])
     return text.getvalue()
+
+
+def _cell(value: object) -> object:
+    """A cell: numbers as they are, names so that no spreadsheet takes them for more than that."""
+    if isinstance(value, bool):
+        return int(value)
+    return value if value is None or isinstance(value, (int, float)) else table_cell(value)

@@ -23,6 +23,7 @@ from PIL import Image
 
 from semantic_guidance.core.box import box_of
 from semantic_guidance.core.files import replacing
+from semantic_guidance.core.names import printable
 from semantic_guidance.export.base import Exporter, Progress
 from semantic_guidance.export.frames import pace
 from semantic_guidance.export.options import NoOptions
@@ -44,7 +45,7 @@ def _page(title: str, data: Mapping[str, Any]) -> str:
     parts = files("semantic_guidance.export.html")
     names = {"style": "page.css", "strokes": "strokes.js", "player": "player.js"}
     texts = {key: (parts / name).read_text(encoding="utf-8") for key, name in names.items()}
-    title = html.escape(title.encode("utf-8", "replace").decode())
+    title = html.escape(printable(title))
     # In a script element only "<" can end it or open a comment.
     packed = json.dumps(data, allow_nan=False).replace("<", "\\u003c")
     return Template((parts / "page.html").read_text(encoding="utf-8")).substitute(

@@ -7,27 +7,16 @@ and `cars_test_annos.mat` (or `cars_test_annos_withlabels.mat`, there or beside 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
+import numpy as np
+
+from semantic_guidance.core.errors import InputError
 from semantic_guidance.core.guidance import Box, Guidance
+from semantic_guidance.core.names import inside, plain_name
 from semantic_guidance.learning.data.folder import DataRequest, PictureDataset, box_guidance, need_folder
+from semantic_guidance.learning.data.matlab import Value, read_mat
 
-
-def _load_mat(path: Path, key: str) -> Any:
-    """One variable of a MATLAB file.
-
-    Raises:
-        ValueError: scipy is not installed, or the file is missing, malformed or lacks the variable.
-    """
-    try:
-        from scipy.io import loadmat
-        from scipy.io.matlab import MatReadError
-    except ImportError as error:
-        raise ValueError("Cars-196 needs scipy, wanted: pip install 'semantic-guidance[datasets]'") from error
-    try:
-        return loadmat(str(path), squeeze_me=True, struct_as_record=False)[key]
-    except (OSError, ValueError, KeyError, TypeError, MatReadError) as error:
-        raise ValueError(f"{path} cannot be read, wanted a .mat file with {key} ({error})") from error
+WANTED = "wanted records with bbox_x1, bbox_y1, bbox_x2, bbox_y2, class, fname"
 
 
 class Cars196(PictureDataset):
@@ -38,7 +27,7 @@ class Cars196(PictureDataset):
         split: `train` or `test`.
 
     Raises:
-        ValueError: a file is missing or malformed.
+        InputError: a file is missing or malformed, or names a picture elsewhere.
     """
 
     def __init__(self, root: str | Path, split: str = "train") -> None:
@@ -47,22 +36,16 @@ class Cars196(PictureDataset):
         self.root = need_folder(Path(root), "Cars-196")
         need_folder(self.root / f"cars_{split}", f"the pictures of the {split} split")
         path = self._annotations(split)
-        records = _load_mat(path, "annotations")
-        self._classes = [
-            str(name) for name in _load_mat(self.root / "devkit" / "cars_meta.mat", "class_names")
-        ]
-        self.names, self._boxes, self._labels = [], [], []
-        try:
-            for record in [records] if not hasattr(records, "__len__") else records:
-                x0, y0, x1, y1 = (int(getattr(record, f"bbox_{side}")) for side in ("x1", "y1", "x2", "y2"))
-                self.names.append(f"cars_{split}/{record.fname}")
-                # Corners are counted from 1 and belong to the box.
-                self._boxes.append((float(x0 - 1), float(y0 - 1), float(x1 - x0 + 1), float(y1 - y0 + 1)))
-                number = getattr(record, "class", None)
-                self._labels.append(None if number is None else self._classes[int(number) - 1])
-        except (AttributeError, TypeError, ValueError, IndexError) as error:
-            wanted = "wanted records with bbox_x1, bbox_y1, bbox_x2, bbox_y2, class, fname"
-            raise ValueError(f"{path} is malformed, {wanted} ({error})") from error
+        meta = self.root / "devkit" / "cars_meta.mat"
+        classes = read_mat(meta, "class_names")
+        if not isinstance(classes, list) or not all(isinstance(name, str) for name in classes):
+            raise InputError(f"{meta} is malformed, wanted class_names, a cell of texts")
+        records = read_mat(path, "annotations")
+        if not isinstance(records, list):
+            raise InputError(f"{path} is malformed, {WANTED}")
+        found = [_car(record, classes, f"{path} record {number}") for number, record in enumerate(records, 1)]
+        self.names = [f"cars_{split}/{name}" for name, _, _ in found]
+        self._boxes, self._labels = [box for _, box, _ in found], [label for _, _, label in found]
 
     names: list[str]
     _boxes: list[Box]
@@ -75,8 +58,13 @@ class Cars196(PictureDataset):
         return next((path for path in candidates if path.is_file()), plain)
 
     def path(self, index: int) -> Path:
-        """Where the picture lies."""
-        return self.root / self.names[index]
+        """Where the picture lies.
+
+        Raises:
+            InputError: its name leads out of the folder of its split through a link.
+        """
+        split, _, name = self.names[index].partition("/")
+        return inside(self.root / split, name, self.root)
 
     def label(self, index: int) -> str | None:
         """The car's model, as in `AM General Hummer SUV 2000`; the unlabelled test split has none."""
@@ -89,6 +77,38 @@ class Cars196(PictureDataset):
             ValueError: it lies outside the picture.
         """
         return box_guidance(self._boxes[index], height, width)
+
+
+def _car(record: Value, classes: list[str], source: str) -> tuple[str, Box, str | None]:
+    """Name, box and class of a picture.
+
+    Raises:
+        InputError: the record is malformed, or names a picture elsewhere; the message begins with `source`.
+    """
+    try:
+        x0, y0, x1, y1 = (_whole(record[f"bbox_{side}"]) for side in ("x1", "y1", "x2", "y2"))
+        kind = _whole(record["class"]) if "class" in record else None
+        name = record["fname"]
+        if not isinstance(name, str):
+            raise ValueError("fname is no text")
+        if kind is not None and not 0 < kind <= len(classes):
+            raise ValueError(f"class {kind} of {len(classes)}")
+    except (KeyError, IndexError, TypeError, ValueError) as error:
+        raise InputError(f"{source} is malformed, {WANTED} ({error})") from None
+    # Corners are counted from 1 and belong to the box.
+    box = (float(x0 - 1), float(y0 - 1), float(x1 - x0 + 1), float(y1 - y0 + 1))
+    return plain_name(name, source), box, None if kind is None else classes[kind - 1]
+
+
+def _whole(value: Value) -> int:
+    """A number that stands alone, without its fraction.
+
+    Raises:
+        ValueError: it is none.
+    """
+    if not isinstance(value, np.ndarray) or value.size != 1 or not np.isfinite(value).all():
+        raise ValueError("not a number")
+    return int(value.item())
 
 
 def open_dataset(folder: Path, request: DataRequest) -> Cars196:

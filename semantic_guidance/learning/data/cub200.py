@@ -13,19 +13,21 @@ Layout, below the data folder::
 
 from __future__ import annotations
 
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import torch
 
+from semantic_guidance.core.errors import InputError
 from semantic_guidance.core.guidance import Box, Guidance, Instance
+from semantic_guidance.core.names import inside, plain_name
 from semantic_guidance.learning.data.folder import (
     DataRequest,
     PictureDataset,
     box_guidance,
     need_folder,
     read_plane,
-    read_table,
 )
+from semantic_guidance.learning.data.lists import finite, read_lines, read_table
 
 MASKS, FOCUS, BOXES = "segmentations_pred", "gbp_global", "bounding_boxes_pred.txt"
 
@@ -46,24 +48,16 @@ def read_predicted_boxes(path: Path, count: int) -> list[Box]:
     """Boxes as the papers' preprocessing writes them: header ` x y w h`, then index x y w h in pixels.
 
     Raises:
-        ValueError: the file is missing or malformed, or has not `count` rows.
+        InputError: the file is missing or malformed, or has not `count` rows.
     """
     what = f"a header ` x y w h` and {count} rows of index x y w h"
-    try:
-        header, *lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, ValueError) as error:
-        raise ValueError(f"{path} cannot be read, wanted {what} ({error})") from error
+    header = read_lines(path, what)[0]
     if header.split() != ["x", "y", "w", "h"]:
-        raise ValueError(f"{path} begins with {header!r}, wanted {what}")
-    boxes: list[Box] = []
-    for number, line in enumerate(lines, 2):
-        try:
-            _, x, y, w, h = (float(cell) for cell in line.split())
-        except ValueError as error:
-            raise ValueError(f"{path} line {number} is {line!r}, wanted {what}") from error
-        boxes.append((x, y, w, h))
+        raise InputError(f"{path} begins with {header[:80]!r}, wanted {what}")
+    rows = read_table(path, (finite,) * 5, what, head=1)
+    boxes: list[Box] = [(x, y, w, h) for _, x, y, w, h in rows]
     if len(boxes) != count:
-        raise ValueError(f"{path} has {len(boxes)} rows, wanted {count}")
+        raise InputError(f"{path} has {len(boxes)} rows, wanted {count}")
     return boxes
 
 
@@ -77,7 +71,7 @@ class CUB200(PictureDataset):
             masks and boxes), `box` (its boxes alone) or `none`.
 
     Raises:
-        ValueError: a file that `guidance` needs is missing or malformed.
+        InputError: a file that `guidance` needs is missing or malformed, or a list names a picture elsewhere.
     """
 
     def __init__(self, data: str | Path, guidance: str = "none") -> None:
@@ -85,8 +79,8 @@ class CUB200(PictureDataset):
             raise ValueError(f"guidance is {guidance!r}, wanted 'predicted', 'real', 'box' or 'none'")
         self.root = cub_root(Path(data))
         self.guidance = guidance
-        rows = read_table(self.root / "images.txt", (int, str), "index and CLASS/NAME.jpg")
-        self.names = [str(name) for _, name in rows]
+        rows = read_table(self.root / "images.txt", (int, plain_name), "index and CLASS/NAME.jpg")
+        self.names = [name for _, name in rows]
         self._boxes: list[Box] = []
         if guidance == "predicted":
             need_folder(self.root / MASKS, "masks written by `semantic-guidance preprocess`")
@@ -102,20 +96,22 @@ class CUB200(PictureDataset):
             outside = self.root.parent / "segmentations"
             self._masks = need_folder(beside if beside.is_dir() else outside, "CUB-200-2011's segmentations")
 
-    def _read_boxes(self, indices: list[object]) -> list[Box]:
+    def _read_boxes(self, indices: list[int]) -> list[Box]:
         path = self.root / "bounding_boxes.txt"
-        boxes: dict[object, Box] = {}
-        for row in read_table(path, (int, float, float, float, float), "index x y width height"):
-            x, y, w, h = (float(str(cell)) for cell in row[1:])
-            boxes[row[0]] = (x, y, w, h)
+        rows = read_table(path, (int, finite, finite, finite, finite), "index x y width height")
+        boxes: dict[int, Box] = {index: (x, y, w, h) for index, x, y, w, h in rows}
         missing = [index for index in indices if index not in boxes]
         if missing:
             raise ValueError(f"{path} has no box for picture {missing[0]}, wanted one for each")
         return [boxes[index] for index in indices]
 
     def path(self, index: int) -> Path:
-        """Where the picture lies."""
-        return self.root / "images" / self.names[index]
+        """Where the picture lies.
+
+        Raises:
+            InputError: its name leads out of the pictures' folder through a link.
+        """
+        return inside(self.root / "images", self.names[index], self.root / "images.txt")
 
     def label(self, index: int) -> str:
         """The class, as in `001.Black_footed_Albatross`."""
@@ -129,16 +125,18 @@ class CUB200(PictureDataset):
         """
         if self.guidance == "none":
             return None
-        box, name = self._boxes[index], Path(self.names[index])
+        box, name = self._boxes[index], PurePosixPath(self.names[index])
         if self.guidance == "box":
             return box_guidance(box, height, width)
         if self.guidance == "real":
-            mask = read_plane(self._masks / name.with_suffix(".png"), height, width, "a mask")
+            path = inside(self._masks, str(name.with_suffix(".png")), self.root / "images.txt")
+            mask = read_plane(path, height, width, "a mask")
             return Guidance(mask, torch.zeros_like(mask), (Instance(mask, box),))
-        name = name.with_suffix(".jpg")
-        mask = read_plane(self.root / MASKS / name, height, width, "a mask")
+        where, source = str(name.with_suffix(".jpg")), self.root / "images.txt"
+        mask = read_plane(inside(self.root / MASKS, where, source), height, width, "a mask")
         # JPEG rings a little across the mask's edge.
-        focus = read_plane(self.root / FOCUS / name, height, width, "a focus map") * (mask > 0.5)
+        focus = read_plane(inside(self.root / FOCUS, where, source), height, width, "a focus map")
+        focus = focus * (mask > 0.5)
         found = bool((mask > 0.5).any())
         return Guidance(mask, focus, (Instance(mask, box),) if found else ())
 

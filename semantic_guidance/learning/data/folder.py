@@ -25,6 +25,7 @@ import torch.utils.data
 from torch import Tensor
 
 from semantic_guidance.core.guidance import Box, Guidance, Instance
+from semantic_guidance.core.names import inside
 from semantic_guidance.images.files import load_image, load_pixels
 
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"})
@@ -105,7 +106,11 @@ class PictureDataset(torch.utils.data.Dataset[Example]):
     names: Sequence[str]
 
     def path(self, index: int) -> Path:
-        """Where the picture lies."""
+        """Where the picture lies.
+
+        Raises:
+            InputError: its name leads elsewhere, see `core.names.inside`.
+        """
         raise KeyError(index)
 
     def label(self, index: int) -> str | None:
@@ -146,8 +151,12 @@ class PictureFolder(PictureDataset):
             raise ValueError(f"{self.root} holds no pictures, wanted {', '.join(sorted(SUFFIXES))}")
 
     def path(self, index: int) -> Path:
-        """Where the picture lies."""
-        return self.root / self.names[index]
+        """Where the picture lies.
+
+        Raises:
+            InputError: it is a link that leads out of the folder.
+        """
+        return inside(self.root, self.names[index], self.root)
 
 
 def open_dataset(folder: Path, request: DataRequest) -> PictureFolder:
@@ -168,33 +177,6 @@ def need_folder(path: Path, what: str) -> Path:
     except OSError as error:
         raise ValueError(f"{path} cannot be read ({error.strerror}), wanted {what}") from None
     return path
-
-
-def read_table(path: Path, columns: Sequence[Callable[[str], object]], what: str) -> list[list[object]]:
-    """Rows of a text file with space-separated columns, without blank lines.
-
-    Args:
-        path: of the file.
-        columns: converter of each column.
-        what: the file's meaning, for messages.
-
-    Raises:
-        ValueError: the file cannot be read or a line does not fit.
-    """
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path} cannot be read, wanted {what} ({error})") from error
-    rows = []
-    for number, line in enumerate(lines, 1):
-        cells = line.split()
-        if not cells:
-            continue
-        try:
-            rows.append([convert(cell) for convert, cell in zip(columns, cells, strict=True)])
-        except ValueError as error:
-            raise ValueError(f"{path} line {number} is {line!r}, wanted {what}") from error
-    return rows
 
 
 def read_plane(path: Path, height: int, width: int, what: str) -> Tensor:

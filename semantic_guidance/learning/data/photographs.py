@@ -6,7 +6,6 @@ name and kind: ``animal`` (people, too), ``thing``, or ``scene`` without a domin
 
 from __future__ import annotations
 
-import csv
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,10 +13,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from semantic_guidance.core.names import inside
 from semantic_guidance.images.files import load_pixels
 from semantic_guidance.learning.data.cutouts.compose import surround
 from semantic_guidance.learning.data.cutouts.pack import CutoutPack, photo_cutout
 from semantic_guidance.learning.data.cutouts.photometry import Pixels, Plane, camera
+from semantic_guidance.learning.data.lists import read_csv
 
 LIST = "photographs.csv"
 KINDS = ("animal", "thing", "scene")
@@ -64,11 +65,11 @@ class Photographs:
             kind = kinds.get(path.stem)
             if kind is None:
                 raise ValueError(f"{path} is not in {folder / LIST}, wanted the kind of each photograph")
-            image = load_pixels(path, "RGB")
+            image = load_pixels(inside(folder, path.name, folder), "RGB")
             if kind == "scene":
                 scenes.append(image)
                 continue
-            place = path.with_name(f"{path.stem}_mask.png")
+            place = inside(folder, f"{path.stem}_mask.png", folder)
             mask = load_pixels(place, "L")
             if mask.shape != image.shape[:2]:
                 raise ValueError(f"{place} is of another size than {path.name}, wanted the same")
@@ -139,17 +140,10 @@ def _crop(rng: np.random.Generator, photo: Photograph, height: int, width: int) 
 
 def _read_kinds(path: Path) -> dict[str, str]:
     """Kind by name."""
-    try:
-        with path.open(newline="", encoding="utf-8") as file:
-            rows = list(csv.DictReader(file))
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "not UTF-8"
-        raise ValueError(f"{path} cannot be read ({reason}), wanted a list of the photographs") from None
-    if not rows or not {"name", "kind"} <= rows[0].keys():
-        raise ValueError(f"{path} is malformed, wanted CSV with columns name, kind")
+    rows = read_csv(path, ("name", "kind"), "a list of the photographs")
     for row in rows:
         if row["kind"] not in KINDS:
             raise ValueError(
-                f"{path}: the kind of {row['name']} is {row['kind']!r}, wanted one of {', '.join(KINDS)}"
+                f"{path}: the kind of {row['name']!r} is {row['kind']!r}, wanted one of {', '.join(KINDS)}"
             )
     return {row["name"]: row["kind"] for row in rows}

@@ -8,22 +8,26 @@ read gets the box `0 0 0 0` and no files.
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
+import os
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import cv2
 import torch
+from PIL import Image
 from torch import Tensor
 from tqdm import tqdm
 
 from semantic_guidance.core.errors import InputError
 from semantic_guidance.core.files import replacing
 from semantic_guidance.core.guidance import box_of
+from semantic_guidance.core.names import printable
 from semantic_guidance.guidance import Guide
 from semantic_guidance.images.files import load_image, load_pixels
 from semantic_guidance.learning.data.cub200 import BOXES, CUB200, FOCUS, MASKS
@@ -80,13 +84,16 @@ def process(job: Job) -> str | None:
     """Write one picture's mask and focus map.
 
     Returns:
-        None, or why the picture was skipped: it cannot be read.
+        None, or why the picture was skipped: it cannot be read, or there are other files where its results
+        would be.
 
     Raises:
         OSError: the results cannot be written.
     """
     try:
         image = load_image(job.image)
+        for path in (job.focus, job.mask):
+            _check_replaceable(path, *image.shape[1:])
     except (ValueError, OSError) as error:
         return str(error)
     guidance = _guide()(image)
@@ -120,6 +127,71 @@ def _write_boxes(path: Path, jobs: list[Job]) -> None:
     write_whole(path, ("\n".join(rows) + "\n").encode())
 
 
+def _jobs(dataset: CUB200) -> list[Job]:
+    """One for each picture.
+
+    Raises:
+        InputError: results would lie elsewhere, or in the place of something else.
+    """
+    jobs: list[Job] = []
+    pictures: dict[str, str] = {}
+    made = tuple(os.path.join(os.path.realpath(dataset.root), folder, "") for folder in (MASKS, FOCUS))
+    for index, name in enumerate(dataset.names):
+        target = str(PurePosixPath(name).with_suffix(".jpg"))
+        if target in pictures:
+            there = f"{pictures[target]!r} and {name!r}"
+            raise InputError(f"{dataset.root / 'images.txt'}: {there} have one mask, wanted different names")
+        pictures[target] = name
+        image = dataset.path(index)
+        mask, focus = (_own(dataset.root, f"{folder}/{target}") for folder in (MASKS, FOCUS))
+        if os.path.realpath(image).startswith(made):
+            raise InputError(f"{image} is among the results of the preprocessing, wanted a photograph")
+        jobs.append(Job(index, image, mask, focus))
+    return jobs
+
+
+def _own(root: Path, name: str) -> Path:
+    """A file of the preprocessing, which is where its name says: no part of that is a link.
+
+    Raises:
+        InputError: one is.
+    """
+    path = root / name
+    if os.path.realpath(path) != os.path.join(os.path.realpath(root), name):
+        raise InputError(f"{path} is behind a link, wanted a folder of its own in {root}")
+    return path
+
+
+def _check_boxes(path: Path) -> None:
+    """See that there is no file, or one of the preprocessing.
+
+    Raises:
+        InputError: it is another.
+    """
+    if path.exists() and not (path.is_file() and _begins(path, b" x y w h")):
+        raise InputError(f"{path} is no list of boxes of the preprocessing, wanted another name for it")
+
+
+def _begins(path: Path, beginning: bytes) -> bool:
+    with path.open("rb") as file:
+        return file.read(len(beginning)) == beginning
+
+
+def _check_replaceable(path: Path, height: int, width: int) -> None:
+    """See that there is no file, or a grey JPEG of that size, as masks and focus maps are.
+
+    Raises:
+        InputError: it is something else.
+    """
+    if not os.path.lexists(path):
+        return
+    with contextlib.suppress(OSError, ValueError, SyntaxError), Image.open(path, formats=("JPEG",)) as file:
+        if file.mode == "L" and file.size == (width, height):
+            return
+    wanted = f"wanted a grey JPEG of {width} x {height}, or another name for it"
+    raise InputError(f"{path} is there and none of the preprocessing: it stays, {wanted}")
+
+
 def preprocess(data: Path, workers: int = 1, overwrite: bool = False) -> tuple[int, int]:
     """Find the object of every picture of a data set; progress and skipped pictures are told on stderr.
 
@@ -132,15 +204,12 @@ def preprocess(data: Path, workers: int = 1, overwrite: bool = False) -> tuple[i
         How many pictures there are, and how many were skipped.
 
     Raises:
-        ValueError: the data set is missing or malformed, or results cannot be written.
+        ValueError: the data set is missing or malformed, or results cannot be written, or would replace files
+            that are none of the preprocessing.
     """
     dataset = CUB200(data)
-    jobs = []
-    for index, name in enumerate(dataset.names):
-        target = Path(name).with_suffix(".jpg")
-        jobs.append(
-            Job(index, dataset.path(index), dataset.root / MASKS / target, dataset.root / FOCUS / target)
-        )
+    jobs = _jobs(dataset)
+    _check_boxes(_own(dataset.root, BOXES))
     open_jobs = [job for job in jobs if overwrite or not (job.mask.is_file() and job.focus.is_file())]
     skipped = 0
     try:
@@ -148,7 +217,7 @@ def preprocess(data: Path, workers: int = 1, overwrite: bool = False) -> tuple[i
             for _, problem in _results(open_jobs, workers):
                 if problem is not None:
                     skipped += 1
-                    bar.write(f"skipped: {problem}", file=sys.stderr)
+                    bar.write(f"skipped: {printable(problem)}", file=sys.stderr)
                 bar.update()
         _write_boxes(dataset.root / BOXES, jobs)
     except OSError as error:

@@ -21,8 +21,10 @@ import torch
 from numpy.typing import NDArray
 
 from semantic_guidance.core.guidance import Guidance, Instance
+from semantic_guidance.core.names import inside
 from semantic_guidance.images.files import load_labels, load_pixels
 from semantic_guidance.learning.data.folder import DataRequest, PictureDataset, need_folder
+from semantic_guidance.learning.data.lists import read_table
 
 _VEHICLES = ("Car", "Van", "Truck")
 
@@ -56,8 +58,13 @@ class VirtualKITTI(PictureDataset):
         self._colours: dict[Path, dict[int, int]] = {}
 
     def path(self, index: int) -> Path:
-        """Where the picture lies."""
-        return self.root / self.names[index]
+        """Where the picture lies.
+
+        Raises:
+            InputError: it is a link that leads out of the data set.
+        """
+        first, _, rest = self.names[index].partition("/")
+        return inside(self.root / first, rest, self.root)
 
     def guidance_of(self, index: int, height: int, width: int) -> Guidance:
         """One instance per vehicle, largest first.
@@ -82,13 +89,14 @@ class VirtualKITTI(PictureDataset):
         rgb = Path(self.names[index])
         frames, camera = rgb.parents[2], rgb.parent.name
         name = rgb.stem.replace("rgb_", "instancegt_") + ".png"
-        return load_labels(self.root / frames / "instanceSegmentation" / camera / name)
+        scene, *rest = (frames / "instanceSegmentation" / camera / name).parts
+        return load_labels(inside(self.root / scene, "/".join(rest), self.root))
 
     def _ids_1(self, index: int) -> NDArray[np.int32]:
         _, scene, variation, name = Path(self.names[index]).parts
         folder = self.root / "vkitti_1.3.1_scenegt"
         table = self._table(folder / f"{scene}_{variation}_scenegt_rgb_encoding.txt")
-        rgb = load_pixels(folder / scene / variation / name, "RGB").astype(np.int32)
+        rgb = load_pixels(inside(folder, f"{scene}/{variation}/{name}", self.root), "RGB").astype(np.int32)
         codes = (rgb[..., 0] << 16) | (rgb[..., 1] << 8) | rgb[..., 2]
         ids = np.zeros_like(codes)
         for code, number in table.items():
@@ -98,17 +106,22 @@ class VirtualKITTI(PictureDataset):
     def _table(self, path: Path) -> dict[int, int]:
         """Colour code of each vehicle -> a number from 1."""
         if path not in self._colours:
-            try:
-                lines = path.read_text(encoding="utf-8").splitlines()
-                rows = [line.split() for line in lines[1:] if line.strip()]
-                codes = {(int(r) << 16) | (int(g) << 8) | int(b): name for name, r, g, b in rows}
-            except (OSError, ValueError) as error:
-                raise ValueError(
-                    f"{path} cannot be read, wanted a header and lines of `Category:id r g b` ({error})"
-                ) from error
+            rows = read_table(
+                path, (str, _byte, _byte, _byte), "a header and lines of `Category:id r g b`", head=1
+            )
+            codes = {(r << 16) | (g << 8) | b: name for name, r, g, b in rows}
             vehicles = [code for code, name in codes.items() if name.split(":")[0] in _VEHICLES]
             self._colours[path] = {code: number for number, code in enumerate(vehicles, 1)}
         return self._colours[path]
+
+
+def _byte(cell: str) -> int:
+    """A number from 0 to 255.
+
+    Raises:
+        ValueError: it is none.
+    """
+    return bytes([int(cell)])[0]
 
 
 def open_dataset(folder: Path, request: DataRequest) -> VirtualKITTI:

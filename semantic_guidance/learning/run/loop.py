@@ -18,6 +18,7 @@ from semantic_guidance.agents.ltp import episode
 from semantic_guidance.agents.ltp.episode import PaintState, Renderer
 from semantic_guidance.agents.ltp.files import save_actor
 from semantic_guidance.core.errors import InputError, NotFiniteError
+from semantic_guidance.core.names import printable
 from semantic_guidance.core.settings import NAME, write_settings
 from semantic_guidance.learning.algorithms.ddpg import Learner, with_canvas
 from semantic_guidance.learning.apg.run import AnalyticRun
@@ -356,7 +357,7 @@ class Trainer:
         found, missing = start_from(self.learner, path)
         if missing and self.group.rank == 0:
             names = ", ".join(name.replace("_live", " discriminator") for name in missing)
-            print(f"{found.path} has no {names}: begun afresh", file=sys.stderr)
+            print(f"{printable(found.path)} has no {names}: begun afresh", file=sys.stderr)
 
 
 def _masked_error(state: PaintState) -> Tensor:

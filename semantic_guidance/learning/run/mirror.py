@@ -13,6 +13,7 @@ from typing import Any, Self
 from torch import Tensor
 
 from semantic_guidance.core.errors import InputError
+from semantic_guidance.core.names import printable
 from semantic_guidance.images.arrays import to_bytes
 
 IDENTITY = "wandb.id"
@@ -57,7 +58,7 @@ class Mirror:
         try:
             self._run = wandb.init(
                 project=project,
-                name=folder.name,
+                name=printable(folder.name),
                 id=identity.read_text(encoding="utf-8"),
                 resume="allow" if resumed else None,
                 dir=str(folder),

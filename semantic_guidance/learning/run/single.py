@@ -170,9 +170,10 @@ def stopped(folder: Path, step: int, flags: str) -> str:
 
 
 def append_row(folder: Path, row: Mapping[str, float | None]) -> None:
-    """Add a line to the log."""
+    """Add a line of JSON to the log; null where a number is infinite or NaN, which JSON lacks."""
+    known = {name: value if value is None or math.isfinite(value) else None for name, value in row.items()}
     with (folder / LOG).open("a", encoding="utf-8") as file:
-        file.write(json.dumps(dict(row)) + "\n")
+        file.write(json.dumps(known, allow_nan=False) + "\n")
 
 
 def forget_rows(folder: Path, step: int) -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from semantic_guidance.core.errors import InputError
+from semantic_guidance.core.names import inside
 from semantic_guidance.core.plugins import STYLES, PluginError
 from semantic_guidance.core.toml import read_toml
 from semantic_guidance.images.color import Color, parse_color
@@ -179,7 +180,7 @@ def _brush(word: str, path: Path) -> str:
     """A brush's name, or the path of its picture beside the style's file."""
     if word in BRUSHES:
         return word
-    picture = path.parent / word
+    picture = inside(path.parent, word, path)
     if not picture.is_file():
         names = ", ".join(BRUSHES)
         raise InputError(f"{path}: brush is {word!r}, wanted one of {names}, or a picture beside this file")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +10,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from semantic_guidance.core.names import inside
 from semantic_guidance.images.files import load_pixels
+from semantic_guidance.learning.data.lists import read_csv
 
 CUTOUT_SIDE = 256  # longer side of a cut-out, at most
 
@@ -51,9 +52,10 @@ class CutoutPack:
             held_out = zlib.crc32(row["name"].encode()) % 10 == 0
             if split != "all" and held_out != (split == "held_out"):
                 continue
-            picture = load_pixels(folder / row["name"], "RGBA" if row["kind"] == "cutout" else "RGB")
+            path = inside(folder, row["name"], folder / "manifest.csv")
+            picture = load_pixels(path, "RGBA" if row["kind"] == "cutout" else "RGB")
             if row["kind"] == "cutout":
-                cutouts.append(_trim(picture, folder / row["name"]))
+                cutouts.append(_trim(picture, path))
                 categories.append(row["category"])
             elif row["category"] == "with_object":
                 others.append(picture)
@@ -71,15 +73,8 @@ def read_manifest(folder: Path) -> list[dict[str, str]]:
     Raises:
         ValueError: it is missing or malformed.
     """
-    path = folder / "manifest.csv"
-    try:
-        with path.open(newline="", encoding="utf-8") as file:
-            rows = list(csv.DictReader(file))
-    except OSError as error:
-        raise ValueError(f"{path} cannot be read ({error.strerror}), wanted a cut-out pack") from error
-    if not rows or not {"name", "kind", "category"} <= rows[0].keys():
-        raise ValueError(f"{path} is malformed, wanted CSV with columns name, kind, category")
-    return rows
+    columns = ("name", "kind", "category")
+    return read_csv(folder / "manifest.csv", columns, "a cut-out pack", files=("name",))
 
 
 def _trim(cutout: NDArray[np.uint8], path: Path) -> NDArray[np.uint8]:

@@ -9,7 +9,7 @@ stand in the manifest's column `licence`. Packages already unpacked are taken wi
 from __future__ import annotations
 
 import argparse
-import csv
+import re
 import shutil
 import subprocess
 import sys
@@ -20,8 +20,11 @@ from pathlib import Path
 from PIL import Image
 from tqdm import tqdm
 
+from semantic_guidance.core.errors import InputError
+from semantic_guidance.core.names import inside, printable
 from semantic_guidance.images.files import load_pixels
 from semantic_guidance.learning.data.cutouts.pack import CUTOUT_SIDE
+from semantic_guidance.learning.data.lists import read_csv
 
 MANIFEST = Path(__file__).with_name("pack_manifest.csv")
 _STAMPS = "usr/share/tuxpaint/stamps"
@@ -35,6 +38,8 @@ def fetch(packages: Sequence[str], folder: Path) -> None:
     Raises:
         ValueError: apt-get or dpkg is missing or fails.
     """
+    if odd := [name for name in packages if not re.fullmatch("[a-z0-9][a-z0-9+.-]+", name)]:
+        raise InputError(f"{printable(odd[0])!r} is no package of Debian")
     for tool in ("apt-get", "dpkg"):
         if shutil.which(tool) is None:
             raise ValueError(f"{tool} is missing, wanted a Debian or Ubuntu system (or --unpacked)")
@@ -75,8 +80,8 @@ def convert(source: Path, target: Path, kind: str) -> None:
 
 def find_source(unpacked: Path, row: dict[str, str]) -> Path:
     """Where a manifest row's picture lies among unpacked packages; paths of stamps begin at their folder."""
-    direct = unpacked / row["source_path"]
-    return direct if direct.exists() else unpacked / _STAMPS / row["source_path"]
+    direct = inside(unpacked, row["source_path"], MANIFEST)
+    return direct if direct.exists() else inside(unpacked / _STAMPS, row["source_path"], MANIFEST)
 
 
 def rebuild(out: Path, unpacked: Path, manifest: Path = MANIFEST) -> int:
@@ -85,14 +90,21 @@ def rebuild(out: Path, unpacked: Path, manifest: Path = MANIFEST) -> int:
     Raises:
         ValueError: the manifest or a picture that it names is missing or malformed.
     """
-    try:
-        rows = list(csv.DictReader(manifest.read_text(encoding="utf-8").splitlines()))
-        for row in tqdm(rows, unit="picture", file=sys.stderr):
-            convert(find_source(unpacked, row), out / row["name"], row["kind"])
-    except (OSError, KeyError) as error:
-        raise ValueError(f"{manifest} cannot be read, wanted a pack's manifest ({error})") from error
-    shutil.copyfile(manifest, out / "manifest.csv")
+    rows = _rows(manifest)
+    listed = out / "manifest.csv"
+    targets = [inside(out, row["name"], manifest) for row in rows]
+    if not listed.is_file() and (there := [path for path in targets if path.exists()]):
+        raise InputError(f"{there[0]} is there, but {listed} is not, wanted a new folder or that of a pack")
+    out.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(manifest, listed)
+    for row, target in zip(tqdm(rows, unit="picture", file=sys.stderr), targets, strict=True):
+        convert(find_source(unpacked, row), target, row["kind"])
     return len(rows)
+
+
+def _rows(manifest: Path) -> list[dict[str, str]]:
+    columns = ("name", "kind", "source_package", "source_path")
+    return read_csv(manifest, columns, "a pack's manifest", files=("name", "source_path"))
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -107,14 +119,13 @@ def main(argv: Sequence[str] | None = None) -> int:
             count = rebuild(args.out, args.unpacked, args.manifest)
         else:
             with tempfile.TemporaryDirectory() as folder:
-                with args.manifest.open(newline="", encoding="utf-8") as file:
-                    packages = sorted({row["source_package"] for row in csv.DictReader(file)})
+                packages = sorted({row["source_package"] for row in _rows(args.manifest)})
                 fetch(packages, Path(folder))
                 count = rebuild(args.out, Path(folder), args.manifest)
-    except (ValueError, OSError, KeyError) as error:
-        print(f"error: {error}", file=sys.stderr)
+    except (ValueError, OSError) as error:
+        print(f"error: {printable(error)}", file=sys.stderr)
         return 2
-    print(f"{count} pictures in {args.out}")
+    print(f"{count} pictures in {printable(args.out)}")
     return 0
 
 

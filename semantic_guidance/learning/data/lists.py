@@ -1,0 +1,113 @@
+"""Lists of pictures that others wrote: columns apart by spaces, or CSV. A line that does not fit is named."""
+
+from __future__ import annotations
+
+import csv
+import math
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from semantic_guidance.core.errors import InputError
+from semantic_guidance.core.names import plain_name
+
+SHOWN = 120
+"""Letters of a line in a message, at most."""
+
+
+def read_lines(path: Path, what: str) -> list[str]:
+    """The lines of a text in UTF-8, with or without a byte order mark.
+
+    Args:
+        path: of the file.
+        what: the file's meaning, for messages.
+
+    Raises:
+        InputError: the file cannot be read or is empty.
+    """
+    try:
+        text = path.read_text(encoding="utf-8-sig")  # line ends are all \n now
+    except OSError as error:
+        raise InputError(f"{path} cannot be read, wanted {what} ({error.strerror})") from None
+    except UnicodeDecodeError:
+        raise InputError(f"{path} cannot be read, wanted {what} (not UTF-8)") from None
+    if not text:
+        raise InputError(f"{path} cannot be read, wanted {what} (it is empty)")
+    return text.removesuffix("\n").split("\n")
+
+
+def read_table(
+    path: Path, columns: Sequence[Callable[..., Any]], what: str, head: int = 0
+) -> list[list[Any]]:
+    """Rows of a text file with space-separated columns, without blank lines.
+
+    Args:
+        path: of the file.
+        columns: converter of each column; `plain_name` for one of files' names.
+        what: the file's meaning, for messages.
+        head: lines at the beginning that are left out.
+
+    Raises:
+        InputError: the file cannot be read or a line does not fit.
+    """
+    rows = []
+    for number, line in enumerate(read_lines(path, what), 1):
+        cells = line.split()
+        if not cells or number <= head:
+            continue
+        source = f"{path} line {number}"
+        try:
+            rows.append(
+                [
+                    convert(cell, source) if convert is plain_name else convert(cell)
+                    for convert, cell in zip(columns, cells, strict=True)
+                ]
+            )
+        except InputError:  # of a name
+            raise
+        except (ValueError, OverflowError):
+            raise InputError(f"{source} is {line[:SHOWN]!r}, wanted {what}") from None
+    return rows
+
+
+def read_csv(
+    path: Path, columns: Sequence[str], what: str, files: Sequence[str] = ()
+) -> list[dict[str, str]]:
+    """Rows of a CSV file by the names of its columns, which are the first line; at least one.
+
+    Args:
+        path: of the file.
+        columns: that every row must have; there may be others.
+        what: the file's meaning, for messages.
+        files: those of the columns that name files.
+
+    Raises:
+        InputError: the file cannot be read, or a row does not fit.
+    """
+    reader = csv.DictReader(read_lines(path, what), strict=True)
+    rows = []
+    try:
+        for row in reader:
+            source = f"{path} line {reader.line_num}"
+            if None in row or None in row.values():  # cells without a column, columns without a cell
+                raise InputError(f"{source} has more or fewer cells than the first line, wanted {what}")
+            for column in row.keys() & {*files}:
+                plain_name(row[column], source)
+            rows.append(row)
+    except csv.Error as error:
+        raise InputError(f"{path} line {reader.line_num} is malformed, wanted {what} ({error})") from None
+    if not rows or not {*columns} <= rows[0].keys():
+        raise InputError(f"{path} is malformed, wanted CSV with columns {', '.join(columns)}")
+    return rows
+
+
+def finite(cell: str) -> float:
+    """A number that is neither infinite nor NaN.
+
+    Raises:
+        ValueError: it is none.
+    """
+    number = float(cell)
+    if not math.isfinite(number):
+        raise ValueError(f"got {cell!r}, wanted a finite number")
+    return number

@@ -68,7 +68,7 @@ def page(document: Json) -> str:
 
 
 def escape(text: str) -> str:
-    """The text for HTML, in elements and in quoted attributes; direction marks and controls are spelled out."""
+    """The text for HTML, in elements and in quoted attributes, without controls and direction marks."""
     return html.escape(printable(text))
 
 

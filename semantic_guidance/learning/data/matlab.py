@@ -25,7 +25,7 @@ records, each a dict of its fields. Lists have MATLAB's order: columns one after
 MOST_BYTES = 64 * 2**20
 """Of a file, and of what is packed in it."""
 
-MOST_VALUES = 250_000
+MOST_VALUES = 200_000
 """Of a variable, those in its cells and structs counted; Cars-196 has 49,000."""
 
 DEEPEST = 8
@@ -38,6 +38,9 @@ NUMBERS = {1: "i1", 2: "u1", 3: "i2", 4: "u2", 5: "i4", 6: "u4", 7: "f4", 9: "f8
 TEXTS = {1: "latin-1", 2: "latin-1", 4: "utf-16", 16: "utf-8", 17: "utf-16", 18: "utf-32"}
 INT8, INT32, UINT32, MATRIX, COMPRESSED, UTF8 = 1, 5, 6, 14, 15, 16
 """Types of data; the keys of `NUMBERS` and `TEXTS` are others."""
+
+TAGS = {order + kind: struct.Struct(f"{order}2{kind or 'I'}") for order in "<>" for kind in ("", "i")}
+DTYPES = {(order, kind): np.dtype(order + name) for order in "<>" for kind, name in NUMBERS.items()}
 
 CELL, STRUCT, CHAR = 1, 2, 4
 CLASSES = {3: "objects", 5: "a sparse matrix", 16: "a function", 17: "an object"}
@@ -87,7 +90,7 @@ def _find(data: bytes, name: str) -> Value:
             kind, body = _Block(body, order).element()
         if kind != MATRIX:
             raise _DamagedError("a variable is not a matrix")
-        array = _Array.of(body, order)
+        array = _Array(body, order)
         if array.name == name:
             return array.value(_Purse(), DEEPEST)
     raise _DamagedError("there is no such variable")
@@ -121,9 +124,10 @@ class _Purse:
 class _Block:
     """Bytes in which one element of data follows the other."""
 
+    __slots__ = ("data", "order", "place")
+
     def __init__(self, data: memoryview, order: str) -> None:
         self.data, self.order, self.place = data, order, 0
-        self._tag = struct.Struct(f"{order}II")
 
     @property
     def left(self) -> int:
@@ -132,28 +136,36 @@ class _Block:
 
     def element(self) -> tuple[int, memoryview]:
         """The next one: its type and its bytes."""
-        if self.left < self._tag.size:
+        start = self.place + 8
+        if start > len(self.data):
             raise _DamagedError("it ends too soon")
-        kind, size = self._tag.unpack_from(self.data, self.place)
-        start = self.place + self._tag.size
+        kind, size = TAGS[self.order].unpack_from(self.data, self.place)
         if kind >> 16:  # a small one has its bytes in the tag
-            kind, size, start = kind & 0xFFFF, kind >> 16, self.place + 4
+            kind, size, self.place = kind & 0xFFFF, kind >> 16, start
             if size > 4:
                 raise _DamagedError("a small element is too long")
-            self.place += self._tag.size
-            return kind, self.data[start : start + size]
-        if size > len(self.data) - start:
+            return kind, self.data[start - 4 : start - 4 + size]
+        end = start + size
+        if end > len(self.data):
             raise _DamagedError("it ends too soon")
-        padding = 0 if kind == COMPRESSED else -size % 8
-        self.place = min(start + size + padding, len(self.data))
-        return kind, self.data[start : start + size]
+        self.place = end if kind == COMPRESSED else min(end + -size % 8, len(self.data))
+        return kind, self.data[start:end]
 
-    def numbers(self, *kinds: int) -> np.ndarray[Any, Any]:
-        """The next element, which must be of one of these types, as numbers."""
+    def whole(self, kind: int) -> tuple[int, ...]:
+        """The next element, which must be of this type of four bytes, as numbers."""
+        found, body = self.element()
+        if found != kind or len(body) % 4:
+            raise _DamagedError(f"data of type {found}")
+        if len(body) == 8:  # nearly always
+            return TAGS[self.order if kind == UINT32 else f"{self.order}i"].unpack(body)
+        return tuple(np.frombuffer(body, f"{self.order}{NUMBERS[kind]}").tolist())
+
+    def numbers(self) -> np.ndarray[Any, Any]:
+        """The next element as an array of numbers."""
         kind, body = self.element()
-        if kind not in kinds:
+        if kind not in NUMBERS:
             raise _DamagedError(f"data of type {kind}")
-        dtype = np.dtype(f"{self.order}{NUMBERS[kind]}")
+        dtype = DTYPES[self.order, kind]
         if len(body) % dtype.itemsize:
             raise _DamagedError("numbers are cut off")
         return np.frombuffer(body, dtype)
@@ -163,36 +175,29 @@ class _Block:
         kind, body = self.element()
         if kind not in (INT8, UTF8):
             raise _DamagedError(f"a name of type {kind}")
-        return bytes(body).decode("latin-1")
+        return str(body, "latin-1")
 
 
-@dataclass(frozen=True)
 class _Array:
     """A matrix in MATLAB's sense, of which only the head was read."""
 
-    kind: int
-    imaginary: bool
-    shape: tuple[int, ...]
-    name: str
-    rest: _Block
+    __slots__ = ("imaginary", "kind", "name", "rest", "shape")
 
-    @staticmethod
-    def of(body: memoryview, order: str) -> _Array:
-        rest = _Block(body, order)
-        flags = rest.numbers(UINT32)
+    def __init__(self, body: memoryview, order: str) -> None:
+        self.rest = _Block(body, order)
+        flags, self.shape = self.rest.whole(UINT32), self.rest.whole(INT32)
         if len(flags) != 2:
             raise _DamagedError("malformed flags")
-        shape = tuple(rest.numbers(INT32).tolist())
-        if not 2 <= len(shape) <= 32 or min(shape) < 0:
+        if not 2 <= len(self.shape) <= 32 or min(self.shape) < 0:
             raise _DamagedError("malformed dimensions")
-        kind = int(flags[0]) & 0xFF
-        return _Array(kind, bool(int(flags[0]) & COMPLEX), shape, rest.text(), rest)
+        self.kind, self.imaginary = flags[0] & 0xFF, bool(flags[0] & COMPLEX)
+        self.name = self.rest.text()
 
     def value(self, purse: _Purse, depth: int) -> Value:
         purse.pay()
         size = math.prod(self.shape)
         if 6 <= self.kind <= 15 and not self.imaginary:
-            numbers = self.rest.numbers(*NUMBERS)
+            numbers = self.rest.numbers()
             if len(numbers) != size:
                 raise _DamagedError(f"{len(numbers)} numbers for {size}")
             return numbers.reshape(self.shape if size else (0, 0), order="F")
@@ -224,12 +229,11 @@ class _Array:
 
     def _names(self) -> list[str]:
         """Those of a struct's fields."""
-        length = self.rest.numbers(INT32)
+        length = self.rest.whole(INT32)
         names = self.rest.text()
         if len(length) != 1 or length[0] < 1 or len(names) % length[0]:
             raise _DamagedError("malformed names of fields")
-        step = int(length[0])
-        found = [names[n : n + step].split("\0")[0] for n in range(0, len(names), step)]
+        found = [names[n : n + length[0]].split("\0")[0] for n in range(0, len(names), length[0])]
         if len(set(found)) < len(found):
             raise _DamagedError("two fields of one name")
         return found
@@ -241,4 +245,4 @@ class _Array:
         if not body:
             purse.pay()
             return np.empty((0, 0))
-        return _Array.of(body, self.rest.order).value(purse, depth - 1)
+        return _Array(body, self.rest.order).value(purse, depth - 1)

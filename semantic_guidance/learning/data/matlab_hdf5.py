@@ -26,7 +26,7 @@ HDF5 = b"\x89HDF\r\n\x1a\n"
 SECONDS, BYTES = 60, 2 * 2**30
 """What the process may take."""
 
-MOST_VALUES, MOST_NUMBERS = 250_000, 10_000_000
+MOST_VALUES, MOST_NUMBERS = 200_000, 10_000_000
 """Of a variable, those in its cells and structs counted, and all their numbers."""
 
 DEEPEST = 8

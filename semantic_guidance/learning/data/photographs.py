@@ -144,6 +144,6 @@ def _read_kinds(path: Path) -> dict[str, str]:
     for row in rows:
         if row["kind"] not in KINDS:
             raise ValueError(
-                f"{path}: the kind of {row['name']!r} is {row['kind']!r}, wanted one of {', '.join(KINDS)}"
+                f"{path}: the kind of {row['name']} is {row['kind']!r}, wanted one of {', '.join(KINDS)}"
             )
     return {row["name"]: row["kind"] for row in rows}

@@ -227,7 +227,7 @@ def test_virtual_kitti_1(tmp_path):
     table.write_text("Category(:id) r g b\nSky 90 200 255\nCar:3 200 10 30\nVan:9 12 34 56\n")
     check_two_cars(VirtualKITTI(tmp_path)[0])
     table.write_text("Category(:id) r g b\nSky 90 200\n")
-    with pytest.raises(ValueError, match=r"scenegt_rgb_encoding\.txt cannot be read"):
+    with pytest.raises(ValueError, match=r"scenegt_rgb_encoding\.txt line 2 is 'Sky 90 200', wanted"):
         VirtualKITTI(tmp_path)[0]
 
 

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from semantic_guidance.core.errors import InputError
-from semantic_guidance.core.names import inside, printable, table_cell
+from semantic_guidance.core.names import inside, plain_name, printable, table_cell
 
 
 @pytest.mark.parametrize("name", ["a.jpg", "001.Albatross/a b.jpg", "./a.jpg", "..a/b..jpg", "Möwe.jpg"])
@@ -36,12 +36,36 @@ def test_ordinary_names_are_in_the_folder(tmp_path: Path, name: str) -> None:
         ("..\\a.jpg", "backslash"),
         ("a\0.jpg", "control"),
         ("a\n.jpg", "control"),
+        ("a/.. /b.jpg", "climbs"),
+        ("a/..././b.jpg", "climbs"),
+        (f"{'a' * 252}.jpg", "too long"),
+        (f"a/{'ö' * 126}.jpg/b", "too long"),
     ],
 )
 def test_what_leaves_the_folder_is_refused(tmp_path: Path, name: str, reason: str) -> None:
     with pytest.raises(InputError, match=reason) as error:
         inside(tmp_path, name, "images.txt")
     assert str(error.value).startswith("images.txt: ")
+
+
+@pytest.mark.parametrize(
+    "name", ["NUL", "con.jpg", "a/Aux.tar.gz", "lpt1", "com¹.txt", "a.jpg:stream", "a./b.jpg", "b.jpg "]
+)
+def test_names_that_mean_something_else_on_windows(name: str) -> None:
+    assert plain_name(name, "list", windows=False) == name
+    with pytest.raises(InputError, match="is none of a file on Windows"):
+        plain_name(name, "list", windows=True)
+
+
+@pytest.mark.parametrize("name", ["console.jpg", "./a.jpg", "com/a.jpg", "a..jpg", "nul2"])
+def test_names_that_are_ordinary_on_windows(name: str) -> None:
+    assert plain_name(name, "list", windows=True) == name
+
+
+def test_an_endless_name_is_shortened_in_messages(tmp_path: Path) -> None:
+    with pytest.raises(InputError) as error:
+        inside(tmp_path, "../" * 10_000, "list")
+    assert len(str(error.value)) < 500
 
 
 def test_a_link_may_not_lead_out_but_the_folder_may_be_one(tmp_path: Path) -> None:

@@ -142,3 +142,104 @@ def test_a_failed_write_leaves_the_old_file(tmp_path, monkeypatch):
     monkeypatch.undo()
     assert target.read_text() == "old"
     assert list(tmp_path.iterdir()) == [target]
+
+
+def only_the_first(data):
+    """The data set's folder, with one picture in its list."""
+    root = data / "cub200" / "CUB_200_2011"
+    (root / "images.txt").write_text((root / "images.txt").read_text().splitlines()[0] + "\n")
+    return root
+
+
+def holiday_of(data):
+    """A photograph of the user's, outside the data set."""
+    path = data / "holiday.jpg"
+    Image.fromarray(ball(9)[0]).save(path)
+    return path
+
+
+@pytest.mark.parametrize("absolute", [False, True])
+def test_a_list_cannot_have_a_photograph_replaced(data, capsys, absolute):
+    root = data / "cub200" / "CUB_200_2011"
+    holiday = holiday_of(data)
+    before = holiday.read_bytes()
+    name = str(holiday) if absolute else "../../../holiday.jpg"
+    (root / "images.txt").write_text(f"1 {name}\n")
+    assert run(data, "--workers", "1") == 2
+    assert "images.txt line 1: the name" in capsys.readouterr().err
+    assert holiday.read_bytes() == before
+    assert not (root / "bounding_boxes_pred.txt").exists()
+
+
+@pytest.mark.parametrize("what", ["segmentations_pred", "gbp_global", "gbp_global/001.Kind_1"])
+def test_results_are_not_written_through_links(data, capsys, what):
+    root = data / "cub200" / "CUB_200_2011"
+    outside = data / "photographs"
+    outside.mkdir()
+    (root / what).parent.mkdir(exist_ok=True)
+    (root / what).symlink_to(outside)
+    assert run(data, "--workers", "1") == 2
+    assert "is behind a link, wanted a folder of its own" in capsys.readouterr().err
+    assert not list(outside.iterdir())
+
+
+@pytest.mark.parametrize("make", [(160, 120, "RGB"), (161, 120, "L"), None])
+def test_files_that_are_no_masks_stay(data, capsys, make):
+    """A photograph in colour, a grey picture of another size, and what is no picture."""
+    root = only_the_first(data)
+    place = root / "segmentations_pred" / "001.Kind_1" / "Kind_1_0001.jpg"
+    place.parent.mkdir(parents=True)
+    if make is None:
+        place.write_text("notes")
+    else:
+        Image.new(make[2], make[:2]).save(place)
+    before = place.read_bytes()
+    for more in ((), ("--overwrite",)):
+        assert run(data, "--workers", "1", *more) == 1
+        assert "it stays, wanted a grey JPEG of 160 x 120" in capsys.readouterr().err
+        assert place.read_bytes() == before
+
+
+def test_masks_of_others_are_made_anew_if_asked(data):
+    root = only_the_first(data)
+    for folder in ("segmentations_pred", "gbp_global"):
+        place = root / folder / "001.Kind_1" / "Kind_1_0001.jpg"
+        place.parent.mkdir(parents=True)
+        Image.new("L", (160, 120)).save(place)
+    assert run(data, "--workers", "1", "--overwrite") == 0
+    check(data)
+
+
+def test_a_list_of_boxes_that_is_something_else_stays(data, capsys):
+    path = data / "cub200" / "CUB_200_2011" / "bounding_boxes_pred.txt"
+    path.write_text("my notes\n")
+    assert run(data, "--workers", "1") == 2
+    assert "bounding_boxes_pred.txt is no list of boxes of the preprocessing" in capsys.readouterr().err
+    assert path.read_text() == "my notes\n"
+    assert not (path.parent / "segmentations_pred").exists()
+
+
+def test_photographs_are_never_their_own_masks(data, capsys):
+    root = data / "cub200" / "CUB_200_2011"
+    (root / "images").rename(root / "segmentations_pred")
+    (root / "images").symlink_to(root / "segmentations_pred")
+    assert run(data, "--workers", "1") == 2
+    assert "is among the results of the preprocessing" in capsys.readouterr().err
+
+
+def test_two_pictures_may_not_have_one_mask(data, capsys):
+    root = data / "cub200" / "CUB_200_2011"
+    (root / "images.txt").write_text("1 a/x.jpg\n2 a/x.png\n")
+    assert run(data, "--workers", "1") == 2
+    assert "'a/x.jpg' and 'a/x.png' have one mask" in capsys.readouterr().err
+
+
+def test_names_are_told_without_what_a_terminal_obeys(data, capsys):
+    root = data / "cub200" / "CUB_200_2011"
+    (root / "images.txt").write_text("1 a\u202egpj.exe\n", encoding="utf-8")
+    (root / "images").mkdir(exist_ok=True)
+    (root / "images" / "a\u202egpj.exe").write_text("no picture")
+    assert run(data, "--workers", "1") == 1
+    err = capsys.readouterr().err
+    assert r"a\u202egpj.exe" in err
+    assert "\u202e" not in err

@@ -1,0 +1,211 @@
+"""Lists of pictures: what they may hold, and what is said of a line that does not fit."""
+
+from __future__ import annotations
+
+import csv
+import io
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from semantic_guidance.core.errors import InputError
+from semantic_guidance.core.names import plain_name
+from semantic_guidance.learning.data.cub200 import CUB200
+from semantic_guidance.learning.data.cutouts import rebuild_pack
+from semantic_guidance.learning.data.cutouts.pack import CutoutPack
+from semantic_guidance.learning.data.folder import PictureFolder
+from semantic_guidance.learning.data.lists import finite, read_csv, read_table
+from semantic_guidance.learning.data.photographs import Photographs
+from semantic_guidance.learning.data.virtual_kitti import VirtualKITTI
+from tests.learning.data.test_cutouts import write_pack
+from tests.learning.data.test_datasets import CUB_NAMES, bird, predict, save
+
+LEADING_OUT = ["/etc/passwd", "../up.jpg", "a/../../up.jpg", "..", "C:/up.jpg", "a\\..\\b.jpg", "a\x07"]
+PARTS = st.sampled_from(["..", ".", "", "a", "b.jpg", "C:", "é"])
+NAMES = st.lists(PARTS, min_size=1, max_size=5).map("/".join)
+
+
+@pytest.fixture
+def cub(tmp_path: Path) -> Path:
+    root = tmp_path / "cub200" / "CUB_200_2011"
+    for name in CUB_NAMES:
+        save(root / "images" / name, bird()[0])
+    (root / "images.txt").write_text("".join(f"{n} {name}\n" for n, name in enumerate(CUB_NAMES, 1)))
+    return tmp_path
+
+
+@pytest.mark.parametrize("name", LEADING_OUT)
+def test_a_list_that_leads_out_is_refused_with_its_line(cub: Path, name: str) -> None:
+    root = cub / "cub200" / "CUB_200_2011"
+    (root / "images.txt").write_text(f"1 {CUB_NAMES[0]}\n\n2 {name}\n")
+    with pytest.raises(InputError, match=r"images\.txt line 3: the name"):
+        CUB200(cub)
+
+
+@given(st.lists(PARTS, max_size=5))
+def test_a_list_is_taken_if_all_its_names_stay(
+    tmp_path_factory: pytest.TempPathFactory, names: list[str]
+) -> None:
+    root = tmp_path_factory.getbasetemp() / "a_list"
+    root.mkdir(exist_ok=True)
+    (root / "images.txt").write_text(
+        "1 first.jpg\n" + "".join(f"{n} {name}\n" for n, name in enumerate(names))
+    )
+    try:
+        data = CUB200(root)
+    except InputError:
+        return
+    for index in range(len(data)):
+        assert data.path(index).resolve().is_relative_to((root / "images").resolve())
+
+
+def test_links_may_not_lead_out(cub: Path, tmp_path: Path) -> None:
+    outside = save(tmp_path / "elsewhere" / "holiday.jpg", bird()[0])
+    place = cub / "cub200" / "CUB_200_2011" / "images" / CUB_NAMES[1]
+    place.unlink()
+    place.symlink_to(outside)
+    data = CUB200(cub)
+    assert data[0].name == CUB_NAMES[0]
+    with pytest.raises(InputError, match=r"images\.txt: the name .* through a link"):
+        data[1]
+    with pytest.raises(InputError, match="through a link"):
+        PictureFolder(cub / "cub200")[1]
+
+
+def test_the_masks_of_a_list_may_not_lead_out(cub: Path, tmp_path: Path) -> None:
+    root = predict(cub)
+    place = root / "segmentations_pred" / CUB_NAMES[0]
+    place.rename(tmp_path / "mask.jpg")
+    place.symlink_to(tmp_path / "mask.jpg")
+    with pytest.raises(InputError, match="through a link"):
+        CUB200(cub, "predicted")[0]
+
+
+def test_a_data_set_on_another_disk_may_be_linked(cub: Path, tmp_path: Path) -> None:
+    root = cub / "cub200" / "CUB_200_2011"
+    (root / "images").rename(tmp_path / "disk")
+    (root / "images").symlink_to(tmp_path / "disk")
+    (tmp_path / "link").symlink_to(root)
+    assert CUB200(tmp_path / "link")[0].image.shape == (3, 40, 60)
+
+
+def test_a_byte_order_mark_is_no_part_of_the_first_line(cub: Path) -> None:
+    root = predict(cub, "\ufeff x y w h\r\n0 20 10 25 15\r\n1 20 10 25 15\r\n")
+    path = root / "images.txt"
+    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes().replace(b"\n", b"\r\n"))
+    assert CUB200(cub, "predicted").names == list(CUB_NAMES)
+
+
+@pytest.mark.parametrize("box", ["nan 10 25 15", "20 10 inf 15", "20 10 1e999 15", "20 10 25"])
+def test_boxes_are_finite_numbers(cub: Path, box: str) -> None:
+    root = cub / "cub200" / "CUB_200_2011"
+    (root / "bounding_boxes.txt").write_text(f"1 20 10 25 15\n2 {box}\n")
+    with pytest.raises(InputError, match=r"bounding_boxes\.txt line 2 is '2 "):
+        CUB200(cub, "box")
+
+
+@given(st.binary(max_size=200))
+def test_any_bytes_are_a_table_or_refused(tmp_path_factory: pytest.TempPathFactory, data: bytes) -> None:
+    path = tmp_path_factory.getbasetemp() / "table.txt"
+    path.write_bytes(b"1 a.jpg 0.5\n" + data)
+    try:
+        rows = read_table(path, (int, plain_name, finite), "a table")
+    except InputError as error:
+        assert str(error).startswith(str(path))  # noqa: PT017
+        return
+    assert all(isinstance(row[0], int) and np.isfinite(row[2]) for row in rows)
+
+
+@given(st.binary(max_size=200))
+def test_any_bytes_are_a_csv_or_refused(tmp_path_factory: pytest.TempPathFactory, data: bytes) -> None:
+    path = tmp_path_factory.getbasetemp() / "table.csv"
+    path.write_bytes(b"name,kind\n" + data)
+    try:
+        rows = read_csv(path, ("name", "kind"), "a table", files=("name",))
+    except InputError as error:
+        assert str(error).startswith(str(path))  # noqa: PT017
+        return
+    assert all(plain_name(row["name"], "") and isinstance(row["kind"], str) for row in rows)
+
+
+CELLS = st.text(st.characters(codec="utf-8", exclude_characters="\r\n\0"), min_size=1, max_size=8)
+
+
+@given(st.lists(st.tuples(CELLS, CELLS), min_size=1, max_size=4))
+def test_rows_are_those_that_were_written(
+    tmp_path_factory: pytest.TempPathFactory, rows: list[tuple[str, str]]
+) -> None:
+    text = io.StringIO()
+    writer = csv.writer(text)
+    writer.writerows([("name", "kind"), *rows])
+    path = tmp_path_factory.getbasetemp() / "written.csv"
+    path.write_text(text.getvalue(), encoding="utf-8-sig", newline="")
+    assert [(row["name"], row["kind"]) for row in read_csv(path, ("name",), "rows")] == rows
+
+
+def respell(pack: Path, old: str, new: str) -> None:
+    manifest = pack / "manifest.csv"
+    manifest.write_text(manifest.read_text().replace(old, new, 1))
+
+
+def test_a_manifest_that_leads_out_is_refused_with_its_line(tmp_path: Path) -> None:
+    write_pack(tmp_path / "pack", cutouts=3)
+    manifest = tmp_path / "pack" / "manifest.csv"
+    head, first, second, *rest = manifest.read_text().splitlines()
+    manifest.write_text("\n".join([head, first, f"../{second}", *rest]) + "\n")
+    with pytest.raises(InputError, match=r"manifest\.csv line 3: the name '\.\./.*climbs"):
+        CutoutPack.load(tmp_path / "pack")
+    manifest.write_text("\n".join([head, first, "lonely", *rest]) + "\n")
+    with pytest.raises(InputError, match=r"manifest\.csv line 3 has more or fewer cells"):
+        CutoutPack.load(tmp_path / "pack")
+    manifest.write_bytes(b"\xff\xfe")
+    with pytest.raises(InputError, match="not UTF-8"):
+        CutoutPack.load(tmp_path / "pack")
+
+
+def test_photographs_may_not_be_links_to_elsewhere(tmp_path: Path) -> None:
+    image, mask = bird()
+    folder = tmp_path / "photographs"
+    save(folder / "0.jpg", image)
+    save(tmp_path / "mask.png", mask)
+    (folder / "0_mask.png").symlink_to(tmp_path / "mask.png")
+    (folder / "photographs.csv").write_text("name,kind\n0,thing\n")
+    with pytest.raises(InputError, match="through a link"):
+        Photographs.load(folder)
+
+
+def test_frames_and_masks_of_virtual_kitti_may_not_be_links_to_elsewhere(tmp_path: Path) -> None:
+    frames = tmp_path / "data" / "Scene01" / "clone" / "frames"
+    save(frames / "rgb" / "Camera_0" / "rgb_00000.jpg", bird()[0])
+    place = frames / "instanceSegmentation" / "Camera_0" / "instancegt_00000.png"
+    place.parent.mkdir(parents=True)
+    place.symlink_to(save(tmp_path / "elsewhere.png", bird()[1]))
+    with pytest.raises(InputError, match="through a link"):
+        VirtualKITTI(tmp_path / "data")[0]
+
+
+MANIFEST = "name,kind,category,source_package,source_path\n"
+
+
+def test_a_pack_is_rebuilt_in_its_own_folder_alone(tmp_path: Path) -> None:
+    save(tmp_path / "unpacked" / "usr" / "a.png", np.full((300, 300, 4), 255, np.uint8))
+    holiday = save(tmp_path / "out" / "holiday.jpg", bird()[0])
+    before = holiday.read_bytes()
+    manifest = tmp_path / "theirs.csv"
+    manifest.write_text(f"{MANIFEST}../out/holiday.jpg,background,x,p,usr/a.png\n")
+    with pytest.raises(InputError, match=r"theirs\.csv line 2: the name .* climbs"):
+        rebuild_pack.rebuild(tmp_path / "pack", tmp_path / "unpacked", manifest)
+    manifest.write_text(f"{MANIFEST}holiday.jpg,background,x,p,usr/a.png\n")
+    with pytest.raises(InputError, match=r"holiday\.jpg is there"):
+        rebuild_pack.rebuild(tmp_path / "out", tmp_path / "unpacked", manifest)
+    assert holiday.read_bytes() == before
+    for _ in range(2):
+        assert rebuild_pack.rebuild(tmp_path / "pack", tmp_path / "unpacked", manifest) == 1
+
+
+def test_no_flag_is_taken_for_a_package(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"'-oAPT::Update::Pre-Invoke=touch x' is no package"):
+        rebuild_pack.fetch(["-oAPT::Update::Pre-Invoke=touch x"], tmp_path)

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from semantic_guidance.core.machine import Neighbours, machine
+from semantic_guidance.core.names import printable
 from semantic_guidance.renderer.backends.cpu.threads import about_threads
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -32,7 +33,7 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """End the program."""
-        print(f"{self.prog}: error: {' '.join(message.split())}", file=sys.stderr)
+        print(f"{self.prog}: error: {printable(' '.join(message.split()))}", file=sys.stderr)
         sys.exit(BAD_INPUT)
 
 
@@ -152,7 +153,7 @@ def finish(program: str, run: Callable[[], None]) -> int:
     try:
         run()
     except (ValueError, OSError) as error:
-        print(f"{program}: error: {' '.join(str(error).split())}", file=sys.stderr)
+        print(f"{program}: error: {printable(' '.join(str(error).split()))}", file=sys.stderr)
         return BAD_INPUT
     return 0
 
@@ -186,7 +187,7 @@ def write_results(path: Path, name: str, neighbours: Neighbours, results: dict[s
 def table(heads: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
     """A table in Markdown, columns after the first to the right."""
     lines = [heads, ["---", *["--:"] * (len(heads) - 1)], *rows]
-    return "\n".join("| " + " | ".join(str(cell) for cell in line) + " |" for line in lines)
+    return "\n".join("| " + " | ".join(printable(cell) for cell in line) + " |" for line in lines)
 
 
 def headline(neighbours: Neighbours) -> str:

@@ -22,6 +22,8 @@ from typing import TYPE_CHECKING, Any
 
 from common import RESULTS, Neighbours, Parser, Timing, finish, headline, significant, table, write_results
 
+from semantic_guidance.core.names import printable
+
 if TYPE_CHECKING:
     from torch import Tensor
 
@@ -206,7 +208,7 @@ def run(args: argparse.Namespace) -> None:
     painter.paint(load_image(subjects[0].target))  # warm-up: compiles, or loads what was compiled
     rows = []
     for number, subject in enumerate(subjects):
-        print(f"{number + 1} of {len(subjects)}: {subject.name}", file=sys.stderr)
+        print(f"{number + 1} of {len(subjects)}: {printable(subject.name)}", file=sys.stderr)
         rows.append(compare(subject, painter, args.repeats, args.pictures))
     settings = {"strokes": args.strokes, "agent": args.agent, "preset": args.preset}
     settings["preset_numbers"] = asdict(painter.preset)

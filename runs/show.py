@@ -22,6 +22,7 @@ from torch.nn import functional as F
 
 from semantic_guidance.agents.ltp import episode
 from semantic_guidance.agents.ltp.files import load_actor
+from semantic_guidance.core.names import printable
 from semantic_guidance.images.arrays import to_bytes
 from semantic_guidance.images.files import to_image
 from semantic_guidance.learning.apg.easels import Easels
@@ -144,7 +145,7 @@ def main() -> None:
     parser.add_argument("runs", type=Path, nargs="+", help="folders of runs")
     parser.add_argument("--out", type=Path, default=Path(), help="folder for the pictures")
     args = parser.parse_args()
-    names = [run.name for run in args.runs]
+    names = [printable(run.name) for run in args.runs]
     found = [curves(run) for run in args.runs]
     unit = "updates" if analytic(args.runs[0]) else "episodes"
     print(table(names, found, unit))

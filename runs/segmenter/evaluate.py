@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 import torch
 
+from semantic_guidance.core.names import printable
 from semantic_guidance.guidance.segmenter import WEIGHTS, Segmenter
 from semantic_guidance.images.files import load_image
 from semantic_guidance.learning.data.cutouts.dataset import CutoutPack, compose
@@ -73,7 +74,7 @@ def main() -> None:
     if args.photos:
         results = photographs(segmenter, args.photos)
         for name, (score, seconds) in results.items():
-            print(f"{name:24s} {score:.3f} {seconds:.2f} s")
+            print(f"{printable(name):24s} {score:.3f} {seconds:.2f} s")
         print(f"{'mean':24s} {np.mean([score for score, _ in results.values()]):.3f}")
 
 

@@ -16,7 +16,7 @@ halves of surrogate pairs, separators of lines and paragraphs."""
 JOINERS = "\u200c\u200d"
 """Of these categories, but parts of ordinary names, as in Persian, and of many emoji."""
 
-FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
+FORMULA = ("=", "+", "-", "@", "＝", "＋", "－", "＠", "\t", "\r", "\n")
 """What a cell begins with that spreadsheets take for a formula, or skip before they look for one."""
 
 

@@ -114,7 +114,7 @@ def test_no_cell_is_a_formula(text: str) -> None:
     file = io.StringIO()
     csv.writer(file).writerow([table_cell(text), "x"])
     [(read, _)] = csv.reader(io.StringIO(file.getvalue()))
-    assert not read.lstrip().startswith(("=", "+", "-", "@"))
+    assert not read.lstrip().startswith(("=", "+", "-", "@", "＝", "＋", "－", "＠"))
 
 
 def test_numbers_stay_numbers() -> None:

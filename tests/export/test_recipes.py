@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import xml.etree.ElementTree as ET
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -90,6 +91,17 @@ def test_the_sheet(tmp_path):
         assert set(pot.parts) <= set(words)
     for text in root.iter(f"{SVG}text"):
         assert 10 < float(text.get("y", 0)) < 290
+
+
+def test_names_of_tubes_are_text_that_xml_can_hold(tmp_path):
+    """XML 1.0 has no characters below a space, however they are spelled."""
+    tubes = replace(
+        TUBES, tubes=tuple(replace(tube, name=f"<\x1b&\u202e{tube.name}") for tube in TUBES.tubes)
+    )
+    painting = replace(painted(TUBES.mixtures.colors[::200]), tubes=tubes)
+    painting.save(tmp_path / "a.recipes.svg")
+    words = [text.text or "" for text in ET.parse(tmp_path / "a.recipes.svg").iter(f"{SVG}text")]
+    assert any(f"<\\x1b&\\u202e{name}" in words for name in NAMES)
 
 
 def test_a_painting_of_any_colours_gets_those_most_like_them(tmp_path):

@@ -114,6 +114,18 @@ def test_a_brush_picture_lies_beside_its_style(tmp_path, monkeypatch):
     assert Style.of(tmp_path / "mine.toml").make_brush(0).style == "picture"
 
 
+@pytest.mark.parametrize("leads_out", ["../mark.png", "ABSOLUTE", "way/mark.png"])
+def test_a_brush_picture_does_not_lie_elsewhere(tmp_path, leads_out):
+    Image.new("L", (20, 8), 255).save(tmp_path / "mark.png")
+    folder = tmp_path / "styles"
+    folder.mkdir()
+    (folder / "way").symlink_to(tmp_path)
+    word = str(tmp_path / "mark.png") if leads_out == "ABSOLUTE" else leads_out
+    (folder / "theirs.toml").write_text(f'brush = "{word}"\n[hand]\n')
+    with pytest.raises(InputError, match=r"theirs\.toml: the name .*(climbs|is absolute|through a link)"):
+        Style.of(folder / "theirs.toml")
+
+
 def test_a_painting_remembers_the_ends_of_a_persons_own_style(tmp_path):
     path = tmp_path / "mine.toml"
     path.write_text(OWN)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -14,12 +15,13 @@ from semantic_guidance.core.pickles import read_pickle
 
 FOLDER = "checkpoints"
 _DRAFT = ".part"
+_NAME = re.compile("[0-9]{8,}")  # other folders are not for a run to delete
 
 
 def checkpoints(run: Path) -> list[Path]:
     """The whole checkpoints of a run's folder, oldest first."""
-    found = (run / FOLDER).glob("[0-9]*") if (run / FOLDER).is_dir() else ()
-    return sorted(path for path in found if path.suffix != _DRAFT and path.is_dir())
+    found = (run / FOLDER).iterdir() if (run / FOLDER).is_dir() else ()
+    return sorted(path for path in found if _NAME.fullmatch(path.name) and path.is_dir())
 
 
 def draft(run: Path, episode: int) -> Path:
@@ -40,7 +42,8 @@ def publish(path: Path, keep: int) -> Path:
     for old in checkpoints(run)[:-keep]:
         shutil.rmtree(old)
     for left in (run / FOLDER).glob(f"*{_DRAFT}"):
-        shutil.rmtree(left, ignore_errors=True)
+        if _NAME.fullmatch(left.stem):
+            shutil.rmtree(left, ignore_errors=True)
     return whole
 
 

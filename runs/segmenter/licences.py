@@ -19,6 +19,8 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from semantic_guidance.core.names import table_cell
+
 HERE = Path(__file__).parent
 MIRROR = "http://deb.debian.org/debian"  # later: http://snapshot.debian.org/archive/debian/20261101T000000Z
 COPYRIGHT = "./usr/share/doc/*/copyright"
@@ -34,7 +36,8 @@ def main() -> None:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(["package", "version", "photographs", "licences"])
         for (package, version, pool), count in tqdm(sorted(packages.items()), desc="packages"):
-            writer.writerow([package, version, count, "; ".join(licences(f"{mirror}/{pool}"))])
+            found = "; ".join(licences(f"{mirror}/{pool}"))
+            writer.writerow([package, version, count, table_cell(found)])
 
 
 def licences(address: str) -> list[str]:

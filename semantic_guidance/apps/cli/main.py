@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import atexit
 import contextlib
+import io
 import os
 import re
 import signal
@@ -97,6 +98,8 @@ def program() -> NoReturn:
                     stream.flush()
             os._exit(status)
 
+    if isinstance(sys.stdout, io.TextIOWrapper):  # a terminal that lacks letters of a name gets their numbers
+        sys.stdout.reconfigure(errors="backslashreplace")
     if atexit._ncallbacks() == 0:
         atexit.register(leave)  # the first one, so it is called last
     status = main()

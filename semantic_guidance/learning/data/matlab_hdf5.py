@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import importlib.util
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -18,6 +19,7 @@ from typing import Any
 
 import numpy as np
 
+from semantic_guidance.core.apart import apart
 from semantic_guidance.core.errors import InputError
 
 HDF5 = b"\x89HDF\r\n\x1a\n"
@@ -43,7 +45,8 @@ def read_hdf5(path: Path, name: str) -> Any:
         raise InputError(f"{path} is of MATLAB 7.3, which needs h5py, {wanted}")
     command = [sys.executable, "-m", __name__, str(path.resolve()), name]
     try:
-        done = subprocess.run(command, capture_output=True, timeout=SECONDS, check=False)
+        with apart():
+            done = subprocess.run(command, capture_output=True, timeout=SECONDS, env=_paths(), check=False)
         found = json.loads(done.stdout) if done.returncode == 0 else None
         reason = done.stderr.decode(errors="replace").strip()[-80:] or f"h5py ended with {done.returncode}"
     except subprocess.TimeoutExpired:
@@ -53,6 +56,11 @@ def read_hdf5(path: Path, name: str) -> Any:
     if found is None:
         raise InputError(f"{path} cannot be read, wanted a .mat file with {name} ({reason})")
     return _unpacked(found["value"])
+
+
+def _paths() -> dict[str, str]:
+    """The environment, in which the process finds the packages that this one finds."""
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
 
 
 def main(argv: Sequence[str]) -> int:

@@ -24,6 +24,7 @@ from PIL import Image
 from torch import Tensor
 from tqdm import tqdm
 
+from semantic_guidance.core.apart import apart
 from semantic_guidance.core.errors import InputError
 from semantic_guidance.core.files import replacing
 from semantic_guidance.core.guidance import box_of
@@ -109,7 +110,7 @@ def _results(jobs: list[Job], workers: int) -> Iterator[tuple[Job, str | None]]:
         return
     # Spawned, since a fork of a process whose threads hold locks may hang.
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(min(workers, len(jobs)), context, _start_worker) as pool:
+    with apart(), ProcessPoolExecutor(min(workers, len(jobs)), context, _start_worker) as pool:
         futures = {pool.submit(process, job): job for job in jobs}
         try:
             for future in as_completed(futures):

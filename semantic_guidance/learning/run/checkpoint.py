@@ -42,8 +42,7 @@ def publish(path: Path, keep: int) -> Path:
     for old in checkpoints(run)[:-keep]:
         shutil.rmtree(old)
     for left in (run / FOLDER).glob(f"*{_DRAFT}"):
-        if _NAME.fullmatch(left.stem):
-            shutil.rmtree(left, ignore_errors=True)
+        shutil.rmtree(left, ignore_errors=True)
     return whole
 
 

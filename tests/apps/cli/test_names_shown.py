@@ -5,6 +5,9 @@ from __future__ import annotations
 import csv
 import html.parser
 import json
+import os
+import subprocess
+import sys
 import unicodedata
 from pathlib import Path
 
@@ -80,6 +83,16 @@ def test_what_was_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]) ->
     assert line.count("\n") == 1
     assert line.isascii()
     assert json.loads(line)["input"] == str(strokes)  # as it is
+
+
+def test_a_terminal_that_lacks_the_letters(tmp_path: Path) -> None:
+    strokes = tmp_path / "鳥.strokes.json"
+    Painting((), (0.2, 0.4, 0.6), 32, 24).save(strokes)
+    words = ["render", strokes, "--out", tmp_path, "--formats", "svg"]
+    command = [sys.executable, "-m", "semantic_guidance", *words]
+    environment = os.environ | {"PYTHONIOENCODING": "latin-1"}
+    done = subprocess.run(command, env=environment, capture_output=True, check=True)
+    assert done.stdout.strip().endswith(rb"\u9ce5.strokes.svg")
 
 
 class Names(html.parser.HTMLParser):

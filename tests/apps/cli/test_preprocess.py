@@ -72,9 +72,14 @@ def test_writes_what_the_seed_reads(data, capsys):
     assert not list(data.rglob("*.part"))
 
 
-def test_several_workers_agree_with_one(data):
+def test_several_workers_agree_with_one(data, monkeypatch):
+    """And run nothing that came with the data."""
+    monkeypatch.chdir(data)
+    for name in ("multiprocessing.py", "numpy.py"):
+        (data / name).write_text("open('ran', 'w')\nraise SystemExit(3)\n")
     assert run(data, "--workers", "2") == 0
     check(data)
+    assert not (data / "ran").exists()
 
 
 def test_resumes(data, monkeypatch):

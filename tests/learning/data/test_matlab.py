@@ -291,6 +291,17 @@ def test_cars_saved_by_matlab_7_3(tmp_path):
     assert cars[1].guidance.boxes == ((20.0, 10.0, 25.0, 15.0),)
 
 
+def test_its_process_runs_nothing_that_came_with_the_data(tmp_path, monkeypatch):
+    path = tmp_path / "x.mat"
+    path.write_bytes(bytes(512) + matlab_hdf5.HDF5)
+    (tmp_path / "json.py").write_text("open('ran', 'w')")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: True)
+    with pytest.raises(InputError, match=r"x\.mat cannot be read"):
+        read_mat(path, "x")
+    assert not (tmp_path / "ran").exists()
+
+
 def test_a_damaged_file_of_matlab_7_3_is_refused(tmp_path):
     path = tmp_path / "x.mat"
     write_hdf5(path, "x", fill_names)

@@ -6,7 +6,7 @@ from semantic_guidance.learning.run import checkpoint
 
 
 def test_only_checkpoints_are_deleted(tmp_path: Path) -> None:
-    kept = [tmp_path / checkpoint.FOLDER / name for name in ("2024 photographs", "007", "holiday.part")]
+    kept = [tmp_path / checkpoint.FOLDER / name for name in ("2024 photographs", "007")]
     for folder in kept:
         folder.mkdir(parents=True)
         (folder / "a.jpg").write_text("mine")

@@ -11,6 +11,9 @@ from typing import Any
 from semantic_guidance.core.errors import InputError
 from semantic_guidance.core.names import plain_name
 
+MOST_BYTES = 64 * 2**20
+"""Of a list, at most; a million pictures take less."""
+
 SHOWN = 120
 """Letters of a line in a message, at most."""
 
@@ -23,9 +26,13 @@ def read_lines(path: Path, what: str) -> list[str]:
         what: the file's meaning, for messages.
 
     Raises:
-        InputError: the file cannot be read or is empty.
+        InputError: the file cannot be read, is empty or too large.
     """
     try:
+        if path.exists() and not path.is_file():
+            raise InputError(f"{path} cannot be read, wanted {what} (it is no ordinary file)")
+        if path.stat().st_size > MOST_BYTES:
+            raise InputError(f"{path} cannot be read, wanted {what} of at most {MOST_BYTES // 2**20} MiB")
         text = path.read_text(encoding="utf-8-sig")  # line ends are all \n now
     except OSError as error:
         raise InputError(f"{path} cannot be read, wanted {what} ({error.strerror})") from None

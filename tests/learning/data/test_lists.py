@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import csv
 import io
+import os
 from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from semantic_guidance.core.errors import InputError
@@ -45,6 +46,7 @@ def test_a_list_that_leads_out_is_refused_with_its_line(cub: Path, name: str) ->
         CUB200(cub)
 
 
+@settings(deadline=None)
 @given(st.lists(PARTS, max_size=5))
 def test_a_list_is_taken_if_all_its_names_stay(
     tmp_path_factory: pytest.TempPathFactory, names: list[str]
@@ -107,6 +109,18 @@ def test_boxes_are_finite_numbers(cub: Path, box: str) -> None:
         CUB200(cub, "box")
 
 
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no pipes with names here")
+def test_what_has_no_end_is_no_list(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.txt")
+    (tmp_path / "zeros.txt").symlink_to("/dev/zero")
+    with (tmp_path / "large.txt").open("wb") as file:
+        file.truncate(2**40)  # takes no room on the disk
+    for name, reason in (("pipe", "no ordinary file"), ("zeros", "no ordinary file"), ("large", "64 MiB")):
+        with pytest.raises(InputError, match=rf"{name}\.txt cannot be read, wanted a table .*{reason}"):
+            read_table(tmp_path / f"{name}.txt", (int,), "a table")
+
+
+@settings(deadline=None)
 @given(st.binary(max_size=200))
 def test_any_bytes_are_a_table_or_refused(tmp_path_factory: pytest.TempPathFactory, data: bytes) -> None:
     path = tmp_path_factory.getbasetemp() / "table.txt"
@@ -119,6 +133,7 @@ def test_any_bytes_are_a_table_or_refused(tmp_path_factory: pytest.TempPathFacto
     assert all(isinstance(row[0], int) and np.isfinite(row[2]) for row in rows)
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=200))
 def test_any_bytes_are_a_csv_or_refused(tmp_path_factory: pytest.TempPathFactory, data: bytes) -> None:
     path = tmp_path_factory.getbasetemp() / "table.csv"
@@ -134,6 +149,7 @@ def test_any_bytes_are_a_csv_or_refused(tmp_path_factory: pytest.TempPathFactory
 CELLS = st.text(st.characters(codec="utf-8", exclude_characters="\r\n\0"), min_size=1, max_size=8)
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(CELLS, CELLS), min_size=1, max_size=4))
 def test_rows_are_those_that_were_written(
     tmp_path_factory: pytest.TempPathFactory, rows: list[tuple[str, str]]

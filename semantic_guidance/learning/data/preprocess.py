@@ -8,9 +8,9 @@ read gets the box `0 0 0 0` and no files.
 
 from __future__ import annotations
 
-import contextlib
 import multiprocessing
 import os
+import struct
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -20,7 +20,6 @@ from pathlib import Path, PurePosixPath
 
 import cv2
 import torch
-from PIL import Image
 from torch import Tensor
 from tqdm import tqdm
 
@@ -184,13 +183,26 @@ def _check_replaceable(path: Path, height: int, width: int) -> None:
     Raises:
         InputError: it is something else.
     """
-    if not os.path.lexists(path):
+    if not os.path.lexists(path) or _grey_jpeg(path) == (height, width):
         return
-    with contextlib.suppress(OSError, ValueError, SyntaxError), Image.open(path, formats=("JPEG",)) as file:
-        if file.mode == "L" and file.size == (width, height):
-            return
     wanted = f"wanted a grey JPEG of {width} x {height}, or another name for it"
     raise InputError(f"{path} is there and none of the preprocessing: it stays, {wanted}")
+
+
+def _grey_jpeg(path: Path) -> tuple[int, int] | None:
+    """Height and width of a JPEG of one channel, by the head of its frame (ITU T.81, B.2.2)."""
+    if not path.is_file():
+        return None
+    with path.open("rb") as file:
+        data = file.read(2**18)
+    place = 2
+    while data[:2] == b"\xff\xd8" and place + 10 <= len(data) and data[place] == 0xFF:
+        kind, length = data[place + 1], int.from_bytes(data[place + 2 : place + 4], "big")
+        if 0xC0 <= kind <= 0xCF and kind not in (0xC4, 0xC8, 0xCC):
+            height, width, channels = struct.unpack_from(">HHB", data, place + 5)
+            return (height, width) if channels == 1 else None
+        place += 2 + length
+    return None
 
 
 def preprocess(data: Path, workers: int = 1, overwrite: bool = False) -> tuple[int, int]:

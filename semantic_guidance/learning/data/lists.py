@@ -30,16 +30,16 @@ def read_lines(path: Path, what: str) -> list[str]:
     """
     try:
         if path.exists() and not path.is_file():
-            raise InputError(f"{path} cannot be read, wanted {what} (it is no ordinary file)")
+            raise InputError(f"{path} cannot be read (no ordinary file), wanted {what}")
         if path.stat().st_size > MOST_BYTES:
-            raise InputError(f"{path} cannot be read, wanted {what} of at most {MOST_BYTES // 2**20} MiB")
+            raise InputError(f"{path} cannot be read (more than {MOST_BYTES // 2**20} MiB), wanted {what}")
         text = path.read_text(encoding="utf-8-sig")  # line ends are all \n now
     except OSError as error:
-        raise InputError(f"{path} cannot be read, wanted {what} ({error.strerror})") from None
+        raise InputError(f"{path} cannot be read ({error.strerror}), wanted {what}") from None
     except UnicodeDecodeError:
-        raise InputError(f"{path} cannot be read, wanted {what} (not UTF-8)") from None
+        raise InputError(f"{path} cannot be read (not UTF-8), wanted {what}") from None
     if not text:
-        raise InputError(f"{path} cannot be read, wanted {what} (it is empty)")
+        raise InputError(f"{path} cannot be read (it is empty), wanted {what}")
     return text.removesuffix("\n").split("\n")
 
 

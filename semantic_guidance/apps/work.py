@@ -81,7 +81,7 @@ def _covered(layer: DrawnLayer, drawing: Drawing) -> float:
 
 
 def _outlines(drawing: Drawing, exact: bool) -> float:
-    """Outlines that are drawn: one for each stroke, and where they are drawn one for each step of its opacity."""
+    """Outlines that are drawn: one for each stroke, and for each step of its opacity where there are any."""
     from semantic_guidance.export.svg import STEP
 
     opacity = drawing.strokes[:, OPACITY].astype(np.float64)

@@ -56,7 +56,8 @@ def write(drawing: Drawing, path: Path, options: NoOptions, progress: Progress) 
             progress(min(1.0, number / total))
             if text.edges > MAX_EDGES:
                 raise InputError(
-                    f"{path}: the outlines of its masks have too many pieces, wanted smoother ones, or exact.svg"
+                    f"{path}: the outlines of its masks have too many pieces, wanted smoother ones, or"
+                    " exact.svg"
                 )
     progress(1.0)
 

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from semantic_guidance.painting.drawing import Drawing
 
 SUMMARY = "turn a file of strokes into pictures and videos"
+SMALLER = "a smaller --size or fewer --formats"
 
 EXAMPLES = """examples:
   semantic-guidance render cat_painted.json

@@ -8,6 +8,7 @@ import os
 from semantic_guidance.core.errors import InputError
 
 SUMMARY = "teach an agent to paint, as the papers do"
+SMALLER = "smaller --batch-size, --nenv, --rmsize, --canvas-size or --width"
 
 EXAMPLES = """examples:
   semantic-guidance train --dataset cub200 --data DIR --batch_size=96 --max_eps_len=50 --bundle_size=5 \\

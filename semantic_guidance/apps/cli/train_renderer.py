@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 
 SUMMARY = "teach a network to draw strokes"
+SMALLER = "a smaller --batch-size"
 
 EXAMPLES = """examples:
   semantic-guidance train-renderer

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -10,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from semantic_guidance.apps.room import check_room, needed_bytes
 from semantic_guidance.apps.work import MAX_WORK, OUTLINE, _covered, work
 from semantic_guidance.core.errors import InputError
 from semantic_guidance.core.plugins import EXPORTERS
@@ -106,3 +109,53 @@ def test_the_outline_of_a_large_mask_is_the_same_shape(monkeypatch):
 
     assert np.abs(frame(coarse) - frame(fine)).max() <= 1
     assert np.abs(frame(fine) - [16, 16, 48, 48]).max() <= 0.5
+
+
+def test_paintings_that_do_not_fit_are_told_before_the_work(monkeypatch):
+    monkeypatch.setattr("semantic_guidance.apps.room.free_memory", lambda: 1_000_000_000)
+    check_room((4096, 4096), Brush(), ["png"], "a.json")
+    check_room((4096, 4096), Brush("oil"), ["json", "mp4", "svg"], "a.json")  # no picture of that size
+    wanted = (
+        r"a\.json: painting 4096 x 4096 pixels takes about 2\.2 GB of memory, wanted less than the 1\.0 GB"
+    )
+    with pytest.raises(InputError, match=wanted):
+        check_room((4096, 4096), Brush("oil"), ["png"], "a.json")
+    monkeypatch.setattr("semantic_guidance.apps.room.free_memory", lambda: None)
+    check_room((8192, 8192), Brush("oil"), ["png"], "a.json")
+
+
+PEAK = """
+import re, sys
+from dataclasses import replace
+from pathlib import Path
+import numpy as np
+from semantic_guidance.core.plugins import EXPORTERS
+from semantic_guidance.painting.brushes.brush import Brush
+from semantic_guidance.painting.drawing import Drawing, DrawnLayer
+style, name, clear, folder = sys.argv[1:]
+packed = np.random.default_rng(0).random((3, 13)).astype(np.float32)
+packed[:, 6:8] *= 0.02
+drawing = Drawing((DrawnLayer(packed),), (1.0, 1.0, 1.0), 2048, 2048, brush=Brush(style))
+drawing = replace(drawing, transparent=clear or None)
+EXPORTERS.get(name).write(drawing, Path(folder) / f"a.{name}")
+print(re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[1])
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="/proc")
+@pytest.mark.parametrize(
+    ("style", "name", "clear"),
+    [
+        ("flat", "png", ""),
+        ("flat", "png", "painting"),
+        ("oil", "jpg", ""),
+        ("gouache", "png", ""),
+        ("pencil", "height.png", ""),
+    ],
+)
+def test_the_estimate_is_what_a_picture_takes(style, name, clear, tmp_path):
+    """The most memory that a process of its own has used."""
+    command = [sys.executable, "-c", PEAK, style, name, clear, str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+    wanted = needed_bytes(2048**2, Brush(style), [name], bool(clear))
+    assert int(done.stdout) * 1024 == pytest.approx(wanted, rel=0.3)

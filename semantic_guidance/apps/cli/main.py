@@ -1,8 +1,9 @@
 """The command line: ``semantic-guidance COMMAND ...``.
 
-A command is a module with ``SUMMARY``, ``add_arguments(parser)`` and ``run(args) -> exit status``, and perhaps
-``SMALLER``, what to make smaller where memory is short, known to `core.plugins.COMMANDS`. It is imported only
-when it is asked for, and imports what it needs only when it runs, so that help and errors come at once.
+A command is a module with ``SUMMARY``, ``add_arguments(parser)`` and ``run(args) -> exit status``, and
+perhaps ``SMALLER``, what to make smaller where memory is short, known to `core.plugins.COMMANDS`. It is
+imported only when it is asked for, and imports what it needs only when it runs, so that help and errors come
+at once.
 """
 
 from __future__ import annotations

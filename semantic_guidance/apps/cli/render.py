@@ -160,6 +160,7 @@ def _drawing(strokes: Path, options: RenderOptions, paper: tuple[float, float] |
         InputError: it is not a file of strokes, or has so many large ones that painting would take hours.
     """
     from semantic_guidance.apps.brush import make_brush
+    from semantic_guidance.apps.room import check_room
     from semantic_guidance.export.strokes_json import read_drawing
 
     drawing = read_drawing(strokes)
@@ -177,6 +178,8 @@ def _drawing(strokes: Path, options: RenderOptions, paper: tuple[float, float] |
     size = max(drawing.width, drawing.height)
     if size > SIZES[1]:
         raise InputError(f"{strokes}: the painting is {size} pixels long, wanted --size {SIZES[1]} or less")
+    sides, clear = (drawing.height, drawing.width), transparent is not None
+    check_room(sides, brush, options.formats, strokes, clear)
     touched = work(drawing, options.formats)
     if touched > MAX_WORK:
         raise InputError(

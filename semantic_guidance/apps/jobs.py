@@ -43,6 +43,7 @@ from semantic_guidance.apps.options import (
     named,
 )
 from semantic_guidance.apps.restyle import Restyle, named_files
+from semantic_guidance.apps.room import check_room
 from semantic_guidance.core.config import check_ranges
 from semantic_guidance.core.errors import InputError
 from semantic_guidance.core.guidance import Guidance
@@ -318,6 +319,8 @@ def _prepared(job: Job, tell: StageProgress, outputs: dict[str, Path] | None = N
     given = job.mask is not None or job.box is not None
     restyle = Restyle.of(job, picture, job.image, job.baseline, given)
     painter = _painter(job, restyle, picture.image)
+    sides, clear = painter.sides(*picture.image.shape[1:]), job.transparent is not None
+    check_room(sides, painter.brush, job.formats, job.image, clear)
     tell("guidance", 0.0)
     looking = time.perf_counter()
     known = _guidance(job, picture.image, picture.size, painter.guide)

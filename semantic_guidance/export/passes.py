@@ -13,8 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from semantic_guidance.core import bezier
+from semantic_guidance.core.errors import InputError
 
 SAMPLES = 17  # places of a line at which its distance from another one is measured
+FIRST, MOST = 16, 256  # earlier lines that are looked at first, then twice as many, and so on to so many
+PARTS = 8  # of a line, whose frames are compared first
+MAX_PAIRS = 5_000_000  # lines that are measured against each other: a minute
 
 Array = NDArray[np.float64]
 
@@ -116,25 +120,84 @@ def _freest_color(colors: NDArray[np.intp], ready: NDArray[np.bool_], todo: NDAr
 
 
 def covered(lines: list[Line], progress: Callable[[float], None] = lambda share: None) -> list[list[int]]:
-    """For each line, the earlier ones of another colour that it touches."""
+    """For each line, the earlier ones of another colour that it touches.
+
+    Those that one of the named lines must follow anyway, directly or not, may be missing: of lines that all
+    lie on one another, each names but the last few before it.
+
+    Raises:
+        InputError: the lines lie on one another so often that finding the order would take minutes.
+    """
     if not lines:
         return []
-    samples = np.stack([line.samples for line in lines])  # [N, S, 2]
-    reach = np.array([line.width / 2 for line in lines])
-    # Between two samples a line is at most half their distance away from the nearer one, and bends a little.
-    slack = np.hypot(*np.moveaxis(np.diff(samples, axis=1), 2, 0)).max(axis=1) * 0.55
-    low, high = samples.min(axis=1) - reach[:, None], samples.max(axis=1) + reach[:, None]
+    shapes = _Shapes(lines)
     colors = np.unique([line.color for line in lines], return_inverse=True)[1]
+    follows = np.zeros((len(lines), -(-len(lines) // 8)), np.uint8)  # bit m of row n: m comes before n
     found: list[list[int]] = []
     for n in range(len(lines)):
-        near = (low[:n] <= high[n]).all(axis=1) & (high[:n] >= low[n]).all(axis=1) & (colors[:n] != colors[n])
-        candidates = np.flatnonzero(near)
-        gaps = samples[candidates][:, :, None] - samples[n][None, None]  # [C, S, S, 2]
-        closest = np.sqrt((gaps**2).sum(axis=-1).min(axis=(1, 2)))
-        touching = closest < reach[candidates] + reach[n] + slack[candidates] + slack[n]
-        found.append(candidates[touching].tolist())
+        touched: list[int] = []
+        left, size = np.flatnonzero(shapes.near(n) & (colors[:n] != colors[n])), FIRST
+        while len(left):
+            latest, left, size = left[-size:], left[:-size], min(2 * size, MOST)
+            touching = shapes.touching(latest, n)
+            if len(touching):
+                touched += touching.tolist()
+                follows[n] |= np.bitwise_or.reduce(follows[touching], axis=0)
+                left = left[_bits(follows[n], left) == 0]
+        named = np.array(touched, dtype=np.int64)
+        np.bitwise_or.at(follows[n], named >> 3, np.uint8(1) << (named & 7).astype(np.uint8))
+        found.append(touched)
         progress((n + 1) / len(lines))
     return found
+
+
+def _bits(row: NDArray[np.uint8], numbers: NDArray[np.intp]) -> NDArray[np.uint8]:
+    """Those bits of a row of bytes."""
+    return row[numbers >> 3] >> (numbers & 7).astype(np.uint8) & np.uint8(1)
+
+
+class _Shapes:
+    """Where lines are, to find those that touch each other."""
+
+    def __init__(self, lines: list[Line]) -> None:
+        self.samples = np.stack([line.samples for line in lines])  # [N, S, 2]
+        self.reach = np.array([line.width / 2 for line in lines])
+        # Between two samples a line is at most half their distance away from the nearer one, and bends a
+        # little.
+        steps = np.hypot(*np.moveaxis(np.diff(self.samples, axis=1), 2, 0))
+        self.slack = steps.max(axis=1) * 0.55
+        low, high = self.samples.min(axis=1), self.samples.max(axis=1)
+        self.low, self.high = low - self.reach[:, None], high + self.reach[:, None]
+        parts = np.array_split(self.samples, PARTS, axis=1)
+        far = (self.reach + self.slack)[:, None, None] * (1 + 1e-9)
+        self.lows = np.stack([part.min(axis=1) for part in parts], axis=1) - far  # [N, P, 2]
+        self.highs = np.stack([part.max(axis=1) for part in parts], axis=1) + far
+        self.measured = 0
+
+    def near(self, n: int) -> NDArray[np.bool_]:
+        """``[n]`` whether the frames of earlier lines overlap that of line `n`."""
+        overlap = (self.low[:n] <= self.high[n]) & (self.high[:n] >= self.low[n])
+        return overlap[:, 0] & overlap[:, 1]
+
+    def touching(self, others: NDArray[np.intp], n: int) -> NDArray[np.intp]:
+        """Those of other lines that line `n` touches.
+
+        Raises:
+            InputError: so many have been measured that going on would take minutes.
+        """
+        # Most of those that do not touch have no parts whose frames overlap.
+        over = (self.lows[others, :, None] <= self.highs[n]) & (self.highs[others, :, None] >= self.lows[n])
+        others = others[(over[..., 0] & over[..., 1]).any(axis=(1, 2))]
+        self.measured += len(others)
+        if self.measured > MAX_PAIRS:
+            raise InputError(
+                f"the {len(self.reach)} strokes lie on one another too often to find an order for a plotter, "
+                "wanted fewer or shorter ones"
+            )
+        x, y = (self.samples[others, :, None, axis] - self.samples[n, :, axis] for axis in (0, 1))
+        closest = np.sqrt((x * x + y * y).min(axis=(1, 2)))  # of [C, S, S]
+        within = self.reach[others] + self.reach[n] + self.slack[others] + self.slack[n]
+        return others[closest < within]
 
 
 def _short_way(lines: list[Line], pen: Array) -> list[Line]:

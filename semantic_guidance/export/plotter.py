@@ -7,6 +7,7 @@ cover another one that was painted in between; within a pass the strokes are ord
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -29,6 +30,7 @@ from semantic_guidance.painting.paper import PAPERS, Sheet
 
 FORMAT, VERSION = "semantic-guidance/plotter", 1
 MAX_STROKES = 20_000
+MAX_LINES = 30_000  # that masks and the paper's edges make of them
 PIECES = 64  # of a line under a mask, which shows or hides each of them
 OPAQUE = 0.995  # opacity from which paint counts as opaque
 
@@ -39,14 +41,23 @@ def write(drawing: Drawing, path: Path, options: NoOptions, progress: Progress) 
     """Write the painting to `path`; as JSON if it ends in ``.json``.
 
     Raises:
-        InputError: it has more than `MAX_STROKES` strokes.
+        InputError: it has more than `MAX_STROKES` strokes, or they lie on one another too often.
     """
     check_count(len(drawing.strokes), path)
     sheet = Sheet.of(drawing.paper or PAPERS["a4"], drawing.height, drawing.width)
-    passes = in_passes(list(_lines(drawing, sheet)), lambda share: progress(0.9 * share))
-    lines = _json(drawing, sheet, passes) if path.suffix.lower() == ".json" else _svg(sheet, passes)
+    lines = list(itertools.islice(_lines(drawing, sheet), MAX_LINES + 1))
+    if len(lines) > MAX_LINES:
+        raise InputError(
+            f"{path}: masks and the paper's edges cut the strokes into more than {MAX_LINES} lines, wanted at"
+            " most that many for a plotter"
+        )
+    try:
+        passes = in_passes(lines, lambda share: progress(0.9 * share))
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
+    text = _json(drawing, sheet, passes) if path.suffix.lower() == ".json" else _svg(sheet, passes)
     with replacing(path) as draft, draft.open("w", encoding="ascii", newline="\n") as file:
-        file.writelines(f"{line}\n" for line in lines)
+        file.writelines(f"{line}\n" for line in text)
     progress(1.0)
 
 

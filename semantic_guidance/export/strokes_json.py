@@ -59,6 +59,7 @@ VERSION = 2
 READABLE = (1, 2)
 MAX_STROKES = 200_000
 MAX_COMMAS = 32 * MAX_STROKES  # a stroke has 20; this bounds the memory of parsing
+MAX_MASKS = 10_000
 MAX_SIDE = 32_768  # pixels of a canvas or a mask
 MAX_BYTES = 128 << 20
 ASPECT_TOLERANCE = 0.05  # of a mask's sides against the canvas's, besides rounding
@@ -341,6 +342,8 @@ def _stroke(stroke: Any, number: int, masks: int) -> tuple[_Key, list[float]]:
 
 def _masks(texts: list[Any], width: int, height: int) -> list[NDArray[np.float32]]:
     """The masks of a canvas of the given size, all together of at most `MAX_PIXELS`."""
+    if len(texts) > MAX_MASKS:
+        raise FlawError(f"there are {len(texts)} masks in it, wanted at most {MAX_MASKS}")
     masks, left = [], MAX_PIXELS
     for number, text in enumerate(texts):
         masks.append(read_picture(text, f"mask {number}", "L", left))

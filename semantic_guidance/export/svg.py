@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from semantic_guidance.core import bezier
+from semantic_guidance.core.errors import InputError
 from semantic_guidance.core.files import replacing
 from semantic_guidance.core.packed import COLOR, OPACITY, POINTS, RADIUS
 from semantic_guidance.export.base import Exporter, Progress
@@ -31,7 +32,9 @@ HEAD = (
     '<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" '
     'xmlns:inkscape="http://www.inkscape.org/namespaces/inkscape" '
 )
-FINER = 4  # the outline of a mask is traced on a picture this many times larger
+FINER = 4  # the outline of a mask is traced on a picture this many times larger,
+FINEST = 1 << 26  # unless that has more pixels
+MAX_EDGES = 4_000_000  # that the rows of all masks cross on such pictures: half a minute
 STEPS = 100  # discs of which the last one that covers a place decides its opacity
 ALIKE = 0.004  # opacities that differ less need no gradient
 STEP = 0.03  # of opacity from one shape to the next in the form for showing
@@ -40,13 +43,22 @@ Array = NDArray[np.float64]
 
 
 def write(drawing: Drawing, path: Path, options: NoOptions, progress: Progress) -> None:
-    """Write the painting to `path`; the form for showing if its name ends in ``.exact.svg``."""
+    """Write the painting to `path`; the form for showing if its name ends in ``.exact.svg``.
+
+    Raises:
+        InputError: the masks' outlines have too many pieces to be shapes.
+    """
     text = _Text(drawing, exact=path.name.lower().endswith(".exact.svg"))
     total = max(1, len(drawing.strokes))
     with replacing(path) as draft, draft.open("w", encoding="ascii", newline="\n") as file:
         for number, line in enumerate(text.lines()):
             file.write(line + "\n")
             progress(min(1.0, number / total))
+            if text.edges > MAX_EDGES:
+                raise InputError(
+                    f"{path}: the outlines of its masks have too many pieces, wanted smoother ones, or"
+                    " exact.svg"
+                )
     progress(1.0)
 
 
@@ -68,6 +80,7 @@ class _Text:
         self.scale = max(drawing.width, drawing.height)
         self.written: set[int] = set()  # masks whose lines are there
         self.names: dict[str, int] = {}
+        self.edges = 0  # that the rows of the masks so far cross
 
     def lines(self) -> Iterator[str]:
         width, height = self.drawing.width, self.drawing.height
@@ -165,7 +178,9 @@ class _Text:
         """The lines of a mask or clip path ``[1, h, w]`` of that name."""
         width, height = self.drawing.width, self.drawing.height
         if not self.exact:
-            d = mask_outline(mask, width, height)
+            fine = _traced(mask)
+            self.edges += int(np.count_nonzero(fine[:, 1:] != fine[:, :-1]))
+            d = "" if self.edges > MAX_EDGES else _outline(fine, width, height)
             return [f'<clipPath id="{name}"><path d="{d}" clip-rule="evenodd"/></clipPath>']
         return [
             f'<mask id="{name}" maskUnits="userSpaceOnUse" x="0" y="0" width="{width}" height="{height}">'
@@ -231,14 +246,26 @@ def _steps(name: str, points: Array, radius: Array, opacity: Array, ends: Ends) 
 
 def mask_outline(mask: NDArray[np.float32], width: int, height: int) -> str:
     """Where a mask ``[1, h, w]`` crosses one half, as a path on a canvas of the given size."""
+    return _outline(_traced(mask), width, height)
+
+
+def _traced(mask: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """Where a mask is above one half, enlarged and with a margin of a pixel."""
     import cv2  # takes a while, and few paintings have masks
 
     rows, columns = mask.shape[1:]
-    size = (columns * FINER, rows * FINER)
+    finer = max(1, min(FINER, math.isqrt(FINEST // (rows * columns))))
+    size = (columns * finer, rows * finer)
     fine = cv2.resize(mask[0], size, interpolation=cv2.INTER_LINEAR)
-    inside = np.pad((fine >= 0.5).astype(np.uint8), 1)
+    return np.pad((fine >= 0.5).astype(np.uint8), 1)
+
+
+def _outline(inside: NDArray[np.uint8], width: int, height: int) -> str:
+    """`mask_outline` of what `_traced` returns."""
+    import cv2
+
     contours, _ = cv2.findContours(inside, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
-    scale = np.array([width / size[0], height / size[1]])
+    scale = np.array([width / (inside.shape[1] - 2), height / (inside.shape[0] - 2)])
     parts = []
     for contour in contours:
         traced = (cv2.approxPolyDP(contour, 1.0, True)[:, 0] - 0.5) * scale

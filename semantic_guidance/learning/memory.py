@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from semantic_guidance.core.errors import InputError
+from semantic_guidance.core.memory import free_memory, out_of_memory
 
 
 def byte_table(*shape: int, flags: str) -> Tensor:
@@ -26,13 +27,15 @@ def byte_table(*shape: int, flags: str) -> Tensor:
     bytes_wanted = math.prod(shape)
     room = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     complaint = f"{flags}: this takes {_gigabytes(bytes_wanted)} of memory, wanted less than the machine's "
-    complaint += _gigabytes(room)
+    free = free_memory()
     if bytes_wanted >= room:
-        raise InputError(complaint)
+        raise InputError(complaint + _gigabytes(room))
+    if free is not None and bytes_wanted >= free:
+        raise InputError(f"{complaint}{_gigabytes(free)} that are free")
     try:
         return torch.empty(shape, dtype=torch.uint8)
     except RuntimeError:  # a limit below the machine's memory
-        raise InputError(complaint) from None
+        raise InputError(complaint + _gigabytes(room)) from None
 
 
 @contextmanager
@@ -47,10 +50,10 @@ def fitting(flags: str) -> Iterator[None]:
     """
     try:
         yield
-    except (MemoryError, RuntimeError) as error:
-        if "allocate" not in str(error):  # what torch and numpy say on any device
+    except Exception as error:
+        reason = out_of_memory(error)
+        if reason is None:
             raise
-        reason = str(error).splitlines()[0]
         raise InputError(f"{flags}: wanted smaller ones ({reason})") from None
 
 

@@ -218,26 +218,30 @@ class Painter:
         shown = known if guidance is None else guidance.resized(*picture.shape[-2:])
         return _Begun(picture, shown, problem.ground, work, clock)
 
+    def sides(self, height: int, width: int) -> tuple[int, int]:
+        """Height and width of the painting of a picture of that height and width, in pixels."""
+        longer = max(height, width)
+        size = self.size or min(max(longer, DEFAULT_SIZES[0]), DEFAULT_SIZES[1])
+        return max(1, round(height * size / longer)), max(1, round(width * size / longer))
+
     def _finished(self, begun: _Begun) -> Painting:
         """The painting, once its strokes are refined."""
         picture, clock = begun.picture, begun.clock
-        height, width = picture.shape[-2:]
-        longer = max(height, width)
-        size = self.size or min(max(longer, DEFAULT_SIZES[0]), DEFAULT_SIZES[1])
+        sides = self.sides(*picture.shape[-2:])
         layers, masks = begun.work.finish()
         return Painting(
             layers=layers,
             masks=masks,
             background=begun.ground,
-            width=max(1, round(width * size / longer)),
-            height=max(1, round(height * size / longer)),
+            width=sides[1],
+            height=sides[0],
             guidance=begun.shown,
             seconds={stage: clock.seconds[stage] for stage in ("guidance", "plan", "polish")},
             photo=picture,
             brush=self.brush,
             paper=self.medium.paper,
             tubes=self.medium.tubes,
-            start=self._under(height, width),
+            start=self._under(*picture.shape[-2:]),
             hand=self.style.record(),
         )
 

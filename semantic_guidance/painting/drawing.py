@@ -37,6 +37,10 @@ UNLIKE = 0.1
 """Difference of a channel from which a picture's colour is another one than that of the canvas."""
 
 
+MASK_BYTES = 1 << 30
+"""Of resized masks that are kept for later layers."""
+
+
 @dataclass(frozen=True, eq=False)
 class DrawnLayer:
     """Consecutive strokes under one mask: a `painting.Layer` as numbers.
@@ -191,7 +195,8 @@ class Drawing:
         """
         objects = [layer for layer in self.layers if layer.level == "foreground"]
         free = tuple(layer for layer in objects if layer.mask is None)
-        used = [self.masks[layer.mask] for layer in objects if layer.mask is not None]
+        numbers = dict.fromkeys(layer.mask for layer in objects if layer.mask is not None)
+        used = [self.masks[number] for number in numbers]
         mask = replace(self, layers=free, transparent=None)._without_canvas(size)[3:]
         for part in used if self.known is None else [self.known]:
             mask = np.maximum(mask, resample_array(part, *mask.shape[1:]))
@@ -277,10 +282,14 @@ class Replay:
 
     def _mask(self, index: int) -> Array:
         """The drawing's mask at the canvas's size, ``[H, W]``."""
-        if index not in self._resized:
+        mask = self._resized.pop(index, None)
+        if mask is None:
+            while self._resized and (len(self._resized) + 1) * 4 * self.height * self.width > MASK_BYTES:
+                del self._resized[next(iter(self._resized))]
             resized = resample_array(self._drawing.masks[index], self.height, self.width)
-            self._resized[index] = np.ascontiguousarray(resized[0])
-        return self._resized[index]
+            mask = np.ascontiguousarray(resized[0])
+        self._resized[index] = mask  # at the end: the first one was used the longest ago
+        return mask
 
     def _changed(self, before: int) -> Rectangle | None:
         """What the strokes from number `before` on have touched."""

@@ -24,13 +24,13 @@ def render(
 ) -> Tensor:
     """Paint strokes on a canvas: ``canvas <- canvas * (1 - a m) + colour * a m``, stroke after stroke.
 
-    Differentiable in strokes and canvas. The stroke's alpha a is its opacity (that of the last of 100 discs
-    that covers the pixel) times its coverage, a linear step of the signed distance to its edge.
+    Differentiable, once, in strokes, canvas and mask. The stroke's alpha a is its opacity (that of the last
+    of 100 discs that covers the pixel) times its coverage, a linear step of the signed distance to its edge.
 
     Args:
         strokes: ``[B, N]`` strokes; positions and radii in units of the canvas's longer side.
-        canvas: ``[B, 3, H, W]`` in [0, 1], any H and W.
-        mask: ``[B, 1, H, W]`` in [0, 1], where the strokes show; everywhere if None.
+        canvas: ``[B, 3, H, W]`` in [0, 1], any H and W, of a floating-point type.
+        mask: ``[B, 1, H, W]`` in [0, 1] or booleans, where the strokes show; everywhere if None.
         softness: width of the soft edge in pixels of the canvas, above 0.
         backend: ``cpu`` (compiled, float32), ``triton`` (compiled for graphics cards, float32),
             ``reference`` (plain torch, any device and dtype), a plug-in's name, ``auto`` for the fastest that
@@ -39,17 +39,18 @@ def render(
             ``cpu`` and ``reference``; where gradients are wanted, ``cpu`` leaves them to ``reference``.
 
     Returns:
-        The painted canvas, ``[B, 3, H, W]``.
+        The painted canvas, ``[B, 3, H, W]``, of the type to which strokes and canvas promote.
 
     Raises:
-        ValueError: a shape, the softness, the backend or the ends are not as above, or a stroke is not
-            finite.
+        ValueError: a shape, a type, the softness, the backend or the ends are not as above, or a stroke is
+            not finite.
     """
     check_shape("canvas", canvas, "batch", 3, "height", "width")
     if strokes.batch != canvas.shape[0]:
         raise ValueError(f"strokes have batch {strokes.batch}, wanted the canvas's {canvas.shape[0]}")
     if mask is not None:
         check_shape("mask", mask, canvas.shape[0], 1, *canvas.shape[2:])
+    _check_kinds(canvas, mask)
     if not (math.isfinite(softness) and softness > 0):
         raise ValueError(f"softness is {softness}, wanted a number above 0")
     if ends not in ENDS:
@@ -59,6 +60,21 @@ def render(
     kind = functools.reduce(torch.promote_types, (vectors.dtype, canvas.dtype))
     device = vectors.device if vectors.device.type != "cpu" else canvas.device
     chosen = load_backend(backend, device, kind)
+    vectors, canvas = vectors.to(kind), canvas.to(kind)
+    mask = None if mask is None else mask.to(kind)
     if ends == "round":
         return chosen.render(vectors, canvas, mask, softness)
     return chosen.render_ends(vectors, canvas, mask, softness, ends)
+
+
+def _check_kinds(canvas: Tensor, mask: Tensor | None) -> None:
+    """Bytes from 0 to 255, as picture files have them, would be taken for what they are not."""
+    wanted = "wanted floating-point numbers in [0, 1]"
+    if not canvas.is_floating_point():
+        raise ValueError(f"canvas is of {_name(canvas)}, {wanted}")
+    if mask is not None and not (mask.is_floating_point() or mask.dtype == torch.bool):
+        raise ValueError(f"mask is of {_name(mask)}, {wanted}, or booleans")
+
+
+def _name(values: Tensor) -> str:
+    return str(values.dtype).removeprefix("torch.")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import itertools
 import json
+import time
 import xml.etree.ElementTree as ElementTree
 from dataclasses import replace
 
@@ -16,9 +17,10 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from semantic_guidance import render
+from semantic_guidance.core import bezier
 from semantic_guidance.core.errors import InputError
 from semantic_guidance.core.strokes import Strokes
-from semantic_guidance.export.passes import Line, in_passes
+from semantic_guidance.export.passes import Line, covered, in_passes
 from semantic_guidance.export.plotter import _shown, travel
 from semantic_guidance.export.svg import hex_color
 from semantic_guidance.images.color import parse_color
@@ -77,6 +79,53 @@ def test_ways_are_short_and_passes_few():
     ordered = sorted(lines, key=lambda line: line.color)
     assert len(in_passes(ordered)) == len(COLORS)
     assert in_passes([]) == []
+
+
+@settings(max_examples=12, deadline=None)
+@given(count=st.integers(2, 25), seed=st.integers(0, 10_000), shrink=st.sampled_from([0.05, 0.3, 1.0]))
+def test_lines_wait_for_all_that_they_cover(count, seed, shrink):
+    """Each pair whose brushes meet, at 100 places of either line."""
+    lines = random_lines(count, seed)
+    lines = [replace(line, points=shrink * line.points + (1 - shrink) * line.points[0]) for line in lines]
+    weights = np.stack(bezier.weights(np.linspace(0, 1, 100)), axis=1)
+    dense = [weights @ line.points for line in lines]
+    before: list[set[int]] = []
+    for n, named in enumerate(covered(lines)):
+        assert all(m < n and lines[m].color != lines[n].color for m in named)
+        before.append(set(named).union(*(before[m] for m in named)))
+        for m in range(n):
+            gap = np.hypot(*(dense[m][:, None] - dense[n]).transpose(2, 0, 1)).min()
+            meet = lines[m].color != lines[n].color and gap < (lines[m].width + lines[n].width) / 2
+            assert m in before[n] or not meet
+
+
+@pytest.mark.parametrize("apart", [0.0, 1.0])
+def test_lines_on_one_another_take_no_longer_than_others(apart):
+    """Each pair of them: 1,000 lines took 5 s."""
+    rng = np.random.default_rng(0)
+    base, side = np.array([[0.0, 0.0], [100.0, 100.0], [200.0, 200.0]]), np.array([60.0, -60.0])
+    points = [base + apart * (n % 2) * side + rng.normal(size=(3, 2)) for n in range(1000)]
+    lines = [Line(line, 1.0, COLORS[n % 2]) for n, line in enumerate(points)]
+    started = time.process_time()
+    before = covered(lines)
+    assert time.process_time() - started < 3
+    assert sum(map(len, before)) <= 64 * len(lines)
+
+
+def test_what_would_take_hours_is_refused(monkeypatch, tmp_path):
+    monkeypatch.setattr("semantic_guidance.export.passes.MAX_PAIRS", 100)
+    strokes = random_strokes(60, 2)
+    painting = Painting((Layer(strokes),), (1.0, 1.0, 1.0), 64, 64)
+    with pytest.raises(InputError, match=r"a\.plotter\.svg: the \d+ strokes lie on one another too often"):
+        painting.save(tmp_path / "a.plotter.svg")
+    stripes = torch.arange(128).view(1, 1, -1).expand(1, 128, 128) // 2 % 2
+    layers = (Layer(random_strokes(60, 2), "foreground", mask=0),)
+    monkeypatch.setattr("semantic_guidance.export.plotter.MAX_LINES", 70)
+    with pytest.raises(
+        InputError, match=r"a\.plotter\.json: masks .* cut the strokes into more than 70 lines"
+    ):
+        Painting(layers, (1.0, 1.0, 1.0), 64, 64, masks=(stripes.float(),)).save(tmp_path / "a.plotter.json")
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.fixture

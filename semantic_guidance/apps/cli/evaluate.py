@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from semantic_guidance.apps.evaluate.published import Published
 
 SUMMARY = "compare ways to paint on a folder of pictures"
+SMALLER = "fewer --strokes or smaller pictures"
 SKIPPED = 1  # exit status
 SHOWN = ("mse", "mse_foreground", "mse_background", "ssim", "perceptual", "lpips", "top1", "top5", "seconds")
 

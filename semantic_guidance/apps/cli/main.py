@@ -1,8 +1,9 @@
 """The command line: ``semantic-guidance COMMAND ...``.
 
-A command is a module with ``SUMMARY``, ``add_arguments(parser)`` and ``run(args) -> exit status``, known to
-`core.plugins.COMMANDS`. It is imported only when it is asked for, and imports what it needs only when it
-runs, so that help and errors come at once.
+A command is a module with ``SUMMARY``, ``add_arguments(parser)`` and ``run(args) -> exit status``, and
+perhaps ``SMALLER``, what to make smaller where memory is short, known to `core.plugins.COMMANDS`. It is
+imported only when it is asked for, and imports what it needs only when it runs, so that help and errors come
+at once.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from typing import Any, NoReturn
 
 from semantic_guidance.apps.options import CLEAR
 from semantic_guidance.core.errors import InputError
+from semantic_guidance.core.memory import out_of_memory
 from semantic_guidance.core.names import printable
 from semantic_guidance.core.options import OptionError
 from semantic_guidance.core.plugins import COMMANDS, usable
@@ -165,7 +167,20 @@ def _run(argv: list[str]) -> int:
         return int(done.code or 0)
     if args.command is None:
         parser.error(f"no command given, wanted one of {', '.join(COMMANDS.names())}")
-    return int(found[args.command].run(args))
+    return _done(found[args.command], args)
+
+
+def _done(command: Any, args: argparse.Namespace) -> int:
+    """Run a command; a lack of memory is told in a line, with what to make smaller (its ``SMALLER``)."""
+    try:
+        return int(command.run(args))
+    except Exception as error:
+        reason = out_of_memory(error)
+        if reason is None:
+            raise
+    # After the error is gone, and what it held.
+    wanted = getattr(command, "SMALLER", "less of it")
+    raise InputError(f"out of memory ({reason}): wanted {wanted}, or a machine with more")
 
 
 def _normalised(argv: Sequence[str]) -> list[str]:

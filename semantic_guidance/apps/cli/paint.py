@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 LEAST_BARE = 1.0  # per mille of the canvas, of which people are told
 
 SUMMARY = "turn a photograph into a painting"
+SMALLER = "a smaller --size, fewer --strokes or fewer --formats"
 
 EXAMPLES = """examples:
   semantic-guidance paint cat.jpg

@@ -13,6 +13,7 @@ from semantic_guidance.apps.cli.flags import add_flags
 from semantic_guidance.core.options import option
 
 SUMMARY = "find the objects of a whole data set"
+SMALLER = "fewer --workers or smaller pictures"
 SKIPPED = 1  # exit status
 
 EXAMPLES = """examples:

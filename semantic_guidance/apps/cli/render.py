@@ -14,6 +14,7 @@ from semantic_guidance.apps.cli.flags import add_flags, flag_values
 from semantic_guidance.apps.cli.output import tell_flat
 from semantic_guidance.apps.cli.paint import add_export_flags, export_values
 from semantic_guidance.apps.options import ClearOptions, DialOptions, MediumOptions, OutputOptions
+from semantic_guidance.apps.work import MAX_WORK, work
 from semantic_guidance.core.config import MAX_SEED
 from semantic_guidance.core.errors import InputError
 from semantic_guidance.core.names import printable
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from semantic_guidance.painting.drawing import Drawing
 
 SUMMARY = "turn a file of strokes into pictures and videos"
-MAX_WORK = 10**11  # pixels touched by all strokes: a quarter of an hour; 300 strokes at 8192 px touch 10**9
+SMALLER = "a smaller --size or fewer --formats"
 
 EXAMPLES = """examples:
   semantic-guidance render cat_painted.json
@@ -160,6 +161,7 @@ def _drawing(strokes: Path, options: RenderOptions, paper: tuple[float, float] |
         InputError: it is not a file of strokes, or has so many large ones that painting would take hours.
     """
     from semantic_guidance.apps.brush import make_brush
+    from semantic_guidance.apps.room import check_room
     from semantic_guidance.export.strokes_json import read_drawing
 
     drawing = read_drawing(strokes)
@@ -177,11 +179,14 @@ def _drawing(strokes: Path, options: RenderOptions, paper: tuple[float, float] |
     size = max(drawing.width, drawing.height)
     if size > SIZES[1]:
         raise InputError(f"{strokes}: the painting is {size} pixels long, wanted --size {SIZES[1]} or less")
-    touched = work(drawing)
+    sides, clear = (drawing.height, drawing.width), transparent is not None
+    check_room(sides, brush, options.formats, strokes, clear)
+    touched = work(drawing, options.formats)
     if touched > MAX_WORK:
         raise InputError(
-            f"{strokes}: its strokes touch {touched:.1e} pixels at size {size}, wanted at most "
-            f"{MAX_WORK:.0e}: fewer, smaller ones, or a smaller --size"
+            f"{strokes}: its strokes touch {touched:.1e} pixels at size {size}, as many as take the time of"
+            f" this brush and these formats, wanted at most {MAX_WORK:.0e}: fewer, smaller ones, a smaller"
+            " --size, --brush flat, or other --formats"
         )
     return drawing
 
@@ -213,18 +218,3 @@ def _altered(drawing: Drawing, options: AlterOptions) -> Drawing:
         mask = load_mask_array(options.mask, *mask_sides(drawing))
         drawing = named(lambda: within(drawing, mask))
     return drawing
-
-
-def work(drawing: Drawing) -> float:
-    """Pixels that painting touches at most: the strokes' boxes, and the canvas for each masked layer."""
-    from semantic_guidance.painting.drawing import boxes
-
-    whole = drawing.width * drawing.height
-    touched = 0
-    for layer in drawing.layers:
-        if layer.compositing == "seed":
-            touched += whole * len(layer.strokes)
-            continue
-        top, bottom, left, right = boxes(layer.strokes, drawing.height, drawing.width, layer.ends).T
-        touched += int(((bottom - top) * (right - left)).sum()) + whole * (layer.mask is not None)
-    return touched

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from semantic_guidance.painting.painting import Layer, Painting
 
 SUMMARY = "paint over a region of a painting, the rest unchanged"
+SMALLER = "fewer --strokes or fewer --formats"
 
 EXAMPLES = """examples:
   semantic-guidance repaint cat_painted.json cat.jpg --mask face.png

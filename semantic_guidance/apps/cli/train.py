@@ -9,6 +9,7 @@ from semantic_guidance.core.errors import InputError
 from semantic_guidance.core.names import printable
 
 SUMMARY = "teach an agent to paint, as the papers do"
+SMALLER = "smaller --batch-size, --nenv, --rmsize, --canvas-size or --width"
 
 EXAMPLES = """examples:
   semantic-guidance train --dataset cub200 --data DIR --batch_size=96 --max_eps_len=50 --bundle_size=5 \\

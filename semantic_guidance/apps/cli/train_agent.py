@@ -11,6 +11,7 @@ from semantic_guidance.core.names import printable
 from semantic_guidance.learning.window.config import WindowTrainingConfig
 
 SUMMARY = "teach an agent as those that ship were taught"
+SMALLER = "smaller --batch-size or --horizon"
 
 EXAMPLES = """examples:
   python -m semantic_guidance.learning.data.cutouts.rebuild_pack PACK

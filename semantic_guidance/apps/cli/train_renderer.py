@@ -7,6 +7,7 @@ import argparse
 from semantic_guidance.core.names import printable
 
 SUMMARY = "teach a network to draw strokes"
+SMALLER = "a smaller --batch-size"
 
 EXAMPLES = """examples:
   semantic-guidance train-renderer

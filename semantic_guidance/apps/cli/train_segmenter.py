@@ -10,6 +10,7 @@ from semantic_guidance.core.names import printable
 from semantic_guidance.learning.segmenter.config import SegmenterTrainingConfig
 
 SUMMARY = "teach a network to find objects"
+SMALLER = "smaller --batch-size or --size"
 
 EXAMPLES = """examples:
   python -m semantic_guidance.learning.data.cutouts.rebuild_pack PACK

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from semantic_guidance.core.box import box_of
+from semantic_guidance.core.errors import InputError
 from semantic_guidance.core.files import replacing
 from semantic_guidance.core.names import printable
 from semantic_guidance.export.base import Exporter, Progress
@@ -31,10 +32,22 @@ from semantic_guidance.images.arrays import resample_array, resize_array, to_byt
 from semantic_guidance.painting.drawing import Drawing
 
 LONGEST = 1024  # pixels of the page's canvas at most
+MAX_PIXELS = 500_000_000  # of all masks on a page: half a minute, and as many bytes
 
 
 def write(drawing: Drawing, path: Path, options: NoOptions, progress: Progress) -> None:
-    """Write the page to `path`; its title is the file's name, without what `paint` adds to a photograph's."""
+    """Write the page to `path`; its title is the file's name, without what `paint` adds to a photograph's.
+
+    Raises:
+        InputError: it has too many masks.
+    """
+    height, width = drawing.sides(min(LONGEST, max(drawing.width, drawing.height)))
+    most = MAX_PIXELS // (height * width)
+    if len(drawing.masks) > most:
+        raise InputError(
+            f"{path}: there are {len(drawing.masks)} masks, wanted at most {most} on a page of"
+            f" {width} x {height} pixels"
+        )
     page = _page(path.stem.removesuffix("_painted").replace("_", " "), _data(drawing))
     with replacing(path) as draft:
         draft.write_text(page, encoding="utf-8", newline="\n")

@@ -10,15 +10,16 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import torch
 from torch import Tensor
+from torch.autograd import forward_ad
 
 from semantic_guidance.core.check import check_shape
 from semantic_guidance.core.errors import InputError
 from semantic_guidance.core.plugins import BACKENDS
-from semantic_guidance.core.strokes import OPACITY
+from semantic_guidance.core.strokes import COLOR, OPACITY
 from semantic_guidance.core.threads import torch_threads
 
 T = TypeVar("T")
@@ -107,7 +108,8 @@ class Backend(Protocol):
     def render(self, strokes: Tensor, canvas: Tensor, mask: Tensor | None, softness: float) -> Tensor:
         """The canvas ``[B, 3, H, W]`` with strokes ``[B, N, 13]`` under a mask ``[B, 1, H, W]`` or none.
 
-        Differentiable in strokes and canvas. Its arguments have been checked.
+        Differentiable, once, in strokes, canvas and mask. Its arguments have been checked, and are of one
+        type.
         """
 
     def render_ends(
@@ -225,6 +227,75 @@ def _mask_of(segment: Segment, task: Task, batch: int) -> Tensor | None:
     if segment.mask is None:
         return None
     return task.masks[segment.mask].expand(batch, 1, -1, -1)
+
+
+class _Refused(torch.autograd.Function):
+    """A gradient that cannot be differentiated again, in anything that it was made of."""
+
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(gradient: Tensor, *made_of: Tensor | None) -> Tensor:
+        return gradient.clone()
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor | None, ...], output: Tensor) -> None:
+        pass
+
+    @staticmethod
+    def backward(ctx: Any, *slopes: Tensor) -> None:
+        raise RuntimeError("render has no second derivatives, wanted no more than its gradient")
+
+
+def first_order(gradients: Sequence[Tensor | None], *made_of: Tensor | None) -> tuple[Tensor | None, ...]:
+    """The gradients of a backward pass; where that is recorded, differentiating them is an error.
+
+    Torch's `once_differentiable` leaves `made_of` out of the graph, so that ``torch.autograd.grad`` may say
+    None of it instead.
+    """
+    if not torch.is_grad_enabled():
+        return tuple(gradients)
+    return tuple(None if slope is None else _Refused.apply(slope, *made_of) for slope in gradients)
+
+
+def is_tracked(*values: Tensor | None) -> bool:
+    """Whether automatic differentiation, backward or forward, follows one of these."""
+    given = [value for value in values if value is not None]
+    if torch.is_grad_enabled() and any(value.requires_grad for value in given):
+        return True
+    return any(forward_ad.unpack_dual(value).tangent is not None for value in given)
+
+
+def untouched(canvas: Tensor, *others: Tensor | None) -> Tensor:
+    """The canvas that nothing was painted on; gradients in the others are 0."""
+    return canvas + sum(other.flatten()[:0].sum() for other in others if other is not None)
+
+
+def mask_gradient(
+    render: Callable[[Tensor, Tensor, None, float], Tensor],
+    inputs: tuple[Tensor, Tensor, Tensor],
+    softness: float,
+    slopes: Tensor,
+) -> Tensor:
+    """``[B, 1, H, W]`` gradient in a mask: the strokes' alphas are rendered one by one, and composited.
+
+    Args:
+        render: without gradients: packed strokes on a canvas.
+        inputs: packed strokes ``[B, N, 13]``, canvas ``[B, 3, H, W]`` and mask ``[B, 1, H, W]``.
+        softness: of the rendering.
+        slopes: gradient ``[B, 3, H, W]`` of what was painted.
+    """
+    strokes, canvas, mask = (values.detach() for values in inputs)
+    white = strokes.clone()
+    white[..., COLOR] = 1
+    black, under = torch.zeros_like(canvas), mask.requires_grad_()
+    with torch.enable_grad():
+        painted = untouched(canvas, under)
+        for n in range(strokes.shape[1]):
+            alpha = render(white[:, n : n + 1], black, None, softness)[:, :1] * under
+            painted = painted * (1 - alpha) + strokes[:, n, COLOR, None, None] * alpha
+        (gradient,) = torch.autograd.grad(painted, under, slopes.detach())
+    return gradient
 
 
 def load_backend(backend: str | Backend, device: torch.device, dtype: torch.dtype) -> Backend:

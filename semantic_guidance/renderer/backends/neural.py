@@ -15,7 +15,7 @@ from torch.nn import functional as F
 from semantic_guidance.core.ltp_format import strokes_to_ltp
 from semantic_guidance.core.strokes import COLOR, Strokes
 from semantic_guidance.core.weights import filled, read_state
-from semantic_guidance.renderer.backends.base import AutogradBackend
+from semantic_guidance.renderer.backends.base import AutogradBackend, untouched
 
 SIZES = (128, 256)
 """Sides in pixels of the canvases for which the reference code has a network."""
@@ -97,8 +97,8 @@ class NeuralBackend(AutogradBackend):
         batch, _, height, width = canvas.shape
         if height != width:
             raise ValueError(f"canvas is {width} x {height}, wanted a square for the neural renderer")
-        if strokes.shape[1] == 0:
-            return canvas
+        if strokes.numel() == 0:
+            return untouched(canvas, strokes, mask)
         side = self.network.size
         vectors = strokes_to_ltp(Strokes.unpack(strokes))[..., :SHAPE_NUMBERS]
         alpha = self.network(vectors.flatten(0, 1)).view(batch, strokes.shape[1], side, side)

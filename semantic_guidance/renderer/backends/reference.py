@@ -11,12 +11,14 @@ docs/algorithms.md.
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
 from semantic_guidance.core import bezier
 from semantic_guidance.core.strokes import Strokes
-from semantic_guidance.renderer.backends.base import AutogradBackend
+from semantic_guidance.renderer.backends.base import AutogradBackend, first_order, untouched
 from semantic_guidance.renderer.definition import (
     DISCS,
     FILBERT,
@@ -244,6 +246,28 @@ def _with_ends(rounded: Tensor, nearest: Tensor, ends: _Ends) -> tuple[Tensor, T
     return torch.minimum(far, distance), torch.where(far < distance, far_segment, segment)
 
 
+class _Once(torch.autograd.Function):
+    """Strokes whose gradient has no gradient: with the nearest discs held fixed, it would be a wrong one."""
+
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(strokes: Tensor) -> Tensor:
+        return strokes.clone()
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor], output: Tensor) -> None:
+        ctx.save_for_backward(*inputs)
+
+    @staticmethod
+    def backward(ctx: Any, *slopes: Tensor) -> Tensor | None:
+        return first_order(slopes, *ctx.saved_tensors, *slopes)[0]
+
+    @staticmethod
+    def jvp(ctx: Any, *slopes: Tensor) -> Tensor:
+        return slopes[0].clone()
+
+
 class ReferenceBackend(AutogradBackend):
     """The definition as a backend: any device, any floating-point type."""
 
@@ -259,9 +283,12 @@ class ReferenceBackend(AutogradBackend):
         self, strokes: Tensor, canvas: Tensor, mask: Tensor | None, softness: float, ends: str
     ) -> Tensor:
         """See `Backend`."""
+        if strokes.numel() == 0:
+            return untouched(canvas, strokes, mask)
         height, width = canvas.shape[-2:]
         scale = max(height, width)
-        parts = Strokes.unpack(strokes)
+        once: Tensor = _Once.apply(strokes)
+        parts = Strokes.unpack(once)
         for n in range(len(parts)):
             points, radius = parts.points[:, n] * scale, parts.radius[:, n] * scale
             distance, t = stroke_fields(points, radius, height, width, ends)

@@ -12,7 +12,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from semantic_guidance.core.strokes import NUMBERS
-from semantic_guidance.renderer.backends.base import AutogradBackend, Task
+from semantic_guidance.renderer.backends.base import (
+    AutogradBackend,
+    Task,
+    first_order,
+    is_tracked,
+    mask_gradient,
+)
 from semantic_guidance.renderer.backends.cpu import bands
 from semantic_guidance.renderer.backends.cpu.bands import Shape, Tape
 from semantic_guidance.renderer.backends.cpu.layout import GRADIENT, REMOVAL
@@ -49,19 +55,24 @@ class _Render(torch.autograd.Function):
         tape = Tape()
         painted, *ctx.kept = _painted(strokes, canvas, mask, softness, tape)
         ctx.tape = tape
-        ctx.save_for_backward(strokes, mask)  # torch complains if one is changed in the meantime
+        # Torch complains if one is changed in the meantime.
+        ctx.save_for_backward(strokes, mask, canvas if ctx.needs_input_grad[2] else None)
         return painted
 
     @staticmethod
-    @torch.autograd.function.once_differentiable
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+    def backward(ctx: Any, *slopes: Tensor) -> tuple[Tensor | None, ...]:
+        grad = slopes[0].detach()
         shape, packed, under, softness = ctx.kept
-        _ = ctx.saved_tensors
+        strokes, mask, canvas = ctx.saved_tensors
+        of_mask = None
+        if canvas is not None:
+            of_mask = mask_gradient(CpuBackend().render, (strokes, canvas, mask), softness, grad)
         below = grad.new_empty(grad.shape) if ctx.needs_input_grad[1] else None
         grads = np.zeros((shape.batch, shape.bands, shape.count, NUMBERS), np.float32)
         beneath = NOTHING if below is None else _flat(below)
         bands.unpaint(shape, packed, memory(grads), _flat(grad), beneath, under, softness, ctx.tape)
-        return torch.from_numpy(grads.sum(axis=1)), below, None, None
+        made_of = (strokes, canvas, mask, slopes[0])
+        return *first_order([torch.from_numpy(grads.sum(axis=1)), below, of_mask], *made_of), None
 
 
 def _painted(
@@ -90,7 +101,7 @@ class CpuBackend(AutogradBackend):
 
     def render(self, strokes: Tensor, canvas: Tensor, mask: Tensor | None, softness: float) -> Tensor:
         """See `Backend`."""
-        if not (torch.is_grad_enabled() and (strokes.requires_grad or canvas.requires_grad)):
+        if not is_tracked(strokes, canvas, mask):
             return _painted(strokes, canvas, mask, softness, None)[0]
         painted: Tensor = _Render.apply(strokes, canvas, mask, softness)
         return painted
@@ -99,7 +110,7 @@ class CpuBackend(AutogradBackend):
         self, strokes: Tensor, canvas: Tensor, mask: Tensor | None, softness: float, ends: str
     ) -> Tensor:
         """See `Backend`. Gradients are those of the reference, which renders where they are wanted."""
-        if torch.is_grad_enabled() and (strokes.requires_grad or canvas.requires_grad):
+        if is_tracked(strokes, canvas, mask):
             return ReferenceBackend().render_ends(strokes, canvas, mask, softness, ends)
         return _painted(strokes, canvas, mask, softness, None, ends)[0]
 

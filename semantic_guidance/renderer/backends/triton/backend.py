@@ -13,7 +13,13 @@ import torch
 from torch import Tensor
 
 from semantic_guidance.core.strokes import NUMBERS
-from semantic_guidance.renderer.backends.base import AutogradBackend, Segment, Task
+from semantic_guidance.renderer.backends.base import (
+    AutogradBackend,
+    Segment,
+    Task,
+    first_order,
+    mask_gradient,
+)
 
 SWITCH = "TRITON_INTERPRET"
 """Environment variable that, set to 1 before Triton is imported, runs kernels in its interpreter."""
@@ -41,15 +47,19 @@ class _Render(torch.autograd.Function):
             return operations.painted(scene, before)
 
     @staticmethod
-    @torch.autograd.function.once_differentiable
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+    def backward(ctx: Any, *slopes: Tensor) -> tuple[Tensor | None, ...]:
         from semantic_guidance.renderer.backends.triton import operations
 
-        strokes, canvas, _ = ctx.saved_tensors
-        before = canvas.detach().float().contiguous()
+        strokes, canvas, mask = ctx.saved_tensors
+        before, grad = canvas.detach().float().contiguous(), slopes[0].detach().contiguous()
+        of_mask = None
+        if ctx.needs_input_grad[2]:
+            inputs = (strokes, before, mask)
+            of_mask = mask_gradient(TritonBackend().render, inputs, ctx.scene.softness, grad)
         with _on(before.device):
-            of_strokes, of_canvas = operations.gradients(ctx.scene, before, grad.contiguous())
-        return of_strokes.view(strokes.shape), of_canvas, None, None
+            of_strokes, of_canvas = operations.gradients(ctx.scene, before, grad)
+        gradients = [of_strokes.view(strokes.shape), of_canvas, of_mask]
+        return *first_order(gradients, strokes, canvas, mask, slopes[0]), None
 
 
 class TritonBackend(AutogradBackend):

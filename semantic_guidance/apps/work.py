@@ -1,0 +1,90 @@
+"""How much work it is to write a drawing's files, before it is done: the unit is a pixel touched by a flat
+stroke, with the time that it takes in the worst case.
+
+Times of one core of a machine of 2023: nine nanoseconds a unit, so that 10**11 are a quarter of an hour.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from semantic_guidance.core.packed import OPACITY, POINTS, RADIUS
+
+if TYPE_CHECKING:
+    from semantic_guidance.painting.drawing import Drawing, DrawnLayer
+
+MAX_WORK = 10**11  # a quarter of an hour; 300 strokes at 8192 px touch 10**9
+TEXTURED = 30  # a pixel covered by a textured brush
+LIT = 25  # a pixel of a textured canvas on which light falls, and where water runs
+SEED = 2  # a pixel composited by the papers' rule
+OUTLINE = 3 * 10**5  # an outline of SVG
+PACKED = 8  # a pixel of a page's mask
+
+
+def work(drawing: Drawing, formats: Iterable[str] = ()) -> float:
+    """Units of the file that is the most work, or of a picture if there are none."""
+    return max((_of_format(drawing, name) for name in formats), default=_of_picture(drawing))
+
+
+def _of_format(drawing: Drawing, name: str) -> float:
+    if name in ("svg", "exact.svg"):
+        return _outlines(drawing, name == "exact.svg") * OUTLINE
+    if name == "html":
+        height, width = drawing.sides(min(1024, max(drawing.width, drawing.height)))
+        return _of_picture(drawing) + PACKED * len(drawing.masks) * height * width
+    return _of_picture(drawing)
+
+
+def _of_picture(drawing: Drawing) -> float:
+    """Units of painting it once, or as often as transparency needs."""
+    whole = drawing.width * drawing.height
+    flat = sum(_flat(layer, drawing) for layer in drawing.layers)
+    total = float(flat)
+    if drawing.brush.style != "flat":
+        total += TEXTURED * sum(_covered(layer, drawing) for layer in drawing.layers) + LIT * whole
+    if drawing.transparent is not None:
+        total += 2 * flat + 2 * whole * len(drawing.masks)
+    return total
+
+
+def _flat(layer: DrawnLayer, drawing: Drawing) -> float:
+    """The strokes' boxes, and the canvas for each masked layer."""
+    whole = drawing.width * drawing.height
+    if layer.compositing == "seed":
+        return SEED * whole * len(layer.strokes)
+    return float(_boxes(layer, drawing).prod(axis=1).sum()) + whole * (layer.mask is not None)
+
+
+def _boxes(layer: DrawnLayer, drawing: Drawing) -> np.ndarray:
+    """``[N, 2]`` height and width of the strokes' boxes."""
+    from semantic_guidance.painting.drawing import boxes
+
+    top, bottom, left, right = boxes(layer.strokes, drawing.height, drawing.width, layer.ends).T
+    return np.stack([bottom - top, right - left], axis=1).clip(0).astype(np.float64)
+
+
+def _covered(layer: DrawnLayer, drawing: Drawing) -> float:
+    """Pixels that the strokes cover at most: a disc's way along the part of the curve in the box.
+
+    A curve that turns by less than half a turn is not longer in a rectangle than the rectangle's sides.
+    """
+    sides = _boxes(layer, drawing)
+    scale = max(drawing.width, drawing.height)
+    points = layer.strokes[:, POINTS].astype(np.float64).reshape(-1, 3, 2) * scale
+    radius = layer.strokes[:, RADIUS].astype(np.float64).max(axis=1) * scale + 1.5
+    length = np.hypot(*np.moveaxis(np.diff(points, axis=1), 2, 0)).sum(axis=1)
+    length = np.minimum(length, 2 * sides.sum(axis=1))
+    return float(np.minimum(sides.prod(axis=1), 2 * radius * length + np.pi * radius**2).sum())
+
+
+def _outlines(drawing: Drawing, exact: bool) -> float:
+    """Outlines that are drawn: one for each stroke, and for each step of its opacity where there are any."""
+    from semantic_guidance.export.svg import STEP
+
+    opacity = drawing.strokes[:, OPACITY].astype(np.float64)
+    steps = np.ceil(np.abs(opacity[:, 0] - opacity[:, 1]) / STEP)
+    seed = any(layer.compositing == "seed" for layer in drawing.layers)
+    return float(len(opacity) + (steps.sum() if exact or seed else 0))

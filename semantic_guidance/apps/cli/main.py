@@ -12,15 +12,13 @@ import atexit
 import contextlib
 import os
 import re
-import signal
 import sys
-import threading
 import warnings
 from collections.abc import Iterator, Sequence
-from types import FrameType
 from typing import Any, NoReturn
 
 from semantic_guidance.apps.options import CLEAR
+from semantic_guidance.core.ending import Terminated, clean_end, end_soon
 from semantic_guidance.core.errors import InputError
 from semantic_guidance.core.options import OptionError
 from semantic_guidance.core.plugins import COMMANDS, usable
@@ -28,7 +26,7 @@ from semantic_guidance.core.version import __version__
 
 PROGRAM = "semantic-guidance"
 OPTIONAL = {"--transparent": CLEAR}  # flags whose value may be omitted: the first one is meant
-BAD_INPUT, INTERRUPTED, TERMINATED = 2, 130, 143  # exit statuses
+BAD_INPUT, SIGNALLED, INTERRUPTED = 2, 128, 130  # exit statuses
 
 DESCRIPTION = "Turns a photograph into a painting, stroke by stroke, and knows what the picture is of."
 EPILOG = f"""examples:
@@ -54,15 +52,19 @@ class Parser(argparse.ArgumentParser):
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command line; returns the exit status: 0, 2 for bad input, 130 interrupted, 143 terminated."""
+    """Run one command line.
+
+    Returns:
+        The exit status: 0, 2 for bad input, 130 interrupted, 143 terminated, 129 if the terminal has gone.
+    """
     if sys.stderr is None:  # closed, as by `2>&-`
         sys.stderr = open(os.devnull, "w")  # noqa: SIM115
     try:
-        with _clean_end(), _short_warnings():
+        with clean_end(), _short_warnings():
             return _run(_normalised(sys.argv[1:] if argv is None else argv))
-    except _Terminated:
+    except Terminated as signal:
         _complain("terminated")
-        return TERMINATED
+        return SIGNALLED + signal.number
     except KeyboardInterrupt:
         _complain("interrupted")
         return INTERRUPTED
@@ -99,11 +101,9 @@ def program() -> NoReturn:
     if atexit._ncallbacks() == 0:
         atexit.register(leave)  # the first one, so it is called last
     status = main()
+    if status > SIGNALLED:
+        end_soon(status)
     sys.exit(status)
-
-
-class _Terminated(BaseException):
-    """SIGTERM was received."""
 
 
 @contextlib.contextmanager
@@ -115,23 +115,6 @@ def _short_warnings() -> Iterator[None]:
         yield
     finally:
         warnings.formatwarning = before
-
-
-@contextlib.contextmanager
-def _clean_end() -> Iterator[None]:
-    """While the block runs, SIGTERM unwinds it as Ctrl-C does, so that half-written files are removed."""
-
-    def stop(number: int, frame: FrameType | None) -> NoReturn:
-        raise _Terminated
-
-    if threading.current_thread() is not threading.main_thread():  # which alone may set handlers
-        yield
-        return
-    before = signal.signal(signal.SIGTERM, stop)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before or signal.SIG_DFL)
 
 
 def _run(argv: list[str]) -> int:
@@ -182,7 +165,8 @@ def _normalised(argv: Sequence[str]) -> list[str]:
 def _complain(message: str) -> None:
     """Print the message on standard error, as one line."""
     line = " ".join(message.split())
-    print(f"{PROGRAM}: {line}".encode("utf-8", "backslashreplace").decode(), file=sys.stderr)
+    with contextlib.suppress(OSError):  # the terminal has gone, or the disk is full: the status tells
+        print(f"{PROGRAM}: {line}".encode("utf-8", "backslashreplace").decode(), file=sys.stderr)
 
 
 if __name__ == "__main__":

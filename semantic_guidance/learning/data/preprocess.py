@@ -12,6 +12,7 @@ import multiprocessing
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -21,6 +22,7 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
+from semantic_guidance.core.ending import end_with_parent
 from semantic_guidance.core.errors import InputError
 from semantic_guidance.core.files import replacing
 from semantic_guidance.core.guidance import box_of
@@ -72,6 +74,7 @@ def _guide() -> Guide:
 
 
 def _start_worker() -> None:
+    end_with_parent()
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
 
@@ -107,6 +110,10 @@ def _results(jobs: list[Job], workers: int) -> Iterator[tuple[Job, str | None]]:
         try:
             for future in as_completed(futures):
                 yield futures[future], future.result()
+        except BrokenProcessPool:
+            raise InputError(
+                "--workers: one of them was killed, perhaps for lack of memory, wanted fewer"
+            ) from None
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise

@@ -15,6 +15,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 from tqdm import tqdm
 
+from semantic_guidance.core.forks import threads_here
 from semantic_guidance.core.errors import InputError
 from semantic_guidance.core.options import OptionError
 from semantic_guidance.guidance.classifier import kind_evidence, load_imagenet_state
@@ -55,7 +56,7 @@ def train_segmenter(config: SegmenterTrainingConfig) -> Path:
         OSError: a file cannot be written.
     """
     earlier = _earlier(config.blend)  # now, so that a mistake shows before the work
-    torch.set_num_threads(config.threads)
+    torch.set_num_threads(threads_here(config.threads))
     cv2.setNumThreads(config.threads)
     with fitting("--batch-size, --size"):
         trainer = SegmenterTrainer(config, Sources.load(config))

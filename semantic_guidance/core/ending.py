@@ -10,12 +10,10 @@ import contextlib
 import os
 import signal
 import socket
-import sys
 import threading
 import time
 from collections.abc import Iterator
 from types import FrameType
-from typing import Any
 
 from semantic_guidance.core.files import discard
 

@@ -15,8 +15,8 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 from tqdm import tqdm
 
-from semantic_guidance.core.forks import threads_here
 from semantic_guidance.core.errors import InputError
+from semantic_guidance.core.forks import threads_here
 from semantic_guidance.core.options import OptionError
 from semantic_guidance.guidance.classifier import kind_evidence, load_imagenet_state
 from semantic_guidance.guidance.efficientnet import fold_state_dict

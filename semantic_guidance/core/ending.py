@@ -96,7 +96,7 @@ _watches: list[_Watch] = []
 
 @contextlib.contextmanager
 def clean_end() -> Iterator[None]:
-    """While the block runs, a signal that ends the program unwinds it, so that half-written files are removed.
+    """While the block runs, a signal that ends the program unwinds it, so that half-written files go.
 
     If that takes longer than `GRACE`, the process ends with the signal's status, 128 and its number, after
     its drafts are removed. What is ignored, as by ``nohup``, stays so. In other threads than the first one,

@@ -20,9 +20,6 @@ from semantic_guidance.core.files import discard
 GRACE = 1.2
 """Seconds from a signal to the end, in which what was begun may be undone."""
 
-LAST = 0.4
-"""Seconds in which the interpreter may end, after that."""
-
 POLL = 0.5
 """Seconds between two looks at whether the process that started this one is there."""
 
@@ -49,6 +46,7 @@ class _Watch:
 
     def __init__(self) -> None:
         self.first = 0  # the signal that ends the program: those that follow must not disturb its end
+        self.unwound = False  # and the block has ended, so that what is to be told of it is told
         self.before = {
             number: handler
             for number in NUMBERS
@@ -87,7 +85,7 @@ class _Watch:
             while received := self._reader.recv(1):
                 if received[0] in self.before:
                     if not self._over.wait(GRACE):
-                        _die(received[0])
+                        _die(received[0], self.unwound)
                     return
 
 
@@ -95,19 +93,26 @@ _watches: list[_Watch] = []
 
 
 @contextlib.contextmanager
-def clean_end() -> Iterator[None]:
+def clean_end(last: bool = False) -> Iterator[None]:
     """While the block runs, a signal that ends the program unwinds it, so that half-written files go.
 
     If that takes longer than `GRACE`, the process ends with the signal's status, 128 and its number, after
     its drafts are removed. What is ignored, as by ``nohup``, stays so. In other threads than the first one,
-    which alone may set handlers, nothing is done.
+    which alone may set handlers, and in another such block, nothing is done.
+
+    Args:
+        last: whether the program ends with the block: what a signal has begun then goes on beyond.
 
     Raises:
         Terminated: it was received.
         KeyboardInterrupt: it was Ctrl-C's.
     """
     if threading.current_thread() is not threading.main_thread() or _watches:
-        yield
+        try:
+            yield
+        finally:
+            for watch in _watches:
+                watch.unwound = True
         return
     watch = _Watch()
     _watches.append(watch)
@@ -115,18 +120,9 @@ def clean_end() -> Iterator[None]:
     try:
         yield
     finally:
-        _watches.remove(watch)
-        watch.end()
-
-
-def end_soon(status: int) -> None:
-    """End the process after `LAST`, should it take longer by itself."""
-
-    def wait() -> None:
-        time.sleep(LAST)
-        os._exit(status)
-
-    threading.Thread(target=wait, daemon=True).start()
+        if not (last and watch.first):
+            _watches.remove(watch)
+            watch.end()
 
 
 def end_with_parent() -> None:
@@ -163,8 +159,8 @@ def watch_parent() -> None:
     threading.Thread(target=wait, name="semantic-guidance-parent", daemon=True).start()
 
 
-def _die(number: int) -> None:
-    """End this process without unwinding it."""
+def _die(number: int, told: bool) -> None:
+    """End this process without unwinding it; `told`: whether it has said why."""
     discard()
     with contextlib.suppress(Exception):  # processes that make pictures for this one, and write nothing
         import multiprocessing
@@ -173,8 +169,9 @@ def _die(number: int) -> None:
             if child.daemon:
                 child.kill()
     word = "interrupted" if number == signal.SIGINT else "terminated"
-    with contextlib.suppress(OSError):
-        os.write(2, f"semantic-guidance: {word}\n".encode())
+    if not told:
+        with contextlib.suppress(OSError):
+            os.write(2, f"semantic-guidance: {word}\n".encode())
     os._exit(128 + number)
 
 

@@ -18,7 +18,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, NoReturn
 
 from semantic_guidance.apps.options import CLEAR
-from semantic_guidance.core.ending import Terminated, clean_end, end_soon
+from semantic_guidance.core.ending import Terminated, clean_end
 from semantic_guidance.core.errors import InputError
 from semantic_guidance.core.options import OptionError
 from semantic_guidance.core.plugins import COMMANDS, usable
@@ -100,9 +100,8 @@ def program() -> NoReturn:
 
     if atexit._ncallbacks() == 0:
         atexit.register(leave)  # the first one, so it is called last
-    status = main()
-    if status > SIGNALLED:
-        end_soon(status)
+    with clean_end(last=True):
+        status = main()
     sys.exit(status)
 
 

@@ -104,7 +104,7 @@ def _results(jobs: list[Job], workers: int) -> Iterator[tuple[Job, str | None]]:
             yield job, process(job)
         return
     # Spawned, since a fork of a process whose threads hold locks may hang.
-    context = multiprocessing.get_context("spawn")
+    context, others = multiprocessing.get_context("spawn"), multiprocessing.active_children()
     with ProcessPoolExecutor(min(workers, len(jobs)), context, _start_worker) as pool:
         futures = {pool.submit(process, job): job for job in jobs}
         try:
@@ -116,6 +116,8 @@ def _results(jobs: list[Job], workers: int) -> Iterator[tuple[Job, str | None]]:
             ) from None
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
+            for child in {*multiprocessing.active_children()} - {*others}:
+                child.terminate()
             raise
 
 

@@ -107,12 +107,14 @@ def clean_end(last: bool = False) -> Iterator[None]:
         Terminated: it was received.
         KeyboardInterrupt: it was Ctrl-C's.
     """
-    if threading.current_thread() is not threading.main_thread() or _watches:
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    if _watches:
         try:
             yield
         finally:
-            for watch in _watches:
-                watch.unwound = True
+            _watches[-1].unwound = True
         return
     watch = _Watch()
     _watches.append(watch)

@@ -30,6 +30,8 @@ PROBE = bytes(1 << 20)
 
 _DRAFT = re.compile(r"\.[0-9a-f]{8}([0-9a-f]{4})\.part(\.\w.*)?")
 _DESCRIPTOR = re.compile(r"/dev/(stdin|stdout|stderr|fd/\d+)|/proc/[^/]+/fd/\d+")
+_OWN = re.compile(r"/dev/(stdin|stdout|stderr)|/(?:dev|proc/self)/fd/(\d{1,9})")
+_STANDARD = {"stdin": 0, "stdout": 1, "stderr": 2}
 _LOCKS = sys.platform != "win32"  # where a locked file cannot be written to by its name
 _HERE = f"{zlib.crc32(platform.node().encode()) & 0xFFFF:04x}"
 
@@ -246,6 +248,10 @@ def _copy(draft: Path, path: Path) -> None:
 
 def _opened(path: Path) -> int:
     """A pipe, a terminal or the like, open for writing."""
+    if (own := _OWN.fullmatch(str(path))) is not None:  # opened anew, a file would be written from its start
+        for stream in (sys.stdout, sys.stderr):
+            stream.flush()
+        return os.dup(_STANDARD.get(own[1], -1) if own[2] is None else int(own[2]))
     end = time.monotonic() + PATIENCE
     while True:
         try:

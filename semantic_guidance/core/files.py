@@ -80,6 +80,26 @@ def naming(path: Path) -> Iterator[None]:
         raise OSError(error.errno, os.strerror(error.errno), str(path)) from None
 
 
+@contextlib.contextmanager
+def telling_of_disk(draft: Path, final: Path) -> Iterator[None]:
+    """Tell that the disk is why a file could not be written, if it is, whatever a library has raised.
+
+    Args:
+        draft: what the block writes, of no use to anybody if it fails.
+        final: the file to name.
+
+    Raises:
+        OSError: there is no room, or the disk is broken.
+    """
+    try:
+        yield
+    except (InputError, MemoryError):
+        raise
+    except Exception as error:
+        _tell_of_disk(error, draft, final)
+        raise
+
+
 def check_writable(folder: Path) -> None:
     """See that files can be created in a folder.
 
@@ -138,12 +158,8 @@ def _draft(beside: Path, final: Path) -> Iterator[Path]:
     except OSError as error:
         raise OSError(f"{final}: cannot be written ({error.strerror}), wanted a writable folder") from None
     try:
-        yield draft
-    except (InputError, MemoryError):
-        raise
-    except Exception as error:
-        _tell_of_disk(error, draft, final)
-        raise
+        with telling_of_disk(draft, final):
+            yield draft
     finally:
         draft.unlink(missing_ok=True)  # where it has not become the file
         _drafts.discard(draft)

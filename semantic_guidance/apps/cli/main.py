@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import atexit
 import contextlib
+import errno
 import os
 import re
 import sys
@@ -27,6 +28,8 @@ from semantic_guidance.core.version import __version__
 PROGRAM = "semantic-guidance"
 OPTIONAL = {"--transparent": CLEAR}  # flags whose value may be omitted: the first one is meant
 BAD_INPUT, SIGNALLED, INTERRUPTED = 2, 128, 130  # exit statuses
+
+FULL = (errno.ENOSPC, errno.EFBIG, errno.EIO)  # what a disk says that takes no more
 
 DESCRIPTION = "Turns a photograph into a painting, stroke by stroke, and knows what the picture is of."
 EPILOG = f"""examples:
@@ -61,7 +64,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stderr = open(os.devnull, "w")  # noqa: SIM115
     try:
         with clean_end(), _short_warnings():
-            return _run(_normalised(sys.argv[1:] if argv is None else argv))
+            status = _run(_normalised(sys.argv[1:] if argv is None else argv))
+            if sys.stdout is not None:
+                sys.stdout.flush()
+            return status
     except Terminated as signal:
         _complain("terminated")
         return SIGNALLED + signal.number
@@ -69,14 +75,19 @@ def main(argv: Sequence[str] | None = None) -> int:
         _complain("interrupted")
         return INTERRUPTED
     except BrokenPipeError:  # the reader of our output has gone, as in `... | head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _forget_output()
         return 1
     except OptionError as error:
         _complain(f"error: {error.as_flag}")
     except ValueError as error:  # the package's way to say what is wrong, and what is wanted
         _complain(f"error: {str(error).splitlines()[0] if str(error) else type(error).__name__}")
     except OSError as error:
-        _complain(f"error: {f'{error.filename}: {error.strerror}' if error.filename else error}")
+        # Whatever writes a file names it.
+        place = error.filename
+        if place is None and error.errno in FULL:
+            place = "standard output"
+            _forget_output()
+        _complain(f"error: {f'{place}: {error.strerror}' if place else error}")
     return BAD_INPUT
 
 
@@ -159,6 +170,12 @@ def _normalised(argv: Sequence[str]) -> list[str]:
         else:
             words.append(word)
     return words
+
+
+def _forget_output() -> None:
+    """Let what is still to be printed go nowhere, where it cannot be printed."""
+    with contextlib.suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _complain(message: str) -> None:

@@ -12,7 +12,7 @@ import torch
 
 from semantic_guidance.core import files
 from semantic_guidance.core.errors import InputError
-from semantic_guidance.core.files import naming
+from semantic_guidance.core.files import telling_of_disk
 from semantic_guidance.core.weights import read_pickle
 
 FOLDER = "checkpoints"
@@ -64,7 +64,7 @@ def sweep(run: Path) -> None:
 
 def write(path: Path, content: dict[str, Any]) -> None:
     """Write one of a draft's files, and see that it has reached the disk."""
-    with naming(path), path.open("wb") as file:
+    with telling_of_disk(path, path), path.open("wb") as file:
         torch.save(content, file)
         file.flush()
         os.fsync(file.fileno())

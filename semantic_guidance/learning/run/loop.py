@@ -83,8 +83,12 @@ def _train(config: TrainConfig, folder: Path, group: Processes) -> None:
     if group.rank == 0:
         # What resumes a run cannot begin one like it.
         write_settings(replace(config, run=replace(config.run, resume=False)).parts, folder / NAME)
-    with _mirror(config, folder) if group.rank == 0 else nullcontext() as mirror:
-        run.run(mirror)
+    try:
+        with _mirror(config, folder) if group.rank == 0 else nullcontext() as mirror:
+            run.run(mirror)
+    finally:
+        if group.rank == 0:
+            checkpoint.sweep(folder)  # half a checkpoint would fill the disk
 
 
 def _mirror(config: TrainConfig, folder: Path) -> AbstractContextManager[Mirror | None]:

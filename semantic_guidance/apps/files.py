@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from semantic_guidance.core.errors import InputError
+from semantic_guidance.core.files import check_target, check_writable
 from semantic_guidance.core.options import OptionError, from_json
 from semantic_guidance.core.plugins import EXPORTERS, usable
 from semantic_guidance.export.base import Exporter
@@ -30,9 +30,7 @@ def prepare_folder(folder: Path) -> None:
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        trial = folder / f".{secrets.token_hex(6)}.part"
-        trial.touch(exist_ok=False)
-        trial.unlink()
+        check_writable(folder)
     except OSError as error:
         raise OSError(f"--out: {folder}: {error.strerror}, wanted a folder to write to") from None
 
@@ -54,7 +52,7 @@ def color_or_file(option: str, word: str) -> Color | Path:
 
 
 def check_outputs(outputs: Iterable[Path], inputs: Iterable[Path]) -> None:
-    """Check that none of the files to be written is a directory or one of the files that are read.
+    """Check that none of the files to be written is a directory, a disk, or one of the files that are read.
 
     Raises:
         InputError: one is.
@@ -63,6 +61,7 @@ def check_outputs(outputs: Iterable[Path], inputs: Iterable[Path]) -> None:
     for output in outputs:
         if output.is_dir():
             raise InputError(f"{output}: this is a directory, wanted a file name")
+        check_target(output)
         for path in inputs:
             if output.exists() and output.samefile(path):
                 raise InputError(f"{output}: painting would overwrite its own input, wanted another --out")

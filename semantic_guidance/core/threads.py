@@ -7,6 +7,8 @@ from contextlib import contextmanager
 
 import torch
 
+from semantic_guidance.core.forks import threads_here
+
 
 @contextmanager
 def torch_threads(most: int = 1) -> Iterator[None]:
@@ -16,8 +18,8 @@ def torch_threads(most: int = 1) -> Iterator[None]:
     other took up to 50 times as long as one alone.
     """
     before = torch.get_num_threads()
-    torch.set_num_threads(max(1, min(before, most)))
+    torch.set_num_threads(threads_here(max(1, min(before, most))))
     try:
         yield
     finally:
-        torch.set_num_threads(before)
+        torch.set_num_threads(threads_here(before))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -53,8 +54,10 @@ def write_picture(picture: Tensor, path: Path) -> None:
 def _write(picture: NDArray[np.float32], path: Path) -> None:
     check_range(picture)
     kind, options = OPTIONS[path.suffix.lower()]
+    packed = io.BytesIO()  # given a file of the system's, Pillow does not see that a full disk took half
+    Image.fromarray(to_bytes(picture)).save(packed, kind, **options)
     with replacing(path) as draft:
-        Image.fromarray(to_bytes(picture)).save(draft, kind, **options)
+        draft.write_bytes(packed.getbuffer())
 
 
 clear = Exporter(write, "the painting", still=True, transparent=True, plain=True)

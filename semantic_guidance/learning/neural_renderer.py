@@ -15,6 +15,7 @@ from tqdm import tqdm
 from semantic_guidance.core.config import MAX_SEED, MAX_THREADS, check_ranges
 from semantic_guidance.core.errors import InputError
 from semantic_guidance.core.files import replacing
+from semantic_guidance.core.locks import only_one
 from semantic_guidance.core.ltp_format import strokes_from_ltp
 from semantic_guidance.learning.run.log import Log
 from semantic_guidance.learning.run.processes import choose_device, settle_threads
@@ -79,8 +80,7 @@ def train_renderer(config: RendererConfig) -> Path:
         network = NeuralRenderer(config.size).to(device)
     optimizer = torch.optim.Adam(network.parameters(), config.learning_rates[0])
     path = Path(config.output) / "renderer.pkl"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with Log(path.parent / "log") as log:
+    with only_one(path.parent, "another --output"), Log(path.parent / "log") as log:
         for step in tqdm(range(1, config.steps + 1), unit="update", file=sys.stderr):
             stage = sum(step > part * config.steps for part in config.bounds)
             optimizer.param_groups[0]["lr"] = config.learning_rates[stage]

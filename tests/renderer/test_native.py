@@ -19,6 +19,7 @@ from semantic_guidance.core.strokes import Strokes
 from semantic_guidance.renderer import render
 from semantic_guidance.renderer.backends.cpu import native
 from semantic_guidance.renderer.backends.cpu.backend import CpuBackend
+from semantic_guidance.renderer.backends.cpu.code_cache import cache_folder
 from semantic_guidance.renderer.backends.cpu.kernels.build import STAMP
 from semantic_guidance.renderer.backends.cpu.kernels.machine_code import sources
 from semantic_guidance.renderer.backends.cpu.layout import KERNELS
@@ -63,6 +64,11 @@ def run(home: Path, threads: int = 1, *words: str, **settings: str) -> tuple[lis
     return done.stdout.split(), done.stderr
 
 
+def told(complaints: str) -> list[str]:
+    """The warnings among complaints."""
+    return [line.partition("Warning: ")[2] for line in complaints.splitlines() if "Warning: " in line]
+
+
 def kept(home: Path) -> list[Path]:
     return sorted((home / ".cache" / "semantic-guidance").glob("*"))
 
@@ -90,7 +96,9 @@ def test_machine_code_is_kept_and_made_again_where_it_is_damaged(tmp_path: Path,
     assert code.stat().st_mtime_ns == written
     for damaged in (whole[:-100], whole[:5000] + b"\0" + whole[5001:], b""):
         code.write_bytes(damaged)
-        assert run(tmp_path) == (wanted, "")
+        numbers, complaints = run(tmp_path)
+        assert numbers == wanted
+        assert told(complaints) == [f"{code}: the compiled kernels are damaged, they are made again"]
         assert kept(tmp_path) == [code]
         assert code.read_bytes() == whole
 
@@ -98,11 +106,42 @@ def test_machine_code_is_kept_and_made_again_where_it_is_damaged(tmp_path: Path,
 @pytest.mark.skipif(sys.platform in ("win32", "darwin"), reason="caches are elsewhere there")
 def test_no_folder_for_caches_is_needed(tmp_path: Path, wanted: list[str]):
     (tmp_path / ".cache").write_text("a file")  # nobody can make a folder of it, not even root
-    assert run(tmp_path) == (wanted, "")
+    numbers, complaints = run(tmp_path)
+    assert numbers == wanted
+    (line,) = told(complaints)
+    assert line.startswith(f"the compiled kernels cannot be kept ({tmp_path}/.cache/semantic-guidance: ")
+    assert "XDG_CACHE_HOME" in line
     assert kept(tmp_path) == []
     other = tmp_path / "other"
     assert run(tmp_path, XDG_CACHE_HOME=str(other)) == (wanted, "")
     assert len(list((other / "semantic-guidance").iterdir())) == 1
+
+
+@pytest.mark.skipif(sys.platform in ("win32", "darwin"), reason="caches are elsewhere there")
+def test_nothing_in_the_place_of_the_code_stops_a_run(tmp_path: Path, wanted: list[str]):
+    assert run(tmp_path) == (wanted, "")
+    (code,) = kept(tmp_path)
+    whole = code.read_bytes()
+    for put in (code.mkdir, lambda: os.mkfifo(code), lambda: code.symlink_to("/dev/zero")):
+        code.unlink()
+        put()
+        numbers, complaints = run(tmp_path)
+        assert numbers == wanted
+        assert len(told(complaints)) <= 1
+        assert not code.is_symlink()
+        assert code.read_bytes() == whole
+
+
+@pytest.mark.skipif(sys.platform in ("win32", "darwin"), reason="caches are elsewhere there")
+def test_a_full_disk_is_told_and_leaves_nothing(tmp_path: Path, wanted: list[str]):
+    whole = f"import resource\nresource.setrlimit(resource.RLIMIT_FSIZE, (9999, 9999))\n{PROGRAM}"
+    environment = {"HOME": str(tmp_path), "PYTHONPATH": str(ROOT), "PATH": os.environ["PATH"]}
+    command = [sys.executable, "-B", "-c", whole, "1"]  # else Python leaves halves of its own
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=True)
+    assert done.stdout.split() == wanted
+    (line,) = told(done.stderr)
+    assert "File too large" in line
+    assert kept(tmp_path) == []
 
 
 @pytest.mark.skipif(sys.platform in ("win32", "darwin"), reason="caches are elsewhere there")
@@ -124,7 +163,7 @@ def test_only_a_folder_of_ones_own_is_a_cache(
         code.write_bytes(hashlib.sha256(b"junk").digest() + b"junk")
     monkeypatch.setenv("XDG_CACHE_HOME", "")
     monkeypatch.setattr(os.path, "expanduser", lambda path: path)  # nobody knows where home is
-    assert native._cache_folder() is None
+    assert cache_folder() is None
 
 
 def test_first_runs_at_the_same_time(tmp_path: Path, wanted: list[str]):

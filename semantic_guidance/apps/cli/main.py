@@ -11,18 +11,17 @@ from __future__ import annotations
 import argparse
 import atexit
 import contextlib
+import errno
 import io
 import os
 import re
-import signal
 import sys
-import threading
 import warnings
 from collections.abc import Iterator, Sequence
-from types import FrameType
 from typing import Any, NoReturn
 
 from semantic_guidance.apps.options import CLEAR
+from semantic_guidance.core.ending import Terminated, clean_end
 from semantic_guidance.core.errors import InputError
 from semantic_guidance.core.memory import out_of_memory
 from semantic_guidance.core.names import printable
@@ -32,7 +31,9 @@ from semantic_guidance.core.version import __version__
 
 PROGRAM = "semantic-guidance"
 OPTIONAL = {"--transparent": CLEAR}  # flags whose value may be omitted: the first one is meant
-BAD_INPUT, INTERRUPTED, TERMINATED = 2, 130, 143  # exit statuses
+BAD_INPUT, SIGNALLED, INTERRUPTED = 2, 128, 130  # exit statuses
+
+FULL = (errno.ENOSPC, errno.EFBIG, errno.EIO)  # what a disk says that takes no more
 
 DESCRIPTION = "Turns a photograph into a painting, stroke by stroke, and knows what the picture is of."
 EPILOG = f"""examples:
@@ -58,27 +59,39 @@ class Parser(argparse.ArgumentParser):
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command line; returns the exit status: 0, 2 for bad input, 130 interrupted, 143 terminated."""
+    """Run one command line.
+
+    Returns:
+        The exit status: 0, 2 for bad input, 130 interrupted, 143 terminated, 129 if the terminal has gone.
+    """
     if sys.stderr is None:  # closed, as by `2>&-`
         sys.stderr = open(os.devnull, "w")  # noqa: SIM115
     try:
-        with _clean_end(), _short_warnings():
-            return _run(_normalised(sys.argv[1:] if argv is None else argv))
-    except _Terminated:
+        with clean_end(), _short_warnings():
+            status = _run(_normalised(sys.argv[1:] if argv is None else argv))
+            if sys.stdout is not None:
+                sys.stdout.flush()
+            return status
+    except Terminated as signal:
         _complain("terminated")
-        return TERMINATED
+        return SIGNALLED + signal.number
     except KeyboardInterrupt:
         _complain("interrupted")
         return INTERRUPTED
     except BrokenPipeError:  # the reader of our output has gone, as in `... | head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _forget_output()
         return 1
     except OptionError as error:
         _complain(f"error: {error.as_flag}")
     except ValueError as error:  # the package's way to say what is wrong, and what is wanted
         _complain(f"error: {str(error).splitlines()[0] if str(error) else type(error).__name__}")
     except OSError as error:
-        _complain(f"error: {f'{error.filename}: {error.strerror}' if error.filename else error}")
+        # Whatever writes a file names it.
+        place = error.filename
+        if place is None and error.errno in FULL:
+            place = "standard output"
+            _forget_output()
+        _complain(f"error: {f'{place}: {error.strerror}' if place else error}")
     return BAD_INPUT
 
 
@@ -104,12 +117,9 @@ def program() -> NoReturn:
         sys.stdout.reconfigure(errors="backslashreplace")
     if atexit._ncallbacks() == 0:
         atexit.register(leave)  # the first one, so it is called last
-    status = main()
+    with clean_end(last=True):
+        status = main()
     sys.exit(status)
-
-
-class _Terminated(BaseException):
-    """SIGTERM was received."""
 
 
 def _one_line(message: Warning | str, *about: object, **more: object) -> str:
@@ -126,23 +136,6 @@ def _short_warnings() -> Iterator[None]:
         yield
     finally:
         warnings.formatwarning = before
-
-
-@contextlib.contextmanager
-def _clean_end() -> Iterator[None]:
-    """While the block runs, SIGTERM unwinds it as Ctrl-C does, so that half-written files are removed."""
-
-    def stop(number: int, frame: FrameType | None) -> NoReturn:
-        raise _Terminated
-
-    if threading.current_thread() is not threading.main_thread():  # which alone may set handlers
-        yield
-        return
-    before = signal.signal(signal.SIGTERM, stop)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before or signal.SIG_DFL)
 
 
 def _run(argv: list[str]) -> int:
@@ -203,9 +196,16 @@ def _normalised(argv: Sequence[str]) -> list[str]:
     return words
 
 
+def _forget_output() -> None:
+    """Let what is still to be printed go nowhere, where it cannot be printed."""
+    with contextlib.suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 def _complain(message: str) -> None:
     """Print the message on standard error, as one line without what a terminal obeys."""
-    print(f"{PROGRAM}: {printable(' '.join(message.split()))}", file=sys.stderr)
+    with contextlib.suppress(OSError):  # the terminal has gone, or the disk is full: the status tells
+        print(f"{PROGRAM}: {printable(' '.join(message.split()))}", file=sys.stderr)
 
 
 if __name__ == "__main__":

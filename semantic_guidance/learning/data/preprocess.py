@@ -14,6 +14,7 @@ import struct
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
@@ -24,6 +25,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from semantic_guidance.core.apart import apart
+from semantic_guidance.core.ending import end_with_parent
 from semantic_guidance.core.errors import InputError
 from semantic_guidance.core.files import replacing
 from semantic_guidance.core.guidance import box_of
@@ -76,6 +78,7 @@ def _guide() -> Guide:
 
 
 def _start_worker() -> None:
+    end_with_parent()
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
 
@@ -108,14 +111,20 @@ def _results(jobs: list[Job], workers: int) -> Iterator[tuple[Job, str | None]]:
             yield job, process(job)
         return
     # Spawned, since a fork of a process whose threads hold locks may hang.
-    context = multiprocessing.get_context("spawn")
+    context, others = multiprocessing.get_context("spawn"), multiprocessing.active_children()
     with apart(), ProcessPoolExecutor(min(workers, len(jobs)), context, _start_worker) as pool:
         futures = {pool.submit(process, job): job for job in jobs}
         try:
             for future in as_completed(futures):
                 yield futures[future], future.result()
+        except BrokenProcessPool:
+            raise InputError(
+                "--workers: one of them was killed, perhaps for lack of memory, wanted fewer"
+            ) from None
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
+            for child in {*multiprocessing.active_children()} - {*others}:
+                child.terminate()
             raise
 
 

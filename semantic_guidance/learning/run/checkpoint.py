@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import os
 import re
+import secrets
 import shutil
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from semantic_guidance.core import files
 from semantic_guidance.core.errors import InputError
+from semantic_guidance.core.files import telling_of_disk
 from semantic_guidance.core.pickles import read_pickle
 
 FOLDER = "checkpoints"
@@ -35,26 +38,35 @@ def draft(run: Path, episode: int) -> Path:
 def publish(path: Path, keep: int) -> Path:
     """Make a draft the run's newest checkpoint, and delete all but the newest `keep`."""
     whole = path.with_suffix("")
-    if whole.exists():
-        shutil.rmtree(whole)
-    os.replace(path, whole)
     run = whole.parents[1]
+    if whole.exists():
+        _retire(whole)
+    os.replace(path, whole)
     for old in checkpoints(run)[:-keep]:
-        shutil.rmtree(old)
-    for left in (run / FOLDER).glob(f"*{_DRAFT}"):
-        shutil.rmtree(left, ignore_errors=True)
+        _retire(old)
+    _sweep_folders(run)
     return whole
 
 
+def _retire(old: Path) -> None:
+    """Take a checkpoint's name from it, at once: a process that is killed leaves no part of one."""
+    os.replace(old, old.with_name(f"{old.name}.{secrets.token_hex(4)}{_DRAFT}"))
+
+
+def _sweep_folders(run: Path) -> None:
+    for left in (run / FOLDER).glob(f"*{_DRAFT}"):
+        shutil.rmtree(left, ignore_errors=True)
+
+
 def sweep(run: Path) -> None:
-    """Remove what a killed process left half-written in a run's folder."""
-    for left in run.glob(f".*{_DRAFT}.*"):
-        left.unlink(missing_ok=True)
+    """Remove what killed processes left half-written in a run's folder, whose lock this one holds."""
+    files.sweep(run, alone=True)
+    _sweep_folders(run)
 
 
 def write(path: Path, content: dict[str, Any]) -> None:
     """Write one of a draft's files, and see that it has reached the disk."""
-    with path.open("wb") as file:
+    with telling_of_disk(path, path), path.open("wb") as file:
         torch.save(content, file)
         file.flush()
         os.fsync(file.fileno())

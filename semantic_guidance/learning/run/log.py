@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+from functools import cache
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -10,6 +12,7 @@ import torch
 
 from semantic_guidance.agents.ltp.episode import PaintState
 from semantic_guidance.core.errors import InputError
+from semantic_guidance.core.files import naming
 from semantic_guidance.learning.rewards import aligned
 from semantic_guidance.learning.run.mirror import Mirror
 from semantic_guidance.learning.run.single import append_row, forget_rows
@@ -40,6 +43,7 @@ class Log:
     ) -> None:
         self._writers: list[Any] = [] if mirror is None else [mirror]
         self._own: Any = None
+        self._folder = Path()
         self._rows, self._row = rows, dict[str, float]()
         if rows is not None:
             forget_rows(rows, step)
@@ -51,7 +55,10 @@ class Log:
             raise InputError(
                 "TensorBoard is not installed, wanted: pip install 'semantic-guidance[train]'"
             ) from None
-        self._own = SummaryWriter(str(folder), purge_step=step + 1 if step else None)
+        self._folder = folder
+        _leave_errors_to_callers()
+        with naming(folder):
+            self._own = SummaryWriter(str(folder), purge_step=step + 1 if step else None)
         self._writers.append(self._own)
 
     def __enter__(self) -> Self:
@@ -61,14 +68,16 @@ class Log:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self._own is not None:
-            self._own.close()
+            with naming(self._folder):
+                self._own.close()
 
     def scalars(self, group: str, values: dict[str, float], step: int) -> None:
         """Write numbers."""
         self._row |= {f"{group}/{name}": value for name, value in values.items()}
-        for writer in self._writers:
-            for name, value in values.items():
-                writer.add_scalar(f"{group}/{name}", value, step)
+        with naming(self._folder):
+            for writer in self._writers:
+                for name, value in values.items():
+                    writer.add_scalar(f"{group}/{name}", value, step)
 
     def end_row(self, step: int, **values: float) -> None:
         """Add a line to ``log.jsonl``: the step, `values`, and the scalars since the last line."""
@@ -85,5 +94,19 @@ class Log:
         if bool(state.mask.any()):
             rows += [aligned(state.target, state), aligned(state.canvas, state)]
         grid = torch.cat([torch.cat(list(row[:PICTURES]), dim=2) for row in rows], dim=1)
-        for writer in self._writers:
-            writer.add_image("validate/paintings", grid.clamp(0, 1), step)
+        with naming(self._folder):
+            for writer in self._writers:
+                writer.add_image("validate/paintings", grid.clamp(0, 1), step)
+
+
+@cache
+def _leave_errors_to_callers() -> None:
+    """From now on, do not print the errors of TensorBoard's thread, which its methods raise again."""
+    usual = threading.excepthook
+
+    def tell(args: Any) -> None:
+        of_log = type(args.thread).__module__.startswith("tensorboard")
+        if not (of_log and isinstance(args.exc_value, OSError)):
+            usual(args)
+
+    threading.excepthook = tell

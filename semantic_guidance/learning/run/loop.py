@@ -18,6 +18,7 @@ from semantic_guidance.agents.ltp import episode
 from semantic_guidance.agents.ltp.episode import PaintState, Renderer
 from semantic_guidance.agents.ltp.files import save_actor
 from semantic_guidance.core.errors import InputError, NotFiniteError
+from semantic_guidance.core.locks import only_one
 from semantic_guidance.core.names import printable
 from semantic_guidance.core.settings import NAME, write_settings
 from semantic_guidance.learning.algorithms.ddpg import Learner, with_canvas
@@ -67,18 +68,28 @@ def train(**values: Any) -> Path:
     settle_threads(config.run.threads)
     with processes(config.run.device) as group:
         see_that_it_can_begin(config, folder, group.count)
-        banks = open_banks(config.data, config.env)
-        run: AnalyticRun | Trainer
-        if config.learn.method == "apg":
-            run = AnalyticRun(config, *banks, folder, group.device)
-        else:
-            run = Trainer(config, *banks, folder, group)
-        if group.rank == 0:
-            # What resumes a run cannot begin one like it.
-            write_settings(replace(config, run=replace(config.run, resume=False)).parts, folder / NAME)
+        with only_one(folder, "another --exp-suffix") if group.rank == 0 else nullcontext():
+            _train(config, folder, group)
+    return folder
+
+
+def _train(config: TrainConfig, folder: Path, group: Processes) -> None:
+    """Train in a folder that no other run writes to."""
+    banks = open_banks(config.data, config.env)
+    run: AnalyticRun | Trainer
+    if config.learn.method == "apg":
+        run = AnalyticRun(config, *banks, folder, group.device)
+    else:
+        run = Trainer(config, *banks, folder, group)
+    if group.rank == 0:
+        # What resumes a run cannot begin one like it.
+        write_settings(replace(config, run=replace(config.run, resume=False)).parts, folder / NAME)
+    try:
         with _mirror(config, folder) if group.rank == 0 else nullcontext() as mirror:
             run.run(mirror)
-    return folder
+    finally:
+        if group.rank == 0:
+            checkpoint.sweep(folder)  # half a checkpoint would fill the disk
 
 
 def _mirror(config: TrainConfig, folder: Path) -> AbstractContextManager[Mirror | None]:

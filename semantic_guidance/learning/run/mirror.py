@@ -13,6 +13,7 @@ from typing import Any, Self
 from torch import Tensor
 
 from semantic_guidance.core.errors import InputError
+from semantic_guidance.core.files import naming
 from semantic_guidance.core.names import printable
 from semantic_guidance.images.arrays import to_bytes
 
@@ -53,7 +54,8 @@ class Mirror:
         folder.mkdir(parents=True, exist_ok=True)
         identity = folder / IDENTITY
         if not (resumed and identity.is_file()):
-            identity.write_text(secrets.token_hex(8), encoding="utf-8")
+            with naming(identity):
+                identity.write_text(secrets.token_hex(8), encoding="utf-8")
         self._image = wandb.Image
         try:
             self._run = wandb.init(

@@ -12,7 +12,9 @@ import torch.distributed as dist
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
+from semantic_guidance.core.ending import watch_parent
 from semantic_guidance.core.errors import InputError
+from semantic_guidance.core.forks import threads_here
 from semantic_guidance.renderer.backends.base import load_backend
 
 
@@ -61,6 +63,8 @@ def processes(device: str) -> Iterator[Processes]:
     if count == 1:
         yield Processes(0, 1, chosen)
         return
+    if "TORCHELASTIC_RUN_ID" in os.environ:
+        watch_parent()  # torchrun, which may be killed
     if chosen.type == "cuda":
         torch.cuda.set_device(chosen)
     dist.init_process_group("nccl" if chosen.type == "cuda" else "gloo")
@@ -77,7 +81,7 @@ def settle_threads(count: int) -> None:
     ten times as long.
     """
     load_backend("auto", torch.device("cpu"), torch.float32).settle(count)
-    torch.set_num_threads(count)
+    torch.set_num_threads(threads_here(count))
 
 
 def choose_device(name: str, local_rank: int = 0) -> torch.device:

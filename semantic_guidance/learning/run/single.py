@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from semantic_guidance.core.errors import InputError
-from semantic_guidance.core.files import replacing
+from semantic_guidance.core.files import naming, replacing
 from semantic_guidance.core.options import OptionError, from_json, to_json
 from semantic_guidance.learning.run import checkpoint
 
@@ -172,7 +172,8 @@ def stopped(folder: Path, step: int, flags: str) -> str:
 def append_row(folder: Path, row: Mapping[str, float | None]) -> None:
     """Add a line of JSON to the log; null where a number is infinite or NaN, which JSON lacks."""
     known = {name: value if value is None or math.isfinite(value) else None for name, value in row.items()}
-    with (folder / LOG).open("a", encoding="utf-8") as file:
+    path = folder / LOG
+    with naming(path), path.open("a", encoding="utf-8") as file:
         file.write(json.dumps(known, allow_nan=False) + "\n")
 
 

@@ -16,6 +16,8 @@ from torch.utils.data import DataLoader
 from tqdm import tqdm
 
 from semantic_guidance.core.errors import InputError
+from semantic_guidance.core.forks import threads_here
+from semantic_guidance.core.locks import only_one
 from semantic_guidance.core.options import OptionError
 from semantic_guidance.guidance.classifier import kind_evidence, load_imagenet_state
 from semantic_guidance.guidance.efficientnet import fold_state_dict
@@ -56,16 +58,15 @@ def train_segmenter(config: SegmenterTrainingConfig) -> Path:
         OSError: a file cannot be written.
     """
     earlier = _earlier(config.blend)  # now, so that a mistake shows before the work
-    torch.set_num_threads(config.threads)
+    torch.set_num_threads(threads_here(config.threads))
     cv2.setNumThreads(config.threads)
-    with fitting("--batch-size, --size"):
+    with fitting("--batch-size, --size"), only_one(config.out, "another --out"):
         trainer = SegmenterTrainer(config, Sources.load(config))
-        config.out.mkdir(parents=True, exist_ok=True)
         checkpoint.sweep(config.out)
         if (config.out / single.LAST).exists():
             trainer.resume()
         trainer.run()
-    return _write(config.out, earlier, config.share)
+        return _write(config.out, earlier, config.share)
 
 
 def write_segmenter(out: Path, blend: Path | None = None, share: float = 0.3) -> Path:

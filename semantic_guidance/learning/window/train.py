@@ -19,6 +19,7 @@ from semantic_guidance.agents.window.files import load_window_actor, save_window
 from semantic_guidance.agents.window.network import WindowActor
 from semantic_guidance.agents.window.view import CHANNELS
 from semantic_guidance.core.errors import InputError, NotFiniteError
+from semantic_guidance.core.locks import only_one
 from semantic_guidance.core.options import OptionError, to_json
 from semantic_guidance.core.settings import NAME, write_settings
 from semantic_guidance.core.weights import Unfilled, filled
@@ -66,15 +67,15 @@ def train_window_agent(config: WindowTrainingConfig) -> Path:
     cv2.setNumThreads(config.threads)
     with fitting("--batch-size, --widths, --horizon"):
         actor = new_actor(config)  # first, since it may find a mistake, and pictures take their time
-        bank = open_bank(config)
-        config.out.mkdir(parents=True, exist_ok=True)
-        checkpoint.sweep(config.out)
-        trainer = WindowTrainer(config, actor, bank, device)
-        if (config.out / single.LAST).exists():
-            trainer.resume()
-        write_settings({"": config}, config.out / NAME)
-        trainer.run()
-    return write_agent(config.out, config.unguided)
+        with only_one(config.out, "another --out"):
+            bank = open_bank(config)
+            checkpoint.sweep(config.out)
+            trainer = WindowTrainer(config, actor, bank, device)
+            if (config.out / single.LAST).exists():
+                trainer.resume()
+            write_settings({"": config}, config.out / NAME)
+            trainer.run()
+            return write_agent(config.out, config.unguided)
 
 
 def write_agent(out: Path, unguided: bool = False) -> Path:

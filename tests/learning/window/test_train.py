@@ -85,7 +85,7 @@ def test_a_run_that_was_stopped_ends_as_one_that_was_not(bank, tmp_path, monkeyp
             train_window_agent(small(tmp_path / "parts", bank, **more))
     parts = small(tmp_path / "parts", bank, **more)
     assert torch.load(parts.out / "last.pt", weights_only=True)["step"] == 3
-    (parts.out / ".0.part.pt").touch()  # what a killed run leaves
+    (parts.out / ".0123456789ab.part.pt").touch()  # what a killed run leaves
     path = train_window_agent(parts)
     whole, taken_up = (
         torch.load(tmp_path / each / "last.pt", weights_only=True) for each in ("whole", "parts")

@@ -21,11 +21,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from semantic_guidance.core.files import replacing
+from semantic_guidance.renderer.backends.cpu.code_cache import Kept, cache_folder
 
 MODULE = Path(__file__).with_name("kernels.ll.z")
 ENTRY = "semantic_guidance"
-HASH = 32  # bytes before the machine code in its file, of which they are the SHA-256
 
 Entry = Callable[[Any, Any, int, int], int]
 """``status = entry(address of the result, address for errors, kernel, address of its table)``."""
@@ -35,6 +34,7 @@ _Prototype = ctypes.CFUNCTYPE(
 )  # releases the interpreter's lock while it runs
 
 _lock = threading.Lock()
+_hints: list[str] = []  # what is wrong with the cache, for a person
 _loaded: list[tuple[Entry | None, Any]] = []  # the entry and what keeps its memory alive
 
 
@@ -44,6 +44,8 @@ def entry() -> Entry | None:
         with _lock:
             if not _loaded:
                 _loaded.append(_load())
+        while _hints:
+            warnings.warn(_hints.pop(), stacklevel=2)
     return _loaded[0][0]
 
 
@@ -74,13 +76,15 @@ def _shipped() -> tuple[Entry, Any]:
     cpu, features = llvm.get_host_cpu_name(), llvm.get_host_cpu_features().flatten()
     module = MODULE.read_bytes()
     about = f"{llvmlite.__version__} {triple} {cpu} {features}"
-    folder = _cache_folder()
-    kept = folder and folder / f"{hashlib.sha256(module + about.encode()).hexdigest()[:32]}.o"
-    code = _read(kept) if kept else None
+    folder = cache_folder()
+    name = f"{hashlib.sha256(module + about.encode()).hexdigest()[:32]}.o"
+    kept = Kept(folder and folder / name)
+    code = kept.read()
     if code is None:
         code = emitted(module, triple, cpu, features)
-        if kept:
-            _keep(kept, code)
+        kept.keep(code)
+    if kept.hint:
+        _hints.append(kept.hint)
     return linked(code)
 
 
@@ -126,44 +130,6 @@ def _compiled() -> tuple[Entry, Any]:
 
     library, name = compiled()
     return _Prototype(library.get_pointer_to_function(name)), library
-
-
-def _cache_folder() -> Path | None:
-    """Where this person's programs keep what they can make again; None if that is not known."""
-    if sys.platform == "win32":
-        base = os.environ.get("LOCALAPPDATA") or "~/AppData/Local"
-    elif sys.platform == "darwin":
-        base = "~/Library/Caches"
-    else:
-        base = os.environ.get("XDG_CACHE_HOME", "")
-        base = base if os.path.isabs(base) else "~/.cache"  # as its specification says
-    folder = Path(os.path.expanduser(base)) / "semantic-guidance"
-    return folder if folder.is_absolute() else None  # never beside whatever a person works on
-
-
-def _read(path: Path) -> bytes | None:
-    """Machine code that was kept, if it is there, whole, and nobody else could have put it there."""
-    try:
-        if hasattr(os, "getuid"):
-            for place in (path.parent, path):
-                about = place.stat()
-                if about.st_uid != os.getuid() or about.st_mode & 0o022:
-                    return None
-        data = path.read_bytes()
-    except OSError:
-        return None
-    return data[HASH:] if hashlib.sha256(data[HASH:]).digest() == data[:HASH] else None
-
-
-def _keep(path: Path, code: bytes) -> None:
-    """Keep machine code, if that is possible."""
-    try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with replacing(path) as draft:
-            draft.chmod(0o600)
-            draft.write_bytes(hashlib.sha256(code).digest() + code)
-    except OSError:
-        return
 
 
 def _forget_lock() -> None:

@@ -1,0 +1,187 @@
+"""How a process ends that is told to end, whatever it is doing at that moment.
+
+Python calls what handles a signal between two of its own steps. While one of them takes long, as the encoding
+of a large picture does, a second thread sees the signal, and ends the process after `GRACE`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from types import FrameType
+
+from semantic_guidance.core.files import discard
+
+GRACE = 1.2
+"""Seconds from a signal to the end, in which what was begun may be undone."""
+
+POLL = 0.5
+"""Seconds between two looks at whether the process that started this one is there."""
+
+NUMBERS = [
+    getattr(signal, name) for name in ("SIGTERM", "SIGINT", "SIGHUP", "SIGBREAK") if hasattr(signal, name)
+]
+"""The signals that end a program."""
+
+
+class Terminated(BaseException):
+    """A signal was received that ends the program, but for Ctrl-C's: that is a `KeyboardInterrupt`.
+
+    Attributes:
+        number: of the signal.
+    """
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number
+
+
+class _Watch:
+    """The handlers of a context, and the thread that sees to it that the process ends."""
+
+    def __init__(self) -> None:
+        self.first = 0  # the signal that ends the program: those that follow must not disturb its end
+        self.unwound = False  # and the block has ended, so that what is to be told of it is told
+        self.before = {
+            number: handler
+            for number in NUMBERS
+            if (handler := signal.getsignal(number)) is not signal.SIG_IGN or number == signal.SIGTERM
+        }
+        self._over = threading.Event()
+        self._reader, self._writer = socket.socketpair()
+        self._writer.setblocking(False)
+        self._earlier = -1
+
+    def begin(self) -> None:
+        for number in self.before:
+            signal.signal(number, self._stop)
+        self._earlier = signal.set_wakeup_fd(self._writer.fileno(), warn_on_full_buffer=False)
+        threading.Thread(target=self._watch, name="semantic-guidance-end", daemon=True).start()
+
+    def end(self) -> None:
+        self._over.set()
+        self.restore()
+        self._writer.close()
+
+    def restore(self) -> None:
+        """Put back what handled signals before."""
+        signal.set_wakeup_fd(self._earlier)
+        for number, handler in self.before.items():
+            signal.signal(number, signal.SIG_DFL if handler is None else handler)
+
+    def _stop(self, number: int, frame: FrameType | None) -> None:
+        if self.first:
+            return
+        self.first = number
+        raise KeyboardInterrupt if number == signal.SIGINT else Terminated(number)
+
+    def _watch(self) -> None:
+        with self._reader:
+            while received := self._reader.recv(1):
+                if received[0] in self.before:
+                    if not self._over.wait(GRACE):
+                        _die(received[0], self.unwound)
+                    return
+
+
+_watches: list[_Watch] = []
+
+
+@contextlib.contextmanager
+def clean_end(last: bool = False) -> Iterator[None]:
+    """While the block runs, a signal that ends the program unwinds it, so that half-written files go.
+
+    If that takes longer than `GRACE`, the process ends with the signal's status, 128 and its number, after
+    its drafts are removed. What is ignored, as by ``nohup``, stays so. In other threads than the first one,
+    which alone may set handlers, and in another such block, nothing is done.
+
+    Args:
+        last: whether the program ends with the block: what a signal has begun then goes on beyond.
+
+    Raises:
+        Terminated: it was received.
+        KeyboardInterrupt: it was Ctrl-C's.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    if _watches:
+        try:
+            yield
+        finally:
+            _watches[-1].unwound = True
+        return
+    watch = _Watch()
+    _watches.append(watch)
+    watch.begin()
+    try:
+        yield
+    finally:
+        if not (last and watch.first):
+            _watches.remove(watch)
+            watch.end()
+
+
+def end_with_parent() -> None:
+    """For a process that another one started: end as soon as that one is gone, however it went.
+
+    Ctrl-C, which both receive, is left to the other one; SIGTERM ends this one after its drafts are removed.
+    """
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        discard()
+        os._exit(128 + number)
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, stop)
+    watch_parent()
+
+
+def watch_parent() -> None:
+    """End this process, after its drafts are removed, as soon as the one that started it is gone."""
+    import multiprocessing
+    from multiprocessing import connection
+
+    parent, started_by = multiprocessing.parent_process(), os.getppid()
+
+    def wait() -> None:
+        if parent is not None:
+            connection.wait([parent.sentinel])
+        else:
+            while os.getppid() == started_by:
+                time.sleep(POLL)
+        discard()
+        os._exit(1)
+
+    threading.Thread(target=wait, name="semantic-guidance-parent", daemon=True).start()
+
+
+def _die(number: int, told: bool) -> None:
+    """End this process without unwinding it; `told`: whether it has said why."""
+    discard()
+    with contextlib.suppress(Exception):  # processes that make pictures for this one, and write nothing
+        import multiprocessing
+
+        for child in multiprocessing.active_children():
+            if child.daemon:
+                child.kill()
+    word = "interrupted" if number == signal.SIGINT else "terminated"
+    if not told:
+        with contextlib.suppress(OSError):
+            os.write(2, f"semantic-guidance: {word}\n".encode())
+    os._exit(128 + number)
+
+
+def _in_forked_child() -> None:
+    """A forked process is not the program: its signals must not end the one that forked it."""
+    while _watches:
+        _watches.pop().restore()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_in_forked_child)

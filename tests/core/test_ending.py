@@ -1,0 +1,142 @@
+"""Programs that are told to end: in two seconds, whatever they do, with nothing half-written left."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+LIMIT = 2.0  # seconds, as promised
+BUSY = """
+import sys
+from pathlib import Path
+import numpy as np
+from semantic_guidance.apps.cli import main as cli
+from semantic_guidance.core.files import replacing
+
+numbers = np.random.default_rng(0).random(30_000_000)
+
+def run(argv):
+    with replacing(Path(argv[0])) as draft:
+        draft.write_text("half")
+        print("ready", flush=True)
+        numbers.argsort()  # some seconds in which Python handles no signal
+        print("late")
+    return 0
+
+cli._run = run
+cli.program()
+"""
+ASLEEP = BUSY.replace("numbers.argsort()", "import time; time.sleep(30)").replace("30_000_000", "3")
+FORKED = """
+import os, signal, time
+from semantic_guidance.core.ending import clean_end
+with clean_end():
+    child = os.fork()
+    if child == 0:
+        time.sleep(30)
+        os._exit(0)
+    time.sleep(0.3)
+    os.kill(child, signal.SIGTERM)
+    status = os.waitpid(child, 0)[1]
+    time.sleep(1.5)
+    print(os.waitstatus_to_exitcode(status))
+"""
+FAMILY = """
+import multiprocessing, os, sys, time
+from pathlib import Path
+from semantic_guidance.core.ending import end_with_parent
+from semantic_guidance.core.files import replacing
+
+def work(path):
+    end_with_parent()
+    with replacing(Path(path)) as draft:
+        draft.write_text("half")
+        print(os.getpid(), flush=True)
+        time.sleep(60)
+
+if __name__ == "__main__":
+    children = [
+        multiprocessing.get_context("spawn").Process(target=work, args=(f"{sys.argv[1]}/{n}",)) for n in "ab"
+    ]
+    for child in children:
+        child.start()
+    time.sleep(60)
+"""
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals are others there")
+
+
+def start(program: str, *words: object) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-c", program, *map(str, words)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+    )
+
+
+@pytest.mark.parametrize(
+    ("program", "name", "status"),
+    [(BUSY, "SIGTERM", 143), (ASLEEP, "SIGTERM", 143), (ASLEEP, "SIGINT", 130), (ASLEEP, "SIGHUP", 129)],
+    ids=["busy", "SIGTERM", "SIGINT", "SIGHUP"],
+)
+def test_a_signal_ends_a_program(tmp_path: Path, program: str, name: str, status: int):
+    process = start(program, tmp_path / "a.txt")
+    assert process.stdout is not None
+    assert process.stdout.readline() == "ready\n"
+    time.sleep(0.1)
+    began = time.monotonic()
+    process.send_signal(getattr(signal, name))
+    time.sleep(0.05)
+    process.send_signal(signal.SIGTERM)  # those that follow change nothing
+    out, complaints = process.communicate(timeout=30)
+    assert time.monotonic() - began < LIMIT
+    assert process.returncode == status
+    word = "interrupted" if name == "SIGINT" else "terminated"
+    assert (out, complaints) == ("", f"semantic-guidance: {word}\n")
+    assert os.listdir(tmp_path) == []
+
+
+def test_what_a_forked_child_receives_is_its_own():
+    process = start(FORKED)
+    out, complaints = process.communicate(timeout=30)
+    assert (out, complaints) == (f"{-signal.SIGTERM}\n", "")
+    assert process.returncode == 0
+
+
+@pytest.mark.parametrize("name", ["SIGKILL", "SIGTERM"])
+def test_children_end_with_the_one_that_started_them(tmp_path: Path, name: str):
+    program = tmp_path / "family.py"  # children import it
+    program.write_text(FAMILY)
+    folder = tmp_path / "made"
+    folder.mkdir()
+    command = [sys.executable, str(program), str(folder)]
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
+    assert process.stdout is not None
+    children = [int(process.stdout.readline()) for _ in range(2)]
+    assert len(os.listdir(folder)) == 2
+    process.send_signal(getattr(signal, name))
+    process.wait(10)
+    end = time.monotonic() + 5
+    while any(map(alive, children)) and time.monotonic() < end:
+        time.sleep(0.05)
+    assert not any(map(alive, children))
+    assert os.listdir(folder) == []
+    process.stdout.close()
+
+
+def alive(number: int) -> bool:
+    try:
+        os.kill(number, 0)
+    except ProcessLookupError:
+        return False
+    return True

@@ -78,7 +78,11 @@ def attempt(name: str, seed: int, folder: Path, show: bool = False) -> dict[str,
         show = show and wrong is not None
     except BaseException as error:
         kind = "ending" if isinstance(error, WrongEndError) else "uncaught"
-        outcome = {"outcome": kind, "message": f"{type(error).__name__}: {error}"[:500], "where": _where(error)}
+        outcome = {
+            "outcome": kind,
+            "message": f"{type(error).__name__}: {error}"[:500],
+            "where": _where(error),
+        }
     finally:
         seconds = time.perf_counter() - started
     if show and outcome["message"]:

@@ -165,7 +165,12 @@ def drawing() -> Drawing:
         DrawnLayer(strokes(2), "background", 0, None, "seed"),
     )
     start = gradient().transpose(2, 0, 1).astype(np.float32) / np.float32(255)
-    hand = {"style": "alla-prima", "ends": "filbert", "marks": "strokes", "dials": {"flow": 0.6, "load": [0.1, 0.6]}}
+    hand = {
+        "style": "alla-prima",
+        "ends": "filbert",
+        "marks": "strokes",
+        "dials": {"flow": 0.6, "load": [0.1, 0.6]},
+    }
     brush = Brush("picture", 3, levels_of(mask[0]), relief=0.3)
     return Drawing(layers, (0.2, 0.4, 0.6), 24, 18, masks=(mask, 1 - mask), paper=(210.0, 297.0), start=start,
                    hand=hand, brush=brush)  # fmt: skip
@@ -184,10 +189,14 @@ def strokes_files() -> tuple[bytes, ...]:
     import dataclasses
 
     whole = drawing()
-    plain = dataclasses.replace(whole, layers=whole.layers[:1], masks=(), brush=Brush(), hand=None, start=None)
+    plain = dataclasses.replace(
+        whole, layers=whole.layers[:1], masks=(), brush=Brush(), hand=None, start=None
+    )
     oil = dataclasses.replace(plain, brush=Brush("oil", 1))
     texts = [
-        _written(lambda path, each=each: strokes_json.strokes.write(each, path, None, lambda share: None), ".json")
+        _written(
+            lambda path, each=each: strokes_json.strokes.write(each, path, None, lambda share: None), ".json"
+        )
         for each in (whole, plain, oil)
     ]
     return (*texts, texts[1].replace(b'"version": 2', b'"version": 1'))
@@ -197,16 +206,21 @@ def strokes_files() -> tuple[bytes, ...]:
 def agents() -> dict[str, bytes]:
     """The file of a small agent of each kind."""
     torch.manual_seed(0)
-    semantic, plain = EnvConfig(use_bilevel=True, use_gbp=True, bundle_size=2, max_eps_len=2), EnvConfig(bundle_size=5)
+    semantic, plain = (
+        EnvConfig(use_bilevel=True, use_gbp=True, bundle_size=2, max_eps_len=2),
+        EnvConfig(bundle_size=5),
+    )
     return {
         "window": _written(
-            lambda path: save_window_actor(WindowActor(8, (8, 8, 8, 8)), True, {"steps": 1}, path), ".safetensors"
+            lambda path: save_window_actor(WindowActor(8, (8, 8, 8, 8)), True, {"steps": 1}, path),
+            ".safetensors",
         ),
         "dense": _written(
             lambda path: save_dense_actor(DenseActor(False, 5, (4, 4, 4, 4)), {}, path), ".safetensors"
         ),
         "ltp": _written(
-            lambda path: save_actor(Actor(semantic.channels, semantic.action_size, 4), semantic, 32, path), ".safetensors"
+            lambda path: save_actor(Actor(semantic.channels, semantic.action_size, 4), semantic, 32, path),
+            ".safetensors",
         ),
         "int8": _written(
             lambda path: save_actor(Actor(plain.channels, plain.action_size, 4), plain, 32, path, int8=True),

@@ -149,8 +149,13 @@ def kitti(rng: Random, folder: Path) -> None:
         frames = folder / "Scene01" / "clone" / "frames"
         put(frames / "rgb" / "Camera_0" / f"rgb_0000{n}.jpg", photo())
         labels = Image.fromarray(ids, "L").convert("P")
-        put(frames / "instanceSegmentation" / "Camera_0" / f"instancegt_0000{n}.png", corpus.packed(labels, "PNG"))
-    masks = [path for path in sorted(folder.rglob("*.png")) if "scenegt" in str(path) or "instance" in str(path)]
+        put(
+            frames / "instanceSegmentation" / "Camera_0" / f"instancegt_0000{n}.png",
+            corpus.packed(labels, "PNG"),
+        )
+    masks = [
+        path for path in sorted(folder.rglob("*.png")) if "scenegt" in str(path) or "instance" in str(path)
+    ]
     damage_some(folder, rng, lists + masks)
 
 
@@ -181,7 +186,10 @@ def _pack() -> dict[str, bytes]:
     cut = {f"cutouts/birds/{n}.webp": corpus.packed(clear, "WEBP", lossless=True) for n in range(3)}
     scenes = {f"backgrounds/{n}.jpg": photo() for n in range(2)}
     rows = [f"{name},cutout,birds\n" for name in cut]
-    rows += [f"{name},background,{kind}\n" for name, kind in zip(scenes, ("scene_or_texture", "with_object"), strict=True)]
+    rows += [
+        f"{name},background,{kind}\n"
+        for name, kind in zip(scenes, ("scene_or_texture", "with_object"), strict=True)
+    ]
     return {"manifest.csv": ("name,kind,category\n" + "".join(rows)).encode(), **cut, **scenes}
 
 

@@ -124,7 +124,9 @@ def _length(data: bytes, rng: Random, others: Sequence[bytes]) -> bytes:
     order = rng.choice(("big", "little"))
     before = int.from_bytes(data[start : start + width], order)
     most = (1 << 8 * width) - 1
-    value = rng.choice((0, 1, most, most >> 1, before + 1, before - 1, 2 * before, before >> 1, len(data), 1 << 28))
+    value = rng.choice(
+        (0, 1, most, most >> 1, before + 1, before - 1, 2 * before, before >> 1, len(data), 1 << 28)
+    )
     return data[:start] + (value & most).to_bytes(width, order) + data[start + width :]
 
 
@@ -142,7 +144,12 @@ def mutated_text(text: str, rng: Random, names: bool = False) -> str:
     """The text after damages to numbers, words and lines; `names` says whether some words are files'."""
     for _ in range(rng.choice((1, 1, 2, 5))):
         kind = rng.choice(("number", "number", "word", "word", "line", "letter", "name" if names else "word"))
-        pattern = {"number": r"-?\d+(\.\d+)?", "word": r"[^\s\"]+", "name": r"[\w./-]*\w\.\w{2,4}", "letter": r"(?s:.)"}
+        pattern = {
+            "number": r"-?\d+(\.\d+)?",
+            "word": r"[^\s\"]+",
+            "name": r"[\w./-]*\w\.\w{2,4}",
+            "letter": r"(?s:.)",
+        }
         if kind == "line":
             text = _lines(text, rng)
             continue
@@ -168,7 +175,9 @@ def _lines(text: str, rng: Random) -> str:
     elif kind == 3:
         lines[n] = lines[n].rstrip("\n")
     else:
-        lines[n] = rng.choice(("\n", "#\n", "[[\n", "]" * 3000 + "\n", "[" * 3000 + "\n", "\t=\n", lines[n].upper()))
+        lines[n] = rng.choice(
+            ("\n", "#\n", "[[\n", "]" * 3000 + "\n", "[" * 3000 + "\n", "\t=\n", lines[n].upper())
+        )
     return "".join(lines)
 
 
@@ -299,7 +308,9 @@ def damaged_exif(rng: Random, orientation: int) -> bytes:
         tag = rng.choice((0x010F, 0x0110, 0x011A, 0x0132, 0x8769, 0x8825, 0x9286, 0xA005, 0x927C, 0x0100, 0x0111,
                           0x0112, 0x02BC, rng.randrange(1 << 16)))  # fmt: skip
         count = rng.choice((0, 1, 2, 4, 5, 1000, 1 << 28, (1 << 32) - 1))
-        entries.append((tag, rng.choice((*range(14), 16, 129, 65535)), count, rng.choice((0, 8, 26, 60, (1 << 32) - 1))))
+        entries.append(
+            (tag, rng.choice((*range(14), 16, 129, 65535)), count, rng.choice((0, 8, 26, 60, (1 << 32) - 1)))
+        )
     rng.shuffle(entries)
     said = rng.choice((len(entries), len(entries), len(entries) + 1, 0, 65535))
     block = struct.pack(f"{order}2sHIH", b"II" if order == "<" else b"MM", 42, 8, said)

@@ -1,6 +1,6 @@
 """The counts of attacks as JSON, and as the tables of docs/reliability.md::
 
-    python -m tests.hostile.report benchmarks/results/hostile.json
+python -m tests.hostile.report benchmarks/results/hostile.json
 """
 
 from __future__ import annotations
@@ -62,7 +62,9 @@ def _fuzzing(targets: dict[str, Any]) -> str:
         row.append(sum(wrong.values()) - uncaught - crashes)
         totals = [a + b for a, b in zip(totals, row, strict=True)]
         cells = [f"{count:,}" for count in row]
-        lines.append(f"| {name} | {' | '.join(cells)} | {each['most_megabytes']:,.0f} | {each['longest_seconds']:.1f} |")
+        lines.append(
+            f"| {name} | {' | '.join(cells)} | {each['most_megabytes']:,.0f} | {each['longest_seconds']:.1f} |"
+        )
     most = max((each["most_megabytes"] for each in targets.values()), default=0)
     longest = max((each["longest_seconds"] for each in targets.values()), default=0)
     cells = [f"{count:,}" for count in totals]

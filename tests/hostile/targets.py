@@ -17,10 +17,10 @@ from semantic_guidance.agents.files import load_agent
 from semantic_guidance.apps.cli.main import main
 from semantic_guidance.apps.medium import read_colors
 from semantic_guidance.core.plugins import EXPORTERS
+from semantic_guidance.core.settings import read_settings
 from semantic_guidance.export.strokes_json import read_drawing, read_strokes
 from semantic_guidance.images.files import load_array, load_grey, load_mask, load_picture
 from semantic_guidance.learning.config import PARTS
-from semantic_guidance.core.settings import read_settings
 from semantic_guidance.painter.styles import Style
 from semantic_guidance.painting.brushes.brush import Brush
 from semantic_guidance.painting.pigments import read_tubes
@@ -181,7 +181,17 @@ def read_mask(rng: Random, folder: Path) -> None:
     assert 0 <= float(load_mask(path, *rng.choice(((18, 24), (24, 18)))).min()) <= 1
 
 
-FORMATS = ("json", "svg", "exact.svg", "html", "png", "plotter.json", "plotter.svg", "recipes.json", "height.png")
+FORMATS = (
+    "json",
+    "svg",
+    "exact.svg",
+    "html",
+    "png",
+    "plotter.json",
+    "plotter.svg",
+    "recipes.json",
+    "height.png",
+)
 
 
 def read_strokes_file(rng: Random, folder: Path) -> None:
@@ -263,8 +273,12 @@ PICTURE_TARGETS: dict[str, Target] = {
     "exif mask": Target(exif_file, read_mask, 100, 0.5),
     "brush": Target(lambda rng, folder: void(picture_file(rng, folder)), finite_brush, 150, 0.5, PICTURES),
     "palette": Target(palette_file, lambda rng, folder: void(read_colors(str(only(folder)))), 200, 0.5),
-    "style": Target(text_file(corpus.STYLE, ".toml"), lambda rng, folder: void(Style.of(only(folder))), 300, 0.5),
-    "tubes": Target(text_file(corpus.TUBE, ".toml"), lambda rng, folder: void(read_tubes(only(folder))), 200, 0.5),
+    "style": Target(
+        text_file(corpus.STYLE, ".toml"), lambda rng, folder: void(Style.of(only(folder))), 300, 0.5
+    ),
+    "tubes": Target(
+        text_file(corpus.TUBE, ".toml"), lambda rng, folder: void(read_tubes(only(folder))), 200, 0.5
+    ),
     "settings": Target(
         text_file(SETTINGS, ".toml"), lambda rng, folder: void(read_settings(only(folder), PARTS)), 200, 0.5
     ),

@@ -1,7 +1,7 @@
 """The process that reads damaged files, case after case. It may die: `runner` starts another.
 
-It is told ``TARGET<tab>SEED`` a line on standard input and answers with a line of JSON. One case alone, with its
-traceback::
+It is told ``TARGET<tab>SEED`` a line on standard input and answers with a line of JSON. One case alone, with
+its traceback::
 
     python -m tests.hostile.child FOLDER TARGET SEED
 """
@@ -28,7 +28,7 @@ from tests.hostile.targets import TARGETS, WrongEndError
 
 MEGABYTE = 1 << 20
 ROOM = 4096
-"""Megabytes that a case may ask for before the system refuses: more than any limit, less than the machine's."""
+"""Megabytes that a case may ask for until it is refused: more than any limit, less than machines have."""
 
 FORBIDDEN = ("Cc", "Cf", "Cs", "Zl", "Zp")
 JOINERS = "\u200c\u200d"
@@ -65,7 +65,11 @@ def attempt(name: str, seed: int, folder: Path, show: bool = False) -> dict[str,
     folder.mkdir(parents=True)
     os.chdir(folder)
     rng = Random(f"{name} {seed}")
-    target.make(rng, folder)
+    try:
+        target.make(rng, folder)
+    except Exception as error:  # a fault of the attack
+        return {"outcome": "not made", "message": f"{type(error).__name__}: {error}", "where": _where(error),
+                "seconds": 0.0, "megabytes": 0.0}  # fmt: skip
     names = {path.name for path in folder.rglob("*")}
     Path("/proc/self/clear_refs").write_text("5")  # the most memory in use is counted from here
     before, started = _memory("VmRSS"), time.perf_counter()

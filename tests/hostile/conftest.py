@@ -10,13 +10,11 @@ import pytest
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    group = parser.getgroup("hostile")
-    group.addoption("--hours", type=float, default=0.0, help="hours of fuzzing in all, with fresh seeds")
-    group.addoption(
-        "--seed", type=int, default=None, help="first seed of the cases (default: 0, or fresh for --hours)"
-    )
-    group.addoption("--kills", type=int, default=0, help="kill -9 each writing command so many times")
-    group.addoption(
+    add = parser.getgroup("hostile").addoption
+    add("--hours", type=float, default=0.0, help="hours of fuzzing in all, with fresh seeds")
+    add("--seed", type=int, default=None, help="of the first case (default: 0, or fresh for --hours)")
+    add("--kills", type=int, default=0, help="kill -9 each writing command so many times")
+    add(
         "--hostile-report",
         type=Path,
         default=None,

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import io
 import warnings
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -142,6 +144,23 @@ def _exif(orientation: int) -> bytes:
     return exif.tobytes()
 
 
+def with_exif(kind: str, mode: str, block: bytes) -> bytes:
+    """A picture with this EXIF block as it is: Pillow writes another of its length."""
+    block = block.ljust(200, b"\0")
+    sound = _exif(1).ljust(len(block), b"\x01")
+    data = _bare_exif(kind, mode, sound)
+    if kind != "PNG":
+        return data.replace(sound[6:], block[6:])
+    start = data.index(b"eXIf")
+    rest = data[start + 4 + len(sound) - 6 + 4 :]
+    return data[:start] + b"eXIf" + block[6:] + zlib.crc32(b"eXIf" + block[6:]).to_bytes(4, "big") + rest
+
+
+@functools.lru_cache(maxsize=64)
+def _bare_exif(kind: str, mode: str, sound: bytes) -> bytes:
+    return packed(Image.fromarray(gradient()).convert(mode), kind, exif=sound)
+
+
 def _profile() -> bytes:
     from PIL import ImageCms
 
@@ -186,8 +205,6 @@ def _written(write: Callable[[Path], object], suffix: str) -> bytes:
 @functools.cache
 def strokes_files() -> tuple[bytes, ...]:
     """Files of strokes of versions 2 and 1, with and without brush and masks."""
-    import dataclasses
-
     whole = drawing()
     plain = dataclasses.replace(
         whole, layers=whole.layers[:1], masks=(), brush=Brush(), hand=None, start=None

@@ -41,7 +41,7 @@ def damage(path: Path, rng: Random, work: Path) -> None:
 
 
 def damage_some(folder: Path, rng: Random, lists: list[Path]) -> None:
-    """Damage one or two files, mostly lists; now and then a name of a list leads astray, or through a link."""
+    """Damage one or two files, mostly lists; now and then a name in a list leads astray, or a link does."""
     work = folder.parent
     if rng.random() < 0.3:
         (lists[0].parent / "images").mkdir(exist_ok=True)

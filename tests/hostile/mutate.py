@@ -43,10 +43,48 @@ NAMES = (
 """Names in lists that lead astray; ``{work}`` is the folder in which cases' and guard's folders lie."""
 
 NUMBERS = (
-    "0", "-0", "-1", "1", "0.5", "2", "255", "256", "65535", "65536", "2147483647", "2147483648", "-2147483648",
-    "4294967296", "9223372036854775808", "1e30", "-1e30", "1e38", "1e39", "1e308", "1e999", "-1e999", "1e-320",
-    "NaN", "Infinity", "-Infinity", "nan", "inf", "1" + "0" * 400, "9" * 5000, "0x10", "1_000", "٣", "１", "1,5", "+1",
-)  # fmt: skip
+    *(
+        "0",
+        "-0",
+        "-1",
+        "1",
+        "0.5",
+        "2",
+        "255",
+        "256",
+        "65535",
+        "65536",
+        "1e30",
+        "-1e30",
+        "1e38",
+        "1e39",
+        "1e308",
+    ),
+    *(
+        "2147483647",
+        "2147483648",
+        "-2147483648",
+        "4294967296",
+        "9223372036854775808",
+        "1e999",
+        "-1e999",
+        "1e-320",
+    ),
+    *(
+        "NaN",
+        "Infinity",
+        "-Infinity",
+        "nan",
+        "inf",
+        "1" + "0" * 400,
+        "9" * 5000,
+        "0x10",
+        "1_000",
+        "٣",
+        "１",
+        "+1",
+    ),
+)
 
 TEXTS = (
     "",
@@ -70,6 +108,14 @@ TEXTS = (
     '"',
     "\\",
 )
+
+PARTS = {
+    "number": r"-?\d+(\.\d+)?",
+    "word": r"[^\s\"]+",
+    "name": r"[\w./-]*\w\.\w{2,4}",
+    "letter": r"(?s:.)",
+}
+"""What damage to a text replaces."""
 
 RAW = re.compile(r'"@raw (.*?)@"')
 
@@ -144,16 +190,10 @@ def mutated_text(text: str, rng: Random, names: bool = False) -> str:
     """The text after damages to numbers, words and lines; `names` says whether some words are files'."""
     for _ in range(rng.choice((1, 1, 2, 5))):
         kind = rng.choice(("number", "number", "word", "word", "line", "letter", "name" if names else "word"))
-        pattern = {
-            "number": r"-?\d+(\.\d+)?",
-            "word": r"[^\s\"]+",
-            "name": r"[\w./-]*\w\.\w{2,4}",
-            "letter": r"(?s:.)",
-        }
         if kind == "line":
             text = _lines(text, rng)
             continue
-        found = list(re.finditer(pattern[kind], text))
+        found = list(re.finditer(PARTS[kind], text))
         if not found:
             continue
         match = rng.choice(found)
@@ -300,17 +340,33 @@ def mutated_mat(data: bytes, rng: Random, others: Sequence[bytes]) -> bytes:
     return data[:128] + struct.pack("<II", 15, len(packed)) + packed + data[136 + length :]
 
 
+TAGS = (
+    0x0100,
+    0x010F,
+    0x0110,
+    0x0111,
+    0x0112,
+    0x011A,
+    0x0132,
+    0x02BC,
+    0x8769,
+    0x8825,
+    0x9286,
+    0x927C,
+    0xA005,
+)
+"""Of EXIF: sizes, makers, times, other blocks of tags."""
+
+
 def damaged_exif(rng: Random, orientation: int) -> bytes:
     """An EXIF block with this orientation whose entries have wrong types, counts and places."""
     order = rng.choice(("<", ">"))
     entries = [(0x0112, 3, 1, orientation)]
     for _ in range(rng.randrange(6)):
-        tag = rng.choice((0x010F, 0x0110, 0x011A, 0x0132, 0x8769, 0x8825, 0x9286, 0xA005, 0x927C, 0x0100, 0x0111,
-                          0x0112, 0x02BC, rng.randrange(1 << 16)))  # fmt: skip
+        tag = rng.choice((*TAGS, rng.randrange(1 << 16)))
+        kind = rng.choice((*range(14), 16, 129, 65535))
         count = rng.choice((0, 1, 2, 4, 5, 1000, 1 << 28, (1 << 32) - 1))
-        entries.append(
-            (tag, rng.choice((*range(14), 16, 129, 65535)), count, rng.choice((0, 8, 26, 60, (1 << 32) - 1)))
-        )
+        entries.append((tag, kind, count, rng.choice((0, 8, 26, 60, (1 << 32) - 1))))
     rng.shuffle(entries)
     said = rng.choice((len(entries), len(entries), len(entries) + 1, 0, 65535))
     block = struct.pack(f"{order}2sHIH", b"II" if order == "<" else b"MM", 42, 8, said)

@@ -62,9 +62,8 @@ def _fuzzing(targets: dict[str, Any]) -> str:
         row.append(sum(wrong.values()) - uncaught - crashes)
         totals = [a + b for a, b in zip(totals, row, strict=True)]
         cells = [f"{count:,}" for count in row]
-        lines.append(
-            f"| {name} | {' | '.join(cells)} | {each['most_megabytes']:,.0f} | {each['longest_seconds']:.1f} |"
-        )
+        cells += [f"{each['most_megabytes']:,.0f}", f"{each['longest_seconds']:.1f}"]
+        lines.append(f"| {name} | {' | '.join(cells)} |")
     most = max((each["most_megabytes"] for each in targets.values()), default=0)
     longest = max((each["longest_seconds"] for each in targets.values()), default=0)
     cells = [f"{count:,}" for count in totals]
@@ -73,9 +72,11 @@ def _fuzzing(targets: dict[str, Any]) -> str:
 
 
 def _kills(commands: dict[str, Any]) -> str:
-    lines = ["| command | kill -9 | while it wrote | half files | failed reruns | changed inputs | left processes |",
-             "|---|---|---|---|---|---|---|"]  # fmt: skip
-    names = ("kills", "while_writing", "half_files", "failed_reruns", "changed_inputs", "left_processes")
+    lines = [
+        "| command | kill -9 | while it wrote | half files | failed reruns | changed files | left processes |"
+    ]
+    lines.append("|---|---|---|---|---|---|---|")
+    names = ("kills", "while_writing", "half_files", "failed_reruns", "changed_files", "left_processes")
     totals = [0] * len(names)
     for name, counts in commands.items():
         row = [counts[each] for each in names]
@@ -86,7 +87,7 @@ def _kills(commands: dict[str, Any]) -> str:
 
 
 def filled(page: str, report: dict[str, Any]) -> str:
-    """The page with the report's tables between its marks ``<!-- NAME: begin -->`` and ``<!-- NAME: end -->``."""
+    """The page with the report's tables between its marks, ``<!-- NAME: begin -->`` and so on."""
     for name, table in tables(report).items():
         begin, end = f"<!-- {name}: begin -->", f"<!-- {name}: end -->"
         before, rest = page.split(begin)

@@ -136,18 +136,12 @@ class Attack:
         if self._child is not None and self._child.poll() is None:
             return self._child
         home = str(self.work / "home")
-        environment = {
-            **os.environ,
-            "OMP_NUM_THREADS": "1",
-            "PYTHONPATH": str(ROOT),
-            "HOME": home,
-            "TMPDIR": home,
-        }
+        own = {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT), "HOME": home, "TMPDIR": home}
         with (self.work / "home" / "stderr").open("w") as errors:
             self._child = subprocess.Popen(
                 [sys.executable, "-m", "tests.hostile.child", str(self.work)],
                 cwd=ROOT,
-                env=environment,
+                env={**os.environ, **own},
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=errors,

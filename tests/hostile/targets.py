@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import io
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -90,27 +91,32 @@ def only(folder: Path) -> Path:
     return next(path for path in folder.iterdir() if path.name.startswith("hostile"))
 
 
-def picture_file(rng: Random, folder: Path, name: str = "hostile") -> Path:
+def reading(read: Callable[[Path], object]) -> Callable[[Random, Path], None]:
+    """A function that has the case's one file read."""
+
+    def call(rng: Random, folder: Path) -> None:
+        read(only(folder))
+
+    return call
+
+
+def picture_file(rng: Random, folder: Path) -> None:
     """Write a damaged picture of any format; now and then a sound one of an odd kind."""
     found = corpus.pictures()
     kind = rng.choice(list(found))
     data = found[kind]
     if rng.random() > 0.05:
         data = mutated_bytes(data, rng, (found[rng.choice(list(found))],))
-    path = folder / f"{name}.{kind.split('-')[0].lower()}"
-    path.write_bytes(data)
-    return path
+    (folder / f"hostile.{kind.split('-')[0].lower()}").write_bytes(data)
 
 
 def exif_file(rng: Random, folder: Path) -> None:
     """Write a sound picture that is turned, with a damaged EXIF block."""
-    from PIL import Image
-
     block = damaged_exif(rng, rng.choice((1, 2, 3, 4, 5, 6, 7, 8, 8, 0, 9, 65535)))
     kind = rng.choice(("JPEG", "JPEG", "PNG", "WEBP", "AVIF"))
-    image = Image.fromarray(corpus.gradient()).convert(rng.choice(("RGB", "RGB", "L")))
-    data = corpus.packed(image, kind, exif=block)
-    (folder / f"hostile.{kind.lower()}").write_bytes(data)
+    (folder / f"hostile.{kind.lower()}").write_bytes(
+        corpus.with_exif(kind, rng.choice(("RGB", "RGB", "L")), block)
+    )
 
 
 def text_file(text: str, suffix: str) -> Callable[[Random, Path], None]:
@@ -130,8 +136,6 @@ def palette_file(rng: Random, folder: Path) -> None:
 
 
 def strokes_file(rng: Random, folder: Path) -> None:
-    import json
-
     data = rng.choice(corpus.strokes_files())
     if rng.random() < 0.75:
         data = encoded(mutated_json(json.loads(data), rng), rng)
@@ -181,17 +185,8 @@ def read_mask(rng: Random, folder: Path) -> None:
     assert 0 <= float(load_mask(path, *rng.choice(((18, 24), (24, 18)))).min()) <= 1
 
 
-FORMATS = (
-    "json",
-    "svg",
-    "exact.svg",
-    "html",
-    "png",
-    "plotter.json",
-    "plotter.svg",
-    "recipes.json",
-    "height.png",
-)
+SHAPES = ("svg", "exact.svg", "html", "plotter.json", "plotter.svg", "recipes.json")
+FORMATS = ("json", "png", "height.png", *SHAPES)
 
 
 def read_strokes_file(rng: Random, folder: Path) -> None:
@@ -267,20 +262,16 @@ dataset = "cub200"
 """
 
 PICTURE_TARGETS: dict[str, Target] = {
-    "picture": Target(lambda rng, folder: void(picture_file(rng, folder)), read_picture, 700, 3, PICTURES),
-    "mask": Target(lambda rng, folder: void(picture_file(rng, folder)), read_mask, 400, 2, PICTURES),
+    "picture": Target(picture_file, read_picture, 700, 3, PICTURES),
+    "mask": Target(picture_file, read_mask, 400, 2, PICTURES),
     "exif": Target(exif_file, read_picture, 250),
     "exif mask": Target(exif_file, read_mask, 100, 0.5),
-    "brush": Target(lambda rng, folder: void(picture_file(rng, folder)), finite_brush, 150, 0.5, PICTURES),
-    "palette": Target(palette_file, lambda rng, folder: void(read_colors(str(only(folder)))), 200, 0.5),
-    "style": Target(
-        text_file(corpus.STYLE, ".toml"), lambda rng, folder: void(Style.of(only(folder))), 300, 0.5
-    ),
-    "tubes": Target(
-        text_file(corpus.TUBE, ".toml"), lambda rng, folder: void(read_tubes(only(folder))), 200, 0.5
-    ),
+    "brush": Target(picture_file, finite_brush, 150, 0.5, PICTURES),
+    "palette": Target(palette_file, reading(lambda path: read_colors(str(path))), 200, 0.5),
+    "style": Target(text_file(corpus.STYLE, ".toml"), reading(Style.of), 300, 0.5),
+    "tubes": Target(text_file(corpus.TUBE, ".toml"), reading(read_tubes), 200, 0.5),
     "settings": Target(
-        text_file(SETTINGS, ".toml"), lambda rng, folder: void(read_settings(only(folder), PARTS)), 200, 0.5
+        text_file(SETTINGS, ".toml"), reading(lambda path: read_settings(path, PARTS)), 200, 0.5
     ),
     "paint": Target(with_photo(picture_file), paint_hostile, 30, 2, PICTURES),
 }
@@ -289,8 +280,8 @@ FILE_TARGETS: dict[str, Target] = {
     "strokes": Target(strokes_file, read_strokes_file, 500, 3),
     "render": Target(strokes_file, render_strokes, 60, 2),
     "repaint": Target(with_photo(strokes_file), repaint_strokes, 8),
-    "agent": Target(tensors_file, lambda rng, folder: void(load_agent(only(folder))), 200, 2),
-    "checkpoint": Target(torch_file, lambda rng, folder: void(load_agent(only(folder))), 80, 2),
+    "agent": Target(tensors_file, reading(load_agent), 200, 2),
+    "checkpoint": Target(torch_file, reading(load_agent), 80, 2),
     "paint with agent": Target(with_photo(any_agent), paint_with_agent, 12, 2),
     "export-agent": Target(any_agent, export_agent, 20),
     "cars196": Target(folders.cars, folders.read_cars, 150, 2),
@@ -305,7 +296,3 @@ FILE_TARGETS: dict[str, Target] = {
 }
 
 TARGETS = PICTURE_TARGETS | FILE_TARGETS
-
-
-def void(value: object) -> None:
-    """Nothing, whatever was read."""

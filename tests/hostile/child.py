@@ -18,20 +18,18 @@ import shutil
 import sys
 import time
 import traceback
-import unicodedata
 import warnings
 from pathlib import Path
 from random import Random
 from typing import Any
 
-from tests.hostile.targets import TARGETS, WrongEndError
+from tests.hostile.faults import FAULTS
+from tests.hostile.targets import TARGETS, WrongEndError, hidden
 
 MEGABYTE = 1 << 20
 ROOM = 4096
 """Megabytes that a case may ask for until it is refused: more than any limit, less than machines have."""
 
-FORBIDDEN = ("Cc", "Cf", "Cs", "Zl", "Zp")
-JOINERS = "\u200c\u200d"
 PACKAGE = re.compile(r"semantic_guidance/")
 
 
@@ -60,7 +58,7 @@ def _memory(name: str) -> int:
 
 def attempt(name: str, seed: int, folder: Path, show: bool = False) -> dict[str, Any]:
     """Make the case anew in `folder` and have it read; returns what came of it."""
-    target = TARGETS[name]
+    target = (TARGETS | FAULTS)[name]
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     os.chdir(folder)
@@ -99,9 +97,7 @@ def attempt(name: str, seed: int, folder: Path, show: bool = False) -> dict[str,
 
 def _flaw(message: str, folder: Path, names: set[str]) -> str | None:
     """What is wrong with a message, if anything: several lines, control characters, or no name of a file."""
-    if "\n" in message or any(
-        unicodedata.category(letter) in FORBIDDEN and letter not in JOINERS for letter in message
-    ):
+    if hidden(message):
         return "control characters"
     if str(folder) not in message and not any(name in message for name in names):
         return "no name"

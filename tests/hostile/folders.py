@@ -32,7 +32,7 @@ def damage(path: Path, rng: Random, work: Path) -> None:
     """Damage a file: a list by its words, else by its bytes."""
     data = path.read_bytes()
     if path.suffix in (".txt", ".csv") and rng.random() < 0.85:
-        text = mutated_text(data.decode(), rng, names=True).replace("{work}", str(work))
+        text = mutated_text(data.decode("utf-8", "replace"), rng, names=True).replace("{work}", str(work))
         path.write_bytes(encoded(text, rng))
     elif path.suffix == ".mat":
         path.write_bytes(mutated_mat(data, rng, ()))
@@ -43,12 +43,12 @@ def damage(path: Path, rng: Random, work: Path) -> None:
 def damage_some(folder: Path, rng: Random, lists: list[Path]) -> None:
     """Damage one or two files, mostly lists; now and then a name in a list leads astray, or a link does."""
     work = folder.parent
-    if rng.random() < 0.3:
+    if rng.random() < 0.3 and lists:
         (lists[0].parent / "images").mkdir(exist_ok=True)
         (lists[0].parent / "images" / "link").symlink_to(work / "guard")
-    if rng.random() < 0.4 and lists[0].suffix in (".txt", ".csv"):
+    if rng.random() < 0.4 and lists and lists[0].suffix in (".txt", ".csv"):
         text = lists[0].read_text()
-        word = rng.choice([each for each in text.replace(",", " ").split() if "." in each])
+        word = rng.choice(text.replace(",", " ").split())
         lists[0].write_bytes(encoded(text.replace(word, rng.choice(NAMES).replace("{work}", str(work))), rng))
         return
     files = sorted(path for path in folder.rglob("*") if path.is_file() and not path.is_symlink())

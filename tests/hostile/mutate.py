@@ -16,10 +16,7 @@ GUARD = "holiday.jpg"
 """A photograph beside the cases' folder, which nothing may change."""
 
 NAMES = (
-    f"../guard/{GUARD}",
-    f"../../guard/{GUARD}",
-    f"../../../guard/{GUARD}",
-    f"../../../../../guard/{GUARD}",
+    *(f"{'../' * climbs}guard/{GUARD}" for climbs in range(1, 7)),
     f"{{work}}/guard/{GUARD}",
     f"link/{GUARD}",
     "/dev/zero",

@@ -24,6 +24,9 @@ RIGHT = ("accepted", "refused")
 STARTING = 120.0
 """Seconds that a child may take to import everything."""
 
+SPARE = 5.0
+"""Seconds beyond its limit after which a case's process is killed; its making takes some time, too."""
+
 KEPT = 3
 """Inputs that are kept of each cause."""
 
@@ -97,7 +100,7 @@ class Attack:
         with contextlib.suppress(BrokenPipeError):
             child.stdin.write(f"{target}\t{seed}\n")
             child.stdin.flush()
-        line = self._line(child, seconds + 5)  # what the case's making takes comes in addition
+        line = self._line(child, seconds + SPARE)
         took = time.perf_counter() - started
         answer: dict[str, Any] = {"where": "", "seconds": round(took, 3), "megabytes": 0.0}
         if line is None:

@@ -6,6 +6,7 @@ import contextlib
 import dataclasses
 import io
 import json
+import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,6 +40,10 @@ from tests.hostile.mutate import (
 GIGABYTE = 1024.0
 PICTURES = 2.5 * GIGABYTE
 """What a picture of 300 million pixels may take, and what may hold such a picture."""
+
+HIDDEN = ("Cc", "Cf", "Cs", "Zl", "Zp")
+JOINERS = "\u200c\u200d"
+"""Of these categories of Unicode's, but parts of ordinary names."""
 
 STARTS = "semantic-guidance: error: "
 
@@ -78,12 +83,20 @@ def command(folder: Path, *words: object, fine: tuple[int, ...] = (0,)) -> None:
     out, err = io.StringIO(), io.StringIO()
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
         status = main([str(word) for word in words])
+    told = [line for line in err.getvalue().splitlines() if line.startswith(("skipped: ", STARTS))]
+    if any(hidden(line) for line in told):
+        raise WrongEndError(f"control characters in {told}")
     if status in fine:
         return
-    said = err.getvalue()
-    if status != 2 or not said.startswith(STARTS) or not said.endswith("\n"):
+    said = err.getvalue().removesuffix("\n").rsplit("\n", 1)[-1]
+    if status != 2 or not said.startswith(STARTS):
         raise WrongEndError(f"status {status}: {said}")
-    raise ValueError(said[len(STARTS) : -1])
+    raise ValueError(said.removeprefix(STARTS))
+
+
+def hidden(message: str) -> bool:
+    """Whether a message holds what a terminal obeys instead of showing it."""
+    return any(unicodedata.category(letter) in HIDDEN and letter not in JOINERS for letter in message)
 
 
 def only(folder: Path) -> Path:
@@ -291,7 +304,7 @@ FILE_TARGETS: dict[str, Target] = {
     "cutouts": Target(folders.cutouts, folders.read_cutouts, 60),
     "photographs": Target(folders.photographs, folders.read_photographs, 60, 0.5),
     "preprocess": Target(
-        folders.cub, lambda rng, folder: command(folder, *folders.preprocessing(folder), fine=(0, 1)), 10
+        folders.cub, lambda rng, folder: command(folder, *folders.preprocessing(folder), fine=(0, 1)), 6
     ),
 }
 

@@ -70,7 +70,7 @@ def attempt(name: str, seed: int, folder: Path, show: bool = False) -> dict[str,
                 "seconds": 0.0, "megabytes": 0.0}  # fmt: skip
     names = {path.name for path in folder.rglob("*")}
     Path("/proc/self/clear_refs").write_text("5")  # the most memory in use is counted from here
-    before, started = _memory("VmRSS"), time.perf_counter()
+    before, started = _memory("VmRSS"), time.process_time()
     outcome: dict[str, Any] = {"outcome": "accepted", "message": "", "where": ""}
     try:
         target.call(rng, folder)
@@ -86,7 +86,7 @@ def attempt(name: str, seed: int, folder: Path, show: bool = False) -> dict[str,
             "where": _where(error),
         }
     finally:
-        seconds = time.perf_counter() - started
+        seconds = time.process_time() - started
     if show and outcome["message"]:
         traceback.print_exc()
     used = (_memory("VmHWM") - before) / MEGABYTE

@@ -39,8 +39,8 @@ class Command:
 
 
 TINY = (
-    "--canvas_size 16 --width 16 --nenv 2 --batch_size 2 --max_eps_len 2 --rmsize 9 --val_interval 2 --threads 1"
-    " --val_num_eps 1 --save_interval 1 --device cpu --exp_suffix mine --output out"
+    "--canvas_size 16 --width 16 --nenv 2 --batch_size 2 --max_eps_len 2 --rmsize 9 --val_interval 2"
+    " --threads 1 --val_num_eps 1 --save_interval 1 --device cpu --exp_suffix mine --output out"
     " --dataset folder --data pictures"
 )
 DRAFT = "--preset draft --no-guidance --out out"

@@ -229,7 +229,7 @@ def agents() -> dict[str, bytes]:
     )
     return {
         "window": _written(
-            lambda path: save_window_actor(WindowActor(8, (8, 8, 8, 8)), True, {"steps": 1}, path),
+            lambda path: save_window_actor(WindowActor(10, (8, 8, 8, 8)), True, {"steps": 1}, path),
             ".safetensors",
         ),
         "dense": _written(

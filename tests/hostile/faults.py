@@ -25,7 +25,9 @@ def _hang(rng: Random, folder: Path) -> None:
 
 
 def _slow(rng: Random, folder: Path) -> None:
-    time.sleep(0.3)
+    until = time.process_time() + 0.3
+    while time.process_time() < until:
+        pass
 
 
 def _fill(rng: Random, folder: Path) -> None:

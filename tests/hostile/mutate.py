@@ -227,13 +227,31 @@ def encoded(text: str, rng: Random) -> bytes:
 def mutated_json(document: Any, rng: Random) -> str:
     """The document as text, after one to four changes of its values, names and nesting."""
     document = json.loads(json.dumps(document))
+    change = rng.choice((_nudge, _change, _change))
     for _ in range(rng.choice((1, 1, 1, 2, 4))):
-        _change(document, rng)
+        change(document, rng)
     text = json.dumps(document, ensure_ascii=rng.random() < 0.8)
     text = RAW.sub(lambda match: match[1], text).replace("@twice@", "")
     if rng.random() < 0.05:
         text = text.replace(rng.choice(('{"', "[", ":", ",")), rng.choice(("", "[[", ",,", " : ")), 1)
     return text
+
+
+def _nudge(document: Any, rng: Random) -> None:
+    """Other numbers where there are numbers, mostly such as may stand there."""
+    places: list[tuple[Any, Any]] = []
+
+    def collect(node: Any) -> None:
+        for key, child in node.items() if isinstance(node, dict) else enumerate(node):
+            if isinstance(child, (dict, list)):
+                collect(child)
+            elif isinstance(child, (int, float)):
+                places.append((node, key))
+
+    collect(document)
+    for place, key in rng.choices(places, k=rng.choice((1, 5, 40))) if places else ():
+        whole = isinstance(place[key], int)
+        place[key] = rng.choice((0, 1, 2)) if whole else rng.choice((0.0, 1.0, 1e-300, 1e-6, rng.random()))
 
 
 def _change(document: Any, rng: Random) -> None:
@@ -332,7 +350,10 @@ def mutated_mat(data: bytes, rng: Random, others: Sequence[bytes]) -> bytes:
     if rng.random() < 0.5 or data[128:132] != struct.pack("<I", 15):
         return mutated_bytes(data, rng, others)
     length = struct.unpack("<I", data[132:136])[0]
-    inner = mutated_bytes(zlib.decompress(data[136 : 136 + length]), rng)
+    try:
+        inner = mutated_bytes(zlib.decompress(data[136 : 136 + length]), rng)
+    except zlib.error:  # it is damaged already
+        return mutated_bytes(data, rng, others)
     packed = zlib.compress(inner)
     return data[:128] + struct.pack("<II", 15, len(packed)) + packed + data[136 + length :]
 

@@ -25,7 +25,7 @@ STARTING = 120.0
 """Seconds that a child may take to import everything."""
 
 SPARE = 5.0
-"""Seconds beyond its limit after which a case's process is killed; its making takes some time, too."""
+"""Seconds beyond its limit, thrice, after which a case's process is killed: the limit is of processor time."""
 
 KEPT = 3
 """Inputs that are kept of each cause."""
@@ -38,7 +38,7 @@ class Counts:
     Attributes:
         outcomes: how many cases had each outcome.
         megabytes: the most memory that a case took.
-        seconds: the longest that a case took.
+        seconds: of processor time, the most that a case took.
         causes: the seeds of what went wrong by outcome, kind of error and place.
         examples: a message of each.
     """
@@ -100,7 +100,7 @@ class Attack:
         with contextlib.suppress(BrokenPipeError):
             child.stdin.write(f"{target}\t{seed}\n")
             child.stdin.flush()
-        line = self._line(child, seconds + SPARE)
+        line = self._line(child, 3 * seconds + SPARE)
         took = time.perf_counter() - started
         answer: dict[str, Any] = {"where": "", "seconds": round(took, 3), "megabytes": 0.0}
         if line is None:
@@ -208,7 +208,7 @@ def bombard(attack: Attack, target: str, first: int, cases: int, until: float, l
         first: seed of the first case; the next ones follow.
         cases: how many at most.
         until: time, as of `time.monotonic`, after which there are no more.
-        limit: seconds that a case may take.
+        limit: seconds of processor time that a case may take.
     """
     counts = Counts()
     for seed in range(first, first + cases):

@@ -62,7 +62,7 @@ class Target:
         cases: in a short run.
         share: of a long run's time, beside the other targets' shares.
         memory: that a case may take, in megabytes.
-        seconds: that a case may take.
+        seconds: of processor time that a case may take.
     """
 
     make: Callable[[Random, Path], None]

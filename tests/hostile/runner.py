@@ -25,7 +25,7 @@ STARTING = 120.0
 """Seconds that a child may take to import everything."""
 
 SPARE = 5.0
-"""Seconds beyond its limit, thrice, after which a case's process is killed: the limit is of processor time."""
+"""Seconds beyond thrice its limit, which is of processor time, after which a case's process is killed."""
 
 KEPT = 3
 """Inputs that are kept of each cause."""

@@ -90,9 +90,8 @@ def test_the_page_has_the_counts_of_the_committed_report() -> None:
 def test_counts_of_several_processes_come_together(tmp_path: Path) -> None:
     counts = Counts()
     counts.add(1, {"outcome": "refused", "seconds": 0.5, "megabytes": 3.0, "where": "", "message": ""})
-    counts.add(
-        2, {"outcome": "crash", "seconds": 1.5, "megabytes": 0.0, "where": "SIGSEGV x", "message": "m"}
-    )
+    crash = {"outcome": "crash", "where": "SIGSEGV x", "message": "m"}
+    counts.add(2, {**crash, "seconds": 1.5, "megabytes": 0.0})
     path = tmp_path / "report.json"
     report.add_counts(path, 1.0, 5, "strokes", counts)
     report.add_counts(path, 1.0, 5, "mask", Counts())

@@ -17,7 +17,8 @@ from semantic_guidance.learning.data.folder import PictureDataset, PictureFolder
 from semantic_guidance.learning.data.photographs import Photographs
 from semantic_guidance.learning.data.virtual_kitti import VirtualKITTI
 from tests.hostile import corpus
-from tests.hostile.mutate import NAMES, encoded, mutated_bytes, mutated_mat, mutated_text
+from tests.hostile.containers import mutated_mat
+from tests.hostile.mutate import NAMES, encoded, mutated_bytes, mutated_text
 
 CUB_NAMES = ("001.Bird/bird_1.jpg", "001.Bird/bird_2.jpg", "002.Owl/owl_1.jpg")
 

@@ -27,14 +27,12 @@ from semantic_guidance.painter.styles import Style
 from semantic_guidance.painting.brushes.brush import Brush
 from semantic_guidance.painting.pigments import read_tubes
 from tests.hostile import corpus, folders
+from tests.hostile.containers import damaged_exif, mutated_safetensors, mutated_zip
 from tests.hostile.mutate import (
-    damaged_exif,
     encoded,
     mutated_bytes,
     mutated_json,
-    mutated_safetensors,
     mutated_text,
-    mutated_zip,
 )
 
 GIGABYTE = 1024.0

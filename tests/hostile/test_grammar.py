@@ -21,7 +21,7 @@ from tests.hostile import folders
 from tests.hostile.targets import hidden
 
 FORMAT = {"format": "semantic-guidance/strokes", "version": 2}
-many = settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+many = settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 radius = st.floats(1 / 1024, 1, width=32)
 unit = st.floats(0, 1, width=32)
@@ -123,7 +123,7 @@ part = words | st.sampled_from(["..", ".", "", "images", "link"])
 name = st.lists(part, min_size=1, max_size=4).map("/".join)
 
 
-@settings(many, max_examples=300)
+@settings(many, max_examples=200)
 @given(name)
 def test_a_name_stays_in_its_folder_or_is_refused(path: Path, name: str) -> None:
     folder = path.parent / "names"
@@ -147,7 +147,7 @@ line = st.one_of(
 )
 
 
-@settings(many, max_examples=80)
+@settings(many, max_examples=50)
 @given(st.lists(line, max_size=5))
 def test_a_list_of_pictures(path: Path, lines: list[str]) -> None:
     folder = path.parent / "birds"

@@ -245,6 +245,23 @@ def paint_hostile(rng: Random, folder: Path) -> None:
     command(folder, "paint", photo, *words, *common, "--out", folder / "out")
 
 
+def album(rng: Random, folder: Path) -> None:
+    """Write a folder of a sound picture, a damaged one, and one with a damaged EXIF block."""
+    pictures = folder / "pictures"
+    for name, make in (("a", picture_file), ("b", exif_file)):
+        (pictures / name).mkdir(parents=True)
+        make(rng, pictures / name)
+        made = only(pictures / name)
+        made.rename(pictures / f"{name}{rng.choice((made.suffix, '.jpg', '.png'))}")
+        (pictures / name).rmdir()
+    (pictures / "sound.png").write_bytes(corpus.pictures()["PNG-RGB"])
+
+
+def evaluate_album(rng: Random, folder: Path) -> None:
+    words = ("--strokes", 2, "--methods", "planner+draft+unguided", "--out", folder / "out")
+    command(folder, "evaluate", folder / "pictures", *words, fine=(0, 1))
+
+
 def paint_with_agent(rng: Random, folder: Path) -> None:
     words = ("--no-guidance", "--preset", "draft", "--strokes", 4, "--size", 24, "--formats", "png")
     command(folder, "paint", folder / "photo.png", "--agent", only(folder), *words, "--out", folder / "out")
@@ -285,6 +302,7 @@ PICTURE_TARGETS: dict[str, Target] = {
         text_file(SETTINGS, ".toml"), reading(lambda path: read_settings(path, PARTS)), 200, 0.5
     ),
     "paint": Target(with_photo(picture_file), paint_hostile, 30, 2, PICTURES),
+    "evaluate": Target(album, evaluate_album, 2, 1, PICTURES),
 }
 
 FILE_TARGETS: dict[str, Target] = {
@@ -302,7 +320,7 @@ FILE_TARGETS: dict[str, Target] = {
     "cutouts": Target(folders.cutouts, folders.read_cutouts, 60),
     "photographs": Target(folders.photographs, folders.read_photographs, 60, 0.5),
     "preprocess": Target(
-        folders.cub, lambda rng, folder: command(folder, *folders.preprocessing(folder), fine=(0, 1)), 6
+        folders.cub, lambda rng, folder: command(folder, *folders.preprocessing(folder), fine=(0, 1)), 4
     ),
 }
 

@@ -9,6 +9,9 @@ from random import Random
 import numpy as np
 from PIL import Image
 
+from semantic_guidance.agents.ltp.episode import EnvConfig
+from semantic_guidance.agents.ltp.files import save_actor
+from semantic_guidance.agents.ltp.network import Actor
 from semantic_guidance.export import strokes_json
 from semantic_guidance.learning.data.cub200 import BOXES, FOCUS, MASKS
 from tests.conftest import ROOT
@@ -39,9 +42,12 @@ class Command:
 
 
 TINY = (
-    "--canvas_size 16 --width 16 --nenv 2 --batch_size 2 --max_eps_len 2 --rmsize 9 --val_interval 2"
-    " --threads 1 --val_num_eps 1 --save_interval 1 --device cpu --exp_suffix mine --output out"
-    " --dataset folder --data pictures"
+    "--canvas_size 16 --width 16 --batch_size 2 --max_eps_len 2 --threads 1 --device cpu"
+    " --exp_suffix mine --output out --dataset folder --data pictures"
+)
+DDPG = (
+    "--bundle_size 5 --nenv 2 --rmsize 9 --val_num_eps 1 --warmup 2 --train_timesteps 8 --val_interval 2"
+    " --train_steps_per_eps 1 --save_interval 1"
 )
 DRAFT = "--preset draft --no-guidance --out out"
 MADE = tuple(str(ROOT_OF_BIRDS / name) for name in (MASKS, FOCUS, BOXES))
@@ -56,9 +62,7 @@ COMMANDS: dict[str, Command] = {
         "preprocess --dataset cub200 --data . --workers 2", usual=6, outputs=MADE, quick=True
     ),
     "evaluate": Command("evaluate pictures --strokes 5 --methods planner+draft --out out", usual=6),
-    "train ddpg": Command(
-        f"train {TINY} --bundle_size 5 --warmup 2 --train_timesteps 8 --train_steps_per_eps 1", "--resume", 6
-    ),
+    "train ddpg": Command(f"train {TINY} {DDPG}", "--resume", 6),
     "train apg": Command(
         f"train --method apg {TINY} --bundle_size 2 --view_size 16 --updates 6 --measured 2", "--resume", 6
     ),
@@ -75,7 +79,7 @@ COMMANDS: dict[str, Command] = {
         "train-renderer --steps 3 --batch_size 2 --save_interval 1 --output out --device cpu"
     ),
     "export-agent": Command("export-agent agent.safetensors --to int8 --out out", usual=2.5, quick=True),
-    "export-agent seed": Command("export-agent agent.safetensors --to seed --out out", usual=2.5),
+    "export-agent seed": Command("export-agent wide.safetensors --to seed --out out", usual=2.5),
 }
 
 
@@ -87,6 +91,8 @@ def write_inputs(folder: Path) -> None:
     put(folder / "holiday.jpg", (ROOT / "examples" / "chelsea.jpg").read_bytes())
     strokes_json.strokes.write(corpus.drawing(), folder / "painting.json", None, lambda share: None)
     put(folder / "agent.safetensors", corpus.agents()["ltp"])
+    plain = EnvConfig(bundle_size=5)
+    save_actor(Actor(plain.channels, plain.action_size), plain, 128, folder / "wide.safetensors")
     rng = np.random.default_rng(0)
     names = []
     for n in range(6):

@@ -89,6 +89,7 @@ def attempt(name: str, seed: int, folder: Path, show: bool = False) -> dict[str,
         seconds = time.process_time() - started
     if show and outcome["message"]:
         traceback.print_exc()
+    outcome["message"] = outcome["message"].replace(str(folder.parent), "FOLDER")
     used = (_memory("VmHWM") - before) / MEGABYTE
     if outcome["outcome"] in ("accepted", "refused") and used > target.memory:
         outcome["outcome"] = "memory"

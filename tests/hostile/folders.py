@@ -41,13 +41,13 @@ def damage(path: Path, rng: Random, work: Path) -> None:
         path.write_bytes(mutated_bytes(data, rng, (data,)))
 
 
-def damage_some(folder: Path, rng: Random, lists: list[Path]) -> None:
-    """Damage one or two files, mostly lists; now and then a name in a list leads astray, or a link does."""
+def damage_some(folder: Path, rng: Random, lists: list[Path], astray: float = 0.4) -> None:
+    """Damage one or two files, mostly lists; or have a name in a list lead astray, or a link."""
     work = folder.parent
     if rng.random() < 0.3 and lists:
         (lists[0].parent / "images").mkdir(exist_ok=True)
         (lists[0].parent / "images" / "link").symlink_to(work / "guard")
-    if rng.random() < 0.4 and lists and lists[0].suffix in (".txt", ".csv"):
+    if rng.random() < astray and lists and lists[0].suffix in (".txt", ".csv"):
         text = lists[0].read_text()
         word = rng.choice(text.replace(",", " ").split())
         lists[0].write_bytes(encoded(text.replace(word, rng.choice(NAMES).replace("{work}", str(work))), rng))
@@ -68,8 +68,8 @@ def mask() -> bytes:
     return corpus.packed(Image.fromarray(corpus.disc()), "JPEG", quality=95)
 
 
-def cub(rng: Random, folder: Path) -> None:
-    """CUB-200-2011 of three pictures."""
+def cub(rng: Random, folder: Path, astray: float = 0.4) -> None:
+    """CUB-200-2011 of three pictures; `astray` is how often a name leads elsewhere."""
     root = folder / "cub200" / "CUB_200_2011"
     for name in CUB_NAMES:
         for place, data in (("images", photo()), (MASKS, mask()), (FOCUS, mask())):
@@ -79,7 +79,12 @@ def cub(rng: Random, folder: Path) -> None:
     put(root / "images.txt", "".join(f"{n} {name}\n" for n, name in enumerate(CUB_NAMES, 1)))
     put(root / "bounding_boxes.txt", "".join(f"{n} 8.0 5.0 9.0 9.0\n" for n in (1, 2, 3)))
     put(root / BOXES, " x y w h\n" + "".join(f"{n} 8 5 9 9\n" for n in (0, 1, 2)))
-    damage_some(folder, rng, [root / name for name in ("images.txt", "bounding_boxes.txt", BOXES)])
+    damage_some(folder, rng, [root / name for name in ("images.txt", "bounding_boxes.txt", BOXES)], astray)
+
+
+def cub_astray(rng: Random, folder: Path) -> None:
+    """The same, mostly with names that lead elsewhere: for what writes beside the pictures."""
+    cub(rng, folder, 0.8)
 
 
 def preprocessing(folder: Path) -> tuple[object, ...]:

@@ -116,7 +116,8 @@ class Attack:
             if answer["seconds"] > seconds:
                 answer |= {"outcome": "hang", "message": f"{answer['seconds']} s, wanted {seconds}"}
         if (now := self._snapshot()) != self._others:
-            answer |= {"outcome": "stray file", "message": str(sorted(now ^ self._others))[:500]}
+            changed = sorted({path for path, *_ in now ^ self._others})
+            answer |= {"outcome": "stray file", "message": f"changed: {changed}"[:500]}
             self._restore()
         return answer
 

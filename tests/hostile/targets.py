@@ -320,7 +320,9 @@ FILE_TARGETS: dict[str, Target] = {
     "cutouts": Target(folders.cutouts, folders.read_cutouts, 60),
     "photographs": Target(folders.photographs, folders.read_photographs, 60, 0.5),
     "preprocess": Target(
-        folders.cub, lambda rng, folder: command(folder, *folders.preprocessing(folder), fine=(0, 1)), 4
+        folders.cub_astray,
+        lambda rng, folder: command(folder, *folders.preprocessing(folder), fine=(0, 1)),
+        4,
     ),
 }
 

@@ -290,8 +290,8 @@ dataset = "cub200"
 """
 
 PICTURE_TARGETS: dict[str, Target] = {
-    "picture": Target(picture_file, read_picture, 700, 3, PICTURES),
-    "mask": Target(picture_file, read_mask, 400, 2, PICTURES),
+    "picture": Target(picture_file, read_picture, 400, 3, PICTURES),
+    "mask": Target(picture_file, read_mask, 250, 2, PICTURES),
     "exif": Target(exif_file, read_picture, 250),
     "exif mask": Target(exif_file, read_mask, 100, 0.5),
     "brush": Target(picture_file, finite_brush, 150, 0.5, PICTURES),
@@ -301,12 +301,12 @@ PICTURE_TARGETS: dict[str, Target] = {
     "settings": Target(
         text_file(SETTINGS, ".toml"), reading(lambda path: read_settings(path, PARTS)), 200, 0.5
     ),
-    "paint": Target(with_photo(picture_file), paint_hostile, 30, 2, PICTURES),
+    "paint": Target(with_photo(picture_file), paint_hostile, 20, 2, PICTURES),
     "evaluate": Target(album, evaluate_album, 2, 1, PICTURES),
 }
 
 FILE_TARGETS: dict[str, Target] = {
-    "strokes": Target(strokes_file, read_strokes_file, 500, 3),
+    "strokes": Target(strokes_file, read_strokes_file, 300, 3),
     "render": Target(strokes_file, render_strokes, 60, 2),
     "repaint": Target(with_photo(strokes_file), repaint_strokes, 8),
     "agent": Target(tensors_file, reading(load_agent), 200, 2),
@@ -314,8 +314,8 @@ FILE_TARGETS: dict[str, Target] = {
     "paint with agent": Target(with_photo(any_agent), paint_with_agent, 12, 2),
     "export-agent": Target(any_agent, export_agent, 20),
     "cars196": Target(folders.cars, folders.read_cars, 150, 2),
-    "cub200": Target(folders.cub, folders.read_cub, 150, 2),
-    "vkitti": Target(folders.kitti, folders.read_kitti, 150),
+    "cub200": Target(folders.cub, folders.read_cub, 100, 2),
+    "vkitti": Target(folders.kitti, folders.read_kitti, 80),
     "folder": Target(folders.plain, folders.read_plain, 60, 0.5),
     "cutouts": Target(folders.cutouts, folders.read_cutouts, 60),
     "photographs": Target(folders.photographs, folders.read_photographs, 60, 0.5),

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from semantic_guidance.core.machine import Neighbours, machine
-from semantic_guidance.core.names import printable
+from semantic_guidance.core.shown import printable
 from semantic_guidance.renderer.backends.cpu.threads import about_threads
 
 ROOT = Path(__file__).resolve().parents[1]

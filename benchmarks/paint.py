@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 from common import RESULTS, Neighbours, Parser, Timing, finish, headline, significant, table, write_results
 
-from semantic_guidance.core.names import printable
+from semantic_guidance.core.shown import printable
 
 if TYPE_CHECKING:
     from torch import Tensor

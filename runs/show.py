@@ -22,7 +22,7 @@ from torch.nn import functional as F
 
 from semantic_guidance.agents.ltp import episode
 from semantic_guidance.agents.ltp.files import load_actor
-from semantic_guidance.core.names import printable
+from semantic_guidance.core.shown import printable
 from semantic_guidance.images.arrays import to_bytes
 from semantic_guidance.images.files import to_image
 from semantic_guidance.learning.apg.easels import Easels

@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 import torch
 
-from semantic_guidance.core.names import printable
+from semantic_guidance.core.shown import printable
 from semantic_guidance.guidance.segmenter import WEIGHTS, Segmenter
 from semantic_guidance.images.files import load_image
 from semantic_guidance.learning.data.cutouts.dataset import CutoutPack, compose

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from semantic_guidance.core.names import table_cell
+from semantic_guidance.core.shown import table_cell
 
 HERE = Path(__file__).parent
 MIRROR = "http://deb.debian.org/debian"  # later: http://snapshot.debian.org/archive/debian/20261101T000000Z

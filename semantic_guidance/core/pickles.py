@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from semantic_guidance.core.archives import check_stored, regular_size
-from semantic_guidance.core.names import printable
+from semantic_guidance.core.shown import printable
 
 STORAGES = ("Float", "Half", "BFloat16", "Double", "Long", "Int", "Short", "Char", "Byte", "Bool")
 """Kinds of numbers."""

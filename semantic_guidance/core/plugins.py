@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from semantic_guidance.core.errors import InputError
-from semantic_guidance.core.names import printable
+from semantic_guidance.core.shown import printable
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint

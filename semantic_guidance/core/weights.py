@@ -24,8 +24,8 @@ from torch.overrides import TorchFunctionMode
 from semantic_guidance.core import int8 as bytewise
 from semantic_guidance.core.archives import regular_size
 from semantic_guidance.core.files import replacing
-from semantic_guidance.core.names import printable
 from semantic_guidance.core.pickles import read_pickle
+from semantic_guidance.core.shown import printable
 from semantic_guidance.core.threads import torch_threads
 
 _BAD = (OSError, SafetensorError, KeyError, TypeError, ValueError, OverflowError, RuntimeError)

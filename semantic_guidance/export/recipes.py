@@ -19,8 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from semantic_guidance.core.files import replacing
-from semantic_guidance.core.names import printable
 from semantic_guidance.core.packed import COLOR, POINTS, RADIUS
+from semantic_guidance.core.shown import printable
 from semantic_guidance.export.base import Exporter, Progress
 from semantic_guidance.export.options import NoOptions
 from semantic_guidance.export.svg import HEAD, hex_color

@@ -21,6 +21,7 @@ from typing import Any, BinaryIO
 from PIL import Image, ImageFile, UnidentifiedImageError
 
 from semantic_guidance.core.errors import InputError
+from semantic_guidance.core.shown import printable
 from semantic_guidance.images import png
 
 MAX_SIDE = 4096  # larger pictures are reduced on loading
@@ -155,7 +156,7 @@ def refusing(name: str) -> Iterator[None]:
         raise
     except Exception as error:
         if isinstance(error, OSError) and error.errno is not None:
-            raise OSError(f"{name}: cannot be read ({error.strerror}), wanted a picture") from None
+            raise OSError(f"{printable(name)}: cannot be read ({error.strerror}), wanted a picture") from None
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise InputError(f"{name}: the picture is broken ({reason}), wanted an intact one") from None
 
@@ -223,13 +224,13 @@ def _tiff_orientation(image: Image.Image) -> int | None:
 def _source(path: Path) -> Iterator[BinaryIO]:
     """The file, or what came out of the pipe."""
     if path.is_dir():
-        raise IsADirectoryError(f"{path}: this is a directory, wanted a picture")
+        raise IsADirectoryError(f"{printable(path)}: this is a directory, wanted a picture")
     try:
         data = path.open("rb")
     except FileNotFoundError:
-        raise FileNotFoundError(f"{path}: no such file, wanted a picture") from None
+        raise FileNotFoundError(f"{printable(path)}: no such file, wanted a picture") from None
     except OSError as error:
-        raise OSError(f"{path}: cannot be read ({error.strerror}), wanted a picture") from None
+        raise OSError(f"{printable(path)}: cannot be read ({error.strerror}), wanted a picture") from None
     except ValueError:  # a NUL byte in the name
         raise InputError(f"{str(path)!r}: not a file name, wanted a picture") from None
     with data:

@@ -19,9 +19,9 @@ from semantic_guidance.core.archives import check_stored, regular_size
 from semantic_guidance.core.errors import InputError
 from semantic_guidance.core.files import replacing
 from semantic_guidance.core.guidance import Guidance
-from semantic_guidance.core.names import printable
 from semantic_guidance.core.plugins import DATASETS
 from semantic_guidance.core.resample import resample
+from semantic_guidance.core.shown import printable
 from semantic_guidance.learning.config import DataConfig
 from semantic_guidance.learning.data.folder import DataRequest, Dataset, Divided, Opener
 from semantic_guidance.learning.memory import byte_table

@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from semantic_guidance.core.errors import InputError
-from semantic_guidance.core.names import inside, plain_name, printable, table_cell
+from semantic_guidance.core.names import inside, plain_name
+from semantic_guidance.core.shown import printable, table_cell
 
 
 @pytest.mark.parametrize("name", ["a.jpg", "001.Albatross/a b.jpg", "./a.jpg", "..a/b..jpg", "Möwe.jpg"])

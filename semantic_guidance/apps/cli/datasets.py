@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from semantic_guidance.core.errors import InputError
-from semantic_guidance.core.names import printable
+from semantic_guidance.core.shown import printable
 from semantic_guidance.learning.data.sources import (
     MADE,
     NEEDED,

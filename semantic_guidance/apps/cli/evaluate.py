@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from semantic_guidance.apps.cli.flags import add_flags
 from semantic_guidance.core.config import MAX_SEED
-from semantic_guidance.core.names import printable
 from semantic_guidance.core.options import OptionError, option
+from semantic_guidance.core.shown import printable
 from semantic_guidance.painter.presets import MAX_STROKES
 
 if TYPE_CHECKING:

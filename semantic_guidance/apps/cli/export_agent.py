@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 from semantic_guidance.apps.cli.flags import add_flags, flag_values
 from semantic_guidance.core.errors import InputError
-from semantic_guidance.core.names import printable
 from semantic_guidance.core.options import option
+from semantic_guidance.core.shown import printable
 
 if TYPE_CHECKING:
     from semantic_guidance.learning.run.start import Networks

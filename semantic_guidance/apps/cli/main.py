@@ -24,9 +24,9 @@ from semantic_guidance.apps.options import CLEAR
 from semantic_guidance.core.ending import Terminated, clean_end
 from semantic_guidance.core.errors import InputError
 from semantic_guidance.core.memory import out_of_memory
-from semantic_guidance.core.names import printable
 from semantic_guidance.core.options import OptionError
 from semantic_guidance.core.plugins import COMMANDS, usable
+from semantic_guidance.core.shown import printable
 from semantic_guidance.core.version import __version__
 
 PROGRAM = "semantic-guidance"
@@ -84,7 +84,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except OptionError as error:
         _complain(f"error: {error.as_flag}")
     except ValueError as error:  # the package's way to say what is wrong, and what is wanted
-        _complain(f"error: {str(error).splitlines()[0] if str(error) else type(error).__name__}")
+        _complain(f"error: {str(error).partition(chr(10))[0] or type(error).__name__}")
     except OSError as error:
         # Whatever writes a file names it.
         place = error.filename

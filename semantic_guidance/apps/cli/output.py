@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from semantic_guidance.core.names import printable
+from semantic_guidance.core.shown import printable
 
 
 def tell_flat(formats: tuple[str, ...], style: str) -> None:

@@ -20,8 +20,8 @@ from semantic_guidance.apps.options import (
     PainterOptions,
     RestyleOptions,
 )
-from semantic_guidance.core.names import printable
 from semantic_guidance.core.plugins import EXPORTERS, PluginError
+from semantic_guidance.core.shown import printable
 from semantic_guidance.core.start import quick_imports
 from semantic_guidance.export.options import NoOptions, VideoOptions
 from semantic_guidance.painter.presets import DEFAULT_STYLE

@@ -17,8 +17,8 @@ from semantic_guidance.apps.options import ClearOptions, DialOptions, MediumOpti
 from semantic_guidance.apps.work import MAX_WORK, work
 from semantic_guidance.core.config import MAX_SEED
 from semantic_guidance.core.errors import InputError
-from semantic_guidance.core.names import printable
 from semantic_guidance.core.options import OptionError, option
+from semantic_guidance.core.shown import printable
 from semantic_guidance.export.options import VideoOptions
 from semantic_guidance.painter.presets import SIZES
 from semantic_guidance.painting.brushes import BRUSHES

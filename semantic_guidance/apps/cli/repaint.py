@@ -24,8 +24,8 @@ from semantic_guidance.apps.options import (
     named,
 )
 from semantic_guidance.core.errors import InputError
-from semantic_guidance.core.names import printable
 from semantic_guidance.core.options import OptionError, option
+from semantic_guidance.core.shown import printable
 from semantic_guidance.core.start import quick_imports
 from semantic_guidance.export.options import VideoOptions
 from semantic_guidance.painter.presets import MAX_STROKES

@@ -6,7 +6,7 @@ import argparse
 import os
 
 from semantic_guidance.core.errors import InputError
-from semantic_guidance.core.names import printable
+from semantic_guidance.core.shown import printable
 
 SUMMARY = "teach an agent to paint, as the papers do"
 SMALLER = "smaller --batch-size, --nenv, --rmsize, --canvas-size or --width"

@@ -7,7 +7,7 @@ import dataclasses
 
 from semantic_guidance.apps.cli.flags import add_config_flag, add_flags, with_config
 from semantic_guidance.core.errors import InputError
-from semantic_guidance.core.names import printable
+from semantic_guidance.core.shown import printable
 from semantic_guidance.learning.window.config import WindowTrainingConfig
 
 SUMMARY = "teach an agent as those that ship were taught"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from semantic_guidance.core.names import printable
+from semantic_guidance.core.shown import printable
 
 SUMMARY = "teach a network to draw strokes"
 SMALLER = "a smaller --batch-size"

@@ -6,7 +6,7 @@ import argparse
 import dataclasses
 
 from semantic_guidance.apps.cli.flags import add_flags, flag_values
-from semantic_guidance.core.names import printable
+from semantic_guidance.core.shown import printable
 from semantic_guidance.learning.segmenter.config import SegmenterTrainingConfig
 
 SUMMARY = "teach a network to find objects"

@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import quote
 
 from semantic_guidance.apps.evaluate.columns import Column, read_columns
-from semantic_guidance.core.names import printable
+from semantic_guidance.core.shown import printable
 
 Json = dict[str, Any]
 

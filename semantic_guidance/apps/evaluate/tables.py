@@ -11,7 +11,7 @@ from semantic_guidance.apps.evaluate.page import page
 from semantic_guidance.apps.evaluate.store import write_json
 from semantic_guidance.core.errors import InputError
 from semantic_guidance.core.files import replacing
-from semantic_guidance.core.names import table_cell
+from semantic_guidance.core.shown import table_cell
 
 CSV_FACTS = (
     "name",

@@ -24,7 +24,7 @@ from PIL import Image
 from semantic_guidance.core.box import box_of
 from semantic_guidance.core.errors import InputError
 from semantic_guidance.core.files import replacing
-from semantic_guidance.core.names import printable
+from semantic_guidance.core.shown import printable
 from semantic_guidance.export.base import Exporter, Progress
 from semantic_guidance.export.frames import pace
 from semantic_guidance.export.options import NoOptions

@@ -35,7 +35,7 @@ class Cars196(PictureDataset):
             raise ValueError(f"split is {split!r}, wanted 'train' or 'test'")
         self.root = need_folder(Path(root), "Cars-196")
         need_folder(self.root / f"cars_{split}", f"the pictures of the {split} split")
-        path = self._annotations(split)
+        self._list = path = self._annotations(split)
         meta = self.root / "devkit" / "cars_meta.mat"
         classes = read_mat(meta, "class_names")
         if not isinstance(classes, list) or not all(isinstance(name, str) for name in classes):
@@ -48,6 +48,7 @@ class Cars196(PictureDataset):
         self._boxes, self._labels = [box for _, box, _ in found], [label for _, _, label in found]
 
     names: list[str]
+    _list: Path
     _boxes: list[Box]
     _labels: list[str | None]
 
@@ -76,7 +77,7 @@ class Cars196(PictureDataset):
         Raises:
             ValueError: it lies outside the picture.
         """
-        return box_guidance(self._boxes[index], height, width)
+        return box_guidance(self._boxes[index], height, width, f"{self._list}: {self.names[index]}")
 
 
 def _car(record: Value, classes: list[str], source: str) -> tuple[str, Box, str | None]:

@@ -41,7 +41,7 @@ def cub_root(data: Path) -> Path:
     for root in (data / "cub200" / "CUB_200_2011", data / "CUB_200_2011", data):
         if (root / "images.txt").is_file():
             return root
-    raise ValueError(f"{data / 'cub200' / 'CUB_200_2011' / 'images.txt'} is missing, wanted CUB-200-2011")
+    raise InputError(f"{data / 'cub200' / 'CUB_200_2011' / 'images.txt'} is missing, wanted CUB-200-2011")
 
 
 def read_predicted_boxes(path: Path, count: int) -> list[Box]:
@@ -102,7 +102,7 @@ class CUB200(PictureDataset):
         boxes: dict[int, Box] = {index: (x, y, w, h) for index, x, y, w, h in rows}
         missing = [index for index in indices if index not in boxes]
         if missing:
-            raise ValueError(f"{path} has no box for picture {missing[0]}, wanted one for each")
+            raise InputError(f"{path} has no box for picture {missing[0]}, wanted one for each")
         return [boxes[index] for index in indices]
 
     def path(self, index: int) -> Path:
@@ -127,7 +127,7 @@ class CUB200(PictureDataset):
             return None
         box, name = self._boxes[index], PurePosixPath(self.names[index])
         if self.guidance == "box":
-            return box_guidance(box, height, width)
+            return box_guidance(box, height, width, f"{self.root / 'bounding_boxes.txt'}: {name}")
         if self.guidance == "real":
             path = inside(self._masks, str(name.with_suffix(".png")), self.root / "images.txt")
             mask = read_plane(path, height, width, "a mask")

@@ -24,6 +24,7 @@ import torch
 import torch.utils.data
 from torch import Tensor
 
+from semantic_guidance.core.errors import InputError
 from semantic_guidance.core.guidance import Box, Guidance, Instance
 from semantic_guidance.images.files import load_image, load_pixels
 
@@ -147,7 +148,7 @@ class PictureFolder(PictureDataset):
         found = (path for path in self.root.rglob("*") if path.suffix.lower() in SUFFIXES)
         self.names = sorted(path.relative_to(self.root).as_posix() for path in found if path.is_file())
         if not self.names:
-            raise ValueError(f"{self.root} holds no pictures, wanted {', '.join(sorted(SUFFIXES))}")
+            raise InputError(f"{self.root} holds no pictures, wanted {', '.join(sorted(SUFFIXES))}")
 
     def path(self, index: int) -> Path:
         """Where the picture lies; it may be a link, since the folder is the user's and no list names it."""
@@ -166,11 +167,11 @@ def need_folder(path: Path, what: str) -> Path:
         ValueError: it is not a folder; the message says that it should be `what`.
     """
     if not path.is_dir():
-        raise ValueError(f"{path} is not a folder, wanted {what}")
+        raise InputError(f"{path} is not a folder, wanted {what}")
     try:
         os.listdir(path)  # `Path.rglob` finds nothing where it may not look, and says nothing
     except OSError as error:
-        raise ValueError(f"{path} cannot be read ({error.strerror}), wanted {what}") from None
+        raise InputError(f"{path} cannot be read ({error.strerror}), wanted {what}") from None
     return path
 
 
@@ -182,21 +183,27 @@ def read_plane(path: Path, height: int, width: int, what: str) -> Tensor:
     """
     plane = load_pixels(path, "L").astype(np.float32) / 255
     if plane.shape != (height, width):
-        raise ValueError(f"{path} is {plane.shape[1]} x {plane.shape[0]}, wanted {width} x {height} ({what})")
+        raise InputError(f"{path} is {plane.shape[1]} x {plane.shape[0]}, wanted {width} x {height} ({what})")
     return torch.from_numpy(plane)[None]
 
 
-def box_guidance(box: Box, height: int, width: int) -> Guidance:
+def box_guidance(box: Box, height: int, width: int, source: object) -> Guidance:
     """Guidance that knows only the box (x, y, width, height) of an object: the mask is the box.
 
+    Args:
+        box: finite numbers, in pixels.
+        height: of the picture.
+        width: of the picture.
+        source: who says so, for the message: a file.
+
     Raises:
-        ValueError: the box lies outside the picture.
+        InputError: the box lies outside the picture.
     """
     x, y, w, h = box
     left, top = max(0, round(x)), max(0, round(y))
     right, bottom = min(width, round(x + w)), min(height, round(y + h))
     if right <= left or bottom <= top:
-        raise ValueError(f"box is {box}, wanted a part of a {width} x {height} picture")
+        raise InputError(f"{source}: the box is {box}, wanted a part of a {width} x {height} picture")
     mask = torch.zeros(1, height, width)
     mask[:, top:bottom, left:right] = 1
     return Guidance(mask, torch.zeros_like(mask), (Instance(mask, box),))

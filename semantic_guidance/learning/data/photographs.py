@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from semantic_guidance.core.errors import InputError
 from semantic_guidance.core.names import inside
 from semantic_guidance.images.files import load_pixels
 from semantic_guidance.learning.data.cutouts.compose import surround
@@ -64,7 +65,7 @@ class Photographs:
         for path in sorted(folder.glob("*.jpg")):
             kind = kinds.get(path.stem)
             if kind is None:
-                raise ValueError(f"{path} is not in {folder / LIST}, wanted the kind of each photograph")
+                raise InputError(f"{path} is not in {folder / LIST}, wanted the kind of each photograph")
             image = load_pixels(inside(folder, path.name, folder), "RGB")
             if kind == "scene":
                 scenes.append(image)
@@ -72,12 +73,12 @@ class Photographs:
             place = inside(folder, f"{path.stem}_mask.png", folder)
             mask = load_pixels(place, "L")
             if mask.shape != image.shape[:2]:
-                raise ValueError(f"{place} is of another size than {path.name}, wanted the same")
+                raise InputError(f"{place} is of another size than {path.name}, wanted the same")
             if not mask.any():
-                raise ValueError(f"{place} is empty, wanted an object, or the kind 'scene' and no mask")
+                raise InputError(f"{place} is empty, wanted an object, or the kind 'scene' and no mask")
             objects.append(Photograph(image, mask, kind))
         if not objects:
-            raise ValueError(f"{folder} holds no photographs with masks, wanted NAME.jpg and NAME_mask.png")
+            raise InputError(f"{folder} holds no photographs with masks, wanted NAME.jpg and NAME_mask.png")
         return Photographs(tuple(objects), tuple(scenes))
 
     def added_to(self, pack: CutoutPack) -> CutoutPack:
@@ -143,7 +144,7 @@ def _read_kinds(path: Path) -> dict[str, str]:
     rows = read_csv(path, ("name", "kind"), "a list of the photographs")
     for row in rows:
         if row["kind"] not in KINDS:
-            raise ValueError(
+            raise InputError(
                 f"{path}: the kind of {row['name']} is {row['kind']!r}, wanted one of {', '.join(KINDS)}"
             )
     return {row["name"]: row["kind"] for row in rows}

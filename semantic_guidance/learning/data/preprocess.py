@@ -29,7 +29,7 @@ from semantic_guidance.core.ending import end_with_parent
 from semantic_guidance.core.errors import InputError
 from semantic_guidance.core.files import replacing
 from semantic_guidance.core.guidance import box_of
-from semantic_guidance.core.names import printable
+from semantic_guidance.core.shown import printable
 from semantic_guidance.guidance import Guide
 from semantic_guidance.images.files import load_image, load_pixels
 from semantic_guidance.learning.data.cub200 import BOXES, CUB200, FOCUS, MASKS
@@ -243,5 +243,5 @@ def preprocess(data: Path, workers: int = 1, overwrite: bool = False) -> tuple[i
                 bar.update()
         _write_boxes(dataset.root / BOXES, jobs)
     except OSError as error:
-        raise ValueError(f"{error.filename or dataset.root} cannot be written ({error.strerror})") from error
+        raise InputError(f"{error.filename or dataset.root} cannot be written ({error.strerror})") from error
     return len(jobs), skipped

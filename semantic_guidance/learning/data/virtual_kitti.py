@@ -20,6 +20,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from semantic_guidance.core.errors import InputError
 from semantic_guidance.core.guidance import Guidance, Instance
 from semantic_guidance.core.names import inside
 from semantic_guidance.images.files import load_labels, load_pixels
@@ -54,7 +55,7 @@ class VirtualKITTI(PictureDataset):
         base = first if self.version == 1 else self.root
         self.names = sorted(path.relative_to(self.root).as_posix() for path in base.glob(pattern))
         if not self.names:
-            raise ValueError(f"{base} holds no {pattern}, wanted Virtual KITTI 1.3.1 or 2")
+            raise InputError(f"{base} holds no {pattern}, wanted Virtual KITTI 1.3.1 or 2")
         self._colours: dict[Path, dict[int, int]] = {}
 
     def path(self, index: int) -> Path:
@@ -75,7 +76,7 @@ class VirtualKITTI(PictureDataset):
         ids = self._ids_1(index) if self.version == 1 else self._ids_2(index)
         if ids.shape != (height, width):
             got = f"{ids.shape[1]} x {ids.shape[0]}"
-            raise ValueError(f"segmentation of {self.names[index]} is {got}, wanted {width} x {height}")
+            raise InputError(f"segmentation of {self.names[index]} is {got}, wanted {width} x {height}")
         numbers, areas = np.unique(ids[ids > 0], return_counts=True)
         floor = max(1.0, self.min_area * height * width)
         order = [int(numbers[i]) for i in np.argsort(-areas, kind="stable") if areas[i] >= floor]

@@ -19,8 +19,8 @@ from semantic_guidance.agents.ltp.episode import PaintState, Renderer
 from semantic_guidance.agents.ltp.files import save_actor
 from semantic_guidance.core.errors import InputError, NotFiniteError
 from semantic_guidance.core.locks import only_one
-from semantic_guidance.core.names import printable
 from semantic_guidance.core.settings import NAME, write_settings
+from semantic_guidance.core.shown import printable
 from semantic_guidance.learning.algorithms.ddpg import Learner, with_canvas
 from semantic_guidance.learning.apg.run import AnalyticRun
 from semantic_guidance.learning.bank import PictureBank, open_banks, to_bytes

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from semantic_guidance.core.errors import InputError
 from semantic_guidance.core.files import naming
-from semantic_guidance.core.names import printable
+from semantic_guidance.core.shown import printable
 from semantic_guidance.images.arrays import to_bytes
 
 IDENTITY = "wandb.id"

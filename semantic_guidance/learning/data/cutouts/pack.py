@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from semantic_guidance.core.errors import InputError
 from semantic_guidance.core.names import inside
 from semantic_guidance.images.files import load_pixels
 from semantic_guidance.learning.data.lists import read_csv
@@ -63,7 +64,7 @@ class CutoutPack:
                 scenes.append(picture)
         if not cutouts:
             which = "" if split == "all" else f" of the split {split!r}"
-            raise ValueError(f"{folder / 'manifest.csv'} lists no cut-outs{which}, wanted at least one")
+            raise InputError(f"{folder / 'manifest.csv'} lists no cut-outs{which}, wanted at least one")
         return CutoutPack(tuple(cutouts), tuple(categories), tuple(scenes), tuple(others))
 
 
@@ -80,7 +81,7 @@ def read_manifest(folder: Path) -> list[dict[str, str]]:
 def _trim(cutout: NDArray[np.uint8], path: Path) -> NDArray[np.uint8]:
     rows, columns = np.nonzero(cutout[..., 3] > 20)
     if not len(rows):
-        raise ValueError(f"{path} is fully transparent, wanted an object")
+        raise InputError(f"{path} is fully transparent, wanted an object")
     return cutout[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1]
 
 

@@ -21,7 +21,8 @@ from PIL import Image
 from tqdm import tqdm
 
 from semantic_guidance.core.errors import InputError
-from semantic_guidance.core.names import inside, printable
+from semantic_guidance.core.names import inside
+from semantic_guidance.core.shown import printable
 from semantic_guidance.images.files import load_pixels
 from semantic_guidance.learning.data.cutouts.pack import CUTOUT_SIDE
 from semantic_guidance.learning.data.lists import read_csv

@@ -12,12 +12,9 @@ import pytest
 import torch
 from PIL import Image
 
+from tests.benchmarks.running import complaint, run
+
 ROOT = Path(__file__).parents[2]
-
-
-def run(script: str, *words: object) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, str(ROOT / "benchmarks" / script), *map(str, words)]
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
 
 
 @pytest.fixture
@@ -64,7 +61,7 @@ def test_paint(folder: Path, tmp_path: Path):
 
 
 @pytest.mark.parametrize("case", ["absent", "file", "empty", "orphan"])
-def test_paint_complains_of_folder(case: str, tmp_path: Path):
+def test_paint_complains_of_folder(case: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = tmp_path / "pictures"
     if case == "file":
         folder.write_text("")
@@ -72,10 +69,9 @@ def test_paint_complains_of_folder(case: str, tmp_path: Path):
         folder.mkdir()
     if case == "orphan":
         Image.new("RGB", (8, 8)).save(folder / "field__constant.png")
-    done = run("paint.py", folder, "--out", tmp_path / "paint.json")
-    assert done.returncode == 2
-    assert done.stderr.startswith(f"paint.py: error: {folder}")
-    assert done.stderr.count("\n") == 1
+    said = complaint(capsys, "paint.py", folder, "--out", tmp_path / "paint.json")
+    assert said.startswith(f"paint.py: error: {folder}")
+    assert said.count("\n") == 1
     assert not (tmp_path / "paint.json").exists()
 
 
@@ -121,18 +117,16 @@ def test_render_on_a_card(tmp_path: Path):
     assert not made["met"]
 
 
-def test_render_says_that_there_is_no_card(tmp_path: Path):
+def test_render_says_that_there_is_no_card(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     if torch.cuda.is_available():
         pytest.skip("there is one")
-    done = run("render.py", "--device", "cuda", "--out", tmp_path / "card.json")
-    assert done.returncode == 2
-    assert done.stderr == (
+    assert complaint(capsys, "render.py", "--device", "cuda", "--out", tmp_path / "card.json") == (
         "render.py: error: device is 'cuda', but torch finds no CUDA device here, wanted a machine with one\n"
     )
     assert not list(tmp_path.iterdir())
 
 
-def test_guidance(folder: Path, tmp_path: Path) -> None:
+def test_guidance(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     done = run("guidance.py", folder, "--preset", "draft", "--strokes", 12, "--out", tmp_path / "a.json")
     assert done.returncode == 0, done.stderr
     results = json.loads((tmp_path / "a.json").read_text())
@@ -141,10 +135,10 @@ def test_guidance(folder: Path, tmp_path: Path) -> None:
     ratios = [row["object"] / row["object_without"] for row in rows.values()]
     assert results["ratios"]["object"] == pytest.approx(np.prod(ratios) ** (1 / 5), rel=1e-3)
     assert "field" in done.stdout
-    assert run("guidance.py", tmp_path / "none").returncode == 2
+    assert complaint(capsys, "guidance.py", tmp_path / "none").startswith("guidance.py: error: ")
 
 
-def test_render_against_the_same_code(tmp_path: Path) -> None:
+def test_render_against_the_same_code(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     words = ("--against", ROOT, "--tiny", "--rounds", 1, "--out", tmp_path / "against.json")
     done = run("render.py", *words)
     assert done.returncode == 0, done.stderr
@@ -159,9 +153,8 @@ def test_render_against_the_same_code(tmp_path: Path) -> None:
     for row in cases.values():
         assert row["ratio"] == pytest.approx(row["new"]["median_s"] / row["old"]["median_s"], rel=0.02)
     assert "| refinement |" in done.stdout
-    done = run("render.py", "--against", "nonsense")
-    assert done.returncode == 2
-    assert done.stderr.splitlines()[-1] == "render.py: error: nonsense cannot be checked out, wanted a commit"
+    said = complaint(capsys, "render.py", "--against", "nonsense")
+    assert said.splitlines()[-1] == "render.py: error: nonsense cannot be checked out, wanted a commit"
 
 
 def test_start_of_the_same_code(tmp_path: Path) -> None:
@@ -195,10 +188,11 @@ def test_start_of_the_same_code(tmp_path: Path) -> None:
         ),
     ],
 )
-def test_start_complains(words: tuple[object, ...], reason: str, tmp_path: Path) -> None:
-    done = run("start.py", *words, "--out", tmp_path / "start.json")
-    assert done.returncode == 2
-    assert done.stderr.splitlines()[-1].startswith(f"start.py: error: {reason}")
+def test_start_complains(
+    words: tuple[object, ...], reason: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    said = complaint(capsys, "start.py", *words, "--out", tmp_path / "start.json")
+    assert said.splitlines()[-1].startswith(f"start.py: error: {reason}")
     assert not (tmp_path / "start.json").exists()
 
 
@@ -268,7 +262,7 @@ def test_kodak_takes_means() -> None:
         ("preset", "argument --presets: got 'nonsense', wanted some of draft,standard,fine"),
     ],
 )
-def test_kodak_complains(case: str, reason: str, tmp_path: Path) -> None:
+def test_kodak_complains(case: str, reason: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     photos, words = tmp_path / "photos", ()
     if case == "file":
         photos.write_text("")
@@ -278,9 +272,8 @@ def test_kodak_complains(case: str, reason: str, tmp_path: Path) -> None:
         Image.new("RGB", (16, 12)).save(photos / name)
     if case in ("commit", "preset"):
         words = ("--against" if case == "commit" else "--presets", "nonsense")
-    done = run("kodak.py", photos, *words, "--out", tmp_path / "kodak.json")
-    assert done.returncode == 2
-    assert done.stderr.startswith("kodak.py: error: ")
-    assert done.stderr.endswith(f"{reason}\n")
-    assert done.stderr.count("\n") == 1
+    said = complaint(capsys, "kodak.py", photos, *words, "--out", tmp_path / "kodak.json")
+    assert said.startswith("kodak.py: error: ")
+    assert said.endswith(f"{reason}\n")
+    assert said.count("\n") == 1
     assert not (tmp_path / "kodak.json").exists()

@@ -11,12 +11,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.benchmarks.running import complaint, run
+
 ROOT = Path(__file__).parents[2]
-
-
-def run(*words: object) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, str(ROOT / "benchmarks" / "hand.py"), *map(str, words)]
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
 
 
 def answer(code: str) -> str:
@@ -40,7 +37,7 @@ def test_hand(tmp_path: Path) -> None:
     Image.fromarray(target).save(photos / "halves.png")
     Image.fromarray(target[..., 0]).save(photos / "halves_mask.png")
     words = ("--styles", "likeness", "--strokes", 9, "--size", 64, "--palette", 2)
-    done = run(photos, *words, "--out", out, "--save", saved)
+    done = run("hand.py", photos, *words, "--out", out, "--save", saved)
     assert done.returncode == 0, done.stderr
     document = json.loads(out.read_text())
     (row,), (summary,) = document["results"], document["summary"]
@@ -59,13 +56,15 @@ def test_hand(tmp_path: Path) -> None:
     assert str(tmp_path) not in out.read_text()
 
 
-def test_hand_complains_of_a_style_before_it_paints(tmp_path: Path) -> None:
+def test_hand_complains_of_a_style_before_it_paints(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     photo, out = ROOT / "examples" / "chelsea.jpg", tmp_path / "hand.json"
-    done = run(photo, "--styles", "likeness,nonsense", "--out", out, "--save", tmp_path / "saved")
-    assert done.returncode == 2
-    assert done.stderr.startswith("hand.py: error: ")
-    assert "nonsense" in done.stderr
-    assert done.stderr.count("\n") == 1
+    words = ("--styles", "likeness,nonsense", "--out", out, "--save", tmp_path / "saved")
+    said = complaint(capsys, "hand.py", photo, *words)
+    assert said.startswith("hand.py: error: ")
+    assert "nonsense" in said
+    assert said.count("\n") == 1
     assert not list(tmp_path.iterdir())
 
 
@@ -78,7 +77,7 @@ def test_hand_complains_of_a_style_before_it_paints(tmp_path: Path) -> None:
         ("styles", "--styles has two of one name, got mine/ink.toml,ink"),
     ],
 )
-def test_hand_complains(case: str, reason: str, tmp_path: Path) -> None:
+def test_hand_complains(case: str, reason: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     photos, words = tmp_path / "photos", ()
     if case != "absent":
         photos.mkdir()
@@ -86,11 +85,10 @@ def test_hand_complains(case: str, reason: str, tmp_path: Path) -> None:
         Image.new("RGB", (16, 12)).save(photos / name)
     if case == "styles":
         words = ("--styles", "mine/ink.toml,ink")
-    done = run(photos, *words, "--out", tmp_path / "hand.json")
-    assert done.returncode == 2
-    assert done.stderr.startswith("hand.py: error: ")
-    assert done.stderr.endswith(f"{reason}\n")
-    assert done.stderr.count("\n") == 1
+    said = complaint(capsys, "hand.py", photos, *words, "--out", tmp_path / "hand.json")
+    assert said.startswith("hand.py: error: ")
+    assert said.endswith(f"{reason}\n")
+    assert said.count("\n") == 1
     assert not (tmp_path / "hand.json").exists()
 
 

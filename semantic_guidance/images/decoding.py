@@ -30,6 +30,7 @@ MAX_LENGTH = 10_000_000  # of a side; Pillow's decoders count the bits of a row 
 MAX_PIPED = 4_000_000_000  # bytes of a picture from a pipe
 UNSAFE = {"EPS", "WMF"}  # formats that Pillow reads by running another program
 ORIENTATION = 0x0112  # EXIF tag
+INTACT = "wanted an intact one"
 TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -158,7 +159,7 @@ def refusing(name: str) -> Iterator[None]:
         if isinstance(error, OSError) and error.errno is not None:
             raise OSError(f"{printable(name)}: cannot be read ({error.strerror}), wanted a picture") from None
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise InputError(f"{name}: the picture is broken ({reason}), wanted an intact one") from None
+        raise InputError(f"{name}: the picture is broken ({reason}), {INTACT}") from None
 
 
 def reduced_size(width: int, height: int) -> tuple[int, int]:
@@ -263,8 +264,12 @@ def _identified(source: BinaryIO, name: str, formats: Collection[str] | None) ->
         complete()
         known = [each for each in Image.OPEN if each not in UNSAFE and (formats is None or each in formats)]
         source.seek(0)
-        with contextlib.suppress(UnidentifiedImageError):
+        try:
             return Image.open(source, formats=known)
+        except UnidentifiedImageError:
+            continue
+        except MemoryError:  # a header that says how long it is, and lies
+            raise InputError(f"{name}: the picture is broken (its header has no end), {INTACT}") from None
     raise InputError(f"{name}: not a picture that can be read, wanted JPEG, PNG, WebP, TIFF, GIF or BMP")
 
 

@@ -293,6 +293,21 @@ def test_running_out_of_memory_is_not_the_pictures_fault(tmp_path, monkeypatch):
         load_image(path)
 
 
+def test_a_header_that_lies_about_its_length_is_the_pictures_fault(tmp_path):
+    """The first box of a JPEG 2000 file says that it has 4 GiB, for which there is no room."""
+    data = bytearray(encoded("JPEG2000"))
+    data[12:16] = b"\xff\xff\x00\x00"
+    path = write(tmp_path / "a.jp2", bytes(data))
+    code = (
+        "import resource, sys; from semantic_guidance.images.files import load_array\n"
+        "resource.setrlimit(resource.RLIMIT_AS, (1 << 31, 1 << 31))\n"
+        "try: load_array(sys.argv[1])\n"
+        "except ValueError as error: print(error)"
+    )
+    done = subprocess.run([sys.executable, "-c", code, path], capture_output=True, text=True, check=True)
+    assert done.stdout.startswith(f"{path}: the picture is broken")
+
+
 def test_a_disk_that_fails_is_not_the_pictures_fault(tmp_path, monkeypatch):
     path = write(tmp_path / "a.png", encoded("PNG"))
 

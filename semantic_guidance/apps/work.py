@@ -7,18 +7,23 @@ Times of one core of a machine of 2023: nine nanoseconds a unit, so that 10**11 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from semantic_guidance.core.packed import OPACITY, POINTS, RADIUS
+from semantic_guidance.core.plugins import EXPORTERS
 
 if TYPE_CHECKING:
     from semantic_guidance.painting.drawing import Drawing, DrawnLayer
 
 MAX_WORK = 10**11  # a quarter of an hour; 300 strokes at 8192 px touch 10**9
 TEXTURED = 30  # a pixel covered by a textured brush
-LIT = 25  # a pixel of a textured canvas on which light falls, and where water runs
+LIT = 45  # a pixel of a textured canvas on which light falls,
+WATER = 65  # and where water runs
+MASKED = 2  # a pixel of a layer under a mask, which is enlarged
+FRAME = 10  # a pixel of a film's frame, changed and encoded
 SEED = 2  # a pixel composited by the papers' rule
 OUTLINE = 3 * 10**5  # an outline of SVG
 PACKED = 8  # a pixel of a page's mask
@@ -33,9 +38,37 @@ def _of_format(drawing: Drawing, name: str) -> float:
     if name in ("svg", "exact.svg"):
         return _outlines(drawing, name == "exact.svg") * OUTLINE
     if name == "html":
-        height, width = drawing.sides(min(1024, max(drawing.width, drawing.height)))
-        return _of_picture(drawing) + PACKED * len(drawing.masks) * height * width
+        page = _within(drawing, 1024)
+        return _of_picture(page) + PACKED * len(page.masks) * page.height * page.width
+    if EXPORTERS.get(name).film:
+        return _of_film(drawing, name)
     return _of_picture(drawing)
+
+
+def _of_film(drawing: Drawing, name: str) -> float:
+    """Units of a film of the usual length, whose light falls anew on each frame."""
+    from semantic_guidance.export.frames import MANY
+    from semantic_guidance.export.video import HOLD, KINDS
+
+    kind = KINDS.get(name)
+    if kind is None:  # a plug-in's
+        return _of_picture(drawing)
+    screen = _within(drawing, kind.longest)
+    frames = kind.rate * (MANY + HOLD)
+    return _of_picture(screen) + frames * (FRAME + _lit(screen)) * screen.width * screen.height
+
+
+def _within(drawing: Drawing, longest: int) -> Drawing:
+    """The drawing, not longer than so many pixels."""
+    height, width = drawing.sides(min(longest, max(drawing.width, drawing.height)))
+    return replace(drawing, width=width, height=height)
+
+
+def _lit(drawing: Drawing) -> int:
+    """Units of a pixel's light."""
+    if drawing.brush.style == "flat":
+        return 0
+    return WATER if drawing.brush.style == "watercolor" else LIT
 
 
 def _of_picture(drawing: Drawing) -> float:
@@ -44,7 +77,7 @@ def _of_picture(drawing: Drawing) -> float:
     flat = sum(_flat(layer, drawing) for layer in drawing.layers)
     total = float(flat)
     if drawing.brush.style != "flat":
-        total += TEXTURED * sum(_covered(layer, drawing) for layer in drawing.layers) + LIT * whole
+        total += TEXTURED * sum(_covered(layer, drawing) for layer in drawing.layers) + _lit(drawing) * whole
     if drawing.transparent is not None:
         total += 2 * flat + 2 * whole * len(drawing.masks)
     return total
@@ -55,7 +88,7 @@ def _flat(layer: DrawnLayer, drawing: Drawing) -> float:
     whole = drawing.width * drawing.height
     if layer.compositing == "seed":
         return SEED * whole * len(layer.strokes)
-    return float(_boxes(layer, drawing).prod(axis=1).sum()) + whole * (layer.mask is not None)
+    return float(_boxes(layer, drawing).prod(axis=1).sum()) + MASKED * whole * (layer.mask is not None)
 
 
 def _boxes(layer: DrawnLayer, drawing: Drawing) -> np.ndarray:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import errno
+import os
 import re
 import sys
 from collections.abc import Iterator
@@ -21,6 +22,7 @@ SIGNS = (
     "cannot allocate memory",  # what loads libraries
     "Cannot allocate memory",
     "bad_alloc",  # C++
+    "failed to map segment from shared object",
     "can't start new thread",  # whose stack is memory
 )
 """Words by which libraries say that memory is short."""
@@ -30,6 +32,9 @@ CV_NO_MEMORY = -4
 
 GROUPS = Path("/sys/fs/cgroup")
 """Where Linux tells about control groups."""
+
+OLD_GROUPS = GROUPS / "memory"
+"""Where it does in version 1, whose numbers have other names."""
 
 
 def give_back() -> None:
@@ -69,9 +74,25 @@ def free_memory() -> int | None:
 
     None where the system does not tell (it does on Linux).
     """
-    bounds = [_available(), *_group_rooms(), _own_room()]
+    bounds = [_available(), *_group_rooms(), *_old_group_rooms(), _own_room()]
     known = [bound for bound in bounds if bound is not None]
     return max(0, min(known)) if known else None
+
+
+def lacking(needed: int) -> int | None:
+    """What is free, if it is less than what this process will need beside what it has; None if it suffices.
+
+    Args:
+        needed: bytes that the process will take in all, with what it has taken.
+    """
+    free = free_memory()
+    return free if free is not None and needed - resident() > free else None
+
+
+def resident() -> int:
+    """Bytes of memory that this process has taken; 0 where the system does not tell."""
+    pages = _read("/proc/self/statm").split()
+    return int(pages[1]) * os.sysconf("SC_PAGE_SIZE") if len(pages) > 1 else 0
 
 
 def _available() -> int | None:
@@ -90,6 +111,22 @@ def _group_rooms() -> Iterator[int]:
             cached = re.search(r"^inactive_file (\d+)$", _read(group / "memory.stat"), re.MULTILINE)
             yield int(limit) - int(used) + (int(cached[1]) if cached else 0)
         if group == GROUPS:
+            return
+
+
+def _old_group_rooms() -> Iterator[int]:
+    """The same of version 1, where no limit is a number larger than any machine's memory."""
+    match = re.search(r"^\d+:(?:[^:]*,)?memory(?:,[^:]*)?:/(.*)$", _read("/proc/self/cgroup"), re.MULTILINE)
+    if match is None:
+        return
+    folder = OLD_GROUPS / match[1]
+    for group in (folder, *folder.parents):
+        names = ("memory.limit_in_bytes", "memory.usage_in_bytes")
+        limit, used = (_read(group / name).strip() for name in names)
+        if limit.isdigit() and used.isdigit():
+            cached = re.search(r"^total_inactive_file (\d+)$", _read(group / "memory.stat"), re.MULTILINE)
+            yield int(limit) - int(used) + (int(cached[1]) if cached else 0)
+        if group == OLD_GROUPS:
             return
 
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 import torch
 from torch import Tensor
 
 from semantic_guidance.core.errors import InputError
-from semantic_guidance.core.memory import free_memory, out_of_memory
+from semantic_guidance.core.memory import free_memory, lacking, out_of_memory
 
 
 def byte_table(*shape: int, flags: str) -> Tensor:
@@ -36,6 +36,27 @@ def byte_table(*shape: int, flags: str) -> Tensor:
         return torch.empty(shape, dtype=torch.uint8)
     except RuntimeError:  # a limit below the machine's memory
         raise InputError(complaint + _gigabytes(room)) from None
+
+
+def check_room(start: int, parts: Mapping[str, int], flags: str) -> None:
+    """Check that all that a run keeps fits into the memory that is free.
+
+    Args:
+        start: bytes of the program itself.
+        parts: bytes by what they are for.
+        flags: the settings that make it so large, for the complaint.
+
+    Raises:
+        InputError: it does not.
+    """
+    needed = start + sum(parts.values())
+    free = lacking(needed)
+    if free is not None:
+        most = ", ".join(f"{name} {_gigabytes(count)}" for name, count in parts.items())
+        raise InputError(
+            f"{flags}: training takes about {_gigabytes(needed)} of memory ({most}), wanted less than the"
+            f" {_gigabytes(free)} that are free: smaller ones"
+        )
 
 
 @contextmanager

@@ -25,7 +25,8 @@ WATER = 65  # and where water runs
 MASKED = 2  # a pixel of a layer under a mask, which is enlarged
 FRAME = 10  # a pixel of a film's frame, changed and encoded
 SEED = 2  # a pixel composited by the papers' rule
-OUTLINE = 3 * 10**5  # an outline of SVG
+OUTLINE = 3 * 10**5  # an outline of SVG,
+SHORT, GROWTH = 128, 0.3  # whose stroke is so many pixels long; of longer ones by this power of the length
 PACKED = 8  # a pixel of a page's mask
 
 
@@ -114,10 +115,14 @@ def _covered(layer: DrawnLayer, drawing: Drawing) -> float:
 
 
 def _outlines(drawing: Drawing, exact: bool) -> float:
-    """Outlines that are drawn: one for each stroke, and for each step of its opacity where there are any."""
+    """Outlines that are drawn, longer ones as several: for each stroke, and each step of its opacity."""
     from semantic_guidance.export.svg import STEP
 
-    opacity = drawing.strokes[:, OPACITY].astype(np.float64)
-    steps = np.ceil(np.abs(opacity[:, 0] - opacity[:, 1]) / STEP)
+    strokes = drawing.strokes.astype(np.float64)
+    scale = max(drawing.width, drawing.height)
+    steps = np.ceil(np.abs(strokes[:, OPACITY][:, 0] - strokes[:, OPACITY][:, 1]) / STEP)
     seed = any(layer.compositing == "seed" for layer in drawing.layers)
-    return float(len(opacity) + (steps.sum() if exact or seed else 0))
+    curves = np.diff(strokes[:, POINTS].reshape(-1, 3, 2), axis=1)
+    length = scale * (np.hypot(*np.moveaxis(curves, 2, 0)).sum(axis=1) + strokes[:, RADIUS].max(axis=1))
+    each = np.maximum(1, length / SHORT) ** GROWTH
+    return float((each * (1 + (steps if exact or seed else 0))).sum())

@@ -61,12 +61,14 @@ def out_of_memory(error: BaseException) -> str | None:
     words = str(error).splitlines()[0].strip() if str(error).strip() else ""
     if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
         return words or "memory was short"
-    if isinstance(error, OSError):
+    if isinstance(error, OSError) and error.errno is not None:
         return words if error.errno == errno.ENOMEM else None
     known = any(sign in str(error) for sign in SIGNS)
     if known or (type(error).__module__ == "cv2" and getattr(error, "code", 0) == CV_NO_MEMORY):
         return words
-    return None
+    # What loads llvmlite's library hides why it could not.
+    behind = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    return None if behind is None else out_of_memory(behind)
 
 
 def free_memory() -> int | None:

@@ -103,12 +103,20 @@ def diagonals(count: int) -> NDArray[np.float64]:
 
 
 CASES: dict[str, Case] = {
-    **{f"large strokes, {name}": Case(lambda name=name: drawing(strokes(12, 0.5, 0.2), 1600, name)) for name in BRUSHES},
-    **{f"thin strokes, {name}": Case(lambda name=name: drawing(strokes(3000, 0.7, 0.002), 1600, name)) for name in BRUSHES},
+    **{
+        f"large strokes, {name}": Case(lambda name=name: drawing(strokes(12, 0.5, 0.2), 1600, name))
+        for name in BRUSHES
+    },
+    **{
+        f"thin strokes, {name}": Case(lambda name=name: drawing(strokes(3000, 0.7, 0.002), 1600, name))
+        for name in BRUSHES
+    },
     "large strokes, flat": Case(lambda: drawing(strokes(300, 0.5, 0.3), 2048)),
     "thin strokes, flat": Case(lambda: drawing(strokes(600, 1.0, 0.001), 2048)),
     "200,000 small strokes, flat": Case(lambda: drawing(strokes(200_000, 0.005, 0.002), 512), largest=True),
-    "200,000 small strokes, oil": Case(lambda: drawing(strokes(200_000, 0.005, 0.002), 512, "oil"), largest=True),
+    "200,000 small strokes, oil": Case(
+        lambda: drawing(strokes(200_000, 0.005, 0.002), 512, "oil"), largest=True
+    ),
     "the papers' rule": Case(
         lambda: Drawing(
             (DrawnLayer(strokes(60), "foreground", 0, 0, "seed"),),
@@ -128,13 +136,24 @@ CASES: dict[str, Case] = {
     "5,000 masks, exact.svg": Case(lambda: masked(5000, 128, 128), "exact.svg", largest=True),
     "5,000 masks, html": Case(lambda: masked(5000, 300, 128), "html", largest=True),
     "200,000 strokes, mp4": Case(lambda: drawing(strokes(200_000, 0.02, 0.004), 720), "mp4", largest=True),
-    **{f"a film of {name}, mp4": Case(lambda name=name: drawing(strokes(5000, 0.1, 0.01), 720, name), "mp4", largest=True) for name in ("oil", "watercolor")},
-    "200,000 colours, recipes": Case(lambda: drawing(strokes(200_000, 0.02, 0.01), 720), "recipes.json", largest=True),
+    **{
+        f"a film of {name}, mp4": Case(
+            lambda name=name: drawing(strokes(5000, 0.1, 0.01), 720, name), "mp4", largest=True
+        )
+        for name in ("oil", "watercolor")
+    },
+    "200,000 colours, recipes": Case(
+        lambda: drawing(strokes(200_000, 0.02, 0.01), 720), "recipes.json", largest=True
+    ),
     "30,000 lines, short": Case(lambda: lines(scattered(30_000, 3), 0.5, 12), "order", True, MINUTE),
     "30,000 lines, long": Case(lambda: lines(scattered(30_000, 10), 0.1, 12), "order", True, MINUTE),
     "20,000 lines, on one another": Case(lambda: lines(scattered(20_000, 30), 1, 12), "order", True, MINUTE),
+    "20,000 thin lines, on one another": Case(
+        lambda: lines(scattered(20_000, 40), 0.01, 12), "order", True, MINUTE
+    ),
+    "20,000 parallel lines": Case(lambda: lines(diagonals(20_000), 0.001, 12), "order", True, MINUTE),
     "30,000 parallel lines": Case(lambda: lines(diagonals(30_000), 0.001, 12), "order", True, MINUTE),
-}  # fmt: skip
+}
 
 
 def measured(case: Case) -> dict[str, Any]:

@@ -136,6 +136,6 @@ def _check(what: str, needed: int, smaller: str) -> None:
     free = lacking(needed)
     if free is not None:
         raise RoomError(
-            f"{what} takes about {needed / 1e9:.1f} GB of memory, wanted less than the {free / 1e9:.1f} GB that"
-            f" are free: {smaller}"
+            f"{what} takes about {needed / 1e9:.1f} GB of memory, wanted less than the"
+            f" {free / 1e9:.1f} GB that are free: {smaller}"
         )

@@ -19,6 +19,7 @@ from semantic_guidance.core.errors import InputError
 SAMPLES = 17  # places of a line at which its distance from another one is measured
 FIRST, MOST = 16, 256  # earlier lines that are looked at first, then twice as many, and so on to so many
 PARTS = 8  # of a line, whose frames are compared first
+FRAMES = 60  # lines whose frames are compared: as much work as two that are measured
 BLOCK = 256  # ends of lines that are looked at together
 MAX_PAIRS = 5_000_000  # lines that are measured against each other: a minute
 
@@ -174,7 +175,7 @@ class _Shapes:
         far = (self.reach + self.slack)[:, None, None] * (1 + 1e-9)
         self.lows = np.stack([part.min(axis=1) for part in parts], axis=1) - far  # [N, P, 2]
         self.highs = np.stack([part.max(axis=1) for part in parts], axis=1) + far
-        self.measured = 0
+        self.measured = 0.0
 
     def near(self, n: int) -> NDArray[np.bool_]:
         """``[n]`` whether the frames of earlier lines overlap that of line `n`."""
@@ -188,6 +189,7 @@ class _Shapes:
             InputError: so many have been measured that going on would take minutes.
         """
         # Most of those that do not touch have no parts whose frames overlap.
+        self.measured += len(others) / FRAMES
         over = (self.lows[others, :, None] <= self.highs[n]) & (self.highs[others, :, None] >= self.lows[n])
         others = others[(over[..., 0] & over[..., 1]).any(axis=(1, 2))]
         self.measured += len(others)

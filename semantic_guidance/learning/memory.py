@@ -13,6 +13,9 @@ from torch import Tensor
 from semantic_guidance.core.errors import RoomError
 from semantic_guidance.core.memory import free_memory, lacking, out_of_memory
 
+START = 530_000_000
+"""Bytes of the program that trains, before its first picture; measured."""
+
 
 def byte_table(*shape: int, flags: str) -> Tensor:
     """An uninitialised tensor of bytes; what nobody wrote to yet takes no room.

@@ -8,14 +8,11 @@ from torch import nn
 
 from semantic_guidance.core.weights import Unfilled
 from semantic_guidance.learning.config import TrainConfig
-from semantic_guidance.learning.memory import check_room
+from semantic_guidance.learning.memory import START, check_room
 from semantic_guidance.learning.networks.critic import Critic
 
-START = 530_000_000
-"""Bytes of the program that trains, before its first picture; measured, as are the following."""
-
 GUIDE = 80_000_000
-"""Of the networks that find objects and their focus."""
+"""Bytes of the networks that find objects and their focus; measured, as are the following."""
 
 PLANES = 5
 """Bytes of a pixel of a picture: colour, mask, focus."""
@@ -23,8 +20,9 @@ PLANES = 5
 PARAMETER = {"ddpg": 24, "apg": 22}
 """Bytes for each number of a network that learns: itself, gradient, optimizer, target or mean, and a copy."""
 
-SAMPLE = {"ddpg": (480, 12.5), "apg": (150, 7.5)}
-"""Bytes for each pixel of an update's pictures, and for each of those and of the networks' width."""
+SAMPLE = {"ddpg": (480, 12.5), "vector": (150, 7.5), "dense": (460, 7.5)}
+"""Bytes for each pixel of an update's pictures, and for each of those and of the networks' width: of ddpg and
+of what apg teaches."""
 
 DISCRIMINATOR = 250
 """Bytes for each pixel of an update's pictures with a second discriminator."""
@@ -51,8 +49,10 @@ def training_parts(config: TrainConfig, pictures: int, network: Callable[[], nn.
         if learn.method == "ddpg":
             networks.append(Critic(3 + env.channels, learn.width))
     numbers = sum(values.numel() for each in networks for values in each.parameters())
-    fixed, wide = SAMPLE[learn.method]
-    seen = pixels if learn.method == "ddpg" else config.apg.view_size**2 * config.apg.horizon
+    fixed, wide = SAMPLE["ddpg" if learn.method == "ddpg" else config.apg.head]
+    seen = pixels
+    if learn.method == "apg":
+        seen = config.apg.horizon * (pixels if config.apg.head == "dense" else config.apg.view_size**2)
     each = fixed + wide * learn.width
     if learn.method == "ddpg" and env.aligned and config.reward.seggt_coef:
         each += DISCRIMINATOR

@@ -114,18 +114,12 @@ def test_control_groups_of_version_1(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 def test_what_hides_a_lack_of_memory_is_one():
     """As llvmlite does, whose own words only say that its library was not found."""
-    with pytest.raises(OSError, match="Could not find") as caught:
-        try:
-            raise OSError("a.so: failed to map segment from shared object")
-        except OSError:
-            raise OSError("Could not find/load shared object file")  # noqa: B904
-    assert out_of_memory(caught.value) == "a.so: failed to map segment from shared object"
-    with pytest.raises(InputError) as told:
-        try:
-            raise MemoryError
-        except MemoryError:
-            raise InputError("a.png is too large") from None
-    assert out_of_memory(told.value) is None
+    words = "a.so: failed to map segment from shared object"
+    hidden, told = OSError("Could not find/load shared object file"), InputError("a.png is too large")
+    hidden.__context__ = OSError(words)
+    assert out_of_memory(hidden) == words
+    told.__context__, told.__suppress_context__ = MemoryError(), True  # as `from None` has it
+    assert out_of_memory(told) is None
 
 
 SMALL = {

@@ -14,7 +14,8 @@ from torch import nn
 from semantic_guidance.core import memory
 from semantic_guidance.core.errors import InputError
 from semantic_guidance.learning.config import make_config
-from semantic_guidance.learning.room import START, check_training_room, training_parts
+from semantic_guidance.learning.memory import START
+from semantic_guidance.learning.room import check_training_room, training_parts
 from semantic_guidance.learning.run.ready import painting_network
 
 GIGABYTE = 10**9

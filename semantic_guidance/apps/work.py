@@ -25,8 +25,9 @@ WATER = 65  # and where water runs
 MASKED = 2  # a pixel of a layer under a mask, which is enlarged
 FRAME = 10  # a pixel of a film's frame, changed and encoded
 SEED = 2  # a pixel composited by the papers' rule
-OUTLINE = 3 * 10**5  # an outline of SVG,
+OUTLINE = 36 * 10**4  # an outline of SVG,
 SHORT, GROWTH = 128, 0.3  # whose stroke is so many pixels long; of longer ones by this power of the length
+RAMP = 30 * 10**4  # a gradient of SVG
 PACKED = 8  # a pixel of a page's mask
 
 
@@ -37,7 +38,8 @@ def work(drawing: Drawing, formats: Iterable[str] = ()) -> float:
 
 def _of_format(drawing: Drawing, name: str) -> float:
     if name in ("svg", "exact.svg"):
-        return _outlines(drawing, name == "exact.svg") * OUTLINE
+        exact = name == "exact.svg"
+        return _outlines(drawing, exact) * OUTLINE + (0 if exact else _ramps(drawing) * RAMP)
     if name == "html":
         page = _within(drawing, 1024)
         return _of_picture(page) + PACKED * len(page.masks) * page.height * page.width
@@ -112,6 +114,14 @@ def _covered(layer: DrawnLayer, drawing: Drawing) -> float:
     length = np.hypot(*np.moveaxis(np.diff(points, axis=1), 2, 0)).sum(axis=1)
     length = np.minimum(length, 2 * sides.sum(axis=1))
     return float(np.minimum(sides.prod(axis=1), 2 * radius * length + np.pi * radius**2).sum())
+
+
+def _ramps(drawing: Drawing) -> int:
+    """Strokes whose opacity changes, for which a gradient is found."""
+    from semantic_guidance.export.svg import ALIKE
+
+    opacity = drawing.strokes[:, OPACITY].astype(np.float64)
+    return int(np.count_nonzero(np.abs(opacity[:, 0] - opacity[:, 1]) >= ALIKE))
 
 
 def _outlines(drawing: Drawing, exact: bool) -> float:

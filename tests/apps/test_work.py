@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from semantic_guidance.apps.room import check_painting_room, check_room, needed_bytes, painting_bytes
-from semantic_guidance.apps.work import MAX_WORK, OUTLINE, _covered, work
+from semantic_guidance.apps.work import MAX_WORK, OUTLINE, RAMP, _covered, work
 from semantic_guidance.core.errors import InputError
 from semantic_guidance.core.plugins import EXPORTERS
 from semantic_guidance.export.strokes_json import read_drawing
@@ -58,9 +58,21 @@ def test_textured_brushes_and_steps_of_opacity_count():
     ramp = thin.copy()
     ramp[:, 8:10] = 0, 1
     shapes = replace(flat, layers=(DrawnLayer(ramp),))
-    assert work(shapes, ["svg"]) == 1000 * OUTLINE
+    assert work(shapes, ["svg"]) == 1000 * (OUTLINE + RAMP)
     assert work(shapes, ["exact.svg"]) == 1000 * OUTLINE * (1 + np.ceil(1 / 0.03))
     assert work(shapes, ["json", "exact.svg"]) == work(shapes, ["exact.svg"])
+
+
+def test_films_and_pages_are_of_their_own_size():
+    """A film of a huge painting is not more than one of a small one, but light falls on each of its frames."""
+    giant = np.full((1000, 13), 0.5, np.float32)
+    oil = Drawing((DrawnLayer(giant),), (1.0, 1.0, 1.0), 8192, 8192, brush=Brush("oil"))
+    assert work(replace(oil, width=720, height=720), ["mp4"]) == work(oil, ["mp4"]) < MAX_WORK
+    assert work(oil, ["html"]) < MAX_WORK < work(oil, ["png"])
+    bare = replace(oil, layers=(DrawnLayer(giant[:1] * 0),), width=720, height=720)
+    frames = work(bare, ["mp4"]) / work(bare, ["png"])
+    assert 360 < frames < 30 * 14 * 2  # a frame is lit, changed and encoded
+    assert work(replace(bare, brush=Brush("watercolor")), ["mp4"]) > work(bare, ["mp4"])
 
 
 def test_hundreds_of_resized_masks_are_not_all_kept(monkeypatch):

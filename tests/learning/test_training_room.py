@@ -17,6 +17,10 @@ from semantic_guidance.learning.config import make_config
 from semantic_guidance.learning.memory import START
 from semantic_guidance.learning.room import check_training_room, training_parts
 from semantic_guidance.learning.run.ready import painting_network
+from semantic_guidance.learning.segmenter.config import SegmenterTrainingConfig
+from semantic_guidance.learning.segmenter.train import train_segmenter
+from semantic_guidance.learning.window.config import WindowTrainingConfig
+from semantic_guidance.learning.window.train import train_window_agent, window_parts
 
 GIGABYTE = 10**9
 
@@ -88,3 +92,18 @@ def test_the_estimate_is_what_training_takes(method: str, tmp_path: Path):
     kept = training_parts(config, 2, lambda: painting_network(config))
     kept.pop("replay memory", None)
     assert int(peak) * 1024 == pytest.approx(START + sum(kept.values()), rel=0.3)
+
+
+def test_window_agents_count_pictures_and_network(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    """Composed pictures have six bytes a pixel; what is too large is told before any is composed."""
+    config = WindowTrainingConfig(scenes=1000, scene_side=100, out=tmp_path / "out")
+    found = window_parts(config, nn.Linear(9, 10))
+    assert found["pictures"] == 6 * 1000 * 100 * 100
+    monkeypatch.setattr(memory, "resident", lambda: 0)
+    monkeypatch.setattr(memory, "free_memory", lambda: GIGABYTE // 2)
+    wanted = r"^--scenes, --scene-side, --batch-size, --widths: training takes about \d\.\d GB of memory"
+    with pytest.raises(InputError, match=wanted):
+        train_window_agent(config)
+    with pytest.raises(InputError, match=r"^--batch-size, --size: training takes about"):
+        train_segmenter(SegmenterTrainingConfig(out=tmp_path / "out"))
+    assert not (tmp_path / "out").exists()

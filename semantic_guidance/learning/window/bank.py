@@ -15,7 +15,7 @@ from semantic_guidance.core.files import replacing
 from semantic_guidance.core.options import OptionError
 from semantic_guidance.guidance import Guide
 from semantic_guidance.learning.data.cutouts.dataset import Composite, CutoutPack, compose
-from semantic_guidance.learning.memory import START, byte_table, check_room
+from semantic_guidance.learning.memory import byte_table
 from semantic_guidance.learning.window.config import WindowTrainingConfig
 from semantic_guidance.learning.window.scenes import Bytes, SceneBank
 
@@ -68,7 +68,6 @@ def make_bank(pack: CutoutPack, count: int, side: int, seed: int) -> SceneBank:
         InputError: they are larger than the machine's memory.
     """
     flags, guide = "--scenes, --scene-side", Guide()
-    check_room(START, {"pictures": PLANES * count * side * side}, flags)
     images = byte_table(count, side, side, 3, flags=flags).numpy()
     masks = byte_table(count, side, side, 2, flags=flags).numpy()
     focus = byte_table(count, side, side, flags=flags).numpy()

@@ -64,7 +64,7 @@ def test_textured_brushes_and_steps_of_opacity_count():
 
 
 def test_films_and_pages_are_of_their_own_size():
-    """A film of a huge painting is not more than one of a small one, but light falls on each of its frames."""
+    """A film of a huge painting is as much work as one of a small one; light falls on each frame."""
     giant = np.full((1000, 13), 0.5, np.float32)
     oil = Drawing((DrawnLayer(giant),), (1.0, 1.0, 1.0), 8192, 8192, brush=Brush("oil"))
     assert work(replace(oil, width=720, height=720), ["mp4"]) == work(oil, ["mp4"]) < MAX_WORK

@@ -37,6 +37,10 @@ OLD_GROUPS = GROUPS / "memory"
 """Where it does in version 1, whose numbers have other names."""
 
 
+RESERVED = 200_000_000
+"""Addresses that libraries take beside the memory that they use; without them OpenBLAS ends the program."""
+
+
 def give_back() -> None:
     """Let the C library return freed memory to the system, where it can (glibc): it keeps most by itself.
 
@@ -142,7 +146,7 @@ def _own_room() -> int | None:
     pages = _read("/proc/self/statm").split()
     if limit == resource.RLIM_INFINITY or not pages:
         return None
-    return limit - int(pages[0]) * resource.getpagesize()
+    return limit - int(pages[0]) * resource.getpagesize() - RESERVED
 
 
 def _read(path: str | Path) -> str:

@@ -125,6 +125,7 @@ def test_what_hides_a_lack_of_memory_is_one():
 SMALL = {
     "train": (300, ["--dataset=folder", "--data=."]),
     "paint": (1200, ["a.png", "--strokes=20", "--formats=png"]),
+    "preprocess": (900, ["--data=."]),
     "evaluate": (1200, [".", "--strokes=20"]),
 }
 """Megabytes of addresses, and a command for which they are too few: to load torch, the kernels, an agent."""
@@ -134,6 +135,10 @@ SMALL = {
 @pytest.mark.parametrize("command", SMALL)
 def test_commands_without_memory_end_in_one_line(command: str, tmp_path: Path):
     Image.fromarray(np.zeros((40, 60, 3), np.uint8)).save(tmp_path / "a.png")
+    birds = tmp_path / "cub200" / "CUB_200_2011"
+    (birds / "images").mkdir(parents=True)
+    (birds / "images.txt").write_text("1 a.jpg\n")
+    Image.fromarray(np.zeros((40, 60, 3), np.uint8)).save(birds / "images" / "a.jpg")
     room, words = SMALL[command]
     line = [sys.executable, "-m", "semantic_guidance.apps.cli.main", command, *words]
 

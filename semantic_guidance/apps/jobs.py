@@ -43,7 +43,7 @@ from semantic_guidance.apps.options import (
     named,
 )
 from semantic_guidance.apps.restyle import Restyle, named_files
-from semantic_guidance.apps.room import check_room
+from semantic_guidance.apps.room import check_painting_room
 from semantic_guidance.core.config import check_ranges
 from semantic_guidance.core.errors import InputError
 from semantic_guidance.core.guidance import Guidance
@@ -320,7 +320,9 @@ def _prepared(job: Job, tell: StageProgress, outputs: dict[str, Path] | None = N
     restyle = Restyle.of(job, picture, job.image, job.baseline, given)
     painter = _painter(job, restyle, picture.image)
     sides, clear = painter.sides(*picture.image.shape[1:]), job.transparent is not None
-    check_room(sides, painter.brush, job.formats, job.image, clear)
+    photo = picture.image.shape[1] * picture.image.shape[2]
+    start = restyle.start.shape[1] * restyle.start.shape[2] if isinstance(restyle.start, Tensor) else 0
+    check_painting_room(sides, photo, job.strokes, job.formats, job.image, clear, start)
     tell("guidance", 0.0)
     looking = time.perf_counter()
     known = _guidance(job, picture.image, picture.size, painter.guide)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from semantic_guidance.core.errors import InputError
-from semantic_guidance.core.memory import free_memory
+from semantic_guidance.core.errors import RoomError
+from semantic_guidance.core.memory import lacking
 from semantic_guidance.core.plugins import EXPORTERS
 from semantic_guidance.painting.brushes.brush import Brush
 
@@ -20,26 +20,51 @@ PAPERS = ("watercolor", "ink", "pencil")
 """Brushes for paper, whose height is as much work as the picture."""
 
 
-def needed_bytes(pixels: int, brush: Brush, formats: Iterable[str], clear: bool = False) -> int:
-    """Bytes that it takes to paint and write files of so many pixels; 0 if none is of the painting's size.
+FILM = 85_000_000
+"""Of a film's encoder and its frames."""
+
+PAGE = 1024 * 1024
+"""Pixels of a textured brush's work on a page."""
+
+PAINTER, CANVAS, PAINTER_CLEAR, PHOTO, STROKE = 485_000_000, 119, 50, 50, 80_000
+"""Of the program that paints: itself with its networks, for each pixel of the painting, what transparency
+adds, for each pixel of the photograph, and for each stroke that is refined."""
+
+START_PICTURE = 35
+"""For each pixel of a picture that a painting begins on."""
+
+
+def needed_bytes(
+    pixels: int, brush: Brush, formats: Iterable[str], clear: bool = False, kept: int = 0
+) -> int:
+    """Bytes that it takes to draw and write files of so many pixels; 0 if none is drawn.
 
     Args:
         pixels: of the painting.
         brush: of it.
         formats: of the files.
         clear: whether its canvas is transparent.
+        kept: bytes of the masks and pictures that it has.
     """
+    formats = tuple(formats)
     lit = brush.style == "watercolor" or (brush.dial("relief") > 0 and brush.light is not None)
     textured = LIT if lit else TEXTURED
     picture = (FLAT if brush.style == "flat" else textured) + (CLEAR if clear else 0)
-    each = [picture for name in formats if EXPORTERS.get(name).still]
+    each = [picture * pixels for name in formats if EXPORTERS.get(name).still]
     height = TEXTURED if brush.style in PAPERS else HEIGHT
-    each += [height for name in formats if name == "height.png" and brush.style != "flat"]
-    return START + pixels * max(each) if each else 0
+    each += [height * pixels for name in formats if name == "height.png" and brush.style != "flat"]
+    each += [FILM for name in formats if EXPORTERS.get(name).film]
+    each += [picture * min(pixels, PAGE) for name in formats if name == "html" and brush.style != "flat"]
+    return START + kept + max(each) if each else 0
 
 
 def check_room(
-    sides: tuple[int, int], brush: Brush, formats: Iterable[str], where: object, clear: bool = False
+    sides: tuple[int, int],
+    brush: Brush,
+    formats: Iterable[str],
+    where: object,
+    clear: bool = False,
+    kept: int = 0,
 ) -> None:
     """Check that the pictures among a painting's files fit into the memory that is free.
 
@@ -49,15 +74,68 @@ def check_room(
         formats: of the files.
         where: what the complaint begins with.
         clear: whether its canvas is transparent.
+        kept: bytes of the masks and pictures that it has.
 
     Raises:
-        InputError: they do not.
+        RoomError: they do not.
     """
     height, width = sides
-    needed, free = needed_bytes(height * width, brush, formats, clear), free_memory()
-    if free is not None and needed > free:
-        raise InputError(
-            f"{where}: painting {width} x {height} pixels takes about {needed / 1e9:.1f} GB of memory, wanted"
-            f" less than the {free / 1e9:.1f} GB that are free: a smaller --size"
-            + (", or --brush flat" if brush.style != "flat" else "")
+    needed = needed_bytes(height * width, brush, formats, clear, kept)
+    smaller = "a smaller --size" + (", or --brush flat" if brush.style != "flat" else "")
+    _check(f"{where}: painting {width} x {height} pixels", needed, smaller)
+
+
+def painting_bytes(
+    pixels: int, photo: int, strokes: int, formats: Iterable[str], clear: bool = False, start: int = 0
+) -> int:
+    """Bytes that it takes to paint a photograph and to write its files.
+
+    Args:
+        pixels: of the painting; its errors are measured on it whatever the formats.
+        photo: pixels of the photograph.
+        strokes: of the painting.
+        formats: of the files.
+        clear: whether its canvas is transparent.
+        start: pixels of the picture that it begins on.
+    """
+    film = FILM if any(EXPORTERS.get(name).film for name in formats) else 0
+    canvas = CANVAS + (PAINTER_CLEAR if clear else 0)
+    return PAINTER + film + canvas * pixels + PHOTO * photo + STROKE * strokes + START_PICTURE * start
+
+
+def check_painting_room(
+    sides: tuple[int, int],
+    photo: int,
+    strokes: int,
+    formats: Iterable[str],
+    where: object,
+    clear: bool = False,
+    start: int = 0,
+) -> None:
+    """Check that what painting a photograph takes fits into the memory that is free.
+
+    Args:
+        sides: height and width of the painting in pixels.
+        photo: see `painting_bytes`, as are the following.
+        strokes: of the painting.
+        formats: of the files.
+        where: what the complaint begins with.
+        clear: whether its canvas is transparent.
+        start: pixels of the picture that it begins on.
+
+    Raises:
+        RoomError: it does not.
+    """
+    height, width = sides
+    needed = painting_bytes(height * width, photo, strokes, formats, clear, start)
+    smaller = "a smaller --size or photograph, or fewer --strokes"
+    _check(f"{where}: painting {width} x {height} pixels with {strokes} strokes", needed, smaller)
+
+
+def _check(what: str, needed: int, smaller: str) -> None:
+    free = lacking(needed)
+    if free is not None:
+        raise RoomError(
+            f"{what} takes about {needed / 1e9:.1f} GB of memory, wanted less than the"
+            f" {free / 1e9:.1f} GB that are free: {smaller}"
         )

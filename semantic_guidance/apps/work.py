@@ -7,20 +7,27 @@ Times of one core of a machine of 2023: nine nanoseconds a unit, so that 10**11 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from semantic_guidance.core.packed import OPACITY, POINTS, RADIUS
+from semantic_guidance.core.plugins import EXPORTERS
 
 if TYPE_CHECKING:
     from semantic_guidance.painting.drawing import Drawing, DrawnLayer
 
 MAX_WORK = 10**11  # a quarter of an hour; 300 strokes at 8192 px touch 10**9
 TEXTURED = 30  # a pixel covered by a textured brush
-LIT = 25  # a pixel of a textured canvas on which light falls, and where water runs
+LIT = 45  # a pixel of a textured canvas on which light falls,
+WATER = 65  # and where water runs
+MASKED = 2  # a pixel of a layer under a mask, which is enlarged
+FRAME = 10  # a pixel of a film's frame, changed and encoded
 SEED = 2  # a pixel composited by the papers' rule
-OUTLINE = 3 * 10**5  # an outline of SVG
+OUTLINE = 36 * 10**4  # an outline of SVG,
+SHORT, GROWTH = 128, 0.3  # whose stroke is so many pixels long; of longer ones by this power of the length
+RAMP = 30 * 10**4  # a gradient of SVG
 PACKED = 8  # a pixel of a page's mask
 
 
@@ -31,11 +38,40 @@ def work(drawing: Drawing, formats: Iterable[str] = ()) -> float:
 
 def _of_format(drawing: Drawing, name: str) -> float:
     if name in ("svg", "exact.svg"):
-        return _outlines(drawing, name == "exact.svg") * OUTLINE
+        exact = name == "exact.svg"
+        return _outlines(drawing, exact) * OUTLINE + (0 if exact else _ramps(drawing) * RAMP)
     if name == "html":
-        height, width = drawing.sides(min(1024, max(drawing.width, drawing.height)))
-        return _of_picture(drawing) + PACKED * len(drawing.masks) * height * width
+        page = _within(drawing, 1024)
+        return _of_picture(page) + PACKED * len(page.masks) * page.height * page.width
+    if EXPORTERS.get(name).film:
+        return _of_film(drawing, name)
     return _of_picture(drawing)
+
+
+def _of_film(drawing: Drawing, name: str) -> float:
+    """Units of a film of the usual length, whose light falls anew on each frame."""
+    from semantic_guidance.export.frames import MANY
+    from semantic_guidance.export.video import HOLD, KINDS
+
+    kind = KINDS.get(name)
+    if kind is None:  # a plug-in's
+        return _of_picture(drawing)
+    screen = _within(drawing, kind.longest)
+    frames = kind.rate * (MANY + HOLD)
+    return _of_picture(screen) + frames * (FRAME + _lit(screen)) * screen.width * screen.height
+
+
+def _within(drawing: Drawing, longest: int) -> Drawing:
+    """The drawing, not longer than so many pixels."""
+    height, width = drawing.sides(min(longest, max(drawing.width, drawing.height)))
+    return replace(drawing, width=width, height=height)
+
+
+def _lit(drawing: Drawing) -> int:
+    """Units of a pixel's light."""
+    if drawing.brush.style == "flat":
+        return 0
+    return WATER if drawing.brush.style == "watercolor" else LIT
 
 
 def _of_picture(drawing: Drawing) -> float:
@@ -44,7 +80,7 @@ def _of_picture(drawing: Drawing) -> float:
     flat = sum(_flat(layer, drawing) for layer in drawing.layers)
     total = float(flat)
     if drawing.brush.style != "flat":
-        total += TEXTURED * sum(_covered(layer, drawing) for layer in drawing.layers) + LIT * whole
+        total += TEXTURED * sum(_covered(layer, drawing) for layer in drawing.layers) + _lit(drawing) * whole
     if drawing.transparent is not None:
         total += 2 * flat + 2 * whole * len(drawing.masks)
     return total
@@ -55,7 +91,7 @@ def _flat(layer: DrawnLayer, drawing: Drawing) -> float:
     whole = drawing.width * drawing.height
     if layer.compositing == "seed":
         return SEED * whole * len(layer.strokes)
-    return float(_boxes(layer, drawing).prod(axis=1).sum()) + whole * (layer.mask is not None)
+    return float(_boxes(layer, drawing).prod(axis=1).sum()) + MASKED * whole * (layer.mask is not None)
 
 
 def _boxes(layer: DrawnLayer, drawing: Drawing) -> np.ndarray:
@@ -80,11 +116,23 @@ def _covered(layer: DrawnLayer, drawing: Drawing) -> float:
     return float(np.minimum(sides.prod(axis=1), 2 * radius * length + np.pi * radius**2).sum())
 
 
-def _outlines(drawing: Drawing, exact: bool) -> float:
-    """Outlines that are drawn: one for each stroke, and for each step of its opacity where there are any."""
-    from semantic_guidance.export.svg import STEP
+def _ramps(drawing: Drawing) -> int:
+    """Strokes whose opacity changes, for which a gradient is found."""
+    from semantic_guidance.export.svg import ALIKE
 
     opacity = drawing.strokes[:, OPACITY].astype(np.float64)
-    steps = np.ceil(np.abs(opacity[:, 0] - opacity[:, 1]) / STEP)
+    return int(np.count_nonzero(np.abs(opacity[:, 0] - opacity[:, 1]) >= ALIKE))
+
+
+def _outlines(drawing: Drawing, exact: bool) -> float:
+    """Outlines that are drawn, longer ones as several: for each stroke, and each step of its opacity."""
+    from semantic_guidance.export.svg import STEP
+
+    strokes = drawing.strokes.astype(np.float64)
+    scale = max(drawing.width, drawing.height)
+    steps = np.ceil(np.abs(strokes[:, OPACITY][:, 0] - strokes[:, OPACITY][:, 1]) / STEP)
     seed = any(layer.compositing == "seed" for layer in drawing.layers)
-    return float(len(opacity) + (steps.sum() if exact or seed else 0))
+    curves = np.diff(strokes[:, POINTS].reshape(-1, 3, 2), axis=1)
+    length = scale * (np.hypot(*np.moveaxis(curves, 2, 0)).sum(axis=1) + strokes[:, RADIUS].max(axis=1))
+    each = np.maximum(1, length / SHORT) ** GROWTH
+    return float((each * (1 + (steps if exact or seed else 0))).sum())

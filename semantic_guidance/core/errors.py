@@ -17,3 +17,7 @@ class InputError(ValueError):
 
     def __init__(self, message: object = "") -> None:
         super().__init__(printable(message))
+
+
+class RoomError(InputError):
+    """Memory is short, and the message says what to make smaller."""

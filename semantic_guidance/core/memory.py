@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import errno
+import os
 import re
 import sys
 from collections.abc import Iterator
@@ -21,6 +22,7 @@ SIGNS = (
     "cannot allocate memory",  # what loads libraries
     "Cannot allocate memory",
     "bad_alloc",  # C++
+    "failed to map segment from shared object",
     "can't start new thread",  # whose stack is memory
 )
 """Words by which libraries say that memory is short."""
@@ -30,6 +32,13 @@ CV_NO_MEMORY = -4
 
 GROUPS = Path("/sys/fs/cgroup")
 """Where Linux tells about control groups."""
+
+OLD_GROUPS = GROUPS / "memory"
+"""Where it does in version 1, whose numbers have other names."""
+
+
+RESERVED = 200_000_000
+"""Addresses that libraries take beside the memory that they use; without them OpenBLAS ends the program."""
 
 
 def give_back() -> None:
@@ -56,12 +65,14 @@ def out_of_memory(error: BaseException) -> str | None:
     words = str(error).splitlines()[0].strip() if str(error).strip() else ""
     if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
         return words or "memory was short"
-    if isinstance(error, OSError):
+    if isinstance(error, OSError) and error.errno is not None:
         return words if error.errno == errno.ENOMEM else None
     known = any(sign in str(error) for sign in SIGNS)
     if known or (type(error).__module__ == "cv2" and getattr(error, "code", 0) == CV_NO_MEMORY):
         return words
-    return None
+    # What loads llvmlite's library hides why it could not.
+    behind = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    return None if behind is None else out_of_memory(behind)
 
 
 def free_memory() -> int | None:
@@ -69,9 +80,25 @@ def free_memory() -> int | None:
 
     None where the system does not tell (it does on Linux).
     """
-    bounds = [_available(), *_group_rooms(), _own_room()]
+    bounds = [_available(), *_group_rooms(), *_old_group_rooms(), _own_room()]
     known = [bound for bound in bounds if bound is not None]
     return max(0, min(known)) if known else None
+
+
+def lacking(needed: int) -> int | None:
+    """What is free, if it is less than what this process will need beside what it has; None if it suffices.
+
+    Args:
+        needed: bytes that the process will take in all, with what it has taken.
+    """
+    free = free_memory()
+    return free if free is not None and needed - resident() > free else None
+
+
+def resident() -> int:
+    """Bytes of memory that this process has taken; 0 where the system does not tell."""
+    pages = _read("/proc/self/statm").split()
+    return int(pages[1]) * os.sysconf("SC_PAGE_SIZE") if len(pages) > 1 else 0
 
 
 def _available() -> int | None:
@@ -93,6 +120,22 @@ def _group_rooms() -> Iterator[int]:
             return
 
 
+def _old_group_rooms() -> Iterator[int]:
+    """The same of version 1, where no limit is a number larger than any machine's memory."""
+    match = re.search(r"^\d+:(?:[^:]*,)?memory(?:,[^:]*)?:/(.*)$", _read("/proc/self/cgroup"), re.MULTILINE)
+    if match is None:
+        return
+    folder = OLD_GROUPS / match[1]
+    for group in (folder, *folder.parents):
+        names = ("memory.limit_in_bytes", "memory.usage_in_bytes")
+        limit, used = (_read(group / name).strip() for name in names)
+        if limit.isdigit() and used.isdigit():
+            cached = re.search(r"^total_inactive_file (\d+)$", _read(group / "memory.stat"), re.MULTILINE)
+            yield int(limit) - int(used) + (int(cached[1]) if cached else 0)
+        if group == OLD_GROUPS:
+            return
+
+
 def _own_room() -> int | None:
     """What is left of the limit of this process's own addresses, if it has one."""
     try:
@@ -103,7 +146,7 @@ def _own_room() -> int | None:
     pages = _read("/proc/self/statm").split()
     if limit == resource.RLIM_INFINITY or not pages:
         return None
-    return limit - int(pages[0]) * resource.getpagesize()
+    return limit - int(pages[0]) * resource.getpagesize() - RESERVED
 
 
 def _read(path: str | Path) -> str:

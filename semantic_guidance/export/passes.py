@@ -6,6 +6,7 @@ the earlier one stays first.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -18,6 +19,8 @@ from semantic_guidance.core.errors import InputError
 SAMPLES = 17  # places of a line at which its distance from another one is measured
 FIRST, MOST = 16, 256  # earlier lines that are looked at first, then twice as many, and so on to so many
 PARTS = 8  # of a line, whose frames are compared first
+FRAMES = 60  # lines whose frames are compared: as much work as two that are measured
+BLOCK = 256  # ends of lines that are looked at together
 MAX_PAIRS = 5_000_000  # lines that are measured against each other: a minute
 
 Array = NDArray[np.float64]
@@ -172,7 +175,7 @@ class _Shapes:
         far = (self.reach + self.slack)[:, None, None] * (1 + 1e-9)
         self.lows = np.stack([part.min(axis=1) for part in parts], axis=1) - far  # [N, P, 2]
         self.highs = np.stack([part.max(axis=1) for part in parts], axis=1) + far
-        self.measured = 0
+        self.measured = 0.0
 
     def near(self, n: int) -> NDArray[np.bool_]:
         """``[n]`` whether the frames of earlier lines overlap that of line `n`."""
@@ -186,6 +189,7 @@ class _Shapes:
             InputError: so many have been measured that going on would take minutes.
         """
         # Most of those that do not touch have no parts whose frames overlap.
+        self.measured += len(others) / FRAMES
         over = (self.lows[others, :, None] <= self.highs[n]) & (self.highs[others, :, None] >= self.lows[n])
         others = others[(over[..., 0] & over[..., 1]).any(axis=(1, 2))]
         self.measured += len(others)
@@ -205,15 +209,69 @@ def _short_way(lines: list[Line], pen: Array) -> list[Line]:
     ordered: list[Line] = []
     for width in sorted({round(line.width, 3) for line in lines}, reverse=True) if _few(lines) else [None]:
         left = [line for line in lines if width is None or round(line.width, 3) == width]
-        ends = np.stack([line.points[[0, 2]] for line in left])  # [N, 2, 2]
-        free = np.ones(len(left), dtype=bool)
+        ends = _Ends(np.concatenate([line.points[[0, 2]] for line in left]))
         for _ in left:
-            away = np.where(free[:, None], ((ends - pen) ** 2).sum(axis=2), np.inf)
-            line, end = divmod(int(away.argmin()), 2)
-            free[line] = False
+            line, end = divmod(ends.nearest(pen), 2)
+            ends.forget(2 * line)
+            ends.forget(2 * line + 1)
             ordered.append(left[line].reversed if end else left[line])
             pen = ordered[-1].points[2]
     return ordered
+
+
+class _Ends:
+    """Places ``[N, 2]`` that are left, in blocks with frames, to find the nearest one.
+
+    A frame is never farther than a place in it, rounded as they are: of equally near places the first is
+    found, as if all were looked at.
+    """
+
+    def __init__(self, places: Array) -> None:
+        self.blocks = _blocks(places, np.arange(len(places)))  # numbers of places, ascending
+        self.places = [places[numbers] for numbers in self.blocks]  # infinite where they are not left
+        self.low = np.stack([inside.min(axis=0) for inside in self.places])
+        self.high = np.stack([inside.max(axis=0) for inside in self.places])
+        self.front = [0] * len(self.blocks)  # where the first place is that is left
+        self.first = np.array([numbers[0] for numbers in self.blocks])  # and its number
+        self.home = np.empty((len(places), 2), np.int64)  # a place's block, and where it is in that
+        for block, numbers in enumerate(self.blocks):
+            self.home[numbers, 0], self.home[numbers, 1] = block, np.arange(len(numbers))
+
+    def nearest(self, pen: Array) -> int:
+        """The number of the place that is nearest to ``[2]``."""
+        away = (np.maximum(np.maximum(self.low - pen, pen - self.high), 0) ** 2).sum(axis=1)
+        best = (np.inf, sys.maxsize)
+        for block in np.lexsort((self.first, away)):
+            if (away[block], self.first[block]) > best:
+                break
+            squares = ((self.places[block] - pen) ** 2).sum(axis=1)
+            at = int(squares.argmin())
+            best = min(best, (float(squares[at]), int(self.blocks[block][at])))
+        return best[1]
+
+    def forget(self, number: int) -> None:
+        """A place is not left."""
+        block, at = self.home[number]
+        places, front = self.places[block], self.front[block]
+        places[at] = np.inf
+        while front < len(places) and places[front, 0] == np.inf:
+            front += 1
+        self.front[block] = front
+        if front < len(places):
+            self.first[block] = self.blocks[block][front]
+        else:
+            self.low[block] = np.inf
+
+
+def _blocks(places: Array, numbers: NDArray[np.intp]) -> list[NDArray[np.intp]]:
+    """The numbers in parts of places that are near each other, at most `BLOCK` each."""
+    if len(numbers) <= BLOCK:
+        return [np.sort(numbers)]
+    inside = places[numbers]
+    axis = int((inside.max(axis=0) - inside.min(axis=0)).argmax())
+    half = len(numbers) // 2
+    parted = numbers[inside[:, axis].argsort(kind="stable")]  # the first of equal ones stay first
+    return _blocks(places, parted[:half]) + _blocks(places, parted[half:])
 
 
 def _few(lines: list[Line]) -> bool:

@@ -134,8 +134,15 @@ def to_bytes(values: Tensor) -> Tensor:
     return (values * 255).round().clamp(0, 255).to(torch.uint8)
 
 
-def open_banks(config: DataConfig, env: EnvConfig) -> tuple[PictureBank, PictureBank]:
+def open_banks(
+    config: DataConfig, env: EnvConfig, found: Callable[[int], None] = lambda count: None
+) -> tuple[PictureBank, PictureBank]:
     """The pictures to learn from, and those held out.
+
+    Args:
+        config: where they are.
+        env: what needs to be known of them.
+        found: called with their number, before any is read.
 
     Raises:
         InputError: the dataset cannot be read, or a plug-in that brings it not be loaded.
@@ -149,6 +156,7 @@ def open_banks(config: DataConfig, env: EnvConfig) -> tuple[PictureBank, Picture
         (train, some), (rest, others) = halves(opener(Path(config.data), request), config)
     except ValueError as error:
         raise InputError(f"--data: {error}") from None
+    found(len(some) + len(others))
     banks = (
         PictureBank(_completed(train, env), some, config.side),
         PictureBank(_completed(rest, env), others, config.side),

@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image
 
-from semantic_guidance.apps.room import check_room, needed_bytes
-from semantic_guidance.apps.work import MAX_WORK, OUTLINE, _covered, work
+from semantic_guidance.apps.room import check_painting_room, check_room, needed_bytes, painting_bytes
+from semantic_guidance.apps.work import MAX_WORK, OUTLINE, RAMP, _covered, work
 from semantic_guidance.core.errors import InputError
 from semantic_guidance.core.plugins import EXPORTERS
 from semantic_guidance.export.strokes_json import read_drawing
@@ -57,9 +58,21 @@ def test_textured_brushes_and_steps_of_opacity_count():
     ramp = thin.copy()
     ramp[:, 8:10] = 0, 1
     shapes = replace(flat, layers=(DrawnLayer(ramp),))
-    assert work(shapes, ["svg"]) == 1000 * OUTLINE
+    assert work(shapes, ["svg"]) == 1000 * (OUTLINE + RAMP)
     assert work(shapes, ["exact.svg"]) == 1000 * OUTLINE * (1 + np.ceil(1 / 0.03))
     assert work(shapes, ["json", "exact.svg"]) == work(shapes, ["exact.svg"])
+
+
+def test_films_and_pages_are_of_their_own_size():
+    """A film of a huge painting is as much work as one of a small one; light falls on each frame."""
+    giant = np.full((1000, 13), 0.5, np.float32)
+    oil = Drawing((DrawnLayer(giant),), (1.0, 1.0, 1.0), 8192, 8192, brush=Brush("oil"))
+    assert work(replace(oil, width=720, height=720), ["mp4"]) == work(oil, ["mp4"]) < MAX_WORK
+    assert work(oil, ["html"]) < MAX_WORK < work(oil, ["png"])
+    bare = replace(oil, layers=(DrawnLayer(giant[:1] * 0),), width=720, height=720)
+    frames = work(bare, ["mp4"]) / work(bare, ["png"])
+    assert 360 < frames < 30 * 14 * 2  # a frame is lit, changed and encoded
+    assert work(replace(bare, brush=Brush("watercolor")), ["mp4"]) > work(bare, ["mp4"])
 
 
 def test_hundreds_of_resized_masks_are_not_all_kept(monkeypatch):
@@ -112,7 +125,8 @@ def test_the_outline_of_a_large_mask_is_the_same_shape(monkeypatch):
 
 
 def test_paintings_that_do_not_fit_are_told_before_the_work(monkeypatch):
-    monkeypatch.setattr("semantic_guidance.apps.room.free_memory", lambda: 1_000_000_000)
+    monkeypatch.setattr("semantic_guidance.core.memory.resident", lambda: 0)
+    monkeypatch.setattr("semantic_guidance.core.memory.free_memory", lambda: 1_000_000_000)
     check_room((4096, 4096), Brush(), ["png"], "a.json")
     check_room((4096, 4096), Brush("oil"), ["json", "mp4", "svg"], "a.json")  # no picture of that size
     wanted = (
@@ -120,7 +134,7 @@ def test_paintings_that_do_not_fit_are_told_before_the_work(monkeypatch):
     )
     with pytest.raises(InputError, match=wanted):
         check_room((4096, 4096), Brush("oil"), ["png"], "a.json")
-    monkeypatch.setattr("semantic_guidance.apps.room.free_memory", lambda: None)
+    monkeypatch.setattr("semantic_guidance.core.memory.free_memory", lambda: None)
     check_room((8192, 8192), Brush("oil"), ["png"], "a.json")
 
 
@@ -159,3 +173,40 @@ def test_the_estimate_is_what_a_picture_takes(style, name, clear, tmp_path):
     done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
     wanted = needed_bytes(2048**2, Brush(style), [name], bool(clear))
     assert int(done.stdout) * 1024 == pytest.approx(wanted, rel=0.3)
+
+
+PAINTED = """
+import re, sys
+from pathlib import Path
+from semantic_guidance.apps.cli.main import main
+status = main(sys.argv[1:])
+print(status, re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[1])
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="/proc")
+def test_the_estimate_is_what_painting_takes(tmp_path):
+    """The program and its networks, a large photograph, and a painting of another size."""
+    photo = np.random.default_rng(0).integers(0, 255, (12, 16, 3), np.uint8)
+    Image.fromarray(photo).resize((2400, 1800)).save(tmp_path / "a.jpg")
+    words = ["paint", "a.jpg", "--strokes=20", "--preset=draft", "--formats=png", "--size=1600"]
+    command = [sys.executable, "-c", PAINTED, *words]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=90, cwd=tmp_path)
+    status, peak = done.stdout.splitlines()[-1].split()
+    assert status == "0"
+    wanted = painting_bytes(1600 * 1200, 2400 * 1800, 20, ["png"])
+    assert int(peak) * 1024 == pytest.approx(wanted, rel=0.3)
+
+
+def test_films_pages_and_own_pictures_count(monkeypatch):
+    """Masks and a start that are kept, a film's encoder, and what painting takes whatever the formats."""
+    flat, oil = Brush(), Brush("oil")
+    assert needed_bytes(8192**2, flat, ["json", "svg", "html"]) == 0
+    assert needed_bytes(8192**2, oil, ["html"]) == needed_bytes(1024**2, oil, ["png"])
+    assert 150e6 < needed_bytes(8192**2, flat, ["mp4"]) < 250e6
+    assert needed_bytes(64, flat, ["png"], kept=10**9) - needed_bytes(64, flat, ["png"]) == 10**9
+    assert painting_bytes(10**6, 10**6, 100, ["json"]) > 0.6e9
+    monkeypatch.setattr("semantic_guidance.core.memory.resident", lambda: 0)
+    monkeypatch.setattr("semantic_guidance.core.memory.free_memory", lambda: 500_000_000)
+    with pytest.raises(InputError, match=r"^a\.jpg: painting 512 x 341 pixels with 300 strokes takes about"):
+        check_painting_room((341, 512), 512 * 341, 300, ["json"], "a.jpg")

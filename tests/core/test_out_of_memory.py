@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from semantic_guidance.apps.cli import main as program
 from semantic_guidance.core import memory
@@ -91,6 +92,64 @@ def test_free_memory_knows_the_machine_its_groups_and_own_limits(
     assert free_memory() == 2_000_000  # the cache of files counts as free
     told["/proc/meminfo"] = "MemAvailable: 1000 kB\n"
     assert free_memory() == 1_024_000
+
+
+def test_control_groups_of_version_1(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """As the kernel's documentation has it: the numbers' names, and `memory` among several controllers."""
+    group = tmp_path / "memory" / "docker" / "1a"
+    group.mkdir(parents=True)
+    (group / "memory.limit_in_bytes").write_text("2000000000\n")
+    (group / "memory.usage_in_bytes").write_text("600000000\n")
+    (group / "memory.stat").write_text("cache 9\ninactive_file 1\ntotal_inactive_file 100000000\n")
+    (tmp_path / "memory" / "memory.limit_in_bytes").write_text("9223372036854771712\n")
+    (tmp_path / "memory" / "memory.usage_in_bytes").write_text("700000000\n")
+    monkeypatch.setattr(memory, "GROUPS", tmp_path)
+    monkeypatch.setattr(memory, "OLD_GROUPS", tmp_path / "memory")
+    real = memory._read
+    told = {"/proc/self/cgroup": "5:cpu,cpuacct:/x\n4:memory,hugetlb:/docker/1a\n0::/\n"}
+    told["/proc/meminfo"] = "MemAvailable: 90000000 kB\n"
+    monkeypatch.setattr(memory, "_read", lambda path: told.get(str(path)) or real(path))
+    assert free_memory() == 1_500_000_000
+
+
+def test_what_hides_a_lack_of_memory_is_one():
+    """As llvmlite does, whose own words only say that its library was not found."""
+    words = "a.so: failed to map segment from shared object"
+    hidden, told = OSError("Could not find/load shared object file"), InputError("a.png is too large")
+    hidden.__context__ = OSError(words)
+    assert out_of_memory(hidden) == words
+    told.__context__, told.__suppress_context__ = MemoryError(), True  # as `from None` has it
+    assert out_of_memory(told) is None
+
+
+SMALL = {
+    "train": (300, ["--dataset=folder", "--data=."]),
+    "paint": (1200, ["a.png", "--strokes=20", "--formats=png"]),
+    "preprocess": (900, ["--data=."]),
+    "evaluate": (1200, [".", "--strokes=20"]),
+}
+"""Megabytes of addresses, and a command for which they are too few: to load torch, the kernels, an agent."""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="limits of addresses")
+@pytest.mark.parametrize("command", SMALL)
+def test_commands_without_memory_end_in_one_line(command: str, tmp_path: Path):
+    Image.fromarray(np.zeros((40, 60, 3), np.uint8)).save(tmp_path / "a.png")
+    birds = tmp_path / "cub200" / "CUB_200_2011"
+    (birds / "images").mkdir(parents=True)
+    (birds / "images.txt").write_text("1 a.jpg\n")
+    Image.fromarray(np.zeros((40, 60, 3), np.uint8)).save(birds / "images" / "a.jpg")
+    room, words = SMALL[command]
+    line = [sys.executable, "-m", "semantic_guidance.apps.cli.main", command, *words]
+
+    def bounded() -> None:
+        resource.setrlimit(resource.RLIMIT_AS, (room * 10**6, room * 10**6))
+
+    done = subprocess.run(line, cwd=tmp_path, preexec_fn=bounded, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 2
+    assert done.stderr.count("\n") == 1
+    assert "memory" in done.stderr
+    assert "wanted" in done.stderr
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="limits of addresses")

@@ -22,7 +22,7 @@ from typing import Any, NoReturn
 
 from semantic_guidance.apps.options import CLEAR
 from semantic_guidance.core.ending import Terminated, clean_end
-from semantic_guidance.core.errors import InputError
+from semantic_guidance.core.errors import InputError, RoomError
 from semantic_guidance.core.memory import out_of_memory
 from semantic_guidance.core.options import OptionError
 from semantic_guidance.core.plugins import COMMANDS, usable
@@ -92,6 +92,11 @@ def main(argv: Sequence[str] | None = None) -> int:
             place = "standard output"
             _forget_output()
         _complain(f"error: {f'{place}: {error.strerror}' if place else error}")
+    except Exception as error:
+        reason = out_of_memory(error)
+        if reason is None:
+            raise
+        _complain(f"error: out of memory ({reason}): wanted a machine with more")
     return BAD_INPUT
 
 
@@ -167,6 +172,8 @@ def _done(command: Any, args: argparse.Namespace) -> int:
     """Run a command; a lack of memory is told in a line, with what to make smaller (its ``SMALLER``)."""
     try:
         return int(command.run(args))
+    except RoomError:
+        raise
     except Exception as error:
         reason = out_of_memory(error)
         if reason is None:

@@ -139,6 +139,7 @@ def _prepared(before: Painting, args: argparse.Namespace, options: RepaintOption
         OSError: a file cannot be read.
     """
     from semantic_guidance.apps.hand import make_style
+    from semantic_guidance.apps.room import check_painting_room
     from semantic_guidance.images.files import load_image, load_mask
     from semantic_guidance.painter.repaint import check_aspect, repaint
     from semantic_guidance.painter.styles import Style
@@ -149,6 +150,9 @@ def _prepared(before: Painting, args: argparse.Namespace, options: RepaintOption
         check_aspect(photo, before)
     except ValueError as error:
         raise InputError(f"{args.photo}: the {error}") from None
+    sides, pixels = (before.height, before.width), photo.shape[1] * photo.shape[2]
+    start = 0 if before.start is None else before.start.shape[-2] * before.start.shape[-1]
+    check_painting_room(sides, pixels, options.strokes, options.formats, args.strokes_file, start=start)
     return functools.partial(
         repaint,
         before,

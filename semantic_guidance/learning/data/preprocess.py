@@ -26,9 +26,10 @@ from tqdm import tqdm
 
 from semantic_guidance.core.apart import apart
 from semantic_guidance.core.ending import end_with_parent
-from semantic_guidance.core.errors import InputError
+from semantic_guidance.core.errors import InputError, RoomError
 from semantic_guidance.core.files import replacing
 from semantic_guidance.core.guidance import box_of
+from semantic_guidance.core.memory import free_memory
 from semantic_guidance.core.shown import printable
 from semantic_guidance.guidance import Guide
 from semantic_guidance.images.files import load_image, load_pixels
@@ -214,6 +215,10 @@ def _grey_jpeg(path: Path) -> tuple[int, int] | None:
     return None
 
 
+WORKER = 300_000_000
+"""Bytes that a process takes beside what it has when it begins."""
+
+
 def preprocess(data: Path, workers: int = 1, overwrite: bool = False) -> tuple[int, int]:
     """Find the object of every picture of a data set; progress and skipped pictures are told on stderr.
 
@@ -233,7 +238,12 @@ def preprocess(data: Path, workers: int = 1, overwrite: bool = False) -> tuple[i
     jobs = _jobs(dataset)
     _check_boxes(_own(dataset.root, BOXES))
     open_jobs = [job for job in jobs if overwrite or not (job.mask.is_file() and job.focus.is_file())]
-    skipped = 0
+    skipped, free = 0, free_memory()
+    if free is not None and free < WORKER:  # without it, processes wait for threads that cannot begin
+        raise RoomError(
+            f"finding objects takes about {WORKER / 1e9:.1f} GB of memory for each of the --workers, wanted"
+            f" less than the {free / 1e9:.1f} GB that are free"
+        )
     try:
         with tqdm(total=len(jobs), initial=len(jobs) - len(open_jobs), unit="image", file=sys.stderr) as bar:
             for _, problem in _results(open_jobs, workers):

@@ -26,11 +26,17 @@ from semantic_guidance.learning.apg.run import AnalyticRun
 from semantic_guidance.learning.bank import PictureBank, open_banks, to_bytes
 from semantic_guidance.learning.config import TrainConfig, make_config
 from semantic_guidance.learning.replay import Replay
+from semantic_guidance.learning.room import check_training_room
 from semantic_guidance.learning.run import checkpoint, single
 from semantic_guidance.learning.run.log import Log
 from semantic_guidance.learning.run.mirror import Mirror
 from semantic_guidance.learning.run.processes import Processes, processes, settle_threads
-from semantic_guidance.learning.run.ready import see_that_it_can_begin, start_from, training_renderer
+from semantic_guidance.learning.run.ready import (
+    painting_network,
+    see_that_it_can_begin,
+    start_from,
+    training_renderer,
+)
 from semantic_guidance.learning.run.start import ACTOR, NETWORKS
 
 MIXES = 2
@@ -75,7 +81,12 @@ def train(**values: Any) -> Path:
 
 def _train(config: TrainConfig, folder: Path, group: Processes) -> None:
     """Train in a folder that no other run writes to."""
-    banks = open_banks(config.data, config.env)
+
+    def found(pictures: int) -> None:
+        on_card = group.device.type != "cpu"
+        check_training_room(config, pictures, lambda: painting_network(config), on_card)
+
+    banks = open_banks(config.data, config.env, found)
     run: AnalyticRun | Trainer
     if config.learn.method == "apg":
         run = AnalyticRun(config, *banks, folder, group.device)

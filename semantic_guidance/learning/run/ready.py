@@ -5,8 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import torch
+from torch import nn
 
 from semantic_guidance.agents.ltp.episode import Renderer, compositor
+from semantic_guidance.agents.ltp.network import Actor
 from semantic_guidance.core.errors import InputError
 from semantic_guidance.learning.algorithms.ddpg import Learner
 from semantic_guidance.learning.apg.run import HEADS, new_network
@@ -49,6 +51,14 @@ def see_that_it_can_begin(config: TrainConfig, folder: Path, processes: int) -> 
     renderer = training_renderer(config, CPU)
     if config.run.load_path is not None and not config.run.resume:
         start_from(Learner(config, CPU, renderer), Path(config.run.load_path))
+
+
+def painting_network(config: TrainConfig) -> nn.Module:
+    """A network of the kind that learns to paint, before its first update."""
+    env, learn = config.env, config.learn
+    if learn.method == "apg":
+        return HEADS[config.apg.head].network(config)
+    return Actor(env.channels, env.action_size, learn.width)
 
 
 def training_renderer(config: TrainConfig, device: torch.device) -> Renderer:

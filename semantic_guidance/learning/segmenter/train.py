@@ -26,13 +26,15 @@ from semantic_guidance.guidance.segmenter import Segmenter
 from semantic_guidance.learning import optimizers
 from semantic_guidance.learning.algorithms.wgan import placed
 from semantic_guidance.learning.data.cutouts.dataset import CutoutPack, compose
-from semantic_guidance.learning.memory import fitting
+from semantic_guidance.learning.memory import START, check_room, fitting
 from semantic_guidance.learning.run import checkpoint, single
 from semantic_guidance.learning.segmenter.config import SegmenterTrainingConfig
 from semantic_guidance.learning.segmenter.loss import segmentation_loss
 from semantic_guidance.learning.segmenter.samples import Batches, Sources
 
 SEGMENTER = "segmenter.safetensors"
+PIXEL = 1140
+"""Bytes for each pixel of an update's pictures; measured."""
 WARM_UP = 200
 """Updates in which the learning rates rise."""
 AHEAD = 8
@@ -60,6 +62,7 @@ def train_segmenter(config: SegmenterTrainingConfig) -> Path:
     earlier = _earlier(config.blend)  # now, so that a mistake shows before the work
     torch.set_num_threads(threads_here(config.threads))
     cv2.setNumThreads(config.threads)
+    check_room(START, {"updates": PIXEL * config.batch_size * config.size**2}, "--batch-size, --size")
     with fitting("--batch-size, --size"), only_one(config.out, "another --out"):
         trainer = SegmenterTrainer(config, Sources.load(config))
         checkpoint.sweep(config.out)

@@ -19,6 +19,7 @@ from semantic_guidance.learning.memory import byte_table
 from semantic_guidance.learning.window.config import WindowTrainingConfig
 from semantic_guidance.learning.window.scenes import Bytes, SceneBank
 
+PLANES = 6  # bytes of a pixel: colour, all objects, the largest one, focus
 WHAT = "a file of pictures that train-agent has composed"
 
 

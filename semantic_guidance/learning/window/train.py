@@ -26,15 +26,18 @@ from semantic_guidance.core.weights import Unfilled, filled
 from semantic_guidance.learning import optimizers
 from semantic_guidance.learning.algorithms.apg import AnalyticTrainer, APGConfig
 from semantic_guidance.learning.algorithms.wgan import placed
-from semantic_guidance.learning.memory import fitting
+from semantic_guidance.learning.memory import START, check_room, fitting
+from semantic_guidance.learning.room import GUIDE
 from semantic_guidance.learning.run import checkpoint, single
 from semantic_guidance.learning.run.processes import choose_device, settle_threads
-from semantic_guidance.learning.window.bank import open_bank
+from semantic_guidance.learning.window.bank import PLANES, open_bank
 from semantic_guidance.learning.window.config import WindowTrainingConfig
 from semantic_guidance.learning.window.env import WindowState, error, window_environment
 from semantic_guidance.learning.window.scenes import Episodes, SceneBank
 
 AGENT = "agent.safetensors"
+PARAMETER, WINDOW = 28, 32_000
+"""Bytes for each number of the network, and for each window and channel of the first stage."""
 WARM_UP = 100
 """Updates in which the learning rate rises."""
 LOG_INTERVAL = 100
@@ -67,6 +70,8 @@ def train_window_agent(config: WindowTrainingConfig) -> Path:
     cv2.setNumThreads(config.threads)
     with fitting("--batch-size, --widths, --horizon"):
         actor = new_actor(config)  # first, since it may find a mistake, and pictures take their time
+        if device.type == "cpu":
+            check_room(START, window_parts(config, actor), "--scenes, --scene-side, --batch-size, --widths")
         with only_one(config.out, "another --out"):
             bank = open_bank(config)
             checkpoint.sweep(config.out)
@@ -76,6 +81,16 @@ def train_window_agent(config: WindowTrainingConfig) -> Path:
             write_settings({"": config}, config.out / NAME)
             trainer.run()
             return write_agent(config.out, config.unguided)
+
+
+def window_parts(config: WindowTrainingConfig, actor: nn.Module) -> dict[str, int]:
+    """Bytes that a run takes beside the program, by what they are for; measured."""
+    numbers = sum(values.numel() for values in actor.parameters())
+    return {
+        "pictures": PLANES * config.scenes * config.scene_side**2,
+        "networks": GUIDE + PARAMETER * numbers,
+        "updates": WINDOW * config.widths[0] * config.batch_size * config.horizon,
+    }
 
 
 def write_agent(out: Path, unguided: bool = False) -> Path:

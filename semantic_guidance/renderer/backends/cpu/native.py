@@ -21,6 +21,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from semantic_guidance.core.memory import out_of_memory
 from semantic_guidance.renderer.backends.cpu.code_cache import Kept, cache_folder
 
 MODULE = Path(__file__).with_name("kernels.ll.z")
@@ -53,6 +54,8 @@ def _load() -> tuple[Entry | None, Any]:
     try:
         return _shipped()
     except Exception as error:  # llvmlite is missing or too old, or this kind of machine is unknown to it
+        if out_of_memory(error) is not None:  # without kernels the rest would take hours
+            raise
         reason = " ".join(str(error).split())[:200]
     found: tuple[Entry | None, Any]
     try:

@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from semantic_guidance.core.errors import InputError
-from semantic_guidance.core.locks import lock, still_at
+from semantic_guidance.core.locks import close_own, lock, open_own, still_at
 
 PATIENCE = 10.0
 """Seconds in which someone must begin to read from a pipe."""
@@ -161,10 +161,11 @@ def _draft(beside: Path, final: Path) -> Iterator[Path]:
         with telling_of_disk(draft, final):
             yield draft
     finally:
-        draft.unlink(missing_ok=True)  # where it has not become the file
-        _drafts.discard(draft)
+        if draft in _drafts:  # else a forked process ends, and it is the other one's
+            draft.unlink(missing_ok=True)  # where it has not become the file
+            _drafts.discard(draft)
         if descriptor is not None:
-            os.close(descriptor)
+            close_own(descriptor)
 
 
 def _created(beside: Path) -> tuple[Path, int | None]:
@@ -174,16 +175,16 @@ def _created(beside: Path) -> tuple[Path, int | None]:
         draft = beside.with_name(_name(beside.suffix))
         _drafts.add(draft)
         try:
-            descriptor = os.open(draft, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o666)
+            descriptor = open_own(draft, os.O_CREAT | os.O_EXCL | os.O_RDWR)
         except OSError:
             _drafts.discard(draft)
             raise
         if not _LOCKS:
-            os.close(descriptor)
+            close_own(descriptor)
             return draft, None
         if lock(descriptor) is not False and still_at(descriptor, draft):
             return draft, descriptor
-        os.close(descriptor)  # somebody has swept it before it was locked
+        close_own(descriptor)  # somebody has swept it before it was locked
         draft.unlink(missing_ok=True)
         _drafts.discard(draft)
 
@@ -205,13 +206,13 @@ def _sweep(draft: Path, known: bool) -> None:
             if old:
                 draft.unlink()
             return
-        descriptor = os.open(draft, flags)
+        descriptor = open_own(draft, flags)
         try:
             held = lock(descriptor)
             if held or (held is None and old):
                 draft.unlink()
         finally:
-            os.close(descriptor)
+            close_own(descriptor)
 
 
 def _tell_of_disk(error: Exception, draft: Path, final: Path) -> None:
@@ -281,3 +282,7 @@ def _opened(path: Path) -> int:
         else:
             os.set_blocking(descriptor, True)
             return descriptor
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_drafts.clear)  # they are the other process's

@@ -71,7 +71,7 @@ COMMANDS: dict[str, Command] = {
         " --save-interval 1"
     ),
     "train-segmenter": Command(
-        "train-segmenter --pack pack --out out --samples 8 --batch 2 --size 64 --held-out 0 --workers 0"
+        "train-segmenter --pack pack --out out --samples 8 --batch 2 --size 64 --held-out 0 --workers 1"
         " --save-interval 1",
         usual=6,
     ),

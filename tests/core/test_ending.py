@@ -88,15 +88,13 @@ def work(path):
     end_with_parent()
     with replacing(Path(path)) as draft:
         draft.write_text("half")
-        print(os.getpid(), flush=True)
+        os.write(1, f"{os.getpid()}\n".encode())  # at once, as others write there
         time.sleep(60)
 
 if __name__ == "__main__":
-    children = [
-        multiprocessing.get_context(sys.argv[2]).Process(target=work, args=(f"{sys.argv[1]}/{n}",)) for n in "ab"
-    ]
-    for child in children:
-        child.start()
+    context = multiprocessing.get_context(sys.argv[2])
+    for name in "ab":
+        context.Process(target=work, args=(f"{sys.argv[1]}/{name}",)).start()
     time.sleep(60)
 """
 

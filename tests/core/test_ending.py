@@ -88,7 +88,7 @@ def work(path):
     end_with_parent()
     with replacing(Path(path)) as draft:
         draft.write_text("half")
-        os.write(1, f"{os.getpid()}\n".encode())  # at once, as others write there
+        os.write(1, f"{os.getpid()}\\n".encode())  # at once, as others write there
         time.sleep(60)
 
 if __name__ == "__main__":

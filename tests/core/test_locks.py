@@ -40,12 +40,12 @@ with only_one(folder, "another"), replacing(folder / "a.txt") as draft:
         finally:
             list(map(os.fstat, files))
     elif os.fork() == 0:
-        os.write(1, f"{os.getpid()}\n".encode())  # at once, as another one writes there
+        os.write(1, f"{os.getpid()}\\n".encode())  # at once, as another one writes there
         time.sleep(60)
         os._exit(0)
     else:
         os.wait()
-        os.write(1, f"{sorted(map(len, os.listdir(folder)))}\n".encode())
+        os.write(1, f"{sorted(map(len, os.listdir(folder)))}\\n".encode())
         os.kill(os.getpid(), signal.SIGKILL)
 """
 

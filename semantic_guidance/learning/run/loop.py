@@ -73,8 +73,8 @@ def train(**values: Any) -> Path:
     folder = Path(config.run.output) / config.data.dataset / config.run.exp_suffix
     settle_threads(config.run.threads)
     with processes(config.run.device) as group:
-        see_that_it_can_begin(config, folder, group.count)
         with only_one(folder, "another --exp-suffix") if group.rank == 0 else nullcontext():
+            see_that_it_can_begin(config, folder, group.count)
             _train(config, folder, group)
     return folder
 

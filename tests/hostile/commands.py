@@ -30,6 +30,7 @@ class Command:
         words: of the command line, all paths relative.
         resume: added to them for a run that goes on, if the same words are refused then.
         usual: seconds that it takes, about.
+        again: added to them for the run that repeats it, so that this is quick.
         outputs: where it writes.
         quick: whether a short run of the tests kills it.
     """
@@ -37,6 +38,7 @@ class Command:
     words: str
     resume: str | None = None
     usual: float = 4.0
+    again: str = ""
     outputs: tuple[str, ...] = ("out",)
     quick: bool = False
 
@@ -59,7 +61,11 @@ COMMANDS: dict[str, Command] = {
     ),
     "repaint": Command(f"repaint painting.json photo.png --mask mask.png --strokes 4 {DRAFT}"),
     "preprocess": Command(
-        "preprocess --dataset cub200 --data . --workers 2", usual=6, outputs=MADE, quick=True
+        "preprocess --dataset cub200 --data . --workers 2",
+        usual=3,
+        again="--workers 1",
+        outputs=MADE,
+        quick=True,
     ),
     "evaluate": Command("evaluate pictures --strokes 5 --methods planner+draft --out out", usual=6),
     "train ddpg": Command(f"train {TINY} {DDPG}", "--resume", 6),
@@ -78,7 +84,7 @@ COMMANDS: dict[str, Command] = {
     "train-renderer": Command(
         "train-renderer --steps 3 --batch_size 2 --save_interval 1 --output out --device cpu"
     ),
-    "export-agent": Command("export-agent agent.safetensors --to int8 --out out", usual=2.5, quick=True),
+    "export-agent": Command("export-agent agent.safetensors --to int8 --out out", usual=2.5),
     "export-agent seed": Command("export-agent wide.safetensors --to seed --out out", usual=2.5),
 }
 
@@ -95,13 +101,12 @@ def write_inputs(folder: Path) -> None:
     save_actor(Actor(plain.channels, plain.action_size), plain, 128, folder / "wide.safetensors")
     rng = np.random.default_rng(0)
     names = []
-    for n in range(6):
+    for n in range(3):
         noisy = corpus.gradient(40, 50) // 2 + rng.integers(0, 100, (40, 50, 3), dtype=np.uint8)
         names.append(f"001.Bird/bird_{n}.jpg")
         picture = corpus.packed(Image.fromarray(noisy), "JPEG")
         put(folder / ROOT_OF_BIRDS / "images" / names[-1], picture)
-        if n < 3:
-            put(folder / "pictures" / f"{n}.jpg", picture)
+        put(folder / "pictures" / f"{n}.jpg", picture)
     put(folder / ROOT_OF_BIRDS / "images.txt", "".join(f"{n} {name}\n" for n, name in enumerate(names, 1)))
     write_pack(folder / "pack")
 

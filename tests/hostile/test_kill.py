@@ -133,7 +133,7 @@ def repeated(command: Command, folder: Path) -> tuple[bool, str]:
     for more in ("", command.resume):
         if more is None:
             continue
-        child = started(command, folder, more)
+        child = started(command, folder, f"{command.again} {more}")
         try:
             status = child.wait(PATIENCE)
         except subprocess.TimeoutExpired:

@@ -33,16 +33,25 @@ def run(argv):
 cli._run = run
 cli.program()
 """
-SLOW = BUSY.replace(
-    'hashlib.pbkdf2_hmac("sha256", b"", b"", 10**9)',
-    """
-        import time
+SLOW = """
+import sys, time
+from pathlib import Path
+from semantic_guidance.apps.cli import main as cli
+from semantic_guidance.core.files import replacing
+
+def run(argv):
+    with replacing(Path(argv[0])) as draft:
+        draft.write_text("half")
         try:
+            print("ready", flush=True)
             time.sleep(60)
         finally:
             time.sleep(float(argv[1]))
-            Path(argv[0] + ".saved").touch()""",
-)
+            Path(argv[0] + ".saved").touch()
+
+cli._run = run
+cli.program()
+"""
 HOST = """
 import os, signal, sys, time
 from semantic_guidance.apps.cli import main as cli

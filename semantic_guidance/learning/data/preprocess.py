@@ -40,12 +40,21 @@ _JPEG = [cv2.IMWRITE_JPEG_QUALITY, 95]
 
 @dataclass(frozen=True)
 class Job:
-    """One picture and where its results go."""
+    """One picture and where its results go.
+
+    Attributes:
+        index: of the picture, from 0.
+        image: its file.
+        mask: the file of its mask.
+        focus: the file of its focus map.
+        problem: why it is skipped, if that is known before it is read.
+    """
 
     index: int
     image: Path
     mask: Path
     focus: Path
+    problem: str | None = None
 
 
 def write_whole(path: Path, data: bytes) -> None:
@@ -88,12 +97,14 @@ def process(job: Job) -> str | None:
     """Write one picture's mask and focus map.
 
     Returns:
-        None, or why the picture was skipped: it cannot be read, or there are other files where its results
-        would be.
+        None, or why the picture was skipped: it lies elsewhere, cannot be read, or there are other files
+        where its results would be.
 
     Raises:
         OSError: the results cannot be written.
     """
+    if job.problem is not None:
+        return job.problem
     try:
         image = load_image(job.image)
         for path in (job.focus, job.mask):
@@ -132,7 +143,7 @@ def _results(jobs: list[Job], workers: int) -> Iterator[tuple[Job, str | None]]:
 def _write_boxes(path: Path, jobs: list[Job]) -> None:
     rows = [" x y w h"]
     for job in jobs:
-        box = _stored_box(job.mask) or (0, 0, 0, 0)
+        box = (_stored_box(job.mask) if job.problem is None else None) or (0, 0, 0, 0)
         rows.append(" ".join(str(value) for value in (job.index, *box)))
     write_whole(path, ("\n".join(rows) + "\n").encode())
 
@@ -152,23 +163,29 @@ def _jobs(dataset: CUB200) -> list[Job]:
             there = f"{pictures[target]!r} and {name!r}"
             raise InputError(f"{dataset.root / 'images.txt'}: {there} have one mask, wanted different names")
         pictures[target] = name
-        image = dataset.path(index)
-        mask, focus = (_own(dataset.root, f"{folder}/{target}") for folder in (MASKS, FOCUS))
-        if os.path.realpath(image).startswith(made):
+        mask, focus = (_result_path(dataset.root, f"{folder}/{target}") for folder in (MASKS, FOCUS))
+        try:
+            image, problem = dataset.path(index), None
+        except InputError as error:
+            image, problem = dataset.root / "images" / name, str(error)
+        if problem is None and os.path.realpath(image).startswith(made):
             raise InputError(f"{image} is among the results of the preprocessing, wanted a photograph")
-        jobs.append(Job(index, image, mask, focus))
+        jobs.append(Job(index, image, mask, focus, problem))
     return jobs
 
 
-def _own(root: Path, name: str) -> Path:
-    """A file of the preprocessing, which is where its name says: no part of that is a link.
+def _result_path(root: Path, name: str) -> Path:
+    """Where a file of the preprocessing goes, which is where its name says: no part of that is a link.
 
     Raises:
         InputError: one is.
     """
     path = root / name
     if os.path.realpath(path) != os.path.join(os.path.realpath(root), name):
-        raise InputError(f"{path} is behind a link, wanted a folder of its own in {root}")
+        raise InputError(
+            f"{path} is behind a link, wanted a folder of its own in {root}; remove the link, or move or link "
+            "the whole data set"
+        )
     return path
 
 
@@ -236,8 +253,10 @@ def preprocess(data: Path, workers: int = 1, overwrite: bool = False) -> tuple[i
     """
     dataset = CUB200(data)
     jobs = _jobs(dataset)
-    _check_boxes(_own(dataset.root, BOXES))
-    open_jobs = [job for job in jobs if overwrite or not (job.mask.is_file() and job.focus.is_file())]
+    _check_boxes(_result_path(dataset.root, BOXES))
+    open_jobs = [
+        job for job in jobs if overwrite or job.problem or not (job.mask.is_file() and job.focus.is_file())
+    ]
     skipped, free = 0, free_memory()
     if free is not None and free < WORKER:  # without it, processes wait for threads that cannot begin
         raise RoomError(

@@ -110,6 +110,23 @@ def test_unreadable_picture_is_skipped(data, capsys):
     assert len(CUB200(data, "predicted")) == 3
 
 
+@pytest.mark.parametrize("share", [1, 4])
+def test_pictures_that_are_links_to_elsewhere_are_skipped(data, capsys, share):
+    root = only_the_first(data) if share == 1 else data / "cub200" / "CUB_200_2011"
+    linked = root / "images" / "001.Kind_1" / "Kind_1_0001.jpg"
+    linked.rename(data / "elsewhere.jpg")
+    linked.symlink_to(data / "elsewhere.jpg")
+    for _ in range(2):
+        assert run(data, "--workers", "1") == 1
+        err = capsys.readouterr().err
+        assert f"skipped: {root / 'images.txt'}: the name '001.Kind_1/Kind_1_0001.jpg' leads out" in err
+        assert f"wanted a file in {root / 'images'}; copy it there, or link the whole folder" in err
+        assert f"{share - 1} of {share} pictures done, 1 skipped" in err
+    assert (root / "bounding_boxes_pred.txt").read_text().splitlines()[1] == "0 0 0 0 0"
+    assert len(list((root / "segmentations_pred").rglob("*.jpg"))) == share - 1
+    assert len(CUB200(data)) == share
+
+
 def test_picture_without_object_gets_the_whole_frame(data):
     root = data / "cub200" / "CUB_200_2011"
     plain = np.random.default_rng(0).normal(128, 3, (90, 70, 3)).clip(0, 255).astype(np.uint8)
@@ -184,7 +201,8 @@ def test_results_are_not_written_through_links(data, capsys, what):
     (root / what).parent.mkdir(exist_ok=True)
     (root / what).symlink_to(outside)
     assert run(data, "--workers", "1") == 2
-    assert "is behind a link, wanted a folder of its own" in capsys.readouterr().err
+    assert "is behind a link, wanted a folder of its own in" in (err := capsys.readouterr().err)
+    assert "remove the link" in err
     assert not list(outside.iterdir())
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
 import os
@@ -12,8 +13,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from semantic_guidance.agents.ltp.episode import EnvConfig
 from semantic_guidance.core.errors import InputError
 from semantic_guidance.core.names import plain_name
+from semantic_guidance.learning.bank import open_banks
+from semantic_guidance.learning.config import DataConfig
 from semantic_guidance.learning.data.cub200 import CUB200
 from semantic_guidance.learning.data.cutouts import rebuild_pack
 from semantic_guidance.learning.data.cutouts.pack import CutoutPack
@@ -73,6 +77,19 @@ def test_links_may_not_lead_out(cub: Path, tmp_path: Path) -> None:
     assert data[0].name == CUB_NAMES[0]
     with pytest.raises(InputError, match=r"images\.txt: the name .* through a link"):
         data[1]
+
+
+def test_a_run_of_training_goes_on_without_links_that_lead_out(cub: Path, tmp_path: Path, capsys) -> None:
+    outside = save(tmp_path / "elsewhere" / "holiday.jpg", bird()[0])
+    place = cub / "cub200" / "CUB_200_2011" / "images" / CUB_NAMES[1]
+    place.unlink()
+    place.symlink_to(outside)
+    train, held_out = open_banks(DataConfig("cub200", str(cub), canvas_size=8), EnvConfig())
+    for bank in (train, held_out):
+        with contextlib.suppress(InputError):  # two pictures: one half has the link alone
+            bank.fill()
+    assert int(train.loaded.sum() + held_out.loaded.sum()) == 1
+    assert "through a link, wanted a file in" in capsys.readouterr().err
 
 
 def test_a_folder_of_links_is_the_users_own(tmp_path: Path) -> None:

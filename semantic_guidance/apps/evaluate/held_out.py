@@ -36,8 +36,7 @@ def held_out_subjects(folder: Path, dataset: str, limit: int | None = None) -> l
     names = [shown(rest.names[number]) for number in chosen]
     slugs = make_slugs(names)
     return [
-        _subject(rest, number, name, slugs[name], folder)
-        for name, number in zip(names, chosen, strict=True)
+        _subject(rest, number, name, slugs[name], folder) for name, number in zip(names, chosen, strict=True)
     ]
 
 

@@ -225,7 +225,7 @@ def test_pictures_of_a_data_set_that_are_links_to_elsewhere_are_skipped(tmp_path
     (root / "images").mkdir(parents=True)
     shutil.copy(photo, root / "images" / "b.jpg")
     (root / "images" / "a.jpg").symlink_to(photo)
-    (root / "images.txt").write_text("".join(f"{n} {n % 2 and 'a' or 'b'}.jpg\n" for n in range(2, 12)))
+    (root / "images.txt").write_text("".join(f"{n} {(n % 2 and 'a') or 'b'}.jpg\n" for n in range(2, 12)))
     words = [str(tmp_path / "data"), "--dataset", "cub200", "--out", str(tmp_path / "out"), *QUICK]
     assert main(["evaluate", *words]) == 1
     assert "a.jpg' leads out of its folder through a link" in capsys.readouterr().err

@@ -148,11 +148,11 @@ def test_any_bytes_are_a_table_or_refused(tmp_path_factory: pytest.TempPathFacto
     path = tmp_path_factory.getbasetemp() / "table.txt"
     path.write_bytes(b"1 a.jpg 0.5\n" + data)
     try:
-        rows = read_table(path, (int, plain_name, finite), "a table")
+        rows = read_table(path, (int, str, finite), "a table", files=(1,))
     except InputError as error:
         assert str(error).startswith(str(path))  # noqa: PT017
         return
-    assert all(isinstance(row[0], int) and np.isfinite(row[2]) for row in rows)
+    assert all(isinstance(row[0], int) and plain_name(row[1], "") and np.isfinite(row[2]) for row in rows)
 
 
 @settings(deadline=None)
@@ -181,7 +181,42 @@ def test_rows_are_those_that_were_written(
     writer.writerows([("name", "kind"), *rows])
     path = tmp_path_factory.getbasetemp() / "written.csv"
     path.write_text(text.getvalue(), encoding="utf-8-sig", newline="")
-    assert [(row["name"], row["kind"]) for row in read_csv(path, ("name",), "rows")] == rows
+    assert [(row["name"], row["kind"]) for row in read_csv(path, ("name", "kind"), "rows")] == rows
+
+
+@pytest.mark.parametrize(
+    ("text", "kinds"),
+    [
+        ("name,kind,\na,thing,\n", ["thing"]),  # commas at the ends of lines
+        ("name,kind\na,thing,\nb,scene,,\n", ["thing", "scene"]),
+        ("name,kind,note,size\na,thing\nb,scene,sunny\n,,,\n\n", ["thing", "scene"]),  # as spreadsheets do
+        ('name,kind,note\na,thing,"5" x\nb,scene,a "b" c\n', ["thing", "scene"]),
+        ('name,kind,note\na,thing,"two\nlines"\nb,scene,\n', ["thing", "scene"]),
+        ("note,name,kind\nx,a,thing\n", ["thing"]),
+    ],
+)
+def test_only_the_wanted_columns_are_looked_at(tmp_path: Path, text: str, kinds: list[str]) -> None:
+    path = tmp_path / "list.csv"
+    path.write_text(text)
+    rows = read_csv(path, ("name", "kind"), "a list", files=("name",))
+    assert [row["kind"] for row in rows] == kinds
+    assert [row["name"] for row in rows] == ["a", "b"][: len(kinds)]
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        ("b", "line 5 has no kind"),
+        ('"b\nc",thing', "line 5: the cell of name goes on over lines"),
+        ('"b,thing\nc,thing', "line 5: the cell of name goes on over lines"),
+        (f"b,{'x' * 200_000}", "line 5 is malformed"),  # beyond the limit of Python's reader
+    ],
+)
+def test_the_line_that_does_not_fit_is_named(tmp_path: Path, line: str, reason: str) -> None:
+    path = tmp_path / "list.csv"
+    path.write_text(f'name,kind,note\na,thing,"two\nlines"\n\n{line}\nc,thing,\n')
+    with pytest.raises(InputError, match=rf"list\.csv {reason}"):
+        read_csv(path, ("name", "kind"), "a list")
 
 
 def respell(pack: Path, old: str, new: str) -> None:
@@ -197,7 +232,7 @@ def test_a_manifest_that_leads_out_is_refused_with_its_line(tmp_path: Path) -> N
     with pytest.raises(InputError, match=r"manifest\.csv line 3: the name '\.\./.*climbs"):
         CutoutPack.load(tmp_path / "pack")
     manifest.write_text("\n".join([head, first, "lonely", *rest]) + "\n")
-    with pytest.raises(InputError, match=r"manifest\.csv line 3 has more or fewer cells"):
+    with pytest.raises(InputError, match=r"manifest\.csv line 3 has no kind"):
         CutoutPack.load(tmp_path / "pack")
     manifest.write_bytes(b"\xff\xfe")
     with pytest.raises(InputError, match="not UTF-8"):

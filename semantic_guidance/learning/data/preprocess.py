@@ -183,8 +183,8 @@ def _result_path(root: Path, name: str) -> Path:
     path = root / name
     if os.path.realpath(path) != os.path.join(os.path.realpath(root), name):
         raise InputError(
-            f"{path} is behind a link, wanted a folder of its own in {root}; remove the link, or move or link "
-            "the whole data set"
+            f"{path} is behind a link, wanted a folder of its own in {root}; remove the link, or move or "
+            "link the whole data set"
         )
     return path
 

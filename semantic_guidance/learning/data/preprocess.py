@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-import struct
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -33,7 +32,11 @@ from semantic_guidance.core.memory import free_memory
 from semantic_guidance.core.shown import printable
 from semantic_guidance.guidance import Guide
 from semantic_guidance.images.files import load_image, load_pixels
+from semantic_guidance.images.jpeg import Head, read_head, with_comment
 from semantic_guidance.learning.data.cub200 import BOXES, CUB200, FOCUS, MASKS
+
+MARK = b"semantic-guidance preprocess"
+"""A comment in all masks and focus maps, by which they are known: only they are replaced."""
 
 _JPEG = [cv2.IMWRITE_JPEG_QUALITY, 95]
 
@@ -70,7 +73,7 @@ def write_whole(path: Path, data: bytes) -> None:
 
 def _encode(plane: Tensor) -> bytes:
     pixels = (plane[0].clamp(0, 1) * 255).round().byte().numpy()
-    return bytes(cv2.imencode(".jpg", pixels, _JPEG)[1].tobytes())
+    return with_comment(cv2.imencode(".jpg", pixels, _JPEG)[1].tobytes(), MARK)
 
 
 def _stored_box(mask: Path) -> tuple[int, int, int, int] | None:
@@ -205,31 +208,21 @@ def _begins(path: Path, beginning: bytes) -> bool:
 
 
 def _check_replaceable(path: Path, height: int, width: int) -> None:
-    """See that there is no file, or a grey JPEG of that size, as masks and focus maps are.
+    """See that there is no file, or a mask or focus map of the preprocessing.
+
+    Those of earlier versions have no mark: they are grey JPEGs of the photograph's size in which nothing is
+    noted down.
 
     Raises:
         InputError: it is something else.
+        OSError: it cannot be read.
     """
-    if not os.path.lexists(path) or _grey_jpeg(path) == (height, width):
+    if not os.path.lexists(path):
         return
-    wanted = f"wanted a grey JPEG of {width} x {height}, or another name for it"
-    raise InputError(f"{path} is there and none of the preprocessing: it stays, {wanted}")
-
-
-def _grey_jpeg(path: Path) -> tuple[int, int] | None:
-    """Height and width of a JPEG of one channel, by the head of its frame (ITU T.81, B.2.2)."""
-    if not path.is_file():
-        return None
-    with path.open("rb") as file:
-        data = file.read(2**18)
-    place = 2
-    while data[:2] == b"\xff\xd8" and place + 10 <= len(data) and data[place] == 0xFF:
-        kind, length = data[place + 1], int.from_bytes(data[place + 2 : place + 4], "big")
-        if 0xC0 <= kind <= 0xCF and kind not in (0xC4, 0xC8, 0xCC):
-            height, width, channels = struct.unpack_from(">HHB", data, place + 5)
-            return (height, width) if channels == 1 else None
-        place += 2 + length
-    return None
+    head = read_head(path) if path.is_file() else None
+    if head is not None and (MARK in head.comments or head == Head(height, width, 1, (), noted=False)):
+        return
+    raise InputError(f"{path} is there and none of the preprocessing: it stays, wanted another name for it")
 
 
 WORKER = 300_000_000

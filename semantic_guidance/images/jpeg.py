@@ -28,7 +28,7 @@ class Head:
         width: in pixels.
         channels: 1 for grey.
         comments: of its writer.
-        noted: whether there is anything else that a camera or a program notes down: EXIF, a colour profile ...
+        noted: whether there is anything else that cameras and programs note down: EXIF, a colour profile ...
     """
 
     height: int
@@ -53,7 +53,8 @@ def read_head(path: Path) -> Head | None:
         if kind == COMMENT:
             comments.append(data[begin:end])
         if kind in FRAMES and begin + 6 <= len(data):
-            return Head(*struct.unpack_from(">HHB", data, begin + 1), tuple(comments), noted)
+            height, width, channels = struct.unpack_from(">HHB", data, begin + 1)
+            return Head(height, width, channels, tuple(comments), noted)
     return None
 
 

@@ -261,6 +261,54 @@ def test_damage_in_the_text_after_the_pixels_spoils_nothing(tmp_path):
     assert to_bytes(load_image(path)).tolist() == [[[1, 2, 3]], [[1, 2, 3]]]
 
 
+ROWS = b"\0\x01\x02\x03" * 2
+HEADER = (1, 2, 8, 2, 0, 0, 0)
+
+
+def spoilt(kind: bytes, data: bytes) -> bytes:
+    """A chunk with a wrong checksum."""
+    made = bytearray(chunk(kind, data))
+    made[-1] ^= 1
+    return bytes(made)
+
+
+ANCILLARY = {
+    b"gAMA": struct.pack(">I", 45455),
+    b"tEXt": b"Comment\0hello",
+    b"iTXt": b"Comment\0\0\0\0\0hello",
+    b"iCCP": b"profile\0\0" + zlib.compress(b"none"),
+    b"pHYs": struct.pack(">IIB", 9, 9, 1),
+    b"tIME": bytes(7),
+}
+
+
+@pytest.mark.parametrize("kind", ANCILLARY)
+def test_damage_in_what_browsers_skip_spoils_nothing(tmp_path, kind):
+    before = spoilt(kind, ANCILLARY[kind])
+    before = before + chunk(b"tEXt", b"Title\0b") + before
+    path = write(tmp_path / "a.png", png(HEADER, ROWS, before=before))
+    assert to_bytes(load_image(path)).tolist() == [[[1, 2, 3]], [[1, 2, 3]]]
+    short = write(tmp_path / "short.png", png(HEADER, b"\0\0\0\0", before=before))
+    with pytest.raises(InputError, match=r"short\.png: the picture is broken"):
+        load_image(short)
+
+
+@pytest.mark.parametrize(
+    ("kind", "data"),
+    [(b"tRNS", bytes([0, 1, 0, 2, 0, 3])), (b"eXIf", exif_block(6)), (b"pLTE", bytes(3)), (b"xxXx", b"?")],
+)
+def test_damage_in_what_changes_the_picture_is_refused(tmp_path, kind, data):
+    path = write(tmp_path / "a.png", png(HEADER, ROWS, before=spoilt(kind, data)))
+    with pytest.raises(InputError, match=rf"wrong checksum in chunk {kind.decode()}"):
+        load_image(path)
+
+
+@pytest.mark.parametrize("end", [b"", b"\0\0\0\0", b"\0\0\0\0IEND", chunk(b"IEND", b"")[:-1] + b"?"])
+def test_the_end_may_be_missing_or_damaged(tmp_path, end):
+    path = write(tmp_path / "a.png", png(HEADER, ROWS).removesuffix(chunk(b"IEND", b"")) + end)
+    assert to_bytes(load_image(path)).tolist() == [[[1, 2, 3]], [[1, 2, 3]]]
+
+
 @pytest.mark.parametrize("format", ["PNG", "TIFF", "WEBP", "BMP"])
 def test_no_limit_but_ours(tmp_path, monkeypatch, format):
     """Pillow's own, which TIFF and WebP are held to once more as they load, is of no account here."""

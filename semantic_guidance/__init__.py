@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from semantic_guidance.core import forks, moved
+from semantic_guidance.core import moved
 from semantic_guidance.core.lazy import lazy
 from semantic_guidance.core.start import wait_asleep
 from semantic_guidance.core.version import __version__
@@ -108,7 +108,6 @@ __all__ = [
 ]
 
 wait_asleep()  # here, as torch is not yet imported
-forks.install()
 moved.install()
 
 

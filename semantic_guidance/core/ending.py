@@ -1,7 +1,8 @@
 """How a process ends that is told to end, whatever it is doing at that moment.
 
 Python calls what handles a signal between two of its own steps. While one of them takes long, as the encoding
-of a large picture does, a second thread sees the signal, and ends the process after `GRACE`.
+of a large picture does, a second thread sees the signal, and ends the process after `GRACE`: only that of the
+command line, for another program's process is not ours to end.
 """
 
 from __future__ import annotations
@@ -19,6 +20,9 @@ from semantic_guidance.core.files import discard
 
 GRACE = 1.2
 """Seconds from a signal to the end, in which what was begun may be undone."""
+
+PATIENCE = 30.0
+"""The same from Ctrl-C, after which a person sees what goes on: another one, later than `GRACE`, ends it."""
 
 POLL = 0.5
 """Seconds between two looks at whether the process that started this one is there."""
@@ -52,25 +56,23 @@ class _Watch:
             for number in NUMBERS
             if (handler := signal.getsignal(number)) is not signal.SIG_IGN or number == signal.SIGTERM
         }
-        self._over = threading.Event()
-        self._reader, self._writer = socket.socketpair()
-        self._writer.setblocking(False)
-        self._earlier = -1
+        self._guard: _Guard | None = None
 
-    def begin(self) -> None:
+    def begin(self, last: bool) -> None:
         for number in self.before:
             signal.signal(number, self._stop)
-        self._earlier = signal.set_wakeup_fd(self._writer.fileno(), warn_on_full_buffer=False)
-        threading.Thread(target=self._watch, name="semantic-guidance-end", daemon=True).start()
+        if last:
+            self._guard = _Guard(self)
 
     def end(self) -> None:
-        self._over.set()
         self.restore()
-        self._writer.close()
+        if self._guard is not None:
+            self._guard.end()
 
     def restore(self) -> None:
         """Put back what handled signals before."""
-        signal.set_wakeup_fd(self._earlier)
+        if self._guard is not None:
+            self._guard.restore()
         for number, handler in self.before.items():
             signal.signal(number, signal.SIG_DFL if handler is None else handler)
 
@@ -80,13 +82,46 @@ class _Watch:
         self.first = number
         raise KeyboardInterrupt if number == signal.SIGINT else Terminated(number)
 
+
+class _Guard:
+    """The thread that ends the process if the signal's own way takes too long."""
+
+    def __init__(self, watch: _Watch) -> None:
+        self._of = watch
+        self._reader, self._writer = socket.socketpair()
+        self._writer.setblocking(False)
+        self._earlier = signal.set_wakeup_fd(self._writer.fileno(), warn_on_full_buffer=False)
+        threading.Thread(target=self._watch, name="semantic-guidance-end", daemon=True).start()
+
+    def restore(self) -> None:
+        signal.set_wakeup_fd(self._earlier)
+
+    def end(self) -> None:
+        self._writer.close()
+
     def _watch(self) -> None:
         with self._reader:
-            while received := self._reader.recv(1):
-                if received[0] in self.before:
-                    if not self._over.wait(GRACE):
-                        _die(received[0], self.unwound)
-                    return
+            number = self._received()
+            began = time.monotonic()
+            end = began + (PATIENCE if number == signal.SIGINT else GRACE)
+            while number and (left := end - time.monotonic()) > 0:
+                self._reader.settimeout(left)
+                with contextlib.suppress(TimeoutError):
+                    again = self._received()
+                    if not again:
+                        return
+                    # A launcher passes on what the terminal has sent to both: that is the same one.
+                    if again != signal.SIGINT or time.monotonic() > began + GRACE:
+                        end = min(end, time.monotonic() + GRACE)
+            if number:
+                _die(number, self._of.unwound)
+
+    def _received(self) -> int:
+        """The number of the next signal that ends the program; 0 if the block has ended."""
+        while received := self._reader.recv(1):
+            if received[0] in self._of.before:
+                return received[0]
+        return 0
 
 
 _watches: list[_Watch] = []
@@ -96,12 +131,13 @@ _watches: list[_Watch] = []
 def clean_end(last: bool = False) -> Iterator[None]:
     """While the block runs, a signal that ends the program unwinds it, so that half-written files go.
 
-    If that takes longer than `GRACE`, the process ends with the signal's status, 128 and its number, after
-    its drafts are removed. What is ignored, as by ``nohup``, stays so. In other threads than the first one,
-    which alone may set handlers, and in another such block, nothing is done.
+    What is ignored, as by ``nohup``, stays so. In other threads than the first one, which alone may set
+    handlers, and in another such block, nothing is done.
 
     Args:
-        last: whether the program ends with the block: what a signal has begun then goes on beyond.
+        last: whether the program ends with the block. If that takes longer than `GRACE` after a signal, or
+            than `PATIENCE` after Ctrl-C, the process then ends with the signal's status, 128 and its number,
+            after its drafts are removed.
 
     Raises:
         Terminated: it was received.
@@ -118,7 +154,7 @@ def clean_end(last: bool = False) -> Iterator[None]:
         return
     watch = _Watch()
     _watches.append(watch)
-    watch.begin()
+    watch.begin(last)
     try:
         yield
     finally:

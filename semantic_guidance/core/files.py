@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from semantic_guidance.core.errors import InputError
-from semantic_guidance.core.locks import lock, still_at
+from semantic_guidance.core.locks import close_own, lock, open_own, still_at
 
 PATIENCE = 10.0
 """Seconds in which someone must begin to read from a pipe."""
@@ -29,9 +29,8 @@ PROBE = bytes(1 << 20)
 """What a disk must have room for if it is not full: no program fails to write for less."""
 
 _DRAFT = re.compile(r"\.[0-9a-f]{8}([0-9a-f]{4})\.part(\.\w.*)?")
-_DESCRIPTOR = re.compile(r"/dev/(stdin|stdout|stderr|fd/\d+)|/proc/[^/]+/fd/\d+")
-_OWN = re.compile(r"/dev/(stdin|stdout|stderr)|/(?:dev|proc/self)/fd/(\d{1,9})")
-_STANDARD = {"stdin": 0, "stdout": 1, "stderr": 2}
+_DESCRIPTOR = re.compile(r"(?:/dev|/proc/([^/]+)(?:/task/[^/]+)?)/fd/(\d{1,9})")
+_LINKS = 40  # that are followed, as systems do
 _LOCKS = sys.platform != "win32"  # where a locked file cannot be written to by its name
 _HERE = f"{zlib.crc32(platform.node().encode()) & 0xFFFF:04x}"
 
@@ -161,10 +160,11 @@ def _draft(beside: Path, final: Path) -> Iterator[Path]:
         with telling_of_disk(draft, final):
             yield draft
     finally:
-        draft.unlink(missing_ok=True)  # where it has not become the file
-        _drafts.discard(draft)
+        if draft in _drafts:  # else a forked process ends, and it is the other one's
+            draft.unlink(missing_ok=True)  # where it has not become the file
+            _drafts.discard(draft)
         if descriptor is not None:
-            os.close(descriptor)
+            close_own(descriptor)
 
 
 def _created(beside: Path) -> tuple[Path, int | None]:
@@ -174,16 +174,16 @@ def _created(beside: Path) -> tuple[Path, int | None]:
         draft = beside.with_name(_name(beside.suffix))
         _drafts.add(draft)
         try:
-            descriptor = os.open(draft, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o666)
+            descriptor = open_own(draft, os.O_CREAT | os.O_EXCL | os.O_RDWR)
         except OSError:
             _drafts.discard(draft)
             raise
         if not _LOCKS:
-            os.close(descriptor)
+            close_own(descriptor)
             return draft, None
         if lock(descriptor) is not False and still_at(descriptor, draft):
             return draft, descriptor
-        os.close(descriptor)  # somebody has swept it before it was locked
+        close_own(descriptor)  # somebody has swept it before it was locked
         draft.unlink(missing_ok=True)
         _drafts.discard(draft)
 
@@ -205,13 +205,13 @@ def _sweep(draft: Path, known: bool) -> None:
             if old:
                 draft.unlink()
             return
-        descriptor = os.open(draft, flags)
+        descriptor = open_own(draft, flags)
         try:
             held = lock(descriptor)
             if held or (held is None and old):
                 draft.unlink()
         finally:
-            os.close(descriptor)
+            close_own(descriptor)
 
 
 def _tell_of_disk(error: Exception, draft: Path, final: Path) -> None:
@@ -238,7 +238,7 @@ def _is_stream(path: Path) -> bool:
     Raises:
         InputError: it is a block device, or a socket.
     """
-    if _DESCRIPTOR.fullmatch(str(path)):
+    if _open_file(path):
         return True
     try:
         mode = path.stat().st_mode
@@ -248,6 +248,22 @@ def _is_stream(path: Path) -> bool:
         kind = "socket" if stat.S_ISSOCK(mode) else "disk or another block device"
         raise InputError(f"{path}: this is a {kind}, wanted a file name")
     return stat.S_ISCHR(mode) or stat.S_ISFIFO(mode)
+
+
+def _open_file(path: Path) -> re.Match[str] | None:
+    """The number of an open file that a path leads to, by whatever links, as `_DESCRIPTOR` matches it.
+
+    What the number stands for may have a name of its own, and must not be replaced under it.
+    """
+    for _ in range(_LINKS):
+        path = Path(os.path.realpath(path.parent)) / path.name
+        if (found := _DESCRIPTOR.fullmatch(str(path))) is not None:
+            return found
+        try:
+            path = path.parent / os.readlink(path)
+        except (OSError, ValueError):  # no link
+            return None
+    return None
 
 
 def _temporary() -> Path:
@@ -264,10 +280,12 @@ def _copy(draft: Path, path: Path) -> None:
 
 def _opened(path: Path) -> int:
     """A pipe, a terminal or the like, open for writing."""
-    if (own := _OWN.fullmatch(str(path))) is not None:  # opened anew, a file would be written from its start
+    found = _open_file(path)
+    if found is not None and found[1] in (None, "self", "thread-self", str(os.getpid())):
         for stream in (sys.stdout, sys.stderr):
-            stream.flush()
-        return os.dup(_STANDARD.get(own[1], -1) if own[2] is None else int(own[2]))
+            if stream is not None:  # closed, as by `>&-`
+                stream.flush()
+        return os.dup(int(found[2]))  # opened anew, a file would be written from its start
     end = time.monotonic() + PATIENCE
     while True:
         try:
@@ -281,3 +299,7 @@ def _opened(path: Path) -> int:
         else:
             os.set_blocking(descriptor, True)
             return descriptor
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_drafts.clear)  # they are the other process's

@@ -6,6 +6,7 @@ import os
 import sys
 
 _forked = False
+_computed = False  # by this package, in this process or in one that forked it
 
 
 def threads_here(count: int) -> int:
@@ -16,15 +17,23 @@ def threads_here(count: int) -> int:
     return 1 if _forked else count
 
 
-def install() -> None:
-    """From now on, torch computes in one thread in processes that are forked, as in its own loaders'."""
-    if hasattr(os, "register_at_fork"):
-        os.register_at_fork(after_in_child=_after)
+def mark_computed() -> None:
+    """Tell that torch has computed here for this package, and may have started threads.
+
+    In processes that are forked from now on torch uses one thread, as in its own loaders'. Who has only
+    imported the package has torch's number of threads there as ever.
+    """
+    global _computed
+    _computed = True
 
 
-def _after() -> None:
+def _in_forked_child() -> None:
     global _forked
     _forked = True
     settle = getattr(sys.modules.get("torch"), "set_num_threads", None)
-    if settle is not None:
+    if _computed and settle is not None:
         settle(1)
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_in_forked_child)

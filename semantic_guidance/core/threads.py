@@ -22,4 +22,4 @@ def torch_threads(most: int = 1) -> Iterator[None]:
     try:
         yield
     finally:
-        torch.set_num_threads(threads_here(before))
+        torch.set_num_threads(before)

@@ -18,6 +18,7 @@ from semantic_guidance.agents.problem import (
     foreground_share,
     length_factor,
 )
+from semantic_guidance.core.forks import mark_computed
 from semantic_guidance.core.guidance import Guidance
 from semantic_guidance.guidance.base import GuideLike, load_guide
 from semantic_guidance.images.color import Color, nearest_color
@@ -205,6 +206,7 @@ class Painter:
 
     def _begun(self, image: Any, guidance: Guidance | None, progress: StageProgress | None) -> _Begun:
         """A painting up to its first strokes."""
+        mark_computed()
         picture, clock = to_image(image), Clock(progress or (lambda stage, share: None))
         with clock("compile"):
             self.backend.warm_up()

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from semantic_guidance.core.check import check_shape
+from semantic_guidance.core.forks import mark_computed
 from semantic_guidance.core.strokes import Strokes, require_finite
 from semantic_guidance.renderer.backends.base import Backend, load_backend
 from semantic_guidance.renderer.definition import ENDS
@@ -45,6 +46,7 @@ def render(
         ValueError: a shape, a type, the softness, the backend or the ends are not as above, or a stroke is
             not finite.
     """
+    mark_computed()
     check_shape("canvas", canvas, "batch", 3, "height", "width")
     if strokes.batch != canvas.shape[0]:
         raise ValueError(f"strokes have batch {strokes.batch}, wanted the canvas's {canvas.shape[0]}")

@@ -12,23 +12,23 @@ import subprocess
 import sys
 import threading
 import zlib
+from collections.abc import Iterator
 from pathlib import Path
 
+import av
+import numpy as np
 import pytest
+import torch
+from PIL import Image
 
 from semantic_guidance.core import files
 from semantic_guidance.core.errors import InputError
 from semantic_guidance.core.files import naming, replacing, sweep
+from semantic_guidance.export.image import write_picture
 
 ROOT = Path(__file__).parents[2]
 HERE = f"{zlib.crc32(platform.node().encode()) & 0xFFFF:04x}"
 POSIX = pytest.mark.skipif(sys.platform == "win32", reason="no such files there")
-LIMITED = """
-import resource, signal, sys
-from pathlib import Path
-signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-resource.setrlimit(resource.RLIMIT_FSIZE, (20000, 20000))
-"""
 
 
 def child(program: str, *words: object, **more: object) -> subprocess.CompletedProcess[str]:
@@ -112,22 +112,39 @@ def test_a_socket_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     assert stat.S_ISSOCK(Path("socket").stat().st_mode)
 
 
+OUTPUTS = [
+    *("/dev/stdout", "/dev/fd/1", "/proc/self/fd/1", "/proc/thread-self/fd/1", "/proc/self/task/../fd/1"),
+    *("/dev/../dev/fd/1", "link", "second", "folder/1"),
+]
+SAY = """
+import os, sys
+from pathlib import Path
+from semantic_guidance.core.files import replacing
+if "unsaid" in sys.argv:
+    sys.stdout = None  # as where it was closed from the start
+for name in sys.argv[1:]:
+    with replacing(Path(name)) as draft:
+        draft.write_text("said")
+"""
+
+
 @POSIX
-@pytest.mark.parametrize("name", ["/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"])
-def test_standard_output_is_written_to(name: str, tmp_path: Path):
-    if not Path(name).parent.exists():
-        pytest.skip("no such name there")
-    program = (
-        "import sys; from pathlib import Path; from semantic_guidance.core.files import replacing\n"
-        "with replacing(Path(sys.argv[1])) as draft: draft.write_text('said')"
-    )
-    assert child(program, name).stdout == "said"
-    command = [sys.executable, "-c", program, name]
-    with (tmp_path / "file").open("w") as out:
-        out.write("before, ")
-        out.flush()
-        subprocess.run(command, stdout=out, env=os.environ | {"PYTHONPATH": str(ROOT)}, check=True)
-    assert (tmp_path / "file").read_text() == "before, said"
+def test_standard_output_is_written_to(tmp_path: Path):
+    """Whatever leads to it, and though it may be a file, which is neither replaced nor begun anew."""
+    (tmp_path / "link").symlink_to("/dev/fd/1")
+    (tmp_path / "second").symlink_to("link")
+    (tmp_path / "folder").symlink_to("/dev/fd")
+    names = [name for name in OUTPUTS if (tmp_path / name).parent.exists()]
+    assert child(SAY, *names, cwd=tmp_path).stdout == "said" * len(names)
+    (tmp_path / "file").write_text("before, ")
+    before = (tmp_path / "file").stat().st_ino
+    with (tmp_path / "file").open("a") as out:
+        command = [sys.executable, "-c", SAY, *names, "unsaid"]
+        environment = os.environ | {"PYTHONPATH": str(ROOT)}
+        subprocess.run(command, stdout=out, cwd=tmp_path, env=environment, check=True)
+    assert (tmp_path / "file").read_text() == "before, " + "said" * len(names)
+    assert (tmp_path / "file").stat().st_ino == before
+    assert sorted(os.listdir(tmp_path)) == ["file", "folder", "link", "second", "unsaid"]
 
 
 @POSIX
@@ -139,49 +156,51 @@ def test_a_full_device_names_itself():
     assert caught.value.filename == "/dev/full"
 
 
+def save_film(draft: Path, noise: np.ndarray) -> None:
+    with av.open(str(draft), "w", format="mp4") as container:
+        stream = container.add_stream("libx264", rate=30)
+        stream.width = stream.height = 300
+        for _ in range(9):
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(noise)))
+        container.mux(stream.encode(None))
+
+
 FULL = {
-    "png": "Image.fromarray(noise).save(draft, 'PNG')",
-    "torch": "torch.save(torch.rand(100_000), draft)",
-    "open": "file = draft.open('wb'); torch.save(torch.rand(100_000), file)",
-    "npz": "file = draft.open('wb'); np.savez(file, noise)",
-    "txt": "draft.write_text('x' * 100_000)",
-    "mp4": """
-container = av.open(str(draft), 'w', format='mp4')
-stream = container.add_stream('libx264', rate=30)
-stream.width = stream.height = 300
-for _ in range(9):
-    container.mux(stream.encode(av.VideoFrame.from_ndarray(noise)))
-container.mux(stream.encode(None))
-container.close()""",
+    "png": lambda draft, noise: Image.fromarray(noise).save(draft, "PNG"),
+    "torch": lambda draft, noise: torch.save(torch.from_numpy(noise), draft),
+    "open": lambda draft, noise: torch.save(torch.from_numpy(noise), draft.open("wb")),
+    "npz": lambda draft, noise: np.savez(draft.open("wb"), noise),
+    "txt": lambda draft, noise: draft.write_text("x" * 100_000),
+    "mp4": save_film,
 }
 
 
+@pytest.fixture
+def small_files(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """No file may grow beyond 20,000 bytes, as if a disk were full."""
+    resource = pytest.importorskip("resource")
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)  # else Python leaves halves, too
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, before[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
 @POSIX
+@pytest.mark.usefixtures("small_files")
+@pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
 def test_a_full_disk_is_told_with_the_files_name(tmp_path: Path):
     """Libraries say it in many ways, or not at all; a limit of a file's size stands for a disk's."""
-    program = f"""
-import av, numpy as np, torch
-from PIL import Image
-from semantic_guidance.core.files import naming, replacing
-from semantic_guidance.export.image import write_picture
-{LIMITED}
-noise = np.random.default_rng(0).integers(0, 255, (300, 300, 3)).astype(np.uint8)
-folder = Path(sys.argv[1])
-for name, code in {FULL!r}.items():
-    try:
-        with replacing(folder / name) as draft:
-            exec(code)
-    except OSError as error:
-        print(error.errno, error.filename)
-for name in ("a.jpg", "a.webp", "a.png"):
-    try:
-        write_picture(torch.from_numpy(noise / 255).permute(2, 0, 1), folder / name)
-    except OSError as error:
-        print(error.errno, error.filename)
-"""
-    done = child(program, tmp_path)
-    names = [*FULL, "a.jpg", "a.webp", "a.png"]
-    assert done.stdout.splitlines() == [f"{errno.EFBIG} {tmp_path / name}" for name in names], done.stderr
+    noise = np.random.default_rng(0).integers(0, 255, (300, 300, 3)).astype(np.uint8)
+    picture = torch.from_numpy(noise / 255).permute(2, 0, 1)
+    for name, save in FULL.items():
+        with pytest.raises(OSError, match="File too large") as caught, replacing(tmp_path / name) as draft:
+            save(draft, noise)
+        assert (caught.value.errno, caught.value.filename) == (errno.EFBIG, str(tmp_path / name))
+    for name in ("a.jpg", "a.webp", "a.png"):
+        with pytest.raises(OSError, match="File too large") as caught:
+            write_picture(picture, tmp_path / name)
+        assert (caught.value.errno, caught.value.filename) == (errno.EFBIG, str(tmp_path / name))
     assert os.listdir(tmp_path) == []
 
 

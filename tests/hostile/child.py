@@ -1,7 +1,7 @@
 """The process that reads damaged files, case after case. It may die: `runner` starts another.
 
-It is told ``TARGET<tab>SEED`` a line on standard input and answers with a line of JSON. One case alone, with
-its traceback::
+It is told ``TARGET<tab>SEED`` a line on standard input and answers with a line of JSON. With ``--faults`` it
+knows the faults alone, which need nothing of the program. One case alone, with its traceback::
 
     python -m tests.hostile.child FOLDER TARGET SEED
 """
@@ -24,7 +24,7 @@ from random import Random
 from typing import Any
 
 from tests.hostile.faults import FAULTS
-from tests.hostile.targets import TARGETS, WrongEndError, hidden
+from tests.hostile.target import Target, WrongEndError, hidden
 
 MEGABYTE = 1 << 20
 ROOM = 4096
@@ -33,21 +33,29 @@ ROOM = 4096
 PACKAGE = re.compile(r"semantic_guidance/")
 
 
-def set_up() -> None:
-    """One thread, warnings are errors, an end to memory, a trace of crashes."""
-    import cv2
-    import torch
-
-    from semantic_guidance.renderer.backends.cpu.pool import POOL
-
+def set_up(faults: bool = False) -> dict[str, Target]:
+    """One thread, warnings are errors, an end to memory, a trace of crashes; returns the targets."""
+    targets = FAULTS if faults else _targets()
     faulthandler.enable()
-    torch.set_num_threads(1)
-    cv2.setNumThreads(1)
-    POOL.usual = POOL.count = 1
     warnings.simplefilter("error")
     most = _memory("VmSize") + ROOM * MEGABYTE
     resource.setrlimit(resource.RLIMIT_AS, (most, most))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    return targets
+
+
+def _targets() -> dict[str, Target]:
+    """All that are attacked, each in one thread."""
+    import cv2
+    import torch
+
+    from semantic_guidance.renderer.backends.cpu.pool import POOL
+    from tests.hostile.targets import TARGETS
+
+    torch.set_num_threads(1)
+    cv2.setNumThreads(1)
+    POOL.usual = POOL.count = 1
+    return TARGETS
 
 
 def _memory(name: str) -> int:
@@ -56,9 +64,8 @@ def _memory(name: str) -> int:
     return 1024 * int(text.split(f"{name}:")[1].split()[0])
 
 
-def attempt(name: str, seed: int, folder: Path, show: bool = False) -> dict[str, Any]:
+def attempt(name: str, target: Target, seed: int, folder: Path, show: bool = False) -> dict[str, Any]:
     """Make the case anew in `folder` and have it read; returns what came of it."""
-    target = (TARGETS | FAULTS)[name]
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     os.chdir(folder)
@@ -112,31 +119,36 @@ def _where(error: BaseException) -> str:
     return f"{type(error).__name__} at {place}"
 
 
-def serve(work: Path) -> None:
+def serve(work: Path, faults: bool) -> None:
     """Answer requests until there are no more."""
     answers = os.fdopen(os.dup(1), "w")
     null = os.open(os.devnull, os.O_WRONLY)
     os.dup2(null, 1)
-    set_up()
+    targets = set_up(faults)
     print("ready", file=answers, flush=True)
     for line in sys.stdin:
         name, seed = line.rstrip("\n").split("\t")
-        print(json.dumps(attempt(name, int(seed), work / "case")), file=answers, flush=True)
+        answer = attempt(name, targets[name], int(seed), work / "case")
+        print(json.dumps(answer), file=answers, flush=True)
 
 
 def main() -> None:
     """Serve, or try one case."""
     parser = argparse.ArgumentParser(prog="python -m tests.hostile.child", description=__doc__)
     parser.add_argument("work", type=Path)
-    parser.add_argument("target", nargs="?", choices=TARGETS)
+    parser.add_argument("target", nargs="?")
     parser.add_argument("seed", nargs="?", type=int)
+    parser.add_argument("--faults", action="store_true")
     args = parser.parse_args()
     work = args.work.resolve()
     if args.target is None:
-        serve(work)
+        serve(work, args.faults)
         return
-    set_up()
-    print(json.dumps(attempt(args.target, args.seed, work / "case", show=True), indent=2))
+    targets = set_up(args.faults)
+    if args.target not in targets:
+        parser.error(f"got {args.target!r}, wanted one of {', '.join(targets)}")
+    answer = attempt(args.target, targets[args.target], args.seed, work / "case", show=True)
+    print(json.dumps(answer, indent=2))
 
 
 if __name__ == "__main__":

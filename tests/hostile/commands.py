@@ -58,9 +58,7 @@ COMMANDS: dict[str, Command] = {
         "render painting.json --size 512 --formats png,gif,html,webm --out out", usual=1.5, quick=True
     ),
     "repaint": Command(f"repaint painting.json photo.png --mask mask.png --strokes 4 {DRAFT}"),
-    "preprocess": Command(
-        "preprocess --dataset cub200 --data . --workers 2", usual=6, outputs=MADE, quick=True
-    ),
+    "preprocess": Command("preprocess --dataset cub200 --data . --workers 2", usual=6, outputs=MADE),
     "evaluate": Command("evaluate pictures --strokes 5 --methods planner+draft --out out", usual=6),
     "train ddpg": Command(f"train {TINY} {DDPG}", "--resume", 6),
     "train apg": Command(
@@ -71,14 +69,14 @@ COMMANDS: dict[str, Command] = {
         " --save-interval 1"
     ),
     "train-segmenter": Command(
-        "train-segmenter --pack pack --out out --samples 8 --batch 2 --size 64 --held-out 0 --workers 0"
+        "train-segmenter --pack pack --out out --samples 8 --batch 2 --size 64 --held-out 0 --workers 1"
         " --save-interval 1",
         usual=6,
     ),
     "train-renderer": Command(
         "train-renderer --steps 3 --batch_size 2 --save_interval 1 --output out --device cpu"
     ),
-    "export-agent": Command("export-agent agent.safetensors --to int8 --out out", usual=2.5, quick=True),
+    "export-agent": Command("export-agent agent.safetensors --to int8 --out out", usual=2.5),
     "export-agent seed": Command("export-agent wide.safetensors --to seed --out out", usual=2.5),
 }
 

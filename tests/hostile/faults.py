@@ -9,7 +9,7 @@ from pathlib import Path
 from random import Random
 
 from tests.hostile.mutate import GUARD
-from tests.hostile.targets import Target
+from tests.hostile.target import Target
 
 
 def _make(rng: Random, folder: Path) -> None:

@@ -81,9 +81,10 @@ class Attack:
     Args:
         work: an empty folder.
         keep: where inputs that went wrong are kept.
+        faults: whether the targets are those of `faults`.
     """
 
-    def __init__(self, work: Path, keep: Path) -> None:
+    def __init__(self, work: Path, keep: Path, faults: bool = False) -> None:
         self.work, self.keep = work.resolve(), keep.resolve()
         guard = self.work / "guard"
         guard.mkdir(parents=True)
@@ -91,6 +92,7 @@ class Attack:
         (self.work / "home").mkdir()
         self._others = self._snapshot()
         self._child: subprocess.Popen[str] | None = None
+        self._words = ["--faults"] if faults else []
 
     def run(self, target: str, seed: int, seconds: float) -> dict[str, Any]:
         """One case's outcome: the child's answer, or ``crash``, ``hang`` or ``stray file``."""
@@ -143,7 +145,7 @@ class Attack:
         own = {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT), "HOME": home, "TMPDIR": home}
         with (self.work / "home" / "stderr").open("w") as errors:
             self._child = subprocess.Popen(
-                [sys.executable, "-m", "tests.hostile.child", str(self.work)],
+                [sys.executable, "-m", "tests.hostile.child", str(self.work), *self._words],
                 cwd=ROOT,
                 env={**os.environ, **own},
                 stdin=subprocess.PIPE,
@@ -191,9 +193,9 @@ class Attack:
 
 
 @contextlib.contextmanager
-def attacking(work: Path, keep: Path) -> Iterator[Attack]:
+def attacking(work: Path, keep: Path, faults: bool = False) -> Iterator[Attack]:
     """An attack whose child ends with the block."""
-    attack = Attack(work, keep)
+    attack = Attack(work, keep, faults)
     try:
         yield attack
     finally:

@@ -6,9 +6,7 @@ import contextlib
 import dataclasses
 import io
 import json
-import unicodedata
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 
@@ -34,41 +32,12 @@ from tests.hostile.mutate import (
     mutated_json,
     mutated_text,
 )
+from tests.hostile.target import GIGABYTE, Target, WrongEndError, hidden
 
-GIGABYTE = 1024.0
 PICTURES = 2.5 * GIGABYTE
 """What a picture of 300 million pixels may take, and what may hold such a picture."""
 
-HIDDEN = ("Cc", "Cf", "Cs", "Zl", "Zp")
-JOINERS = "\u200c\u200d"
-"""Of these categories of Unicode's, but parts of ordinary names."""
-
 STARTS = "semantic-guidance: error: "
-
-
-class WrongEndError(Exception):
-    """A command line ended otherwise than with a status and at most one line."""
-
-
-@dataclass(frozen=True)
-class Target:
-    """Something that reads files.
-
-    Attributes:
-        make: writes a damaged file, or several, into the case's folder.
-        call: has the program read them; raises what the program raises.
-        cases: in a short run.
-        share: of a long run's time, beside the other targets' shares.
-        memory: that a case may take, in megabytes.
-        seconds: of processor time that a case may take.
-    """
-
-    make: Callable[[Random, Path], None]
-    call: Callable[[Random, Path], None]
-    cases: int = 60
-    share: float = 1.0
-    memory: float = GIGABYTE
-    seconds: float = 10.0
 
 
 def command(folder: Path, *words: object, fine: tuple[int, ...] = (0,)) -> None:
@@ -90,11 +59,6 @@ def command(folder: Path, *words: object, fine: tuple[int, ...] = (0,)) -> None:
     if status != 2 or not said.startswith(STARTS):
         raise WrongEndError(f"status {status}: {said}")
     raise ValueError(said.removeprefix(STARTS))
-
-
-def hidden(message: str) -> bool:
-    """Whether a message holds what a terminal obeys instead of showing it."""
-    return any(unicodedata.category(letter) in HIDDEN and letter not in JOINERS for letter in message)
 
 
 def only(folder: Path) -> Path:

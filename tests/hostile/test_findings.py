@@ -29,7 +29,8 @@ from semantic_guidance.learning.data.cub200 import CUB200, FOCUS, MASKS
 from semantic_guidance.learning.data.cutouts.pack import CutoutPack
 from tests.conftest import random_strokes
 from tests.hostile import corpus, folders
-from tests.hostile.targets import STARTS, hidden
+from tests.hostile.target import hidden
+from tests.hostile.targets import STARTS
 
 QUICK = ("--preset", "draft", "--agent", "planner", "--strokes", "2", "--size", "32", "--formats", "png")
 

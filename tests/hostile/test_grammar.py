@@ -18,7 +18,7 @@ from semantic_guidance.core.names import inside
 from semantic_guidance.export.strokes_json import read_drawing, strokes
 from semantic_guidance.learning.data.cub200 import CUB200
 from tests.hostile import folders
-from tests.hostile.targets import hidden
+from tests.hostile.target import hidden
 
 FORMAT = {"format": "semantic-guidance/strokes", "version": 2}
 many = settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -37,7 +37,7 @@ NOTICED = {
 @pytest.fixture(scope="module")
 def attack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Attack]:
     folder: Path = tmp_path_factory.mktemp("faults")
-    with attacking(folder / "work", folder / "kept") as attack:
+    with attacking(folder / "work", folder / "kept", faults=True) as attack:
         yield attack
 
 

@@ -1,7 +1,7 @@
 """Killed at any moment, a command leaves whole files or none, touches nothing else, and can be repeated.
 
-In a short run some quick commands are killed once each; ``pytest tests/hostile/test_kill.py --kills 20``
-kills every command that writes files twenty times.
+In a short run quick commands are killed once, when they have begun to write;
+``pytest tests/hostile/test_kill.py --kills 20`` kills every command that writes files twenty times.
 """
 
 from __future__ import annotations
@@ -160,7 +160,8 @@ def test_killed_it_leaves_nothing_half_done(name: str, inputs: Path, tmp_path: P
         folder = tmp_path / "work"
         shutil.copytree(inputs, folder)
         before = contents(folder, command)
-        counts["kills"] += killed_and_counted(command, folder, rng, seconds, counts, wrong)
+        when = moment(rng, seconds) if plan.kills else (1, 0.0)
+        counts["kills"] += killed_and_counted(command, folder, when, counts, wrong)
         start = time.monotonic()
         done, said = repeated(command, folder)
         seconds = time.monotonic() - start
@@ -176,10 +177,10 @@ def test_killed_it_leaves_nothing_half_done(name: str, inputs: Path, tmp_path: P
 
 
 def killed_and_counted(
-    command: Command, folder: Path, rng: Random, seconds: float, counts: Counter[str], wrong: list[str]
+    command: Command, folder: Path, when: tuple[int, float], counts: Counter[str], wrong: list[str]
 ) -> bool:
-    """Kill the command once, and look at what it leaves; returns whether it was running."""
-    changes, later = moment(rng, seconds)
+    """Kill the command once, see `moment`, and look at what it leaves; returns whether it was running."""
+    changes, later = when
     running, session = killed(command, folder, changes, later)
     found = {"half_files": half(command, folder), "left_processes": [str(n) for n in orphans(session)]}
     counts["while_writing"] += any(is_draft(path.relative_to(folder)) for path in folder.rglob("*"))

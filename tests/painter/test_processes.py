@@ -11,46 +11,59 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 PROGRAM = """
-import multiprocessing, threading
+import multiprocessing, os, threading
 import torch
 from torch.utils.data import DataLoader, Dataset
-from semantic_guidance import Painter, Strokes, render
 
 torch.set_num_threads(2)
-picture = torch.rand(3, 48, 64, generator=torch.Generator().manual_seed(0))
+
+def threads_in_fork():
+    child = os.fork()
+    if child == 0:
+        os._exit(torch.get_num_threads())
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+from semantic_guidance import Guidance, Painter, Strokes, render
+assert threads_in_fork() == 2  # who only imports it is not disturbed
+
+picture = torch.rand(3, 24, 32, generator=torch.Generator().manual_seed(0))
 
 def paint(number):
-    torch.ones(2000, 2000).exp()  # would wait for them for ever
-    return Painter("planner", "draft", strokes=10 + number, size=64, seed=1).paint(picture).canvas.numpy()
+    torch.ones(300, 300).exp()  # would wait for them for ever
+    painter = Painter("planner", "draft", strokes=4 + number, size=32, seed=1)
+    return painter.paint(picture, Guidance.none(24, 32)).canvas.numpy()
 
 class Rendered(Dataset):
     def __len__(self):
-        return 4
+        return 2
 
     def __getitem__(self, number):
-        vectors = torch.rand(1, 300, 13, generator=torch.Generator().manual_seed(number))
+        vectors = torch.rand(1, 100, 13, generator=torch.Generator().manual_seed(number))
         return render(Strokes.unpack(vectors), torch.ones(1, 3, 300, 300))[0]
 
-torch.rand(2000, 2000).exp().sum()  # OpenMP's threads are there from now on
-wanted, pictures = [paint(0), paint(1)], [Rendered()[n] for n in range(4)]
+torch.rand(300, 300).exp().sum()  # OpenMP's threads are there from now on
+pictures = [Rendered()[n] for n in range(2)]
+assert threads_in_fork() == 1
+wanted = [paint(0), paint(1)]
 context = multiprocessing.get_context("fork")
 with context.Pool(2) as pool:
     for found, expected in zip(pool.map(paint, range(2)), wanted, strict=True):
         assert (found == expected).all()
-loader = DataLoader(Rendered(), batch_size=None, num_workers=2, multiprocessing_context=context)
+loader = DataLoader(Rendered(), batch_size=None, num_workers=1, multiprocessing_context=context)
 for found, expected in zip(loader, pictures, strict=True):
     assert torch.equal(found, expected)
 
 together = [None] * 4
 def work(number):
-    together[number] = Rendered()[number]
+    together[number] = Rendered()[number % 2]
 threads = [threading.Thread(target=work, args=(number,)) for number in range(4)]
 for thread in threads:
     thread.start()
 for thread in threads:
     thread.join()
-assert all(map(torch.equal, together, pictures))
-print("done", torch.get_num_threads())
+assert all(map(torch.equal, together, pictures * 2))
+print("done", torch.get_num_threads(), flush=True)
+os._exit(0)  # the interpreter's end takes a while
 """
 
 

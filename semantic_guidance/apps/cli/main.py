@@ -143,6 +143,23 @@ def _short_warnings() -> Iterator[None]:
         warnings.formatwarning = before
 
 
+@contextlib.contextmanager
+def _told_hints() -> Iterator[None]:
+    """While the block runs, what the package logs is one line, too, unless a host program handles it."""
+    import logging  # here: help needs none
+
+    log, handler = logging.getLogger("semantic_guidance"), logging.StreamHandler()
+    handler.format = lambda record: _one_line(record.getMessage()).rstrip("\n")  # type: ignore[method-assign]
+    if log.hasHandlers():
+        yield
+        return
+    log.addHandler(handler)
+    try:
+        yield
+    finally:
+        log.removeHandler(handler)
+
+
 def _run(argv: list[str]) -> int:
     command = next((word for word in argv if not word.startswith("-")), None)
     parser = Parser(prog=PROGRAM, description=DESCRIPTION, epilog=EPILOG)
@@ -171,7 +188,8 @@ def _run(argv: list[str]) -> int:
 def _done(command: Any, args: argparse.Namespace) -> int:
     """Run a command; a lack of memory is told in a line, with what to make smaller (its ``SMALLER``)."""
     try:
-        return int(command.run(args))
+        with _told_hints():
+            return int(command.run(args))
     except RoomError:
         raise
     except Exception as error:

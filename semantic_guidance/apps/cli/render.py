@@ -14,7 +14,6 @@ from semantic_guidance.apps.cli.flags import add_flags, flag_values
 from semantic_guidance.apps.cli.output import tell_flat
 from semantic_guidance.apps.cli.paint import add_export_flags, export_values
 from semantic_guidance.apps.options import ClearOptions, DialOptions, MediumOptions, OutputOptions
-from semantic_guidance.apps.work import MAX_WORK, work
 from semantic_guidance.core.config import MAX_SEED
 from semantic_guidance.core.errors import InputError
 from semantic_guidance.core.options import OptionError, option
@@ -162,6 +161,7 @@ def _drawing(strokes: Path, options: RenderOptions, paper: tuple[float, float] |
     """
     from semantic_guidance.apps.brush import make_brush
     from semantic_guidance.apps.room import check_room
+    from semantic_guidance.apps.work import MAX_WORK, work
     from semantic_guidance.export.strokes_json import read_drawing
 
     drawing = read_drawing(strokes)

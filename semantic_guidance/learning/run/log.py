@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from functools import cache
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -45,6 +44,7 @@ class Log:
         self._own: Any = None
         self._folder = Path()
         self._rows, self._row = rows, dict[str, float]()
+        self._errors = _OfCallers()
         if rows is not None:
             forget_rows(rows, step)
         if folder is None:
@@ -56,20 +56,23 @@ class Log:
                 "TensorBoard is not installed, wanted: pip install 'semantic-guidance[train]'"
             ) from None
         self._folder = folder
-        _leave_errors_to_callers()
         with naming(folder):
             self._own = SummaryWriter(str(folder), purge_step=step + 1 if step else None)
         self._writers.append(self._own)
 
     def __enter__(self) -> Self:
+        self._errors.__enter__()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._own is not None:
-            with naming(self._folder):
-                self._own.close()
+        try:
+            if self._own is not None:
+                with naming(self._folder):
+                    self._own.close()
+        finally:
+            self._errors.__exit__()
 
     def scalars(self, group: str, values: dict[str, float], step: int) -> None:
         """Write numbers."""
@@ -99,14 +102,18 @@ class Log:
                 writer.add_image("validate/paintings", grid.clamp(0, 1), step)
 
 
-@cache
-def _leave_errors_to_callers() -> None:
-    """From now on, do not print the errors of TensorBoard's thread, which its methods raise again."""
-    usual = threading.excepthook
+class _OfCallers:
+    """In the context, errors of TensorBoard's thread are not printed: its methods raise them again."""
 
-    def tell(args: Any) -> None:
+    def __enter__(self) -> None:
+        self._usual = threading.excepthook
+        self._own = threading.excepthook = self._tell
+
+    def __exit__(self, *about: object) -> None:
+        if threading.excepthook is self._own:  # else somebody has put another one in its place
+            threading.excepthook = self._usual
+
+    def _tell(self, args: Any) -> None:
         of_log = type(args.thread).__module__.startswith("tensorboard")
         if not (of_log and isinstance(args.exc_value, OSError)):
-            usual(args)
-
-    threading.excepthook = tell
+            self._usual(args)

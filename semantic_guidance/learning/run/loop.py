@@ -72,10 +72,12 @@ def train(**values: Any) -> Path:
         raise InputError(str(error)) from None
     folder = Path(config.run.output) / config.data.dataset / config.run.exp_suffix
     settle_threads(config.run.threads)
-    with processes(config.run.device) as group:
+    with (
+        processes(config.run.device) as group,
+        only_one(folder, "another --exp-suffix") if group.rank == 0 else nullcontext(),
+    ):
         see_that_it_can_begin(config, folder, group.count)
-        with only_one(folder, "another --exp-suffix") if group.rank == 0 else nullcontext():
-            _train(config, folder, group)
+        _train(config, folder, group)
     return folder
 
 

@@ -15,6 +15,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 from tqdm import tqdm
 
+from semantic_guidance.core.ending import end_with_parent
 from semantic_guidance.core.errors import InputError
 from semantic_guidance.core.forks import threads_here
 from semantic_guidance.core.locks import only_one
@@ -224,6 +225,7 @@ class SegmenterTrainer:
             batch_size=None,
             num_workers=config.workers,
             prefetch_factor=AHEAD if config.workers else None,
+            worker_init_fn=_begin_worker,
         )
         bar = tqdm(
             batches, initial=self.step, total=config.steps, unit="update", mininterval=1, file=sys.stderr
@@ -287,6 +289,11 @@ class SegmenterTrainer:
             "seconds": self.seconds,
         }
         single.write_last(config.out, config, state)
+
+
+def _begin_worker(number: int) -> None:
+    """For a process that makes batches: it ends with this one, even if that is killed."""
+    end_with_parent()
 
 
 def schedule(step: int, done: float, final: float) -> float:

@@ -148,14 +148,43 @@ def test_an_error_is_one_line(capsys):
 
 
 def test_help_is_quick_and_loads_nothing_big():
+    commands = sorted({*COMMANDS.shipped} - {"train", "train-renderer"})  # whose settings need torch
     code = (
-        "import sys; from semantic_guidance.apps.cli.main import main; main(['paint', '--help'])\n"
+        "import sys; from semantic_guidance.apps.cli.main import main\n"
+        f"main(['--help']); [main([command, '--help']) for command in {commands}]\n"
         "sys.exit(' '.join({'torch', 'numba', 'llvmlite', 'cv2', 'numpy', 'PIL'} & set(sys.modules)))"
     )
     begun = time.perf_counter()
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.stderr.strip() == ""
     assert time.perf_counter() - begun < 5  # a fraction of a second, but tests may share their machine
+
+
+HINTS = """
+import logging, sys
+from types import SimpleNamespace
+from semantic_guidance.apps.cli import main as cli
+
+def run(args):
+    logging.getLogger("semantic_guidance").warning("%s cannot be kept", "a\\nb")
+    return 0
+
+if "host" in sys.argv:
+    logging.basicConfig(format="host: %(message)r")
+cli._run = lambda argv: cli._done(SimpleNamespace(run=run), None)
+sys.exit(cli.main() + cli.main())
+"""
+
+
+@pytest.mark.parametrize(
+    ("host", "line"),
+    [((), "semantic-guidance: warning: a\\nb cannot be kept"), (("host",), "host: 'a\\nb cannot be kept'")],
+)
+def test_what_the_package_logs_is_a_line(host, line):
+    """Unless the program around it has said what to do with such things."""
+    command = [sys.executable, "-W", "error", "-c", HINTS, *host]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stderr.splitlines() == [line, line]
 
 
 def test_the_module_runs():

@@ -16,7 +16,7 @@ from PIL import Image, ImageSequence
 
 from semantic_guidance import render
 from semantic_guidance.apps.cli.main import main
-from semantic_guidance.apps.cli.render import work
+from semantic_guidance.apps.work import work
 from semantic_guidance.core.plugins import EXPORTERS
 from semantic_guidance.core.resample import resample
 from semantic_guidance.export.strokes_json import MAX_STROKES, read_strokes
@@ -189,7 +189,7 @@ def test_no_object_to_cut_out(painting, tmp_path, complaint):
 
 def test_hours_of_work_are_refused(painting, tmp_path, complaint, monkeypatch):
     painting.save(tmp_path / "a.json")
-    monkeypatch.setattr("semantic_guidance.apps.cli.render.MAX_WORK", work(painting.drawing) - 1)
+    monkeypatch.setattr("semantic_guidance.apps.work.MAX_WORK", work(painting.drawing) - 1)
     assert "a.json: its strokes touch" in complaint("a.json")
     document = json.loads((tmp_path / "a.json").read_text())
     document |= {"width": 9000, "masks": [], "strokes": []}

@@ -38,6 +38,17 @@ def test_the_second_is_told(tmp_path: Path, name: str):
     assert list(tmp_path.rglob("*")) in ([], [tmp_path / "folder"])
 
 
+def test_what_the_first_has_saved_meanwhile_is_not_looked_at(tmp_path: Path):
+    """Whether a run may begin is asked when nobody else can change the answer."""
+    folder = tmp_path / "folder" / "run"
+    checkpoint.publish(checkpoint.draft(folder, 1), 9)
+    with only_one(folder, "nothing"), pytest.raises(InputError, match="another process"):
+        TRAINERS["ddpg"](folder)
+    with pytest.raises(InputError, match="holds a run already"):
+        TRAINERS["ddpg"](folder)
+    assert sorted(path.name for path in folder.iterdir()) == [checkpoint.FOLDER]
+
+
 def test_a_checkpoint_is_never_seen_in_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """A process that is killed while it deletes an old one leaves nothing under its name."""
     for episode in (1, 2):

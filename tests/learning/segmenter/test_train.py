@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ from semantic_guidance.guidance.network import STRIDE, SegmentationNetwork
 from semantic_guidance.guidance.segmenter import WEIGHTS, Segmenter
 from semantic_guidance.learning.data.cutouts.pack import CutoutPack
 from semantic_guidance.learning.segmenter import config as settings
+from semantic_guidance.learning.segmenter import train
 from semantic_guidance.learning.segmenter.config import SegmenterTrainingConfig
 from semantic_guidance.learning.segmenter.loss import segmentation_loss
 from semantic_guidance.learning.segmenter.samples import Batches, Sources
@@ -124,9 +126,13 @@ def test_a_run_that_was_stopped_ends_as_one_that_was_not(run, pack, tmp_path, mo
     assert 0 <= logs[0][-1]["held_out_iou"] <= 1
 
 
-def test_other_processes_make_the_same_pictures(run, pack, tmp_path):
-    train_segmenter(small(tmp_path, pack, workers=1))
-    assert same(state_of(run)["ema"], state_of(tmp_path)["ema"])
+def test_other_processes_make_the_same_pictures(run, pack, tmp_path, monkeypatch):
+    """And begin by seeing to it that they end with this one."""
+    out, began = tmp_path / "out", tmp_path / "began"
+    monkeypatch.setattr(train, "end_with_parent", lambda: began.write_text(str(os.getpid())))
+    train_segmenter(small(out, pack, workers=1))
+    assert same(state_of(run)["ema"], state_of(out)["ema"])
+    assert int(began.read_text()) != os.getpid()
 
 
 def test_what_is_written_is_the_mean_with_earlier_weights(run):

@@ -12,10 +12,10 @@ from __future__ import annotations
 
 import ctypes
 import hashlib
+import logging
 import os
 import sys
 import threading
-import warnings
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -34,8 +34,9 @@ _Prototype = ctypes.CFUNCTYPE(
     ctypes.c_int32, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64
 )  # releases the interpreter's lock while it runs
 
+LOG = logging.getLogger("semantic_guidance")  # not `warnings`, which some programs turn into errors
+
 _lock = threading.Lock()
-_hints: list[str] = []  # what is wrong with the cache, for a person
 _loaded: list[tuple[Entry | None, Any]] = []  # the entry and what keeps its memory alive
 
 
@@ -45,8 +46,6 @@ def entry() -> Entry | None:
         with _lock:
             if not _loaded:
                 _loaded.append(_load())
-        while _hints:
-            warnings.warn(_hints.pop(), stacklevel=2)
     return _loaded[0][0]
 
 
@@ -64,7 +63,7 @@ def _load() -> tuple[Entry | None, Any]:
         found, then = (None, None), "nor is there Numba: rendering will be slow"
     else:
         then = "Numba has compiled them"
-    warnings.warn(f"the kernels that ship cannot be used ({reason}): {then}", stacklevel=3)
+    LOG.warning("the kernels that ship cannot be used (%s): %s", reason, then)
     return found
 
 
@@ -87,7 +86,7 @@ def _shipped() -> tuple[Entry, Any]:
         code = emitted(module, triple, cpu, features)
         kept.keep(code)
     if kept.hint:
-        _hints.append(kept.hint)
+        LOG.warning("%s", kept.hint)
     return linked(code)
 
 

@@ -109,8 +109,7 @@ def decode_stream(
         source = png.without_damage(source)
         with _strict(None):
             image = _identified(source, name, formats)
-    _check_size(image, name, MAX_PIXELS if most is None else most)
-    with refusing(name):
+        _check_size(image, name, MAX_PIXELS if most is None else most)
         before, orientation = image.size, _tiff_orientation(image)
         with _strict(MAX_PIXELS // 2):
             if reduce:

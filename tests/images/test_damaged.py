@@ -77,6 +77,18 @@ def test_no_limit_but_ours(tmp_path, monkeypatch, format):
             read(path)
 
 
+def test_a_picture_of_three_sides_is_broken(tmp_path):
+    """An IM file: lines of text, and from byte 512 the pixels."""
+    for size in ("2*1", "2*1*1"):
+        head = f"Image type: Greyscale image\r\nImage size (x*y): {size}\r\nFile size (no of images): 1\r\n"
+        path = write(tmp_path / "a.im", head.encode().ljust(511, b"\0") + b"\x1a\x05\x09")
+        if size == "2*1":
+            assert to_bytes(load_image(path))[..., 0].tolist() == [[5, 9]]
+            continue
+        with pytest.raises(InputError, match=r"a\.im: the picture is broken"):
+            load_image(path)
+
+
 def test_running_out_of_memory_is_not_the_pictures_fault(tmp_path, monkeypatch):
     path = write(tmp_path / "a.png", encoded("PNG"))
 

@@ -30,6 +30,7 @@ from semantic_guidance.apps.files import (
     prepare_folder,
     write_outputs,
 )
+from semantic_guidance.apps.given import given_guidance
 from semantic_guidance.apps.hand import DIALS, make_style
 from semantic_guidance.apps.hand_options import HandOptions
 from semantic_guidance.apps.medium import make_medium
@@ -51,8 +52,8 @@ from semantic_guidance.core.options import OptionError, from_json, to_json
 from semantic_guidance.export.options import VideoOptions
 from semantic_guidance.export.overlay import guidance_overlay
 from semantic_guidance.export.sheet import thumbnail, write_sheet
-from semantic_guidance.guidance.base import GuideLike, Prompt, load_guide
-from semantic_guidance.images.files import load_mask, load_picture
+from semantic_guidance.guidance.base import load_guide
+from semantic_guidance.images.files import load_picture
 from semantic_guidance.images.metrics import Errors, painting_errors
 from semantic_guidance.painter.painter import Painter
 from semantic_guidance.painter.presets import PRESETS
@@ -325,7 +326,7 @@ def _prepared(job: Job, tell: StageProgress, outputs: dict[str, Path] | None = N
     check_painting_room(sides, photo, job.strokes, job.formats, job.image, clear, start)
     tell("guidance", 0.0)
     looking = time.perf_counter()
-    known = _guidance(job, picture.image, picture.size, painter.guide)
+    known = given_guidance(job, picture.image, picture.size, painter.guide)
     image, guidance = restyle.apply(picture.image, known, painter.guide)
     work = _Work(
         image=image,
@@ -351,35 +352,6 @@ def _outputs(job: Job, mark: str = "", *others: Path) -> dict[str, Path]:
     given = (job.image, job.mask, *named, *named_files(job))
     check_outputs((*outputs.values(), *others), [path for path in given if path and path.is_file()])
     return outputs
-
-
-def _guidance(job: Job, image: Tensor, file_size: tuple[int, int], guide: GuideLike) -> Guidance | None:
-    """What the person says about the object; None for nothing."""
-    height, width = image.shape[1:]
-    if job.baseline:
-        return Guidance.none(height, width)
-    if job.mask is not None:
-        return guide(image, Prompt(mask=load_mask(job.mask, height, width)))
-    if job.box is not None:
-        return guide(image, Prompt(box=clipped_box(job.box, image, file_size)))
-    return None
-
-
-def clipped_box(box: Box, image: Tensor, file_size: tuple[int, int]) -> Box:
-    """The part of `box` within the picture, in pixels of `image`.
-
-    Raises:
-        OptionError: less than a pixel of it is within the picture.
-    """
-    x, y, width, height = box
-    left, top = max(0.0, x), max(0.0, y)
-    right, bottom = min(file_size[0], x + width), min(file_size[1], y + height)
-    if right - left < 1 or bottom - top < 1:
-        shown = ",".join(f"{number:g}" for number in box)
-        size = f"{file_size[0]} x {file_size[1]}"
-        raise OptionError("box", f"{shown} lies outside the picture of {size} pixels")
-    sx, sy = image.shape[2] / file_size[0], image.shape[1] / file_size[1]
-    return left * sx, top * sy, (right - left) * sx, (bottom - top) * sy
 
 
 def _painter(job: Job, restyle: Restyle, image: Tensor) -> Painter:

@@ -32,7 +32,8 @@ def inside(folder: Path, name: str, source: object) -> Path:
     """
     reason = _reason(name, os.name == "nt")
     if reason is None and not _within(folder, folder / name):
-        reason = "leads out of its folder through a link"
+        refusal = _refused(name, "leads out of its folder through a link", source, folder)
+        raise InputError(f"{refusal}; copy it there, or link the whole folder")
     if reason:
         raise _refused(name, reason, source, folder)
     return folder / name

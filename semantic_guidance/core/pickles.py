@@ -48,6 +48,9 @@ MOST_INSTRUCTIONS = 2**20
 MOST_SHARED = 16
 """Tuples that stand in one more place: in each other, each would double the time that a hash takes."""
 
+MOST_TIED = 4
+"""Times that all tensors together may show the same numbers, as tied weights do."""
+
 DEEPEST = 24
 """Levels of lists and dicts in each other."""
 
@@ -83,7 +86,7 @@ def read_pickle(path: str | Path, what: str, most: int | None = None) -> Any:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # about what a damaged file asks for
             found = torch.load(path, map_location="cpu", weights_only=True)
-        return _Plain(size).of(found)
+        return _Plain(MOST_TIED * size).of(found)
     except OSError as error:
         raise ValueError(f"{path} cannot be read, wanted {what} ({error.strerror or error})") from None
     except Exception as error:  # the reader may raise anything if a file is not a checkpoint
@@ -177,7 +180,10 @@ class _Plain:
         dense = values.layout == torch.strided and values.device.type == "cpu"
         if not dense or values.dtype not in _KINDS:
             raise ValueError(f"it holds a tensor of {str(values.dtype)[6:]} on {values.device.type}")
-        self.room -= values.numel() * values.element_size()
+        size = values.numel() * values.element_size()
+        if size > values.untyped_storage().nbytes():
+            raise ValueError("it holds a tensor that repeats its numbers")
+        self.room -= size
         if self.room < 0:
-            raise ValueError("its tensors are larger than the file")
+            raise ValueError(f"its tensors show the same numbers more than {MOST_TIED} times")
         return values.detach()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 
 HIDDEN = {"Cc", "Cf", "Cs", "Zl", "Zp"}
@@ -11,8 +12,9 @@ halves of surrogate pairs, separators of lines and paragraphs."""
 JOINERS = "\u200c\u200d"
 """Of these categories, but parts of ordinary names, as in Persian, and of many emoji."""
 
-FORMULA = ("=", "+", "-", "@", "＝", "＋", "－", "＠", "\t", "\r", "\n")
-"""What a cell begins with that spreadsheets take for a formula, or skip before they look for one."""
+FORMULA = re.compile(r'(^|;)(?=[\s"]*[-=+@＝＋－＠])')
+"""Where a cell begins that spreadsheets take for a formula; where numbers have a comma, a semicolon divides
+cells, and within all cells but a row's first it does so in spite of quotes."""
 
 
 def printable(text: object) -> str:
@@ -25,12 +27,11 @@ def printable(text: object) -> str:
 def table_cell(text: object) -> str:
     """The text for a cell of a CSV file: no spreadsheet takes it for a formula.
 
-    An apostrophe goes before what begins like one; spreadsheets take the rest for text. Numbers stay numbers.
+    An apostrophe goes before what begins like one, after a semicolon, too; spreadsheets take the rest for
+    text. Numbers stay numbers.
     """
     shown = printable(text)
-    if not isinstance(text, (int, float)) and shown.lstrip().startswith(FORMULA):
-        return f"'{shown}"
-    return shown
+    return shown if isinstance(text, (int, float)) else FORMULA.sub(r"\1'", shown)
 
 
 def _hidden(letter: str) -> bool:

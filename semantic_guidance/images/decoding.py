@@ -106,11 +106,10 @@ def decode_stream(
         InputError: it is no picture, is broken or too large; the message names it.
     """
     with refusing(name):
-        png.check_chunks(source)
+        source = png.without_damage(source)
         with _strict(None):
             image = _identified(source, name, formats)
-    _check_size(image, name, MAX_PIXELS if most is None else most)
-    with refusing(name):
+        _check_size(image, name, MAX_PIXELS if most is None else most)
         before, orientation = image.size, _tiff_orientation(image)
         with _strict(MAX_PIXELS // 2):
             if reduce:

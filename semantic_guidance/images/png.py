@@ -5,6 +5,8 @@ Specification: https://www.w3.org/TR/png-3/, sections 5.3 to 5.5 (chunks), 8 (Ad
 
 from __future__ import annotations
 
+import io
+import shutil
 import struct
 import zlib
 from collections.abc import Iterator
@@ -17,21 +19,29 @@ CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # by colour type
 ADAM7 = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
 """Of each pass of an interlaced picture: first column, first row, and the steps to the next ones."""
 
+DISPENSABLE = frozenset(
+    {b"gAMA", b"cHRM", b"sRGB", b"iCCP", b"sBIT", b"bKGD", b"hIST", b"pHYs", b"sPLT"}
+    | {b"tIME", b"tEXt", b"zTXt", b"iTXt"}
+)
+"""Chunks before the pixels without which those are there, not turned and no less transparent."""
+
 _BLOCK = 1 << 20  # bytes read at once
 
 
-def check_chunks(source: BinaryIO) -> None:
-    """Check the checksums of a PNG's chunks, but for text and the like after the pixels; other files pass.
+def without_damage(source: BinaryIO) -> BinaryIO:
+    """A PNG file without damaged chunks that browsers pass over, too; any other file as it is.
+
+    Checksums are not looked at in text and the like after the pixels, nor in the end, which may be missing.
 
     Raises:
-        ValueError: one of them is wrong or cut off.
+        ValueError: a checksum of another chunk is wrong or cut off.
     """
-    begun = False
+    begun, damaged = False, []
     for kind, length in _chunks(source):
         begun |= kind == b"IDAT"
-        if begun and kind[:1].islower():  # text, times, EXIF: a damaged one spoils no pixel
+        if kind == b"IEND" or (begun and kind[:1].islower()):  # a damaged one spoils no pixel
             continue
-        checksum = zlib.crc32(kind)
+        checksum, begin, end = zlib.crc32(kind), source.tell() - 8, source.tell() + length + 4
         while length:
             block = source.read(min(length, _BLOCK))
             if not block:
@@ -39,7 +49,10 @@ def check_chunks(source: BinaryIO) -> None:
             checksum = zlib.crc32(block, checksum)
             length -= len(block)
         if source.read(4) != struct.pack(">I", checksum):
-            raise ValueError(f"wrong checksum in chunk {kind.decode('ascii', 'replace')}")
+            if kind not in DISPENSABLE:
+                raise ValueError(f"wrong checksum in chunk {kind.decode('ascii', 'replace')}")
+            damaged.append((begin, end))
+    return _cut(source, damaged) if damaged else source
 
 
 def check_rows(source: BinaryIO, image: Image.Image) -> None:
@@ -66,6 +79,17 @@ def check_rows(source: BinaryIO, image: Image.Image) -> None:
         wanted += rows * (1 + (columns * bits + 7) // 8) if columns else 0
     if _inflated(source, wanted) < wanted:
         raise ValueError("rows are missing")
+
+
+def _cut(source: BinaryIO, parts: list[tuple[int, int]]) -> BinaryIO:
+    """A file in memory without those parts, each from a byte to another."""
+    rest = io.BytesIO()
+    source.seek(0)
+    for begin, end in parts:
+        rest.write(source.read(begin - source.tell()))
+        source.seek(end)
+    shutil.copyfileobj(source, rest)
+    return rest
 
 
 def _chunks(source: BinaryIO) -> Iterator[tuple[bytes, int]]:

@@ -8,7 +8,7 @@ import unicodedata
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from semantic_guidance.core.errors import InputError
@@ -114,12 +114,19 @@ def test_nothing_is_left_that_a_terminal_obeys() -> None:
     assert printable("a\x07b" * 2) == "a\\x07b" * 2
 
 
-@given(st.text(st.sampled_from("=+-@＝＋－＠ \t\r\n\xa0\u3000\u2028\x00'a1\u202e\x1b"), max_size=8))
-def test_no_cell_is_a_formula(text: str) -> None:
+@pytest.mark.parametrize(
+    "delimiter", [",", ";", "\t"]
+)  # where a comma divides numbers, semicolons divide cells
+@given(texts=st.lists(st.text() | st.text("=+1;,\t '\"", max_size=9), min_size=1, max_size=3))
+@example(texts=["a", "b;=1+1;c"])
+@example(texts=["a", 'b; "=1+1"'])
+def test_no_cell_is_a_formula(texts: list[str], delimiter: str) -> None:
     file = io.StringIO()
-    csv.writer(file).writerow([table_cell(text), "x"])
-    [(read, _)] = csv.reader(io.StringIO(file.getvalue()))
-    assert not read.lstrip().startswith(("=", "+", "-", "@", "＝", "＋", "－", "＠"))
+    csv.writer(file).writerow([table_cell(text) for text in texts])
+    [row] = csv.reader(io.StringIO(file.getvalue()), delimiter=delimiter)
+    assert delimiter != "," or len(row) == len(texts)
+    for read in row:
+        assert not read.lstrip().startswith(("=", "+", "-", "@", "＝", "＋", "－", "＠"))
 
 
 def test_numbers_stay_numbers() -> None:

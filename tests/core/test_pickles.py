@@ -100,6 +100,7 @@ HOSTILE: dict[str, bytes] = {
     "expanded": shaped("expanded"),
     "negative": shaped("negative"),
     "one storage, often": saved({str(n): ONE[n:].view(-1) for n in range(50)}),
+    "expanded a little": saved({"a": torch.arange(4.0).expand(2, 4)}),
     "sparse": saved({"a": torch.eye(3).to_sparse()}),
     "meta": saved({"a": torch.empty(3, device="meta")}),
     "complex": saved({"a": torch.zeros(3, dtype=torch.complex64)}),
@@ -141,6 +142,16 @@ def test_what_is_too_large(tmp_path: Path) -> None:
     path.write_bytes(saved({"a": torch.zeros(10)}))
     with pytest.raises(ValueError, match=r"it has \d+ bytes, wanted at most 100"):
         read_pickle(path, "weights", most=100)
+
+
+@pytest.mark.parametrize("zipped", [True, False])
+def test_tied_weights_are_read(tmp_path: Path, zipped: bool) -> None:
+    weights = torch.rand(200, 300)
+    content = {"a": weights, "b": weights.view(-1), "c": weights.t(), "d": weights[:100]}
+    path = tmp_path / "a.pt"
+    path.write_bytes(saved(content, zipped))
+    for name, values in read_pickle(path, "a checkpoint").items():
+        assert torch.equal(values, content[name])
 
 
 @pytest.mark.parametrize("zipped", [True, False])

@@ -254,39 +254,39 @@ dataset = "cub200"
 """
 
 PICTURE_TARGETS: dict[str, Target] = {
-    "picture": Target(picture_file, read_picture, 400, 3, PICTURES),
-    "mask": Target(picture_file, read_mask, 250, 2, PICTURES),
-    "exif": Target(exif_file, read_picture, 250),
-    "exif mask": Target(exif_file, read_mask, 100, 0.5),
-    "brush": Target(picture_file, finite_brush, 150, 0.5, PICTURES),
-    "palette": Target(palette_file, reading(lambda path: read_colors(str(path))), 200, 0.5),
-    "style": Target(text_file(corpus.STYLE, ".toml"), reading(Style.of), 300, 0.5),
-    "tubes": Target(text_file(corpus.TUBE, ".toml"), reading(read_tubes), 200, 0.5),
+    "picture": Target(picture_file, read_picture, 120, 3, PICTURES),
+    "mask": Target(picture_file, read_mask, 80, 2, PICTURES),
+    "exif": Target(exif_file, read_picture, 80),
+    "exif mask": Target(exif_file, read_mask, 40, 0.5),
+    "brush": Target(picture_file, finite_brush, 60, 0.5, PICTURES),
+    "palette": Target(palette_file, reading(lambda path: read_colors(str(path))), 100, 0.5),
+    "style": Target(text_file(corpus.STYLE, ".toml"), reading(Style.of), 100, 0.5),
+    "tubes": Target(text_file(corpus.TUBE, ".toml"), reading(read_tubes), 100, 0.5),
     "settings": Target(
-        text_file(SETTINGS, ".toml"), reading(lambda path: read_settings(path, PARTS)), 200, 0.5
+        text_file(SETTINGS, ".toml"), reading(lambda path: read_settings(path, PARTS)), 100, 0.5
     ),
-    "paint": Target(with_photo(picture_file), paint_hostile, 20, 2, PICTURES),
-    "evaluate": Target(album, evaluate_album, 2, 1, PICTURES),
+    "paint": Target(with_photo(picture_file), paint_hostile, 8, 2, PICTURES),
+    "evaluate": Target(album, evaluate_album, 1, 1, PICTURES),
 }
 
 FILE_TARGETS: dict[str, Target] = {
-    "strokes": Target(strokes_file, read_strokes_file, 300, 3),
-    "render": Target(strokes_file, render_strokes, 60, 2),
-    "repaint": Target(with_photo(strokes_file), repaint_strokes, 8),
-    "agent": Target(tensors_file, reading(load_agent), 200, 2),
-    "checkpoint": Target(torch_file, reading(load_agent), 80, 2),
-    "paint with agent": Target(with_photo(any_agent), paint_with_agent, 12, 2),
-    "export-agent": Target(any_agent, export_agent, 20),
-    "cars196": Target(folders.cars, folders.read_cars, 150, 2),
-    "cub200": Target(folders.cub, folders.read_cub, 100, 2),
-    "vkitti": Target(folders.kitti, folders.read_kitti, 80),
-    "folder": Target(folders.plain, folders.read_plain, 60, 0.5),
-    "cutouts": Target(folders.cutouts, folders.read_cutouts, 60),
-    "photographs": Target(folders.photographs, folders.read_photographs, 60, 0.5),
+    "strokes": Target(strokes_file, read_strokes_file, 60, 3),
+    "render": Target(strokes_file, render_strokes, 20, 2),
+    "repaint": Target(with_photo(strokes_file), repaint_strokes, 3),
+    "agent": Target(tensors_file, reading(load_agent), 70, 2),
+    "checkpoint": Target(torch_file, reading(load_agent), 30, 2),
+    "paint with agent": Target(with_photo(any_agent), paint_with_agent, 6, 2),
+    "export-agent": Target(any_agent, export_agent, 10),
+    "cars196": Target(folders.cars, folders.read_cars, 40, 2),
+    "cub200": Target(folders.cub, folders.read_cub, 40, 2),
+    "vkitti": Target(folders.kitti, folders.read_kitti, 25),
+    "folder": Target(folders.plain, folders.read_plain, 25, 0.5),
+    "cutouts": Target(folders.cutouts, folders.read_cutouts, 25),
+    "photographs": Target(folders.photographs, folders.read_photographs, 25, 0.5),
     "preprocess": Target(
         folders.cub_astray,
         lambda rng, folder: command(folder, *folders.preprocessing(folder), fine=(0, 1)),
-        4,
+        2,
     ),
 }
 

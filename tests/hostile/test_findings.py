@@ -238,7 +238,7 @@ def test_a_small_archive_of_many_zeros(place: Path, refused: Any) -> None:
     torch.save({"conv1.weight": torch.zeros(1)}, path)
     with zipfile.ZipFile(path) as archive:
         members = {name: archive.read(name) for name in archive.namelist()}
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
         for name, data in members.items():
             archive.writestr(name, bytes(300 << 20) if name.endswith("/data/0") else data)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
@@ -259,7 +259,7 @@ def test_an_agent_that_paints_what_is_no_number_is_named(
         for name, values in load_file(path).items()
     }
     save_file(huge, path, about)
-    status = main(["paint", "photo.png", "--agent", str(path), "--preset", "draft", "--no-guidance"])
+    status = main(["paint", "photo.png", "--no-guidance", *QUICK, "--agent", str(path)])
     assert status == 0 or "agent.safetensors" in capsys.readouterr().err
 
 
@@ -307,14 +307,14 @@ def test_a_name_in_what_was_written_is_text(place: Path, capsys: pytest.CaptureF
 
 
 def test_no_cell_of_a_table_is_a_formula(place: Path) -> None:
-    for name in ("=1+1", "@SUM(A1)"):
-        folders.put(place / "pictures" / f"{name}.png", corpus.pictures()["PNG-RGB"])
+    folders.put(place / "pictures" / "=1+1;@SUM(A1).png", corpus.pictures()["PNG-RGB"])
     words = ["evaluate", "pictures", "--strokes", "2", "--methods", "planner+draft+unguided", "--out", "out"]
     assert main(words) == 0
-    with (place / "out" / "results.csv").open(newline="") as file:
-        cells = [row["picture"] for row in csv.DictReader(file)]
-    assert len(cells) == 2
-    assert not [cell for cell in cells if cell.startswith(("=", "+", "-", "@", "\t"))]
+    for delimiter in ",;\t":
+        with (place / "out" / "results.csv").open(newline="") as file:
+            cells = [cell for row in csv.reader(file, delimiter=delimiter) for cell in row]
+        assert [cell for cell in cells if "1+1" in cell]
+        assert not [cell for cell in cells if cell.startswith(("=", "+", "-", "@", "\t"))]
 
 
 # 10: the renderer

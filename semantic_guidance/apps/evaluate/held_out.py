@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from semantic_guidance.apps.evaluate.subjects import Subject, make_slugs, shown
 from semantic_guidance.core.errors import InputError
 from semantic_guidance.core.plugins import DATASETS
+from semantic_guidance.core.shown import printable
 from semantic_guidance.learning.bank import halves
 from semantic_guidance.learning.config import DataConfig
 from semantic_guidance.learning.data.folder import DataRequest, PictureDataset
@@ -34,6 +36,14 @@ def held_out_subjects(folder: Path, dataset: str, limit: int | None = None) -> l
     names = [shown(rest.names[number]) for number in chosen]
     slugs = make_slugs(names)
     return [
-        Subject(name, slugs[name], rest.path(number), None)
-        for name, number in zip(names, chosen, strict=True)
+        _subject(rest, number, name, slugs[name], folder) for name, number in zip(names, chosen, strict=True)
     ]
+
+
+def _subject(pictures: PictureDataset, number: int, name: str, slug: str, folder: Path) -> Subject:
+    """A picture; if it leads elsewhere, with the reason why it is skipped, in which `folder` is not named."""
+    try:
+        return Subject(name, slug, pictures.path(number), None)
+    except InputError as error:
+        reason = str(error).replace(f"{printable(folder)}{os.sep}", "")
+        return Subject(name, slug, folder / pictures.names[number], None, reason)

@@ -16,6 +16,7 @@ from semantic_guidance.apps.evaluate.methods import ALONE, Method
 from semantic_guidance.apps.evaluate.store import SIDE, Json, Store, agent_digest, software
 from semantic_guidance.apps.evaluate.subjects import Subject, shown
 from semantic_guidance.apps.evaluate.summary import summarise
+from semantic_guidance.core.errors import InputError
 from semantic_guidance.core.guidance import Guidance
 from semantic_guidance.core.machine import Neighbours, machine
 from semantic_guidance.guidance import Guide
@@ -92,6 +93,8 @@ class Evaluation:
             before = number * len(self.methods)
             listener.done(before, subject.name)
             try:
+                if subject.problem is not None:
+                    raise InputError(subject.problem)
                 keys = {method: self._store.key(subject, method) for method in self.methods}
                 stored = {method: self._store.read(subject, method, keys[method]) for method in self.methods}
                 known = Known.of(subject) if None in stored.values() else None

@@ -23,12 +23,14 @@ class Subject:
         slug: for folders and addresses: letters, digits, dots, dashes and underscores; unique, too.
         image: the file.
         mask: the file of its object's mask; None if there is none.
+        problem: why the picture is skipped, if that is known before it is read.
     """
 
     name: str
     slug: str
     image: Path
     mask: Path | None
+    problem: str | None = None
 
 
 def find_subjects(folder: Path, masks: Path | None = None, limit: int | None = None) -> list[Subject]:

@@ -19,7 +19,7 @@ import torch
 
 from semantic_guidance.core.errors import InputError
 from semantic_guidance.core.guidance import Box, Guidance, Instance
-from semantic_guidance.core.names import inside, plain_name
+from semantic_guidance.core.names import inside
 from semantic_guidance.learning.data.folder import (
     DataRequest,
     PictureDataset,
@@ -79,7 +79,7 @@ class CUB200(PictureDataset):
             raise ValueError(f"guidance is {guidance!r}, wanted 'predicted', 'real', 'box' or 'none'")
         self.root = cub_root(Path(data))
         self.guidance = guidance
-        rows = read_table(self.root / "images.txt", (int, plain_name), "index and CLASS/NAME.jpg")
+        rows = read_table(self.root / "images.txt", (int, str), "index and CLASS/NAME.jpg", files=(1,))
         self.names = [name for _, name in rows]
         self._boxes: list[Box] = []
         if guidance == "predicted":

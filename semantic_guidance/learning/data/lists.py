@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -44,15 +44,20 @@ def read_lines(path: Path, what: str) -> list[str]:
 
 
 def read_table(
-    path: Path, columns: Sequence[Callable[..., Any]], what: str, head: int = 0
+    path: Path,
+    columns: Sequence[Callable[[str], Any]],
+    what: str,
+    head: int = 0,
+    files: Sequence[int] = (),
 ) -> list[list[Any]]:
     """Rows of a text file with space-separated columns, without blank lines.
 
     Args:
         path: of the file.
-        columns: converter of each column; `plain_name` for one of files' names.
+        columns: converter of each column.
         what: the file's meaning, for messages.
         head: lines at the beginning that are left out.
+        files: those of the columns, from 0, that name files.
 
     Raises:
         InputError: the file cannot be read or a line does not fit.
@@ -64,48 +69,65 @@ def read_table(
             continue
         source = f"{path} line {number}"
         try:
-            rows.append(
-                [
-                    convert(cell, source) if convert is plain_name else convert(cell)
-                    for convert, cell in zip(columns, cells, strict=True)
-                ]
-            )
-        except InputError:  # of a name
-            raise
+            row = [convert(cell) for convert, cell in zip(columns, cells, strict=True)]
         except (ValueError, OverflowError):
             raise InputError(f"{source} is {line[:SHOWN]!r}, wanted {what}") from None
+        for column in files:
+            plain_name(row[column], source)
+        rows.append(row)
     return rows
 
 
 def read_csv(
     path: Path, columns: Sequence[str], what: str, files: Sequence[str] = ()
 ) -> list[dict[str, str]]:
-    """Rows of a CSV file by the names of its columns, which are the first line; at least one.
+    """Rows of a CSV file by the names of its columns, which are the first line; at least one row.
+
+    Spreadsheets leave out empty cells at the end of a row, or write some too many; rows without any are none.
 
     Args:
         path: of the file.
-        columns: that every row must have; there may be others.
+        columns: that every row must have; others are passed over.
         what: the file's meaning, for messages.
-        files: those of the columns that name files.
+        files: those of these columns that name files.
 
     Raises:
         InputError: the file cannot be read, or a row does not fit.
     """
-    reader = csv.DictReader(read_lines(path, what), strict=True)
+    records = _records(path, what)
+    _, names = next(records)
+    wanted = {column: names.index(column) for column in columns if column in names}
     rows = []
-    try:
-        for row in reader:
-            source = f"{path} line {reader.line_num}"
-            if None in row or None in row.values():  # cells without a column, columns without a cell
-                raise InputError(f"{source} has more or fewer cells than the first line, wanted {what}")
-            for column in row.keys() & {*files}:
-                plain_name(row[column], source)
-            rows.append(row)
-    except csv.Error as error:
-        raise InputError(f"{path} line {reader.line_num} is malformed, wanted {what} ({error})") from None
-    if not rows or not {*columns} <= rows[0].keys():
+    for number, cells in records:
+        if not any(cells):
+            continue
+        source = f"{path} line {number}"
+        for column, place in wanted.items():
+            if place >= len(cells):
+                raise InputError(f"{source} has no {column}, wanted {what}")
+            if "\n" in cells[place]:
+                raise InputError(f"{source}: the cell of {column} goes on over lines, wanted {what}")
+            if column in files:
+                plain_name(cells[place], source)
+        rows.append({column: cells[place] for column, place in wanted.items()})
+    if not rows or len(wanted) < len(columns):
         raise InputError(f"{path} is malformed, wanted CSV with columns {', '.join(columns)}")
     return rows
+
+
+def _records(path: Path, what: str) -> Iterator[tuple[int, list[str]]]:
+    """The cells of each row of a CSV file, and the number of the line on which it begins.
+
+    Raises:
+        InputError: the file cannot be read, or a row is malformed.
+    """
+    reader, number = csv.reader(f"{line}\n" for line in read_lines(path, what)), 1
+    try:
+        for cells in reader:
+            yield number, cells
+            number = reader.line_num + 1
+    except csv.Error as error:
+        raise InputError(f"{path} line {number} is malformed, wanted {what} ({error})") from None
 
 
 def finite(cell: str) -> float:

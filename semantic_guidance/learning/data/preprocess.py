@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-import struct
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -33,19 +32,32 @@ from semantic_guidance.core.memory import free_memory
 from semantic_guidance.core.shown import printable
 from semantic_guidance.guidance import Guide
 from semantic_guidance.images.files import load_image, load_pixels
+from semantic_guidance.images.jpeg import Head, read_head, with_comment
 from semantic_guidance.learning.data.cub200 import BOXES, CUB200, FOCUS, MASKS
+
+MARK = b"semantic-guidance preprocess"
+"""A comment in all masks and focus maps, by which they are known: only they are replaced."""
 
 _JPEG = [cv2.IMWRITE_JPEG_QUALITY, 95]
 
 
 @dataclass(frozen=True)
 class Job:
-    """One picture and where its results go."""
+    """One picture and where its results go.
+
+    Attributes:
+        index: of the picture, from 0.
+        image: its file.
+        mask: the file of its mask.
+        focus: the file of its focus map.
+        problem: why it is skipped, if that is known before it is read.
+    """
 
     index: int
     image: Path
     mask: Path
     focus: Path
+    problem: str | None = None
 
 
 def write_whole(path: Path, data: bytes) -> None:
@@ -61,7 +73,7 @@ def write_whole(path: Path, data: bytes) -> None:
 
 def _encode(plane: Tensor) -> bytes:
     pixels = (plane[0].clamp(0, 1) * 255).round().byte().numpy()
-    return bytes(cv2.imencode(".jpg", pixels, _JPEG)[1].tobytes())
+    return with_comment(cv2.imencode(".jpg", pixels, _JPEG)[1].tobytes(), MARK)
 
 
 def _stored_box(mask: Path) -> tuple[int, int, int, int] | None:
@@ -88,12 +100,14 @@ def process(job: Job) -> str | None:
     """Write one picture's mask and focus map.
 
     Returns:
-        None, or why the picture was skipped: it cannot be read, or there are other files where its results
-        would be.
+        None, or why the picture was skipped: it lies elsewhere, cannot be read, or there are other files
+        where its results would be.
 
     Raises:
         OSError: the results cannot be written.
     """
+    if job.problem is not None:
+        return job.problem
     try:
         image = load_image(job.image)
         for path in (job.focus, job.mask):
@@ -132,7 +146,7 @@ def _results(jobs: list[Job], workers: int) -> Iterator[tuple[Job, str | None]]:
 def _write_boxes(path: Path, jobs: list[Job]) -> None:
     rows = [" x y w h"]
     for job in jobs:
-        box = _stored_box(job.mask) or (0, 0, 0, 0)
+        box = (_stored_box(job.mask) if job.problem is None else None) or (0, 0, 0, 0)
         rows.append(" ".join(str(value) for value in (job.index, *box)))
     write_whole(path, ("\n".join(rows) + "\n").encode())
 
@@ -152,23 +166,29 @@ def _jobs(dataset: CUB200) -> list[Job]:
             there = f"{pictures[target]!r} and {name!r}"
             raise InputError(f"{dataset.root / 'images.txt'}: {there} have one mask, wanted different names")
         pictures[target] = name
-        image = dataset.path(index)
-        mask, focus = (_own(dataset.root, f"{folder}/{target}") for folder in (MASKS, FOCUS))
-        if os.path.realpath(image).startswith(made):
+        mask, focus = (_result_path(dataset.root, f"{folder}/{target}") for folder in (MASKS, FOCUS))
+        try:
+            image, problem = dataset.path(index), None
+        except InputError as error:
+            image, problem = dataset.root / "images" / name, str(error)
+        if problem is None and os.path.realpath(image).startswith(made):
             raise InputError(f"{image} is among the results of the preprocessing, wanted a photograph")
-        jobs.append(Job(index, image, mask, focus))
+        jobs.append(Job(index, image, mask, focus, problem))
     return jobs
 
 
-def _own(root: Path, name: str) -> Path:
-    """A file of the preprocessing, which is where its name says: no part of that is a link.
+def _result_path(root: Path, name: str) -> Path:
+    """Where a file of the preprocessing goes, which is where its name says: no part of that is a link.
 
     Raises:
         InputError: one is.
     """
     path = root / name
     if os.path.realpath(path) != os.path.join(os.path.realpath(root), name):
-        raise InputError(f"{path} is behind a link, wanted a folder of its own in {root}")
+        raise InputError(
+            f"{path} is behind a link, wanted a folder of its own in {root}; remove the link, or move or "
+            "link the whole data set"
+        )
     return path
 
 
@@ -188,31 +208,21 @@ def _begins(path: Path, beginning: bytes) -> bool:
 
 
 def _check_replaceable(path: Path, height: int, width: int) -> None:
-    """See that there is no file, or a grey JPEG of that size, as masks and focus maps are.
+    """See that there is no file, or a mask or focus map of the preprocessing.
+
+    Those of earlier versions have no mark: they are grey JPEGs of the photograph's size in which nothing is
+    noted down.
 
     Raises:
         InputError: it is something else.
+        OSError: it cannot be read.
     """
-    if not os.path.lexists(path) or _grey_jpeg(path) == (height, width):
+    if not os.path.lexists(path):
         return
-    wanted = f"wanted a grey JPEG of {width} x {height}, or another name for it"
-    raise InputError(f"{path} is there and none of the preprocessing: it stays, {wanted}")
-
-
-def _grey_jpeg(path: Path) -> tuple[int, int] | None:
-    """Height and width of a JPEG of one channel, by the head of its frame (ITU T.81, B.2.2)."""
-    if not path.is_file():
-        return None
-    with path.open("rb") as file:
-        data = file.read(2**18)
-    place = 2
-    while data[:2] == b"\xff\xd8" and place + 10 <= len(data) and data[place] == 0xFF:
-        kind, length = data[place + 1], int.from_bytes(data[place + 2 : place + 4], "big")
-        if 0xC0 <= kind <= 0xCF and kind not in (0xC4, 0xC8, 0xCC):
-            height, width, channels = struct.unpack_from(">HHB", data, place + 5)
-            return (height, width) if channels == 1 else None
-        place += 2 + length
-    return None
+    head = read_head(path) if path.is_file() else None
+    if head is not None and (MARK in head.comments or head == Head(height, width, 1, (), noted=False)):
+        return
+    raise InputError(f"{path} is there and none of the preprocessing: it stays, wanted another name for it")
 
 
 WORKER = 300_000_000
@@ -236,8 +246,10 @@ def preprocess(data: Path, workers: int = 1, overwrite: bool = False) -> tuple[i
     """
     dataset = CUB200(data)
     jobs = _jobs(dataset)
-    _check_boxes(_own(dataset.root, BOXES))
-    open_jobs = [job for job in jobs if overwrite or not (job.mask.is_file() and job.focus.is_file())]
+    _check_boxes(_result_path(dataset.root, BOXES))
+    open_jobs = [
+        job for job in jobs if overwrite or job.problem or not (job.mask.is_file() and job.focus.is_file())
+    ]
     skipped, free = 0, free_memory()
     if free is not None and free < WORKER:  # without it, processes wait for threads that cannot begin
         raise RoomError(

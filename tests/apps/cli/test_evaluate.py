@@ -220,6 +220,21 @@ def test_pictures_that_cannot_be_read_are_skipped(evaluate, folder):
     assert "3 skipped" in (folder.parent / "out" / "index.html").read_text()
 
 
+def test_pictures_of_a_data_set_that_are_links_to_elsewhere_are_skipped(tmp_path, photo, capsys):
+    root = tmp_path / "data" / "cub200" / "CUB_200_2011"
+    (root / "images").mkdir(parents=True)
+    shutil.copy(photo, root / "images" / "b.jpg")
+    (root / "images" / "a.jpg").symlink_to(photo)
+    (root / "images.txt").write_text("".join(f"{n} {(n % 2 and 'a') or 'b'}.jpg\n" for n in range(2, 12)))
+    words = [str(tmp_path / "data"), "--dataset", "cub200", "--out", str(tmp_path / "out"), *QUICK]
+    assert main(["evaluate", *words]) == 1
+    assert "a.jpg' leads out of its folder through a link" in capsys.readouterr().err
+    results = json.loads((tmp_path / "out" / "results.json").read_text())
+    assert {picture["file"] for picture in results["pictures"]} == {"b.jpg"}
+    assert {entry["file"] for entry in results["skipped"]} == {"a.jpg"}
+    assert str(tmp_path) not in json.dumps(results["skipped"])
+
+
 def test_nothing_but_broken_pictures(tmp_path, capsys):
     (tmp_path / "a.jpg").write_text("")
     assert main(["evaluate", str(tmp_path), "--out", str(tmp_path / "out"), *QUICK]) == 1

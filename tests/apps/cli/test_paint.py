@@ -15,7 +15,7 @@ from PIL import Image
 
 from semantic_guidance.apps.cli.main import main
 from semantic_guidance.apps.cli.progress import StageBar
-from semantic_guidance.apps.jobs import clipped_box
+from semantic_guidance.apps.given import clipped_box
 from semantic_guidance.core.errors import InputError
 from semantic_guidance.export.strokes_json import read_strokes
 from semantic_guidance.images.arrays import to_bytes

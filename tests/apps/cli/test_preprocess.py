@@ -2,6 +2,7 @@
 
 import re
 
+import cv2
 import numpy as np
 import pytest
 from PIL import Image
@@ -117,6 +118,23 @@ def test_unreadable_picture_is_skipped(data, capsys):
     assert len(CUB200(data, "predicted")) == 3
 
 
+@pytest.mark.parametrize("share", [1, 4])
+def test_pictures_that_are_links_to_elsewhere_are_skipped(data, capsys, share):
+    root = only_the_first(data) if share == 1 else data / "cub200" / "CUB_200_2011"
+    linked = root / "images" / "001.Kind_1" / "Kind_1_0001.jpg"
+    linked.rename(data / "elsewhere.jpg")
+    linked.symlink_to(data / "elsewhere.jpg")
+    for _ in range(2):
+        assert run(data, "--workers", "1") == 1
+        err = capsys.readouterr().err
+        assert f"skipped: {root / 'images.txt'}: the name '001.Kind_1/Kind_1_0001.jpg' leads out" in err
+        assert f"wanted a file in {root / 'images'}; copy it there, or link the whole folder" in err
+        assert f"{share - 1} of {share} pictures done, 1 skipped" in err
+    assert (root / "bounding_boxes_pred.txt").read_text().splitlines()[1] == "0 0 0 0 0"
+    assert len(list((root / "segmentations_pred").rglob("*.jpg"))) == share - 1
+    assert len(CUB200(data)) == share
+
+
 def test_picture_without_object_gets_the_whole_frame(data):
     root = data / "cub200" / "CUB_200_2011"
     plain = np.random.default_rng(0).normal(128, 3, (90, 70, 3)).clip(0, 255).astype(np.uint8)
@@ -191,35 +209,64 @@ def test_results_are_not_written_through_links(data, capsys, what):
     (root / what).parent.mkdir(exist_ok=True)
     (root / what).symlink_to(outside)
     assert run(data, "--workers", "1") == 2
-    assert "is behind a link, wanted a folder of its own" in capsys.readouterr().err
+    assert "is behind a link, wanted a folder of its own in" in (err := capsys.readouterr().err)
+    assert "remove the link" in err
     assert not list(outside.iterdir())
 
 
-@pytest.mark.parametrize("make", [(160, 120, "RGB"), (161, 120, "L"), None])
-def test_files_that_are_no_masks_stay(data, capsys, make):
-    """A photograph in colour, a grey picture of another size, and what is no picture."""
+def with_exif() -> Image.Exif:
+    exif = Image.Exif()
+    exif[0x010F] = "a camera's maker"
+    return exif
+
+
+OTHERS = {
+    "in colour": ("RGB", (160, 120), {}),
+    "of another size": ("L", (161, 120), {}),
+    "from a camera": ("L", (160, 120), {"exif": with_exif()}),
+    "with a comment": ("L", (160, 120), {"comment": b"mine"}),
+    "with a profile": ("L", (160, 120), {"icc_profile": b"profile"}),
+    "no picture": None,
+}
+
+
+@pytest.mark.parametrize("other", OTHERS)
+def test_files_that_are_no_masks_stay(data, capsys, other):
     root = only_the_first(data)
     place = root / "segmentations_pred" / "001.Kind_1" / "Kind_1_0001.jpg"
     place.parent.mkdir(parents=True)
-    if make is None:
+    if OTHERS[other] is None:
         place.write_text("notes")
     else:
-        Image.new(make[2], make[:2]).save(place)
+        mode, size, options = OTHERS[other]
+        Image.new(mode, size).save(place, **options)
     before = place.read_bytes()
     for more in ((), ("--overwrite",)):
         assert run(data, "--workers", "1", *more) == 1
-        assert "it stays, wanted a grey JPEG of 160 x 120" in capsys.readouterr().err
+        assert "none of the preprocessing: it stays, wanted another name for it" in capsys.readouterr().err
         assert place.read_bytes() == before
 
 
-def test_masks_of_others_are_made_anew_if_asked(data):
+def test_masks_of_earlier_versions_are_made_anew_if_asked(data):
     root = only_the_first(data)
     for folder in ("segmentations_pred", "gbp_global"):
         place = root / folder / "001.Kind_1" / "Kind_1_0001.jpg"
         place.parent.mkdir(parents=True)
-        Image.new("L", (160, 120)).save(place)
+        cv2.imwrite(str(place), np.zeros((120, 160), np.uint8))
     assert run(data, "--workers", "1", "--overwrite") == 0
     check(data)
+
+
+def test_masks_are_known_by_their_mark_whatever_became_of_the_photograph(data):
+    root = only_the_first(data)
+    assert run(data, "--workers", "1") == 0
+    for folder in ("segmentations_pred", "gbp_global"):
+        with Image.open(root / folder / "001.Kind_1" / "Kind_1_0001.jpg") as image:
+            assert image.info["comment"] == b"semantic-guidance preprocess"
+    Image.fromarray(ball(0, 130, 170)[0]).save(root / "images" / "001.Kind_1" / "Kind_1_0001.jpg")
+    assert run(data, "--workers", "1", "--overwrite") == 0
+    with Image.open(root / "segmentations_pred" / "001.Kind_1" / "Kind_1_0001.jpg") as image:
+        assert image.size == (170, 130)
 
 
 def test_a_list_of_boxes_that_is_something_else_stays(data, capsys):

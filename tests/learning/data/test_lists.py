@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
 import os
@@ -12,8 +13,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from semantic_guidance.agents.ltp.episode import EnvConfig
 from semantic_guidance.core.errors import InputError
 from semantic_guidance.core.names import plain_name
+from semantic_guidance.learning.bank import open_banks
+from semantic_guidance.learning.config import DataConfig
 from semantic_guidance.learning.data.cub200 import CUB200
 from semantic_guidance.learning.data.cutouts import rebuild_pack
 from semantic_guidance.learning.data.cutouts.pack import CutoutPack
@@ -75,6 +79,19 @@ def test_links_may_not_lead_out(cub: Path, tmp_path: Path) -> None:
         data[1]
 
 
+def test_a_run_of_training_goes_on_without_links_that_lead_out(cub: Path, tmp_path: Path, capsys) -> None:
+    outside = save(tmp_path / "elsewhere" / "holiday.jpg", bird()[0])
+    place = cub / "cub200" / "CUB_200_2011" / "images" / CUB_NAMES[1]
+    place.unlink()
+    place.symlink_to(outside)
+    train, held_out = open_banks(DataConfig("cub200", str(cub), canvas_size=8), EnvConfig())
+    for bank in (train, held_out):
+        with contextlib.suppress(InputError):  # two pictures: one half has the link alone
+            bank.fill()
+    assert int(train.loaded.sum() + held_out.loaded.sum()) == 1
+    assert "through a link, wanted a file in" in capsys.readouterr().err
+
+
 def test_a_folder_of_links_is_the_users_own(tmp_path: Path) -> None:
     save(tmp_path / "elsewhere" / "holiday.jpg", bird()[0])
     (tmp_path / "chosen").mkdir()
@@ -131,11 +148,11 @@ def test_any_bytes_are_a_table_or_refused(tmp_path_factory: pytest.TempPathFacto
     path = tmp_path_factory.getbasetemp() / "table.txt"
     path.write_bytes(b"1 a.jpg 0.5\n" + data)
     try:
-        rows = read_table(path, (int, plain_name, finite), "a table")
+        rows = read_table(path, (int, str, finite), "a table", files=(1,))
     except InputError as error:
         assert str(error).startswith(str(path))  # noqa: PT017
         return
-    assert all(isinstance(row[0], int) and np.isfinite(row[2]) for row in rows)
+    assert all(isinstance(row[0], int) and plain_name(row[1], "") and np.isfinite(row[2]) for row in rows)
 
 
 @settings(deadline=None)
@@ -164,7 +181,42 @@ def test_rows_are_those_that_were_written(
     writer.writerows([("name", "kind"), *rows])
     path = tmp_path_factory.getbasetemp() / "written.csv"
     path.write_text(text.getvalue(), encoding="utf-8-sig", newline="")
-    assert [(row["name"], row["kind"]) for row in read_csv(path, ("name",), "rows")] == rows
+    assert [(row["name"], row["kind"]) for row in read_csv(path, ("name", "kind"), "rows")] == rows
+
+
+@pytest.mark.parametrize(
+    ("text", "kinds"),
+    [
+        ("name,kind,\na,thing,\n", ["thing"]),  # commas at the ends of lines
+        ("name,kind\na,thing,\nb,scene,,\n", ["thing", "scene"]),
+        ("name,kind,note,size\na,thing\nb,scene,sunny\n,,,\n\n", ["thing", "scene"]),  # as spreadsheets do
+        ('name,kind,note\na,thing,"5" x\nb,scene,a "b" c\n', ["thing", "scene"]),
+        ('name,kind,note\na,thing,"two\nlines"\nb,scene,\n', ["thing", "scene"]),
+        ("note,name,kind\nx,a,thing\n", ["thing"]),
+    ],
+)
+def test_only_the_wanted_columns_are_looked_at(tmp_path: Path, text: str, kinds: list[str]) -> None:
+    path = tmp_path / "list.csv"
+    path.write_text(text)
+    rows = read_csv(path, ("name", "kind"), "a list", files=("name",))
+    assert [row["kind"] for row in rows] == kinds
+    assert [row["name"] for row in rows] == ["a", "b"][: len(kinds)]
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        ("b", "line 5 has no kind"),
+        ('"b\nc",thing', "line 5: the cell of name goes on over lines"),
+        ('"b,thing\nc,thing', "line 5: the cell of name goes on over lines"),
+        (f"b,{'x' * 200_000}", "line 5 is malformed"),  # beyond the limit of Python's reader
+    ],
+)
+def test_the_line_that_does_not_fit_is_named(tmp_path: Path, line: str, reason: str) -> None:
+    path = tmp_path / "list.csv"
+    path.write_text(f'name,kind,note\na,thing,"two\nlines"\n\n{line}\nc,thing,\n')
+    with pytest.raises(InputError, match=rf"list\.csv {reason}"):
+        read_csv(path, ("name", "kind"), "a list")
 
 
 def respell(pack: Path, old: str, new: str) -> None:
@@ -180,7 +232,7 @@ def test_a_manifest_that_leads_out_is_refused_with_its_line(tmp_path: Path) -> N
     with pytest.raises(InputError, match=r"manifest\.csv line 3: the name '\.\./.*climbs"):
         CutoutPack.load(tmp_path / "pack")
     manifest.write_text("\n".join([head, first, "lonely", *rest]) + "\n")
-    with pytest.raises(InputError, match=r"manifest\.csv line 3 has more or fewer cells"):
+    with pytest.raises(InputError, match=r"manifest\.csv line 3 has no kind"):
         CutoutPack.load(tmp_path / "pack")
     manifest.write_bytes(b"\xff\xfe")
     with pytest.raises(InputError, match="not UTF-8"):

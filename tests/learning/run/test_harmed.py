@@ -12,24 +12,26 @@ from semantic_guidance.learning.run.start import read_networks
 from tests.learning.harm import harmed
 from tests.learning.toys import small_trainer
 
-FILES = 3
+FILES = 2
 SETTINGS = {"train_timesteps": 2, "warmup": 0, "val_interval": 0, "use_bilevel": False, "use_gbp": False}
+
+
+def resume(folder: Path) -> None:
+    small_trainer(folder, resume=True, **SETTINGS)
+
+
+READERS = {"networks.pt": (read_networks, resume), "process0.pt": (resume,)}
 
 
 def test_harmed_checkpoints(tmp_path: Path) -> None:
     small_trainer(tmp_path, **SETTINGS).run()
     folder, rng, complaints = next((tmp_path / "checkpoints").glob("0*")), random.Random(5), []
-    names = ("networks.pt", "process0.pt")
-    whole = {name: (folder / name).read_bytes() for name in names}
-    contents = {name: torch.load(folder / name, weights_only=True) for name in names}
-    for name in names * FILES:
+    whole = {name: (folder / name).read_bytes() for name in READERS}
+    for name in [*whole] * FILES:
         for each, data in whole.items():
             (folder / each).write_bytes(data)
-        torch.save(harmed(contents[name], rng), folder / name)
-        readers = [lambda path: small_trainer(path, resume=True, **SETTINGS)]
-        if name == "networks.pt":  # all that it reads
-            readers.append(read_networks)
-        for read in readers:
+        torch.save(harmed(torch.load(folder / name, weights_only=True), rng), folder / name)
+        for read in READERS[name]:
             try:
                 read(tmp_path)
             except InputError as error:

@@ -44,12 +44,12 @@ class Kept:
         if self.path is None:
             return None
         try:
-            if hasattr(os, "getuid") and not _own(self.path.parent.stat()):
+            if hasattr(os, "getuid") and not _is_ours(self.path.parent.stat()):
                 return None
             descriptor = os.open(self.path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))  # it may be a pipe
             with os.fdopen(descriptor, "rb") as file:
                 about = os.fstat(descriptor)
-                if hasattr(os, "getuid") and not _own(about):
+                if hasattr(os, "getuid") and not _is_ours(about):
                     return None
                 data = file.read() if stat.S_ISREG(about.st_mode) else b""
         except OSError:
@@ -90,6 +90,6 @@ class Kept:
             self.path.unlink(missing_ok=True)
 
 
-def _own(about: os.stat_result) -> bool:
+def _is_ours(about: os.stat_result) -> bool:
     """Whether a file or folder belongs to this person, and nobody else can write to it."""
     return about.st_uid == os.getuid() and not about.st_mode & 0o022

@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import fcntl
 import json
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,7 @@ def add_counts(path: Path, hours: float, seed: int, target: str, counts: Counts)
 
     def put(report: dict[str, Any]) -> None:
         report.setdefault("fuzzing", {})[target] = {"seed": seed, **counts.as_json()}
-        report["hours"] = hours
+        report["hours"], report["commit"] = hours, _commit()
 
     change(path, put)
 
@@ -47,8 +48,15 @@ def change(path: Path, put: Callable[[dict[str, Any]], None]) -> None:
 
 
 def tables(report: dict[str, Any]) -> dict[str, str]:
-    """The tables by name, as Markdown."""
-    return {"fuzzing": _fuzzing(report.get("fuzzing", {})), "kills": _kills(report.get("kills", {}))}
+    """The tables by name, as Markdown; over the first one, when it was."""
+    began = f"{report.get('hours')} hours of one process, fresh seeds, commit {report.get('commit')}:\n\n"
+    return {"fuzzing": began + _fuzzing(report.get("fuzzing", {})), "kills": _kills(report.get("kills", {}))}
+
+
+def _commit() -> str | None:
+    command = ["git", "rev-parse", "--short=7", "HEAD"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    return done.stdout.strip() or None
 
 
 def _fuzzing(targets: dict[str, Any]) -> str:

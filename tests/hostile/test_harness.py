@@ -98,7 +98,9 @@ def test_counts_of_several_processes_come_together(tmp_path: Path) -> None:
     fuzzing = json.loads(path.read_text())["fuzzing"]
     assert fuzzing["strokes"]["files"] == 2
     assert fuzzing["strokes"]["causes"]["crash: SIGSEGV x"]["seeds"] == [2]
-    assert "| strokes | 2 | 0 | 1 | 0 | 1 | 0 | 3 | 1.5 |" in report.tables({"fuzzing": fuzzing})["fuzzing"]
+    table = report.tables({"fuzzing": fuzzing, "hours": 1.0, "commit": "a1b2c3d"})["fuzzing"]
+    assert table.startswith("1.0 hours of one process, fresh seeds, commit a1b2c3d:\n\n| what |")
+    assert "| strokes | 2 | 0 | 1 | 0 | 1 | 0 | 3 | 1.5 |" in table
 
 
 def test_a_plan_keeps_failures_beside_the_report(tmp_path: Path) -> None:

@@ -11,7 +11,8 @@ PYTHON ?= python3
 PIP := .venv/bin/python -m pip --disable-pip-version-check
 READY := .venv/.ready
 TESTED := .venv/.tested
-HASHED := $(PIP) install --quiet --no-deps --require-hashes
+INSTALL := $(PIP) install --quiet --no-compile
+HASHED := $(INSTALL) --no-deps --require-hashes
 TORCH := $(shell grep '^torch==' requirements/torch.lock)
 TOOLS := .tools/.ready
 LOCK := .tools/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header
@@ -29,20 +30,21 @@ test: $(TESTED)
 lint: $(TESTED)
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
-	.venv/bin/mypy
+	.venv/bin/mypy --num-workers 2
 
 pictures: $(READY)
 	.venv/bin/python docs/make_pictures.py
 
 setup: $(READY)
 
+# Modules are compiled when they are first imported, not all of them now: that takes half a minute.
 # Torch comes last and by its version alone, which lets the registry choose the build for this machine; all
 # that a build for processors needs is there already, with its hash checked.
 $(READY): requirements.lock requirements/torch.lock pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed" if sys.version_info < (3, 11) else 0)'
 	$(PYTHON) -m venv .venv
 	$(HASHED) -r requirements.lock
-	$(PIP) install --quiet $(TORCH)
+	$(INSTALL) $(TORCH)
 	$(PIP) install --quiet --no-deps --no-build-isolation --editable .
 	touch $@
 

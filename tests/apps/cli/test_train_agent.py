@@ -94,7 +94,7 @@ def complain(capsys, words: list[str], *wanted: str) -> None:
         (["--bank", "{folder}"], "--bank: "),
         (
             ["--scenes", "10000000", "--scene-side", "4096", "--pack", "{pack}"],
-            "--scenes, --scene-side: this",
+            "--scenes, --scene-side, --batch-size, --widths: training takes about",
         ),
         (["--finish"], "out/last.pt cannot be read, wanted a checkpoint of a training run"),
         (["--nonsense"], "unrecognized arguments: --nonsense"),

@@ -53,15 +53,16 @@ $(TESTED): $(READY) requirements/triton.lock
 	$(HASHED) -r requirements/triton.lock
 	touch $@
 
-$(TOOLS): requirements/tools.in
+$(TOOLS): requirements/tools.lock
 	$(PYTHON) -m venv .tools
-	.tools/bin/python -m pip --disable-pip-version-check install --quiet -r requirements/tools.in
+	.tools/bin/python -m pip --disable-pip-version-check install --quiet --no-deps --require-hashes -r $<
 	touch $@
 
 lock: $(TOOLS)
 	$(LOCK) pyproject.toml requirements/torch.in --extra dev --extra train --extra datasets \
 		--override requirements/apart.in --output-file requirements.lock
 	$(LOCK) requirements/triton.in --output-file requirements/triton.lock
+	$(LOCK) requirements/tools.in --output-file requirements/tools.lock
 
 audit: $(TOOLS)
 	.tools/bin/pip-audit --disable-pip --require-hashes -r requirements.lock -r requirements/triton.lock

@@ -71,7 +71,9 @@ def test_lock_is_complete_and_public():
 
 
 def test_all_but_torch_is_locked_by_its_hash():
-    for name, pin in locked("requirements.lock", "requirements/triton.lock").items():
+    for name, pin in locked(
+        "requirements.lock", "requirements/triton.lock", "requirements/tools.lock"
+    ).items():
         assert re.search(r"--hash=sha256:[0-9a-f]{64}( |$)", pin), name
     assert [*locked("requirements/torch.lock")] == ["torch"]
 

@@ -12,7 +12,7 @@ from torch import Tensor
 from semantic_guidance.agents.base import Agent, Draft
 from semantic_guidance.agents.problem import Problem
 from semantic_guidance.core.errors import NotFiniteError
-from semantic_guidance.core.packed import check_finite
+from semantic_guidance.core.packed import OPACITY, check_finite
 from semantic_guidance.images.color import Color
 from semantic_guidance.images.files import to_image
 from semantic_guidance.renderer.backends.base import Backend, load_backend
@@ -20,6 +20,9 @@ from semantic_guidance.renderer.objective import Workplace
 
 NOTHING_LEFT = 0.05
 """Root mean square of a canvas's error below which an agent may have nothing to paint."""
+
+INVISIBLE = 1 / 512
+"""Opacity that changes no byte of a canvas."""
 
 
 def check_whole(name: str, value: Any, low: int, high: int) -> None:
@@ -60,7 +63,7 @@ def drafted(agent: Agent, name: str, problem: Problem, rng: np.random.Generator)
         rng: of all random choices.
 
     Raises:
-        ValueError: they are not finite; or there are none, though the canvas is far from the picture.
+        ValueError: they are not finite; or none can be seen, though the canvas is far from the picture.
     """
     try:
         draft = agent.draft(problem, rng)
@@ -69,7 +72,8 @@ def drafted(agent: Agent, name: str, problem: Problem, rng: np.random.Generator)
         raise ValueError(
             f"agent: the strokes of {name} are not finite, wanted one whose training did not diverge"
         ) from None
-    if not len(draft.strokes) and any(problem.budgets):
+    opacities = draft.strokes[:, OPACITY]
+    if any(problem.budgets) and not (opacities > INVISIBLE).any():
         error = float((problem.canvas - problem.target).square().mean().sqrt())
         if error > NOTHING_LEFT:
             raise ValueError(f"agent: {name} paints nothing, wanted one that makes strokes")

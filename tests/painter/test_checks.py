@@ -80,6 +80,8 @@ def test_an_agent_of_ones_own_is_named_by_its_class(number: float) -> None:
 def test_an_agent_that_paints_nothing() -> None:
     with pytest.raises(ValueError, match=r"^agent: Still paints nothing, wanted one that makes strokes"):
         painted(Still(0, 0.5), picture())
+    with pytest.raises(ValueError, match=r"^agent: Still paints nothing, wanted one that makes strokes"):
+        painted(Still(2, 0.0), picture())  # none of them can be seen
     assert painted(Still(2, 0.5), picture()) == 2
 
 

@@ -94,9 +94,20 @@ def test_machine_code_is_kept_and_made_again_where_it_is_damaged(tmp_path: Path,
         code.write_bytes(damaged)
         numbers, complaints = run(tmp_path)
         assert numbers == wanted
-        assert complaints == f"{code}: the compiled kernels are damaged, they are made again\n"
-        assert kept(tmp_path) == [code]
-        assert code.read_bytes() == whole
+        assert complaints == f"{code}: the compiled kernels are damaged, they are put aside and made again\n"
+        aside = code.with_suffix(".damaged")
+        assert kept(tmp_path) == sorted([code, aside])
+        assert (code.read_bytes(), aside.read_bytes()) == (whole, damaged)
+        aside.unlink()
+
+
+@pytest.mark.skipif(sys.platform in ("win32", "darwin"), reason="caches are elsewhere there")
+def test_no_home_is_not_the_root_of_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.setenv("HOME", "")
+    assert cache_folder() is None
+    monkeypatch.setenv("HOME", "/home/anna")
+    assert cache_folder() == Path("/home/anna/.cache/semantic-guidance")
 
 
 @pytest.mark.skipif(sys.platform in ("win32", "darwin"), reason="caches are elsewhere there")

@@ -75,12 +75,13 @@ class Store:
         return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
     def read(self, subject: Subject, method: Method, key: str) -> Json | None:
-        """The figures that were kept under this key; None if they or their pictures are missing."""
-        with contextlib.suppress(OSError, ValueError):
-            record = json.loads(self._record(subject, method).read_text(encoding="utf-8"))
+        """The figures that were kept under this key; None if they are missing or damaged, or pictures are."""
+        with contextlib.suppress(OSError, ValueError, RecursionError):
+            record = json.loads(self._path(subject, method).read_text(encoding="utf-8"))
             pictures = (self.painting(subject, method), self.target(subject))
-            if record["key"] == key and all((self.out / picture).is_file() for picture in pictures):
-                return dict(record["figures"])
+            figures = record.get("figures") if isinstance(record, dict) else None
+            if isinstance(figures, dict) and record == _record(key, figures):
+                return figures if all((self.out / picture).is_file() for picture in pictures) else None
         return None
 
     def write(self, subject: Subject, method: Method, key: str, canvas: Tensor, figures: Json) -> None:
@@ -90,7 +91,7 @@ class Store:
             OSError: a file cannot be written.
         """
         save(canvas, self.out / self.painting(subject, method))
-        write_json({"key": key, "figures": figures}, self._record(subject, method))
+        write_json(_record(key, figures), self._path(subject, method))
 
     def write_target(self, subject: Subject, image: Tensor) -> None:
         """Keep a picture ``[3, H, W]``, as large as the paintings of it, and make its folder.
@@ -113,8 +114,14 @@ class Store:
         """The picture's file within the folder of the results."""
         return f"{PICTURES}/{subject.slug}/{TARGET}.jpg"
 
-    def _record(self, subject: Subject, method: Method) -> Path:
+    def _path(self, subject: Subject, method: Method) -> Path:
         return (self.out / self.painting(subject, method)).with_suffix(".json")
+
+
+def _record(key: str, figures: Json) -> Json:
+    """What is kept of a painting: its figures are those that were written only if their digest says so."""
+    text = json.dumps(figures, sort_keys=True)
+    return {"key": key, "figures": figures, "digest": hashlib.sha256(text.encode()).hexdigest()}
 
 
 def write_json(document: Json, path: Path) -> None:

@@ -77,8 +77,11 @@ def main(argv: Sequence[str]) -> int:
             if argv[1] not in file:
                 raise ValueError("there is no such variable")
             print(json.dumps({"value": _Packer(file).packed(file[argv[1]], DEEPEST)}))
-    except Exception as error:  # h5py raises what it likes
+    except (ImportError, OSError, ValueError) as error:
         print(" ".join(str(error).split()) or type(error).__name__, file=sys.stderr)
+        return 1
+    except Exception:  # h5py raises what it likes
+        print("its values are not laid out as MATLAB does", file=sys.stderr)
         return 1
     return 0
 

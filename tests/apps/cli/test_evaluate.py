@@ -201,6 +201,18 @@ def test_what_was_done_is_kept(evaluate, folder, monkeypatch):
     assert len(painted) == 21
 
 
+def test_a_record_that_is_damaged_is_made_again(evaluate, folder):
+    _, _, first = evaluate()
+    record = sorted((folder.parent / "out" / "pictures").rglob("*.json"))[0]
+    kept = json.loads(record.read_text())
+    others = json.dumps(kept | {"figures": {"width": "=cmd"}})
+    for damage in ("[]", "[" * 100_000, "{", others):
+        record.write_text(damage)
+        _, _, again = evaluate()
+        assert json.loads(record.read_text())["key"] == kept["key"]
+        assert [each["name"] for each in again["pictures"]] == [each["name"] for each in first["pictures"]]
+
+
 def test_pictures_that_cannot_be_read_are_skipped(evaluate, folder):
     (folder / "broken.jpg").write_text("no picture")
     (folder / "masked.jpg").write_bytes((folder / "disc.jpg").read_bytes())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import stat
@@ -16,6 +17,8 @@ HASH = 32  # bytes before the machine code in its file, of which they are the SH
 
 def cache_folder() -> Path | None:
     """Where this person's programs keep what they can make again; None if that is not known."""
+    if os.environ.get("HOME") == "":  # else `~` is the root of all
+        return None
     if sys.platform == "win32":
         base = os.environ.get("LOCALAPPDATA") or "~/AppData/Local"
     elif sys.platform == "darwin":
@@ -55,7 +58,9 @@ class Kept:
         except OSError:
             return None
         if hashlib.sha256(data[HASH:]).digest() != data[:HASH]:
-            self.hint = f"{self.path}: the compiled kernels are damaged, they are made again"
+            self.hint = f"{self.path}: the compiled kernels are damaged, they are put aside and made again"
+            with contextlib.suppress(OSError):  # in a folder that takes nothing, they stay
+                os.replace(self.path, self.path.with_suffix(".damaged"))
             return None
         return data[HASH:]
 

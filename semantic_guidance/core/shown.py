@@ -17,10 +17,19 @@ FORMULA = re.compile(r'(^|;)(?=[\s"]*[-=+@＝＋－＠])')
 cells, and within all cells but a row's first it does so in spite of quotes."""
 
 
+LONGEST = 10_000
+"""Letters that are shown of a text, at most: more than any path has, less than takes a while."""
+
+
 def printable(text: object) -> str:
-    r"""The text with what a terminal would obey spelled out: ``\x1b``, ``\u202e``, a line's end as ``\n``."""
+    r"""The text with what a terminal would obey spelled out: ``\x1b``, ``\u202e``, a line's end as ``\n``.
+
+    Of a text longer than `LONGEST`, the beginning.
+    """
+    whole = str(text)
+    shown = whole if len(whole) <= LONGEST else f"{whole[:LONGEST]}..."
     return "".join(
-        letter.encode("unicode_escape").decode() if _hidden(letter) else letter for letter in str(text)
+        letter.encode("unicode_escape").decode() if _hidden(letter) else letter for letter in shown
     )
 
 

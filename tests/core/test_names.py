@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from semantic_guidance.core.errors import InputError
 from semantic_guidance.core.names import inside, plain_name
-from semantic_guidance.core.shown import printable, table_cell
+from semantic_guidance.core.shown import LONGEST, printable, table_cell
 
 
 @pytest.mark.parametrize("name", ["a.jpg", "001.Albatross/a b.jpg", "./a.jpg", "..a/b..jpg", "Möwe.jpg"])
@@ -99,6 +99,13 @@ def test_every_accepted_name_stays_below(name: str) -> None:
     assert path.resolve().is_relative_to("/nowhere/home")
 
 
+def test_what_nobody_reads_is_left_out() -> None:
+    """A member of an archive, 50 MB of zeros, is quoted by what reads it."""
+    assert printable("\0" * 50_000_000) == r"\x00" * LONGEST + "..."
+    assert printable("a" * LONGEST) == "a" * LONGEST
+    assert str(InputError("\0" * 50_000_000)).endswith("...")
+
+
 def test_what_a_terminal_obeys_is_spelled_out() -> None:
     assert printable("a\x1b[31m\u202egpj.exe\n") == r"a\x1b[31m\u202egpj.exe\n"
     assert printable("Möwe 鳥 می\u200cخواهم.jpg") == "Möwe 鳥 می\u200cخواهم.jpg"
@@ -107,8 +114,9 @@ def test_what_a_terminal_obeys_is_spelled_out() -> None:
 def test_nothing_is_left_that_a_terminal_obeys() -> None:
     """Of all that Unicode has, each by itself: nothing depends on what is beside it."""
     planes = [*range(0x40000), *range(0xE0000, 0xE1000)]  # elsewhere nothing has a meaning
-    every = printable("".join(map(chr, planes)))
-    left = {unicodedata.category(letter) for letter in {*every} - {*"\u200c\u200d"}}
+    texts = ("".join(map(chr, planes[n : n + LONGEST])) for n in range(0, len(planes), LONGEST))
+    every = {letter for text in texts for letter in printable(text)}
+    left = {unicodedata.category(letter) for letter in every - {*"\u200c\u200d"}}
     assert left.isdisjoint({"Cc", "Cf", "Cs", "Zl", "Zp"})
     assert len(left) == 25
     assert printable("a\x07b" * 2) == "a\\x07b" * 2

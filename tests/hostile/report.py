@@ -23,8 +23,9 @@ def add_counts(path: Path, hours: float, seed: int, target: str, counts: Counts)
     """Put a target's counts into the report; other processes may do the same."""
 
     def put(report: dict[str, Any]) -> None:
-        report.setdefault("fuzzing", {})[target] = {"seed": seed, **counts.as_json()}
-        report["hours"], report["commit"] = hours, _commit()
+        about = {"seed": seed, "commit": _commit()}
+        report.setdefault("fuzzing", {})[target] = about | counts.as_json()
+        report["hours"] = hours
 
     change(path, put)
 
@@ -49,8 +50,10 @@ def change(path: Path, put: Callable[[dict[str, Any]], None]) -> None:
 
 def tables(report: dict[str, Any]) -> dict[str, str]:
     """The tables by name, as Markdown; over the first one, when it was."""
-    began = f"{report.get('hours')} hours of one process, fresh seeds, commit {report.get('commit')}:\n\n"
-    return {"fuzzing": began + _fuzzing(report.get("fuzzing", {})), "kills": _kills(report.get("kills", {}))}
+    fuzzing = report.get("fuzzing", {})
+    commits = ", ".join(sorted({str(each["commit"]) for each in fuzzing.values()}))
+    began = f"{report.get('hours')} hours of one process, fresh seeds; at {commits}:\n\n"
+    return {"fuzzing": began + _fuzzing(fuzzing), "kills": _kills(report.get("kills", {}))}
 
 
 def _commit() -> str | None:

@@ -98,8 +98,9 @@ def test_counts_of_several_processes_come_together(tmp_path: Path) -> None:
     fuzzing = json.loads(path.read_text())["fuzzing"]
     assert fuzzing["strokes"]["files"] == 2
     assert fuzzing["strokes"]["causes"]["crash: SIGSEGV x"]["seeds"] == [2]
-    table = report.tables({"fuzzing": fuzzing, "hours": 1.0, "commit": "a1b2c3d"})["fuzzing"]
-    assert table.startswith("1.0 hours of one process, fresh seeds, commit a1b2c3d:\n\n| what |")
+    fuzzing["strokes"]["commit"] = fuzzing["mask"]["commit"] = "a1b2c3d"
+    table = report.tables({"fuzzing": fuzzing, "hours": 1.0})["fuzzing"]
+    assert table.startswith("1.0 hours of one process, fresh seeds; at a1b2c3d:\n\n| what |")
     assert "| strokes | 2 | 0 | 1 | 0 | 1 | 0 | 3 | 1.5 |" in table
 
 

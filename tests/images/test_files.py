@@ -15,11 +15,7 @@ from PIL import Image, ImageCms
 from semantic_guidance.core.errors import InputError
 from semantic_guidance.images.arrays import to_bytes
 from semantic_guidance.images.files import MAX_SIDE, load_image, load_mask, load_picture, to_image
-
-
-def gradient(height: int = 12, width: int = 20) -> np.ndarray:
-    y, x = np.mgrid[:height, :width]
-    return np.stack([x * 255 // width, y * 255 // height, (x + y) % 256], axis=-1).astype(np.uint8)
+from tests.images.encoding import UNDO, gradient
 
 
 def saved(path: Path, image: Image.Image, **options: object) -> Path:
@@ -39,20 +35,9 @@ def test_rgb_png_is_read_exactly(tmp_path):
 def test_exif_orientation_is_honoured(tmp_path, orientation):
     exif = Image.Exif()
     exif[0x0112] = orientation
-    # How a viewer has to turn what is stored, by the EXIF standard.
-    undo = {
-        1: lambda a: a,
-        2: lambda a: a[:, ::-1],
-        3: lambda a: a[::-1, ::-1],
-        4: lambda a: a[::-1],
-        5: lambda a: a.swapaxes(0, 1),
-        6: lambda a: np.rot90(a, -1),
-        7: lambda a: a[::-1, ::-1].swapaxes(0, 1),
-        8: lambda a: np.rot90(a),
-    }[orientation]
     path = saved(tmp_path / "a.png", Image.fromarray(gradient()), exif=exif)
     picture = load_picture(path)
-    assert np.array_equal(to_bytes(picture.image), undo(gradient()))
+    assert np.array_equal(to_bytes(picture.image), UNDO[orientation](gradient()))
     assert picture.size == (picture.image.shape[2], picture.image.shape[1])
 
 

@@ -110,6 +110,12 @@ if __name__ == "__main__":
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals are others there")
 
 
+def hear_signals() -> None:
+    """As a program in a terminal: whoever starts the tests in the background ignores some for all of them."""
+    for each in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(each, signal.SIG_DFL)
+
+
 def start(program: str, *words: object) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, "-c", program, *map(str, words)],
@@ -117,6 +123,7 @@ def start(program: str, *words: object) -> subprocess.Popen[str]:
         stderr=subprocess.PIPE,
         text=True,
         env=os.environ | {"PYTHONPATH": str(ROOT)},
+        preexec_fn=hear_signals,
     )
 
 

@@ -4,6 +4,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from torch.optim.swa_utils import AveragedModel
 
 from semantic_guidance.agents.window.network import WindowActor
 from semantic_guidance.agents.window.view import CHANNELS, SIDE, strokes_of
@@ -76,13 +77,18 @@ def test_strokes_land_on_the_canvas_where_the_window_is() -> None:
 
 
 def test_the_analytic_gradient_teaches_to_paint_windows() -> None:
-    """Two colours a picture: a few dozen updates leave a fifth less than the local mean colours do."""
+    """Two colours a picture: a few dozen updates leave a fifth less than the local mean colours do.
+
+    One actor on its way is better or worse by a third, and rounding, which threads change, decides which:
+    so the mean actor of the last updates is judged. By seeds and threads it left .62 to .76.
+    """
     torch.manual_seed(0)
     bank = discs()
     episodes = Episodes(bank, 12, 0.5, np.random.default_rng(0))
     environment = window_environment()
     actor = WindowActor(CHANNELS, SMALL)
     trainer = AnalyticTrainer(actor, environment, APGConfig(1, 3e-3))
+    mean = AveragedModel(actor, use_buffers=True)
     plain = np.stack(
         [
             np.dstack([cv2.resize(image, (SIDE, SIDE)) / 255] * 2 + [np.ones((SIDE, SIDE, 2))])
@@ -92,19 +98,21 @@ def test_the_analytic_gradient_teaches_to_paint_windows() -> None:
     blank = WindowState.of(plain.astype(np.float32))
     blank = replace(blank, canvas=blank.target.mean(dim=(2, 3), keepdim=True).expand_as(blank.target))
 
-    def left_over() -> float:
+    def left_over(by: torch.nn.Module) -> float:
         with torch.no_grad():
-            after = environment.transition(blank, actor.eval()(environment.observation(blank)))
-        actor.train()
+            after = environment.transition(blank, by.eval()(environment.observation(blank)))
         return float(error(after).square().mean())
 
-    before = left_over()
-    for _ in range(60):
+    before = left_over(actor)
+    actor.train()
+    for n in range(80):
         windows, planes = episodes.windows()
         _, after = trainer.update(WindowState.of(planes))
         assert after.strokes is not None
         episodes.paint(windows, after.strokes.map(torch.Tensor.detach))
-    assert left_over() < 0.8 * before
+        if n >= 30:
+            mean.update_parameters(actor)
+    assert left_over(mean) < 0.8 * before
 
 
 def test_the_error_of_a_view_is_what_a_person_works_out() -> None:

@@ -11,8 +11,8 @@ from semantic_guidance.core.errors import InputError
 from semantic_guidance.core.shown import printable
 
 _TOOLS = frozenset(
-    ("__macosx", "__pycache__", "$recycle.bin", "recycler", "system volume information", "lost+found")
-    + ("@eadir", "@tmp", "#recycle", "#snapshot", "@recycle", "@recently-snapshot", "thumbs.db")
+    {"__macosx", "__pycache__", "$recycle.bin", "recycler", "lost+found", "system volume information"}
+    | {"@eadir", "@tmp", "#recycle", "#snapshot", "@recycle", "@recently-snapshot", "thumbs.db"}
 )
 """Names, in small letters, that systems, network drives and programs give to what is their own."""
 
@@ -52,9 +52,8 @@ def files_below(folder: Path, suffixes: Collection[str], without: Collection[str
     """
     found: list[str] = []
     for place, entries in _walk(folder, without):
-        for entry in entries:
-            if os.path.splitext(entry.name)[1].lower() in suffixes and _is_picture(entry):
-                found.append(place + entry.name)
+        named = (each for each in entries if os.path.splitext(each.name)[1].lower() in suffixes)
+        found += [place + each.name for each in named if _is_picture(each)]
     return sorted(found)
 
 

@@ -48,8 +48,8 @@ class Cars196(PictureDataset):
     Args:
         root: folder that holds one of the layouts.
         split: `train`, `test`, or `all`, which is `train` alone where there is no test split.
-        guidance: `predicted`, what ``semantic-guidance preprocess`` made of those that it did not skip; `box`,
-            the boxes as rectangular masks; `none`, in which case examples have boxes for a `Guide`.
+        guidance: `predicted`, what ``semantic-guidance preprocess`` made of those that it did not skip;
+            `box`, the boxes as rectangular masks; `none`, in which case examples have boxes for a `Guide`.
 
     Raises:
         InputError: a file is missing or malformed, or names a picture elsewhere.
@@ -82,10 +82,13 @@ class Cars196(PictureDataset):
         """The car's model, as in `AM General Hummer SUV 2000`; the unlabelled test split has none."""
         return self._cars[index].label
 
-    def box_of(self, index: int, height: int, width: int) -> Box | None:
+    def hint(self, index: int) -> Box | None:
         """The box."""
-        box_inside(self._cars[index].box, height, width, self._source(index))
         return self._cars[index].box
+
+    def source(self, index: int) -> str:
+        """The list that has the box, and the picture's name."""
+        return f"{self._cars[index].source}: {self.names[index]}"
 
     def guidance_of(self, index: int, height: int, width: int) -> Guidance | None:
         """What `guidance` asks for; None where the preprocessing skipped the picture.
@@ -94,14 +97,13 @@ class Cars196(PictureDataset):
             ValueError: the box lies outside the picture, or a file is unreadable or of another size.
         """
         if self.guidance == "box":
-            return box_guidance(self._cars[index].box, height, width, self._source(index))
+            return box_guidance(self._cars[index].box, height, width, self.source(index))
         name = self.made_name(index)
         if self.guidance == "none" or not (self.root / MASKS / name).is_file():
             return None
-        return read_made(self.root, name, height, width, self.root, self.box_of(index, height, width))
-
-    def _source(self, index: int) -> str:
-        return f"{self._cars[index].source}: {self.names[index]}"
+        box = self._cars[index].box
+        box_inside(box, height, width, self.source(index))
+        return read_made(self.root, name, height, width, self.root, box)
 
 
 def _both(root: Path) -> list[Car]:
@@ -116,7 +118,7 @@ def _both(root: Path) -> list[Car]:
 
 
 def open_dataset(folder: Path, request: DataRequest) -> Dataset:
-    """See `Dataset`: the pictures of the training split, with the masks of the preprocessing if there are some.
+    """See `Dataset`: the pictures of the training split, with the preprocessing's masks if there are any.
 
     Raises:
         InputError: as `Cars196` says, or there are no such masks.

@@ -1,4 +1,4 @@
-"""The lists of Cars-196, in the forms in which people have them: of the devkit, of the full set, and as CSV."""
+"""The lists of Cars-196 in the forms in which people have them: the devkit's, the full set's, CSV."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ from semantic_guidance.learning.data.matlab import Value, read_mat
 WANTED = "wanted records with bbox_x1, bbox_y1, bbox_x2, bbox_y2, class, fname"
 TREE = (
     "DIR/cars_train/NAME.jpg (or cars_train/cars_train) and DIR/devkit/cars_train_annos.mat (or car_devkit), "
-    "DIR/car_ims/NAME.jpg and DIR/cars_annos.mat, or DIR/anno_train.csv, names.csv and car_data/train/CLASS/NAME.jpg"
+    "DIR/car_ims/NAME.jpg and DIR/cars_annos.mat, or DIR/car_data/train/CLASS/NAME.jpg, anno_train.csv and "
+    "names.csv"
 )
 ROOTS = (".", "stanford_cars", "cars196", "stanford-cars", "stanford-cars-dataset")
 DEVKITS = ("devkit", "car_devkit/devkit", "car_devkit", ".")
@@ -81,7 +82,7 @@ def read_cars(root: Path, split: str) -> list[Car]:
     devkit = next((root / place for place in DEVKITS if _annotations(root / place, split, root)), None)
     full = next((root / name for name in FULL if (root / name).is_file()), None)
     table = root / f"anno_{split}.csv"
-    if devkit is None and full is not None:
+    if full is not None and (devkit is None or not (root / f"cars_{split}").is_dir()):
         return _full(root, full, split)
     if devkit is None and table.is_file():
         return _table(root, table, split)
@@ -113,8 +114,8 @@ def _full(root: Path, path: Path, split: str) -> list[Car]:
     folder = _nested(root / "car_ims")
     if not folder.is_dir():
         raise InputError(
-            f"{folder} is not a folder, wanted the pictures that {path} names; those of cars_train and cars_test "
-            f"have other names, for which devkit/cars_train_annos.mat is wanted; {contents(root)}"
+            f"{folder} is not a folder, wanted the pictures that {path} names; those of cars_train and "
+            f"cars_test have other names, for which devkit/cars_train_annos.mat is wanted; {contents(root)}"
         )
     found = []
     for source, name, box, label, test in _records(path, classes, "relative_im_path"):

@@ -8,7 +8,7 @@ Layout, below the data folder::
                         bounding_boxes.txt                  index, x y w h (optional)
                         segmentations_pred/CLASS/NAME.jpg   predicted mask, 0-255 (optional)
                         gbp_global/CLASS/NAME.jpg           focus map, 0-255 (optional)
-                        bounding_boxes_pred.txt             header ` x y w h`, index from 0, in any order (optional)
+                        bounding_boxes_pred.txt             header ` x y w h`, index from 0 (optional)
     cub200/segmentations/CLASS/NAME.png                     real masks (optional; also beside images/)
 """
 
@@ -29,7 +29,6 @@ from semantic_guidance.learning.data.folder import (
     Halves,
     PictureDataset,
     box_guidance,
-    box_inside,
     need_folder,
     need_made,
     need_one,
@@ -165,14 +164,12 @@ class CUB200(PictureDataset):
         """As the papers' code has it: with the suffix `.jpg`, whatever the picture's is."""
         return str(PurePosixPath(self.names[index]).with_suffix(".jpg"))
 
-    def box_of(self, index: int, height: int, width: int) -> Box | None:
+    def hint(self, index: int) -> Box | None:
         """The dataset's box, if a `Guide` is to look there."""
-        if self.guidance != "found" or self._boxes is None:
-            return None
-        box_inside(self._boxes[index], height, width, self._source(index))
-        return self._boxes[index]
+        return None if self.guidance != "found" or self._boxes is None else self._boxes[index]
 
-    def _source(self, index: int) -> str:
+    def source(self, index: int) -> str:
+        """The list of the boxes and the picture's name."""
         return f"{self.root / 'bounding_boxes.txt'}: {self.names[index]}"
 
     def guidance_of(self, index: int, height: int, width: int) -> Guidance | None:
@@ -185,7 +182,7 @@ class CUB200(PictureDataset):
             return None
         box, source = self._boxes[index], self.root / "images.txt"
         if self.guidance == "box":
-            return box_guidance(box, height, width, self._source(index))
+            return box_guidance(box, height, width, self.source(index))
         made = self.made_name(index)
         if self.guidance == "predicted":
             return read_made(self.root, made, height, width, source, box)
@@ -238,7 +235,7 @@ def _each(path: Path, values: dict[int, list[Any]], indices: list[int], what: st
 
 
 def open_dataset(folder: Path, request: DataRequest) -> Dataset:
-    """See `Dataset`: with the guidance that ``semantic-guidance preprocess`` found, the data set's own, or none.
+    """See `Dataset`: with the guidance that `request` asks for.
 
     The official split is 5,994 photographs to learn from and 5,794 others.
     """

@@ -28,13 +28,7 @@ from semantic_guidance.core.folders import PACKED, contents, files_below
 from semantic_guidance.core.guidance import Box, Guidance, Instance
 from semantic_guidance.images.files import load_image
 from semantic_guidance.learning.data.made import FOCUS, MASKS, is_made, made_for, read_made
-
-MASK_KINDS = ("auto", "real", "predicted", "found")
-"""Where masks come from: the data set itself, ``semantic-guidance preprocess``, or a `Guide` on the way, inside
-the boxes that the data set has; ``auto`` is the best of them that the data set is known for."""
-
-SPLITS = ("random", "official")
-"""Which pictures are held out: some by chance, or those that the data set holds out."""
+from semantic_guidance.learning.data.made import read_plane as read_plane
 
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"})
 
@@ -68,8 +62,8 @@ class DataRequest:
         side: pixels of the square to which pictures are squashed.
         count: number of pictures, for data sets that make them.
         photographs: folder of photographs with masks, for data sets that mix them in.
-        masks: one of `MASK_KINDS`.
-        split: one of `SPLITS`.
+        masks: one of `sources.MASK_KINDS`.
+        split: one of `sources.SPLITS`.
         variation: of data sets that have the same pictures in several.
     """
 
@@ -145,13 +139,13 @@ class PictureDataset(torch.utils.data.Dataset[Example]):
         """What the dataset says of the objects in a picture of this size."""
         return None
 
-    def box_of(self, index: int, height: int, width: int) -> Box | None:
-        """Where the dataset says that the object of a picture of this size is, if it says so.
-
-        Raises:
-            InputError: the box lies outside the picture.
-        """
+    def hint(self, index: int) -> Box | None:
+        """The box (x, y, width, height, in pixels) in which a `Guide` should look for the object, if any."""
         return None
+
+    def source(self, index: int) -> str:
+        """Who says what is known of a picture, for messages."""
+        return f"{self.root}: {self.names[index]}"
 
     def segmentation(self, index: int) -> Segmentation | None:
         """What reads the dataset's own masks of a picture, if it has some; it can be sent to a process."""
@@ -171,7 +165,9 @@ class PictureDataset(torch.utils.data.Dataset[Example]):
         image = load_image(self.path(index))
         size = image.shape[1], image.shape[2]
         guidance = self.guidance_of(index, *size)
-        box = self.box_of(index, *size) if guidance is None else None
+        box = self.hint(index) if guidance is None else None
+        if box is not None:
+            box_inside(box, *size, self.source(index))
         return Example(image, guidance, self.names[index], self.label(index), box)
 
 

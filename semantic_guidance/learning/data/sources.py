@@ -10,6 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
 
+MASK_KINDS = ("auto", "real", "predicted", "found")
+"""Where masks come from: the data set itself, ``semantic-guidance preprocess``, or a `Guide` on the
+way, which looks inside the data set's boxes; ``auto`` is what each data set does without being told."""
+
+SPLITS = ("random", "official")
+"""Which pictures are held out: some by chance, or those that the data set holds out."""
+
 NEEDED: Final = "needed"
 OPTIONAL: Final = "optional"
 MADE: Final = "made"

@@ -37,8 +37,8 @@ from semantic_guidance.learning.data.made import MASKS, is_made, read_made
 GUIDANCE = ("predicted", "box", "none")
 SPLITS = ("train", "test", "all")
 FOUND_ON_THE_WAY = (
-    "no masks: they are found inside the boxes when a picture is first needed; "
-    "`semantic-guidance preprocess --dataset cars196 --data DIR` finds them for all runs"
+    "no masks: they are found inside the boxes when a picture is first needed, and where nothing is found, "
+    "the box is the mask; `semantic-guidance preprocess --dataset cars196 --data DIR` finds them for all runs"
 )
 
 

@@ -86,7 +86,7 @@ class CUB200(PictureDataset):
     Args:
         data: folder that holds `cub200/CUB_200_2011`.
         guidance: `predicted` (masks, focus maps and boxes of the preprocessing; pictures that it had to skip
-            are left out), `real` (the dataset's own masks and boxes, and focus maps of the preprocessing, if
+            are left out), `real` (the dataset's own masks, and boxes and focus maps of the preprocessing, if
             there are some), `box` (its boxes, as rectangular masks), `found` (its boxes, if there are some,
             in which a `Guide` is to look) or `none`.
         split: `train` or `test`, as train_test_split.txt says, or `all`.
@@ -111,9 +111,7 @@ class CUB200(PictureDataset):
             boxes = read_predicted_boxes(self.root / BOXES, len(names))
             # The preprocessing gives pictures that it could not read an empty box.
             taken = [place for place in taken if boxes[place][2] * boxes[place][3] > 0]
-        elif guidance in ("real", "box") or (
-            guidance == "found" and (self.root / "bounding_boxes.txt").exists()
-        ):
+        elif guidance == "box" or (guidance != "none" and (self.root / "bounding_boxes.txt").exists()):
             boxes = self._read_boxes(numbers)
         self.names = [names[place] for place in taken]
         self._boxes = None if boxes is None else [boxes[place] for place in taken]
@@ -178,10 +176,11 @@ class CUB200(PictureDataset):
         Raises:
             ValueError: a file is missing, unreadable or of another size than the picture.
         """
-        if self.guidance in ("none", "found") or self._boxes is None:
+        if self.guidance in ("none", "found"):
             return None
-        box, source = self._boxes[index], self.root / "images.txt"
-        if self.guidance == "box":
+        box = None if self._boxes is None else self._boxes[index]
+        source = self.root / "images.txt"
+        if self.guidance == "box" and box is not None:
             return box_guidance(box, height, width, self.source(index))
         made = self.made_name(index)
         if self.guidance == "predicted":
@@ -190,7 +189,7 @@ class CUB200(PictureDataset):
         focus = torch.zeros_like(mask)
         if (self.root / FOCUS / made).is_file():
             focus = read_focus(self.root, made, mask, source)
-        return Guidance(mask, focus, (Instance(mask, box),))
+        return Guidance(mask, focus, (Instance.from_mask(mask) if box is None else Instance(mask, box),))
 
 
 def _bit(cell: str) -> int:

@@ -246,7 +246,14 @@ class Halves:
         return self.held_out[index - len(self.train)]
 
     def split(self, held_out: int) -> tuple[Dataset, Dataset]:
-        """See `Divided`: all that are held out, however many are wanted."""
+        """See `Divided`: all that are held out, however many are wanted.
+
+        Raises:
+            ValueError: one of the halves is empty.
+        """
+        for half, what in ((self.train, "learn from"), (self.held_out, "hold out")):
+            if not len(half):
+                raise ValueError(f"the official split has no picture to {what}, wanted --split random")
         return self.train, self.held_out
 
 

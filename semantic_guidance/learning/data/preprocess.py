@@ -162,7 +162,8 @@ def _shrunk(image: Tensor) -> Tensor:
     scale = min(1.0, _LONGEST / max(image.shape[1:]))
     if scale == 1:
         return image
-    return resample(image, *(max(1, round(side * scale)) for side in image.shape[1:])).clamp(0, 1)
+    height, width = (max(1, round(side * scale)) for side in image.shape[1:])
+    return resample(image, height, width).clamp(0, 1)
 
 
 def process(job: Job) -> str | None:

@@ -135,8 +135,8 @@ def places_of(folder: Path, name: str, depth: int = 3, most: int = 1000) -> list
     """
     level = [folder]
     for _ in range(depth + 1):
-        if here := [place for place in level if (place / name).exists()]:
-            return here
+        if here := {os.path.realpath(place): place for place in level if (place / name).exists()}:
+            return list(here.values())
         level = [inner for place in level for inner in _folders_in(place)][:most]
     return []
 

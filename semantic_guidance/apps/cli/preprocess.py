@@ -31,7 +31,10 @@ class PreprocessOptions:
     """Which data set, and how."""
 
     dataset: str = option(
-        "cub200", "layout of the data", metavar="NAME", choices=("cub200", "cars196", "vkitti", "folder")
+        "cub200",
+        "layout of the data: cub200, cars196, vkitti or folder",
+        metavar="NAME",
+        choices=("cub200", "cars196", "vkitti", "folder"),
     )
     variation: str = option("clone", "of vkitti, as for train", metavar="NAMES")
     workers: int = option(min(os.cpu_count() or 1, 8), "processes", metavar="N", min=1, max=1024)

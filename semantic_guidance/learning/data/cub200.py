@@ -244,5 +244,6 @@ def open_dataset(folder: Path, request: DataRequest) -> Dataset:
     for part in parts:
         need_pictures(part)
         if guidance in ("predicted", "real"):
-            need_one("masks", part.mask_path, len(part))
+            hint = "; `semantic-guidance preprocess` makes them" if guidance == "predicted" else ""
+            need_one("masks", part.mask_path, len(part), hint)
     return parts[0] if len(parts) == 1 else Halves(*parts)

@@ -305,13 +305,14 @@ def need_pictures(dataset: PictureDataset) -> None:
     need_one("pictures", dataset.path, len(dataset))
 
 
-def need_one(what: str, path: Callable[[int], Path], count: int) -> None:
+def need_one(what: str, path: Callable[[int], Path], count: int, hint: str = "") -> None:
     """See that one of so many files is there: if none is, the whole is laid out wrongly.
 
     Args:
         what: they are, for the message.
         path: of each, by number.
         count: of them.
+        hint: what to do if none is.
 
     Raises:
         InputError: none is there, or all lead elsewhere.
@@ -328,7 +329,8 @@ def need_one(what: str, path: Callable[[int], Path], count: int) -> None:
     if count:
         first = path(0)
         near = next(place for place in first.parents if place.is_dir())
-        raise InputError(f"none of the {count:,} {what} is there, wanted {first}; in {near} {contents(near)}")
+        there = f"wanted {first}; in {near} {contents(near)}{hint}"
+        raise InputError(f"none of the {count:,} {what} is there, {there}")
 
 
 def need_made(root: Path) -> None:

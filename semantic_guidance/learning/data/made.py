@@ -88,7 +88,7 @@ def read_predicted_boxes(path: Path, count: int) -> list[Box]:
     Raises:
         InputError: the file is missing or malformed, or has not one row for each index from 0 to `count` - 1.
     """
-    what = f"a header ` x y w h` and {count} rows of index x y w h"
+    what = f"a header ` x y w h` and {count} rows of index x y w h, as `preprocess` writes them"
     header = read_lines(path, what)[0]
     if header.split() != ["x", "y", "w", "h"]:
         raise InputError(f"{path} begins with {header[:80]!r}, wanted {what}")

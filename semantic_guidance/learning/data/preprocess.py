@@ -310,6 +310,8 @@ def _opened(data: Path, dataset: str, variation: str) -> PictureDataset:
     Raises:
         ValueError: it is none that can be preprocessed, or missing or malformed.
     """
+    if variation != "clone" and dataset != "vkitti":
+        raise InputError(f"--variation: {dataset} has no variations, wanted none")
     match dataset:
         case "cub200":
             return CUB200(data)

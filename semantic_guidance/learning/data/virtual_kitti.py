@@ -128,7 +128,8 @@ class VehicleMasks:
         rgb = load_pixels(self.path, "RGB").astype(np.int32)
         codes = (rgb[..., 0] << 16) | (rgb[..., 1] << 8) | rgb[..., 2]
         ids = np.zeros_like(codes)
-        for number, code in enumerate(_vehicle_colours(self.table, self.table.stat().st_mtime_ns), 1):
+        changed = self.table.stat().st_mtime_ns if self.table.exists() else 0
+        for number, code in enumerate(_vehicle_colours(self.table, changed), 1):
             ids[codes == code] = number
         return ids
 
@@ -162,7 +163,8 @@ class VirtualKITTI(PictureDataset):
                 f"{self.root} holds no frames, wanted Virtual KITTI 1.3.1 or 2: {TREE}; {contents(self.root)}"
             )
         self._rgb, self.version = rgb, rgb.version
-        self._frames = [frame for name in variation.split(",") for frame in self._of(name.strip())]
+        wanted = dict.fromkeys(name.strip() for name in variation.split(","))
+        self._frames = list(dict.fromkeys(frame for name in wanted for frame in self._of(name)))
         self.names = [(folder / name).relative_to(self.root).as_posix() for folder, name in self._frames]
         kind = "scenegt" if self.version == 1 else "instanceSegmentation"
         self._masks = find_archive(self.root, kind, self.version)

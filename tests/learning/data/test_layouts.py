@@ -189,7 +189,9 @@ def test_official_split_and_real_masks_of_birds(birds: Path) -> None:
     assert (found.names[0], found[0].guidance, found[0].box) == ("001.A/0.jpg", None, (20, 10, 25, 15))
 
 
-def test_the_command_line_has_the_split_and_the_masks(birds: Path, tmp_path: Path, monkeypatch) -> None:
+def test_the_command_line_has_the_split_and_the_masks(
+    birds: Path, tmp_path: Path, monkeypatch, capsys
+) -> None:
     asked: dict[str, Any] = {}
     monkeypatch.setattr(
         "semantic_guidance.learning.run.loop.train", lambda **values: asked.update(values) or tmp_path
@@ -197,6 +199,8 @@ def test_the_command_line_has_the_split_and_the_masks(birds: Path, tmp_path: Pat
     assert main(["train", "--data", str(birds), "--split", "official", "--masks", "real"]) == 0
     assert (asked["split"], asked["masks"]) == ("official", "real")
     assert main(["train", "--data", str(birds), "--split", "half"]) == 2
+    assert main(["train", "--data", str(birds), "--variation", "fog"]) == 2
+    assert "--variation is 'fog', wanted none: cub200 has no variations" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

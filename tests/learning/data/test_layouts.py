@@ -200,7 +200,7 @@ def test_the_command_line_has_the_split_and_the_masks(
     assert (asked["split"], asked["masks"]) == ("official", "real")
     assert main(["train", "--data", str(birds), "--split", "half"]) == 2
     assert main(["train", "--data", str(birds), "--variation", "fog"]) == 2
-    assert "--variation is 'fog', wanted none: cub200 has no variations" in capsys.readouterr().err
+    assert "--variation is 'fog', wanted none: cub200 has none" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable
 from dataclasses import replace
@@ -158,7 +159,8 @@ def open_banks(
     except ValueError as error:
         raise InputError(f"--data: {error}") from None
     found(len(some) + len(others))
-    if note := getattr(train, "note", ""):
+    note = getattr(train, "note", "")
+    if note and os.environ.get("RANK", "0") == "0":  # of several processes, only the first one tells
         tqdm.write(f"{config.dataset}: {printable(note)}", file=sys.stderr)
     banks = (
         PictureBank(_completed(train, env), some, config.side),

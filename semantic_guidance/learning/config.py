@@ -106,9 +106,7 @@ class DataConfig:
         check_ranges(self)
         _check_names(self, "data", "photographs", "bank", "variation")
         if self.variation != "clone" and self.dataset in ("cub200", "cars196", "cutouts", "folder"):
-            raise ValueError(
-                f"variation is {self.variation!r}, wanted none: {self.dataset} has no variations"
-            )
+            raise ValueError(f"variation is {self.variation!r}, wanted none: {self.dataset} has none")
         for name, choices in (("masks", MASK_KINDS), ("split", SPLITS)):
             if getattr(self, name) not in choices:
                 raise ValueError(f"{name} is {getattr(self, name)!r}, wanted one of {', '.join(choices)}")

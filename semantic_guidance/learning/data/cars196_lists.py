@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 
 from semantic_guidance.core.errors import InputError
-from semantic_guidance.core.folders import contents, files_below
+from semantic_guidance.core.folders import contents, files_below, places_of
 from semantic_guidance.core.guidance import Box
 from semantic_guidance.core.names import plain_name
 from semantic_guidance.learning.data.folder import need_folder
@@ -49,18 +49,29 @@ class Car:
 
 
 def cars_root(data: Path) -> Path:
-    """The folder of the data set: DIR, or a usual one in it.
+    """The folder of the data set: DIR, a usual one in it, or the only one below that looks like it.
 
     Raises:
-        InputError: none of them holds a list.
+        InputError: there is none.
     """
     need_folder(data, f"Cars-196: {TREE}")
     for name in ROOTS:
         if any((data / name / marker).exists() for marker in _MARKERS):
             return data if name == "." else data / name
+    for marker in _SIGNS:
+        if len(found := places_of(data, marker, 2)) == 1:
+            return found[0]
+    above = next((place for place in list(data.absolute().parents)[:2] if _is_root(place)), None)
+    if above is not None:
+        raise InputError(f"{data} is a part of Cars-196, wanted the folder above: {above}")
     raise InputError(f"{data} holds no list of Cars-196, wanted {TREE}; {contents(data)}")
 
 
+def _is_root(place: Path) -> bool:
+    return any((place / marker).is_file() for marker in _MARKERS if "." in marker)
+
+
+_SIGNS = ("cars_annos.mat", "cars_train", "anno_train.csv")
 _MARKERS = (
     *(f"{place}/cars_train_annos.mat" for place in DEVKITS),
     *FULL,

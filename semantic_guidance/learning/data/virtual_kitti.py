@@ -26,7 +26,7 @@ import torch
 from numpy.typing import NDArray
 
 from semantic_guidance.core.errors import InputError
-from semantic_guidance.core.folders import contents
+from semantic_guidance.core.folders import contents, places_of
 from semantic_guidance.core.guidance import Guidance, Instance
 from semantic_guidance.core.names import inside
 from semantic_guidance.images.files import load_labels, load_pixels
@@ -41,6 +41,7 @@ from semantic_guidance.learning.data.lists import read_table
 from semantic_guidance.learning.data.made import FOCUS, MASKS, is_made, read_focus, read_made
 
 _VEHICLES = ("Car", "Van", "Truck")
+_SIGNS = ("Scene01", "vkitti_2.0.3_rgb", "vkitti_1.3.1_rgb")
 GUIDANCE = ("real", "predicted", "none")
 TREE = (
     "DIR/Scene01/clone/frames/rgb/Camera_0/rgb_00000.jpg, the same in DIR/vkitti_2.0.3_rgb, or "
@@ -159,9 +160,10 @@ class VirtualKITTI(PictureDataset):
         self.min_area, self.guidance = min_area, guidance
         rgb = find_archive(self.root, "rgb", 1) or find_archive(self.root, "rgb", 2)
         if rgb is None:
-            raise InputError(
-                f"{self.root} holds no frames, wanted Virtual KITTI 1.3.1 or 2: {TREE}; {contents(self.root)}"
-            )
+            near = [place for name in _SIGNS for place in places_of(self.root, name, 2)]
+            hint = f"; {near[0]} looks like it" if near else ""
+            there = f"{TREE}; {contents(self.root)}{hint}"
+            raise InputError(f"{self.root} holds no frames, wanted Virtual KITTI 1.3.1 or 2: {there}")
         self._rgb, self.version = rgb, rgb.version
         wanted = dict.fromkeys(name.strip() for name in variation.split(","))
         self._frames = list(dict.fromkeys(frame for name in wanted for frame in self._of(name)))
@@ -209,9 +211,11 @@ class VirtualKITTI(PictureDataset):
         """
         if self._masks is None:
             name = "vkitti_1.3.1_scenegt" if self.version == 1 else "vkitti_2.0.3_instanceSegmentation"
+            beside = (self.root.absolute().parent / name).is_dir()
+            there = f"{self.root.absolute().parent} has it" if beside else contents(self.root)
             raise InputError(
                 f"{self.root} holds no masks, wanted the archive {name}, unpacked beside the frames, or "
-                f"--masks predicted or found; {contents(self.root)}"
+                f"--masks predicted or found; {there}"
             )
         folder, name = self._frames[index]
         place = folder.relative_to(self._rgb.folder)

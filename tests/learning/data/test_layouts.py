@@ -57,6 +57,20 @@ def test_linked_folders_are_followed_once_and_never_in_circles(tmp_path: Path) -
     assert PictureFolder(folder).names == ["a/1.jpg", "inner first/2.jpg", "whole/3.jpg"]
 
 
+def test_folders_that_may_not_be_read_are_told_of(tmp_path: Path, monkeypatch) -> None:
+    save(tmp_path / "a" / "1.jpg", BIRD)
+    look = os.scandir
+
+    def refuse(path: str) -> Any:
+        if str(path).endswith("a"):
+            raise PermissionError(13, "Permission denied", path)
+        return look(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    with pytest.raises(InputError, match=r"/a cannot be read \(Permission denied\)"):
+        PictureFolder(tmp_path)
+
+
 def test_links_to_files_that_are_gone_are_told_of(tmp_path: Path) -> None:
     save(tmp_path / "a.jpg", BIRD)
     (tmp_path / "b.jpg").symlink_to(tmp_path / "unmounted" / "b.jpg")
@@ -353,6 +367,7 @@ CARS = {
     "Kaggle": in_devkit("cars_{0}/cars_{0}", "car_devkit/devkit"),
     "devkit unpacked": in_devkit("cars_{}", "car_devkit"),
     "torchvision": in_devkit("cars_{}", "devkit", "stanford_cars"),
+    "too deep": in_devkit("cars_{0}/cars_{0}", "devkit", "archive/cars"),
     "full": in_full,
     "classes": in_csv,
 }
@@ -369,7 +384,7 @@ def test_cars_as_people_have_them(tmp_path: Path, layout: str) -> None:
     assert example.image.shape == (3, 40, 60)
     opened = DATASETS.get("cars196")(tmp_path, DataRequest(split="official"))
     assert [len(half) for half in opened.split(1)] == [2, 1]
-    assert main(["datasets", "cars196", "--data", str(tmp_path)]) == 0
+    assert main(["datasets", "cars196", "--data", str(train.root)]) == 0
 
 
 def test_a_list_of_other_cars_is_named(tmp_path: Path) -> None:
@@ -379,6 +394,9 @@ def test_a_list_of_other_cars_is_named(tmp_path: Path) -> None:
     (tmp_path / "car_ims").rename(tmp_path / "cars_train" / "x")
     with pytest.raises(InputError, match=r"car_ims is not a folder.*devkit/cars_train_annos\.mat is wanted"):
         Cars196(tmp_path)
+    with pytest.raises(InputError, match=rf"wanted the folder above: {tmp_path}$"):
+        Cars196(tmp_path / "cars_train" / "x")
+    (tmp_path / "cars_annos.mat").unlink()
     with pytest.raises(InputError, match=r"holds no list of Cars-196, wanted DIR/cars_train/NAME\.jpg"):
         Cars196(tmp_path / "cars_train" / "x")
 
@@ -427,12 +445,18 @@ def test_scenes_on_another_disk_are_followed(tmp_path: Path) -> None:
 
 
 def test_frames_alone_do_for_a_baseline(tmp_path: Path) -> None:
-    make_kitti(tmp_path / "vkitti_2.0.3_rgb", None)
+    data = tmp_path / "data"
+    make_kitti(data / "vkitti_2.0.3_rgb", None)
     opened = DATASETS.get("vkitti")
-    assert opened(tmp_path, DataRequest())[1].guidance is None
-    assert opened(tmp_path, DataRequest(guided=True, masks="found"))[1].guidance is None
+    assert opened(data, DataRequest())[1].guidance is None
+    assert opened(data, DataRequest(guided=True, masks="found"))[1].guidance is None
     with pytest.raises(InputError, match=r"none of the 2 masks .* archive vkitti_2\.0\.3_instanceSeg"):
-        opened(tmp_path, DataRequest(guided=True))
+        opened(data, DataRequest(guided=True))
+    (data / "vkitti_2.0.3_instanceSegmentation").mkdir()
+    with pytest.raises(InputError, match=rf"{data} has it$"):
+        opened(data / "vkitti_2.0.3_rgb", DataRequest(guided=True))
+    with pytest.raises(InputError, match=rf"holds no frames, .*; {data} looks like it$"):
+        opened(tmp_path, DataRequest())
 
 
 # Masks where there are boxes, or nothing

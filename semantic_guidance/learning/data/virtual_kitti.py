@@ -41,7 +41,7 @@ from semantic_guidance.learning.data.lists import read_table
 from semantic_guidance.learning.data.made import FOCUS, MASKS, is_made, read_focus, read_made
 
 _VEHICLES = ("Car", "Van", "Truck")
-_SIGNS = ("Scene01", "vkitti_2.0.3_rgb", "vkitti_1.3.1_rgb")
+_SIGNS = ("vkitti_2.0.3_rgb", "vkitti_1.3.1_rgb", "Scene01")
 GUIDANCE = ("real", "predicted", "none")
 TREE = (
     "DIR/Scene01/clone/frames/rgb/Camera_0/rgb_00000.jpg, the same in DIR/vkitti_2.0.3_rgb, or "

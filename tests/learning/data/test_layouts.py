@@ -5,13 +5,14 @@ from __future__ import annotations
 import contextlib
 import csv
 import os
-import random
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from PIL import Image
 
 from semantic_guidance.agents.ltp.episode import EnvConfig
@@ -28,6 +29,7 @@ from semantic_guidance.learning.data import preprocess
 from semantic_guidance.learning.data.cars196 import Cars196
 from semantic_guidance.learning.data.cub200 import CUB200
 from semantic_guidance.learning.data.folder import DataRequest, PictureFolder
+from semantic_guidance.learning.data.made import read_predicted_boxes
 from semantic_guidance.learning.data.photographs import Photographs
 from semantic_guidance.learning.data.virtual_kitti import VirtualKITTI
 from tests.apps.cli.test_preprocess import ball
@@ -147,18 +149,21 @@ def make_cub(folder: Path, names: tuple[str, ...] = CUB_NAMES) -> Path:
 
 
 def test_predicted_boxes_go_to_the_birds_of_their_index(tmp_path: Path) -> None:
-    names = tuple(f"001.A/{n}.jpg" for n in range(5))
-    make_cub(tmp_path, names)
-    root = predict(tmp_path)
-    for place in ("segmentations_pred", "gbp_global"):
-        for name in names:
-            save(root / place / name, bird()[1])
-    order = [0, 1, 2, 3, 4]
-    random.Random(1).shuffle(order)
-    rows = "".join(f"{n} {n}.5 1 9 9\n" for n in order)
-    (root / "bounding_boxes_pred.txt").write_text(f" x y w h\n{rows}")
+    make_cub(tmp_path)
+    predict(tmp_path, " x y w h\n1 1.5 1 9 9\n0 0.5 1 9 9\n")
     data = CUB200(tmp_path, "predicted")
-    assert [data[n].guidance.boxes[0][0] for n in range(5)] == [0.5, 1.5, 2.5, 3.5, 4.5]
+    assert [data[n].guidance.boxes[0][0] for n in range(2)] == [0.5, 1.5]
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.permutations(range(6)), st.sampled_from(["\n", "\r\n", "\n\n", " \n"]), st.booleans())
+def test_the_order_of_rows_means_nothing(
+    tmp_path_factory: pytest.TempPathFactory, order: list[int], end: str, fraction: bool
+) -> None:
+    path = tmp_path_factory.getbasetemp() / "boxes.txt"
+    rows = [f"{n}{'.0' * fraction} {n}.25 {n + 1} {n + 2} 3" for n in order]
+    path.write_bytes(f" x y w h{end}{end.join(rows)}{end}".encode())
+    assert read_predicted_boxes(path, 6) == [(n + 0.25, n + 1, n + 2, 3) for n in range(6)]
 
 
 @pytest.mark.parametrize(

@@ -38,7 +38,8 @@ def held_out_subjects(
         request = DataRequest(guided=masks != "found", masks=masks, split=split)
         _, (rest, numbers) = halves(DATASETS.get(dataset)(folder, request), config)
     except ValueError as error:
-        raise InputError(f"--dataset {dataset}: {error}") from None
+        reason = str(error).replace("--masks", "--dataset-masks")  # as the flag is called here
+        raise InputError(f"--dataset {dataset}: {reason}") from None
     if masks == "real" and not isinstance(rest, CUB200):
         raise InputError(f"--dataset {dataset}: none of its masks is a file, wanted predicted ones, or none")
     if not isinstance(rest, PictureDataset):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable
 from dataclasses import replace
@@ -151,12 +152,16 @@ def open_banks(
     if config.bank is not None:  # for runs with other guidance, too
         env = replace(env, use_bilevel=True, use_gbp=True)
     photographs = None if config.photographs is None else Path(config.photographs)
-    request = DataRequest(env.use_bilevel or env.use_gbp, config.side, config.pictures, photographs)
+    wanted = config.masks, config.split, config.variation
+    request = DataRequest(env.use_bilevel or env.use_gbp, config.side, config.pictures, photographs, *wanted)
     try:
         (train, some), (rest, others) = halves(opener(Path(config.data), request), config)
     except ValueError as error:
         raise InputError(f"--data: {error}") from None
     found(len(some) + len(others))
+    note = getattr(train, "note", "")
+    if note and os.environ.get("RANK", "0") == "0":  # of several processes, only the first one tells
+        tqdm.write(f"{config.dataset}: {printable(note)}", file=sys.stderr)
     banks = (
         PictureBank(_completed(train, env), some, config.side),
         PictureBank(_completed(rest, env), others, config.side),
@@ -232,6 +237,10 @@ def _completed(dataset: Dataset, env: EnvConfig) -> Fetch:
         scale = min(1.0, LONGEST / max(image.shape[1:]))
         size = [max(1, round(side * scale)) for side in image.shape[1:]]
         small = resample(image, size[0], size[1]).clamp(0, 1)
+        if guidance is None and example.box is not None:
+            x, y, w, h = example.box
+            across, down = size[1] / image.shape[2], size[0] / image.shape[1]
+            return image, guide.from_box(small, (x * across, y * down, w * across, h * down))
         if guidance is None:
             return image, guide(small)
         guidance = guidance.resized(size[0], size[1])

@@ -16,6 +16,7 @@ from semantic_guidance.agents.ltp.episode import EnvConfig
 from semantic_guidance.core.config import MAX_SEED, MAX_THREADS, check_ranges
 from semantic_guidance.core.plugins import DATASETS
 from semantic_guidance.learning.apg.config import AnalyticConfig
+from semantic_guidance.learning.data.sources import MASK_KINDS, SPLITS
 from semantic_guidance.learning.rewards import RewardConfig
 
 HIGH_RES = 256
@@ -67,6 +68,33 @@ class DataConfig:
             "metavar": "FILE",
         },
     )
+    masks: str = field(
+        default="auto",
+        metadata={
+            "help": "where masks come from: real, the data set's own; predicted, those of `preprocess`; "
+            "found, looked for on the way, in the data set's boxes if it has some; auto: predicted for "
+            "cub200, real for vkitti, predicted for others if they are there, else found",
+            "choices": MASK_KINDS,
+            "metavar": "KIND",
+        },
+    )
+    split: str = field(
+        default="random",
+        metadata={
+            "help": "what is held out: random, --num-val pictures by chance; official, what the data set "
+            "says: train_test_split.txt of cub200, the test split of cars196, a folder's train and val",
+            "choices": SPLITS,
+            "metavar": "KIND",
+        },
+    )
+    variation: str = field(
+        default="clone",
+        metadata={
+            "help": "of vkitti: clone, fog, morning, overcast, rain, sunset, 15-deg-left ..., several with "
+            "commas, or all",
+            "metavar": "NAMES",
+        },
+    )
     num_val: int = field(
         default=2000,
         metadata={"help": "pictures held out for validation (at most a fifth of all)", "min": 1},
@@ -76,7 +104,12 @@ class DataConfig:
         if self.dataset not in DATASETS:
             raise ValueError(f"dataset is {self.dataset!r}, {DATASETS.wanted(self.dataset)}")
         check_ranges(self)
-        _check_names(self, "data", "photographs", "bank")
+        _check_names(self, "data", "photographs", "bank", "variation")
+        if self.variation != "clone" and self.dataset in ("cub200", "cars196", "cutouts", "folder"):
+            raise ValueError(f"variation is {self.variation!r}, wanted none: {self.dataset} has none")
+        for name, choices in (("masks", MASK_KINDS), ("split", SPLITS)):
+            if getattr(self, name) not in choices:
+                raise ValueError(f"{name} is {getattr(self, name)!r}, wanted one of {', '.join(choices)}")
 
     @property
     def side(self) -> int:

@@ -14,6 +14,7 @@ from semantic_guidance.apps.cli.flags import add_flags
 from semantic_guidance.core.config import MAX_SEED
 from semantic_guidance.core.options import OptionError, option
 from semantic_guidance.core.shown import printable
+from semantic_guidance.learning.data.sources import SPLITS
 from semantic_guidance.painter.presets import MAX_STROKES
 
 if TYPE_CHECKING:
@@ -62,6 +63,14 @@ class EvaluateOptions:
         " (if its --num-val is the default)",
         metavar="NAME",
     )
+    split: str = option("random", "with --dataset: what is held out, as for train", choices=SPLITS)
+    dataset_masks: str = option(
+        "found",
+        "with --dataset: real, the masks that cub200 has; predicted, those of preprocess; found: the object"
+        " is detected",
+        metavar="KIND",
+        choices=("real", "predicted", "found"),
+    )
     only: str | None = option(None, "only these pictures, their names separated by commas", metavar="LIST")
     strokes: int = option(
         300, "number of brush strokes of each painting", metavar="N", min=1, max=MAX_STROKES
@@ -106,6 +115,11 @@ def run(args: argparse.Namespace) -> int:
         "masks": args.masks.resolve().name if args.masks else None,
         "limit": args.limit,
     } | {name: value for name in ("dataset", "only") if (value := getattr(args, name)) is not None}
+    notes |= {
+        name: value
+        for name in ("split", "dataset_masks")
+        if (value := getattr(args, name)) != getattr(EvaluateOptions(), name)
+    }
     evaluation = Evaluation(subjects, methods, args.out, args.strokes, args.seed, notes, args.lpips)
     check_folder(args.out)
     prepare_folder(args.out)
@@ -176,11 +190,15 @@ def _subjects(args: argparse.Namespace) -> tuple[list[Subject], list[Published]]
         )
     if args.paper and args.dataset is not None:
         raise OptionError("dataset", "not with --paper, whose pictures and paintings are files of a folder")
+    for name in ("split", "dataset_masks"):
+        if args.dataset is None and getattr(args, name) != getattr(EvaluateOptions(), name):
+            raise OptionError(name, "means nothing without --dataset")
     published: list[Published] = []
     if args.dataset is not None:
         from semantic_guidance.apps.evaluate.held_out import held_out_subjects
 
-        subjects = held_out_subjects(args.images, args.dataset, None if args.only else args.limit)
+        limit = None if args.only else args.limit
+        subjects = held_out_subjects(args.images, args.dataset, limit, args.split, args.dataset_masks)
     elif args.paper:
         published = read_published(args.images)
         subjects = published_subjects(published)

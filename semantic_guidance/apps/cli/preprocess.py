@@ -18,14 +18,25 @@ SKIPPED = 1  # exit status
 
 EXAMPLES = """examples:
   semantic-guidance preprocess --dataset cub200 --data data
-      reads data/cub200/CUB_200_2011/images.txt; pictures done before are not done again"""
+      reads data/cub200/CUB_200_2011/images.txt; pictures done before are not done again
+  semantic-guidance preprocess --dataset cars196 --data cars
+      looks for each car inside its box
+  semantic-guidance preprocess --dataset vkitti --data vkitti --variation fog
+      keeps the data set's own masks, if they are there, and finds focus maps for them
+  semantic-guidance preprocess --dataset folder --data photographs"""
 
 
 @dataclass(frozen=True, kw_only=True)
 class PreprocessOptions:
     """Which data set, and how."""
 
-    dataset: str = option("cub200", "layout of the data", choices=("cub200",))
+    dataset: str = option(
+        "cub200",
+        "layout of the data: cub200, cars196, vkitti or folder",
+        metavar="NAME",
+        choices=("cub200", "cars196", "vkitti", "folder"),
+    )
+    variation: str = option("clone", "of vkitti, as for train", metavar="NAMES")
     workers: int = option(min(os.cpu_count() or 1, 8), "processes", metavar="N", min=1, max=1024)
     overwrite: bool = option(False, "redo pictures that are already done")
 
@@ -33,11 +44,13 @@ class PreprocessOptions:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     parser.description = (
-        "Finds the object of every picture of a data set: writes masks, focus maps and boxes."
+        "Finds the object of every picture of a data set: writes masks (segmentations_pred), focus maps\n"
+        "(gbp_global) and boxes (bounding_boxes_pred.txt) into its folder, where train finds them. Replaces\n"
+        "nothing but what it made itself."
     )
     parser.epilog = EXAMPLES
     parser.add_argument(
-        "--data", metavar="DIR", type=Path, required=True, help="folder that holds cub200/CUB_200_2011"
+        "--data", metavar="DIR", type=Path, required=True, help="folder of the data set, as for train"
     )
     add_flags(parser, dataclasses.fields(PreprocessOptions))
 
@@ -46,6 +59,6 @@ def run(args: argparse.Namespace) -> int:
     """Preprocess; returns the exit status: 0, or 1 if a picture was skipped."""
     from semantic_guidance.learning.data.preprocess import preprocess
 
-    count, skipped = preprocess(args.data, args.workers, args.overwrite)
+    count, skipped = preprocess(args.data, args.workers, args.overwrite, args.dataset, args.variation)
     print(f"{count - skipped} of {count} pictures done, {skipped} skipped", file=sys.stderr)
     return SKIPPED if skipped else 0

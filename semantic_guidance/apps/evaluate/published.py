@@ -20,6 +20,7 @@ from torch import Tensor
 from semantic_guidance.apps.evaluate.measure import Known
 from semantic_guidance.apps.evaluate.subjects import Subject, make_slugs
 from semantic_guidance.core.errors import InputError
+from semantic_guidance.core.folders import is_tools
 from semantic_guidance.images.files import load_image
 from semantic_guidance.images.metrics import SIDE, painting_errors
 
@@ -58,7 +59,7 @@ def read_published(folder: Path) -> list[Published]:
     files: dict[str, dict[str, Path]] = {}
     for path in sorted(folder.iterdir()):
         name, separator, role = path.stem.partition("__")
-        if path.suffix.lower() not in SUFFIXES or not (name and separator and role):
+        if path.suffix.lower() not in SUFFIXES or is_tools(path.name) or not (name and separator and role):
             continue
         roles = files.setdefault(name, {})
         if role in roles:

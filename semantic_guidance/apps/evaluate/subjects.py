@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from semantic_guidance.core.errors import InputError
+from semantic_guidance.core.folders import PACKED, contents, is_tools
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp", ".gif", ".avif")
 MASK = "_mask"
@@ -55,7 +56,8 @@ def find_subjects(folder: Path, masks: Path | None = None, limit: int | None = N
         if not (path.stem.endswith(MASK) and path.stem.removesuffix(MASK).casefold() in stems)
     ]
     if not files:
-        raise InputError(f"{folder}: no pictures, wanted some files like {', '.join(SUFFIXES[:4])}")
+        wanted = f"wanted some files like {', '.join(SUFFIXES[:4])}"
+        raise InputError(f"{folder}: no pictures, {wanted}; {contents(folder)}")
     alone = Counter(path.stem.casefold() for path in files)
     names = [shown(path.stem if alone[path.stem.casefold()] == 1 else path.name) for path in files]
     slugs = make_slugs(names)
@@ -69,11 +71,13 @@ def find_subjects(folder: Path, masks: Path | None = None, limit: int | None = N
 def _pictures(folder: Path, flag: str = "") -> list[Path]:
     if not folder.is_dir():
         is_what = "not a folder" if folder.exists() else "no such folder"
-        raise InputError(f"{flag}{folder}: {is_what}, wanted a folder of pictures")
+        packed = folder.is_file() and folder.name.lower().endswith(PACKED)
+        hint = "; it is packed: unpack it" if packed else ""
+        raise InputError(f"{flag}{folder}: {is_what}, wanted a folder of pictures{hint}")
     return sorted(
         path
         for path in folder.iterdir()
-        if path.suffix.lower() in SUFFIXES and not path.name.startswith(".") and not path.is_dir()
+        if path.suffix.lower() in SUFFIXES and not is_tools(path.name) and not path.is_dir()
     )
 
 

@@ -52,9 +52,11 @@ def read_table(
 ) -> list[list[Any]]:
     """Rows of a text file with space-separated columns, without blank lines.
 
+    A last column that is text may hold spaces, and files' names may have backslashes in place of slashes.
+
     Args:
         path: of the file.
-        columns: converter of each column.
+        columns: converter of each column; `str` for text.
         what: the file's meaning, for messages.
         head: lines at the beginning that are left out.
         files: those of the columns, from 0, that name files.
@@ -63,8 +65,9 @@ def read_table(
         InputError: the file cannot be read or a line does not fit.
     """
     rows = []
+    splits = len(columns) - 1 if columns[-1] is str else -1
     for number, line in enumerate(read_lines(path, what), 1):
-        cells = line.split()
+        cells = line.rstrip().split(None, splits)
         if not cells or number <= head:
             continue
         source = f"{path} line {number}"
@@ -73,7 +76,7 @@ def read_table(
         except (ValueError, OverflowError):
             raise InputError(f"{source} is {line[:SHOWN]!r}, wanted {what}") from None
         for column in files:
-            plain_name(row[column], source)
+            row[column] = plain_name(row[column].replace("\\", "/"), source)
         rows.append(row)
     return rows
 

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from semantic_guidance.core.errors import InputError
+from semantic_guidance.core.folders import is_tools
 from semantic_guidance.core.names import inside
 from semantic_guidance.images.files import load_pixels
 from semantic_guidance.learning.data.cutouts.compose import surround
@@ -62,7 +63,8 @@ class Photographs:
         folder = Path(folder)
         kinds = _read_kinds(folder / LIST)
         objects, scenes = [], []
-        for path in sorted(folder.glob("*.jpg")):
+        found = folder.iterdir()
+        for path in sorted(each for each in found if _is_photograph(each)):
             kind = kinds.get(path.stem)
             if kind is None:
                 raise InputError(f"{path} is not in {folder / LIST}, wanted the kind of each photograph")
@@ -137,6 +139,10 @@ def _crop(rng: np.random.Generator, photo: Photograph, height: int, width: int) 
         for plane in (photo.image[y : y + ch, x : x + cw], part)
     )
     return image.astype(np.float32) / 255, mask.astype(np.float32) / 255
+
+
+def _is_photograph(path: Path) -> bool:
+    return path.suffix.lower() in (".jpg", ".jpeg") and not is_tools(path.name)
 
 
 def _read_kinds(path: Path) -> dict[str, str]:

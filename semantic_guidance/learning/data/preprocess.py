@@ -1,9 +1,12 @@
 """Masks, focus maps and boxes for a data set, laid out as the papers' code does it.
 
-It writes beside `images/`: `segmentations_pred/CLASS/NAME.jpg` (mask, 0-255), `gbp_global/CLASS/NAME.jpg`
-(focus map, 0-255, zero off the mask) and `bounding_boxes_pred.txt` (header ` x y w h`, an index from 0,
-pixels). A picture without an object gets an empty mask and the whole frame as its box; one that cannot be
-read gets the box `0 0 0 0` and no files.
+It writes below the data set's root, for CUB-200-2011 beside `images/`: `segmentations_pred/CLASS/NAME.jpg`
+(mask, 0-255), `gbp_global/CLASS/NAME.jpg` (focus map, 0-255, zero off the mask) and `bounding_boxes_pred.txt`
+(header ` x y w h`, an index from 0, pixels), see `made`. A picture without an object gets an empty mask and
+the whole frame as its box; one that cannot be read gets the box `0 0 0 0` and no files.
+
+Masks are found in the whole picture, for Cars-196 inside the data set's boxes; those of Virtual KITTI are its
+own, if they are there.
 """
 
 from __future__ import annotations
@@ -14,9 +17,9 @@ import sys
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import cv2
 import torch
@@ -27,16 +30,33 @@ from semantic_guidance.core.apart import apart
 from semantic_guidance.core.ending import end_with_parent
 from semantic_guidance.core.errors import InputError, RoomError
 from semantic_guidance.core.files import replacing
-from semantic_guidance.core.guidance import box_of
+from semantic_guidance.core.guidance import Box, Guidance, box_of
 from semantic_guidance.core.memory import free_memory
+from semantic_guidance.core.resample import resample
 from semantic_guidance.core.shown import printable
 from semantic_guidance.guidance import Guide
 from semantic_guidance.images.files import load_image, load_pixels
 from semantic_guidance.images.jpeg import Head, read_head, with_comment
-from semantic_guidance.learning.data.cub200 import BOXES, CUB200, FOCUS, MASKS
+from semantic_guidance.learning.data.cars196 import Cars196
+from semantic_guidance.learning.data.cub200 import CUB200
+from semantic_guidance.learning.data.folder import (
+    PictureDataset,
+    PictureFolder,
+    Segmentation,
+    box_inside,
+    need_pictures,
+)
+from semantic_guidance.learning.data.made import BOXES, FOCUS, MASKS
+from semantic_guidance.learning.data.virtual_kitti import VirtualKITTI
 
 MARK = b"semantic-guidance preprocess"
 """A comment in all masks and focus maps, by which they are known: only they are replaced."""
+
+_LONGEST = 1024
+"""Pixels; in larger pictures, what fills a box is looked for at this size."""
+
+_FULL = 0.995
+"""Share of its box from which on a mask is a rectangle."""
 
 _JPEG = [cv2.IMWRITE_JPEG_QUALITY, 95]
 
@@ -51,6 +71,8 @@ class Job:
         mask: the file of its mask.
         focus: the file of its focus map.
         problem: why it is skipped, if that is known before it is read.
+        box: where the data set says that the object is.
+        masks: what reads the data set's own masks.
     """
 
     index: int
@@ -58,6 +80,8 @@ class Job:
     mask: Path
     focus: Path
     problem: str | None = None
+    box: Box | None = None
+    masks: Segmentation | None = None
 
 
 def write_whole(path: Path, data: bytes) -> None:
@@ -76,13 +100,19 @@ def _encode(plane: Tensor) -> bytes:
     return with_comment(cv2.imencode(".jpg", pixels, _JPEG)[1].tobytes(), MARK)
 
 
-def _stored_box(mask: Path) -> tuple[int, int, int, int] | None:
-    """Box of a mask on disk: of the frame where it is empty, None where there is no readable file."""
+def _stored_box(mask: Path) -> tuple[tuple[int, int, int, int], float] | None:
+    """Box of a mask on disk, that of the frame where it is empty, and how much of the box it fills.
+
+    None where there is no readable file.
+    """
     try:
         plane = load_pixels(mask, "L")
     except (OSError, InputError):
         return None
-    return box_of(torch.from_numpy(plane), 127) or (0, 0, plane.shape[1], plane.shape[0])
+    box = box_of(torch.from_numpy(plane), 127)
+    if box is None:
+        return (0, 0, plane.shape[1], plane.shape[0]), 0.0
+    return box, float((plane > 127).sum()) / (box[2] * box[3])
 
 
 @lru_cache(maxsize=1)
@@ -94,6 +124,46 @@ def _start_worker() -> None:
     end_with_parent()
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
+
+
+def _look(job: Job, image: Tensor) -> Guidance:
+    """What is in a picture ``[3, H, W]``, as the data set says, or where it says, or wherever it is.
+
+    Raises:
+        ValueError: the data set's box lies outside the picture, or its masks cannot be read.
+    """
+    if job.masks is not None:
+        return _with_focus(image, job.masks(*image.shape[1:]))
+    return _guide()(image) if job.box is None else _in_box(image, job.box, job.image)
+
+
+def _with_focus(image: Tensor, given: Guidance) -> Guidance:
+    """The data set's own masks, with a focus map."""
+    if not given.instances:
+        return given
+    small = _shrunk(image)
+    found = _guide().from_mask(small, given.resized(*small.shape[1:]).mask).resized(*image.shape[1:])
+    return replace(given, focus=found.focus * (given.mask > 0.5))
+
+
+def _in_box(image: Tensor, box: Box, source: Path) -> Guidance:
+    """What fills a box (x, y, width, height, in pixels); `source` is for messages."""
+    height, width = image.shape[1:]
+    box_inside(box, height, width, source)
+    small = _shrunk(image)
+    across, down = small.shape[2] / width, small.shape[1] / height
+    x, y, w, h = box
+    found = _guide().from_box(small, (x * across, y * down, w * across, h * down)).resized(height, width)
+    return replace(found, focus=found.focus * (found.mask > 0.5))
+
+
+def _shrunk(image: Tensor) -> Tensor:
+    """The picture, at most `_LONGEST` pixels long."""
+    scale = min(1.0, _LONGEST / max(image.shape[1:]))
+    if scale == 1:
+        return image
+    height, width = (max(1, round(side * scale)) for side in image.shape[1:])
+    return resample(image, height, width).clamp(0, 1)
 
 
 def process(job: Job) -> str | None:
@@ -112,9 +182,9 @@ def process(job: Job) -> str | None:
         image = load_image(job.image)
         for path in (job.focus, job.mask):
             _check_replaceable(path, *image.shape[1:])
+        guidance = _look(job, image)
     except (ValueError, OSError) as error:
         return str(error)
-    guidance = _guide()(image)
     write_whole(job.focus, _encode(guidance.focus))
     write_whole(job.mask, _encode(guidance.mask))
     return None
@@ -143,15 +213,18 @@ def _results(jobs: list[Job], workers: int) -> Iterator[tuple[Job, str | None]]:
             raise
 
 
-def _write_boxes(path: Path, jobs: list[Job]) -> None:
-    rows = [" x y w h"]
+def _write_boxes(path: Path, jobs: list[Job]) -> int:
+    """Write the list of boxes; returns how many masks are rectangles where a box was all that was known."""
+    rows, rectangles = [" x y w h"], 0
     for job in jobs:
-        box = (_stored_box(job.mask) if job.problem is None else None) or (0, 0, 0, 0)
+        box, share = (_stored_box(job.mask) if job.problem is None else None) or ((0, 0, 0, 0), 0.0)
+        rectangles += job.box is not None and share > _FULL
         rows.append(" ".join(str(value) for value in (job.index, *box)))
     write_whole(path, ("\n".join(rows) + "\n").encode())
+    return rectangles
 
 
-def _jobs(dataset: CUB200) -> list[Job]:
+def _jobs(dataset: PictureDataset) -> list[Job]:
     """One for each picture.
 
     Raises:
@@ -161,19 +234,21 @@ def _jobs(dataset: CUB200) -> list[Job]:
     pictures: dict[str, str] = {}
     made = tuple(os.path.join(os.path.realpath(dataset.root), folder, "") for folder in (MASKS, FOCUS))
     for index, name in enumerate(dataset.names):
-        target = str(PurePosixPath(name).with_suffix(".jpg"))
+        target = dataset.made_name(index)
         if target in pictures:
             there = f"{pictures[target]!r} and {name!r}"
-            raise InputError(f"{dataset.root / 'images.txt'}: {there} have one mask, wanted different names")
+            raise InputError(f"{dataset.root}: {there} have one mask, wanted different names")
         pictures[target] = name
         mask, focus = (_result_path(dataset.root, f"{folder}/{target}") for folder in (MASKS, FOCUS))
         try:
-            image, problem = dataset.path(index), None
+            image, problem, masks = dataset.path(index), None, dataset.segmentation(index)
         except InputError as error:
-            image, problem = dataset.root / "images" / name, str(error)
+            image, problem, masks = dataset.root / name, str(error), None
         if problem is None and os.path.realpath(image).startswith(made):
             raise InputError(f"{image} is among the results of the preprocessing, wanted a photograph")
-        jobs.append(Job(index, image, mask, focus, problem))
+        jobs.append(Job(index, image, mask, focus, problem, dataset.hint(index), masks))
+    if not any(job.problem or job.image.exists() for job in jobs):
+        need_pictures(dataset)
     return jobs
 
 
@@ -229,13 +304,37 @@ WORKER = 300_000_000
 """Bytes that a process takes beside what it has when it begins."""
 
 
-def preprocess(data: Path, workers: int = 1, overwrite: bool = False) -> tuple[int, int]:
+def _opened(data: Path, dataset: str, variation: str) -> PictureDataset:
+    """All pictures of a data set.
+
+    Raises:
+        ValueError: it is none that can be preprocessed, or missing or malformed.
+    """
+    if variation != "clone" and dataset != "vkitti":
+        raise InputError(f"--variation: {dataset} has no variations, wanted none")
+    match dataset:
+        case "cub200":
+            return CUB200(data)
+        case "cars196":
+            return Cars196(data, "all")
+        case "vkitti":
+            return VirtualKITTI(data, variation, guidance="none")
+        case "folder":
+            return PictureFolder(data)
+    raise ValueError(f"dataset is {dataset!r}, wanted 'cub200', 'cars196', 'vkitti' or 'folder'")
+
+
+def preprocess(
+    data: Path, workers: int = 1, overwrite: bool = False, dataset: str = "cub200", variation: str = "clone"
+) -> tuple[int, int]:
     """Find the object of every picture of a data set; progress and skipped pictures are told on stderr.
 
     Args:
-        data: folder that holds ``cub200/CUB_200_2011``.
+        data: folder of the data set, as for ``semantic-guidance train``.
         workers: processes, at least 1.
         overwrite: whether pictures that are done already are done again.
+        dataset: ``cub200``, ``cars196``, ``vkitti`` or ``folder``.
+        variation: of Virtual KITTI.
 
     Returns:
         How many pictures there are, and how many were skipped.
@@ -244,9 +343,10 @@ def preprocess(data: Path, workers: int = 1, overwrite: bool = False) -> tuple[i
         ValueError: the data set is missing or malformed, or results cannot be written, or would replace files
             that are none of the preprocessing.
     """
-    dataset = CUB200(data)
-    jobs = _jobs(dataset)
-    _check_boxes(_result_path(dataset.root, BOXES))
+    pictures = _opened(data, dataset, variation)
+    jobs = _jobs(pictures)
+    boxes = _result_path(pictures.root, BOXES)
+    _check_boxes(boxes)
     open_jobs = [
         job for job in jobs if overwrite or job.problem or not (job.mask.is_file() and job.focus.is_file())
     ]
@@ -263,7 +363,9 @@ def preprocess(data: Path, workers: int = 1, overwrite: bool = False) -> tuple[i
                     skipped += 1
                     bar.write(f"skipped: {printable(problem)}", file=sys.stderr)
                 bar.update()
-        _write_boxes(dataset.root / BOXES, jobs)
+        rectangles = _write_boxes(boxes, jobs)
     except OSError as error:
-        raise InputError(f"{error.filename or dataset.root} cannot be written ({error.strerror})") from error
+        raise InputError(f"{error.filename or pictures.root} cannot be written ({error.strerror})") from error
+    if rectangles:
+        print(f"{rectangles} masks are rectangles: nothing else was found in their boxes", file=sys.stderr)
     return len(jobs), skipped

@@ -10,6 +10,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
 
+from semantic_guidance.core.folders import is_tools
+
+MASK_KINDS = ("auto", "real", "predicted", "found")
+"""Where masks come from: the data set itself, ``semantic-guidance preprocess``, or a `Guide` on the
+way, which looks inside the data set's boxes; ``auto`` is what each data set does without being told."""
+
+SPLITS = ("random", "official")
+"""Which pictures are held out: some by chance, or those that the data set holds out."""
+
 NEEDED: Final = "needed"
 OPTIONAL: Final = "optional"
 MADE: Final = "made"
@@ -89,10 +98,17 @@ CUB200 = Source(
     ),
     "photographs of Flickr, whose rights remain with their owners; for non-commercial research and education",
     "unpack CUB_200_2011.tgz (and segmentations.tgz) in DIR/cub200",
-    ("cub200/CUB_200_2011", "CUB_200_2011", "."),
+    (
+        "cub200/CUB_200_2011",
+        "CUB_200_2011",
+        ".",
+        "cub200/CUB_200_2011/CUB_200_2011",
+        "CUB_200_2011/CUB_200_2011",
+    ),
     (
         Part("photographs", ("images/*/*.jpg",), 11_788),
         Part("list of the photographs", ("images.txt",)),
+        Part("official split", ("train_test_split.txt",), role=OPTIONAL),
         Part("boxes", ("bounding_boxes.txt",), role=OPTIONAL),
         Part("real masks", ("segmentations/*/*.png", "../segmentations/*/*.png"), None, OPTIONAL),
         Part("predicted masks", ("segmentations_pred/*/*.jpg",), None, MADE),
@@ -101,6 +117,12 @@ CUB200 = Source(
     ),
     "--use_bilevel --use_gbp",
 )
+
+
+def _devkits(name: str) -> tuple[str, ...]:
+    """The places of a file of Cars-196's devkit."""
+    return tuple(f"{place}{name}" for place in ("devkit/", "car_devkit/devkit/", "car_devkit/", ""))
+
 
 CARS196 = Source(
     "cars196",
@@ -113,23 +135,40 @@ CARS196 = Source(
         ("devkit, and how to put it together", "https://github.com/pytorch/vision/issues/7545"),
     ),
     "the photographs' rights remain with their owners; for non-commercial research",
-    "DIR/cars_train/00001.jpg ..., DIR/cars_test/00001.jpg ... and DIR/devkit; where the copy has "
-    "cars_train/cars_train, move the inner folder up",
-    (".",),
+    "DIR/cars_train/00001.jpg ... and DIR/cars_test/00001.jpg ... (or cars_train/cars_train) with DIR/devkit "
+    "(or car_devkit), or DIR/car_ims with DIR/cars_annos.mat, or DIR/car_data with DIR/anno_train.csv and "
+    "names.csv",
+    (".", "stanford_cars", "cars196", "stanford-cars", "stanford-cars-dataset"),
     (
-        Part("photographs to learn from", ("cars_train/*.jpg",), 8_144),
-        Part("names of the models", ("devkit/cars_meta.mat",)),
-        Part("boxes", ("devkit/cars_train_annos.mat",)),
-        Part("photographs to test on", ("cars_test/*.jpg",), 8_041, OPTIONAL),
+        Part(
+            "photographs to learn from",
+            (
+                "cars_train/*.jpg",
+                "cars_train/cars_train/*.jpg",
+                "car_ims/*.jpg",
+                "car_data/train/*/*.jpg",
+                "car_data/car_data/train/*/*.jpg",
+            ),
+            8_144,
+        ),
+        Part("names of the models", (*_devkits("cars_meta.mat"), "cars_annos.mat", "names.csv")),
+        Part("boxes", (*_devkits("cars_train_annos.mat"), "cars_annos.mat", "anno_train.csv")),
+        Part(
+            "photographs to test on",
+            ("cars_test/*.jpg", "cars_test/cars_test/*.jpg"),
+            8_041,
+            OPTIONAL,
+        ),
         Part(
             "boxes of those",
             (
-                "devkit/cars_test_annos_withlabels.mat",
-                "cars_test_annos_withlabels.mat",
-                "devkit/cars_test_annos.mat",
+                *_devkits("cars_test_annos_withlabels.mat"),
+                *_devkits("cars_test_annos.mat"),
+                "anno_test.csv",
             ),
             role=OPTIONAL,
         ),
+        Part("masks that 'preprocess' makes", ("segmentations_pred/*/*.jpg",), None, OPTIONAL),
     ),
     "--use_bilevel --use_gbp",
 )
@@ -149,11 +188,26 @@ VKITTI_2 = Source(
         ),
     ),
     "CC BY-NC-SA 3.0",
-    "unpack both in DIR, so that there is DIR/Scene01/clone/frames/rgb and .../frames/instanceSegmentation",
+    "unpack both in DIR, so that there is DIR/Scene01/clone/frames/rgb and .../frames/instanceSegmentation, "
+    "or each in a folder of its archive's name; the frames alone do for a baseline",
     (".",),
     (
-        Part("frames", ("Scene*/*/frames/rgb/Camera_*/rgb_*.jpg",), 42_520),
-        Part("masks", ("Scene*/*/frames/instanceSegmentation/Camera_*/instancegt_*.png",), None),
+        Part(
+            "frames",
+            (
+                "Scene*/*/frames/rgb/Camera_*/rgb_*.jpg",
+                "vkitti_2.*_rgb/Scene*/*/frames/rgb/Camera_*/rgb_*.jpg",
+            ),
+            42_520,
+        ),
+        Part(
+            "masks",
+            (
+                "Scene*/*/frames/instanceSegmentation/Camera_*/instancegt_*.png",
+                "vkitti_2.*_instanceSegmentation/Scene*/*/frames/instanceSegmentation/Camera_*/*.png",
+            ),
+            None,
+        ),
     ),
     "--use_bilevel --use_gbp",
 )
@@ -233,6 +287,6 @@ def _count(root: Path, part: Part, any_will_do: bool = False) -> int:
     most = 0
     for pattern in part.patterns:
         place, rest = (root.parent, pattern[3:]) if pattern.startswith("../") else (root, pattern)
-        files = (1 for _ in place.glob(rest))
+        files = (1 for path in place.glob(rest) if not is_tools(path.name))
         most = max(most, next(files, 0) if any_will_do else sum(files))
     return most

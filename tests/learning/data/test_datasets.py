@@ -125,14 +125,14 @@ def test_cub_missing_files_are_named(cub, tmp_path):
         CUB200(cub)
 
 
-def cars_annotations(path, names, with_class=True):
+def cars_annotations(path, names, with_class=True, box=(21, 11, 45, 25)):
     """A struct array as in the Cars-196 devkit."""
     from scipy.io import savemat
 
     fields = ["bbox_x1", "bbox_y1", "bbox_x2", "bbox_y2", *(["class"] if with_class else []), "fname"]
     records = np.zeros((1, len(names)), dtype=[(field, object) for field in fields])
     for i, name in enumerate(names):
-        values = [21, 11, 45, 25, *([2] if with_class else []), name]
+        values = [*box, *([2] if with_class else []), name]
         for field, value in zip(fields, values, strict=True):
             records[0, i][field] = value
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -157,8 +157,11 @@ def test_cars(cars):
     example = data[0]
     assert len(data) == 2
     assert example.label == "Acura RL Sedan 2012"
-    assert example.guidance.boxes == ((20.0, 10.0, 25.0, 15.0),)
-    assert torch.equal(example.guidance.mask[0] > 0, torch.from_numpy(bird()[1] > 0))
+    assert example.guidance is None
+    assert example.box == (20.0, 10.0, 25.0, 15.0)
+    guidance = Cars196(cars, guidance="box")[0].guidance
+    assert guidance.boxes == (example.box,)
+    assert torch.equal(guidance.mask[0] > 0, torch.from_numpy(bird()[1] > 0))
 
 
 def test_cars_test_split_has_one_unlabelled_record(cars):

@@ -288,7 +288,7 @@ def test_cars_saved_by_matlab_7_3(tmp_path):
     cars = Cars196(tmp_path)
     assert cars.names == ["cars_train/00001.jpg", "cars_train/00002.jpg"]
     assert cars[1].label == "Möwe"
-    assert cars[1].guidance.boxes == ((20.0, 10.0, 25.0, 15.0),)
+    assert cars[1].box == (20.0, 10.0, 25.0, 15.0)
 
 
 def test_its_process_runs_nothing_that_came_with_the_data(tmp_path, monkeypatch):

@@ -15,6 +15,7 @@ import numpy as np
 import torch
 import torch.utils.data
 
+from semantic_guidance.core.errors import InputError
 from semantic_guidance.core.guidance import Guidance, Instance
 from semantic_guidance.learning.data.cutouts.compose import Composite, compose
 from semantic_guidance.learning.data.cutouts.pack import CutoutPack, read_manifest
@@ -121,6 +122,12 @@ class Cutouts:
 
 
 def open_dataset(folder: Path, request: DataRequest) -> Cutouts:
-    """See `Dataset`: as many composites as are asked for."""
+    """See `Dataset`: as many composites as are asked for.
+
+    Raises:
+        InputError: there is no pack in the folder, or other masks are wanted than those of the cut-outs.
+    """
+    if request.masks not in ("auto", "real"):
+        raise InputError("cut-outs have masks of their own, wanted --masks auto or real")
     read_manifest(folder)
     return Cutouts(folder, request.side, request.count, request.photographs)

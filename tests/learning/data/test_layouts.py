@@ -1,0 +1,596 @@
+"""Data sets as people keep them: links, tools' files, layouts, splits; and what is said of wrong ones."""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from semantic_guidance.agents.ltp.episode import EnvConfig
+from semantic_guidance.apps.cli.main import main
+from semantic_guidance.apps.evaluate.held_out import held_out_subjects
+from semantic_guidance.apps.evaluate.subjects import find_subjects
+from semantic_guidance.core.errors import InputError
+from semantic_guidance.core.folders import is_tools
+from semantic_guidance.core.guidance import Guidance, Instance
+from semantic_guidance.core.plugins import DATASETS
+from semantic_guidance.learning.bank import open_banks
+from semantic_guidance.learning.config import DataConfig
+from semantic_guidance.learning.data import preprocess
+from semantic_guidance.learning.data.cars196 import Cars196
+from semantic_guidance.learning.data.cub200 import CUB200
+from semantic_guidance.learning.data.folder import DataRequest, PictureFolder
+from semantic_guidance.learning.data.made import read_predicted_boxes
+from semantic_guidance.learning.data.photographs import Photographs
+from semantic_guidance.learning.data.virtual_kitti import VirtualKITTI
+from tests.apps.cli.test_preprocess import ball
+from tests.learning.data.test_datasets import CUB_NAMES, bird, cars_annotations, predict, save, two_cars
+
+BIRD = bird()[0]
+
+
+# Folders
+
+
+def test_linked_folders_are_followed_once_and_never_in_circles(tmp_path: Path) -> None:
+    folder, disk = tmp_path / "mine", tmp_path / "disk"
+    for place in (folder / "a" / "1.jpg", disk / "inner" / "2.jpg", disk / "3.jpg", tmp_path / "4.jpg"):
+        save(place, BIRD)
+    for link, target in (
+        ("a/around", folder),
+        ("up", tmp_path),
+        ("again", folder / "a"),
+        ("inner first", disk / "inner"),
+        ("whole", disk),
+        ("itself", folder / "itself"),
+        ("nowhere", folder / "gone"),
+    ):
+        (folder / link).symlink_to(target)
+    (disk / "back").symlink_to(tmp_path)
+    assert PictureFolder(folder).names == ["a/1.jpg", "inner first/2.jpg", "whole/3.jpg"]
+
+
+def test_folders_that_may_not_be_read_are_told_of(tmp_path: Path, monkeypatch) -> None:
+    save(tmp_path / "a" / "1.jpg", BIRD)
+    look = os.scandir
+
+    def refuse(path: str) -> Any:
+        if str(path).endswith("a"):
+            raise PermissionError(13, "Permission denied", path)
+        return look(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    with pytest.raises(InputError, match=r"/a cannot be read \(Permission denied\)"):
+        PictureFolder(tmp_path)
+
+
+def test_links_to_files_that_are_gone_are_told_of(tmp_path: Path) -> None:
+    save(tmp_path / "a.jpg", BIRD)
+    (tmp_path / "b.jpg").symlink_to(tmp_path / "unmounted" / "b.jpg")
+    folder = PictureFolder(tmp_path)
+    assert folder.names == ["a.jpg", "b.jpg"]
+    with pytest.raises(FileNotFoundError, match=r"b\.jpg: no such file"):
+        folder[1]
+    (tmp_path / "a.jpg").unlink()
+    with pytest.raises(InputError, match=r"none of the 1 pictures is there, wanted .*b\.jpg"):
+        PictureFolder(tmp_path)
+
+
+TOOLS = (
+    ".thumbnails/a.jpg",
+    ".ipynb_checkpoints/a-checkpoint.jpg",
+    "__MACOSX/._a.jpg",
+    "._a.jpg",
+    "@eaDir/a.jpg/SYNOPHOTO_THUMB_M.jpg",
+    ".git/a.png",
+    "$RECYCLE.BIN/$R1.jpg",
+    "System Volume Information/a.jpg",
+    "lost+found/a.jpg",
+    "x/.DS_Store.jpg",
+    "Catalog Previews.lrdata/a.jpg",
+    "segmentations_pred/x/b.jpg",
+    "gbp_global/x/b.jpg",
+    "x/b_mask.png",
+)
+
+
+def test_what_tools_put_into_folders_is_no_picture(tmp_path: Path) -> None:
+    pictures = ["Möwe im\u00a0Flug.JPEG", "x/b.jpg", "x/c_mask.png", "x/lost and found.png"]
+    for name in (*TOOLS, *pictures):
+        save(tmp_path / name, BIRD)
+    assert PictureFolder(tmp_path).names == sorted(pictures)
+    assert [subject.image.name for subject in find_subjects(tmp_path)] == [pictures[0]]
+
+
+def test_photographs_of_any_suffix_without_tools_files(tmp_path: Path) -> None:
+    image, mask = bird()
+    for name in ("a.JPG", "b.jpeg", "._a.jpg"):
+        save(tmp_path / name, image)
+        save(tmp_path / f"{Path(name).stem}_mask.png", mask)
+    (tmp_path / "photographs.csv").write_text("name,kind\na,thing\nb,animal\n")
+    assert [photo.kind for photo in Photographs.load(tmp_path).objects] == ["thing", "animal"]
+
+
+@pytest.mark.parametrize("name", ["a.jpg", "tmp", "Thumbs", "MACOSX", "found", "eaDir", "a.lrdata.jpg"])
+def test_ordinary_names_are_no_tools(name: str) -> None:
+    assert not is_tools(name)
+
+
+def test_folders_train_and_val_are_an_official_split(tmp_path: Path) -> None:
+    for name in ("train/x/1.jpg", "train/2.jpg", "val/3.jpg", "other/4.jpg"):
+        save(tmp_path / name, BIRD)
+    opened = DATASETS.get("folder")
+    assert len(opened(tmp_path, DataRequest())) == 4
+    train, rest = opened(tmp_path, DataRequest(split="official")).split(1)
+    assert (train.names, rest.names) == (["train/2.jpg", "train/x/1.jpg"], ["val/3.jpg"])
+    (tmp_path / "val").rename(tmp_path / "more")
+    with pytest.raises(InputError, match=r"no split of its own.*there are more/, other/, train/"):
+        opened(tmp_path, DataRequest(split="official"))
+
+
+# CUB-200-2011
+
+
+def make_cub(folder: Path, names: tuple[str, ...] = CUB_NAMES) -> Path:
+    root = folder / "cub200" / "CUB_200_2011"
+    for name in names:
+        save(root / "images" / name, BIRD)
+    (root / "images.txt").write_text("".join(f"{n} {name}\n" for n, name in enumerate(names, 1)))
+    return root
+
+
+def test_predicted_boxes_go_to_the_birds_of_their_index(tmp_path: Path) -> None:
+    make_cub(tmp_path)
+    predict(tmp_path, " x y w h\n1 1.5 1 9 9\n0 0.5 1 9 9\n")
+    data = CUB200(tmp_path, "predicted")
+    assert [data[n].guidance.boxes[0][0] for n in range(2)] == [0.5, 1.5]
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.permutations(range(6)), st.sampled_from(["\n", "\r\n", "\n\n", " \n"]), st.booleans())
+def test_the_order_of_rows_means_nothing(
+    tmp_path_factory: pytest.TempPathFactory, order: list[int], end: str, fraction: bool
+) -> None:
+    path = tmp_path_factory.getbasetemp() / "boxes.txt"
+    rows = [f"{n}{'.0' * fraction} {n}.25 {n + 1} {n + 2} 3" for n in order]
+    path.write_bytes(f" x y w h{end}{end.join(rows)}{end}".encode())
+    assert read_predicted_boxes(path, 6) == [(n + 0.25, n + 1, n + 2, 3) for n in range(6)]
+
+
+@pytest.mark.parametrize(
+    ("rows", "complaint"),
+    [
+        ("0 1 2 3 4\n0 1 2 3 4\n", "two rows for index 0"),
+        ("1 1 2 3 4\n2 1 2 3 4\n", r"a row for index 2, wanted 0 to 1"),
+        ("1 1 2 3 4\n", "has 1 rows, wanted 2: none is for index 0"),
+        ("0.5 1 2 3 4\n1 1 2 3 4\n", r"line 2 is '0\.5 1 2 3 4'"),
+    ],
+)
+def test_predicted_boxes_that_are_not_one_each_are_named(tmp_path: Path, rows: str, complaint: str) -> None:
+    make_cub(tmp_path)
+    predict(tmp_path, f" x y w h\n{rows}")
+    with pytest.raises(InputError, match=rf"bounding_boxes_pred\.txt.*{complaint}"):
+        CUB200(tmp_path, "predicted")
+
+
+@pytest.fixture
+def birds(tmp_path: Path) -> Path:
+    """Five, of which the official split learns from the second and the fourth, with real masks."""
+    names = tuple(f"001.A/{n}.jpg" for n in range(5))
+    root = make_cub(tmp_path, names)
+    for name in names:
+        save(root.parent / "segmentations" / name.replace(".jpg", ".png"), bird()[1])
+    (root / "train_test_split.txt").write_text("5 0\n4 1\n1 0\n2 1\n3 0\n")
+    (root / "bounding_boxes.txt").write_text("".join(f"{n} 20 10 25 15\n" for n in (3, 1, 2, 5, 4)))
+    return tmp_path
+
+
+def test_official_split_and_real_masks_of_birds(birds: Path) -> None:
+    config = DataConfig("cub200", str(birds), canvas_size=8, split="official", masks="real")
+    train, rest = open_banks(config, EnvConfig(use_bilevel=True))
+    assert (len(train), len(rest)) == (2, 3)
+    train.fill()
+    # The mean over the squares of 7.5 x 5 pixels; the rectangle covers 375 of 2,400.
+    assert float(train.pixels[:, 3].float().mean()) / 255 == pytest.approx(375 / 2400, abs=0.01)
+    subjects = held_out_subjects(birds, "cub200", split="official", masks="real")
+    assert [subject.name for subject in subjects] == ["001.A/0.jpg", "001.A/2.jpg", "001.A/4.jpg"]
+    assert subjects[1].mask == birds / "cub200" / "segmentations" / "001.A" / "2.png"
+    found = CUB200(birds, "found", "test")
+    assert (found.names[0], found[0].guidance, found[0].box) == ("001.A/0.jpg", None, (20, 10, 25, 15))
+
+
+def test_the_command_line_has_the_split_and_the_masks(
+    birds: Path, tmp_path: Path, monkeypatch, capsys
+) -> None:
+    asked: dict[str, Any] = {}
+    monkeypatch.setattr(
+        "semantic_guidance.learning.run.loop.train", lambda **values: asked.update(values) or tmp_path
+    )
+    assert main(["train", "--data", str(birds), "--split", "official", "--masks", "real"]) == 0
+    assert (asked["split"], asked["masks"]) == ("official", "real")
+    assert main(["train", "--data", str(birds), "--split", "half"]) == 2
+    assert main(["train", "--data", str(birds), "--variation", "fog"]) == 2
+    assert "--variation is 'fog', wanted none: cub200 has none" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("name", "rows", "complaint"),
+    [
+        ("train_test_split.txt", "1 0\n2 1\n2 0\n", "two rows for picture 2"),
+        ("train_test_split.txt", "1 0\n2 1\n", "no half for picture 3"),
+        ("train_test_split.txt", "1 2\n", "line 1 is '1 2'"),
+        ("bounding_boxes.txt", "1 1 1 2 2\n1 1 1 2 2\n", "two rows for picture 1"),
+    ],
+)
+def test_lists_of_birds_that_are_wrong_are_named(birds: Path, name: str, rows: str, complaint: str) -> None:
+    (birds / "cub200" / "CUB_200_2011" / name).write_text(rows)
+    with pytest.raises(InputError, match=rf"{name}.*{complaint}"):
+        CUB200(birds, "real", "test")
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["1 images/001.A/a b.jpg", "1 001.A\\a b.jpg\r", "1\t001.A/a b.jpg  ", "\ufeff1 images\\001.A\\a b.jpg"],
+)
+def test_names_with_spaces_backslashes_and_the_folder_images(tmp_path: Path, line: str) -> None:
+    root = make_cub(tmp_path, ("001.A/a b.jpg",))
+    (root / "images.txt").write_bytes(f"{line}\n".encode())
+    assert CUB200(tmp_path)[0].name == "001.A/a b.jpg"
+
+
+def deeper(folder: Path) -> None:
+    (folder / "cub200" / "CUB_200_2011").rename(folder / "unpacked")
+    (folder / "cub200" / "CUB_200_2011").mkdir()
+    (folder / "unpacked").rename(folder / "cub200" / "CUB_200_2011" / "CUB_200_2011")
+
+
+def test_birds_one_level_too_deep_are_found(birds: Path) -> None:
+    deeper(birds)
+    assert len(CUB200(birds)) == 5
+    assert main(["datasets", "cub200", "--data", str(birds)]) == 0
+
+
+def packed(folder: Path) -> None:
+    (folder / "cub200").mkdir()
+    (folder / "cub200" / "CUB_200_2011.tgz").write_bytes(b"")
+
+
+def without_pictures(folder: Path) -> None:
+    images = make_cub(folder) / "images"
+    images.rename(folder / "elsewhere")
+    images.mkdir()
+
+
+def classes_linked(folder: Path) -> None:
+    images = make_cub(folder) / "images"
+    for place in list(images.iterdir()):
+        place.rename(folder / place.name)
+        place.symlink_to(folder / place.name)
+
+
+WRONG_BIRDS = {
+    "nothing": (
+        lambda folder: None,
+        {},
+        r"images\.txt is missing, wanted CUB-200-2011: DIR/cub200.*it is empty",
+    ),
+    "packed": (packed, {}, r"CUB_200_2011\.tgz is still packed: unpack it"),
+    "no pictures": (
+        without_pictures,
+        {},
+        r"none of the 2 pictures is there, wanted .*_18\.jpg.*it is empty",
+    ),
+    "linked classes": (classes_linked, {}, "none of the 2 pictures can be read, the first: .*through a link"),
+    "no masks": (
+        make_cub,
+        {"guided": True},
+        "segmentations_pred is not a folder.*-guidance preprocess",
+    ),
+    "no real ones": (make_cub, {"guided": True, "masks": "real"}, "segmentations is not a folder"),
+    "no split": (make_cub, {"split": "official"}, r"train_test_split\.txt cannot be read"),
+}
+
+
+@pytest.mark.parametrize("case", WRONG_BIRDS)
+def test_a_wrong_layout_is_one_message(tmp_path: Path, case: str) -> None:
+    make, wanted, complaint = WRONG_BIRDS[case]
+    make(tmp_path)
+    with pytest.raises(InputError, match=complaint) as caught:
+        DATASETS.get("cub200")(tmp_path, DataRequest(**wanted))
+    assert "\n" not in str(caught.value)
+
+
+def test_a_folder_within_and_an_archive_are_named(birds: Path, capsys) -> None:
+    images = birds / "cub200" / "CUB_200_2011" / "images"
+    with pytest.raises(InputError, match=rf"wanted the folder above: {images.parent}$"):
+        CUB200(images)
+    (birds / "all.zip").write_bytes(b"PK")
+    for name in ("cub200", "cars196", "vkitti", "folder"):
+        with pytest.raises(InputError, match=r"all\.zip is not a folder, .*it is packed: unpack it"):
+            DATASETS.get(name)(birds / "all.zip", DataRequest())
+    assert main(["evaluate", str(birds / "all.zip")]) == 2
+    assert "it is packed: unpack it" in capsys.readouterr().err
+
+
+# Cars-196
+
+
+def made_meta(path: Path) -> None:
+    from scipy.io import savemat
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    names = np.array(["AM General Hummer SUV 2000", "Acura RL Sedan 2012"], dtype=object)[None]
+    savemat(path, {"class_names": names})
+
+
+def in_devkit(pictures: str, devkit: str, root: str = "") -> Any:
+    def make(folder: Path) -> None:
+        for split, count in (("train", 2), ("test", 1)):
+            names = [f"0000{n}.jpg" for n in range(1, count + 1)]
+            for name in names:
+                save(folder / root / pictures.format(split) / name, BIRD)
+            cars_annotations(folder / root / devkit / f"cars_{split}_annos.mat", names, split == "train")
+        made_meta(folder / root / devkit / "cars_meta.mat")
+
+    return make
+
+
+def in_full(folder: Path) -> None:
+    from scipy.io import savemat
+
+    fields = ["relative_im_path", "bbox_x1", "bbox_y1", "bbox_x2", "bbox_y2", "class", "test"]
+    records = np.zeros((1, 3), dtype=[(field, object) for field in fields])
+    for number, test in enumerate((0, 1, 0)):
+        name = f"car_ims/00000{number}.jpg"
+        save(folder / name, BIRD)
+        for field, value in zip(fields, (name, 21, 11, 45, 25, 2, test), strict=True):
+            records[0, number][field] = value
+    classes = np.array(["AM General Hummer SUV 2000", "Acura RL Sedan 2012"], dtype=object)[None]
+    savemat(folder / "cars_annos.mat", {"annotations": records, "class_names": classes})
+
+
+def in_csv(folder: Path) -> None:
+    for split, names in (("train", ["00001.jpg", "00002.jpg"]), ("test", ["00001.jpg"])):
+        for name in names:
+            save(folder / "car_data" / "car_data" / split / "Acura RL Sedan 2012" / name, BIRD)
+        with (folder / f"anno_{split}.csv").open("w", newline="") as file:
+            csv.writer(file).writerows([name, 21, 11, 45, 25, 2] for name in names)
+    (folder / "names.csv").write_text("AM General Hummer SUV 2000\nAcura RL Sedan 2012\n")
+
+
+CARS = {
+    "papers": in_devkit("cars_{}", "devkit"),
+    "Kaggle": in_devkit("cars_{0}/cars_{0}", "car_devkit/devkit"),
+    "devkit unpacked": in_devkit("cars_{}", "car_devkit"),
+    "torchvision": in_devkit("cars_{}", "devkit", "stanford_cars"),
+    "too deep": in_devkit("cars_{0}/cars_{0}", "devkit", "archive/cars"),
+    "full": in_full,
+    "classes": in_csv,
+}
+
+
+@pytest.mark.parametrize("layout", CARS)
+def test_cars_as_people_have_them(tmp_path: Path, layout: str) -> None:
+    pytest.importorskip("scipy.io", reason="Cars-196 is in MATLAB's format")
+    CARS[layout](tmp_path)
+    train, test = (Cars196(tmp_path, split) for split in ("train", "test"))
+    assert (len(train), len(test), len(Cars196(tmp_path, "all"))) == (2, 1, 3)
+    example = train[1]
+    assert (example.label, example.box) == ("Acura RL Sedan 2012", (20.0, 10.0, 25.0, 15.0))
+    assert example.image.shape == (3, 40, 60)
+    opened = DATASETS.get("cars196")(tmp_path, DataRequest(split="official"))
+    assert [len(half) for half in opened.split(1)] == [2, 1]
+    assert main(["datasets", "cars196", "--data", str(train.root)]) == 0
+
+
+def test_a_list_of_other_cars_is_named(tmp_path: Path) -> None:
+    """Kaggle's copy has the full set's list beside the pictures of the other one."""
+    in_full(tmp_path)
+    (tmp_path / "cars_train" / "cars_train").mkdir(parents=True)
+    (tmp_path / "car_ims").rename(tmp_path / "cars_train" / "x")
+    with pytest.raises(InputError, match=r"car_ims is not a folder.*devkit/cars_train_annos\.mat is wanted"):
+        Cars196(tmp_path)
+    with pytest.raises(InputError, match=rf"wanted the folder above: {tmp_path}$"):
+        Cars196(tmp_path / "cars_train" / "x")
+    (tmp_path / "cars_annos.mat").unlink()
+    with pytest.raises(InputError, match=r"holds no list of Cars-196, wanted DIR/cars_train/NAME\.jpg"):
+        Cars196(tmp_path / "cars_train" / "x")
+
+
+# Virtual KITTI
+
+
+def make_kitti(rgb: Path, masks: Path | None, variations: tuple[str, ...] = ("clone",)) -> None:
+    for variation in variations:
+        frames = Path("Scene01", variation, "frames")
+        for number in range(2):
+            save(rgb / frames / "rgb" / "Camera_0" / f"rgb_0000{number}.jpg", BIRD)
+            if masks is not None:
+                place = masks / frames / "instanceSegmentation" / "Camera_0" / f"instancegt_0000{number}.png"
+                labels = Image.fromarray(two_cars(), "P")
+                labels.putpalette([value for index in range(256) for value in (index, 9, 255 - index)])
+                place.parent.mkdir(parents=True, exist_ok=True)
+                labels.save(place)
+
+
+@pytest.mark.parametrize(
+    ("rgb", "masks"),
+    [
+        (".", "."),
+        ("vkitti_2.0.3_rgb", "vkitti_2.0.3_instanceSegmentation"),
+        ("vkitti_2.0.3_rgb/vkitti_2.0.3_rgb", "vkitti_2.0.3_instanceSegmentation"),
+        (".", "vkitti_2.0.3_instanceSegmentation"),
+    ],
+)
+def test_virtual_kitti_with_a_folder_an_archive(tmp_path: Path, rgb: str, masks: str) -> None:
+    make_kitti(tmp_path / rgb, tmp_path / masks, ("clone", "fog"))
+    (tmp_path / "vkitti_2.0.3_textgt" / "Scene01" / "clone").mkdir(parents=True)
+    frames = VirtualKITTI(tmp_path)
+    assert len(frames) == 2
+    assert frames[1].guidance.boxes == ((5, 5, 30, 20), (40, 20, 10, 10))
+    assert [len(VirtualKITTI(tmp_path, name)) for name in ("fog", "fog, clone", "all")] == [2, 4, 4]
+    with pytest.raises(InputError, match=r"no frames of 'snow', wanted all or some of clone, fog$"):
+        VirtualKITTI(tmp_path, "snow")
+
+
+def test_scenes_on_another_disk_are_followed(tmp_path: Path) -> None:
+    make_kitti(tmp_path / "disk", tmp_path / "disk")
+    (tmp_path / "data" / "Scene01").mkdir(parents=True)
+    (tmp_path / "data" / "Scene01" / "clone").symlink_to(tmp_path / "disk" / "Scene01" / "clone")
+    assert len(VirtualKITTI(tmp_path / "data")[0].guidance.boxes) == 2
+
+
+def test_frames_alone_do_for_a_baseline(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    make_kitti(data / "vkitti_2.0.3_rgb", None)
+    opened = DATASETS.get("vkitti")
+    assert opened(data, DataRequest())[1].guidance is None
+    assert opened(data, DataRequest(guided=True, masks="found"))[1].guidance is None
+    with pytest.raises(InputError, match=r"none of the 2 masks .* archive vkitti_2\.0\.3_instanceSeg"):
+        opened(data, DataRequest(guided=True))
+    (data / "vkitti_2.0.3_instanceSegmentation").mkdir()
+    with pytest.raises(InputError, match=rf"{data} has it$"):
+        opened(data / "vkitti_2.0.3_rgb", DataRequest(guided=True))
+    with pytest.raises(InputError, match=rf"holds no frames, .*; {data} looks like it$"):
+        opened(tmp_path, DataRequest())
+
+
+# Masks where there are boxes, or nothing
+
+
+def car(folder: Path) -> np.ndarray:
+    """A Cars-196 with something round in a box; returns its true mask."""
+    image, truth = ball(1)
+    ys, xs = np.nonzero(truth)
+    save(folder / "cars_train" / "cars_train" / "00001.jpg", image)
+    save(folder / "cars_train" / "cars_train" / "00002.jpg", image)
+    cars_annotations(
+        folder / "devkit" / "cars_train_annos.mat",
+        ["00001.jpg", "00002.jpg"],
+        box=[xs.min() + 1, ys.min() + 1, xs.max() + 1, ys.max() + 1],
+    )
+    made_meta(folder / "devkit" / "cars_meta.mat")
+    return truth
+
+
+def overlap(found: torch.Tensor, truth: np.ndarray) -> float:
+    mask = found.numpy() > 0.5
+    return float((mask & truth).sum() / (mask | truth).sum())
+
+
+def test_masks_of_cars_are_no_rectangles(tmp_path: Path, capsys) -> None:
+    """A disc fills pi / 4 of its box."""
+    truth = car(tmp_path)
+    config = DataConfig("cars196", str(tmp_path), canvas_size=160)
+    train, _ = open_banks(config, EnvConfig(use_bilevel=True))
+    train.fill()
+    assert "no masks: they are found inside the boxes" in capsys.readouterr().err
+    x, y, w, h = (train.boxes[0] * 160).tolist()
+    assert float((train.pixels[0, 3] > 127).sum()) / (w * h) == pytest.approx(np.pi / 4, abs=0.06)
+    assert preprocess.preprocess(tmp_path, dataset="cars196") == (2, 0)
+    example = Cars196(tmp_path, guidance="predicted")[0]
+    assert overlap(example.guidance.mask[0], truth) > 0.93
+    x, y, w, h = example.guidance.boxes[0]
+    ys, xs = np.nonzero(truth)
+    assert (x, y, w, h) == (xs.min(), ys.min(), np.ptp(xs) + 1, np.ptp(ys) + 1)
+    assert float((example.guidance.mask > 0.5).sum()) / (w * h) == pytest.approx(np.pi / 4, abs=0.06)
+    assert float(example.guidance.focus.max()) > 0.5
+    again, _ = open_banks(config, EnvConfig(use_bilevel=True, use_gbp=True))
+    again.fill()
+    assert "no masks" not in capsys.readouterr().err
+    assert int(again.pixels[0, 4].max()) > 127
+
+
+class Finder:
+    """In place of a `Guide`: finds the whole box, or half of the frame."""
+
+    def __call__(self, image: torch.Tensor) -> Guidance:
+        mask = torch.zeros_like(image[:1])
+        mask[:, :, : image.shape[2] // 2] = 1
+        return self.from_mask(image, mask)
+
+    def from_mask(self, image: torch.Tensor, mask: torch.Tensor) -> Guidance:
+        return Guidance(mask, torch.full_like(mask, 0.8), (Instance.from_mask(mask),))
+
+    def from_box(self, image: torch.Tensor, box: tuple[float, ...]) -> Guidance:
+        x, y, w, h = (round(side) for side in box)
+        mask = torch.zeros_like(image[:1])
+        mask[:, y : y + h, x : x + w] = 1
+        return self.from_mask(image, mask)
+
+
+@pytest.fixture
+def finder(monkeypatch) -> None:
+    monkeypatch.setattr(preprocess, "_guide", Finder)
+
+
+@pytest.mark.usefixtures("finder")
+def test_boxes_that_remain_are_told_of(tmp_path: Path, capsys) -> None:
+    car(tmp_path)
+    assert main(["preprocess", "--dataset", "cars196", "--data", str(tmp_path), "--workers", "1"]) == 0
+    assert "2 masks are rectangles: nothing else was found in their boxes" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("finder")
+def test_virtual_kitti_keeps_its_own_masks(tmp_path: Path) -> None:
+    make_kitti(tmp_path / "vkitti_2.0.3_rgb", tmp_path / "vkitti_2.0.3_instanceSegmentation")
+    assert main(["preprocess", "--dataset", "vkitti", "--data", str(tmp_path), "--workers", "1"]) == 0
+    guidance = DATASETS.get("vkitti")(tmp_path, DataRequest(guided=True))[0].guidance
+    assert len(guidance.instances) == 2
+    own = torch.from_numpy(two_cars() > 0)
+    assert float(guidance.focus[0][own].mean()) == pytest.approx(0.8, abs=0.05)
+    assert float(guidance.focus[0][~own].max()) == 0
+    made = VirtualKITTI(tmp_path, guidance="predicted")[0].guidance
+    assert torch.equal(made.mask[0] > 0.5, own)
+
+
+@pytest.mark.usefixtures("finder")
+def test_folders_are_preprocessed_and_their_masks_used(tmp_path: Path) -> None:
+    for name in ("x/1.jpg", "x/1.png", "2.JPG"):
+        save(tmp_path / "mine" / name, BIRD)
+    save(tmp_path / "disk" / "3.jpg", BIRD)
+    (tmp_path / "mine" / "more").symlink_to(tmp_path / "disk")
+    folder = tmp_path / "mine"
+    command = ["preprocess", "--dataset", "folder", "--data", str(folder), "--workers", "1"]
+    assert main(command) == 0
+    made = sorted(
+        path.relative_to(folder).as_posix() for path in (folder / "segmentations_pred").rglob("*.jpg")
+    )
+    assert made == [
+        f"segmentations_pred/{name}" for name in ("2.JPG.jpg", "more/3.jpg", "x/1.jpg", "x/1.png.jpg")
+    ]
+    assert os.listdir(tmp_path / "disk") == ["3.jpg"]
+    dataset = DATASETS.get("folder")(folder, DataRequest(guided=True))
+    assert dataset.names == ["2.JPG", "more/3.jpg", "x/1.jpg", "x/1.png"]
+    assert [each.guidance.boxes for each in map(dataset.__getitem__, range(4))] == [((0, 0, 30, 40),)] * 4
+    (folder / "segmentations_pred" / "x" / "1.jpg").unlink()
+    assert dataset[2].guidance is None
+    before = (folder / "segmentations_pred" / "2.JPG.jpg").stat().st_mtime_ns
+    assert main(command) == 0
+    assert (folder / "segmentations_pred" / "2.JPG.jpg").stat().st_mtime_ns == before
+
+
+@pytest.mark.usefixtures("finder")
+def test_photographs_of_a_folder_are_never_replaced(tmp_path: Path, capsys) -> None:
+    folder = tmp_path / "mine"
+    save(folder / "a.jpg", BIRD)
+    theirs = save(folder / "segmentations_pred" / "a.jpg", BIRD)
+    before = theirs.read_bytes()
+    assert main(["preprocess", "--dataset", "folder", "--data", str(folder), "--overwrite"]) == 1
+    assert "it stays, wanted another name for it" in capsys.readouterr().err
+    assert theirs.read_bytes() == before
+    with contextlib.suppress(FileNotFoundError):
+        theirs.unlink()
+    theirs.parent.rmdir()
+    (folder / "segmentations_pred").symlink_to(tmp_path)
+    assert main(["preprocess", "--dataset", "folder", "--data", str(folder)]) == 2
+    assert "is behind a link" in capsys.readouterr().err

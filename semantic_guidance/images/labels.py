@@ -6,6 +6,7 @@ A label is a value or a colour that fills areas; what a picture has only along e
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -27,7 +28,9 @@ NEAR = [(y, x) for ring in (1, 2) for y in range(-ring, ring + 1) for x in range
 SHADES = 8  # neighbouring colours that JPEG may make of one, each way, on average
 REACH = 28  # and at most
 MOST_COLORS = 64  # of a JPEG
-MOST_LABELS = 65536  # colours
+MOST_LABELS = 4096  # colours
+SAMPLE = 1_000_000  # pixels in which colours are counted, about
+TABLE = 1 << 24  # values below it are looked up
 
 
 class UnclearMaskError(ValueError):
@@ -84,10 +87,8 @@ def grey_labels(values: Plane, white: int) -> Labels | None:
     if things[-1] == white:
         labels = things[:-1]
         filled = mains[(mains > 0) & (mains < white)]
-        areas = counts[-1 - len(labels) : -1].sum()
-        bordered = len(filled) and (
-            filled[-1] <= white * VOID // 255 or len(filled) > 1 and areas > counts[-1]
-        )
+        larger = len(filled) > 1 and counts[-1 - len(labels) : -1].sum() > counts[-1]
+        bordered = len(filled) > 0 and (larger or filled[-1] <= white * VOID // 255)
         return _numbered(values, labels) if bordered else None
     return _greys(values, kinds, counts, mains[mains > 0] if len(things) > 1 else things, white)
 
@@ -123,29 +124,33 @@ def colour_labels(rgb: NDArray[np.uint8], on_white: bool = False) -> Labels:
         UnclearMaskError: it has no such background, or its colours do not fill areas, as in a photograph.
     """
     rgb = 255 - rgb if on_white else rgb
-    packed = (rgb.astype(np.int32) * np.array([65536, 256, 1], np.int32)).sum(axis=-1)
-    kinds = np.unique(packed)
-    colors = _filling(packed, kinds) if len(kinds) <= MOST_LABELS else kinds[:0]
+    red, green, blue = (rgb[..., n].astype(np.int32) for n in range(3))
+    packed = red << 16 | green << 8 | blue
+    count = len(np.unique(_sample(packed)))
+    colors = _filling(packed, _kinds(packed)[0]) if count <= MOST_LABELS else packed[:0, 0]
     mains = np.stack([colors >> 16, colors >> 8 & 255, colors & 255], axis=-1)
     numbers = _numbered(packed, colors).plane
     flat = _covers(numbers, mains)
-    doubtful = not flat or (len(mains) > NESTED and _is_stepwise(rgb.max(axis=-1)))
-    if doubtful and (matte := _single_hue(rgb)) is not None:
-        return matte
+    if not flat or (len(mains) > NESTED and _is_stepwise(_peaks(rgb))):
+        part = _sample(rgb)
+        if _single_hue(part) is not None and (matte := _single_hue(rgb)) is not None:
+            return matte
+        if not flat and _covers(*_clustered(part)):
+            numbers, mains = _clustered(rgb)
+            flat = _covers(numbers, mains)
     if not flat:
-        mains, numbers = _clustered(rgb)
-    if not _covers(numbers, mains):
         raise UnclearMaskError(
-            f"has {len(kinds):,} colours, as a photograph or a drawing over one has, wanted white, or a few"
-            " flat colours, on black"
+            f"has more than {count - 1:,} colours, as a photograph or a drawing over one has, wanted white,"
+            " or a few flat colours, on black"
         )
     return _on_black(rgb, mains, numbers)
 
 
 def is_coloured(rgb: NDArray[np.uint8]) -> bool:
     """Whether a mask ``[H, W, 3]`` is one of colours, not of greys with a tint or a speck."""
-    low, high = rgb.min(axis=-1), rgb.max(axis=-1)
-    spread = high - low
+    part = _sample(rgb)
+    high = _peaks(part)
+    spread = high - np.minimum(np.minimum(part[..., 0], part[..., 1]), part[..., 2])
     if high.max(initial=0) < 128:
         return bool((spread > 0).any())
     return bool((spread > TINT).sum() >= 0.05 * (high > TINT).sum())
@@ -164,9 +169,20 @@ def palette_labels(numbers: Plane, palette: Plane) -> Labels | None:
     return _numbered(numbers, kinds[(kinds > 0) & ~np.isin(kinds, void)])
 
 
+def _sample(values: Plane) -> Plane:
+    """Every so many pixels of a picture."""
+    step = max(1, math.isqrt(values.shape[0] * values.shape[1] // SAMPLE))
+    return values[::step, ::step]
+
+
+def _peaks(rgb: Plane) -> Plane:
+    """The greatest channel of each pixel."""
+    return np.maximum(np.maximum(rgb[..., 0], rgb[..., 1]), rgb[..., 2])
+
+
 def _kinds(values: Plane) -> tuple[Plane, Plane]:
     """The values of a plane in order, and how many pixels have each."""
-    if values.max() > 65535:
+    if values.max() >= TABLE:
         return np.unique(values, return_counts=True)
     counts = np.bincount(values.ravel())
     kinds = np.flatnonzero(counts)
@@ -183,16 +199,21 @@ def _filling(values: Plane, kinds: Plane) -> Plane:
     for rows in (slice(1, None), slice(None, -1)):
         for columns in (slice(1, None), slice(None, -1)):
             inside[rows, columns] |= square
-    places = np.searchsorted(kinds, values)
-    areas = np.bincount(places.ravel(), minlength=len(kinds))
-    solid = np.bincount(places[inside], minlength=len(kinds))
-    return kinds[solid >= FILLS * areas]
+    places = _numbered(values, kinds).plane
+    areas = np.bincount(places.ravel(), minlength=len(kinds) + 1)[1:]
+    solid = np.bincount(places[inside], minlength=len(kinds) + 1)[1:]
+    return kinds[solid >= np.maximum(FILLS * areas, 1)]
 
 
 def _numbered(values: Plane, kinds: Plane) -> Labels:
     """An object for each of some values."""
     if not len(kinds):
         return Labels(np.zeros(values.shape, np.intp), None)
+    top = int(max(values.max(), kinds[-1]))
+    if top < TABLE:
+        numbers = np.zeros(top + 1, np.int32)
+        numbers[kinds] = np.arange(len(kinds)) + 1
+        return Labels(numbers[values], None)
     places = np.searchsorted(kinds, values).clip(max=len(kinds) - 1)
     return Labels(np.where(kinds[places] == values, places + 1, 0), None)
 
@@ -211,15 +232,15 @@ def _is_stepwise(values: Plane) -> bool:
 
 def _covers(numbers: Plane, mains: Plane) -> bool:
     """Whether the colours that fill areas, numbered from 1, are nearly all that is not black."""
-    black = np.flatnonzero(mains.max(axis=-1) <= DARK) + 1 if len(mains) else []
-    lit = ~np.isin(numbers, black)
-    edges = int((numbers == 0).sum())
-    return edges <= EDGES * int(lit.sum()) if len(mains) else False
+    if not len(mains):
+        return False
+    lit = ~np.isin(numbers, np.flatnonzero(mains.max(axis=-1) <= DARK) + 1)
+    return int((numbers == 0).sum()) <= EDGES * int(lit.sum())
 
 
 def _single_hue(rgb: NDArray[np.uint8]) -> Labels | None:
     """The matte that a picture of a single hue is; None if it has others."""
-    peak = rgb.max(axis=-1)
+    peak = _peaks(rgb)
     top = int(peak.max())
     lit = peak > 2 * TINT
     if top < 128 or not lit.any() or bool((peak > DARK).all()):
@@ -233,11 +254,13 @@ def _single_hue(rgb: NDArray[np.uint8]) -> Labels | None:
 
 
 def _clustered(rgb: NDArray[np.uint8]) -> tuple[Plane, Plane]:
-    """The few colours ``[N, 3]`` of which JPEG has made many, and the number ``[H, W]`` of each pixel's."""
-    bins = (rgb >> 3).astype(np.int32) @ np.array([1024, 32, 1], np.int32)
+    """The number ``[H, W]`` of each pixel's among the few colours ``[N, 3]`` of which JPEG has made many."""
+    red, green, blue = ((rgb[..., n] >> 3).astype(np.int32) for n in range(3))
+    bins = red << 10 | green << 5 | blue
     counts = np.bincount(bins.ravel(), minlength=32768)
     colors = np.stack(np.meshgrid(*[np.arange(32) * 8 + 4] * 3, indexing="ij"), -1).reshape(-1, 3)
-    owner, mains, left = np.zeros(32768, np.intp), [], counts.copy()
+    owner, left = np.zeros(32768, np.intp), counts.copy()
+    mains: list[Plane] = []
     while len(mains) < MOST_COLORS and left.max() >= max(4, 0.002 * bins.size):
         near = (np.abs(colors - colors[left.argmax()]).max(axis=-1) <= REACH) & (left > 0)
         mean = np.average(colors[near], axis=0, weights=left[near])
@@ -246,7 +269,10 @@ def _clustered(rgb: NDArray[np.uint8]) -> tuple[Plane, Plane]:
         if off <= SHADES:
             mains.append(mean)
             owner[near] = len(mains)
-    return np.array(mains).reshape(-1, 3), owner[bins]
+    numbers = owner[bins]
+    filling = _filling(numbers, np.arange(len(mains) + 1))  # not the mixtures at edges
+    numbers = _numbered(numbers, filling[filling > 0]).plane
+    return numbers, np.array(mains).reshape(-1, 3)[filling[filling > 0] - 1]
 
 
 def _on_black(rgb: Plane, mains: Plane, numbers: Plane) -> Labels:

@@ -28,6 +28,7 @@ from semantic_guidance.images.pixels import DEEP, alpha, grey, mask_values
 MOST_OBJECTS = 8  # of a mask; the last one is all that the others leave
 ASPECT_TOLERANCE = 0.05  # of a mask's aspect ratio against its picture's
 FLAT = {"1", "L", "P", "RGB", "RGBX", "LA", "PA", "RGBA"}  # modes in which masks come, but for deep ones
+MOST_LABEL = 2**53
 NUMPY = b"\x93NUMPY"  # how its files begin
 
 Planes = NDArray[np.float32]  # [N, H, W]
@@ -115,7 +116,7 @@ def _labels(decoded: Decoded) -> Labels | None:
         values = np.asarray(_near(decoded))
         if values.dtype.kind == "f":
             return None if _is_matte(values) else _whole_labels(values)
-        return grey_labels(values.clip(0).astype(np.int64), _white(int(values.max())))
+        return grey_labels(values if values.dtype.kind == "u" else values.clip(0), _white(int(values.max())))
     if image.mode not in FLAT or alpha(decoded) is not None:
         return None
     small = _near(decoded)
@@ -161,8 +162,8 @@ def _tells_labels(palette: NDArray[np.int16]) -> bool:
 
 
 def _white(highest: int) -> int:
-    """The value that is white in a grey picture with more than 8 bits, by its highest one."""
-    return next((white for white in (255, 65535) if highest <= white), highest)
+    """The value that is white in a grey picture with more than 8 bits, by its highest one, or above that."""
+    return next((white for white in (255, 65535) if highest <= white), highest + 1)
 
 
 def _is_matte(values: NDArray[Any]) -> bool:
@@ -171,8 +172,9 @@ def _is_matte(values: NDArray[Any]) -> bool:
 
 
 def _whole_labels(values: NDArray[Any]) -> Labels | None:
-    """The labels among whole numbers; None if they are black and white, or a matte. None is below 0."""
-    return grey_labels(values.clip(0, 2**40).astype(np.int64), _white(int(values.max().clip(0, 2**40))))
+    """The labels among whole numbers, those above 0; None if they are black and white, or a matte."""
+    whole = values.clip(0, MOST_LABEL).astype(np.int64)
+    return grey_labels(whole, _white(int(whole.max())))
 
 
 def _is_numpy(path: Path) -> bool:

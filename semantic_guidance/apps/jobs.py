@@ -43,6 +43,7 @@ from semantic_guidance.apps.options import (
     RestyleOptions,
     named,
 )
+from semantic_guidance.apps.picture_options import PictureOptions
 from semantic_guidance.apps.restyle import Restyle, named_files
 from semantic_guidance.apps.room import check_painting_room
 from semantic_guidance.core.config import check_ranges
@@ -69,7 +70,14 @@ StageProgress = Callable[[str, float], None]
 
 @dataclass(frozen=True, kw_only=True)
 class Job(
-    VideoOptions, RestyleOptions, MediumOptions, HandOptions, PainterOptions, GuidanceOptions, OutputOptions
+    PictureOptions,
+    VideoOptions,
+    RestyleOptions,
+    MediumOptions,
+    HandOptions,
+    PainterOptions,
+    GuidanceOptions,
+    OutputOptions,
 ):
     """What is to be painted, how, and into which files; everything but the photograph has a default.
 
@@ -129,6 +137,7 @@ class Result:
         style: in which it was painted.
         box: of the first object, in pixels of the file, if there is one.
         seconds: by stage: ``guidance``, ``plan``, ``polish``, ``export``, and ``total``.
+        note: what a person should be told of the photograph; mostly nothing.
     """
 
     job: Job
@@ -138,6 +147,7 @@ class Result:
     style: str
     box: Box | None
     seconds: dict[str, float]
+    note: str = ""
 
     @cached_property
     def bare_share(self) -> float:
@@ -199,6 +209,7 @@ class _Work:
         painter: ready to paint.
         restyle: what it is painted on, and in which colours.
         outputs: the file for each format.
+        note: what a person should be told of the photograph.
     """
 
     image: Tensor
@@ -209,6 +220,7 @@ class _Work:
     painter: Painter
     restyle: Restyle
     outputs: dict[str, Path]
+    note: str
 
 
 def run(job: Job, progress: StageProgress | None = None) -> Result:
@@ -291,6 +303,7 @@ def _made(job: Job, work: _Work, tell: StageProgress, started: float) -> Result:
         work.painter.style.name,
         tuple(n * s for n, s in zip(boxes[0], work.scale * 2, strict=True)) if boxes else None,  # type: ignore[arg-type]
         seconds,
+        work.note,
     )
 
 
@@ -312,7 +325,7 @@ def _prepared(job: Job, tell: StageProgress, outputs: dict[str, Path] | None = N
     check_given(job)
     check_formats(job.formats, job)
     check_plotter(job.formats, job.strokes, "--strokes")
-    picture = load_picture(job.image)
+    picture = load_picture(job.image, job.frame)
     outputs = _outputs(job) if outputs is None else outputs
     check_transparent(job.transparent, job.formats)
     given = bool(job.masks or job.boxes)
@@ -335,6 +348,7 @@ def _prepared(job: Job, tell: StageProgress, outputs: dict[str, Path] | None = N
         painter=painter,
         restyle=restyle,
         outputs=outputs,
+        note=picture.note,
     )
     prepare_folder(job.out)
     return work

@@ -1,7 +1,7 @@
 """Pictures and masks from files and from other libraries, as float tensors.
 
 Any picture that Pillow can read will do: rotated by EXIF, with transparency (laid over white), CMYK,
-16 bits deep, with a palette, animated (its first frame), with a colour profile (converted to sRGB).
+16 bits deep, with a palette, animated (its first frame), of several pages (the first full one), with a colour profile (converted to sRGB).
 """
 
 from __future__ import annotations
@@ -49,43 +49,59 @@ class Picture:
         image: ``[3, H, W]`` in [0, 1], upright, over white; its longer side is at most `MAX_SIDE`.
         alpha: ``[1, H, W]`` in [0, 1], 1 where it is opaque; None if it is the same everywhere.
         size: width and height of the upright picture in the file, before any reduction.
+        note: what a person should be told: that the first frame of an animation is empty; mostly nothing.
     """
 
     image: Tensor  # [3, H, W]
     alpha: Tensor | None  # [1, H, W]
     size: tuple[int, int]
+    note: str = ""
 
 
-def load_picture(path: str | Path) -> Picture:
+def load_picture(path: str | Path, frame: int | None = None) -> Picture:
     """The picture in a file, its transparency, and its size there.
 
     A picture whose longer side is above `MAX_SIDE` is reduced to it.
 
+    Args:
+        path: the file.
+        frame: which frame of an animation, or page of full resolution of a TIFF, counted from 1; the first
+            if None.
+
     Raises:
         OSError: there is no such file, it is a directory, or it cannot be read.
-        InputError: the file is not a picture, is broken or too large; the message names it.
+        InputError: the file is not a picture, is broken or too large, has no such frame, or begins with a
+            frame that is transparent throughout; the message names it.
     """
-    decoded = decode(path, reduce=True)
+    decoded = decode(path, reduce=True, frame=frame)
+    note = ""
+    if (blank := decoded.blank) is not None:
+        kind = "transparent throughout" if blank.clear else "of a single colour"
+        note = f"{path}: the first of {blank.frames} frames is {kind}"
+        if blank.clear:
+            raise InputError(f"{note}, wanted another one, such as --frame {blank.shown}")
+        note += f"; --frame {blank.shown} is not"
     with refusing(str(path)):
         image, alpha = colours(decoded)
-    return Picture(_tensor(image), None if alpha is None else _tensor(alpha)[None], decoded.size)
+    return Picture(_tensor(image), None if alpha is None else _tensor(alpha)[None], decoded.size, note)
 
 
-def load_image(path: str | Path) -> Tensor:
+def load_image(path: str | Path, frame: int | None = None) -> Tensor:
     """The picture in a file, upright, over white, ``[3, H, W]`` in [0, 1].
 
-    A picture whose longer side is above `MAX_SIDE` is reduced to it.
+    A picture whose longer side is above `MAX_SIDE` is reduced to it. Of an animation, or a TIFF of several
+    pages, it is the one of that number, counted from 1.
 
     Raises:
         OSError: there is no such file, it is a directory, or it cannot be read.
         InputError: the file is not a picture, is broken or too large; the message names it.
     """
-    return _tensor(load_array(path))
+    return _tensor(load_array(path, frame))
 
 
-def load_array(path: str | Path) -> NDArray[np.float32]:
+def load_array(path: str | Path, frame: int | None = None) -> NDArray[np.float32]:
     """The same as an array ``[3, H, W]``, without torch; see `load_image`."""
-    decoded = decode(path, reduce=True)
+    decoded = decode(path, reduce=True, frame=frame)
     with refusing(str(path)):
         return colours(decoded)[0]
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from semantic_guidance.apps.options import Box, GuidanceOptions
+from semantic_guidance.apps.given_options import GuidanceOptions
+from semantic_guidance.apps.options import Box
 from semantic_guidance.core.guidance import Guidance
 from semantic_guidance.core.options import OptionError
 from semantic_guidance.guidance.base import GuideLike, Prompt

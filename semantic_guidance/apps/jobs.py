@@ -31,19 +31,18 @@ from semantic_guidance.apps.files import (
     write_outputs,
 )
 from semantic_guidance.apps.given import check_given, given_guidance
+from semantic_guidance.apps.given_options import GuidanceOptions, PictureOptions
 from semantic_guidance.apps.hand import DIALS, make_style
 from semantic_guidance.apps.hand_options import HandOptions
 from semantic_guidance.apps.medium import make_medium
 from semantic_guidance.apps.options import (
     Box,
-    GuidanceOptions,
     MediumOptions,
     OutputOptions,
     PainterOptions,
     RestyleOptions,
     named,
 )
-from semantic_guidance.apps.picture_options import PictureOptions
 from semantic_guidance.apps.restyle import Restyle, named_files
 from semantic_guidance.apps.room import check_painting_room
 from semantic_guidance.core.config import check_ranges

@@ -1,7 +1,8 @@
 """Pictures and masks from files and from other libraries, as float tensors.
 
 Any picture that Pillow can read will do: rotated by EXIF, with transparency (laid over white), CMYK,
-16 bits deep, with a palette, animated (its first frame), of several pages (the first full one), with a colour profile (converted to sRGB).
+16 bits deep, with a palette, animated (its first frame, or another one), of several pages (the first of full
+resolution, or another one), with a colour profile (converted to sRGB).
 """
 
 from __future__ import annotations

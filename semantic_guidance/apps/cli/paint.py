@@ -12,15 +12,14 @@ from typing import TYPE_CHECKING, Any
 
 from semantic_guidance.apps.cli.flags import add_flags, flag_values
 from semantic_guidance.apps.cli.output import tell_flat
+from semantic_guidance.apps.given_options import GuidanceOptions, PictureOptions
 from semantic_guidance.apps.hand_options import HandOptions, VariationOptions
 from semantic_guidance.apps.options import (
-    GuidanceOptions,
     MediumOptions,
     OutputOptions,
     PainterOptions,
     RestyleOptions,
 )
-from semantic_guidance.apps.picture_options import PictureOptions
 from semantic_guidance.core.plugins import EXPORTERS, PluginError
 from semantic_guidance.core.shown import printable
 from semantic_guidance.core.start import quick_imports

@@ -222,6 +222,6 @@ def _altered(drawing: Drawing, options: AlterOptions) -> Drawing:
         found = color_or_file("background", options.background)
         drawing = on_background(drawing, load_array(found) if isinstance(found, Path) else found)
     if options.mask is not None:
-        mask = load_mask_array(options.mask, *mask_sides(drawing), options.invert_mask)
+        mask = load_mask_array(options.mask, *mask_sides(drawing), invert=options.invert_mask)
         drawing = named(lambda: within(drawing, mask))
     return drawing

@@ -15,15 +15,14 @@ from typing import TYPE_CHECKING, Any
 from semantic_guidance.apps.cli.flags import add_flags, flag_values
 from semantic_guidance.apps.cli.output import tell_flat
 from semantic_guidance.apps.cli.paint import add_export_flags, export_values
+from semantic_guidance.apps.given_options import GuidanceOptions, PictureOptions
 from semantic_guidance.apps.hand_options import HandOptions
 from semantic_guidance.apps.options import (
     BrushOptions,
-    GuidanceOptions,
     OutputOptions,
     PainterOptions,
     named,
 )
-from semantic_guidance.apps.picture_options import PictureOptions
 from semantic_guidance.core.errors import InputError
 from semantic_guidance.core.options import OptionError, option
 from semantic_guidance.core.shown import printable
@@ -158,7 +157,7 @@ def _prepared(before: Painting, args: argparse.Namespace, options: RepaintOption
         repaint,
         before,
         photo,
-        load_mask(args.mask, *photo.shape[1:], args.invert_mask),
+        load_mask(args.mask, photo.shape[1], photo.shape[2], args.invert_mask),
         options.strokes,
         style=style,
         erase=options.erase,

@@ -114,7 +114,8 @@ def decode_stream(
         InputError: it is no picture, is broken or too large; the message names it.
     """
     with refusing(name):
-        source, later = png.without_damage(source, frame is not None), (frame or 1) > 1
+        later = (frame or 1) > 1
+        source = png.without_damage(source, later)
         with _strict(None):
             image = _identified(source, name, formats)
             image = full_page(image, source, frame, name, lambda file: _identified(file, name, {"TIFF"}))

@@ -25,6 +25,7 @@ TINT = 32  # of 255: a colour whose channels differ by no more is a tinted grey
 CITYSCAPES = 24_000  # class x 1,000 + number, from here on; classes alone, up to 33, are no objects
 CITYSCAPES_CLASSES = 33
 NEAR = [(y, x) for ring in (1, 2) for y in range(-ring, ring + 1) for x in range(-ring, ring + 1)]
+SPREAD = 4  # times that labels grow by two pixels into mixtures
 SHADES = 8  # neighbouring colours that JPEG may make of one, each way, on average
 REACH = 28  # and at most
 MOST_COLORS = 64  # of a JPEG
@@ -182,7 +183,7 @@ def _peaks(rgb: Plane) -> Plane:
 
 def _kinds(values: Plane) -> tuple[Plane, Plane]:
     """The values of a plane in order, and how many pixels have each."""
-    if values.max() >= TABLE:
+    if values.max() >= min(TABLE, 1024 + 8 * values.size):
         return np.unique(values, return_counts=True)
     counts = np.bincount(values.ravel())
     kinds = np.flatnonzero(counts)
@@ -210,7 +211,7 @@ def _numbered(values: Plane, kinds: Plane) -> Labels:
     if not len(kinds):
         return Labels(np.zeros(values.shape, np.intp), None)
     top = int(max(values.max(), kinds[-1]))
-    if top < TABLE:
+    if top < min(TABLE, 1024 + 8 * values.size):
         numbers = np.zeros(top + 1, np.int32)
         numbers[kinds] = np.arange(len(kinds)) + 1
         return Labels(numbers[values], None)
@@ -258,8 +259,9 @@ def _clustered(rgb: NDArray[np.uint8]) -> tuple[Plane, Plane]:
     red, green, blue = ((rgb[..., n] >> 3).astype(np.int32) for n in range(3))
     bins = red << 10 | green << 5 | blue
     counts = np.bincount(bins.ravel(), minlength=32768)
-    colors = np.stack(np.meshgrid(*[np.arange(32) * 8 + 4] * 3, indexing="ij"), -1).reshape(-1, 3)
-    owner, left = np.zeros(32768, np.intp), counts.copy()
+    used = np.flatnonzero(counts)
+    colors = 8 * np.stack([used >> 10, used >> 5 & 31, used & 31], axis=-1) + 4
+    owner, left = np.zeros(32768, np.intp), counts[used]
     mains: list[Plane] = []
     while len(mains) < MOST_COLORS and left.max() >= max(4, 0.002 * bins.size):
         near = (np.abs(colors - colors[left.argmax()]).max(axis=-1) <= REACH) & (left > 0)
@@ -268,7 +270,7 @@ def _clustered(rgb: NDArray[np.uint8]) -> tuple[Plane, Plane]:
         left[near] = 0
         if off <= SHADES:
             mains.append(mean)
-            owner[near] = len(mains)
+            owner[used[near]] = len(mains)
     numbers = owner[bins]
     filling = _filling(numbers, np.arange(len(mains) + 1))  # not the mixtures at edges
     numbers = _numbered(numbers, filling[filling > 0]).plane
@@ -293,6 +295,8 @@ def _on_black(rgb: Plane, mains: Plane, numbers: Plane) -> Labels:
     ranks = np.zeros(len(mains) + 1, np.intp)
     ranks[1:][~nothing] = np.arange(1, int((~nothing).sum()) + 1)
     plane = np.where(numbers > 0, ranks[numbers], -1)
+    if palette:
+        plane[(rgb == np.array(VOID_COLOR)).all(axis=-1)] = 0
     if len(mains) - nothing.sum() == 1 and nothing.sum() == 1:
         return Labels((plane != 0).astype(np.uint8), _share(rgb, mains[~nothing]))
     return _with_edges(rgb, mains[~nothing], plane)
@@ -306,21 +310,21 @@ def _with_edges(values: Plane, mains: Plane, plane: Plane) -> Labels:
     """Objects of the colours `mains`, their edges, -1 in `plane`, as far as they fill them."""
     if values.shape[-1] == 1:
         plane = np.where(mains[plane - 1, 0] == values[..., 0], plane, np.where(values[..., 0] > 0, -1, 0))
-    rows, columns = np.nonzero(plane < 0)
-    plane = plane.copy()
-    if not len(rows):
+    if not (plane < 0).any():
         return Labels(plane, None)
-    padded = np.pad(plane, 2)
-    nearest, other = np.zeros(len(rows), np.intp), np.zeros(len(rows), bool)
-    for y, x in NEAR:
-        seen = padded[rows + 2 + y, columns + 2 + x].clip(min=0)
-        other |= (seen > 0) & (nearest > 0) & (seen != nearest)
-        nearest = np.where(nearest > 0, nearest, seen)
-    strength = np.ones(plane.shape, np.float32)
-    share = _share(values[rows, columns], mains[nearest - 1])
-    strength[rows, columns] = np.where(other, 1, share) * (nearest > 0)
-    plane[rows, columns] = nearest
-    return Labels(plane, strength)
+    plane, strength = plane.copy(), np.ones(plane.shape, np.float32)
+    for _ in range(SPREAD):
+        rows, columns = np.nonzero(plane < 0)
+        padded = np.pad(plane, 2)
+        nearest, other = np.zeros(len(rows), np.intp), np.zeros(len(rows), bool)
+        for y, x in NEAR:
+            seen = padded[rows + 2 + y, columns + 2 + x].clip(min=0)
+            other |= (seen > 0) & (nearest > 0) & (seen != nearest)
+            nearest = np.where(nearest > 0, nearest, seen)
+        share = _share(values[rows, columns], mains[nearest - 1])
+        strength[rows, columns] = np.where(other, 1, share)
+        plane[rows, columns] = np.where(nearest > 0, nearest, -1)
+    return Labels(plane.clip(0), strength)
 
 
 def _share(values: Plane, color: Plane) -> Plane:

@@ -114,11 +114,10 @@ def turn_to(image: ImageFile.ImageFile, frame: int | None, name: str) -> None:
     Raises:
         InputError: there is no such frame; the message names the file.
     """
-    if frame is None or image.format == "TIFF":
+    if frame is None or frame == 1 or image.format == "TIFF":
         return
     _check_frame(frame, 1 if image.format in SINGLE else getattr(image, "n_frames", 1), name, "frames")
-    if frame > 1:
-        image.seek(frame - 1)
+    image.seek(frame - 1)
 
 
 def blank(image: ImageFile.ImageFile, first: Image.Image) -> Blank | None:

@@ -17,6 +17,7 @@ Plane: TypeAlias = NDArray[Any]
 
 FILLS = 0.5  # share of a label's pixels that lie in squares of it
 EDGES = 0.35  # of what is not background, at most, that is no label
+SOFT_EDGES = 0.6  # the same of colours that fill areas without the least noise
 NESTED = 8  # more values than these whose neighbours differ by one or two are the steps of a matte
 VOID = 32  # of 255: labels up to here may have a border of white, as PASCAL VOC's have
 VOID_COLOR = (224, 224, 192)  # that border in colour
@@ -131,7 +132,7 @@ def colour_labels(rgb: NDArray[np.uint8], on_white: bool = False) -> Labels:
     colors = _filling(packed, _kinds(packed)[0]) if count <= MOST_LABELS else packed[:0, 0]
     mains = np.stack([colors >> 16, colors >> 8 & 255, colors & 255], axis=-1)
     numbers = _numbered(packed, colors).plane
-    flat = _covers(numbers, mains)
+    flat = _covers(numbers, mains, SOFT_EDGES)
     if not flat or (len(mains) > NESTED and _is_stepwise(_peaks(rgb))):
         part = _sample(rgb)
         if _single_hue(part) is not None and (matte := _single_hue(rgb)) is not None:
@@ -231,12 +232,12 @@ def _is_stepwise(values: Plane) -> bool:
     return bool((steps <= 2).mean() >= 0.9)
 
 
-def _covers(numbers: Plane, mains: Plane) -> bool:
-    """Whether the colours that fill areas, numbered from 1, are nearly all that is not black."""
+def _covers(numbers: Plane, mains: Plane, edges: float = EDGES) -> bool:
+    """Whether the colours that fill areas, numbered from 1, are all that is not black, but for some edges."""
     if not len(mains):
         return False
     lit = ~np.isin(numbers, np.flatnonzero(mains.max(axis=-1) <= DARK) + 1)
-    return int((numbers == 0).sum()) <= EDGES * int(lit.sum())
+    return int((numbers == 0).sum()) <= edges * int(lit.sum())
 
 
 def _single_hue(rgb: NDArray[np.uint8]) -> Labels | None:

@@ -65,8 +65,10 @@ class GuidanceOptions:
     @property
     def masks(self) -> tuple[Path, ...]:
         """The files of all masks."""
-        given = () if self.mask is None else self.mask if isinstance(self.mask, tuple) else (self.mask,)
-        return tuple(map(Path, given))
+        if self.mask is None:
+            return ()
+        many: Any = self.mask if isinstance(self.mask, tuple | list) else (self.mask,)
+        return tuple(map(Path, many))
 
     @property
     def boxes(self) -> tuple[Box, ...]:

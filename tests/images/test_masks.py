@@ -122,7 +122,7 @@ def test_colours_are_of_full_strength_and_their_edges_soft(tmp_path):
     found = read(tmp_path, Image.fromarray(two.round().astype(np.uint8)))
     assert len(found) == 2
     assert np.allclose(found, [disc, board], atol=0.01)
-    several = read(tmp_path, jpeg(COLORS[LABELS] * 2, 95))
+    several = read(tmp_path, jpeg(COLORS[LABELS], 95))
     assert [(plane > 0.5).sum() for plane in several[:2]] == pytest.approx([437, 400], rel=0.1)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,7 @@ from semantic_guidance.images.pixels import DEEP, alpha, grey, mask_values
 MOST_OBJECTS = 8  # of a mask; the last one is all that the others leave
 ASPECT_TOLERANCE = 0.05  # of a mask's aspect ratio against its picture's
 FLAT = {"1", "L", "P", "RGB", "RGBX", "LA", "PA", "RGBA"}  # modes in which masks come, but for deep ones
+SHAPES = "a mask [height, width], or one for each object [N, height, width]"
 MOST_LABEL = 2**53
 NUMPY = b"\x93NUMPY"  # how its files begin
 
@@ -180,8 +182,9 @@ def _whole_labels(values: NDArray[Any]) -> Labels | None:
 def _is_numpy(path: Path) -> bool:
     if path.suffix.lower() == ".npy" or not path.is_file():
         return path.suffix.lower() == ".npy"
-    with path.open("rb") as file:
+    with contextlib.suppress(OSError), path.open("rb") as file:  # who reads it all complains
         return file.read(len(NUMPY)) == NUMPY
+    return False
 
 
 def _from_numpy(path: Path, aspect: float) -> tuple[Planes, tuple[int, int]]:
@@ -192,20 +195,9 @@ def _from_numpy(path: Path, aspect: float) -> tuple[Planes, tuple[int, int]]:
         UnclearMaskError: the objects cannot be told apart.
         OSError: it cannot be read.
     """
-    wanted = "wanted a mask [height, width], or one for each object [N, height, width]"
-    try:
-        stored: NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
-    except FileNotFoundError:
-        raise FileNotFoundError(f"{printable(path)}: no such file, wanted a mask") from None
-    except (ValueError, EOFError) as error:
-        raise InputError(f"{path}: not an array of numpy's that can be read ({error}), {wanted}") from None
-    if not isinstance(stored, np.ndarray) or stored.dtype.kind not in "biuf":
-        kind = stored.dtype if isinstance(stored, np.ndarray) else type(stored).__name__
-        raise InputError(f"{path}: the array is one of {kind}, {wanted}")
-    if stored.size > MAX_PIXELS:
-        raise InputError(f"{path}: the array has {stored.size:,} numbers, wanted at most {MAX_PIXELS:,}")
+    stored, wanted = _stored(path), f"wanted {SHAPES}"
     shape = [side for side in stored.shape if side != 1] if stored.ndim > 3 else list(stored.shape)
-    array = np.array(stored).reshape(shape)
+    array = stored.reshape(shape)
     if array.ndim == 3 and array.shape[2] == 1:
         array = array[..., 0]
     if array.ndim == 3 and array.shape[2] in (3, 4) and array.dtype == np.uint8 and array.shape[0] > 4:
@@ -222,6 +214,42 @@ def _from_numpy(path: Path, aspect: float) -> tuple[Planes, tuple[int, int]]:
     if len(planes) > 1:
         planes = [united(plane) for plane in planes]
     return np.concatenate(planes), size
+
+
+def _stored(path: Path) -> NDArray[Any]:
+    """The numbers in a file of numpy's, which may hold no Python objects.
+
+    Raises:
+        InputError: it is no such file, or not whole; the message names it.
+        OSError: it cannot be read.
+    """
+    refusal = f"{path}: not an array of numbers that numpy has stored, wanted {SHAPES}"
+    try:
+        with path.open("rb") as file:
+            version = np.lib.format.read_magic(file)
+            header = (
+                np.lib.format.read_array_header_1_0
+                if version == (1, 0)
+                else np.lib.format.read_array_header_2_0
+            )
+            shape, by_columns, kind = header(file)
+            count = math.prod(shape)
+            if count > MAX_PIXELS:
+                raise InputError(f"{path}: the array has {count:,} numbers, wanted at most {MAX_PIXELS:,}")
+            if kind.kind not in "biuf" or min(shape, default=1) < 0:
+                raise InputError(refusal)
+            data = file.read(count * kind.itemsize)
+    except FileNotFoundError:
+        raise FileNotFoundError(f"{printable(path)}: no such file, wanted a mask") from None
+    except OSError as error:
+        raise OSError(f"{printable(path)}: cannot be read ({error.strerror}), wanted a mask") from None
+    except (InputError, MemoryError):
+        raise
+    except Exception:  # of a header that is broken: ValueError, EOFError, SyntaxError, TokenError ...
+        raise InputError(refusal) from None
+    if len(data) < count * kind.itemsize:
+        raise InputError(refusal)
+    return np.frombuffer(data, kind).reshape(shape, order="F" if by_columns else "C")
 
 
 def _is_stack(shape: tuple[int, ...], aspect: float) -> bool:

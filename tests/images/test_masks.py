@@ -202,6 +202,8 @@ ARRAYS = {
     "labels as floats": (LABELS.astype(np.float64), OBJECTS),
     "enormous labels": (LABELS.astype(np.int64) * 10**12, OBJECTS),
     "[1, H, W]": (DISC[None], [DISC]),
+    "by columns": (np.asfortranarray(LABELS), OBJECTS),
+    "in the other order of bytes": (LABELS.astype(">i4"), OBJECTS),
     "[H, W, 1]": (DISC[..., None], [DISC]),
     "a stack": (np.stack([CHIP, DISC, BOARD]), [CHIP, DISC, BOARD]),
     "a stack, last": (np.stack([CHIP, DISC, BOARD], axis=-1), [CHIP, DISC, BOARD]),
@@ -221,8 +223,8 @@ def test_arrays_of_numpy(tmp_path, kind):
 @pytest.mark.parametrize(
     ("array", "seen"),
     [
-        (np.array([{"a": 1}], object), "not an array of numpy's that can be read"),
-        (np.array(["a"]), "the array is one of <U1, wanted a mask"),
+        (np.array([{"a": 1}], object), "not an array of numbers that numpy has stored"),
+        (np.array(["a"]), "not an array of numbers that numpy has stored, wanted a mask"),
         (np.ones(5), r"the array has shape \[5\], wanted a mask \[height, width\]"),
         (np.full((H, W), np.nan), "holds NaN"),
         ((DISC - 0.4) * 9.5, "has numbers from -3.8 to 5.7, wanted 0 to 1"),
@@ -239,8 +241,23 @@ def test_arrays_that_are_no_masks(tmp_path, array, seen):
 def test_an_array_that_is_cut_off_or_missing(tmp_path):
     path = tmp_path / "m.npy"
     np.save(path, DISC)
-    path.write_bytes(path.read_bytes()[:-9])
-    with pytest.raises(InputError, match=r"m\.npy: not an array of numpy's"):
+    whole = path.read_bytes()
+    for data in (
+        whole[:-9],
+        whole[:30],
+        whole[:7],
+        b"",
+        b"junk",
+        whole.replace(b"48", b"98"),
+        whole.replace(b"(48", b"(-4"),
+        b"PK\3\4",
+    ):
+        path.write_bytes(data)
+        with pytest.raises(InputError, match=r"m\.npy: not an array of numbers"):
+            load_objects_array(path, H, W)
+    path.unlink()
+    path.mkdir()
+    with pytest.raises(OSError, match=r"m\.npy: cannot be read \(Is a directory\), wanted a mask"):
         load_objects_array(path, H, W)
     with pytest.raises(FileNotFoundError, match=r"none\.npy: no such file"):
         load_objects_array(tmp_path / "none.npy", H, W)

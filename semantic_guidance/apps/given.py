@@ -2,38 +2,56 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 
-from semantic_guidance.apps.options import Box, GuidanceOptions
+from semantic_guidance.apps.given_options import GuidanceOptions
+from semantic_guidance.apps.options import Box
 from semantic_guidance.core.guidance import Guidance
 from semantic_guidance.core.options import OptionError
 from semantic_guidance.guidance.base import GuideLike, Prompt
-from semantic_guidance.images.files import load_mask
+from semantic_guidance.images.files import load_objects
+
+
+def check_given(said: GuidanceOptions) -> None:
+    """Check that what a person says about the objects does not contradict itself.
+
+    Raises:
+        OptionError: it does.
+    """
+    for option in ("mask", "box"):
+        if said.baseline and getattr(said, option) is not None:
+            raise OptionError(option, "--baseline paints without guidance, wanted only one of the two")
+    if said.masks and said.boxes:
+        raise OptionError("box", "the object is given by --mask already, wanted only one of the two")
+    if said.invert_mask and not said.masks:
+        raise OptionError("invert_mask", "there is no mask, wanted --mask with it")
 
 
 def given_guidance(
     said: GuidanceOptions, image: Tensor, file_size: tuple[int, int], guide: GuideLike
 ) -> Guidance | None:
-    """What is known of the object from what the person says about it; None if that is nothing.
+    """What is known of the objects from what the person says about them; None if that is nothing.
 
     Args:
-        said: a mask, a box, or that there is no object.
+        said: masks, boxes, or that there is no object.
         image: ``[3, H, W]``, the picture in the file, perhaps reduced.
         file_size: width and height of the picture in the file.
-        guide: finds the object to which the person points.
+        guide: finds the objects to which the person points.
 
     Raises:
-        InputError: the mask cannot be read or does not fit, or the box lies outside the picture.
-        OSError: the mask cannot be read.
+        InputError: a mask cannot be read or does not fit, or a box lies outside the picture.
+        OSError: a mask cannot be read.
     """
     height, width = image.shape[1:]
     if said.baseline:
         return Guidance.none(height, width)
-    if said.mask is not None:
-        return guide(image, Prompt(mask=load_mask(said.mask, height, width)))
-    if said.box is not None:
-        return guide(image, Prompt(box=clipped_box(said.box, image, file_size)))
-    return None
+    masks = [load_objects(path, height, width, said.invert_mask) for path in said.masks]
+    boxes = [clipped_box(box, image, file_size) for box in said.boxes]
+    if len(boxes) == 1:
+        return guide(image, Prompt(box=boxes[0]))
+    masks += [guide(image, Prompt(box=box)).mask for box in boxes]
+    return guide(image, Prompt.of_objects(torch.cat(masks))) if masks else None
 
 
 def clipped_box(box: Box, image: Tensor, file_size: tuple[int, int]) -> Box:

@@ -30,13 +30,13 @@ from semantic_guidance.apps.files import (
     prepare_folder,
     write_outputs,
 )
-from semantic_guidance.apps.given import given_guidance
+from semantic_guidance.apps.given import check_given, given_guidance
+from semantic_guidance.apps.given_options import GuidanceOptions, PictureOptions
 from semantic_guidance.apps.hand import DIALS, make_style
 from semantic_guidance.apps.hand_options import HandOptions
 from semantic_guidance.apps.medium import make_medium
 from semantic_guidance.apps.options import (
     Box,
-    GuidanceOptions,
     MediumOptions,
     OutputOptions,
     PainterOptions,
@@ -48,7 +48,7 @@ from semantic_guidance.apps.room import check_painting_room
 from semantic_guidance.core.config import check_ranges
 from semantic_guidance.core.errors import InputError
 from semantic_guidance.core.guidance import Guidance
-from semantic_guidance.core.options import OptionError, from_json, to_json
+from semantic_guidance.core.options import combined, from_json, to_json
 from semantic_guidance.export.options import VideoOptions
 from semantic_guidance.export.overlay import guidance_overlay
 from semantic_guidance.export.sheet import thumbnail, write_sheet
@@ -69,7 +69,14 @@ StageProgress = Callable[[str, float], None]
 
 @dataclass(frozen=True, kw_only=True)
 class Job(
-    VideoOptions, RestyleOptions, MediumOptions, HandOptions, PainterOptions, GuidanceOptions, OutputOptions
+    PictureOptions,
+    VideoOptions,
+    RestyleOptions,
+    MediumOptions,
+    HandOptions,
+    PainterOptions,
+    GuidanceOptions,
+    OutputOptions,
 ):
     """What is to be painted, how, and into which files; everything but the photograph has a default.
 
@@ -88,6 +95,8 @@ class Job(
         for name in ("image", "out", "mask", "palette_from"):
             if isinstance(value := getattr(self, name), str):
                 object.__setattr__(self, name, Path(value))
+        for name, values in (("mask", self.masks), ("box", self.boxes)):
+            object.__setattr__(self, name, combined(values) if values else None)
         check_ranges(self)
 
     def to_json(self) -> str:
@@ -127,6 +136,7 @@ class Result:
         style: in which it was painted.
         box: of the first object, in pixels of the file, if there is one.
         seconds: by stage: ``guidance``, ``plan``, ``polish``, ``export``, and ``total``.
+        note: what a person should be told of the photograph; mostly nothing.
     """
 
     job: Job
@@ -136,6 +146,7 @@ class Result:
     style: str
     box: Box | None
     seconds: dict[str, float]
+    note: str = ""
 
     @cached_property
     def bare_share(self) -> float:
@@ -197,6 +208,7 @@ class _Work:
         painter: ready to paint.
         restyle: what it is painted on, and in which colours.
         outputs: the file for each format.
+        note: what a person should be told of the photograph.
     """
 
     image: Tensor
@@ -207,6 +219,7 @@ class _Work:
     painter: Painter
     restyle: Restyle
     outputs: dict[str, Path]
+    note: str
 
 
 def run(job: Job, progress: StageProgress | None = None) -> Result:
@@ -289,6 +302,7 @@ def _made(job: Job, work: _Work, tell: StageProgress, started: float) -> Result:
         work.painter.style.name,
         tuple(n * s for n, s in zip(boxes[0], work.scale * 2, strict=True)) if boxes else None,  # type: ignore[arg-type]
         seconds,
+        work.note,
     )
 
 
@@ -307,17 +321,13 @@ def _prepared(job: Job, tell: StageProgress, outputs: dict[str, Path] | None = N
         InputError: something is wrong with it.
         OSError: a file cannot be read, or the folder not written to.
     """
-    for option in ("mask", "box"):
-        if job.baseline and getattr(job, option) is not None:
-            raise OptionError(option, "--baseline paints without guidance, wanted only one of the two")
-    if job.mask is not None and job.box is not None:
-        raise OptionError("box", "the object is given by --mask already, wanted only one of the two")
+    check_given(job)
     check_formats(job.formats, job)
     check_plotter(job.formats, job.strokes, "--strokes")
-    picture = load_picture(job.image)
+    picture = load_picture(job.image, job.frame)
     outputs = _outputs(job) if outputs is None else outputs
     check_transparent(job.transparent, job.formats)
-    given = job.mask is not None or job.box is not None
+    given = bool(job.masks or job.boxes)
     restyle = Restyle.of(job, picture, job.image, job.baseline, given)
     painter = _painter(job, restyle, picture.image)
     sides, clear = painter.sides(*picture.image.shape[1:]), job.transparent is not None
@@ -337,6 +347,7 @@ def _prepared(job: Job, tell: StageProgress, outputs: dict[str, Path] | None = N
         painter=painter,
         restyle=restyle,
         outputs=outputs,
+        note=picture.note,
     )
     prepare_folder(job.out)
     return work
@@ -349,7 +360,7 @@ def _outputs(job: Job, mark: str = "", *others: Path) -> dict[str, Path]:
         outputs["guidance"] = job.out / f"{job.image.stem}_guidance.png"
     words = (job.agent, job.brush, job.palette, job.pigments, job.style)
     named = (Path(str(name or "")) for name in words)
-    given = (job.image, job.mask, *named, *named_files(job))
+    given = (job.image, *job.masks, *named, *named_files(job))
     check_outputs((*outputs.values(), *others), [path for path in given if path and path.is_file()])
     return outputs
 

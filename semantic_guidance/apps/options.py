@@ -15,7 +15,7 @@ from typing import Any
 from semantic_guidance.core.config import MAX_SEED
 from semantic_guidance.core.errors import InputError
 from semantic_guidance.core.options import OptionError, option
-from semantic_guidance.core.plugins import AGENTS, EXPORTERS, GUIDES
+from semantic_guidance.core.plugins import AGENTS, EXPORTERS
 from semantic_guidance.export.options import PLOTTER_COLORS, SETS
 from semantic_guidance.painter.presets import MAX_STROKES, PRESETS, SIZES
 from semantic_guidance.painting.brushes import BRUSHES
@@ -153,33 +153,6 @@ class OutputOptions:
         parse=Path,
     )
     formats: tuple[str, ...] = option(("png", "mp4"), _formats, metavar="LIST", parse=parse_formats)
-
-
-@dataclass(frozen=True, kw_only=True)
-class GuidanceOptions:
-    """What is known about the picture."""
-
-    baseline: bool = option(False, "paint without knowing what the picture is of", aliases=("--no-guidance",))
-    mask: Path | None = option(None, "picture that is bright where the object is", metavar="FILE", parse=Path)
-    box: Box | None = option(
-        None, "where the object is, in pixels from the top left", metavar="X,Y,W,H", parse=parse_box
-    )
-    guide: str = option(
-        "default",
-        lambda: f"who finds the objects, one of {', '.join(GUIDES.names())} (default: %(default)s)",
-        metavar="NAME",
-    )
-    foreground_share: float | None = option(
-        None,
-        "share of the strokes, 0 to 1, that objects get (default: by their area)",
-        metavar="SHARE",
-        min=0,
-        max=1,
-    )
-    show_guidance: bool = option(
-        False,
-        "also write NAME_guidance.png: the photograph with the mask, box and focus that were used",
-    )
 
 
 BRUSH = "brush"

@@ -7,7 +7,7 @@ the command line's flag, and the conversion from and to JSON.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -41,6 +41,7 @@ def option(
     group: str | None = None,
     aliases: tuple[str, ...] = (),
     optional: str | None = None,
+    repeated: bool = False,
     **bounds: Any,
 ) -> Any:
     """A dataclass field that is an option.
@@ -53,10 +54,13 @@ def option(
         group: heading under which the help lists it.
         aliases: other flags for it.
         optional: the value of its bare flag, if it may stand alone.
+        repeated: whether there may be several values: a tuple of them then, a list in JSON, a flag for each.
         bounds: ``min``, ``above``, ``max`` of numbers, ``choices`` of words.
     """
     about = {"metavar": metavar, "parse": parse, "group": group, "aliases": aliases, "optional": optional}
-    return dataclasses.field(default=default, metadata={"help": help, **about, **bounds})
+    return dataclasses.field(
+        default=default, metadata={"help": help, "repeated": repeated, **about, **bounds}
+    )
 
 
 def to_json(options: Any) -> dict[str, Any]:
@@ -110,9 +114,22 @@ def _read(item: dataclasses.Field[Any], value: Any) -> Any:
             return parser_of(item)(value)
         except ValueError as error:
             raise OptionError(item.name, str(error)) from None
+    if isinstance(value, list) and item.metadata.get("repeated"):
+        return combined(_read(item, part) for part in value) if _several(value) else tuple(value)
     if isinstance(value, list):
         return tuple(tuple(part) if isinstance(part, list) else part for part in value)
     return value
+
+
+def _several(value: list[Any]) -> bool:
+    """Whether a list holds values, not the numbers of one."""
+    return any(isinstance(part, str | list) for part in value)
+
+
+def combined(values: Iterable[Any]) -> Any:
+    """The value of an option that was given several times: a tuple, but the value itself if there is one."""
+    several = tuple(values)
+    return several[0] if len(several) == 1 else several
 
 
 def parser_of(item: dataclasses.Field[Any]) -> Parser:

@@ -15,22 +15,40 @@ from semantic_guidance.core.plugins import GUIDES
 
 @dataclass(frozen=True, eq=False)
 class Prompt:
-    """What a person says about the object: at most one of the two.
+    """What a person says about the object: at most one of a mask and a box.
 
     Attributes:
         mask: ``[1, H, W]`` in [0, 1], where it is; used unchanged.
         box: round it, (x, y, width, height) in pixels of the picture.
+        objects: ``[N, H, W]`` in [0, 1], if the person tells several objects apart, whose union is the mask.
+            A guide that passes over them sees the mask alone.
 
     Raises:
-        ValueError: both are given.
+        ValueError: both are given, or objects without a mask.
     """
 
     mask: Tensor | None = None
     box: Box | None = None
+    objects: Tensor | None = None
 
     def __post_init__(self) -> None:
         if self.mask is not None and self.box is not None:
             raise ValueError("box: the object is given by a mask already, wanted only one of the two")
+        if self.objects is not None and self.mask is None:
+            raise ValueError("objects are given without a mask, wanted their union with them")
+
+    @staticmethod
+    def of_objects(objects: Tensor) -> Prompt:
+        """For the objects ``[N, H, W]``; where two of them meet, their union has no seam.
+
+        Raises:
+            ValueError: there is none, or it has another shape.
+        """
+        if objects.ndim != 3 or 0 in objects.shape:
+            raise ValueError(f"objects have shape {list(objects.shape)}, wanted [N, H, W]")
+        if len(objects) == 1:
+            return Prompt(mask=objects)
+        return Prompt(mask=objects.sum(dim=0, keepdim=True).clamp(0, 1), objects=objects)
 
 
 class GuideLike(Protocol):

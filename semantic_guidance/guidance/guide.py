@@ -68,6 +68,28 @@ def given_instances(mask: Tensor) -> tuple[Instance, ...]:
     return (*first, Instance.from_mask(rest))
 
 
+def told_apart(mask: Tensor, objects: Tensor | None) -> tuple[Instance, ...]:
+    """The objects of a mask ``[1, H, W]``, or those ``[N, H, W]`` that a person tells apart.
+
+    Of those there are at most eight, largest first; the last one is all that the others leave.
+
+    Raises:
+        ValueError: the shapes differ, or no pixel of the mask, or of any of the objects, is above one half.
+    """
+    if objects is None:
+        return given_instances(mask)
+    check_shape("objects", objects, len(objects), *mask.shape[1:])
+    areas = objects.flatten(1).sum(dim=1)
+    ordered = [objects[n][None] for n in torch.sort(areas, descending=True, stable=True).indices.tolist()]
+    ordered = [plane for plane in ordered if bool((plane > 0.5).any())]
+    most = _MAX_INSTANCES
+    if len(ordered) > most:
+        ordered = [*ordered[: most - 1], torch.cat(ordered[most - 1 :]).sum(dim=0, keepdim=True).clamp(0, 1)]
+    if not ordered:
+        raise ValueError("mask is empty, wanted at least one pixel above 0.5")
+    return tuple(Instance.from_mask(plane) for plane in ordered)
+
+
 def pixels_of(box: Box, height: int, width: int) -> tuple[int, int, int, int]:
     """The left, top, right and bottom of a box (x, y, width, height) in whole pixels of a picture.
 
@@ -115,7 +137,7 @@ class Guide:
             ValueError: the image has another shape or holds NaN, or the prompt is invalid.
         """
         if prompt is not None and prompt.mask is not None:
-            return self.from_mask(image, prompt.mask)
+            return self.from_mask(image, prompt.mask, prompt.objects)
         if prompt is not None and prompt.box is not None:
             return self.from_box(image, prompt.box)
         check_image(image)
@@ -133,17 +155,18 @@ class Guide:
         return self._finish(image, split_instances(mask))
 
     @torch_threads()
-    def from_mask(self, image: Tensor, mask: Tensor) -> Guidance:
+    def from_mask(self, image: Tensor, mask: Tensor, objects: Tensor | None = None) -> Guidance:
         """Guidance with the objects given: ``[3, H, W]`` and ``[1, H, W]``, both in [0, 1].
 
-        There are at most eight objects; the last one is all that the others leave.
+        They are the mask's separate parts, or the `objects` ``[N, H, W]`` whose union it is, at most eight;
+        the last one is all that the others leave.
 
         Raises:
             ValueError: shapes differ, or no pixel of the mask is above one half.
         """
         check_image(image)
         check_shape("mask", mask, 1, *image.shape[1:])
-        return self._finish(image, given_instances(mask))
+        return self._finish(image, told_apart(mask, objects), mask if objects is not None else None)
 
     @torch_threads()
     def from_box(self, image: Tensor, box: Box) -> Guidance:
@@ -170,8 +193,10 @@ class Guide:
             mask = inside
         return self._finish(image, split_instances(mask) or (Instance.from_mask(mask),))
 
-    def _finish(self, image: Tensor, instances: tuple[Instance, ...]) -> Guidance:
-        mask = torch.zeros_like(image[:1])
+    def _finish(
+        self, image: Tensor, instances: tuple[Instance, ...], union: Tensor | None = None
+    ) -> Guidance:
+        mask = torch.zeros_like(image[:1]) if union is None else union.to(image)
         for instance in instances:
             mask = torch.maximum(mask, instance.mask)
         focus = torch.zeros_like(mask)

@@ -17,7 +17,7 @@ from semantic_guidance.core.threads import torch_threads
 from semantic_guidance.core.weights import filled, read_state
 from semantic_guidance.guidance.base import Prompt
 from semantic_guidance.guidance.focus import focus_map
-from semantic_guidance.guidance.guide import check_image, given_instances, pixels_of
+from semantic_guidance.guidance.guide import check_image, pixels_of, told_apart
 
 
 def _torchvision_detection() -> Any:
@@ -91,7 +91,7 @@ class MaskRCNNGuide:
         check_image(image)
         if prompt is not None and prompt.mask is not None:
             check_shape("mask", prompt.mask, 1, *image.shape[1:])
-            return self._finished(image, list(given_instances(prompt.mask)), prompt.mask)
+            return self._finished(image, list(told_apart(prompt.mask, prompt.objects)), prompt.mask)
         box = None if prompt is None else prompt.box
         if box is not None:
             pixels_of(box, *image.shape[1:])

@@ -11,6 +11,7 @@ __getattr__, __dir__ = lazy(
         "load_grey": "files",
         "load_image": "files",
         "load_mask": "files",
+        "load_objects": "files",
         "load_picture": "files",
         "resize_array": "arrays",
         "to_bytes": "arrays",

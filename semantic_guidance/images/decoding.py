@@ -23,6 +23,7 @@ from PIL import Image, ImageFile, UnidentifiedImageError
 from semantic_guidance.core.errors import InputError
 from semantic_guidance.core.shown import printable
 from semantic_guidance.images import png
+from semantic_guidance.images.pages import Blank, blank, full_page, may_be_blank, turn_to
 
 MAX_SIDE = 4096  # larger pictures are reduced on loading
 MAX_PIXELS = 300_000_000  # larger than any camera's; Pillow holds a colour picture of this size in 1.2 GB
@@ -58,31 +59,36 @@ class Decoded:
         image: its pixels, not turned; of a large JPEG that may be reduced, no more than are needed.
         orientation: as in EXIF, 1 to 8.
         size: width and height of the upright picture in the file.
+        blank: if it is the first frame of an animation, and empty.
     """
 
     image: Image.Image
     orientation: int
     size: tuple[int, int]
+    blank: Blank | None = None
 
     def upright(self, image: Image.Image) -> Image.Image:
         """What was made of `image`, turned as a viewer has to."""
         return image.transpose(TURNS[self.orientation]) if self.orientation in TURNS else image
 
 
-def decode(path: str | Path, reduce: bool = False) -> Decoded:
+def decode(path: str | Path, reduce: bool = False, frame: int | None = None) -> Decoded:
     """The picture in a file, which may be a pipe.
+
+    Of a TIFF it is the first page of full resolution, of an animation the first frame.
 
     Args:
         path: the file.
         reduce: whether a JPEG may be decoded at a half, a quarter or an eighth of its size, as long as its
             longer side does not fall below `MAX_SIDE`.
+        frame: which of the frames, or of the pages of full resolution, counted from 1.
 
     Raises:
         OSError: there is no such file, it is a directory, or it cannot be read.
         InputError: it is no picture, is broken or too large; the message names it.
     """
     with _source(Path(path)) as source:
-        return decode_stream(source, str(path), reduce=reduce)
+        return decode_stream(source, str(path), reduce=reduce, frame=frame)
 
 
 def decode_stream(
@@ -91,6 +97,7 @@ def decode_stream(
     reduce: bool = False,
     formats: Collection[str] | None = None,
     most: int | None = None,
+    frame: int | None = None,
 ) -> Decoded:
     """The picture in an open file.
 
@@ -100,28 +107,39 @@ def decode_stream(
         reduce: as in `decode`.
         formats: Pillow's names of those that will do; all safe ones if None.
         most: pixels at most; `MAX_PIXELS` if None.
+        frame: as in `decode`.
 
     Raises:
         OSError: it cannot be read.
         InputError: it is no picture, is broken or too large; the message names it.
     """
     with refusing(name):
-        source = png.without_damage(source)
+        later = (frame or 1) > 1
+        source = png.without_damage(source, later)
         with _strict(None):
             image = _identified(source, name, formats)
+            image = full_page(image, source, frame, name, lambda file: _identified(file, name, {"TIFF"}))
         _check_size(image, name, MAX_PIXELS if most is None else most)
-        before, orientation = image.size, _tiff_orientation(image)
+        orientation = _tiff_orientation(image)
         with _strict(MAX_PIXELS // 2):
-            if reduce:
+            turn_to(image, frame, name)
+            before = image.size
+            if reduce and not later:
                 image.draft(None, reduced_size(*before))
             drafted = image.size != before
             image.load()
         if image.format == "PNG":
-            png.check_rows(source, image)
+            png.check_frames(source, frame or 1) if later else png.check_rows(source, image)
+        _check_size(image, name, MAX_PIXELS if most is None else most)
         orientation = orientation or stored_orientation(image.info) or 1
         plain = image._new(image.im)  # holds the pixels and knows nothing of the file
+        empty = None
+        if frame is None and may_be_blank(image, plain):
+            plain = plain.copy()
+            with _strict(MAX_PIXELS // 2):
+                empty = blank(image, plain)
     width, height = before if drafted else plain.size
-    return Decoded(plain, orientation, (height, width) if orientation >= 5 else (width, height))
+    return Decoded(plain, orientation, (height, width) if orientation >= 5 else (width, height), empty)
 
 
 def decode_given(image: Image.Image) -> Decoded:

@@ -1,7 +1,8 @@
 """Pictures and masks from files and from other libraries, as float tensors.
 
 Any picture that Pillow can read will do: rotated by EXIF, with transparency (laid over white), CMYK,
-16 bits deep, with a palette, animated (its first frame), with a colour profile (converted to sRGB).
+16 bits deep, with a palette, animated (its first frame, or another one), of several pages (the first of full
+resolution, or another one), with a colour profile (converted to sRGB).
 """
 
 from __future__ import annotations
@@ -15,8 +16,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from semantic_guidance.core.errors import InputError
-from semantic_guidance.images.arrays import check_range, resize_array
+from semantic_guidance.images.arrays import check_range
 from semantic_guidance.images.decoding import MAX_SIDE, Decoded, decode, decode_given, refusing
+from semantic_guidance.images.masks import load_objects_array, united
 from semantic_guidance.images.pixels import colours, mask_values, pixels, unit
 
 if TYPE_CHECKING:  # torch is imported where a tensor is made: a brush is a picture, too, and needs none
@@ -31,12 +33,12 @@ __all__ = [
     "load_labels",
     "load_mask",
     "load_mask_array",
+    "load_objects",
     "load_picture",
     "load_pixels",
     "to_image",
 ]
 
-ASPECT_TOLERANCE = 0.05  # of a mask's aspect ratio against its picture's
 LABELS = {"1", "L", "P", "I;16", "I;16L", "I;16B", "I;16N", "I"}  # modes whose values are whole numbers
 
 
@@ -48,43 +50,59 @@ class Picture:
         image: ``[3, H, W]`` in [0, 1], upright, over white; its longer side is at most `MAX_SIDE`.
         alpha: ``[1, H, W]`` in [0, 1], 1 where it is opaque; None if it is the same everywhere.
         size: width and height of the upright picture in the file, before any reduction.
+        note: what a person should be told: that the first frame of an animation is empty; mostly nothing.
     """
 
     image: Tensor  # [3, H, W]
     alpha: Tensor | None  # [1, H, W]
     size: tuple[int, int]
+    note: str = ""
 
 
-def load_picture(path: str | Path) -> Picture:
+def load_picture(path: str | Path, frame: int | None = None) -> Picture:
     """The picture in a file, its transparency, and its size there.
 
     A picture whose longer side is above `MAX_SIDE` is reduced to it.
 
+    Args:
+        path: the file.
+        frame: which frame of an animation, or page of full resolution of a TIFF, counted from 1; the first
+            if None.
+
     Raises:
         OSError: there is no such file, it is a directory, or it cannot be read.
-        InputError: the file is not a picture, is broken or too large; the message names it.
+        InputError: the file is not a picture, is broken or too large, has no such frame, or begins with a
+            frame that is transparent throughout; the message names it.
     """
-    decoded = decode(path, reduce=True)
+    decoded = decode(path, reduce=True, frame=frame)
+    note = ""
+    if (blank := decoded.blank) is not None:
+        kind = "transparent throughout" if blank.clear else "of a single colour"
+        note = f"{path}: the first of {blank.frames} frames is {kind}"
+        if blank.clear:
+            raise InputError(f"{note}, wanted another one, such as --frame {blank.shown}")
+        note += f"; --frame {blank.shown} is not"
     with refusing(str(path)):
         image, alpha = colours(decoded)
-    return Picture(_tensor(image), None if alpha is None else _tensor(alpha)[None], decoded.size)
+    return Picture(_tensor(image), None if alpha is None else _tensor(alpha)[None], decoded.size, note)
 
 
-def load_image(path: str | Path) -> Tensor:
+def load_image(path: str | Path, frame: int | None = None) -> Tensor:
     """The picture in a file, upright, over white, ``[3, H, W]`` in [0, 1].
 
-    A picture whose longer side is above `MAX_SIDE` is reduced to it.
+    A picture whose longer side is above `MAX_SIDE` is reduced to it. Of an animation, or a TIFF of several
+    pages, it is the one of that number, counted from 1.
 
     Raises:
         OSError: there is no such file, it is a directory, or it cannot be read.
         InputError: the file is not a picture, is broken or too large; the message names it.
     """
-    return _tensor(load_array(path))
+    return _tensor(load_array(path, frame))
 
 
-def load_array(path: str | Path) -> NDArray[np.float32]:
+def load_array(path: str | Path, frame: int | None = None) -> NDArray[np.float32]:
     """The same as an array ``[3, H, W]``, without torch; see `load_image`."""
-    decoded = decode(path, reduce=True)
+    decoded = decode(path, reduce=True, frame=frame)
     with refusing(str(path)):
         return colours(decoded)[0]
 
@@ -119,42 +137,43 @@ def to_image(source: Any) -> Tensor:
     )
 
 
-def load_mask(path: str | Path, height: int, width: int) -> Tensor:
-    """The mask of an object in a file, ``[1, height, width]`` in [0, 1]: bright is the object.
+def load_mask(path: str | Path, height: int, width: int, invert: bool = False) -> Tensor:
+    """The mask of all objects in a file, ``[1, height, width]`` in [0, 1]; see `load_objects`."""
+    return _tensor(load_mask_array(path, height, width, invert))
 
-    The mask is the picture's transparency if that varies, else its brightness. Masks whose only values are 0
-    and 1 (of 255, or of 65535) are taken as black and white. A picture with a palette of colours of which
-    only the first is black, as in PASCAL VOC, holds labels: all but the first are the object. A mask of
-    another size is resized.
+
+def load_mask_array(path: str | Path, height: int, width: int, invert: bool = False) -> NDArray[np.float32]:
+    """The same as an array ``[1, height, width]``, without torch."""
+    return united(load_objects_array(path, height, width, invert))
+
+
+def load_objects(path: str | Path, height: int, width: int, invert: bool = False) -> Tensor:
+    """The objects that a mask tells apart, ``[N, height, width]`` in [0, 1], largest first, at most eight.
+
+    It may be, as people and labelling tools write them:
+
+    - a picture's transparency, if that varies: one object;
+    - black and white, or a soft matte: bright is the object. Only 0 and one other value are black and white;
+    - labels, in grey, in 16 bits, or in a palette of colours of which only the first is black, as in PASCAL
+      VOC: 0 is the background, each other number an object. White round labels of at most 32, and the
+      palette's border, are no object;
+    - flat colours on black: each is an object, at its full strength; soft edges stay soft;
+    - an array of numpy's, ``.npy``: all of these, booleans, and floats; ``[N, H, W]`` holds N masks.
+
+    A mask of another size is resized.
 
     Args:
         path: the file.
         height: of the picture to which the mask belongs.
         width: of the picture to which the mask belongs.
+        invert: whether all else is wanted, as one object; of colours on white, the colours.
 
     Raises:
         OSError: there is no such file, it is a directory, or it cannot be read.
-        InputError: it is not a picture, has another aspect ratio, or is empty; the message names it.
+        InputError: it is not a picture, has another aspect ratio, is empty, or it cannot be told what it
+            means; the message names it, and what was seen in it.
     """
-    return _tensor(load_mask_array(path, height, width))
-
-
-def load_mask_array(path: str | Path, height: int, width: int) -> NDArray[np.float32]:
-    """The same as an array ``[1, height, width]``, without torch; see `load_mask`."""
-    decoded = decode(path, reduce=True)
-    with refusing(str(path)):
-        mask = mask_values(decoded, labels=True)
-    got_width, got_height = decoded.size
-    wanted = height * got_width / width
-    if abs(got_height - wanted) > max(1.0, ASPECT_TOLERANCE * max(wanted, got_height)):
-        raise InputError(
-            f"{path}: the mask is {got_width} x {got_height}, wanted the picture's {width} x {height} "
-            "or the same aspect ratio"
-        )
-    resized = resize_array(mask, height, width).reshape(1, height, width).clip(0, 1)
-    if not (resized > 0.5).any():
-        raise InputError(f"{path}: the mask is empty, wanted some bright pixels where the object is")
-    return resized
+    return _tensor(load_objects_array(path, height, width, invert))
 
 
 def load_grey(path: str | Path) -> NDArray[np.float32]:

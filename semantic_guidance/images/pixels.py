@@ -21,7 +21,6 @@ ALPHA = {"LA", "La", "PA", "RGBA", "RGBa"}  # modes with transparency
 DIRECT = {"1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "YCbCr"}  # modes that Pillow turns into grey
 USUAL = 0.95  # share of a float picture's pixels that tells its white; the rest may be brighter
 BEYOND = 1.5  # of its white: up to where resampling may take that share
-GREY = 32  # of 255: a colour whose channels differ by no more is a tinted grey
 PART = 4_000_000  # pixels of a part, about
 SAMPLE = 20_000_000  # float pixels of which the usual brightness is taken
 
@@ -52,16 +51,14 @@ def alpha(decoded: Decoded) -> NDArray[np.float32] | None:
     return _varying(decoded.upright(small))
 
 
-def mask_values(decoded: Decoded, labels: bool = False) -> NDArray[np.float32]:
-    """The values of a mask ``[H, W]`` in [0, 1], reduced to `MAX_SIDE`; they may be those of `labels`."""
+def mask_values(decoded: Decoded) -> NDArray[np.float32]:
+    """The values of a mask ``[H, W]`` in [0, 1], reduced to `MAX_SIDE`."""
     image = decoded.image
     if image.mode in DEEP:
         ones = _highest(image) == 1
         return _array(decoded.upright(_reduced(image, _ones) if ones else _deep(image)))
     if (found := alpha(decoded)) is not None:
         return found
-    if labels and _has_labels(image):
-        return _array(decoded.upright(_reduced(image, _objects)))
     peak = 0.0
 
     def plane(part: Image.Image) -> Image.Image:
@@ -200,10 +197,6 @@ def _ones(image: Image.Image) -> Image.Image:
     return Image.fromarray(_finite(image).clip(0, 1))
 
 
-def _objects(image: Image.Image) -> Image.Image:
-    return Image.fromarray((np.asarray(image) > 0).astype(np.float32))
-
-
 def _finite(image: Image.Image) -> NDArray[np.float32]:
     return np.nan_to_num(np.asarray(image).astype(np.float32), posinf=0, neginf=0)
 
@@ -224,14 +217,3 @@ def _white(image: Image.Image) -> float:
     lit = np.concatenate([part[part > 0] for part in parts])
     usual = float(np.quantile(lit, USUAL)) / BEYOND if lit.size else 0.0
     return 1.0 if usual <= 1 else 255.0 if usual <= 255 else highest
-
-
-def _has_labels(image: Image.Image) -> bool:
-    """Whether the picture's palette tells labels apart: it has colours, and only its first entry is black.
-
-    Palettes of pictures are grey, or begin otherwise; Pillow's own begins with several blacks.
-    """
-    palette = np.array(image.getpalette() if image.mode == "P" else [], np.int16).reshape(-1, 3)
-    if len(palette) < 2 or palette[0].any() or not palette[1].any():
-        return False
-    return bool((palette.max(axis=1) - palette.min(axis=1) > GREY).any())

@@ -25,13 +25,17 @@ DISPENSABLE = frozenset(
 )
 """Chunks before the pixels without which those are there, not turned and no less transparent."""
 
+FRAMES = {b"fcTL", b"fdAT"}
+"""Chunks of an animation's frames: size and place, and pixels."""
+
 _BLOCK = 1 << 20  # bytes read at once
 
 
-def without_damage(source: BinaryIO) -> BinaryIO:
+def without_damage(source: BinaryIO, frames: bool = False) -> BinaryIO:
     """A PNG file without damaged chunks that browsers pass over, too; any other file as it is.
 
-    Checksums are not looked at in text and the like after the pixels, nor in the end, which may be missing.
+    Checksums are not looked at in text and the like after the pixels, nor in the end, which may be missing;
+    nor in later frames of an animation, unless these `frames` are wanted.
 
     Raises:
         ValueError: a checksum of another chunk is wrong or cut off.
@@ -39,8 +43,8 @@ def without_damage(source: BinaryIO) -> BinaryIO:
     begun, damaged = False, []
     for kind, length in _chunks(source):
         begun |= kind == b"IDAT"
-        if kind == b"IEND" or (begun and kind[:1].islower()):  # a damaged one spoils no pixel
-            continue
+        if kind == b"IEND" or (begun and kind[:1].islower() and not (frames and kind in FRAMES)):
+            continue  # a damaged one spoils no pixel
         checksum, begin, end = zlib.crc32(kind), source.tell() - 8, source.tell() + length + 4
         while length:
             block = source.read(min(length, _BLOCK))
@@ -71,14 +75,38 @@ def check_rows(source: BinaryIO, image: Image.Image) -> None:
     last = image.crop((0, height - 1, width, height))
     if not interlaced and last.getbbox(alpha_only=False) is not None:
         return
-    bits = depth * CHANNELS[colour]
-    passes = ADAM7 if interlaced else ((0, 0, 1, 1),)
-    wanted = 0
-    for left, top, across, down in passes:
-        columns, rows = -((left - width) // across), -((top - height) // down)
-        wanted += rows * (1 + (columns * bits + 7) // 8) if columns else 0
+    wanted = _length(width, height, depth * CHANNELS[colour], interlaced)
     if _inflated(source, wanted) < wanted:
         raise ValueError("rows are missing")
+
+
+def check_frames(source: BinaryIO, count: int) -> None:
+    """Check that a PNG file holds all rows of its first frames.
+
+    Raises:
+        ValueError: some rows are missing.
+    """
+    source.seek(len(SIGNATURE) + 8)
+    width, height, depth, colour, _, _, interlaced = struct.unpack(">2I5B", source.read(13))
+    sizes = [(width, height)]
+    begun = False
+    for kind, _ in _chunks(source):
+        begun |= kind == b"IDAT"
+        if kind == b"fcTL" and begun:
+            sizes.append(struct.unpack(">4x2I", source.read(12)))
+    for number, sides in enumerate(sizes[:count]):
+        wanted = _length(*sides, depth * CHANNELS[colour], interlaced)
+        if _inflated(source, wanted, number) < wanted:
+            raise ValueError(f"rows of frame {number + 1} are missing")
+
+
+def _length(width: int, height: int, bits: int, interlaced: int) -> int:
+    """Bytes of all rows of a picture, and of the filters before them."""
+    wanted = 0
+    for left, top, across, down in ADAM7 if interlaced else ((0, 0, 1, 1),):
+        columns, rows = -((left - width) // across), -((top - height) // down)
+        wanted += rows * (1 + (columns * bits + 7) // 8) if columns else 0
+    return wanted
 
 
 def _cut(source: BinaryIO, parts: list[tuple[int, int]]) -> BinaryIO:
@@ -107,12 +135,16 @@ def _chunks(source: BinaryIO) -> Iterator[tuple[bytes, int]]:
         source.seek(place)
 
 
-def _inflated(source: BinaryIO, most: int) -> int:
-    """Bytes of pixels in the file; no more than `most` and a block are counted."""
-    inflater, count = zlib.decompressobj(), 0
+def _inflated(source: BinaryIO, most: int, frame: int = 0) -> int:
+    """Bytes of pixels in the file, or of a later frame; no more than `most` and a block are counted."""
+    inflater, count, current, begun = zlib.decompressobj(), 0, 0, False
     for kind, length in _chunks(source):
-        if kind != b"IDAT":
+        begun |= kind == b"IDAT"
+        current += kind == b"fcTL" and begun
+        if kind != (b"fdAT" if frame else b"IDAT") or current != frame:
             continue
+        if frame:
+            length -= len(source.read(4))  # its number
         while length and count < most:
             data = source.read(min(length, _BLOCK))
             length -= len(data) or length

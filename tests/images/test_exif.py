@@ -35,19 +35,20 @@ DAMAGES = {
 def test_a_damaged_exif_block_spoils_neither_picture_nor_orientation(tmp_path, format, damage):
     pixels = gradient(16, 24)
     exif = b"Exif\0\0" + exif_block(6, DAMAGES[damage])
-    if format == "TIFF":
-        data = tiff(pixels, 6, DAMAGES[damage])
-    else:
-        data = encoded(
-            format, pixels, exif=exif, **({"quality": 100, "lossless": True} if format != "PNG" else {})
-        )
-    (tmp_path / "a").write_bytes(data)
+    for name, shown in (("a", pixels), ("mask", np.repeat(pixels[..., :1], 3, axis=2))):
+        if format == "TIFF":
+            data = tiff(shown, 6, DAMAGES[damage])
+        else:
+            data = encoded(
+                format, shown, exif=exif, **({"quality": 100, "lossless": True} if format != "PNG" else {})
+            )
+        (tmp_path / name).write_bytes(data)
     picture = load_picture(tmp_path / "a")
     assert picture.size == (16, 24)
     off = np.abs(to_bytes(picture.image).astype(int) - UNDO[6](pixels).astype(int)).mean()
     assert off <= (40 if format == "JPEG" else 0)
     assert load_grey(tmp_path / "a").shape == (24, 16)
-    assert load_mask(tmp_path / "a", 24, 16).shape == (1, 24, 16)
+    assert load_mask(tmp_path / "mask", 24, 16).shape == (1, 24, 16)
     if format != "TIFF":  # Pillow itself falls over those, as it loads them
         with Image.open(tmp_path / "a") as image:
             assert to_image(image).shape == (3, 24, 16)

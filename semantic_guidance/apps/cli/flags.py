@@ -9,10 +9,22 @@ from pathlib import Path
 from typing import Any
 
 from semantic_guidance.core.errors import InputError
-from semantic_guidance.core.options import parser_of
+from semantic_guidance.core.options import combined, parser_of
 from semantic_guidance.core.settings import NAME, read_settings
 
 Field = dataclasses.Field[Any]
+
+
+class _Repeated(argparse.Action):
+    """A flag that may be given several times."""
+
+    def __call__(
+        self, parser: argparse.ArgumentParser, args: argparse.Namespace, value: Any, flag: str | None = None
+    ) -> None:
+        """Add a value to those before it."""
+        given = getattr(args, "_repeated", {})
+        args._repeated = {**given, self.dest: [*given.get(self.dest, ()), value]}
+        setattr(args, self.dest, combined(args._repeated[self.dest]))
 
 
 def add_flags(parser: argparse._ActionsContainer, items: Iterable[Field], *, over_file: bool = False) -> None:
@@ -47,6 +59,8 @@ def add_flags(parser: argparse._ActionsContainer, items: Iterable[Field], *, ove
         settings: dict[str, Any] = {}
         if (bare := item.metadata.get("optional")) is not None:
             settings = {"nargs": "?", "const": bare}
+        if item.metadata.get("repeated"):
+            settings["action"] = _Repeated
         place.add_argument(
             *names,
             type=_reader(item),

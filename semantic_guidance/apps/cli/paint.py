@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 from semantic_guidance.apps.cli.flags import add_flags, flag_values
 from semantic_guidance.apps.cli.output import tell_flat
+from semantic_guidance.apps.given_options import GuidanceOptions, PictureOptions
 from semantic_guidance.apps.hand_options import HandOptions, VariationOptions
 from semantic_guidance.apps.options import (
-    GuidanceOptions,
     MediumOptions,
     OutputOptions,
     PainterOptions,
@@ -54,7 +54,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "image", metavar="IMAGE", type=Path, help="the photograph: JPEG, PNG, WebP, TIFF, ..."
     )
-    for kind in (OutputOptions, PainterOptions, VariationOptions, GuidanceOptions, VideoOptions):
+    kinds = (PictureOptions, OutputOptions, PainterOptions, VariationOptions, GuidanceOptions, VideoOptions)
+    for kind in kinds:
         add_flags(parser, dataclasses.fields(kind))
     parser.add_argument("--json", action="store_true", help="print a summary as one line of JSON")
     add_flags(parser, dataclasses.fields(HandOptions))
@@ -74,16 +75,29 @@ def run(args: argparse.Namespace) -> int:
     if args.variations is not None:
         with StageBar() as bar:
             several = run_variations(job, args.variations, bar)
+        _tell_notes(several.results[0])
         _tell_all(several, args.json)
         return 0
     with StageBar() as bar:
         result = paint(job, bar)
     tell_flat(job.formats, result.painting.brush.style)
+    _tell_notes(result)
     if args.json:
         print(json.dumps(result.summary()))
     else:
         _tell(result)
     return 0
+
+
+def _tell_notes(result: Result) -> None:
+    """Say what may be another picture, or another object, than the person meant."""
+    notes = [result.note] if result.note else []
+    mask = result.painting.guidance.mask[0] > 0.5
+    round_it = all(bool(edge.all()) for edge in (mask[0], mask[-1], mask[:, 0], mask[:, -1]))
+    if result.job.masks and not result.job.invert_mask and round_it and not bool(mask.all()):
+        notes.append("the mask is bright all round its edge; --invert-mask, if the object is dark in it")
+    for note in notes:
+        print(f"semantic-guidance: warning: {printable(note)}", file=sys.stderr)
 
 
 def _tell_all(several: Variations, as_json: bool) -> None:

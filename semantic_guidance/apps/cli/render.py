@@ -65,6 +65,7 @@ class AlterOptions:
         parse=Path,
         group=ALTER,
     )
+    invert_mask: bool = option(False, "strokes only where the mask is dark", group=ALTER)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -221,6 +222,6 @@ def _altered(drawing: Drawing, options: AlterOptions) -> Drawing:
         found = color_or_file("background", options.background)
         drawing = on_background(drawing, load_array(found) if isinstance(found, Path) else found)
     if options.mask is not None:
-        mask = load_mask_array(options.mask, *mask_sides(drawing))
+        mask = load_mask_array(options.mask, *mask_sides(drawing), invert=options.invert_mask)
         drawing = named(lambda: within(drawing, mask))
     return drawing

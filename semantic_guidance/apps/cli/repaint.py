@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Any
 from semantic_guidance.apps.cli.flags import add_flags, flag_values
 from semantic_guidance.apps.cli.output import tell_flat
 from semantic_guidance.apps.cli.paint import add_export_flags, export_values
+from semantic_guidance.apps.given_options import GuidanceOptions, PictureOptions
 from semantic_guidance.apps.hand_options import HandOptions
 from semantic_guidance.apps.options import (
     BrushOptions,
-    GuidanceOptions,
     OutputOptions,
     PainterOptions,
     named,
@@ -44,12 +44,12 @@ EXAMPLES = """examples:
   semantic-guidance repaint cat_painted.json cat.jpg --mask eyes.png --lock
       and what is painted over the face later leaves these eyes alone"""
 
-SHARED = ("preset", "device", "baseline")
+SHARED = ("preset", "device", "baseline", "invert_mask")
 """Options of ``paint`` that are options here as well."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class RepaintOptions(VideoOptions, HandOptions, BrushOptions, OutputOptions):
+class RepaintOptions(PictureOptions, VideoOptions, HandOptions, BrushOptions, OutputOptions):
     """How a region is painted over."""
 
     strokes: int = option(
@@ -145,7 +145,7 @@ def _prepared(before: Painting, args: argparse.Namespace, options: RepaintOption
     from semantic_guidance.painter.styles import Style
 
     style = make_style(options, own=Style.of_record(before.hand, str(args.strokes_file)))
-    photo = load_image(args.photo)
+    photo = load_image(args.photo, options.frame)
     try:
         check_aspect(photo, before)
     except ValueError as error:
@@ -157,7 +157,7 @@ def _prepared(before: Painting, args: argparse.Namespace, options: RepaintOption
         repaint,
         before,
         photo,
-        load_mask(args.mask, *photo.shape[1:]),
+        load_mask(args.mask, photo.shape[1], photo.shape[2], args.invert_mask),
         options.strokes,
         style=style,
         erase=options.erase,

@@ -10,10 +10,10 @@ from torch import Tensor
 
 from semantic_guidance.apps.evaluate.subjects import Subject
 from semantic_guidance.core.guidance import Guidance
-from semantic_guidance.guidance import Guide
+from semantic_guidance.guidance import Guide, Prompt
 from semantic_guidance.guidance.classifier import imagenet_labels
 from semantic_guidance.guidance.recognition import WHOLE, object_view, perceptual_distance, recognition
-from semantic_guidance.images.files import load_image, load_mask
+from semantic_guidance.images.files import load_image, load_objects
 from semantic_guidance.images.metrics import painting_errors, squashed, ssim, weighted_error
 from semantic_guidance.painting.painting import Painting
 
@@ -45,10 +45,10 @@ class Known:
             OSError: one of them cannot be read.
         """
         image = load_image(subject.image)
-        mask = None if subject.mask is None else load_mask(subject.mask, *image.shape[1:])
+        given = None if subject.mask is None else load_objects(subject.mask, *image.shape[1:])
         start = time.perf_counter()
-        guidance = Guide()(image) if mask is None else Guide().from_mask(image, mask)
-        return Known(image, guidance, time.perf_counter() - start, mask is not None)
+        guidance = Guide()(image, None if given is None else Prompt.of_objects(given))
+        return Known(image, guidance, time.perf_counter() - start, given is not None)
 
     def facts(self) -> dict[str, Any]:
         """Facts about the picture, for result files."""

@@ -1,0 +1,345 @@
+"""What values and colours of a mask mean: black and white, a soft matte, or labels of several objects.
+
+A label is a value or a colour that fills areas; what a picture has only along edges is a mixture. A value
+*fills* if at least half of its pixels lie in a 2 x 2 square of the same value.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+Plane: TypeAlias = NDArray[Any]
+
+FILLS = 0.5  # share of a label's pixels that lie in squares of it
+EDGES = 0.35  # of what is not background, at most, that is no label
+SOFT_EDGES = 0.6  # the same of colours that fill areas without the least noise
+NESTED = 8  # more values than these whose neighbours differ by one or two are the steps of a matte
+VOID = 32  # of 255: labels up to here may have a border of white, as PASCAL VOC's have
+VOID_COLOR = (224, 224, 192)  # that border in colour
+DARK = 16  # of 255: still black
+TINT = 32  # of 255: a colour whose channels differ by no more is a tinted grey
+CITYSCAPES = 24_000  # class x 1,000 + number, from here on; classes alone, up to 33, are no objects
+CITYSCAPES_CLASSES = 33
+NEAR = [(y, x) for ring in (1, 2) for y in range(-ring, ring + 1) for x in range(-ring, ring + 1)]
+SPREAD = 4  # times that labels grow by two pixels into mixtures
+SHADES = 8  # neighbouring colours that JPEG may make of one, each way, on average
+REACH = 28  # and at most
+MOST_COLORS = 64  # of a JPEG
+MOST_LABELS = 4096  # colours
+SAMPLE = 1_000_000  # pixels in which colours are counted, about
+TABLE = 1 << 24  # values below it are looked up
+
+
+class UnclearMaskError(ValueError):
+    """What a mask means cannot be told; the message says what was seen, and goes on after "the mask "."""
+
+
+@dataclass(frozen=True, eq=False)
+class Labels:
+    """Objects that are told apart.
+
+    Attributes:
+        plane: ``[H, W]`` whole numbers, 0 where no object is, else that of the object, from 1.
+        strength: ``[H, W]`` in [0, 1], how much of a pixel the object fills; None if that is all or nothing.
+    """
+
+    plane: Plane
+    strength: Plane | None
+
+    def objects(self, most: int) -> Plane:
+        """``[N, H, W]`` in [0, 1], a mask for each object, largest first.
+
+        Args:
+            most: objects; if there are more, the last one is all small ones.
+        """
+        areas = np.bincount(self.plane.ravel())
+        areas[0] = 0
+        order = np.argsort(-areas, kind="stable")[: int((areas > 0).sum())]
+        ranks = np.zeros(len(areas), np.intp)
+        ranks[order] = np.minimum(np.arange(len(order)), most - 1) + 1
+        placed = ranks[self.plane]
+        count = max(1, min(len(order), most))
+        masks = np.stack([placed == n for n in range(1, count + 1)]).astype(np.float32)
+        return masks if self.strength is None else masks * self.strength
+
+
+def grey_labels(values: Plane, white: int) -> Labels | None:
+    """The objects of a grey mask ``[H, W]`` of whole numbers from 0; None if it is one of black and white.
+
+    So it is if white or something nearly so is in it, but for labels with a border of white; or if it is all
+    the same. Of greys one of which alone fills areas, that one is white.
+
+    Raises:
+        UnclearMaskError: it is too dark for a matte, and no labels can be told apart.
+    """
+    kinds, counts = _kinds(values)
+    things = kinds[kinds > 0]
+    if len(things) < 2 and not (len(things) == 1 and len(kinds) == 2 and things[0] not in (1, white)):
+        return None
+    if things[-1] == white and len(things) > 1 and things[-2] >= white / 2:
+        return None
+    if _is_cityscapes(kinds):
+        return _numbered(values, things[things >= CITYSCAPES])
+    mains = _filling(values, kinds)
+    if things[-1] == white:
+        labels = things[:-1]
+        filled = mains[(mains > 0) & (mains < white)]
+        larger = len(filled) > 1 and counts[-1 - len(labels) : -1].sum() > counts[-1]
+        bordered = len(filled) > 0 and (larger or filled[-1] <= white * VOID // 255)
+        return _numbered(values, labels) if bordered else None
+    return _greys(values, kinds, counts, mains[mains > 0] if len(things) > 1 else things, white)
+
+
+def _greys(values: Plane, kinds: Plane, counts: Plane, mains: Plane, white: int) -> Labels | None:
+    """`grey_labels` of a picture without white, whose values that fill areas are known."""
+    lit, bright = counts[kinds > 0].sum(), bool(kinds[-1] >= white / 2)
+    edges = 1 - counts[np.isin(kinds, mains)].sum() / lit
+    alike = len(mains) > 1 and mains[0] >= white / 2 and mains[-1] - mains[0] < white / 8
+    labels = len(mains) and kinds[0] == 0 and edges <= EDGES and not alike
+    if not labels or (len(mains) > NESTED and _is_stepwise(values)):
+        if bright:
+            return None
+        raise UnclearMaskError(
+            f"has {_listed(kinds.tolist())} of {white}, wanted white where the object is, or 0 and"
+            " a number for each object"
+        )
+    if len(mains) == 1:
+        return Labels((values > 0).astype(np.uint8), (values / np.float32(mains[0])).clip(0, 1))
+    return _with_edges(values[..., None], mains[:, None], np.searchsorted(mains, values, "right"))
+
+
+def colour_labels(rgb: NDArray[np.uint8], on_white: bool = False) -> Labels:
+    """The objects of a mask in colours ``[H, W, 3]``, each of a colour of its own on black.
+
+    Of two colours without black, one dark and one bright, the bright one is the object.
+
+    Args:
+        rgb: the picture.
+        on_white: whether the background is white instead of black.
+
+    Raises:
+        UnclearMaskError: it has no such background, or its colours do not fill areas, as in a photograph.
+    """
+    rgb = 255 - rgb if on_white else rgb
+    red, green, blue = (rgb[..., n].astype(np.int32) for n in range(3))
+    packed = red << 16 | green << 8 | blue
+    count = len(np.unique(_sample(packed)))
+    colors = _filling(packed, _kinds(packed)[0]) if count <= MOST_LABELS else packed[:0, 0]
+    mains = np.stack([colors >> 16, colors >> 8 & 255, colors & 255], axis=-1)
+    numbers = _numbered(packed, colors).plane
+    flat = _covers(numbers, mains, SOFT_EDGES)
+    if not flat or (len(mains) > NESTED and _is_stepwise(_peaks(rgb))):
+        part = _sample(rgb)
+        if _single_hue(part) is not None and (matte := _single_hue(rgb)) is not None:
+            return matte
+        if not flat and _covers(*_clustered(part)):
+            numbers, mains = _clustered(rgb)
+            flat = _covers(numbers, mains)
+    if not flat:
+        raise UnclearMaskError(
+            f"has more than {count - 1:,} colours, as a photograph or a drawing over one has, wanted white,"
+            " or a few flat colours, on black"
+        )
+    return _on_black(rgb, mains, numbers)
+
+
+def is_coloured(rgb: NDArray[np.uint8]) -> bool:
+    """Whether a mask ``[H, W, 3]`` is one of colours, not of greys with a tint or a speck."""
+    part = _sample(rgb)
+    high = _peaks(part)
+    spread = high - np.minimum(np.minimum(part[..., 0], part[..., 1]), part[..., 2])
+    if high.max(initial=0) < 128:
+        return bool((spread > 0).any())
+    return bool((spread > TINT).sum() >= 0.05 * (high > TINT).sum())
+
+
+def palette_labels(numbers: Plane, palette: Plane) -> Labels | None:
+    """The objects of numbers ``[H, W]`` in a palette ``[N, 3]`` of labels; None if it stores mixtures, too.
+
+    0 is the background; the colour of PASCAL VOC's border belongs to no object.
+    """
+    kinds, _ = _kinds(numbers)
+    filling = _filling(numbers, kinds)
+    if len(kinds) - len(filling) > len(filling) + 2:
+        return None
+    void = [n for n in kinds if n < len(palette) and tuple(palette[n]) == VOID_COLOR]
+    return _numbered(numbers, kinds[(kinds > 0) & ~np.isin(kinds, void)])
+
+
+def _sample(values: Plane) -> Plane:
+    """Every so many pixels of a picture."""
+    step = max(1, math.isqrt(values.shape[0] * values.shape[1] // SAMPLE))
+    return values[::step, ::step]
+
+
+def _peaks(rgb: Plane) -> Plane:
+    """The greatest channel of each pixel."""
+    return np.maximum(np.maximum(rgb[..., 0], rgb[..., 1]), rgb[..., 2])
+
+
+def _kinds(values: Plane) -> tuple[Plane, Plane]:
+    """The values of a plane in order, and how many pixels have each."""
+    if values.max() >= min(TABLE, 1024 + 8 * values.size):
+        return np.unique(values, return_counts=True)
+    counts = np.bincount(values.ravel())
+    kinds = np.flatnonzero(counts)
+    return kinds, counts[kinds]
+
+
+def _filling(values: Plane, kinds: Plane) -> Plane:
+    """Those of the values of a plane that fill areas."""
+    if min(values.shape) < 2:
+        return kinds
+    across, down = values[:, 1:] == values[:, :-1], values[1:] == values[:-1]
+    square = across[1:] & across[:-1] & down[:, 1:]
+    inside = np.zeros(values.shape, bool)
+    for rows in (slice(1, None), slice(None, -1)):
+        for columns in (slice(1, None), slice(None, -1)):
+            inside[rows, columns] |= square
+    places = _numbered(values, kinds).plane
+    areas = np.bincount(places.ravel(), minlength=len(kinds) + 1)[1:]
+    solid = np.bincount(places[inside], minlength=len(kinds) + 1)[1:]
+    return kinds[solid >= np.maximum(FILLS * areas, 1)]
+
+
+def _numbered(values: Plane, kinds: Plane) -> Labels:
+    """An object for each of some values."""
+    if not len(kinds):
+        return Labels(np.zeros(values.shape, np.intp), None)
+    top = int(max(values.max(), kinds[-1]))
+    if top < min(TABLE, 1024 + 8 * values.size):
+        numbers = np.zeros(top + 1, np.int32)
+        numbers[kinds] = np.arange(len(kinds)) + 1
+        return Labels(numbers[values], None)
+    places = np.searchsorted(kinds, values).clip(max=len(kinds) - 1)
+    return Labels(np.where(kinds[places] == values, places + 1, 0), None)
+
+
+def _is_cityscapes(kinds: Plane) -> bool:
+    numbered = (kinds >= CITYSCAPES) & (kinds < 1000 * (CITYSCAPES_CLASSES + 1))
+    return bool(numbered.any() and (numbered | (kinds <= CITYSCAPES_CLASSES)).all())
+
+
+def _is_stepwise(values: Plane) -> bool:
+    """Whether neighbours that differ do so by one or two, nearly everywhere."""
+    steps = np.concatenate([np.abs(np.diff(values.astype(np.int64), axis=axis)).ravel() for axis in (0, 1)])
+    steps = steps[steps > 0]
+    return bool((steps <= 2).mean() >= 0.9)
+
+
+def _covers(numbers: Plane, mains: Plane, edges: float = EDGES) -> bool:
+    """Whether the colours that fill areas, numbered from 1, are all that is not black, but for some edges."""
+    if not len(mains):
+        return False
+    lit = ~np.isin(numbers, np.flatnonzero(mains.max(axis=-1) <= DARK) + 1)
+    return int((numbers == 0).sum()) <= edges * int(lit.sum())
+
+
+def _single_hue(rgb: NDArray[np.uint8]) -> Labels | None:
+    """The matte that a picture of a single hue is; None if it has others."""
+    peak = _peaks(rgb)
+    top = int(peak.max())
+    lit = peak > 2 * TINT
+    if top < 128 or not lit.any() or bool((peak > DARK).all()):
+        return None
+    shares = rgb[lit] / peak[lit][:, None]
+    hue = shares[peak[lit] >= 0.8 * top].mean(axis=0)
+    if float((np.abs(shares - hue).max(axis=-1) <= 0.2).mean()) < 0.97:
+        return None
+    strength = (peak / np.float32(top)).clip(0, 1).astype(np.float32)
+    return Labels((peak > 0).astype(np.uint8), strength)
+
+
+def _clustered(rgb: NDArray[np.uint8]) -> tuple[Plane, Plane]:
+    """The number ``[H, W]`` of each pixel's among the few colours ``[N, 3]`` of which JPEG has made many."""
+    red, green, blue = ((rgb[..., n] >> 3).astype(np.int32) for n in range(3))
+    bins = red << 10 | green << 5 | blue
+    counts = np.bincount(bins.ravel(), minlength=32768)
+    used = np.flatnonzero(counts)
+    colors = 8 * np.stack([used >> 10, used >> 5 & 31, used & 31], axis=-1) + 4
+    owner, left = np.zeros(32768, np.intp), counts[used]
+    mains: list[Plane] = []
+    while len(mains) < MOST_COLORS and left.max() >= max(4, 0.002 * bins.size):
+        near = (np.abs(colors - colors[left.argmax()]).max(axis=-1) <= REACH) & (left > 0)
+        mean = np.average(colors[near], axis=0, weights=left[near])
+        off = np.average(np.abs(colors[near] - mean).max(axis=-1), weights=left[near])
+        left[near] = 0
+        if off <= SHADES:
+            mains.append(mean)
+            owner[used[near]] = len(mains)
+    numbers = owner[bins]
+    filling = _filling(numbers, np.arange(len(mains) + 1))  # not the mixtures at edges
+    numbers = _numbered(numbers, filling[filling > 0]).plane
+    return numbers, np.array(mains).reshape(-1, 3)[filling[filling > 0] - 1]
+
+
+def _on_black(rgb: Plane, mains: Plane, numbers: Plane) -> Labels:
+    """The objects of colours that fill areas."""
+    peaks = mains.max(axis=-1)
+    black = peaks == 0 if bool((peaks == 0).any()) else peaks <= DARK
+    if not black.any():
+        light = mains @ np.array([0.299, 0.587, 0.114])
+        if len(mains) == 2 and light.min() < 64 and light.max() > 128:
+            dark, lit = mains[light.argmin()].astype(np.float64), mains[light.argmax()]
+            away = (rgb - dark) @ (lit - dark) / ((lit - dark) ** 2).sum()
+            return Labels(np.ones(numbers.shape, np.uint8), away.clip(0, 1).astype(np.float32))
+        hint = " (--invert-mask, if the background is white)" if (mains.min(axis=-1) >= 239).any() else ""
+        colors = _listed([f"#{r:02x}{g:02x}{b:02x}" for r, g, b in mains.round().astype(int)], "colours")
+        raise UnclearMaskError(f"has {colors} and no black, wanted the objects in colours on black{hint}")
+    palette = bool((mains % 64 == 0).all(axis=-1)[~_is_void(mains)].all())
+    nothing = black | (_is_void(mains) & palette)
+    ranks = np.zeros(len(mains) + 1, np.intp)
+    ranks[1:][~nothing] = np.arange(1, int((~nothing).sum()) + 1)
+    plane = np.where(numbers > 0, ranks[numbers], -1)
+    if palette:
+        plane[(rgb == np.array(VOID_COLOR)).all(axis=-1)] = 0
+    if len(mains) - nothing.sum() == 1 and nothing.sum() == 1:
+        return Labels((plane != 0).astype(np.uint8), _share(rgb, mains[~nothing]))
+    return _with_edges(rgb, mains[~nothing], plane)
+
+
+def _is_void(mains: Plane) -> Plane:
+    return (mains == VOID_COLOR).all(axis=-1)
+
+
+def _with_edges(values: Plane, mains: Plane, plane: Plane) -> Labels:
+    """Objects of the colours `mains`, their edges, -1 in `plane`, as far as they fill them."""
+    if values.shape[-1] == 1:
+        plane = np.where(mains[plane - 1, 0] == values[..., 0], plane, np.where(values[..., 0] > 0, -1, 0))
+    if not (plane < 0).any():
+        return Labels(plane, None)
+    plane, strength = plane.copy(), np.ones(plane.shape, np.float32)
+    for _ in range(SPREAD):
+        rows, columns = np.nonzero(plane < 0)
+        padded = np.pad(plane, 2)
+        nearest, other = np.zeros(len(rows), np.intp), np.zeros(len(rows), bool)
+        for y, x in NEAR:
+            seen = padded[rows + 2 + y, columns + 2 + x].clip(min=0)
+            other |= (seen > 0) & (nearest > 0) & (seen != nearest)
+            nearest = np.where(nearest > 0, nearest, seen)
+        share = _share(values[rows, columns], mains[nearest - 1])
+        strength[rows, columns] = np.where(other, 1, share)
+        plane[rows, columns] = np.where(nearest > 0, nearest, -1)
+    return Labels(plane.clip(0), strength)
+
+
+def _share(values: Plane, color: Plane) -> Plane:
+    """How much of a colour ``[..., C]`` there is in values ``[..., C]``, in [0, 1]; the rest is black."""
+    color = color.astype(np.float32)
+    return ((values * color).sum(axis=-1) / (color**2).sum(axis=-1)).clip(0, 1)
+
+
+def _listed(kinds: list[Any], noun: str = "values") -> str:
+    """Of what was seen, some.
+
+    >>> _listed([0, 3, 90])
+    'values 0, 3 and 90'
+    """
+    if len(kinds) > NESTED:
+        return f"{len(kinds):,} {noun} from {kinds[0]} to {kinds[-1]}"
+    return f"{noun} {', '.join(str(kind) for kind in kinds[:-1])}{' and ' * (len(kinds) > 1)}{kinds[-1]}"

@@ -16,10 +16,6 @@ FLAT, TEXTURED, LIT, CLEAR, HEIGHT = 35, 54, 123, 27, 26
 """Bytes for each pixel, measured on 4 to 67 million of them: of a picture with the flat brush, with another
 one, with relief and light or running water, and what transparency adds; of the height of the paint."""
 
-PAPERS = ("watercolor", "ink", "pencil")
-"""Brushes for paper, whose height is as much work as the picture."""
-
-
 FILM = 85_000_000
 """Of a film's encoder and its frames."""
 
@@ -51,7 +47,7 @@ def needed_bytes(
     textured = LIT if lit else TEXTURED
     picture = (FLAT if brush.style == "flat" else textured) + (CLEAR if clear else 0)
     each = [picture * pixels for name in formats if EXPORTERS.get(name).still]
-    height = TEXTURED if brush.style in PAPERS else HEIGHT
+    height = TEXTURED if brush.on_paper else HEIGHT  # of paper it is as much work as the picture
     each += [height * pixels for name in formats if name == "height.png" and brush.style != "flat"]
     each += [FILM for name in formats if EXPORTERS.get(name).film]
     each += [picture * min(pixels, PAGE) for name in formats if name == "html" and brush.style != "flat"]

@@ -10,6 +10,9 @@ flat, by its style, seed, dials and the direction of the light (null for none), 
 its ``picture`` (grey PNG in base64), which version 1 did not have either; ``hand`` tells whose strokes they
 are, if a hand made them, by its ``style`` and its ``dials``; ``paper`` is the size in mm of the paper that a
 painting is meant for, if any, and ``start`` a picture (PNG in base64) on the canvas before the first stroke.
+``cover``, if there is one, is a grey PNG picture in base64 that limits all strokes together, as a group: how
+much is seen of them, where the picture that was painted is transparent itself; readers that do not know it
+show all of them.
 Nothing that is read from a file is trusted.
 """
 
@@ -87,6 +90,8 @@ def write(drawing: Drawing, path: Path, options: NoOptions, progress: Progress) 
         head["brush"] = _brush_record(drawing.brush)
     if drawing.start is not None:
         head["start"] = packed_picture(drawing.start)
+    if drawing.cover is not None:
+        head["cover"] = packed_picture(drawing.cover)
     with replacing(path) as draft, draft.open("w", encoding="ascii", newline="\n") as file:
         file.write(json.dumps(head)[:-1] + ', "strokes": [')
         for n, line in enumerate(lines):
@@ -221,6 +226,10 @@ def _drawing(document: Any) -> Drawing:
     if "start" in document:
         start = read_picture(document["start"], "start", "RGB", MAX_PIXELS)
         _check_sides(start, "start", width, height)
+    cover = None
+    if "cover" in document:
+        cover = read_picture(document["cover"], "cover", "L", MAX_PIXELS)
+        _check_sides(cover, "cover", width, height)
     parsed = [_stroke(stroke, n, len(masks)) for n, stroke in enumerate(strokes)]
     layers = tuple(
         _layer(key, [numbers for _, numbers in group])
@@ -240,6 +249,7 @@ def _drawing(document: Any) -> Drawing:
         start=start,
         hand=hand,
         brush=brush,
+        cover=cover,
     )
 
 

@@ -3,6 +3,7 @@
 ``NAME.svg`` is for editing: where strokes are clipped by a mask, their group has a clip path, and where the
 opacity changes along a stroke it has a linear gradient. ``NAME.exact.svg`` is for showing: each stroke has
 the mask itself, a grey picture that keeps soft edges soft, and its opacity is drawn disc upon disc.
+What covers all strokes together is one mask round their groups in both.
 """
 
 from __future__ import annotations
@@ -88,20 +89,29 @@ class _Text:
         if (style := self.drawing.brush.style) != "flat":
             yield f"<desc>Flat shapes, without the texture of the {style} brush.</desc>"
         if self.drawing.transparent == "object":
+            yield from self._cover()
             yield from self._mask("mask-object", self.drawing.object_mask())
             yield group(self._name("object"), "object", self._clip("mask-object"))
         if self.drawing.transparent != "painting":
             yield group(self._name("canvas"), "canvas")
             yield self._canvas()
             yield "</g>"
+        if self.drawing.transparent != "object":
+            yield from self._cover()
         for level, layers in itertools.groupby(self.drawing.layers, key=lambda layer: layer.level):
             yield group(self._name(level), level)
             for layer in layers:
                 yield from self._layer(layer)
             yield "</g>"
-        if self.drawing.transparent == "object":
-            yield "</g>"
+        opened = (self.drawing.transparent == "object") + (self.drawing.cover is not None)
+        yield from ["</g>"] * opened
         yield "</svg>"
+
+    def _cover(self) -> Iterator[str]:
+        """The beginning of the group that the cover limits, if there is one."""
+        if self.drawing.cover is not None:
+            yield self._grey("mask-cover", self.drawing.cover)
+            yield group(self._name("cover"), "cover", ' mask="url(#mask-cover)"')
 
     def _canvas(self) -> str:
         """What is there before the first stroke."""
@@ -182,11 +192,16 @@ class _Text:
             self.edges += int(np.count_nonzero(fine[:, 1:] != fine[:, :-1]))
             d = "" if self.edges > MAX_EDGES else _outline(fine, width, height)
             return [f'<clipPath id="{name}"><path d="{d}" clip-rule="evenodd"/></clipPath>']
-        return [
-            f'<mask id="{name}" maskUnits="userSpaceOnUse" x="0" y="0" width="{width}" height="{height}">'
-            f'<image width="{width}" height="{height}" preserveAspectRatio="none" '
+        return [self._grey(name, mask)]
+
+    def _grey(self, name: str, mask: NDArray[np.float32]) -> str:
+        """A mask ``[1, h, w]`` of that name, as the grey picture that it is."""
+        size = f'width="{self.drawing.width}" height="{self.drawing.height}"'
+        return (
+            f'<mask id="{name}" maskUnits="userSpaceOnUse" x="0" y="0" {size}>'
+            f'<image {size} preserveAspectRatio="none" '
             f'xlink:href="data:image/png;base64,{packed_picture(mask)}"/></mask>'
-        ]
+        )
 
 
 def _even(opacity: Array) -> float | None:

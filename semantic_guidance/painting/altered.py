@@ -83,7 +83,9 @@ def _on_top(drawing: Drawing) -> Array:
         strokes = layer.strokes.copy()
         strokes[:, COLOR] = float(layer.level == "foreground")
         layers.append(replace(layer, strokes=strokes))
-    plain = replace(drawing, layers=tuple(layers), background=(1.0, 1.0, 1.0), start=None, brush=Brush())
+    plain = replace(
+        drawing, layers=tuple(layers), background=(1.0, 1.0, 1.0), start=None, brush=Brush(), cover=None
+    )
     return plain.render(max(mask_sides(drawing)))[:1]
 
 
@@ -112,6 +114,15 @@ def within(drawing: Drawing, mask: Array) -> Drawing:
 
     layers = tuple(replace(layer, mask=number(layer)) for layer in drawing.layers)
     return replace(drawing, layers=layers, masks=tuple(masks))
+
+
+def uncovered(drawing: Drawing) -> Drawing:
+    """The drawing without a cover: its strokes are under the masks of their layers instead, each by itself.
+
+    That is for what has no groups, such as a pen; strokes of the papers' rule stay as they are.
+    """
+    bare = replace(drawing, cover=None)
+    return bare if drawing.cover is None or not _maskable(drawing) else within(bare, drawing.cover)
 
 
 def mask_sides(drawing: Drawing) -> tuple[int, int]:

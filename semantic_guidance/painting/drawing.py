@@ -15,7 +15,9 @@ from numpy.typing import NDArray
 
 from semantic_guidance.core.packed import COLOR, NUMBERS, POINTS, RADIUS, check_finite
 from semantic_guidance.images.arrays import resample_array
+from semantic_guidance.images.fill import filled
 from semantic_guidance.painting.brushes.brush import Brush
+from semantic_guidance.painting.cover import Cover, Rectangle, off_paper, united
 from semantic_guidance.renderer.definition import FARTHEST
 
 if TYPE_CHECKING:
@@ -27,9 +29,6 @@ Level = Literal["background", "foreground"]
 Compositing = Literal["over", "seed"]
 Ends = Literal["round", "square", "filbert"]
 Shown = Literal["painting", "object"]
-Rectangle = tuple[int, int, int, int]
-"""First row, row after the last, first column, column after the last."""
-
 SOFTNESS = 1.0
 """Pixels of a stroke's soft edge."""
 
@@ -84,6 +83,7 @@ class Drawing:
         photo: ``[3, h, w]`` that was painted, if it is at hand.
         hand: whose strokes they are.
         tubes: of paint of which its colours are mixed, if they are.
+        cover: ``[1, h, w]`` how much is seen of all strokes together, if not all is.
 
     Raises:
         ValueError: a layer's mask is not there, or only the objects are to be shown and there are none.
@@ -102,6 +102,7 @@ class Drawing:
     photo: Array | None = None
     hand: Mapping[str, Any] | None = None
     tubes: Tubes | None = None
+    cover: Array | None = None
 
     def __post_init__(self) -> None:
         objects = self.known is not None or self.foreground_strokes > 0
@@ -163,25 +164,41 @@ class Drawing:
     def cut_out(self, size: int | None = None) -> Array:
         """The painting without its canvas, or its objects alone, by `transparent`: RGBA ``[4, H, W]``."""
         if self.transparent == "object":
-            return np.concatenate([self.render(size).clip(0, 1), self.object_mask(size)])
-        return self._without_canvas(size)
+            picture = replace(self, cover=None).render(size).clip(0, 1)
+            cut = np.concatenate([picture, self.object_mask(size)])
+        else:
+            cut = self._without_canvas(size)
+        if self.cover is not None:
+            cut[3:] *= resample_array(self.cover, *cut.shape[1:])
+        return cut
 
     def _without_canvas(self, size: int | None) -> Array:
-        """The strokes' own colour and alpha: derived from a black and a white canvas."""
+        """The strokes' own colour and alpha, whatever covers them, RGBA ``[4, H, W]``."""
+        black, alpha = self._on_black(size)
+        whole = replace(self, cover=None)
+        if self.brush.style == "flat":
+            color = (black / alpha.clip(1e-6)).clip(0, 1)
+        elif self.brush.on_paper:  # which shows between its marks, and is cut out with them
+            color = off_paper(whole.render(size), replace(whole, layers=()).render(size), alpha)
+        else:  # it covers what flat strokes cover, and what it leaves bare of that is of their colour
+            color = replace(whole, start=filled(black, alpha[0])).render(size).clip(0, 1)
+        return np.concatenate([color, alpha])
+
+    def _on_black(self, size: int | None) -> tuple[Array, Array]:
+        """The flat strokes on black ``[3, H, W]``, and their alpha ``[1, H, W]``, by a white canvas."""
+        flat = replace(self, start=None, brush=Brush(), cover=None)
         shades = ((0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
-        flat = replace(self, start=None, brush=Brush())
         black, white = (replace(flat, background=shade).render(size) for shade in shades)
-        alpha = (1 - (white - black).mean(axis=0, keepdims=True)).clip(0, 1)
-        if self.brush.style != "flat":  # textured paint covers what its strokes cover
-            return np.concatenate([self.render(size).clip(0, 1), alpha])
-        return np.concatenate([(black / alpha.clip(1e-6)).clip(0, 1), alpha])
+        return black, (1 - (white - black).mean(axis=0, keepdims=True)).clip(0, 1)
 
     def bare_share(self, size: int | None = None) -> float:
         """Share of the canvas that no stroke covers, 0 to 1, where the picture is of another colour.
 
         Without a picture, it counts wherever it is bare.
         """
-        bare = 1 - replace(self, transparent=None)._without_canvas(size)[3]
+        bare = 1 - self._on_black(size)[1][0]
+        if self.cover is not None:
+            bare *= resample_array(self.cover, *bare.shape)[0]
         if self.photo is not None:
             ground = self.blank(size)
             unlike = np.abs(resample_array(self.photo, *bare.shape) - ground).max(axis=0) > UNLIKE
@@ -197,7 +214,7 @@ class Drawing:
         free = tuple(layer for layer in objects if layer.mask is None)
         numbers = dict.fromkeys(layer.mask for layer in objects if layer.mask is not None)
         used = [self.masks[number] for number in numbers]
-        mask = replace(self, layers=free, transparent=None)._without_canvas(size)[3:]
+        mask = replace(self, layers=free, transparent=None)._on_black(size)[1]
         for part in used if self.known is None else [self.known]:
             mask = np.maximum(mask, resample_array(part, *mask.shape[1:]))
         return mask
@@ -243,6 +260,12 @@ class Replay:
             from semantic_guidance.painting.brushes.canvas import TexturedCanvas
 
             self._canvas = TexturedCanvas(drawing.brush, blank)
+        self._cover: Cover | None = None
+        if drawing.cover is not None:
+            share = resample_array(drawing.cover, self.height, self.width)[0]
+            self._cover = Cover(share, self._canvas.picture())
+        self._seen: Easel | None = None  # the canvas under its cover,
+        self._stale: Rectangle | None = None  # but for what has changed here
         self._resized: dict[int, Array] = {}
         self._layer, self._begin, self._done = 0, 0, 0  # current layer, its strokes done, all strokes done
         self._boxes: NDArray[np.int64] | None = None
@@ -266,7 +289,9 @@ class Replay:
             self._done, self._begin = self._done + end - self._begin, end
             if end == len(layer.strokes):
                 self._layer, self._begin = self._layer + 1, 0
-        return self._changed(before)
+        changed = self._changed(before)
+        self._stale = united(self._stale, changed)
+        return changed
 
     def _paint(self, layer: DrawnLayer, part: slice) -> None:
         strokes = layer.strokes[part]
@@ -313,19 +338,29 @@ class Replay:
     def picture(self) -> Array:
         """The canvas as it looks now, ``[3, H, W]`` in [0, 1]; a copy."""
         picture: Array = self._canvas.picture()
-        return picture
+        return picture if self._cover is None else self._cover.limited(picture)
 
     def height_map(self) -> Array:
         """Height of a textured canvas as it is now, see `Drawing.height_map`."""
         height: Array = self._canvas.height_map()
+        if self._cover is not None and not self._drawing.brush.on_paper:
+            height *= self._cover.share
         return height
 
     def easel(self) -> Easel:
         """The canvas as it looks now, to be read."""
         from semantic_guidance.renderer.backends.cpu.easel import Easel
 
-        easel: Easel = self._canvas if self._flat else Easel(self.picture())
-        return easel
+        if self._flat and self._cover is None:
+            easel: Easel = self._canvas
+            return easel
+        if self._seen is None or not self._flat:
+            self._seen = Easel(self.picture())
+        elif self._cover is not None and self._stale is not None:
+            part = self._cover.limited(self._canvas.part(*self._stale), self._stale)
+            self._seen.put(part, *self._stale)
+        self._stale = None
+        return self._seen
 
 
 def boxes(strokes: Array, height: int, width: int, ends: Ends = "round") -> NDArray[np.int64]:

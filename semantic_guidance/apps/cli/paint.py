@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from semantic_guidance.apps.cli.flags import add_flags, flag_values
-from semantic_guidance.apps.cli.output import tell_flat
+from semantic_guidance.apps.cli.output import tell_flat, tell_note
 from semantic_guidance.apps.hand_options import HandOptions, VariationOptions
 from semantic_guidance.apps.options import (
     GuidanceOptions,
@@ -74,11 +74,13 @@ def run(args: argparse.Namespace) -> int:
     if args.variations is not None:
         with StageBar() as bar:
             several = run_variations(job, args.variations, bar)
+        tell_note(several.results[0].note)
         _tell_all(several, args.json)
         return 0
     with StageBar() as bar:
         result = paint(job, bar)
     tell_flat(job.formats, result.painting.brush.style)
+    tell_note(result.note)
     if args.json:
         print(json.dumps(result.summary()))
     else:

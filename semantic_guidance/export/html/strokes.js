@@ -6,11 +6,12 @@ const SQUARE = Math.PI / 4, FILBERT = 0.8472130847939787;
 const FARTHEST = { round: 1, square: Math.hypot(1, SQUARE), filbert: Math.pow(1 + FILBERT ** 4, 0.25) };
 
 class Picture {
-  constructor(width, height, background, start) {
+  constructor(width, height, background, start, cover) {
     this.width = width;
     this.height = height;
     this.background = background;
     this.start = start; // pixels of the empty canvas (RGBA), if it is not of one colour
+    this.cover = cover; // how much is seen of all strokes together (a Uint8Array), null for all
     this.planes = background.map(() => new Float32Array(width * height));
     this.distance = new Float64Array(width);
     this.place = new Float64Array(width);
@@ -23,10 +24,21 @@ class Picture {
 
   clear() {
     this.planes.forEach((plane, channel) => {
-      plane.fill(this.background[channel]);
-      if (this.start) for (let k = 0; k < plane.length; k++) plane[k] = this.start[4 * k + channel] / 255;
+      for (let k = 0; k < plane.length; k++) plane[k] = this.blank(channel, k);
     });
     this.touch(0, 0, this.width, this.height);
+  }
+
+  // The empty canvas.
+  blank(channel, k) {
+    return this.start ? this.start[4 * k + channel] / 255 : this.background[channel];
+  }
+
+  // What is seen of a plane's pixel under the cover.
+  seen(plane, channel, k) {
+    if (!this.cover) return plane[k];
+    const blank = this.blank(channel, k);
+    return blank + ((plane[k] - blank) * this.cover[k]) / 255;
   }
 
   touch(left, top, right, bottom) {
@@ -215,7 +227,7 @@ class Picture {
     let to = 0;
     for (let row = top; row < bottom; row++) {
       for (let k = row * this.width + left, stop = row * this.width + right; k < stop; k++) {
-        for (const plane of this.planes) image.data[to++] = plane[k] * 255;
+        for (let channel = 0; channel < 3; channel++) image.data[to++] = 255 * this.seen(this.planes[channel], channel, k);
         image.data[to++] = 255;
       }
     }

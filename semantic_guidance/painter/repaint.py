@@ -135,7 +135,7 @@ def check_aspect(picture: Tensor, painting: Painting) -> None:
 
 
 def _own_colors(picture: Tensor, painting: Painting) -> Tensor:
-    """A photograph ``[3, H, W]`` over white as a painting's strokes, which may be under a cover, are to be."""
+    """What strokes, perhaps under a cover, are to show of a photograph ``[3, H, W]`` over white."""
     if painting.cover is None:
         return picture
     return without_white(picture, resample(painting.cover, *picture.shape[-2:]))

@@ -102,41 +102,47 @@ class Restyle:
         start = _color_or_picture("start_canvas", wishes.start_canvas)
         if start is None and isinstance(background, tuple):
             start = background  # it need not be painted
-        alpha, whole = picture.alpha, wishes.transparent == "painting"
-        if wishes.transparent and alpha is not None and not bool((alpha >= LEAST_SEEN).any()):
-            raise OptionError(
-                "transparent", f"{name} is wholly transparent, wanted a picture that shows something"
-            )
-        cover = alpha is not None and wishes.transparent is not None and not (whole and marks in DRAWN)
-        behind = background if start is None else start
+        alpha, clear = picture.alpha, wishes.transparent
+        if clear and alpha is not None and not bool((alpha >= LEAST_SEEN).any()):
+            wanted = "wanted a picture that shows something"
+            raise OptionError("transparent", f"{name} is wholly transparent, {wanted}")
+        apart = clear is not None or start is not None  # which is so for a background of one colour
+        own = alpha is not None and (apart or background is not None) and not (given or baseline)
+        alone = clear is not None or (own and not isinstance(background, Tensor))
         read = Restyle(
             image=picture.image,
             reference=None if wishes.palette_from is None else load_image(wishes.palette_from),
             background=background,
             start=start,
             ground=None,
-            transparent=wishes.transparent,
+            transparent=clear,
             alpha=alpha,
-            own=alpha is not None
-            and bool(wishes.transparent or background is not None)
-            and not (given or baseline),
-            cover=cover,
+            own=own,
+            cover=alpha is not None and alone and (clear == "object" or marks not in DRAWN),
         )
-        if alpha is not None and cover:
-            read = replace(read, image=_own_colors(picture.image, alpha, marks))
-        elif alpha is not None and behind is not None:
-            read = replace(read, image=laid_over(picture.image, alpha, behind))
-        if not whole or marks in DRAWN or not (cover or (start is None and marks == "strokes")):
+        return read._on_canvas(marks)
+
+    def _on_canvas(self, marks: str) -> Restyle:
+        """The picture over what is behind it, and the canvas on which it is painted."""
+        behind = self.background if self.start is None else self.start
+        if self.alpha is not None and self.cover:
+            read = replace(self, image=_own_colors(self.image, self.alpha, marks))
+        elif self.alpha is not None and behind is not None:
+            read = replace(self, image=laid_over(self.image, self.alpha, behind))
+        else:
+            read = self
+        alone = self.transparent == "painting" and self.start is None and marks == "strokes"
+        if not (alone or (self.cover and self.transparent != "object")):
             return read
         # The canvas will not be there in the end, so strokes must cover it.
-        bare = None if marks == "lines" else _bare(read.target, alpha)
-        return replace(read, start=bare, ground=behind if cover and behind is not None else WHITE)
+        bare = None if marks == "lines" else _bare(read.target, self.alpha)
+        return replace(read, start=bare, ground=behind if self.cover and behind is not None else WHITE)
 
     @property
     def alone(self) -> bool:
         """Whether only the object is to be painted: what is behind it is there already, or transparent."""
-        clear = self.own and self.transparent is not None
-        return clear or (isinstance(self.start, tuple) and self.start is self.background)
+        clear = self.transparent is not None or self.cover
+        return (self.own and clear) or (isinstance(self.start, tuple) and self.start is self.background)
 
     @cached_property
     def target(self) -> Tensor:

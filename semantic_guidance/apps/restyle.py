@@ -192,10 +192,11 @@ class Restyle:
             return None
         if not bool((self.alpha >= LEAST_SEEN).any()):
             return f"{name} is wholly transparent: there is nothing to be painted in it"
-        behind = self.background if self.start is None else self.start
-        if not faint(self.image, self.alpha, WHITE if behind is None else behind):
+        grounds = (self.ground, self.start, self.background, WHITE)
+        behind = next(ground for ground in grounds if ground is not None)
+        if not faint(self.image, self.alpha, behind):
             return None
-        ground = "white" if behind is None else "canvas"
+        ground = "white" if behind is WHITE else "canvas"
         return (
             f"{name} is transparent, and can hardly be told from the {ground} it is laid over: --transparent"
             " keeps it transparent, --background or --start-canvas '#204060' lay it over another colour"

@@ -84,11 +84,14 @@ def _of_picture(drawing: Drawing) -> float:
     flat = sum(_flat(layer, drawing) for layer in drawing.layers)
     total = float(flat)
     if drawing.brush.style != "flat":
-        total += TEXTURED * sum(_covered(layer, drawing) for layer in drawing.layers) + _lit(drawing) * whole
+        textured = (
+            TEXTURED * sum(_covered(layer, drawing) for layer in drawing.layers) + _lit(drawing) * whole
+        )
+        again = drawing.brush.on_paper and drawing.transparent == "painting"
+        total += 2 * textured if again else textured
     if drawing.transparent is not None:
         total += 2 * flat + 2 * whole * len(drawing.masks)
-        if drawing.transparent == "painting" and drawing.brush.style != "flat":
-            total += (_lit(drawing) if drawing.brush.on_paper else FILLED) * whole
+        total += FILLED * whole * (drawing.brush.style != "flat")
     return total + COVERED * whole * (drawing.cover is not None)
 
 

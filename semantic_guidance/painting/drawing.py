@@ -174,29 +174,33 @@ class Drawing:
 
     def _without_canvas(self, size: int | None) -> Array:
         """The strokes' own colour and alpha, whatever covers them, RGBA ``[4, H, W]``."""
-        black, alpha = self._on_black(size)
-        whole = replace(self, cover=None)
-        if self.brush.style == "flat":
+        whole, paper = replace(self, cover=None), self.brush.on_paper
+        bare = replace(self.brush, light=None) if paper and self.cover is None else Brush()
+        black, alpha = self._on_black(size, bare)
+        if bare.style == self.brush.style:
             color = (black / alpha.clip(1e-6)).clip(0, 1)
-        elif self.brush.on_paper:  # which shows between its marks, and is cut out with them
+        elif paper:  # it shows between the marks, and under a cover is cut out with them
             color = off_paper(whole.render(size), replace(whole, layers=()).render(size), alpha)
         else:  # it covers what flat strokes cover, and what it leaves bare of that is of their colour
             color = replace(whole, start=filled(black, alpha[0])).render(size).clip(0, 1)
         return np.concatenate([color, alpha])
 
-    def _on_black(self, size: int | None) -> tuple[Array, Array]:
-        """The flat strokes on black ``[3, H, W]``, and their alpha ``[1, H, W]``, by a white canvas."""
-        flat = replace(self, start=None, brush=Brush(), cover=None)
-        shades = ((0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
-        black, white = (replace(flat, background=shade).render(size) for shade in shades)
-        return black, (1 - (white - black).mean(axis=0, keepdims=True)).clip(0, 1)
+    def _on_black(self, size: int | None, brush: Brush) -> tuple[Array, Array]:
+        """The strokes of a brush on black ``[3, H, W]``, and their alpha ``[1, H, W]``, by a white canvas."""
+        canvas = replace(self, start=None, brush=brush, cover=None)
+        grounds = [replace(canvas, background=(shade, shade, shade)) for shade in (0.0, 1.0)]
+        low, high = (replace(each, layers=()).render(1)[:, :1, :1] for each in grounds)  # of tinted paper
+        black, white = (each.render(size) for each in grounds)
+        alpha = (1 - ((white - black) / (high - low)).mean(axis=0, keepdims=True)).clip(0, 1)
+        black -= (1 - alpha) * low
+        return black, alpha
 
     def bare_share(self, size: int | None = None) -> float:
         """Share of the canvas that no stroke covers, 0 to 1, where the picture is of another colour.
 
         Without a picture, it counts wherever it is bare.
         """
-        bare = 1 - self._on_black(size)[1][0]
+        bare = 1 - self._on_black(size, Brush())[1][0]
         if self.cover is not None:
             bare *= resample_array(self.cover, *bare.shape)[0]
         if self.photo is not None:
@@ -214,7 +218,7 @@ class Drawing:
         free = tuple(layer for layer in objects if layer.mask is None)
         numbers = dict.fromkeys(layer.mask for layer in objects if layer.mask is not None)
         used = [self.masks[number] for number in numbers]
-        mask = replace(self, layers=free, transparent=None)._on_black(size)[1]
+        mask = replace(self, layers=free, transparent=None)._on_black(size, Brush())[1]
         for part in used if self.known is None else [self.known]:
             mask = np.maximum(mask, resample_array(part, *mask.shape[1:]))
         return mask

@@ -58,23 +58,25 @@ class Restyle:
             in its own colours everywhere.
         reference: ``[3, h, w]`` whose colours are wanted.
         background: what is to be behind the object.
-        start: the canvas before the first stroke, while it is painted.
-        ground: the same once it is painted, if that is another one.
+        start: the canvas before the first stroke.
+        covered: whether that is to be covered, and is no part of the painting.
         transparent: what pictures are to show, see `Painting`.
         alpha: ``[1, H, W]`` of the picture, if it has any.
         own: whether that shows the object.
         cover: whether it covers the painting, see `Painting`.
+        beyond: what is beyond the cover.
     """
 
     image: Tensor
     reference: Tensor | None
     background: Color | Tensor | None
     start: Color | Tensor | None
-    ground: Color | Tensor | None
+    covered: bool
     transparent: Any
     alpha: Tensor | None
     own: bool
     cover: bool
+    beyond: Color | Tensor = WHITE
 
     @staticmethod
     def of(
@@ -114,7 +116,7 @@ class Restyle:
             reference=None if wishes.palette_from is None else load_image(wishes.palette_from),
             background=background,
             start=start,
-            ground=None,
+            covered=False,
             transparent=clear,
             alpha=alpha,
             own=own,
@@ -126,17 +128,14 @@ class Restyle:
         """The picture over what is behind it, and the canvas on which it is painted."""
         behind = self.background if self.start is None else self.start
         if self.alpha is not None and self.cover:
-            read = replace(self, image=_own_colors(self.image, self.alpha, marks))
-        elif self.alpha is not None and behind is not None:
-            read = replace(self, image=laid_over(self.image, self.alpha, behind))
-        else:
-            read = self
-        alone = self.transparent == "painting" and self.start is None and marks == "strokes"
-        if not (alone or (self.cover and self.transparent != "object")):
-            return read
-        # The canvas will not be there in the end, so strokes must cover it.
-        bare = None if marks == "lines" else _bare(read.target, self.alpha)
-        return replace(read, start=bare, ground=behind if self.cover and behind is not None else WHITE)
+            own = _own_colors(self.image, self.alpha, marks)
+            return replace(self, image=own, start=None, beyond=WHITE if behind is None else behind)
+        if self.alpha is not None and behind is not None:
+            return replace(self, image=laid_over(self.image, self.alpha, behind))
+        if self.transparent == "painting" and self.start is None and marks == "strokes":
+            # The canvas will not be there in the end, so strokes must cover it.
+            return replace(self, start=unlike(self.target), covered=True)
+        return self
 
     @property
     def alone(self) -> bool:
@@ -174,16 +173,17 @@ class Restyle:
     def finished(self, painting: Painting) -> Painting:
         """A painting of the picture under its cover, on the canvas that is shown, with what is seen of it."""
         painting = replace(painting, transparent=self.transparent)
-        if isinstance(self.ground, tuple):
-            painting = replace(painting, background=self.ground, start=None)
-        elif self.ground is not None and self.alpha is not None:
-            painting = replace(painting, start=stored(fill_frame(self.ground, *self.alpha.shape[1:])))
+        if self.covered:
+            painting = replace(painting, background=WHITE)
         if self.own and self.alpha is not None:
             painting = replace(painting, guidance=_seen(painting.guidance, self.alpha))
         if self.cover and self.alpha is not None and painting.photo is not None:
-            ground = painting.background if painting.start is None else painting.start
-            photo = replace_background(painting.photo, self.alpha, ground)
-            painting = replace(painting, cover=stored(self.alpha, LONGEST_COVER), photo=photo)
+            beyond = self.beyond
+            if isinstance(beyond, Tensor):
+                beyond = stored(fill_frame(beyond, *self.alpha.shape[1:]))
+            photo = replace_background(painting.photo, self.alpha, beyond)
+            cover = stored(self.alpha, LONGEST_COVER)
+            painting = replace(painting, cover=cover, beyond=beyond, photo=photo)
         return painting
 
     def note(self, name: Path) -> str | None:
@@ -192,8 +192,8 @@ class Restyle:
             return None
         if not bool((self.alpha >= LEAST_SEEN).any()):
             return f"{name} is wholly transparent: there is nothing to be painted in it"
-        grounds = (self.ground, self.start, self.background, WHITE)
-        behind = next(ground for ground in grounds if ground is not None)
+        laid = self.background if self.start is None else self.start
+        behind = self.beyond if self.cover else WHITE if laid is None else laid
         if not faint(self.image, self.alpha, behind):
             return None
         ground = "white" if behind is WHITE else "canvas"
@@ -211,14 +211,6 @@ def _own_colors(picture: Tensor, alpha: Tensor, marks: str) -> Tensor:
     seen = alpha >= LEAST_SEEN
     dark = float(own[seen.expand_as(own)].mean()) < LIGHT
     return torch.where(seen, own, float(dark))
-
-
-def _bare(picture: Tensor, alpha: Tensor | None) -> Color | Tensor:
-    """A canvas that is to be covered: unlike the picture ``[3, H, W]``, but for where it is not seen."""
-    if alpha is None:
-        return unlike(picture)
-    seen = support(alpha)
-    return replace_background(picture, 1 - seen, unlike(picture, seen))
 
 
 def _seen(guidance: Guidance, alpha: Tensor) -> Guidance:

@@ -55,14 +55,14 @@ def on_background(drawing: Drawing, background: Color | Array) -> Drawing:
     if (objects := drawing.foreground_strokes > 0) and _mixed(drawing) and _maskable(drawing):
         drawing = within(drawing, _on_top(drawing))
     layers = tuple(layer for layer in drawing.layers if layer.level == "foreground" or not objects)
-    if isinstance(background, tuple):
-        canvas = replace(drawing, background=background, start=None)
-    else:
+    if not isinstance(background, tuple):
         picture = _filling(background, *drawing.sides())
-        canvas = replace(
-            drawing, start=np.rint(picture.clip(0, 1) * 255).astype(np.float32) / np.float32(255)
-        )
-    return replace(canvas, layers=layers)
+        background = np.rint(picture.clip(0, 1) * 255).astype(np.float32) / np.float32(255)
+    if drawing.cover is not None:
+        return replace(drawing, layers=layers, beyond=background)
+    if isinstance(background, tuple):
+        return replace(drawing, layers=layers, background=background, start=None)
+    return replace(drawing, layers=layers, start=background)
 
 
 def _maskable(drawing: Drawing) -> bool:

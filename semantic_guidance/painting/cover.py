@@ -1,4 +1,4 @@
-"""What a transparent picture shows of its painting: a cover round all strokes together.
+"""What a transparent picture shows of its painting: a cover round canvas and strokes together.
 
 Many strokes, each under a soft mask, cover more than the mask: n of them 1 - (1 - m)^n. So what is half
 transparent is painted whole, and limited once.
@@ -22,19 +22,19 @@ class Cover:
 
     Attributes:
         share: ``[H, W]`` in [0, 1] of the canvas.
-        ground: ``[3, H, W]`` the canvas before the first stroke, as it looks.
+        beyond: ``[3, H, W]`` what is seen in its place.
     """
 
     share: Array
-    ground: Array
+    beyond: Array
 
     def limited(self, picture: Array, rectangle: Rectangle | None = None) -> Array:
         """A part ``[3, h, w]`` of the canvas, all of it if no rectangle is named, as it is seen; in place."""
         top, bottom, left, right = rectangle or (0, None, 0, None)
-        ground = self.ground[:, top:bottom, left:right]
-        picture -= ground
+        beyond = self.beyond[:, top:bottom, left:right]
+        picture -= beyond
         picture *= self.share[top:bottom, left:right]
-        picture += ground
+        picture += beyond
         return picture
 
 
@@ -43,9 +43,3 @@ def united(one: Rectangle | None, other: Rectangle | None) -> Rectangle | None:
     if one is None or other is None:
         return one or other
     return min(one[0], other[0]), max(one[1], other[1]), min(one[2], other[2]), max(one[3], other[3])
-
-
-def off_paper(picture: Array, paper: Array, alpha: Array) -> Array:
-    """The straight colours ``[3, H, W]`` of what lies on a paper with so much alpha ``[1, H, W]``."""
-    own = (picture - (1 - alpha) * paper) / np.maximum(alpha, np.float32(1e-6))
-    return np.asarray(own.clip(0, 1), np.float32)

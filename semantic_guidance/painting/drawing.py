@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from semantic_guidance.core.packed import COLOR, NUMBERS, POINTS, RADIUS, check_finite
+from semantic_guidance.core.packed import NUMBERS, POINTS, RADIUS, check_finite
 from semantic_guidance.images.arrays import resample_array
 from semantic_guidance.images.fill import filled
 from semantic_guidance.painting.brushes.brush import Brush
-from semantic_guidance.painting.cover import Cover, Rectangle, off_paper, united
+from semantic_guidance.painting.cover import Cover, Rectangle, united
 from semantic_guidance.renderer.definition import FARTHEST
 
 if TYPE_CHECKING:
@@ -83,7 +83,8 @@ class Drawing:
         photo: ``[3, h, w]`` that was painted, if it is at hand.
         hand: whose strokes they are.
         tubes: of paint of which its colours are mixed, if they are.
-        cover: ``[1, h, w]`` how much is seen of all strokes together, if not all is.
+        cover: ``[1, h, w]`` how much is seen of the canvas, if not all is.
+        beyond: what is seen in its place: a colour, or ``[3, h, w]``.
 
     Raises:
         ValueError: a layer's mask is not there, or only the objects are to be shown and there are none.
@@ -103,6 +104,7 @@ class Drawing:
     hand: Mapping[str, Any] | None = None
     tubes: Tubes | None = None
     cover: Array | None = None
+    beyond: tuple[float, float, float] | Array = (1.0, 1.0, 1.0)
 
     def __post_init__(self) -> None:
         objects = self.known is not None or self.foreground_strokes > 0
@@ -144,6 +146,12 @@ class Drawing:
         blank[:] = np.array(self.background, np.float32)[:, None, None]
         return blank
 
+    def behind(self, height: int, width: int) -> Array:
+        """What is seen beyond the cover, ``[3, height, width]``, to be read."""
+        if isinstance(self.beyond, tuple):
+            return np.broadcast_to(np.array(self.beyond, np.float32)[:, None, None], (3, height, width))
+        return resample_array(self.beyond, height, width).clip(0, 1)
+
     def render(self, size: int | None = None) -> Array:
         """The painted picture, ``[3, H, W]``; see `sides`."""
         replay = Replay(self, size)
@@ -162,27 +170,29 @@ class Drawing:
         return replay.height_map()
 
     def cut_out(self, size: int | None = None) -> Array:
-        """The painting without its canvas, or its objects alone, by `transparent`: RGBA ``[4, H, W]``."""
+        """The painting without its canvas, or its objects alone, by `transparent`: RGBA ``[4, H, W]``.
+
+        Under a cover it is what that leaves of it, with its canvas.
+        """
+        if self.transparent != "object" and self.cover is None:
+            return self._without_canvas(size)
+        picture = replace(self, cover=None).render(size).clip(0, 1)
+        alpha = np.ones_like(picture[:1])
         if self.transparent == "object":
-            picture = replace(self, cover=None).render(size).clip(0, 1)
-            cut = np.concatenate([picture, self.object_mask(size)])
-        else:
-            cut = self._without_canvas(size)
+            alpha = self.object_mask(size)
         if self.cover is not None:
-            cut[3:] *= resample_array(self.cover, *cut.shape[1:])
-        return cut
+            alpha = alpha * resample_array(self.cover, *alpha.shape[1:])
+        return np.concatenate([picture, alpha])
 
     def _without_canvas(self, size: int | None) -> Array:
-        """The strokes' own colour and alpha, whatever covers them, RGBA ``[4, H, W]``."""
-        whole, paper = replace(self, cover=None), self.brush.on_paper
-        bare = replace(self.brush, light=None) if paper and self.cover is None else Brush()
+        """The strokes' own colour and alpha, RGBA ``[4, H, W]``."""
+        paper = self.brush.on_paper  # which is no part of them, nor is the light on it
+        bare = replace(self.brush, light=None) if paper else Brush()
         black, alpha = self._on_black(size, bare)
-        if bare.style == self.brush.style:
+        if paper or self.brush.style == "flat":
             color = (black / alpha.clip(1e-6)).clip(0, 1)
-        elif paper:  # it shows between the marks, and under a cover is cut out with them
-            color = off_paper(whole.render(size), replace(whole, layers=()).render(size), alpha)
         else:  # it covers what flat strokes cover, and what it leaves bare of that is of their colour
-            color = replace(whole, start=filled(black, alpha[0])).render(size).clip(0, 1)
+            color = replace(self, start=filled(black, alpha[0])).render(size).clip(0, 1)
         return np.concatenate([color, alpha])
 
     def _on_black(self, size: int | None, brush: Brush) -> tuple[Array, Array]:
@@ -267,7 +277,7 @@ class Replay:
         self._cover: Cover | None = None
         if drawing.cover is not None:
             share = resample_array(drawing.cover, self.height, self.width)[0]
-            self._cover = Cover(share, self._canvas.picture())
+            self._cover = Cover(share, drawing.behind(self.height, self.width))
         self._seen: Easel | None = None  # the canvas under its cover,
         self._stale: Rectangle | None = None  # but for what has changed here
         self._resized: dict[int, Array] = {}
@@ -302,7 +312,9 @@ class Replay:
         check_finite(strokes)
         mask = None if layer.mask is None else self._mask(layer.mask)
         if self._flat and mask is not None and layer.compositing == "seed":
-            self._canvas = _seed_composite(self._canvas.picture(), strokes, mask, layer.ends)
+            from semantic_guidance.painting.seed_rule import seed_composite
+
+            self._canvas = seed_composite(self._canvas.picture(), strokes, mask, SOFTNESS, layer.ends)
         elif self._flat:
             self._canvas.paint(strokes, mask, SOFTNESS, layer.ends)
         else:
@@ -380,17 +392,3 @@ def boxes(strokes: Array, height: int, width: int, ends: Ends = "round") -> NDAr
     low = np.floor(points.min(axis=1) - reach).clip(0, sides).astype(np.int64)
     high = np.ceil(points.max(axis=1) + reach).clip(0, sides).astype(np.int64)
     return np.stack([low[:, 1], high[:, 1], low[:, 0], high[:, 0]], axis=1)
-
-
-def _seed_composite(canvas: Array, strokes: Array, mask: Array, ends: Ends) -> Easel:
-    """`renderer.ltp_rule.ltp_composite`, to the last bit, on ``[3, H, W]`` under ``[H, W]``."""
-    from semantic_guidance.renderer.backends.cpu.easel import Easel
-
-    for stroke in strokes:
-        plain = stroke[None].copy()
-        plain[:, COLOR] = 1
-        easel = Easel(np.zeros_like(canvas))
-        easel.paint(plain, None, SOFTNESS, ends)
-        alpha = easel.picture()[:1]
-        canvas = canvas * (1 - alpha) + stroke[COLOR][:, None, None] * alpha * mask
-    return Easel(canvas)

@@ -92,8 +92,10 @@ class Painting:
         hand: whose strokes they are, if a hand made them: the name of its ``style`` and its ``dials`` by
             name, each a number, a list of numbers, or true or false.
         tubes: of paint of which its colours are mixed, if they are.
-        cover: ``[1, h, w]`` in multiples of 1/255, how much is seen of all strokes together, if not all is:
-            the alpha of a picture that is transparent itself. Elsewhere the canvas is seen, or nothing.
+        cover: ``[1, h, w]`` in multiples of 1/255, how much is seen of canvas and strokes together, if not
+            all is: the alpha of a picture that is transparent itself.
+        beyond: what is seen in its place, if pictures are not transparent: RGB in [0, 1], or a picture
+            ``[3, h, w]`` in multiples of 1/255.
 
     Raises:
         ValueError: a layer's mask is not there, or only the objects are to be shown and there are none.
@@ -114,6 +116,7 @@ class Painting:
     hand: Mapping[str, Any] | None = None
     tubes: Tubes | None = None
     cover: Tensor | None = None
+    beyond: tuple[float, float, float] | Tensor = (1.0, 1.0, 1.0)
 
     def __post_init__(self) -> None:
         objects = bool(self.guidance.instances) or self.foreground_strokes > 0
@@ -155,6 +158,7 @@ class Painting:
             hand=drawing.hand,
             tubes=drawing.tubes,
             cover=None if drawing.cover is None else torch.from_numpy(drawing.cover),
+            beyond=drawing.beyond if isinstance(drawing.beyond, tuple) else torch.from_numpy(drawing.beyond),
         )
 
     @cached_property
@@ -188,6 +192,7 @@ class Painting:
             hand=self.hand,
             tubes=self.tubes,
             cover=None if self.cover is None else _array(self.cover),
+            beyond=self.beyond if isinstance(self.beyond, tuple) else _array(self.beyond),
         )
 
     @property

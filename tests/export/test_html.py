@@ -101,10 +101,11 @@ def test_the_canvas_is_ours(browser, page_file):
 @needs_chromium
 @pytest.mark.parametrize("started", [True, False])
 def test_the_canvas_is_ours_under_a_cover(browser, painting, tmp_path, started):
-    """No byte off by more than one, on a canvas of one colour and on one with a picture."""
+    """No byte off by more than one; canvas and what is beyond are of one colour, or pictures."""
     cover = (torch.linspace(1, 0, 96) * 255).round().div(255).expand(1, 64, 96).contiguous()
     start = torch.linspace(0, 1, 96).expand(3, 64, 96).mul(255).round() / 255 if started else None
-    covered = replace(painting, cover=cover, start=start)
+    beyond = (0.9, 0.5, 0.1) if start is None else start.flip(2)
+    covered = replace(painting, cover=cover, start=start, beyond=beyond)
     covered.save(tmp_path / "a.html")
     shown = shown_by(browser, tmp_path / "a.html", 37, 5, 37)
     assert np.abs(shown - to_bytes(covered.canvas)).max() <= 1

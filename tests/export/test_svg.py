@@ -162,7 +162,7 @@ def test_objects_alone_are_those_of_pictures(painting, tmp_path, name, layers):
 
 @pytest.mark.parametrize("name", ["a.svg", "a.exact.svg"])
 @pytest.mark.parametrize("transparent", [None, "painting", "object"])
-def test_a_cover_is_one_mask_round_all_strokes(painting, tmp_path, name, transparent):
+def test_a_cover_is_one_mask_round_canvas_and_strokes(painting, tmp_path, name, transparent):
     """Compared, over black and over white, with our own cut-out and canvas."""
     cover = (torch.linspace(1, 0, 96) * 255).round().div(255).expand(1, 64, 96).contiguous()
     drawn = replace(painting, cover=cover, transparent=transparent)

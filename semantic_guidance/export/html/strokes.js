@@ -6,12 +6,13 @@ const SQUARE = Math.PI / 4, FILBERT = 0.8472130847939787;
 const FARTHEST = { round: 1, square: Math.hypot(1, SQUARE), filbert: Math.pow(1 + FILBERT ** 4, 0.25) };
 
 class Picture {
-  constructor(width, height, background, start, cover) {
+  constructor(width, height, background, start, cover, beyond) {
     this.width = width;
     this.height = height;
     this.background = background;
     this.start = start; // pixels of the empty canvas (RGBA), if it is not of one colour
-    this.cover = cover; // how much is seen of all strokes together (a Uint8Array), null for all
+    this.cover = cover; // how much is seen of the canvas (a Uint8Array), null for all
+    this.beyond = beyond; // what is seen in its place: bytes of a colour, or pixels (RGBA)
     this.planes = background.map(() => new Float32Array(width * height));
     this.distance = new Float64Array(width);
     this.place = new Float64Array(width);
@@ -24,21 +25,17 @@ class Picture {
 
   clear() {
     this.planes.forEach((plane, channel) => {
-      for (let k = 0; k < plane.length; k++) plane[k] = this.blank(channel, k);
+      plane.fill(this.background[channel]);
+      if (this.start) for (let k = 0; k < plane.length; k++) plane[k] = this.start[4 * k + channel] / 255;
     });
     this.touch(0, 0, this.width, this.height);
-  }
-
-  // The empty canvas.
-  blank(channel, k) {
-    return this.start ? this.start[4 * k + channel] / 255 : this.background[channel];
   }
 
   // What is seen of a plane's pixel under the cover.
   seen(plane, channel, k) {
     if (!this.cover) return plane[k];
-    const blank = this.blank(channel, k);
-    return blank + ((plane[k] - blank) * this.cover[k]) / 255;
+    const beyond = this.beyond[this.beyond.length > 3 ? 4 * k + channel : channel] / 255;
+    return beyond + ((plane[k] - beyond) * this.cover[k]) / 255;
   }
 
   touch(left, top, right, bottom) {

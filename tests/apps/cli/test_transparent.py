@@ -120,7 +120,7 @@ def test_colours_that_are_not_seen_do_not_count(tmp_path):
 
 @pytest.mark.parametrize("alpha", [np.clip(6 - 8 * DISC, 0, 1), np.ones(60)], ids=["cut", "opaque"])
 def test_nobody_sees_a_canvas_that_was_to_be_covered(tmp_path, alpha):
-    """Red, unlike which is cyan: in no format, nor in what is made of the strokes later, is anything like it."""
+    """Red, unlike which is cyan: in no format, nor in what is made of the strokes later, is any of it."""
     red = saved(tmp_path / "red.png", alpha, np.array([0.8, 0.1, 0.1]))
     formats = ["--formats", "png,jpg,gif,html,json", "--duration", "0.5"]
     assert paint(red, tmp_path, "--transparent", *formats) == 0
@@ -133,8 +133,8 @@ def test_nobody_sees_a_canvas_that_was_to_be_covered(tmp_path, alpha):
         assert color[0] >= max(color[1:])
     with av.open(str(tmp_path / "red_painted.gif")) as film:
         shown = [frame.to_ndarray(format="rgb24") / 255 for frame in film.decode(video=0)]
-    for path in (tmp_path / "red_painted.jpg", tmp_path / "again" / "red_painted.png"):
-        shown.append(np.asarray(Image.open(path).convert("RGB")) / 255)
+    stills = (tmp_path / "red_painted.jpg", tmp_path / "again" / "red_painted.png")
+    shown += [np.asarray(Image.open(path).convert("RGB")) / 255 for path in stills]
     pixels = np.asarray(Image.open(tmp_path / "red_painted.png")) / 255
     shown.append(pixels[pixels[..., 3] > 0.02][None])
     for picture in shown:  # over white, red is never less than the other two

@@ -64,7 +64,7 @@ def test_a_film_shows_what_a_picture_shows(covered, style):
     """A canvas of which only what has changed is limited anew, and one that is limited as a whole."""
     drawing = replace(covered, brush=Brush(style)).drawing
     replay, share = Replay(drawing), covered.cover.numpy()
-    for count in (0, 1, 2, 2, 9, 21, 30, 37):
+    for count in (0, 1, 2, 2, 21, 37):
         replay.paint(count)
         assert np.allclose(replay.easel().picture(), replay.picture(), atol=1e-6)
     assert np.allclose(replay.picture(), drawing.render(), atol=1e-6)
@@ -77,10 +77,10 @@ def test_a_film_shows_what_a_picture_shows(covered, style):
 def test_rims_of_textured_paint_have_its_colour(style):
     """Red paint is nowhere as green or blue as it is red, whatever it lies on, and on no paper."""
     drawing = replace(blots((0.8, 0.1, 0.1)), brush=Brush(style), transparent="painting", background=CYAN)
-    red, green, blue, alpha = drawing.cut_out(128)
+    red, green, blue, alpha = drawing.cut_out(96)
     seen = alpha > 0.02
     rim = seen & (alpha < 0.98)
-    assert rim.sum() > 50
+    assert rim.sum() > 30
     assert (red - np.maximum(green, blue))[seen].min() > 0.2
     assert (red - np.maximum(green, blue))[rim].mean() > 0.5
 

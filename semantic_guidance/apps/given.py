@@ -54,6 +54,17 @@ def given_guidance(
     return guide(image, Prompt.of_objects(torch.cat(masks))) if masks else None
 
 
+def mask_note(said: GuidanceOptions, known: Guidance | None) -> str | None:
+    """What a person should be told of the masks that they gave: that they look like their own negative."""
+    if known is None or not said.masks or said.invert_mask:
+        return None
+    mask = known.mask[0] > 0.5
+    edges = (mask[0], mask[-1], mask[:, 0], mask[:, -1])
+    if bool(mask.all()) or not all(bool(edge.all()) for edge in edges):
+        return None
+    return "the mask is bright all round its edge; --invert-mask, if the object is dark in it"
+
+
 def clipped_box(box: Box, image: Tensor, file_size: tuple[int, int]) -> Box:
     """The part of `box` within the picture, in pixels of `image`.
 

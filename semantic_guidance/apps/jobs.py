@@ -30,7 +30,7 @@ from semantic_guidance.apps.files import (
     prepare_folder,
     write_outputs,
 )
-from semantic_guidance.apps.given import check_given, given_guidance
+from semantic_guidance.apps.given import check_given, given_guidance, mask_note
 from semantic_guidance.apps.given_options import GuidanceOptions, PictureOptions
 from semantic_guidance.apps.hand import DIALS, make_style
 from semantic_guidance.apps.hand_options import HandOptions
@@ -57,6 +57,7 @@ from semantic_guidance.images.files import load_picture
 from semantic_guidance.images.metrics import Errors, painting_errors
 from semantic_guidance.painter.painter import Painter
 from semantic_guidance.painter.presets import PRESETS
+from semantic_guidance.painter.styles import Style
 from semantic_guidance.painter.variations import check_count, variations
 from semantic_guidance.painting.painting import Painting
 
@@ -136,7 +137,7 @@ class Result:
         style: in which it was painted.
         box: of the first object, in pixels of the file, if there is one.
         seconds: by stage: ``guidance``, ``plan``, ``polish``, ``export``, and ``total``.
-        note: what a person should be told of the photograph; mostly nothing.
+        notes: what a person should be told, of the photograph and of the mask; mostly nothing.
     """
 
     job: Job
@@ -146,7 +147,7 @@ class Result:
     style: str
     box: Box | None
     seconds: dict[str, float]
-    note: str = ""
+    notes: tuple[str, ...] = ()
 
     @cached_property
     def bare_share(self) -> float:
@@ -201,25 +202,25 @@ class _Work:
 
     Attributes:
         image: ``[3, H, W]`` to be painted.
-        shown: the same as a person sees it: over white, where it is transparent.
+        original: ``[3, H, W]`` the photograph, over white.
         guidance: given by the person; None if the painter's guide is to find it.
         scale: pixels of the file for each pixel of `image`, across and down; above 1 if it was reduced.
         guidance_seconds: time taken to find what the person pointed at.
         painter: ready to paint.
         restyle: what it is painted on, and in which colours.
         outputs: the file for each format.
-        note: what a person should be told of the photograph.
+        notes: what a person should be told, or nothing.
     """
 
     image: Tensor
-    shown: Tensor
+    original: Tensor
     guidance: Guidance | None
     scale: tuple[float, float]
     guidance_seconds: float
     painter: Painter
     restyle: Restyle
     outputs: dict[str, Path]
-    note: str
+    notes: tuple[str | None, ...]
 
 
 def run(job: Job, progress: StageProgress | None = None) -> Result:
@@ -271,12 +272,12 @@ def run_variations(job: Job, count: int, progress: StageProgress | None = None) 
             options["style"] = job.style or work.painter.style.name
         varied = replace(job, **options)
         if results:
-            painter = _painter(varied, work.restyle, work.image)
+            painter = _painter(varied, work.restyle, _style(varied, work.original))
             known = results[0].painting.guidance
             work = replace(work, painter=painter, outputs=outputs, guidance=known, guidance_seconds=0.0)
             started = time.perf_counter()
         result = _made(varied, work, tell, started)
-        pictures.append(thumbnail(_shown(result.painting).numpy()))
+        pictures.append(thumbnail(result.painting.canvas.numpy()))
         results.append(replace(result, painting=replace(result.painting)))  # without its large canvas
     write_sheet(pictures, [f"{n}   seed {each.job.seed}" for n, each in enumerate(results, 1)], sheet)
     return Variations(tuple(results), sheet)
@@ -284,10 +285,10 @@ def run_variations(job: Job, count: int, progress: StageProgress | None = None) 
 
 def _made(job: Job, work: _Work, tell: StageProgress, started: float) -> Result:
     """The painting and its files."""
-    transparent: Any = job.transparent
-    painting = replace(work.painter.paint(work.image, work.guidance, tell), transparent=transparent)
+    painting = work.restyle.finished(work.painter.paint(work.image, work.guidance, tell))
     exporting = time.perf_counter()
-    known = guidance_overlay(work.shown, painting.guidance) if "guidance" in work.outputs else None
+    shown = work.image if painting.photo is None else painting.photo
+    known = guidance_overlay(shown, painting.guidance) if "guidance" in work.outputs else None
     write_outputs(painting, work.outputs, job, lambda share: tell("export", share), known, job.export)
     finished = time.perf_counter()
     seconds = {stage: painting.seconds.get(stage, 0.0) for stage in ("guidance", "plan", "polish")}
@@ -298,20 +299,12 @@ def _made(job: Job, work: _Work, tell: StageProgress, started: float) -> Result:
         job,
         painting,
         work.outputs,
-        painting_errors(_shown(painting), work.shown, painting.guidance.mask),
+        painting_errors(painting.canvas, shown, painting.guidance.mask),
         work.painter.style.name,
         tuple(n * s for n, s in zip(boxes[0], work.scale * 2, strict=True)) if boxes else None,  # type: ignore[arg-type]
         seconds,
-        work.note,
+        tuple(note for note in work.notes if note),
     )
-
-
-def _shown(painting: Painting) -> Tensor:
-    """The painting ``[3, H, W]`` as a person sees it: over white, where it is transparent."""
-    if painting.transparent != "painting":
-        return painting.canvas
-    rgba = painting.cut_out()
-    return rgba[:3] * rgba[3:] + (1 - rgba[3:])
 
 
 def _prepared(job: Job, tell: StageProgress, outputs: dict[str, Path] | None = None) -> _Work:
@@ -327,9 +320,9 @@ def _prepared(job: Job, tell: StageProgress, outputs: dict[str, Path] | None = N
     picture = load_picture(job.image, job.frame)
     outputs = _outputs(job) if outputs is None else outputs
     check_transparent(job.transparent, job.formats)
-    given = bool(job.masks or job.boxes)
-    restyle = Restyle.of(job, picture, job.image, job.baseline, given)
-    painter = _painter(job, restyle, picture.image)
+    style = _style(job, picture.image)
+    restyle = Restyle.of(job, picture, job.image, job.baseline, bool(job.masks or job.boxes), style.marks)
+    painter = _painter(job, restyle, style)
     sides, clear = painter.sides(*picture.image.shape[1:]), job.transparent is not None
     photo = picture.image.shape[1] * picture.image.shape[2]
     start = restyle.start.shape[1] * restyle.start.shape[2] if isinstance(restyle.start, Tensor) else 0
@@ -337,17 +330,17 @@ def _prepared(job: Job, tell: StageProgress, outputs: dict[str, Path] | None = N
     tell("guidance", 0.0)
     looking = time.perf_counter()
     known = given_guidance(job, picture.image, picture.size, painter.guide)
-    image, guidance = restyle.apply(picture.image, known, painter.guide)
+    image, guidance = restyle.apply(known, painter.guide)
     work = _Work(
         image=image,
-        shown=restyle.shown(image),
+        original=picture.image,
         guidance=guidance,
         guidance_seconds=time.perf_counter() - looking,
         scale=(picture.size[0] / image.shape[2], picture.size[1] / image.shape[1]),
         painter=painter,
         restyle=restyle,
         outputs=outputs,
-        note=picture.note,
+        notes=(picture.note, mask_note(job, known), restyle.note(job.image)),
     )
     prepare_folder(job.out)
     return work
@@ -365,10 +358,14 @@ def _outputs(job: Job, mark: str = "", *others: Path) -> dict[str, Path]:
     return outputs
 
 
-def _painter(job: Job, restyle: Restyle, image: Tensor) -> Painter:
+def _style(job: Job, image: Tensor) -> Style:
+    """In which the photograph ``[3, H, W]`` is painted."""
+    return make_style(job, image, agent=job.agent is not None, plotter=plotted(job.formats))
+
+
+def _painter(job: Job, restyle: Restyle, style: Style) -> Painter:
     share = 1.0 if restyle.alone and job.foreground_share is None else job.foreground_share
     medium = make_medium(job, job.formats)
-    style = make_style(job, image, agent=job.agent is not None, plotter=plotted(job.formats))
     plain = job.baseline and style.hand is None
     brush = make_brush(job.brush, job.seed, job, named(lambda: style.make_brush(job.seed)))
     return named(

@@ -301,8 +301,8 @@ class ClearOptions:
 
     transparent: str | None = option(
         None,
-        "omit the canvas (painting) or all but the object (object) in png, webp and svg (default if given:"
-        f" {CLEAR[0]})",
+        "omit the canvas (painting) or all but the object (object) in png, webp and svg; a picture that is"
+        f" transparent itself is painted as transparent as it is (default if given: {CLEAR[0]})",
         metavar="WHAT",
         choices=CLEAR,
         optional=CLEAR[0],

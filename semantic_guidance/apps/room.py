@@ -14,11 +14,11 @@ START = 95_000_000
 
 FLAT, TEXTURED, LIT, CLEAR, HEIGHT = 35, 54, 123, 27, 26
 """Bytes for each pixel, measured on 4 to 67 million of them: of a picture with the flat brush, with another
-one, with relief and light or running water, and what transparency adds; of the height of the paint."""
+one, with relief and light or running water, and what transparency adds (twice as much where there is texture
+but no light); of the height of the paint."""
 
-PAPERS = ("watercolor", "ink", "pencil")
-"""Brushes for paper, whose height is as much work as the picture."""
-
+COVERED = 16
+"""Bytes for each pixel of a picture under a cover."""
 
 FILM = 85_000_000
 """Of a film's encoder and its frames."""
@@ -35,7 +35,12 @@ START_PICTURE = 35
 
 
 def needed_bytes(
-    pixels: int, brush: Brush, formats: Iterable[str], clear: bool = False, kept: int = 0
+    pixels: int,
+    brush: Brush,
+    formats: Iterable[str],
+    clear: bool = False,
+    kept: int = 0,
+    covered: bool = False,
 ) -> int:
     """Bytes that it takes to draw and write files of so many pixels; 0 if none is drawn.
 
@@ -45,13 +50,18 @@ def needed_bytes(
         formats: of the files.
         clear: whether its canvas is transparent.
         kept: bytes of the masks and pictures that it has.
+        covered: whether it has a cover.
     """
     formats = tuple(formats)
     lit = brush.style == "watercolor" or (brush.dial("relief") > 0 and brush.light is not None)
     textured = LIT if lit else TEXTURED
-    picture = (FLAT if brush.style == "flat" else textured) + (CLEAR if clear else 0)
+    picture = FLAT if brush.style == "flat" else textured
+    if clear:
+        picture += 2 * CLEAR if picture == TEXTURED else CLEAR
+    elif covered:
+        picture += COVERED
     each = [picture * pixels for name in formats if EXPORTERS.get(name).still]
-    height = TEXTURED if brush.style in PAPERS else HEIGHT
+    height = TEXTURED if brush.on_paper else HEIGHT  # of paper it is as much work as the picture
     each += [height * pixels for name in formats if name == "height.png" and brush.style != "flat"]
     each += [FILM for name in formats if EXPORTERS.get(name).film]
     each += [picture * min(pixels, PAGE) for name in formats if name == "html" and brush.style != "flat"]
@@ -65,6 +75,7 @@ def check_room(
     where: object,
     clear: bool = False,
     kept: int = 0,
+    covered: bool = False,
 ) -> None:
     """Check that the pictures among a painting's files fit into the memory that is free.
 
@@ -75,12 +86,13 @@ def check_room(
         where: what the complaint begins with.
         clear: whether its canvas is transparent.
         kept: bytes of the masks and pictures that it has.
+        covered: whether it has a cover.
 
     Raises:
         RoomError: they do not.
     """
     height, width = sides
-    needed = needed_bytes(height * width, brush, formats, clear, kept)
+    needed = needed_bytes(height * width, brush, formats, clear, kept, covered)
     smaller = "a smaller --size" + (", or --brush flat" if brush.style != "flat" else "")
     _check(f"{where}: painting {width} x {height} pixels", needed, smaller)
 

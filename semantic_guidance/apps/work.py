@@ -29,6 +29,8 @@ OUTLINE = 36 * 10**4  # an outline of SVG,
 SHORT, GROWTH = 128, 0.3  # whose stroke is so many pixels long; of longer ones by this power of the length
 RAMP = 30 * 10**4  # a gradient of SVG
 PACKED = 8  # a pixel of a page's mask
+COVERED = 4  # a pixel under a cover
+FILLED = 35  # a pixel where a cut-out's colours are continued
 
 
 def work(drawing: Drawing, formats: Iterable[str] = ()) -> float:
@@ -42,7 +44,8 @@ def _of_format(drawing: Drawing, name: str) -> float:
         return _outlines(drawing, exact) * OUTLINE + (0 if exact else _ramps(drawing) * RAMP)
     if name == "html":
         page = _within(drawing, 1024)
-        return _of_picture(page) + PACKED * len(page.masks) * page.height * page.width
+        pictures = len(page.masks) + (page.cover is not None)
+        return _of_picture(page) + PACKED * pictures * page.height * page.width
     if EXPORTERS.get(name).film:
         return _of_film(drawing, name)
     return _of_picture(drawing)
@@ -58,7 +61,8 @@ def _of_film(drawing: Drawing, name: str) -> float:
         return _of_picture(drawing)
     screen = _within(drawing, kind.longest)
     frames = kind.rate * (MANY + HOLD)
-    return _of_picture(screen) + frames * (FRAME + _lit(screen)) * screen.width * screen.height
+    each = FRAME + _lit(screen) + COVERED * (screen.cover is not None)
+    return _of_picture(screen) + frames * each * screen.width * screen.height
 
 
 def _within(drawing: Drawing, longest: int) -> Drawing:
@@ -80,10 +84,15 @@ def _of_picture(drawing: Drawing) -> float:
     flat = sum(_flat(layer, drawing) for layer in drawing.layers)
     total = float(flat)
     if drawing.brush.style != "flat":
-        total += TEXTURED * sum(_covered(layer, drawing) for layer in drawing.layers) + _lit(drawing) * whole
+        textured = (
+            TEXTURED * sum(_covered(layer, drawing) for layer in drawing.layers) + _lit(drawing) * whole
+        )
+        again = drawing.brush.on_paper and drawing.transparent == "painting"
+        total += 2 * textured if again else textured
     if drawing.transparent is not None:
         total += 2 * flat + 2 * whole * len(drawing.masks)
-    return total
+        total += FILLED * whole * (drawing.brush.style != "flat")
+    return total + COVERED * whole * (drawing.cover is not None)
 
 
 def _flat(layer: DrawnLayer, drawing: Drawing) -> float:

@@ -25,6 +25,7 @@ from semantic_guidance.export.options import PLOTTER_COLORS, NoOptions
 from semantic_guidance.export.passes import Line, Pass, in_passes
 from semantic_guidance.export.svg import HEAD, group, hex_color
 from semantic_guidance.images.color import MAX_COLORS, choose_colors, nearest_color
+from semantic_guidance.painting.altered import uncovered
 from semantic_guidance.painting.drawing import Drawing, DrawnLayer
 from semantic_guidance.painting.paper import PAPERS, Sheet
 
@@ -44,6 +45,7 @@ def write(drawing: Drawing, path: Path, options: NoOptions, progress: Progress) 
         InputError: it has more than `MAX_STROKES` strokes, or they lie on one another too often.
     """
     check_count(len(drawing.strokes), path)
+    drawing = uncovered(drawing)
     sheet = Sheet.of(drawing.paper or PAPERS["a4"], drawing.height, drawing.width)
     lines = list(itertools.islice(_lines(drawing, sheet), MAX_LINES + 1))
     if len(lines) > MAX_LINES:

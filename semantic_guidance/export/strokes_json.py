@@ -10,6 +10,9 @@ flat, by its style, seed, dials and the direction of the light (null for none), 
 its ``picture`` (grey PNG in base64), which version 1 did not have either; ``hand`` tells whose strokes they
 are, if a hand made them, by its ``style`` and its ``dials``; ``paper`` is the size in mm of the paper that a
 painting is meant for, if any, and ``start`` a picture (PNG in base64) on the canvas before the first stroke.
+``cover``, if there is one, is a grey PNG picture in base64 that limits canvas and strokes together: how much
+is seen of them, where the picture that was painted is transparent itself, and ``beyond`` a colour, or a
+picture (PNG in base64), that is seen in their place; readers that do not know them show all of the canvas.
 Nothing that is read from a file is trusted.
 """
 
@@ -65,6 +68,7 @@ MAX_BYTES = 128 << 20
 ASPECT_TOLERANCE = 0.05  # of a mask's sides against the canvas's, besides rounding
 MAX_NAME = 64  # characters of a style's name, or a dial's
 MAX_DIALS = 64  # of a hand, and numbers in one of them
+WHITE = (1.0, 1.0, 1.0)
 FAR = 100.0  # no coordinate or radius is further than this from 0, in units of the longer side
 
 
@@ -87,6 +91,10 @@ def write(drawing: Drawing, path: Path, options: NoOptions, progress: Progress) 
         head["brush"] = _brush_record(drawing.brush)
     if drawing.start is not None:
         head["start"] = packed_picture(drawing.start)
+    if drawing.cover is not None:
+        head["cover"] = packed_picture(drawing.cover)
+        plain = isinstance(drawing.beyond, tuple)
+        head["beyond"] = list(drawing.beyond) if plain else packed_picture(np.asarray(drawing.beyond))
     with replacing(path) as draft, draft.open("w", encoding="ascii", newline="\n") as file:
         file.write(json.dumps(head)[:-1] + ', "strokes": [')
         for n, line in enumerate(lines):
@@ -221,6 +229,7 @@ def _drawing(document: Any) -> Drawing:
     if "start" in document:
         start = read_picture(document["start"], "start", "RGB", MAX_PIXELS)
         _check_sides(start, "start", width, height)
+    cover, beyond = _cover(document, width, height) if "cover" in document else (None, WHITE)
     parsed = [_stroke(stroke, n, len(masks)) for n, stroke in enumerate(strokes)]
     layers = tuple(
         _layer(key, [numbers for _, numbers in group])
@@ -240,7 +249,25 @@ def _drawing(document: Any) -> Drawing:
         start=start,
         hand=hand,
         brush=brush,
+        cover=cover,
+        beyond=beyond,
     )
+
+
+def _cover(
+    document: dict[str, Any], width: int, height: int
+) -> tuple[NDArray[np.float32], tuple[float, float, float] | NDArray[np.float32]]:
+    """The cover of a canvas of the given size, and what is beyond it."""
+    cover = read_picture(document["cover"], "cover", "L", MAX_PIXELS)
+    _check_sides(cover, "cover", width, height)
+    if isinstance(document.get("beyond"), str):
+        picture = read_picture(document["beyond"], "beyond", "RGB", MAX_PIXELS)
+        _check_sides(picture, "beyond", width, height)
+        return cover, picture
+    if "beyond" not in document:
+        return cover, WHITE
+    red, green, blue = floats(document, "beyond", (3,), 0, 1, "the file")
+    return cover, (red, green, blue)
 
 
 def _brush(record: Any) -> Brush:

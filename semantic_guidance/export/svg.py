@@ -3,6 +3,7 @@
 ``NAME.svg`` is for editing: where strokes are clipped by a mask, their group has a clip path, and where the
 opacity changes along a stroke it has a linear gradient. ``NAME.exact.svg`` is for showing: each stroke has
 the mask itself, a grey picture that keeps soft edges soft, and its opacity is drawn disc upon disc.
+A cover is one mask round canvas and strokes in both.
 """
 
 from __future__ import annotations
@@ -87,29 +88,46 @@ class _Text:
         yield f'{HEAD}width="{width}" height="{height}" viewBox="0 0 {width} {height}">'
         if (style := self.drawing.brush.style) != "flat":
             yield f"<desc>Flat shapes, without the texture of the {style} brush.</desc>"
+        opened = 0
+        if self.drawing.cover is not None:
+            yield from self._covered(self.drawing.cover)
+            opened += 1
         if self.drawing.transparent == "object":
             yield from self._mask("mask-object", self.drawing.object_mask())
             yield group(self._name("object"), "object", self._clip("mask-object"))
-        if self.drawing.transparent != "painting":
-            yield group(self._name("canvas"), "canvas")
-            yield self._canvas()
-            yield "</g>"
+            opened += 1
+        if self.drawing.transparent != "painting" or self.drawing.cover is not None:
+            yield from self._ground("canvas", self.drawing.background, self.drawing.start)
         for level, layers in itertools.groupby(self.drawing.layers, key=lambda layer: layer.level):
             yield group(self._name(level), level)
             for layer in layers:
                 yield from self._layer(layer)
             yield "</g>"
-        if self.drawing.transparent == "object":
-            yield "</g>"
+        yield from ["</g>"] * opened
         yield "</svg>"
 
-    def _canvas(self) -> str:
-        """What is there before the first stroke."""
+    def _covered(self, cover: NDArray[np.float32]) -> Iterator[str]:
+        """The beginning of the group that a cover ``[1, h, w]`` limits, and what is beyond it."""
+        beyond = self.drawing.beyond
+        if self.drawing.transparent is None and isinstance(beyond, tuple):
+            yield from self._ground("beyond", beyond, None)
+        elif self.drawing.transparent is None:
+            yield from self._ground("beyond", self.drawing.background, np.asarray(beyond))
+        yield self._grey("mask-cover", cover)
+        yield group(self._name("cover"), "cover", ' mask="url(#mask-cover)"')
+
+    def _ground(
+        self, name: str, color: tuple[float, float, float], picture: NDArray[np.float32] | None
+    ) -> Iterator[str]:
+        """A layer of one colour, or of a picture ``[3, h, w]`` if there is one."""
         size = f'width="{self.drawing.width}" height="{self.drawing.height}"'
-        if self.drawing.start is None:
-            return f'<rect {size} fill="{hex_color(np.array(self.drawing.background))}"/>'
-        data = f"data:image/png;base64,{packed_picture(self.drawing.start)}"
-        return f'<image {size} preserveAspectRatio="none" xlink:href="{data}"/>'
+        yield group(self._name(name), name)
+        if picture is None:
+            yield f'<rect {size} fill="{hex_color(np.array(color))}"/>'
+        else:
+            data = f"data:image/png;base64,{packed_picture(picture)}"
+            yield f'<image {size} preserveAspectRatio="none" xlink:href="{data}"/>'
+        yield "</g>"
 
     def _clip(self, name: str) -> str:
         """The attribute that shows a group only within a mask or clip path."""
@@ -182,11 +200,16 @@ class _Text:
             self.edges += int(np.count_nonzero(fine[:, 1:] != fine[:, :-1]))
             d = "" if self.edges > MAX_EDGES else _outline(fine, width, height)
             return [f'<clipPath id="{name}"><path d="{d}" clip-rule="evenodd"/></clipPath>']
-        return [
-            f'<mask id="{name}" maskUnits="userSpaceOnUse" x="0" y="0" width="{width}" height="{height}">'
-            f'<image width="{width}" height="{height}" preserveAspectRatio="none" '
+        return [self._grey(name, mask)]
+
+    def _grey(self, name: str, mask: NDArray[np.float32]) -> str:
+        """A mask ``[1, h, w]`` of that name, as the grey picture that it is."""
+        size = f'width="{self.drawing.width}" height="{self.drawing.height}"'
+        return (
+            f'<mask id="{name}" maskUnits="userSpaceOnUse" x="0" y="0" {size}>'
+            f'<image {size} preserveAspectRatio="none" '
             f'xlink:href="data:image/png;base64,{packed_picture(mask)}"/></mask>'
-        ]
+        )
 
 
 def _even(opacity: Array) -> float | None:

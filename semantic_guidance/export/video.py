@@ -26,7 +26,8 @@ from semantic_guidance.core.machine import has_avx512
 from semantic_guidance.export.base import Exporter, Progress
 from semantic_guidance.export.frames import Pace, pace, schedule
 from semantic_guidance.export.options import VideoOptions
-from semantic_guidance.painting.drawing import Drawing, Rectangle, Replay
+from semantic_guidance.painting.cover import Rectangle
+from semantic_guidance.painting.drawing import Drawing, Replay
 from semantic_guidance.renderer.backends.cpu.threads import renderer_threads
 
 HOLD, HOLD_SHARE = 2.0, 0.25  # seconds that the finished painting stays; at most this share of the video

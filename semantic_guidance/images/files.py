@@ -48,7 +48,7 @@ class Picture:
 
     Attributes:
         image: ``[3, H, W]`` in [0, 1], upright, over white; its longer side is at most `MAX_SIDE`.
-        alpha: ``[1, H, W]`` in [0, 1], 1 where it is opaque; None if it is the same everywhere.
+        alpha: ``[1, H, W]`` in [0, 1], 1 where it is opaque; None if it is opaque everywhere.
         size: width and height of the upright picture in the file, before any reduction.
         note: what a person should be told: that the first frame of an animation is empty; mostly nothing.
     """

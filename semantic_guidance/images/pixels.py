@@ -28,7 +28,10 @@ Box = tuple[int, int, int, int]  # left, top, right, bottom
 
 
 def colours(decoded: Decoded) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
-    """The picture ``[3, H, W]`` in [0, 1] in sRGB over white, and `alpha`; reduced to `MAX_SIDE`."""
+    """The picture ``[3, H, W]`` in [0, 1] in sRGB over white, and its alpha ``[H, W]``, None if it is opaque.
+
+    Both are reduced to `MAX_SIDE`.
+    """
     image = decoded.image
     if image.mode in DEEP:
         grey = _array(decoded.upright(_deep(image)))
@@ -39,7 +42,7 @@ def colours(decoded: Decoded) -> tuple[NDArray[np.float32], NDArray[np.float32] 
         rgb = _through_profile(small, profile, "CMYK") or small.convert("RGB")
         return unit(np.asarray(rgb)), None
     rgb = _over_white(small)
-    alpha = _varying(small.getchannel("A")) if small.mode in ALPHA else None
+    alpha = _seen(small.getchannel("A")) if small.mode in ALPHA else None
     return unit(np.array(_through_profile(rgb, profile, "RGB ") or rgb)), alpha
 
 
@@ -110,6 +113,11 @@ def _varying(image: Image.Image) -> NDArray[np.float32] | None:
     """A channel of bytes in [0, 1]; None if it is the same everywhere."""
     low, high = image.getextrema()
     return None if low == high else np.asarray(_array(image) / np.float32(255), np.float32)
+
+
+def _seen(image: Image.Image) -> NDArray[np.float32] | None:
+    opaque = image.getextrema() == (255, 255)
+    return None if opaque else np.asarray(_array(image) / np.float32(255), np.float32)
 
 
 def _plain(image: Image.Image) -> Image.Image:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -9,8 +10,18 @@ from torch import Tensor
 
 from semantic_guidance.images.arrays import resize_array
 from semantic_guidance.images.color import Color, from_lab, to_lab
+from semantic_guidance.images.fill import filled
 
 STIRRED = 1e-3  # added to the variances of colours, in CIELAB: a grey picture has none across its axis
+LEAST_SEEN = 2 / 255
+"""Alpha from which on anything is seen."""
+
+RIM = 1 / 256
+"""What is painted beyond what is seen, in the longer side: strokes end there, and masks are resized."""
+
+TOLD, TOLD_SHARE = 0.06, 0.02
+"""Difference from which on a colour is told from its ground, and the share of a picture that has to be."""
+
 Array = NDArray[np.float64]
 
 
@@ -46,11 +57,14 @@ def _root(matrix: Array) -> Array:
 
 def replace_background(picture: Tensor, mask: Tensor, background: Color | Tensor) -> Tensor:
     """`picture` ``[3, H, W]`` where `mask` ``[1, H, W]`` is 1, a colour or another picture where it is 0."""
+    return picture * mask + behind(background, *picture.shape[1:]) * (1 - mask)
+
+
+def behind(background: Color | Tensor, height: int, width: int) -> Tensor:
+    """A colour ``[3, 1, 1]``, or the middle of a picture that fills ``[3, height, width]``."""
     if isinstance(background, Tensor):
-        behind = cover(background, *picture.shape[1:])
-    else:
-        behind = torch.tensor(background, dtype=torch.float32).view(3, 1, 1)
-    return picture * mask + behind * (1 - mask)
+        return cover(background, height, width)
+    return torch.tensor(background, dtype=torch.float32).view(3, 1, 1)
 
 
 def cover(picture: Tensor, height: int, width: int) -> Tensor:
@@ -78,6 +92,27 @@ def unlike(picture: Tensor, alpha: Tensor | None = None) -> Color:
 
 
 def without_white(picture: Tensor, alpha: Tensor) -> Tensor:
-    """A picture ``[3, H, W]`` that was laid over white, with the colours that it had before."""
-    seen = alpha > 0.02
-    return torch.where(seen, (picture - (1 - alpha)) / alpha.clamp(min=0.02), picture).clamp(0, 1)
+    """A picture ``[3, H, W]`` that was laid over white, with the colours that it had before.
+
+    Where it is transparent, it has those of what is near.
+    """
+    return torch.from_numpy(filled((picture - (1 - alpha)).clamp(min=0).numpy(), alpha[0].numpy()))
+
+
+def laid_over(picture: Tensor, alpha: Tensor, ground: Color | Tensor) -> Tensor:
+    """A picture ``[3, H, W]`` that was laid over white, over a colour, or another picture, instead."""
+    return picture + (1 - alpha) * (behind(ground, *picture.shape[1:]) - 1)
+
+
+def support(alpha: Tensor) -> Tensor:
+    """``[1, H, W]``, 1 where a picture is seen at all, and close to that; 0 elsewhere."""
+    reach = max(2, round(RIM * max(alpha.shape)))
+    kernel = np.ones((2 * reach + 1, 2 * reach + 1), np.uint8)
+    grown = cv2.dilate((alpha[0] >= LEAST_SEEN).numpy().astype(np.uint8), kernel)
+    return torch.from_numpy(grown)[None].float()
+
+
+def faint(picture: Tensor, alpha: Tensor, ground: Color | Tensor) -> bool:
+    """Whether a transparent picture ``[3, H, W]`` that lies over a ground can hardly be told from it."""
+    apart = (picture - behind(ground, *picture.shape[1:])).abs().amax(dim=0)[alpha[0] >= LEAST_SEEN]
+    return not len(apart) or float((apart > TOLD).float().mean()) < TOLD_SHARE

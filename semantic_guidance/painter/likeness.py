@@ -134,10 +134,10 @@ class Likeness:
         return tuple(layers), tuple(masks)
 
 
-def stored(values: Tensor) -> Tensor:
-    """Values ``[C, H, W]`` in multiples of 1/255, at most `MASK_SIZE` pixels on their longer side."""
+def stored(values: Tensor, longest: int = MASK_SIZE) -> Tensor:
+    """Values ``[C, H, W]`` in multiples of 1/255, on their longer side of at most `longest` pixels."""
     height, width = values.shape[-2:]
-    scale = MASK_SIZE / max(height, width)
+    scale = longest / max(height, width)
     if scale < 1:
         values = resample(values, max(1, round(height * scale)), max(1, round(width * scale)))
     return (values.clamp(0, 1) * 255).round() / 255

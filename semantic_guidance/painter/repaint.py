@@ -19,6 +19,7 @@ from semantic_guidance.core.resample import resample
 from semantic_guidance.core.strokes import POINTS, RADIUS, Strokes, affine
 from semantic_guidance.images.arrays import resize
 from semantic_guidance.images.files import to_image
+from semantic_guidance.images.restyle import without_white
 from semantic_guidance.painter.likeness import stored
 from semantic_guidance.painter.painter import Painter
 from semantic_guidance.painter.stages import StageProgress
@@ -93,9 +94,9 @@ def repaint(
             "region is empty, wanted bright pixels where to paint, without strokes that are locked"
         )
     box = _box(asked)
-    flat = replace(under, brush=Brush()).render(min(max(height, width), LARGEST))
+    flat = replace(under, brush=Brush(), cover=None).render(min(max(height, width), LARGEST))
     canvas = resize(flat, height, width).clamp(0, 1)
-    target = canvas + asked * (picture - canvas)
+    target = canvas + asked * (_own_colors(picture, painting) - canvas)
     painter = Painter(
         style=style or Style.of_record(painting.hand, "the painting"),
         strokes=strokes,
@@ -133,12 +134,19 @@ def check_aspect(picture: Tensor, painting: Painting) -> None:
         )
 
 
+def _own_colors(picture: Tensor, painting: Painting) -> Tensor:
+    """What strokes, perhaps under a cover, are to show of a photograph ``[3, H, W]`` over white."""
+    if painting.cover is None:
+        return picture
+    return without_white(picture, resample(painting.cover, *picture.shape[-2:]))
+
+
 def _locked(painting: Painting, height: int, width: int) -> Tensor:
     """``[1, height, width]`` in [0, 1] what locked strokes cover."""
     layers = tuple(layer for layer in painting.layers if layer.locked)
     if not layers:
         return torch.zeros(1, height, width)
-    alone = replace(painting, layers=layers, brush=Brush(), transparent="painting")
+    alone = replace(painting, layers=layers, brush=Brush(), transparent="painting", cover=None)
     return resample(alone.cut_out(min(max(height, width), LARGEST))[3:], height, width).clamp(0, 1)
 
 

@@ -55,14 +55,14 @@ def on_background(drawing: Drawing, background: Color | Array) -> Drawing:
     if (objects := drawing.foreground_strokes > 0) and _mixed(drawing) and _maskable(drawing):
         drawing = within(drawing, _on_top(drawing))
     layers = tuple(layer for layer in drawing.layers if layer.level == "foreground" or not objects)
-    if isinstance(background, tuple):
-        canvas = replace(drawing, background=background, start=None)
-    else:
+    if not isinstance(background, tuple):
         picture = _filling(background, *drawing.sides())
-        canvas = replace(
-            drawing, start=np.rint(picture.clip(0, 1) * 255).astype(np.float32) / np.float32(255)
-        )
-    return replace(canvas, layers=layers)
+        background = np.rint(picture.clip(0, 1) * 255).astype(np.float32) / np.float32(255)
+    if drawing.cover is not None:
+        return replace(drawing, layers=layers, beyond=background)
+    if isinstance(background, tuple):
+        return replace(drawing, layers=layers, background=background, start=None)
+    return replace(drawing, layers=layers, start=background)
 
 
 def _maskable(drawing: Drawing) -> bool:
@@ -83,7 +83,9 @@ def _on_top(drawing: Drawing) -> Array:
         strokes = layer.strokes.copy()
         strokes[:, COLOR] = float(layer.level == "foreground")
         layers.append(replace(layer, strokes=strokes))
-    plain = replace(drawing, layers=tuple(layers), background=(1.0, 1.0, 1.0), start=None, brush=Brush())
+    plain = replace(
+        drawing, layers=tuple(layers), background=(1.0, 1.0, 1.0), start=None, brush=Brush(), cover=None
+    )
     return plain.render(max(mask_sides(drawing)))[:1]
 
 
@@ -112,6 +114,15 @@ def within(drawing: Drawing, mask: Array) -> Drawing:
 
     layers = tuple(replace(layer, mask=number(layer)) for layer in drawing.layers)
     return replace(drawing, layers=layers, masks=tuple(masks))
+
+
+def uncovered(drawing: Drawing) -> Drawing:
+    """The drawing without a cover: its strokes are under the masks of their layers instead, each by itself.
+
+    That is for what has no groups, such as a pen; strokes of the papers' rule stay as they are.
+    """
+    bare = replace(drawing, cover=None)
+    return bare if drawing.cover is None or not _maskable(drawing) else within(bare, drawing.cover)
 
 
 def mask_sides(drawing: Drawing) -> tuple[int, int]:

@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from semantic_guidance.core.packed import COLOR, NUMBERS, POINTS, RADIUS, check_finite
+from semantic_guidance.core.packed import NUMBERS, POINTS, RADIUS, check_finite
 from semantic_guidance.images.arrays import resample_array
+from semantic_guidance.images.fill import filled
 from semantic_guidance.painting.brushes.brush import Brush
+from semantic_guidance.painting.cover import Cover, Rectangle, united
 from semantic_guidance.renderer.definition import FARTHEST
 
 if TYPE_CHECKING:
@@ -27,9 +29,6 @@ Level = Literal["background", "foreground"]
 Compositing = Literal["over", "seed"]
 Ends = Literal["round", "square", "filbert"]
 Shown = Literal["painting", "object"]
-Rectangle = tuple[int, int, int, int]
-"""First row, row after the last, first column, column after the last."""
-
 SOFTNESS = 1.0
 """Pixels of a stroke's soft edge."""
 
@@ -84,6 +83,8 @@ class Drawing:
         photo: ``[3, h, w]`` that was painted, if it is at hand.
         hand: whose strokes they are.
         tubes: of paint of which its colours are mixed, if they are.
+        cover: ``[1, h, w]`` how much is seen of the canvas, if not all is.
+        beyond: what is seen in its place: a colour, or ``[3, h, w]``.
 
     Raises:
         ValueError: a layer's mask is not there, or only the objects are to be shown and there are none.
@@ -102,6 +103,8 @@ class Drawing:
     photo: Array | None = None
     hand: Mapping[str, Any] | None = None
     tubes: Tubes | None = None
+    cover: Array | None = None
+    beyond: tuple[float, float, float] | Array = (1.0, 1.0, 1.0)
 
     def __post_init__(self) -> None:
         objects = self.known is not None or self.foreground_strokes > 0
@@ -143,6 +146,12 @@ class Drawing:
         blank[:] = np.array(self.background, np.float32)[:, None, None]
         return blank
 
+    def behind(self, height: int, width: int) -> Array:
+        """What is seen beyond the cover, ``[3, height, width]``, to be read."""
+        if isinstance(self.beyond, tuple):
+            return np.broadcast_to(np.array(self.beyond, np.float32)[:, None, None], (3, height, width))
+        return resample_array(self.beyond, height, width).clip(0, 1)
+
     def render(self, size: int | None = None) -> Array:
         """The painted picture, ``[3, H, W]``; see `sides`."""
         replay = Replay(self, size)
@@ -161,27 +170,49 @@ class Drawing:
         return replay.height_map()
 
     def cut_out(self, size: int | None = None) -> Array:
-        """The painting without its canvas, or its objects alone, by `transparent`: RGBA ``[4, H, W]``."""
+        """The painting without its canvas, or its objects alone, by `transparent`: RGBA ``[4, H, W]``.
+
+        Under a cover it is what that leaves of it, with its canvas.
+        """
+        if self.transparent != "object" and self.cover is None:
+            return self._without_canvas(size)
+        picture = replace(self, cover=None).render(size).clip(0, 1)
+        alpha = np.ones_like(picture[:1])
         if self.transparent == "object":
-            return np.concatenate([self.render(size).clip(0, 1), self.object_mask(size)])
-        return self._without_canvas(size)
+            alpha = self.object_mask(size)
+        if self.cover is not None:
+            alpha = alpha * resample_array(self.cover, *alpha.shape[1:])
+        return np.concatenate([picture, alpha])
 
     def _without_canvas(self, size: int | None) -> Array:
-        """The strokes' own colour and alpha: derived from a black and a white canvas."""
-        shades = ((0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
-        flat = replace(self, start=None, brush=Brush())
-        black, white = (replace(flat, background=shade).render(size) for shade in shades)
-        alpha = (1 - (white - black).mean(axis=0, keepdims=True)).clip(0, 1)
-        if self.brush.style != "flat":  # textured paint covers what its strokes cover
-            return np.concatenate([self.render(size).clip(0, 1), alpha])
-        return np.concatenate([(black / alpha.clip(1e-6)).clip(0, 1), alpha])
+        """The strokes' own colour and alpha, RGBA ``[4, H, W]``."""
+        paper = self.brush.on_paper  # which is no part of them, nor is the light on it
+        bare = replace(self.brush, light=None) if paper else Brush()
+        black, alpha = self._on_black(size, bare)
+        if paper or self.brush.style == "flat":
+            color = (black / alpha.clip(1e-6)).clip(0, 1)
+        else:  # it covers what flat strokes cover, and what it leaves bare of that is of their colour
+            color = replace(self, start=filled(black, alpha[0])).render(size).clip(0, 1)
+        return np.concatenate([color, alpha])
+
+    def _on_black(self, size: int | None, brush: Brush) -> tuple[Array, Array]:
+        """The strokes of a brush on black ``[3, H, W]``, and their alpha ``[1, H, W]``, by a white canvas."""
+        canvas = replace(self, start=None, brush=brush, cover=None)
+        grounds = [replace(canvas, background=(shade, shade, shade)) for shade in (0.0, 1.0)]
+        low, high = (replace(each, layers=()).render(1)[:, :1, :1] for each in grounds)  # of tinted paper
+        black, white = (each.render(size) for each in grounds)
+        alpha = (1 - ((white - black) / (high - low)).mean(axis=0, keepdims=True)).clip(0, 1)
+        black -= (1 - alpha) * low
+        return black, alpha
 
     def bare_share(self, size: int | None = None) -> float:
         """Share of the canvas that no stroke covers, 0 to 1, where the picture is of another colour.
 
         Without a picture, it counts wherever it is bare.
         """
-        bare = 1 - replace(self, transparent=None)._without_canvas(size)[3]
+        bare = 1 - self._on_black(size, Brush())[1][0]
+        if self.cover is not None:
+            bare *= resample_array(self.cover, *bare.shape)[0]
         if self.photo is not None:
             ground = self.blank(size)
             unlike = np.abs(resample_array(self.photo, *bare.shape) - ground).max(axis=0) > UNLIKE
@@ -197,7 +228,7 @@ class Drawing:
         free = tuple(layer for layer in objects if layer.mask is None)
         numbers = dict.fromkeys(layer.mask for layer in objects if layer.mask is not None)
         used = [self.masks[number] for number in numbers]
-        mask = replace(self, layers=free, transparent=None)._without_canvas(size)[3:]
+        mask = replace(self, layers=free, transparent=None)._on_black(size, Brush())[1]
         for part in used if self.known is None else [self.known]:
             mask = np.maximum(mask, resample_array(part, *mask.shape[1:]))
         return mask
@@ -243,6 +274,12 @@ class Replay:
             from semantic_guidance.painting.brushes.canvas import TexturedCanvas
 
             self._canvas = TexturedCanvas(drawing.brush, blank)
+        self._cover: Cover | None = None
+        if drawing.cover is not None:
+            share = resample_array(drawing.cover, self.height, self.width)[0]
+            self._cover = Cover(share, drawing.behind(self.height, self.width))
+        self._seen: Easel | None = None  # the canvas under its cover,
+        self._stale: Rectangle | None = None  # but for what has changed here
         self._resized: dict[int, Array] = {}
         self._layer, self._begin, self._done = 0, 0, 0  # current layer, its strokes done, all strokes done
         self._boxes: NDArray[np.int64] | None = None
@@ -266,14 +303,18 @@ class Replay:
             self._done, self._begin = self._done + end - self._begin, end
             if end == len(layer.strokes):
                 self._layer, self._begin = self._layer + 1, 0
-        return self._changed(before)
+        changed = self._changed(before)
+        self._stale = united(self._stale, changed)
+        return changed
 
     def _paint(self, layer: DrawnLayer, part: slice) -> None:
         strokes = layer.strokes[part]
         check_finite(strokes)
         mask = None if layer.mask is None else self._mask(layer.mask)
         if self._flat and mask is not None and layer.compositing == "seed":
-            self._canvas = _seed_composite(self._canvas.picture(), strokes, mask, layer.ends)
+            from semantic_guidance.painting.seed_rule import seed_composite
+
+            self._canvas = seed_composite(self._canvas.picture(), strokes, mask, SOFTNESS, layer.ends)
         elif self._flat:
             self._canvas.paint(strokes, mask, SOFTNESS, layer.ends)
         else:
@@ -313,19 +354,29 @@ class Replay:
     def picture(self) -> Array:
         """The canvas as it looks now, ``[3, H, W]`` in [0, 1]; a copy."""
         picture: Array = self._canvas.picture()
-        return picture
+        return picture if self._cover is None else self._cover.limited(picture)
 
     def height_map(self) -> Array:
         """Height of a textured canvas as it is now, see `Drawing.height_map`."""
         height: Array = self._canvas.height_map()
+        if self._cover is not None and not self._drawing.brush.on_paper:
+            height *= self._cover.share
         return height
 
     def easel(self) -> Easel:
         """The canvas as it looks now, to be read."""
         from semantic_guidance.renderer.backends.cpu.easel import Easel
 
-        easel: Easel = self._canvas if self._flat else Easel(self.picture())
-        return easel
+        if self._flat and self._cover is None:
+            easel: Easel = self._canvas
+            return easel
+        if self._seen is None or not self._flat:
+            self._seen = Easel(self.picture())
+        elif self._cover is not None and self._stale is not None:
+            part = self._cover.limited(self._canvas.part(*self._stale), self._stale)
+            self._seen.put(part, *self._stale)
+        self._stale = None
+        return self._seen
 
 
 def boxes(strokes: Array, height: int, width: int, ends: Ends = "round") -> NDArray[np.int64]:
@@ -341,17 +392,3 @@ def boxes(strokes: Array, height: int, width: int, ends: Ends = "round") -> NDAr
     low = np.floor(points.min(axis=1) - reach).clip(0, sides).astype(np.int64)
     high = np.ceil(points.max(axis=1) + reach).clip(0, sides).astype(np.int64)
     return np.stack([low[:, 1], high[:, 1], low[:, 0], high[:, 0]], axis=1)
-
-
-def _seed_composite(canvas: Array, strokes: Array, mask: Array, ends: Ends) -> Easel:
-    """`renderer.ltp_rule.ltp_composite`, to the last bit, on ``[3, H, W]`` under ``[H, W]``."""
-    from semantic_guidance.renderer.backends.cpu.easel import Easel
-
-    for stroke in strokes:
-        plain = stroke[None].copy()
-        plain[:, COLOR] = 1
-        easel = Easel(np.zeros_like(canvas))
-        easel.paint(plain, None, SOFTNESS, ends)
-        alpha = easel.picture()[:1]
-        canvas = canvas * (1 - alpha) + stroke[COLOR][:, None, None] * alpha * mask
-    return Easel(canvas)

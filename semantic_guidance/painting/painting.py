@@ -92,6 +92,10 @@ class Painting:
         hand: whose strokes they are, if a hand made them: the name of its ``style`` and its ``dials`` by
             name, each a number, a list of numbers, or true or false.
         tubes: of paint of which its colours are mixed, if they are.
+        cover: ``[1, h, w]`` in multiples of 1/255, how much is seen of canvas and strokes together, if not
+            all is: the alpha of a picture that is transparent itself.
+        beyond: what is seen in its place, if pictures are not transparent: RGB in [0, 1], or a picture
+            ``[3, h, w]`` in multiples of 1/255.
 
     Raises:
         ValueError: a layer's mask is not there, or only the objects are to be shown and there are none.
@@ -111,6 +115,8 @@ class Painting:
     masks: tuple[Tensor, ...] = ()
     hand: Mapping[str, Any] | None = None
     tubes: Tubes | None = None
+    cover: Tensor | None = None
+    beyond: tuple[float, float, float] | Tensor = (1.0, 1.0, 1.0)
 
     def __post_init__(self) -> None:
         objects = bool(self.guidance.instances) or self.foreground_strokes > 0
@@ -151,6 +157,8 @@ class Painting:
             masks=tuple(torch.from_numpy(mask) for mask in drawing.masks),
             hand=drawing.hand,
             tubes=drawing.tubes,
+            cover=None if drawing.cover is None else torch.from_numpy(drawing.cover),
+            beyond=drawing.beyond if isinstance(drawing.beyond, tuple) else torch.from_numpy(drawing.beyond),
         )
 
     @cached_property
@@ -183,6 +191,8 @@ class Painting:
             photo=None if self.photo is None else _array(self.photo),
             hand=self.hand,
             tubes=self.tubes,
+            cover=None if self.cover is None else _array(self.cover),
+            beyond=self.beyond if isinstance(self.beyond, tuple) else _array(self.beyond),
         )
 
     @property

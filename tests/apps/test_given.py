@@ -136,9 +136,7 @@ def test_a_painting_has_an_object_for_each_label(tmp_path, capsys):
     assert main([*argv, f"--mask={tmp_path / 'm.png'}"]) == 0
     first, second = capsys.readouterr().err.splitlines()
     assert first.endswith("a.webp: the first of 2 frames is of a single colour; --frame 2 is not")
-    assert second.startswith(
-        "semantic-guidance: warning: the mask is bright all round its edge; --invert-mask"
-    )
+    assert second.startswith("semantic-guidance: note: the mask is bright all round its edge; --invert-mask")
     assert main([*argv, "--frame=3"]) != 0
     assert "a.webp: the picture has 2 frames, wanted --frame 1 to 2, got 3" in capsys.readouterr().err
     assert main([*argv, "--invert-mask"]) != 0

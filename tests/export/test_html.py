@@ -80,17 +80,35 @@ def test_the_player_knows_how_far_ends_reach():
     assert float(re.search(r"FILBERT = ([\d.]+)", code)[1]) == pytest.approx(FILBERT, rel=1e-15)
 
 
+def shown_by(browser: Page, path: Path, *strokes: int) -> np.ndarray:
+    """What a page's canvas shows, ``[H, W, 3]`` in bytes, once it has gone to these numbers of strokes."""
+    browser.open(path, 900, 700)
+    browser.wait("document.body.dataset.ready !== undefined")
+    for count in strokes:
+        browser.run(f"seek({count})")
+        browser.wait(f"document.body.dataset.drawn == {count}")
+    url = browser.run("document.getElementById('painting').toDataURL()")
+    return np.array(Image.open(io.BytesIO(base64.b64decode(url.split(",")[1]))).convert("RGB"), float)
+
+
 @needs_chromium
 def test_the_canvas_is_ours(browser, page_file):
-    browser.open(page_file, 900, 700)
-    browser.wait("document.body.dataset.ready !== undefined")
-    for strokes in (43, 21, 43):  # there, back, and there again over a kept canvas
-        browser.run(f"seek({strokes})")
-        browser.wait(f"document.body.dataset.drawn == {strokes}")
-    url = browser.run("document.getElementById('painting').toDataURL()")
-    shown = np.array(Image.open(io.BytesIO(base64.b64decode(url.split(",")[1]))).convert("RGB"), float)
+    shown = shown_by(browser, page_file, 43, 21, 43)  # there, back, and there again over a kept canvas
     ours = np.array(Image.open(page_file.with_suffix(".png")), float)
     assert 10 * np.log10(255**2 / ((shown - ours) ** 2).mean()) > 50
+
+
+@needs_chromium
+@pytest.mark.parametrize("started", [True, False])
+def test_the_canvas_is_ours_under_a_cover(browser, painting, tmp_path, started):
+    """No byte off by more than one; canvas and what is beyond are of one colour, or pictures."""
+    cover = (torch.linspace(1, 0, 96) * 255).round().div(255).expand(1, 64, 96).contiguous()
+    start = torch.linspace(0, 1, 96).expand(3, 64, 96).mul(255).round() / 255 if started else None
+    beyond = (0.9, 0.5, 0.1) if start is None else start.flip(2)
+    covered = replace(painting, cover=cover, start=start, beyond=beyond)
+    covered.save(tmp_path / "a.html")
+    shown = shown_by(browser, tmp_path / "a.html", 37, 5, 37)
+    assert np.abs(shown - to_bytes(covered.canvas)).max() <= 1
 
 
 @needs_chromium

@@ -160,6 +160,27 @@ def test_objects_alone_are_those_of_pictures(painting, tmp_path, name, layers):
     assert ((got[inside, :3] - wanted[inside, :3]) ** 2).mean() < 0.003
 
 
+@pytest.mark.parametrize("name", ["a.svg", "a.exact.svg"])
+@pytest.mark.parametrize("transparent", [None, "painting", "object"])
+def test_a_cover_is_one_mask_round_canvas_and_strokes(painting, tmp_path, name, transparent):
+    """Compared, over black and over white, with our own cut-out and canvas."""
+    cover = (torch.linspace(1, 0, 96) * 255).round().div(255).expand(1, 64, 96).contiguous()
+    drawn = replace(painting, cover=cover, transparent=transparent)
+    drawn.save(tmp_path / name)
+    text = (tmp_path / name).read_text()
+    assert text.count('mask="url(#mask-cover)"') == 1
+    with Image.open(io.BytesIO(bytes(resvg.svg_to_bytes(svg_string=text)))) as image:
+        got = np.asarray(image.convert("RGBA")).transpose(2, 0, 1) / 255
+    if transparent is None:
+        wanted = np.concatenate([drawn.canvas.numpy(), np.ones((1, 64, 96), np.float32)])
+    else:
+        wanted = drawn.cut_out().numpy()
+    assert np.abs(got[3] - wanted[3]).mean() < 0.02
+    for shade in (0.0, 1.0):
+        ours, theirs = (each[:3] * each[3] + shade * (1 - each[3]) for each in (wanted, got))
+        assert ((ours - theirs) ** 2).mean() < 0.002
+
+
 def test_layers(painting, tmp_path):
     painting = replace(painting, layers=(*painting.layers, replace(painting.layers[1], instance=1)))
     for name in ("a.svg", "a.exact.svg"):

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from semantic_guidance.apps.cli.flags import add_flags, flag_values
-from semantic_guidance.apps.cli.output import tell_flat
+from semantic_guidance.apps.cli.output import tell_flat, tell_note
 from semantic_guidance.apps.given_options import GuidanceOptions, PictureOptions
 from semantic_guidance.apps.hand_options import HandOptions, VariationOptions
 from semantic_guidance.apps.options import (
@@ -75,29 +75,20 @@ def run(args: argparse.Namespace) -> int:
     if args.variations is not None:
         with StageBar() as bar:
             several = run_variations(job, args.variations, bar)
-        _tell_notes(several.results[0])
+        for note in several.results[0].notes:
+            tell_note(note)
         _tell_all(several, args.json)
         return 0
     with StageBar() as bar:
         result = paint(job, bar)
     tell_flat(job.formats, result.painting.brush.style)
-    _tell_notes(result)
+    for note in result.notes:
+        tell_note(note)
     if args.json:
         print(json.dumps(result.summary()))
     else:
         _tell(result)
     return 0
-
-
-def _tell_notes(result: Result) -> None:
-    """Say what may be another picture, or another object, than the person meant."""
-    notes = [result.note] if result.note else []
-    mask = result.painting.guidance.mask[0] > 0.5
-    round_it = all(bool(edge.all()) for edge in (mask[0], mask[-1], mask[:, 0], mask[:, -1]))
-    if result.job.masks and not result.job.invert_mask and round_it and not bool(mask.all()):
-        notes.append("the mask is bright all round its edge; --invert-mask, if the object is dark in it")
-    for note in notes:
-        print(f"semantic-guidance: warning: {printable(note)}", file=sys.stderr)
 
 
 def _tell_all(several: Variations, as_json: bool) -> None:

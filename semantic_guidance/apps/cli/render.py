@@ -181,7 +181,8 @@ def _drawing(strokes: Path, options: RenderOptions, paper: tuple[float, float] |
     if size > SIZES[1]:
         raise InputError(f"{strokes}: the painting is {size} pixels long, wanted --size {SIZES[1]} or less")
     sides, clear = (drawing.height, drawing.width), transparent is not None
-    check_room(sides, brush, options.formats, strokes, clear, _kept(drawing))
+    covered = drawing.cover is not None
+    check_room(sides, brush, options.formats, strokes, clear, _kept(drawing), covered)
     touched = work(drawing, options.formats)
     if touched > MAX_WORK:
         raise InputError(
@@ -194,7 +195,7 @@ def _drawing(strokes: Path, options: RenderOptions, paper: tuple[float, float] |
 
 def _kept(drawing: Drawing) -> int:
     """Bytes of the masks and pictures of a drawing."""
-    pictures = (*drawing.masks, drawing.start, drawing.known, drawing.photo)
+    pictures = (*drawing.masks, drawing.start, drawing.known, drawing.photo, drawing.cover)
     return sum(picture.nbytes for picture in pictures if picture is not None)
 
 

@@ -95,6 +95,12 @@ def _data(drawing: Drawing) -> dict[str, Any]:
         "masks": [
             _packed(to_bytes(resample_array(mask, height, width))[..., 0], "PNG") for mask in drawing.masks
         ],
+        "cover": None
+        if drawing.cover is None
+        else _packed(to_bytes(resample_array(drawing.cover, height, width))[..., 0], "PNG"),
+        "beyond": list(drawing.beyond)
+        if isinstance(drawing.beyond, tuple)
+        else _packed(to_bytes(drawing.behind(height, width)), "PNG"),
         "photo": None if drawing.photo is None else _photo(drawing.photo, height, width),
         "start": None if drawing.start is None else _packed(to_bytes(drawing.blank(size)), "PNG"),
         "brush": None if flat else drawing.brush.style,

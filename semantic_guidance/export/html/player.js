@@ -273,7 +273,9 @@ async function begin() {
   masks = read.map(([values]) => values);
   veils = data.objects.map(({ mask }) => read[mask][1]);
   const start = data.start ? (await decoded(data.start)).data : null;
-  picture = new Picture(data.width, data.height, data.background, start);
+  const cover = data.cover ? (await readMask(data.cover))[0] : null;
+  const beyond = typeof data.beyond === "string" ? (await decoded(data.beyond)).data : data.beyond.map((value) => 255 * value);
+  picture = new Picture(data.width, data.height, data.background, start, cover, beyond);
   buildControls();
   buildSplit();
   document.body.dataset.ready = "";

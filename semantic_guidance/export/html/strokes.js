@@ -6,11 +6,13 @@ const SQUARE = Math.PI / 4, FILBERT = 0.8472130847939787;
 const FARTHEST = { round: 1, square: Math.hypot(1, SQUARE), filbert: Math.pow(1 + FILBERT ** 4, 0.25) };
 
 class Picture {
-  constructor(width, height, background, start) {
+  constructor(width, height, background, start, cover, beyond) {
     this.width = width;
     this.height = height;
     this.background = background;
     this.start = start; // pixels of the empty canvas (RGBA), if it is not of one colour
+    this.cover = cover; // how much is seen of the canvas (a Uint8Array), null for all
+    this.beyond = beyond; // what is seen in its place: bytes of a colour, or pixels (RGBA)
     this.planes = background.map(() => new Float32Array(width * height));
     this.distance = new Float64Array(width);
     this.place = new Float64Array(width);
@@ -27,6 +29,13 @@ class Picture {
       if (this.start) for (let k = 0; k < plane.length; k++) plane[k] = this.start[4 * k + channel] / 255;
     });
     this.touch(0, 0, this.width, this.height);
+  }
+
+  // What is seen of a plane's pixel under the cover.
+  seen(plane, channel, k) {
+    if (!this.cover) return plane[k];
+    const beyond = this.beyond[this.beyond.length > 3 ? 4 * k + channel : channel] / 255;
+    return beyond + ((plane[k] - beyond) * this.cover[k]) / 255;
   }
 
   touch(left, top, right, bottom) {
@@ -215,7 +224,7 @@ class Picture {
     let to = 0;
     for (let row = top; row < bottom; row++) {
       for (let k = row * this.width + left, stop = row * this.width + right; k < stop; k++) {
-        for (const plane of this.planes) image.data[to++] = plane[k] * 255;
+        for (let channel = 0; channel < 3; channel++) image.data[to++] = 255 * this.seen(this.planes[channel], channel, k);
         image.data[to++] = 255;
       }
     }

@@ -42,6 +42,10 @@ TURNED = {
 """The dials that change anything in each style."""
 
 
+PAPERS = ("watercolor", "ink", "pencil")
+"""The styles for paper."""
+
+
 @dataclass(frozen=True, eq=False)
 class Brush:
     """How strokes look.
@@ -77,6 +81,11 @@ class Brush:
             value = getattr(self, name)
             if value is not None and not 0 <= value <= 1:
                 raise ValueError(f"{name} is {value}, wanted a number from 0 to 1")
+
+    @property
+    def on_paper(self) -> bool:
+        """Whether it is for paper, which shows between its marks."""
+        return self.style in PAPERS
 
     def dial(self, name: str) -> float:
         """The value of one of `DIALS`, the style's usual one if nothing else was said."""

@@ -12,7 +12,6 @@ Array = NDArray[np.float32]
 
 PAPER = (0.975, 0.962, 0.93)  # RGB of paper for watercolours and drawings
 PAPER_SHARE = {"pencil": 0.75}  # of it in the empty canvas's colour; for others the two are multiplied
-PAPERS = ("watercolor", "ink", "pencil")  # brushes for paper
 LIGHTS = {
     "oil": (1.7, 0.45, 0.1),
     "knife": (1.6, 0.45, 0.1),
@@ -43,7 +42,7 @@ class TexturedCanvas:
         self.grain: Array | None = None
         self.state = np.zeros((4, height, width), np.float32)  # red, green, blue, height or wetness
         self.state[:3] = blank
-        if brush.style in PAPERS:
+        if brush.on_paper:
             self.grain = surface.tooth(height, width, DETAILS, brush.seed)
             paper = np.array(PAPER, np.float32)[:, None, None]
             share = PAPER_SHARE.get(brush.style)

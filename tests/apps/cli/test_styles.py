@@ -198,17 +198,6 @@ def test_a_picture_from_a_pipe(cut, tmp_path):
     assert (tmp_path / "out" / "pipe_painted.png").exists()
 
 
-@pytest.mark.parametrize("what", ["painting", "object"])
-def test_a_picture_that_is_hardly_there(tmp_path, capsys, what):
-    pixels = np.full((40, 60, 4), 120, np.uint8)
-    pixels[:5, :, 3] = 0
-    Image.fromarray(pixels).save(tmp_path / "faint.png")
-    argv = ["paint", str(tmp_path / "faint.png"), *QUICK, f"--transparent={what}"]
-    assert main([*argv, "--out", str(tmp_path / "out")]) == 2
-    assert "faint.png is nowhere more than half opaque, wanted --mask" in capsys.readouterr().err
-    assert not (tmp_path / "out").exists()
-
-
 def test_flags(photo, photo_mask, tmp_path, capsys):
     Image.new("RGB", (30, 50), (20, 30, 200)).save(tmp_path / "blue.png")
     argv = ["paint", str(photo), *QUICK, "--mask", str(photo_mask), "--formats", "png", "--json"]

@@ -74,7 +74,7 @@ class Easel:
 
     def rgb(self, out: Bytes, top: int, bottom: int, left: int, right: int) -> None:
         """Write a rectangle of the canvas to the same place of `out` ``[h, w, 3]``, of any strides."""
-        part = self._part(top, bottom, left, right)
+        part = self.part(top, bottom, left, right)
         part *= 255
         np.rint(part.transpose(1, 2, 0), out=out[top:bottom, left:right], casting="unsafe")
 
@@ -91,7 +91,7 @@ class Easel:
         """
         luma, blue, red = planes
         if entry() is None:
-            part = self._part(top, bottom, left, right)
+            part = self.part(top, bottom, left, right)
             place = slice(top // 2, bottom // 2), slice(left // 2, right // 2)
             luma[top:bottom, left:right] = 16.5 + 219 * _luma(part)
             part = part.reshape(3, len(part[0]) // 2, 2, -1, 2).mean(axis=(2, 4))
@@ -114,7 +114,11 @@ class Easel:
         )
         POOL.scratch(self.wide).call("yuv", head)
 
-    def _part(self, top: int, bottom: int, left: int, right: int) -> Array:
+    def put(self, part: Array, top: int, bottom: int, left: int, right: int) -> None:
+        """Replace a rectangle of the canvas, which must not go beyond it, by ``[3, h, w]``."""
+        self._picture[:, top:bottom, left:right] = part
+
+    def part(self, top: int, bottom: int, left: int, right: int) -> Array:
         """A rectangle ``[3, h, w]``, clipped to [0, 1]; a copy."""
         part = self._picture[:, top:bottom, left:right].clip(0, 1)
         margins = (0, 0), (0, bottom - top - part.shape[1]), (0, right - left - part.shape[2])

@@ -62,6 +62,11 @@ class Medium:
         limits = (self.palette, self.widths, self.tubes)
         return all(limit is None for limit in limits) and not self.brushes and not self.opaque
 
+    @property
+    def few(self) -> bool:
+        """Whether a stroke's colour or opacity may be so far from what is wanted that none is better."""
+        return self.opaque or self.palette is not None or self.tubes is not None
+
     def tools(self, picture: Tensor, weight: Tensor, height: int, width: int) -> Tools:
         """The means for one picture.
 

@@ -49,7 +49,7 @@ from semantic_guidance.core.config import check_ranges
 from semantic_guidance.core.errors import InputError
 from semantic_guidance.core.guidance import Guidance
 from semantic_guidance.core.options import combined, from_json, to_json
-from semantic_guidance.export.options import VideoOptions
+from semantic_guidance.export.options import FileOptions
 from semantic_guidance.export.overlay import guidance_overlay
 from semantic_guidance.export.sheet import thumbnail, write_sheet
 from semantic_guidance.guidance.base import load_guide
@@ -70,7 +70,7 @@ StageProgress = Callable[[str, float], None]
 @dataclass(frozen=True, kw_only=True)
 class Job(
     PictureOptions,
-    VideoOptions,
+    FileOptions,
     RestyleOptions,
     MediumOptions,
     HandOptions,

@@ -243,6 +243,7 @@ class Painter:
             photo=picture,
             brush=self.brush,
             paper=self.medium.paper,
+            margin=self.medium.margin,
             tubes=self.medium.tubes,
             start=self._under(*picture.shape[-2:]),
             hand=self.style.record(),

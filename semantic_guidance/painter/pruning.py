@@ -50,7 +50,9 @@ def pruned(painting: Painting, picture: Tensor, backend: str | Backend = "auto")
     height, width = blank.shape[1:]
     whole = Objective(
         segments=[Segment(0, None, 1.0)],
-        masks=torch.cat([torch.zeros(0, height, width), *(resample(m, height, width) for m in painting.masks)]),
+        masks=torch.cat(
+            [torch.zeros(0, height, width), *(resample(m, height, width) for m in painting.masks)]
+        ),
         blank=blank,
         target=resize(picture, height, width),
         weight=torch.ones(height, width),

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from semantic_guidance.core.packed import COLOR, NUMBERS, POINTS, RADIUS, check_finite
 from semantic_guidance.images.arrays import resample_array
 from semantic_guidance.painting.brushes.brush import Brush
+from semantic_guidance.painting.paper import PAPERS, Sheet
 from semantic_guidance.renderer.definition import FARTHEST
 
 if TYPE_CHECKING:
@@ -84,6 +85,7 @@ class Drawing:
         photo: ``[3, h, w]`` that was painted, if it is at hand.
         hand: whose strokes they are.
         tubes: of paint of which its colours are mixed, if they are.
+        margin: mm that stay free on every side of the paper.
 
     Raises:
         ValueError: a layer's mask is not there, or only the objects are to be shown and there are none.
@@ -102,6 +104,7 @@ class Drawing:
     photo: Array | None = None
     hand: Mapping[str, Any] | None = None
     tubes: Tubes | None = None
+    margin: float | None = None
 
     def __post_init__(self) -> None:
         objects = self.known is not None or self.foreground_strokes > 0
@@ -116,6 +119,11 @@ class Drawing:
     def foreground_strokes(self) -> int:
         """Number of strokes that paint an object."""
         return sum(len(layer.strokes) for layer in self.layers if layer.level == "foreground")
+
+    @property
+    def sheet(self) -> Sheet:
+        """The painting on its paper, which is A4 unless it is meant for another one."""
+        return Sheet.of(self.paper or PAPERS["a4"], self.height, self.width, self.margin)
 
     @cached_property
     def canvas(self) -> Array:

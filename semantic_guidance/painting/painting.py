@@ -92,6 +92,7 @@ class Painting:
         hand: whose strokes they are, if a hand made them: the name of its ``style`` and its ``dials`` by
             name, each a number, a list of numbers, or true or false.
         tubes: of paint of which its colours are mixed, if they are.
+        margin: mm that stay free on every side of the paper; a share of it if None.
 
     Raises:
         ValueError: a layer's mask is not there, or only the objects are to be shown and there are none.
@@ -111,6 +112,7 @@ class Painting:
     masks: tuple[Tensor, ...] = ()
     hand: Mapping[str, Any] | None = None
     tubes: Tubes | None = None
+    margin: float | None = None
 
     def __post_init__(self) -> None:
         objects = bool(self.guidance.instances) or self.foreground_strokes > 0
@@ -151,6 +153,7 @@ class Painting:
             masks=tuple(torch.from_numpy(mask) for mask in drawing.masks),
             hand=drawing.hand,
             tubes=drawing.tubes,
+            margin=drawing.margin,
         )
 
     @cached_property
@@ -183,6 +186,7 @@ class Painting:
             photo=None if self.photo is None else _array(self.photo),
             hand=self.hand,
             tubes=self.tubes,
+            margin=self.margin,
         )
 
     @property

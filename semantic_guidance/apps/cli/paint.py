@@ -23,7 +23,7 @@ from semantic_guidance.apps.options import (
 from semantic_guidance.core.plugins import EXPORTERS, PluginError
 from semantic_guidance.core.shown import printable
 from semantic_guidance.core.start import quick_imports
-from semantic_guidance.export.options import NoOptions, VideoOptions
+from semantic_guidance.export.options import NoOptions, PlotterOptions, VideoOptions
 from semantic_guidance.painter.presets import DEFAULT_STYLE
 
 if TYPE_CHECKING:
@@ -60,6 +60,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print a summary as one line of JSON")
     add_flags(parser, dataclasses.fields(HandOptions))
     add_flags(parser, dataclasses.fields(MediumOptions))
+    add_flags(parser, dataclasses.fields(PlotterOptions))
     add_flags(parser, dataclasses.fields(RestyleOptions))
     add_export_flags(parser)
 
@@ -118,7 +119,9 @@ def _plugged_in() -> dict[str, type]:
     for name in EXPORTERS.others():
         with contextlib.suppress(PluginError):  # it is reported when the format is asked for
             kinds[name] = EXPORTERS.get(name).options
-    return {name: kind for name, kind in kinds.items() if kind not in (NoOptions, VideoOptions)}
+    return {
+        name: kind for name, kind in kinds.items() if kind not in (NoOptions, PlotterOptions, VideoOptions)
+    }
 
 
 def add_export_flags(parser: argparse.ArgumentParser) -> None:

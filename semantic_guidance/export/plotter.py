@@ -35,6 +35,7 @@ from semantic_guidance.painting.paper import Sheet
 FORMAT, VERSION = "semantic-guidance/plotter", 1
 MAX_STROKES = 20_000
 MAX_LINES = 30_000  # that masks and the paper's edges make of them
+DAB = 10.0  # mm of line that even the broadest brush draws
 WHOLE = 1e-6  # mm by which a line may differ from another that is the same
 PIECES = 64  # of a line under a mask, which shows or hides each of them
 OPAQUE = 0.995  # opacity from which paint counts as opaque
@@ -99,7 +100,8 @@ def _cut(each: Pass, options: PlotterOptions) -> Pass:
 def _lines(drawing: Drawing, sheet: Sheet, border: bool) -> Iterator[Line]:
     """The strokes as lines in mm, in the order of the painting, each at least as long as its brush is wide.
 
-    Of what masks and edges leave of a stroke, shorter parts are left out; shorter whole strokes grow.
+    Shorter strokes grow; what masks and edges leave of a stroke, if it is shorter, is left out. A brush wider
+    than `DAB` may leave lines of that length.
     """
     colors = iter(_few_colors(drawing))
     shift = np.array([sheet.left, sheet.top])
@@ -119,16 +121,22 @@ def _lines(drawing: Drawing, sheet: Sheet, border: bool) -> Iterator[Line]:
                     level=layer.level,
                     instance=layer.instance,
                 )
-                if line.length >= line.width:
+                whole = np.abs(part - points).max() < WHOLE
+                if line.length >= _least(line):
                     yield line
-                elif np.abs(part - points).max() < WHOLE:
+                elif whole:
                     yield _grown(line, frame)
 
 
+def _least(line: Line) -> float:
+    """Length in mm below which what a pen or brush draws is no line."""
+    return min(line.width, DAB)
+
+
 def _grown(line: Line, frame: Array) -> Line:
-    """A short line, longer about its middle until it is as long as its brush is wide, within the frame."""
+    """A short line, longer about its middle until it is long enough, within the frame."""
     middle, length = line.points.mean(axis=0), line.length
-    wanted = min(1.001 * line.width + 0.002, float((frame[1] - frame[0]).min()))  # files round
+    wanted = min(1.001 * _least(line) + 0.002, float((frame[1] - frame[0]).min()))  # files round
     points = middle + (line.points - middle) * (wanted / max(length, WHOLE))
     if length < WHOLE:
         points = middle + np.array([[-0.5, 0.0], [0.0, 0.0], [0.5, 0.0]]) * wanted

@@ -134,7 +134,7 @@ def _lines(drawing: Drawing, passes: list[Pass]) -> Iterator[str]:
 
 editing = Exporter(
     write,
-    "the strokes as shapes, for editing; of opaque paintings in mm, with a layer for each colour",
+    "the strokes as shapes, for editing; opaque ones in mm, a layer a colour",
     transparent=True,
     plain=True,
     flat=True,

@@ -21,8 +21,8 @@ from semantic_guidance.painting.painting import Layer, Painting
 from semantic_guidance.renderer.backends.base import Backend
 from semantic_guidance.renderer.objective import Objective, Segment
 
-LONGEST = 1024
-"""Pixels of the longer side at most on which strokes are judged."""
+SIDES = (512, 1024)
+"""Pixels of the longer side on which strokes are judged: those of the picture, but not fewer or more."""
 
 SOFTNESS = 1.0
 """Pixels of a stroke's soft edge, as in the finished picture."""
@@ -46,7 +46,8 @@ def pruned(painting: Painting, picture: Tensor, backend: str | Backend = "auto")
     counts = np.array([len(layer.strokes) for layer in layers], np.intp)
     if not counts.sum() or any(layer.compositing != "over" for layer in layers):
         return painting
-    blank = painting.blank(min(LONGEST, max(painting.width, painting.height)))
+    side = min(max(*picture.shape[1:], SIDES[0]), SIDES[1], max(painting.width, painting.height))
+    blank = painting.blank(side)
     height, width = blank.shape[1:]
     whole = Objective(
         segments=[Segment(0, None, 1.0)],

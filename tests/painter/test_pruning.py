@@ -99,7 +99,9 @@ def drawing():
     return picture
 
 
-@pytest.mark.parametrize("options", [{"agent": "planner", "preset": "draft"}, {"style": "alla-prima"}])
+@pytest.mark.parametrize(
+    "options", [{"agent": "planner", "preset": "draft"}, {"style": "alla-prima", "preset": "draft"}]
+)
 def test_a_pen_leaves_out_what_the_paper_has_already(drawing, options):
     """A draft of one black pen was worse with most of its strokes than without them."""
     medium = Medium(palette=(BLACK,), brushes=(4.0,), opaque=True)

@@ -49,7 +49,7 @@ from semantic_guidance.core.config import check_ranges
 from semantic_guidance.core.errors import InputError
 from semantic_guidance.core.guidance import Guidance
 from semantic_guidance.core.options import combined, from_json, to_json
-from semantic_guidance.export.options import FileOptions
+from semantic_guidance.export.options import FileOptions, check_dip
 from semantic_guidance.export.overlay import guidance_overlay
 from semantic_guidance.export.sheet import thumbnail, write_sheet
 from semantic_guidance.guidance.base import load_guide
@@ -98,6 +98,7 @@ class Job(
         for name, values in (("mask", self.masks), ("box", self.boxes)):
             object.__setattr__(self, name, combined(values) if values else None)
         check_ranges(self)
+        check_dip(self.dip)
 
     def to_json(self) -> str:
         """As text, without defaults.

@@ -46,6 +46,19 @@ class VideoOptions:
 
 PLOTTER = "plotters"
 
+FARTHEST = 10_000.0
+"""Mm to the paint at most."""
+
+
+def check_dip(dip: tuple[float, float] | None) -> None:
+    """Check that a place in mm can be one of paint.
+
+    Raises:
+        ValueError: it is not.
+    """
+    if dip is not None and not (len(dip) == 2 and all(0 <= each <= FARTHEST for each in dip)):
+        raise ValueError(f"dip is {list(dip)}, wanted X and Y from 0 to {FARTHEST:g} mm")
+
 
 @dataclass(frozen=True, kw_only=True)
 class PlotterOptions:
@@ -85,6 +98,7 @@ class PlotterOptions:
 
     def __post_init__(self) -> None:
         check_ranges(self)
+        check_dip(self.dip)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -40,7 +40,7 @@ def test_plotter(photo, tmp_path, capsys):
 def test_paper_margins_and_brushes_that_run_dry(photo, tmp_path, capsys):
     """The same from flags, from a job's JSON and from a file of strokes."""
     argv = ["--formats", "plotter,json", "--palette", "3", "--brushes", "0.2in,1cm", "--no-guidance"]
-    dry = ["--border", "--longest-stroke", "5cm", "--reload", "100mm", "--dip", "300,2cm"]
+    dry = ["--border", "--longest-stroke", "5cm", "--reload", "100mm", "--dip", "300mm,2cm"]
     sheet = ["--paper", "8.5x11in", "--margin", "1in"]
     assert main(["paint", str(photo), *QUICK, *argv, *dry, *sheet, "--out", str(tmp_path / "a")]) == 0
     document = json.loads((tmp_path / "a" / "photo_painted.plotter.json").read_text())
@@ -162,6 +162,7 @@ def test_a_palette_is_kept_by_the_strokes(photo, tmp_path):
         ("--margin", "wide", "a length in mm, or with a unit"),
         ("--reload", "200", "--formats has no plotter's file, wanted plotter in it"),
         ("--dip", "3", "wanted X,Y in mm"),
+        ("--dip", "9m,3", "wanted lengths in mm, or with a unit"),
         ("--longest-stroke", "5km", "a length in mm, or with a unit"),
     ],
 )

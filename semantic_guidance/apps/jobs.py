@@ -155,6 +155,11 @@ class Result:
         opaque = self.job.opaque or plotted(self.job.formats)
         return self.painting.drawing.bare_share(BARE_SIZE) if opaque else 0.0
 
+    @property
+    def not_needed(self) -> int:
+        """How many of the strokes that were asked for were left out, as they would not have helped."""
+        return max(0, self.job.strokes - len(self.painting.strokes))
+
     def summary(self) -> dict[str, Any]:
         """The result as JSON values: what ``paint --json`` prints."""
         return {
@@ -162,6 +167,7 @@ class Result:
             "outputs": {name: str(path) for name, path in self.outputs.items()},
             "style": self.style,
             "strokes": len(self.painting.strokes),
+            "not_needed": self.not_needed,
             "foreground_strokes": self.painting.foreground_strokes,
             "mse": self.errors.everywhere,
             "mse_foreground": self.errors.foreground,

@@ -156,9 +156,8 @@ def _tell(result: Result) -> None:
     if errors.foreground is not None:
         line += f" (object {errors.foreground:.5f}, {painting.foreground_strokes} strokes)"
     print(f"{line}, {result.seconds['total']:.1f} s")
-    asked = result.job.strokes
-    if (spared := asked - len(painting.strokes)) > 0:
-        print(f"{spared} of {asked} strokes were not needed")
+    if result.not_needed:
+        print(f"{result.not_needed} of {result.job.strokes} strokes were not needed")
     if result.style == "lines" and result.job.style is None:
         print(f"it is a line drawing, painted line by line (--style {DEFAULT_STYLE} paints it all over)")
     if (bare := 1000 * result.bare_share) >= LEAST_BARE:

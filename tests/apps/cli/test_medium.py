@@ -79,6 +79,8 @@ def test_a_blank_sheet_is_a_painting_of_no_strokes(tmp_path, capsys):
     argv = [str(tmp_path / "white.png"), *QUICK, "--palette", "#000", "--formats", "png,svg,plotter,json"]
     assert main(["paint", *argv, "--out", str(tmp_path)]) == 0
     assert "12 of 12 strokes were not needed" in capsys.readouterr().out
+    assert main(["paint", *argv, "--out", str(tmp_path), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["not_needed"] == 12
     with Image.open(tmp_path / "white_painted.png") as picture:
         assert picture.convert("L").getextrema() == (255, 255)
     assert json.loads((tmp_path / "white_painted.plotter.json").read_text())["passes"] == []

@@ -12,7 +12,7 @@ from semantic_guidance.core.files import check_target, check_writable
 from semantic_guidance.core.options import OptionError, from_json
 from semantic_guidance.core.plugins import EXPORTERS, usable
 from semantic_guidance.export.base import Exporter
-from semantic_guidance.export.options import SETS, NoOptions, VideoOptions
+from semantic_guidance.export.options import SETS, FileOptions, NoOptions, PlotterOptions, VideoOptions
 from semantic_guidance.images.color import Color, parse_color
 
 if TYPE_CHECKING:  # so that a file of strokes is rendered without waiting for torch
@@ -67,12 +67,12 @@ def check_outputs(outputs: Iterable[Path], inputs: Iterable[Path]) -> None:
                 raise InputError(f"{output}: painting would overwrite its own input, wanted another --out")
 
 
-def check_formats(formats: tuple[str, ...], options: VideoOptions) -> None:
-    """Check that the formats can be written, and that options of videos come with a video among them.
+def check_formats(formats: tuple[str, ...], options: FileOptions) -> None:
+    """Check that the formats can be written, and that options of videos and plotters come with one of these.
 
     Raises:
         PluginError: the plug-in that brings a format cannot be loaded.
-        OptionError: there is no video among the formats.
+        OptionError: there is none among the formats, or an option needs another one.
     """
     wanted = [EXPORTERS.get(name) for name in formats]
     filmed = any(exporter.film for exporter in wanted)
@@ -80,6 +80,11 @@ def check_formats(formats: tuple[str, ...], options: VideoOptions) -> None:
         if getattr(options, item.name) is not None and not filmed:
             videos = ", ".join(name for name, exporter in usable(EXPORTERS).items() if exporter.film)
             raise OptionError(item.name, f"--formats has no video, wanted one of {videos} in it")
+    for item in fields(PlotterOptions):
+        if getattr(options, item.name) not in (None, False) and not plotted(formats):
+            raise OptionError(item.name, "--formats has no plotter's file, wanted plotter in it")
+    if options.dip is not None and options.reload is None:
+        raise OptionError("dip", "nothing says when to dip, wanted --reload with it, such as --reload 200mm")
 
 
 def check_transparent(transparent: str | None, formats: tuple[str, ...]) -> None:
@@ -113,7 +118,7 @@ def plotted(formats: tuple[str, ...]) -> bool:
 def write_outputs(
     painting: Painting | Drawing,
     outputs: Mapping[str, Path],
-    options: VideoOptions,
+    options: FileOptions,
     tell: Callable[[float], None],
     guidance: Tensor | None = None,
     export: Mapping[str, Mapping[str, Any]] | None = None,
@@ -123,7 +128,7 @@ def write_outputs(
     Args:
         painting: what to write.
         outputs: the file for each format, and for ``guidance`` if there is such a picture.
-        options: of videos.
+        options: of videos and plotters.
         tell: called with the share that is done.
         guidance: ``[3, H, W]``, a picture of what is known about the photograph.
         export: options of formats that plug-ins bring.
@@ -148,11 +153,12 @@ def write_outputs(
 
 
 def _format_options(
-    name: str, exporter: Exporter, video: VideoOptions, export: Mapping[str, Mapping[str, Any]]
+    name: str, exporter: Exporter, options: FileOptions, export: Mapping[str, Mapping[str, Any]]
 ) -> Any:
     """The options of one format."""
     if exporter.options is NoOptions:
         return None
-    if exporter.options is VideoOptions:
-        return VideoOptions(fps=video.fps, duration=video.duration)
+    if exporter.options in (VideoOptions, PlotterOptions):
+        kind: Any = exporter.options
+        return kind(**{item.name: getattr(options, item.name) for item in fields(kind)})
     return from_json(exporter.options, dict(export.get(name, {})))

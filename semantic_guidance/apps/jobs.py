@@ -49,7 +49,7 @@ from semantic_guidance.core.config import check_ranges
 from semantic_guidance.core.errors import InputError
 from semantic_guidance.core.guidance import Guidance
 from semantic_guidance.core.options import combined, from_json, to_json
-from semantic_guidance.export.options import VideoOptions
+from semantic_guidance.export.options import FileOptions, check_dip
 from semantic_guidance.export.overlay import guidance_overlay
 from semantic_guidance.export.sheet import thumbnail, write_sheet
 from semantic_guidance.guidance.base import load_guide
@@ -71,7 +71,7 @@ StageProgress = Callable[[str, float], None]
 @dataclass(frozen=True, kw_only=True)
 class Job(
     PictureOptions,
-    VideoOptions,
+    FileOptions,
     RestyleOptions,
     MediumOptions,
     HandOptions,
@@ -99,6 +99,7 @@ class Job(
         for name, values in (("mask", self.masks), ("box", self.boxes)):
             object.__setattr__(self, name, combined(values) if values else None)
         check_ranges(self)
+        check_dip(self.dip)
 
     def to_json(self) -> str:
         """As text, without defaults.
@@ -155,6 +156,11 @@ class Result:
         opaque = self.job.opaque or plotted(self.job.formats)
         return self.painting.drawing.bare_share(BARE_SIZE) if opaque else 0.0
 
+    @property
+    def not_needed(self) -> int:
+        """How many of the strokes that were asked for were left out, as they would not have helped."""
+        return max(0, self.job.strokes - len(self.painting.strokes))
+
     def summary(self) -> dict[str, Any]:
         """The result as JSON values: what ``paint --json`` prints."""
         return {
@@ -162,6 +168,7 @@ class Result:
             "outputs": {name: str(path) for name, path in self.outputs.items()},
             "style": self.style,
             "strokes": len(self.painting.strokes),
+            "not_needed": self.not_needed,
             "foreground_strokes": self.painting.foreground_strokes,
             "mse": self.errors.everywhere,
             "mse_foreground": self.errors.foreground,

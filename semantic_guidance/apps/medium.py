@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from semantic_guidance.apps.files import plotted
 from semantic_guidance.apps.options import TUBES, MediumOptions, named
 from semantic_guidance.core.options import OptionError
 from semantic_guidance.export.options import PLOTTER_COLORS
 from semantic_guidance.images.color import MAX_COLORS, Color, parse_color, read_palette
-from semantic_guidance.painting.paper import PAPERS
+from semantic_guidance.painting.paper import PAPERS, check_margin
 
 if TYPE_CHECKING:  # `render` reads palettes without waiting for torch
+    from semantic_guidance.painting.drawing import Drawing
     from semantic_guidance.painting.medium import Medium
+    from semantic_guidance.painting.painting import Painting
 
 
 def make_medium(options: MediumOptions, formats: tuple[str, ...]) -> Medium:
@@ -44,9 +47,25 @@ def make_medium(options: MediumOptions, formats: tuple[str, ...]) -> Medium:
             widths=options.widths,
             opaque=options.opaque or plotter,
             paper=options.paper or PAPERS["a4"],
+            margin=options.margin,
             tubes=tubes,
         )
     )
+
+
+Kept = TypeVar("Kept", "Painting", "Drawing")
+
+
+def on_paper(painting: Kept, paper: tuple[float, float] | None, margin: float | None) -> Kept:
+    """A painting on other paper, or with another margin, where these are given.
+
+    Raises:
+        OptionError: the margin leaves nothing of the paper.
+    """
+    size = paper or painting.paper
+    free = painting.margin if margin is None else margin
+    named(lambda: check_margin(size or PAPERS["a4"], free))
+    return replace(painting, paper=size, margin=free)
 
 
 def read_colors(word: str | int | None) -> tuple[Color, ...] | int | None:

@@ -5,6 +5,7 @@ Nothing here needs torch, so that the command line's help comes at once.
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import re
 from collections.abc import Callable
@@ -14,14 +15,14 @@ from typing import Any
 
 from semantic_guidance.core.config import MAX_SEED
 from semantic_guidance.core.errors import InputError
+from semantic_guidance.core.lengths import parse_length, parse_lengths, parse_two_lengths
 from semantic_guidance.core.options import OptionError, option
 from semantic_guidance.core.plugins import AGENTS, EXPORTERS
 from semantic_guidance.export.options import PLOTTER_COLORS, SETS
 from semantic_guidance.painter.presets import MAX_STROKES, PRESETS, SIZES
 from semantic_guidance.painting.brushes import BRUSHES
 from semantic_guidance.painting.brushes.light import SIDES, light_of
-from semantic_guidance.painting.paper import PAPERS
-from semantic_guidance.painting.paper import SIDES as PAPER_SIDES
+from semantic_guidance.painting.paper import PAPERS, parse_paper
 
 Box = tuple[float, float, float, float]
 """(x, y, width, height)."""
@@ -59,31 +60,6 @@ def parse_formats(word: str) -> tuple[str, ...]:
     return names
 
 
-def parse_lengths(word: str) -> tuple[float, ...]:
-    """Lengths in mm above 0, separated by commas; ``mm`` may follow.
-
-    >>> parse_lengths("10,2mm")
-    (2.0, 10.0)
-    """
-    try:
-        numbers = tuple(
-            float(part.strip().removesuffix("mm")) for part in word.removesuffix(" mm").split(",")
-        )
-    except ValueError:
-        numbers = ()
-    if not numbers or not all(math.isfinite(number) and number > 0 for number in numbers):
-        raise ValueError(f"got {word!r}, wanted lengths in mm above 0, such as 2,5,10")
-    return tuple(sorted(set(numbers)))
-
-
-def parse_two_lengths(word: str) -> tuple[float, float]:
-    """Least and greatest length in mm."""
-    numbers = parse_lengths(word)
-    if not 1 <= len(numbers) <= 2 or word.count(",") != 1:
-        raise ValueError(f"got {word!r}, wanted two lengths in mm, such as 2,20")
-    return numbers[0], numbers[-1]
-
-
 def parse_light(word: str) -> str:
     """The word, if it is a light's.
 
@@ -92,20 +68,6 @@ def parse_light(word: str) -> str:
     """
     light_of(word)
     return word
-
-
-def parse_paper(word: str) -> tuple[float, float]:
-    """The name of a paper size, or ``WxH`` in mm."""
-    if word.lower() in PAPERS:
-        return PAPERS[word.lower()]
-    try:
-        width, height = (float(side.removesuffix("mm")) for side in word.lower().split("x"))
-    except ValueError:
-        width = height = 0.0
-    if not all(PAPER_SIDES[0] <= side <= PAPER_SIDES[1] for side in (width, height)):
-        low, high = PAPER_SIDES
-        raise ValueError(f"got {word!r}, wanted {', '.join(PAPERS)}, or WxH in mm from {low:g} to {high:g}")
-    return width, height
 
 
 def named(make: Callable[[], Any]) -> Any:
@@ -271,7 +233,7 @@ class MediumOptions:
     )
     brushes: tuple[float, ...] = option(
         (),
-        "widths of the brushes in mm (default: any)",
+        "widths of the brushes or pens in mm, or with a unit: 0.5cm (default: any)",
         metavar="MM,...",
         parse=parse_lengths,
         group=PAINT,
@@ -285,11 +247,25 @@ class MediumOptions:
     )
     paper: tuple[float, float] | None = option(
         None,
-        f"paper for plotters: {', '.join(PAPERS)} or WxH in mm (default: a4)",
+        f"paper for plotters: {', '.join(PAPERS)} or WxH, in mm, 30x40cm or 8.5x11in (default: a4)",
         metavar="SIZE",
         parse=parse_paper,
         group=PAINT,
     )
+    margin: float | None = option(
+        None,
+        "least distance of the picture from the paper's edges, in mm, 1cm or 0.5in (default: a twentieth of"
+        " the shorter side)",
+        metavar="LENGTH",
+        parse=parse_length,
+        min=0,
+        group=PAINT,
+    )
+
+
+def paper_options() -> list[dataclasses.Field[Any]]:
+    """The options that say on what paper a painting is that is done."""
+    return [item for item in dataclasses.fields(MediumOptions) if item.name in ("paper", "margin")]
 
 
 CANVAS = "canvas and colours"

@@ -221,7 +221,7 @@ EXPORTERS: SuffixRegistry[Any] = SuffixRegistry(
         "apng": "export.video:apng",
         "json": "export.strokes_json:strokes",
         "html": "export.html:page",
-        "svg": "export.svg:editing",
+        "svg": "export.svg_sheet:editing",
         "exact.svg": "export.svg:showing",
         "plotter.svg": "export.plotter:shapes",
         "plotter.json": "export.plotter:numbers",

@@ -1,4 +1,4 @@
-"""The order in which lines are drawn: few changes of colour and short travel, but the same picture.
+"""The order in which lines are drawn: few changes of colour and brush, short travel, the same picture.
 
 Two strokes of one colour may change places, and so may two that do not touch each other. Of any other two,
 the earlier one stays first.
@@ -65,20 +65,49 @@ class Line:
 
 @dataclass(frozen=True)
 class Pass:
-    """Lines of one colour that are drawn one after the other."""
+    """Lines of one colour, and of one brush if there are few, that are drawn one after the other."""
 
     color: str
     lines: list[Line]
 
+    @property
+    def brush(self) -> float | None:
+        """Width of all its lines in mm; None if they are of many widths."""
+        widths = {round(line.width, 3) for line in self.lines}
+        return widths.pop() if len(widths) == 1 else None
 
-def in_passes(lines: list[Line], progress: Callable[[float], None] = lambda share: None) -> list[Pass]:
+    @property
+    def name(self) -> str:
+        """Colour and width, or least and greatest width, for people."""
+        widths = [line.width for line in self.lines]
+        low, high = f"{min(widths):.3g}", f"{max(widths):.3g}"
+        return f"{self.color} {low if low == high else f'{low}-{high}'}mm"
+
+
+def in_passes(
+    lines: list[Line],
+    progress: Callable[[float], None] = lambda share: None,
+    *,
+    ground: str | None = None,
+    by_brush: bool = True,
+) -> list[Pass]:
     """The lines, which are in painting order, in passes of one colour each: few, and with short travel.
 
-    In a pass the wider lines come first, each followed by the nearest one.
+    If there are few widths, a pass is of one brush, too. In a pass the wider lines come first, each followed
+    by the nearest one.
+
+    Args:
+        lines: to be drawn.
+        progress: called with the share that is done.
+        ground: colour of the paper; lines of this colour that cover nothing are left out.
+        by_brush: whether passes may be of one brush.
     """
     before = covered(lines, progress)
-    colors = np.unique([line.color for line in lines], return_inverse=True)[1]
-    plans = (_schedule(colors, before, choose) for choose in (_first_color, _freest_color))
+    lines, before = _on_something(lines, before, ground)
+    apart = by_brush and _few(lines)
+    tools = [f"{line.color} {round(line.width, 3) if apart else 0}" for line in lines]
+    kinds = np.unique(tools, return_inverse=True)[1]
+    plans = (_schedule(kinds, before, choose) for choose in (_first_color, _freest_color))
     passes: list[Pass] = []
     pen = np.zeros(2)
     for chosen in min(plans, key=len):
@@ -88,11 +117,27 @@ def in_passes(lines: list[Line], progress: Callable[[float], None] = lambda shar
     return passes
 
 
+def _on_something(
+    lines: list[Line], before: list[list[int]], ground: str | None
+) -> tuple[list[Line], list[list[int]]]:
+    """The lines, and those before each, without lines of the ground's colour that lie on the ground alone."""
+    stay = [line.color != ground or bool(under) for line, under in zip(lines, before, strict=True)]
+    place = np.cumsum(stay) - 1
+    return (
+        [line for line, there in zip(lines, stay, strict=True) if there],
+        [
+            [int(place[n]) for n in under if stay[n]]
+            for under, there in zip(before, stay, strict=True)
+            if there
+        ],
+    )
+
+
 Choice = Callable[[NDArray[np.intp], NDArray[np.bool_], NDArray[np.bool_]], int]
 
 
 def _schedule(colors: NDArray[np.intp], before: list[list[int]], choose: Choice) -> list[NDArray[np.intp]]:
-    """The lines of each pass: those of a colour, chosen by `choose`, that are free to be drawn."""
+    """The lines of each pass: those of a kind, chosen by `choose`, that are free to be drawn."""
     waiting = np.array([len(earlier) for earlier in before], dtype=np.int64)
     after: list[list[int]] = [[] for _ in before]
     for later, earlier in enumerate(before):

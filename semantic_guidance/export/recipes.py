@@ -25,7 +25,7 @@ from semantic_guidance.export.base import Exporter, Progress
 from semantic_guidance.export.options import NoOptions
 from semantic_guidance.export.svg import HEAD, hex_color
 from semantic_guidance.painting.drawing import Drawing
-from semantic_guidance.painting.paper import PAPERS, Sheet
+from semantic_guidance.painting.paper import PAPERS
 from semantic_guidance.painting.pigments import Mixtures, read_tubes
 
 FORMAT, VERSION = "semantic-guidance/recipes", 1
@@ -77,7 +77,7 @@ class Recipes:
     def areas(self) -> Array:
         """``[N]`` of each stroke in cm2 on the paper, as if nothing covered it."""
         strokes = self.drawing.strokes.astype(np.float64)
-        sheet = Sheet.of(self.drawing.paper or PAPERS["a4"], self.drawing.height, self.drawing.width)
+        sheet = self.drawing.sheet
         steps = np.diff(strokes[:, POINTS].reshape(-1, 3, 2), axis=1)
         radius = strokes[:, RADIUS].mean(axis=1)
         length = np.linalg.norm(steps, axis=2).sum(axis=1)

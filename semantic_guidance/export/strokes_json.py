@@ -9,7 +9,8 @@ version 1 did not have; ``locked`` ones are not to be changed; ``brush`` says ho
 flat, by its style, seed, dials and the direction of the light (null for none), and for a person's own brush
 its ``picture`` (grey PNG in base64), which version 1 did not have either; ``hand`` tells whose strokes they
 are, if a hand made them, by its ``style`` and its ``dials``; ``paper`` is the size in mm of the paper that a
-painting is meant for, if any, and ``start`` a picture (PNG in base64) on the canvas before the first stroke.
+painting is meant for, if any, ``margin`` what stays free on every side of it, if not a twentieth of its
+shorter one, and ``start`` a picture (PNG in base64) on the canvas before the first stroke.
 ``cover``, if there is one, is a grey PNG picture in base64 that limits canvas and strokes together: how much
 is seen of them, where the picture that was painted is transparent itself, and ``beyond`` a colour, or a
 picture (PNG in base64), that is seen in their place; readers that do not know them show all of the canvas.
@@ -52,7 +53,7 @@ from semantic_guidance.painting.brushes import BRUSHES, DIALS
 from semantic_guidance.painting.brushes.brush import LARGEST, Brush, levels_of
 from semantic_guidance.painting.brushes.light import LOWEST, UPPER_LEFT, Light
 from semantic_guidance.painting.drawing import Compositing, Drawing, DrawnLayer, Ends, Level
-from semantic_guidance.painting.paper import SIDES
+from semantic_guidance.painting.paper import PAPERS, SIDES, check_margin
 
 if TYPE_CHECKING:
     from semantic_guidance.painting.painting import Painting
@@ -85,6 +86,8 @@ def write(drawing: Drawing, path: Path, options: NoOptions, progress: Progress) 
     }
     if drawing.paper is not None:
         head["paper"] = list(drawing.paper)
+    if drawing.margin is not None:
+        head["margin"] = drawing.margin
     if drawing.hand is not None:
         head["hand"] = dict(drawing.hand)
     if drawing.brush.style != "flat":
@@ -237,6 +240,11 @@ def _drawing(document: Any) -> Drawing:
     )
     across, down = floats(document, "paper", (2,), *SIDES, "the file") if "paper" in document else (0.0, 0.0)
     paper = (across, down) if across else None
+    margin = floats(document, "margin", (), 0, SIDES[1], "the file")[0] if "margin" in document else None
+    try:
+        check_margin(paper or PAPERS["a4"], margin)
+    except ValueError as error:
+        raise FlawError(str(error)) from None
     hand = _hand(document["hand"]) if "hand" in document else None
     brush = _brush(document["brush"]) if "brush" in document and version > 1 else Brush()
     return Drawing(
@@ -246,6 +254,7 @@ def _drawing(document: Any) -> Drawing:
         height,
         masks=tuple(masks),
         paper=paper,
+        margin=margin,
         start=start,
         hand=hand,
         brush=brush,

@@ -296,5 +296,4 @@ def _outline(inside: NDArray[np.uint8], width: int, height: int) -> str:
     return "".join(parts)
 
 
-editing = Exporter(write, "the strokes as shapes, for editing", transparent=True, plain=True, flat=True)
 showing = Exporter(write, "the strokes as shapes, for showing", transparent=True, plain=True, flat=True)

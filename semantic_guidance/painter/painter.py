@@ -36,6 +36,7 @@ from semantic_guidance.painter.presets import (
     SIZES,
     Preset,
 )
+from semantic_guidance.painter.pruning import pruned
 from semantic_guidance.painter.refine import refine_together
 from semantic_guidance.painter.stages import Clock, StageProgress
 from semantic_guidance.painter.styles import Style
@@ -231,7 +232,7 @@ class Painter:
         picture, clock = begun.picture, begun.clock
         sides = self.sides(*picture.shape[-2:])
         layers, masks = begun.work.finish()
-        return Painting(
+        painting = Painting(
             layers=layers,
             masks=masks,
             background=begun.ground,
@@ -242,10 +243,17 @@ class Painter:
             photo=picture,
             brush=self.brush,
             paper=self.medium.paper,
+            margin=self.medium.margin,
             tubes=self.medium.tubes,
             start=self._under(*picture.shape[-2:]),
             hand=self.style.record(),
         )
+        if not self.medium.few:
+            return painting
+        with clock("prune", shown=False):
+            painting = pruned(painting, picture, self.backend)
+        painting.seconds["polish"] += clock.seconds["prune"]
+        return painting
 
     def _guidance(self, picture: Tensor, given: Guidance | None) -> Guidance:
         """What is known about the picture, at its size, without objects that are not visible."""

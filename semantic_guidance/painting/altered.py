@@ -21,6 +21,8 @@ MASK_SIZE = 1024
 def recolored(drawing: Drawing, palette: Sequence[Color] | int) -> Drawing:
     """The drawing with each stroke, and an empty canvas, in the colour of a palette that looks most like it.
 
+    The canvas stays as it is if there is but one colour, with which nothing could be seen on it.
+
     Args:
         drawing: to be painted with other colours.
         palette: RGB in [0, 1], or how many are to be chosen from the strokes', large ones counting more.
@@ -42,7 +44,9 @@ def recolored(drawing: Drawing, palette: Sequence[Color] | int) -> Drawing:
         if len(strokes):
             strokes[:, COLOR] = snapped(strokes[:, COLOR])
         layers.append(replace(layer, strokes=strokes))
-    red, green, blue = snapped(np.array([drawing.background], np.float32))[0].tolist()
+    red, green, blue = drawing.background
+    if len(colors) > 1:
+        red, green, blue = snapped(np.array([drawing.background], np.float32))[0].tolist()
     return replace(drawing, layers=tuple(layers), background=(red, green, blue), tubes=None)
 
 

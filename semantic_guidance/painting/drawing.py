@@ -18,6 +18,7 @@ from semantic_guidance.images.arrays import resample_array
 from semantic_guidance.images.fill import filled
 from semantic_guidance.painting.brushes.brush import Brush
 from semantic_guidance.painting.cover import Cover, Rectangle, united
+from semantic_guidance.painting.paper import PAPERS, Sheet
 from semantic_guidance.renderer.definition import FARTHEST
 
 if TYPE_CHECKING:
@@ -85,6 +86,7 @@ class Drawing:
         tubes: of paint of which its colours are mixed, if they are.
         cover: ``[1, h, w]`` how much is seen of the canvas, if not all is.
         beyond: what is seen in its place: a colour, or ``[3, h, w]``.
+        margin: mm that stay free on every side of the paper.
 
     Raises:
         ValueError: a layer's mask is not there, or only the objects are to be shown and there are none.
@@ -105,6 +107,7 @@ class Drawing:
     tubes: Tubes | None = None
     cover: Array | None = None
     beyond: tuple[float, float, float] | Array = (1.0, 1.0, 1.0)
+    margin: float | None = None
 
     def __post_init__(self) -> None:
         objects = self.known is not None or self.foreground_strokes > 0
@@ -119,6 +122,11 @@ class Drawing:
     def foreground_strokes(self) -> int:
         """Number of strokes that paint an object."""
         return sum(len(layer.strokes) for layer in self.layers if layer.level == "foreground")
+
+    @property
+    def sheet(self) -> Sheet:
+        """The painting on its paper, which is A4 unless it is meant for another one."""
+        return Sheet.of(self.paper or PAPERS["a4"], self.height, self.width, self.margin)
 
     @cached_property
     def canvas(self) -> Array:

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from semantic_guidance.images.color import MAX_COLORS, Color, choose_colors, most_alike, nearest_color
-from semantic_guidance.painting.paper import MAX_BRUSHES, PAPERS, SIDES, WIDTHS, Sheet
+from semantic_guidance.painting.paper import MAX_BRUSHES, PAPERS, SIDES, WIDTHS, Sheet, check_margin
 from semantic_guidance.painting.pigments import Tubes
 
 
@@ -24,8 +24,9 @@ class Medium:
         brushes: widths of the brushes in mm; any width if empty.
         widths: least and greatest width of a stroke in mm; any width if None.
         opaque: one flat colour per stroke, without transparency, and one width; no stroke is clipped.
-        paper: width and height of the paper in mm, with a `MARGIN` on every side.
+        paper: width and height of the paper in mm.
         tubes: of paint, of which every colour is a mixture; any colour if None.
+        margin: in mm, what stays free on every side of the paper; `painting.paper.MARGIN` of it if None.
 
     Raises:
         ValueError: a number is out of range.
@@ -37,6 +38,7 @@ class Medium:
     opaque: bool = False
     paper: tuple[float, float] = PAPERS["a4"]
     tubes: Tubes | None = None
+    margin: float | None = None
 
     def __post_init__(self) -> None:
         count = self.palette if isinstance(self.palette, int | None) else len(self.palette)
@@ -44,6 +46,7 @@ class Medium:
             raise ValueError(f"palette has {count} colours, wanted 1 to {MAX_COLORS}")
         if not all(SIDES[0] <= side <= SIDES[1] for side in self.paper):
             raise ValueError(f"paper is {self.paper} mm, wanted sides from {SIDES[0]:g} to {SIDES[1]:g}")
+        check_margin(self.paper, self.margin)
         widest = min(self.paper)
         if len(self.brushes) > MAX_BRUSHES or not all(0 < width <= widest for width in self.brushes):
             raise ValueError(
@@ -62,6 +65,11 @@ class Medium:
         limits = (self.palette, self.widths, self.tubes)
         return all(limit is None for limit in limits) and not self.brushes and not self.opaque
 
+    @property
+    def few(self) -> bool:
+        """Whether a stroke's colour or opacity may be so far from what is wanted that none is better."""
+        return self.opaque or self.palette is not None or self.tubes is not None
+
     def tools(self, picture: Tensor, weight: Tensor, height: int, width: int) -> Tools:
         """The means for one picture.
 
@@ -71,7 +79,7 @@ class Medium:
             height: of the painting, in any unit.
             width: of the painting, in the same unit.
         """
-        unit = Sheet.of(self.paper, height, width).unit
+        unit = Sheet.of(self.paper, height, width, self.margin).unit
         colors = None
         if isinstance(self.palette, int):
             colors = choose_colors(picture.flatten(1).T, weight.flatten(), self.palette)

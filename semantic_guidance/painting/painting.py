@@ -96,6 +96,7 @@ class Painting:
             all is: the alpha of a picture that is transparent itself.
         beyond: what is seen in its place, if pictures are not transparent: RGB in [0, 1], or a picture
             ``[3, h, w]`` in multiples of 1/255.
+        margin: mm that stay free on every side of the paper; a share of it if None.
 
     Raises:
         ValueError: a layer's mask is not there, or only the objects are to be shown and there are none.
@@ -117,6 +118,7 @@ class Painting:
     tubes: Tubes | None = None
     cover: Tensor | None = None
     beyond: tuple[float, float, float] | Tensor = (1.0, 1.0, 1.0)
+    margin: float | None = None
 
     def __post_init__(self) -> None:
         objects = bool(self.guidance.instances) or self.foreground_strokes > 0
@@ -159,6 +161,7 @@ class Painting:
             tubes=drawing.tubes,
             cover=None if drawing.cover is None else torch.from_numpy(drawing.cover),
             beyond=drawing.beyond if isinstance(drawing.beyond, tuple) else torch.from_numpy(drawing.beyond),
+            margin=drawing.margin,
         )
 
     @cached_property
@@ -193,6 +196,7 @@ class Painting:
             tubes=self.tubes,
             cover=None if self.cover is None else _array(self.cover),
             beyond=self.beyond if isinstance(self.beyond, tuple) else _array(self.beyond),
+            margin=self.margin,
         )
 
     @property

@@ -99,6 +99,9 @@ def test_same_canvas_bit_for_bit(painting, tmp_path):
 def test_paper_is_kept(painting, tmp_path):
     replace(painting, paper=(420.0, 297.0)).save(tmp_path / "a.json")
     assert read_strokes(tmp_path / "a.json").paper == (420, 297)
+    assert read_strokes(tmp_path / "a.json").margin is None
+    replace(painting, paper=(420.0, 297.0), margin=12.7).save(tmp_path / "a.json")
+    assert read_strokes(tmp_path / "a.json").margin == 12.7
 
 
 def test_the_file_is_as_documented(painting, tmp_path):
@@ -167,6 +170,8 @@ FLAWS = [
     (("width",), 50, "mask 0 is 48 x 32, wanted the canvas's 50 x 64"),
     (("start",), "x", "start is not a colour PNG"),
     (("paper",), [210], "paper of the file has another shape"),
+    (("margin",), -1, "margin of the file holds -1, wanted numbers from 0"),
+    (("margin",), 200, "margin is 200 mm, wanted 0 to"),
     (("paper",), [1, 300], "paper of the file holds 1, wanted numbers from 20"),
     (("strokes",), None, "strokes is None, wanted a list"),
     (("strokes", 3), [], r"stroke 3 is \[\], wanted an object"),

@@ -50,6 +50,8 @@ def test_colors_chosen_from_the_strokes():
     assert one[2] > one[1]
     empty = replace(DRAWING, layers=())
     assert recolored(empty, 3) is empty
+    # One black pen is seen on the paper that there is.
+    assert recolored(DRAWING, [(0.0, 0.0, 0.0)]).background == DRAWING.background
 
 
 def test_only_the_object_is_before_another_background():

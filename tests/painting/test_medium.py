@@ -9,14 +9,17 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
 from semantic_guidance import Guidance, Painter, load_image
+from semantic_guidance.core.lengths import parse_length, parse_lengths, parse_place, parse_two_lengths
 from semantic_guidance.core.strokes import Strokes
 from semantic_guidance.images.color import choose_colors, nearest_color, parse_color
 from semantic_guidance.images.metrics import painting_errors
 from semantic_guidance.painting.medium import Medium, Sheet, Tools
 from semantic_guidance.painting.painting import Layer, Painting
-from semantic_guidance.painting.paper import WIDTHS
+from semantic_guidance.painting.paper import PAPERS, WIDTHS, parse_paper
 from tests.conftest import EXAMPLES
 
 PALETTE = [parse_color(word) for word in ("#222", "#c04020", "#e0b080", "#f4f0e0", "#5060a0", "#708050")]
@@ -112,6 +115,54 @@ def test_sheets(paper, wanted):
     upright = Sheet.of(paper, 3, 2)
     assert (upright.width, upright.height) == wanted[::-1]
     assert (upright.left, upright.top, upright.unit) == pytest.approx((sheet.top, sheet.left, sheet.unit))
+
+
+@pytest.mark.parametrize("sides", [(2, 3), (3, 2), (1, 1)])
+def test_a_margin_is_free_and_the_rest_is_filled(sides):
+    for margin in (0.0, 12.7):
+        sheet = Sheet.of((215.9, 279.4), *sides, margin)
+        assert min(sheet.left, sheet.top) == pytest.approx(margin)
+        assert max(sheet.width - 2 * sheet.left, sheet.height - 2 * sheet.top) == pytest.approx(sheet.unit)
+
+
+def test_sizes_of_paper():
+    """ISO 216: each is half of the one before, cut across; ANSI: letter and tabloid alike."""
+    for larger, smaller in itertools.pairwise(f"a{n}" for n in range(7)):
+        assert PAPERS[smaller] == (PAPERS[larger][1] // 2, PAPERS[larger][0])
+    assert PAPERS["tabloid"] == (PAPERS["letter"][1], 2 * PAPERS["letter"][0])
+    for word in (
+        "letter",
+        "Letter ",
+        "8.5x11in",
+        '8.5"x11"',
+        "8.5in x 11 in",
+        "215.9x279.4",
+        "21.59\u00d727.94cm",
+    ):
+        assert parse_paper(word) == (215.9, 279.4)
+
+
+@given(
+    value=st.decimals(0, 4000, places=2, allow_nan=False),
+    unit=st.sampled_from([("mm", 1), ("cm", 10), ("in", 25.4), ("", 1), ('"', 25.4), (" CM", 10)]),
+)
+def test_lengths(value, unit):
+    assert parse_length(f"{value}{unit[0]}") == pytest.approx(float(value) * unit[1], abs=1e-6)
+    with pytest.raises(ValueError, match="wanted a length"):
+        parse_length(f"-1{value}{unit[0]}")
+
+
+@given(word=st.text(alphabet='0123456789.,x-+einmcf" _\u0661\u2033', max_size=12))
+def test_words_are_lengths_or_refused(word):
+    for parse in (parse_length, parse_lengths, parse_two_lengths, parse_place, parse_paper):
+        try:
+            found = parse(word)
+        except ValueError as error:
+            complaint = str(error)
+            assert complaint.startswith(f"got {word!r}, ")
+        else:
+            numbers = (found,) if isinstance(found, float) else found
+            assert all(math.isfinite(number) and number >= 0 for number in numbers)
 
 
 def packed(radii, color=(0.5, 0.5, 0.5), opacity=(0.3, 0.6)):

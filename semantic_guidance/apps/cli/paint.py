@@ -23,7 +23,7 @@ from semantic_guidance.apps.options import (
 from semantic_guidance.core.plugins import EXPORTERS, PluginError
 from semantic_guidance.core.shown import printable
 from semantic_guidance.core.start import quick_imports
-from semantic_guidance.export.options import NoOptions, VideoOptions
+from semantic_guidance.export.options import NoOptions, PlotterOptions, VideoOptions
 from semantic_guidance.painter.presets import DEFAULT_STYLE
 
 if TYPE_CHECKING:
@@ -60,6 +60,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print a summary as one line of JSON")
     add_flags(parser, dataclasses.fields(HandOptions))
     add_flags(parser, dataclasses.fields(MediumOptions))
+    add_flags(parser, dataclasses.fields(PlotterOptions))
     add_flags(parser, dataclasses.fields(RestyleOptions))
     add_export_flags(parser)
 
@@ -109,7 +110,9 @@ def _plugged_in() -> dict[str, type]:
     for name in EXPORTERS.others():
         with contextlib.suppress(PluginError):  # it is reported when the format is asked for
             kinds[name] = EXPORTERS.get(name).options
-    return {name: kind for name, kind in kinds.items() if kind not in (NoOptions, VideoOptions)}
+    return {
+        name: kind for name, kind in kinds.items() if kind not in (NoOptions, PlotterOptions, VideoOptions)
+    }
 
 
 def add_export_flags(parser: argparse.ArgumentParser) -> None:
@@ -144,9 +147,8 @@ def _tell(result: Result) -> None:
     if errors.foreground is not None:
         line += f" (object {errors.foreground:.5f}, {painting.foreground_strokes} strokes)"
     print(f"{line}, {result.seconds['total']:.1f} s")
-    asked = result.job.strokes
-    if (spared := asked - len(painting.strokes)) > 0:
-        print(f"{spared} of {asked} strokes were not needed")
+    if result.not_needed:
+        print(f"{result.not_needed} of {result.job.strokes} strokes were not needed")
     if result.style == "lines" and result.job.style is None:
         print(f"it is a line drawing, painted line by line (--style {DEFAULT_STYLE} paints it all over)")
     if (bare := 1000 * result.bare_share) >= LEAST_BARE:

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any
 from semantic_guidance.apps.cli.flags import add_flags, flag_values
 from semantic_guidance.apps.cli.output import tell_flat
 from semantic_guidance.apps.cli.paint import add_export_flags, export_values
-from semantic_guidance.apps.options import ClearOptions, DialOptions, MediumOptions, OutputOptions
+from semantic_guidance.apps.options import ClearOptions, DialOptions, OutputOptions, paper_options
 from semantic_guidance.core.config import MAX_SEED
 from semantic_guidance.core.errors import InputError
 from semantic_guidance.core.options import OptionError, option
 from semantic_guidance.core.shown import printable
-from semantic_guidance.export.options import VideoOptions
+from semantic_guidance.export.options import FileOptions
 from semantic_guidance.painter.presets import SIZES
 from semantic_guidance.painting.brushes import BRUSHES
 
@@ -69,7 +69,7 @@ class AlterOptions:
 
 
 @dataclass(frozen=True, kw_only=True)
-class RenderOptions(VideoOptions, AlterOptions, ClearOptions, DialOptions, OutputOptions):
+class RenderOptions(FileOptions, AlterOptions, ClearOptions, DialOptions, OutputOptions):
     """How strokes are rendered."""
 
     brush: str | None = option(
@@ -102,8 +102,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.epilog = EXAMPLES
     parser.add_argument("strokes", metavar="STROKES", type=Path, help="the file of strokes, NAME.json")
-    paper = [item for item in dataclasses.fields(MediumOptions) if item.name == "paper"]
-    add_flags(parser, [*dataclasses.fields(RenderOptions), *paper])
+    add_flags(parser, [*dataclasses.fields(RenderOptions), *paper_options()])
     parser.set_defaults(formats=("png",))
     parser.add_argument("--json", action="store_true", help="print a summary as one line of JSON")
     add_export_flags(parser)
@@ -125,7 +124,7 @@ def run(args: argparse.Namespace) -> int:
     options = RenderOptions(**flag_values(args, RenderOptions))
     check_transparent(options.transparent, options.formats)
     check_formats(options.formats, options)
-    drawing = _drawing(args.strokes, options, args.paper)
+    drawing = _drawing(args.strokes, options, args.paper, args.margin)
     check_plotter(options.formats, len(drawing.strokes), args.strokes)
     outputs = {name: options.out / f"{args.strokes.stem}.{name}" for name in options.formats}
     words = (options.brush or "", options.palette or "", options.background or "", options.mask or "")
@@ -153,7 +152,9 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _drawing(strokes: Path, options: RenderOptions, paper: tuple[float, float] | None) -> Drawing:
+def _drawing(
+    strokes: Path, options: RenderOptions, paper: tuple[float, float] | None, margin: float | None
+) -> Drawing:
     """The painting in the file, at the size asked for.
 
     Raises:
@@ -161,6 +162,7 @@ def _drawing(strokes: Path, options: RenderOptions, paper: tuple[float, float] |
         InputError: it is not a file of strokes, or has so many large ones that painting would take hours.
     """
     from semantic_guidance.apps.brush import make_brush
+    from semantic_guidance.apps.medium import on_paper
     from semantic_guidance.apps.room import check_room
     from semantic_guidance.apps.work import MAX_WORK, work
     from semantic_guidance.export.strokes_json import read_drawing
@@ -173,8 +175,9 @@ def _drawing(strokes: Path, options: RenderOptions, paper: tuple[float, float] |
         drawing = dataclasses.replace(drawing, width=width, height=height)
     drawing = _altered(drawing, options)
     transparent: Any = options.transparent
+    drawing = on_paper(drawing, paper, margin)
     try:
-        drawing = dataclasses.replace(drawing, paper=paper or drawing.paper, transparent=transparent)
+        drawing = dataclasses.replace(drawing, transparent=transparent)
     except ValueError as error:
         raise InputError(f"{strokes}: --{error}") from None
     size = max(drawing.width, drawing.height)

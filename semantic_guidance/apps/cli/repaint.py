@@ -22,12 +22,13 @@ from semantic_guidance.apps.options import (
     OutputOptions,
     PainterOptions,
     named,
+    paper_options,
 )
 from semantic_guidance.core.errors import InputError
 from semantic_guidance.core.options import OptionError, option
 from semantic_guidance.core.shown import printable
 from semantic_guidance.core.start import quick_imports
-from semantic_guidance.export.options import VideoOptions
+from semantic_guidance.export.options import FileOptions
 from semantic_guidance.painter.presets import MAX_STROKES
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ SHARED = ("preset", "device", "baseline", "invert_mask")
 
 
 @dataclass(frozen=True, kw_only=True)
-class RepaintOptions(PictureOptions, VideoOptions, HandOptions, BrushOptions, OutputOptions):
+class RepaintOptions(PictureOptions, FileOptions, HandOptions, BrushOptions, OutputOptions):
     """How a region is painted over."""
 
     strokes: int = option(
@@ -76,6 +77,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_flags(parser, dataclasses.fields(RepaintOptions))
     for kind in (PainterOptions, GuidanceOptions):
         add_flags(parser, [item for item in dataclasses.fields(kind) if item.name in SHARED])
+    add_flags(parser, paper_options())
     parser.set_defaults(formats=("png", "json"))
     parser.add_argument("--json", action="store_true", help="print a summary as one line of JSON")
     add_export_flags(parser)
@@ -93,12 +95,13 @@ def run(args: argparse.Namespace) -> int:
             prepare_folder,
             write_outputs,
         )
+        from semantic_guidance.apps.medium import on_paper
         from semantic_guidance.export.strokes_json import read_strokes
 
     started = time.perf_counter()
     options = RepaintOptions(**flag_values(args, RepaintOptions))
     check_formats(options.formats, options)
-    before = read_strokes(args.strokes_file)
+    before = on_paper(read_strokes(args.strokes_file), args.paper, args.margin)
     check_plotter(options.formats, len(before.strokes) + options.strokes, args.strokes_file)
     outputs = {name: options.out / f"{args.strokes_file.stem}_repainted.{name}" for name in options.formats}
     words = (options.brush or "", options.style or "")

@@ -6,8 +6,10 @@ import json
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from semantic_guidance.apps.cli.main import main
+from semantic_guidance.apps.jobs import Job
 
 QUICK = ["--agent", "planner", "--strokes", "12", "--preset", "draft", "--size", "48"]
 
@@ -33,6 +35,55 @@ def test_plotter(photo, tmp_path, capsys):
         assert again.read_bytes() == (tmp_path / "a" / again.name).read_bytes()
     assert main([*argv, "--paper", "100x80"]) == 0
     assert 'width="100mm" height="80mm"' in (tmp_path / "b" / "photo_painted.plotter.svg").read_text()
+
+
+def test_paper_margins_and_brushes_that_run_dry(photo, tmp_path, capsys):
+    """The same from flags, from a job's JSON and from a file of strokes."""
+    argv = ["--formats", "plotter,json", "--palette", "3", "--brushes", "0.2in,1cm", "--no-guidance"]
+    dry = ["--border", "--longest-stroke", "5cm", "--reload", "100mm", "--dip", "300mm,2cm"]
+    sheet = ["--paper", "8.5x11in", "--margin", "1in"]
+    assert main(["paint", str(photo), *QUICK, *argv, *dry, *sheet, "--out", str(tmp_path / "a")]) == 0
+    document = json.loads((tmp_path / "a" / "photo_painted.plotter.json").read_text())
+    assert sorted(document["paper"]) == [215.9, 279.4]
+    left, top, width, height = document["picture"]
+    assert min(left, top) == 25.4
+    assert document["reload"] == {"after": 100, "dip": [300, 20]}
+    assert set(document["brushes"]) <= {5.08, 10}
+    for each in document["passes"]:
+        ends = np.array([[line["points"][0], line["points"][2]] for line in each["strokes"]])
+        assert (ends >= np.array([left, top]) - 0.001).all()
+        assert (ends <= np.array([left + width, top + height]) + 0.001).all()
+    stored = tmp_path / "a" / "photo_painted.json"
+    assert json.loads(stored.read_text())["margin"] == 25.4
+    again = ["render", str(stored), "--formats", "plotter", *dry]
+    assert main([*again, "--out", str(tmp_path / "b")]) == 0
+    for name in ("photo_painted.plotter.json", "photo_painted.plotter.svg"):
+        assert (tmp_path / "b" / name).read_bytes() == (tmp_path / "a" / name).read_bytes()
+    job = {"image": str(photo), "margin": "1in", "paper": "letter", "reload": "10cm", "dip": "30cm,20mm"}
+    read = Job.from_json(json.dumps(job))
+    assert (read.margin, read.paper, read.reload, read.dip) == (25.4, (215.9, 279.4), 100, (300, 20))
+    assert Job.from_json(read.to_json()) == read
+    capsys.readouterr()
+    for flags, wanted in (
+        (["--margin", "120"], "--margin is 120 mm, wanted 0 to 102.95 on paper of 215.9 x 279.4 mm"),
+        (["--paper", "50x40", "--formats", "png"], "--margin is 25.4 mm, wanted 0 to 15 on paper of 50 x 40"),
+        (["--formats", "png", "--border"], "--border: --formats has no plotter's file"),
+        (["--formats", "plotter", "--dip", "1,2"], "--dip: nothing says when to dip, wanted --reload"),
+    ):
+        assert main(["render", str(stored), *flags, "--out", str(tmp_path / "c")]) == 2
+        assert wanted in capsys.readouterr().err
+
+
+def test_a_blank_sheet_is_a_painting_of_no_strokes(tmp_path, capsys):
+    Image.new("RGB", (40, 30), "white").save(tmp_path / "white.png")
+    argv = [str(tmp_path / "white.png"), *QUICK, "--palette", "#000", "--formats", "png,svg,plotter,json"]
+    assert main(["paint", *argv, "--out", str(tmp_path)]) == 0
+    assert "12 of 12 strokes were not needed" in capsys.readouterr().out
+    assert main(["paint", *argv, "--out", str(tmp_path), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["not_needed"] == 12
+    with Image.open(tmp_path / "white_painted.png") as picture:
+        assert picture.convert("L").getextrema() == (255, 255)
+    assert json.loads((tmp_path / "white_painted.plotter.json").read_text())["passes"] == []
 
 
 def test_too_many_strokes_for_a_plotter_are_refused_before_any_work(photo, tmp_path, capsys, monkeypatch):
@@ -81,7 +132,8 @@ def test_a_palette_is_kept_by_the_strokes(photo, tmp_path):
     document = json.loads((tmp_path / "photo_painted.json").read_text())
     colors = {tuple(np.round(np.array(stroke["color"]) * 255)) for stroke in document["strokes"]}
     assert colors <= {(255, 255, 255), (32, 64, 96)}
-    assert tuple(np.round(np.array(document["background"]) * 255)) in colors | {(255, 255, 255)}
+    ground = tuple(np.round(np.array(document["background"]) * 255))
+    assert ground in {(255, 255, 255), (32, 64, 96)}
 
 
 @pytest.mark.parametrize(
@@ -102,10 +154,18 @@ def test_a_palette_is_kept_by_the_strokes(photo, tmp_path):
         ("--widths", "1,2,3", "two lengths in mm"),
         ("--widths", "1,inf", "lengths in mm"),
         ("--widths", "1,300", "up to the paper's 210"),
-        ("--paper", "b7", "a5, a4, a3, a2, or WxH"),
-        ("--paper", "10x10", "a5, a4, a3, a2, or WxH"),
-        ("--paper", "1x2x3", "a5, a4, a3, a2, or WxH"),
-        ("--paper", "nanx300", "a5, a4, a3, a2, or WxH"),
+        ("--paper", "b7", "a6, a5, a4, a3, a2, a1, a0, letter, legal, tabloid, or WxH"),
+        ("--paper", "10x10", "which is 10 x 10 mm, wanted"),
+        ("--paper", "1x2x3", "or WxH from 20 to 5000 mm, such as"),
+        ("--paper", "nanx300", "or WxH from 20 to 5000 mm, such as"),
+        ("--paper", "5x300in", "which is 127 x 7620 mm, wanted"),
+        ("--margin", "101", "is 101 mm, wanted 0 to 100 on paper of 210 x 297 mm"),
+        ("--margin", "-1", "a length of at least 0"),
+        ("--margin", "wide", "a length in mm, or with a unit"),
+        ("--reload", "200", "--formats has no plotter's file, wanted plotter in it"),
+        ("--dip", "3", "wanted X,Y in mm"),
+        ("--dip", "9m,3", "wanted lengths in mm, or with a unit"),
+        ("--longest-stroke", "5km", "a length in mm, or with a unit"),
     ],
 )
 def test_bad_flags(photo, capsys, tmp_path, flag, value, wanted):

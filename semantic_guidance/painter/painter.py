@@ -110,8 +110,9 @@ class Painter:
         self.brush = chosen_brush if isinstance(chosen_brush, Brush) else Brush.of(chosen_brush, seed)
         self.preset = PRESETS[preset] if isinstance(preset, str) else preset
         if self.style.hand is not None and agent is not None:
+            given = repr(str(agent)) if isinstance(agent, str | Path) else type(agent).__name__
             raise ValueError(
-                f"agent is {agent!r}, but the style {self.style.name!r} makes its own first strokes, wanted"
+                f"agent is {given}, but the style {self.style.name!r} makes its own first strokes, wanted"
                 " the style 'likeness' with an agent"
             )
         chosen = agent or (self.preset.agent if self.style.hand is None else "planner")

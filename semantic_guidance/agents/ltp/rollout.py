@@ -12,9 +12,10 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from semantic_guidance.agents.ltp.checkpoint import BASELINE_CHANNELS
+from semantic_guidance.agents.ltp.checkpoint import SIGHTS
 from semantic_guidance.agents.ltp.episode import (
     EnvConfig,
+    Renderer,
     apply_strokes,
     decode,
     guidance_tensors,
@@ -31,13 +32,13 @@ from semantic_guidance.painting.painting import Level
 
 
 def ltp_config(actor: Actor, steps: int) -> EnvConfig:
-    """The episode of an LTP actor's training: its channels tell whether it paints on two levels."""
-    semantic = actor.conv1.in_channels != BASELINE_CHANNELS
+    """The episode of an LTP actor's training: its channels tell what it is shown, and on how many levels."""
+    sight = SIGHTS[actor.conv1.in_channels]
     return EnvConfig(
         max_eps_len=steps,
         bundle_size=actor.fc.out_features // NUMBERS,
-        use_bilevel=semantic,
-        use_gbp=semantic,
+        use_bilevel=sight.use_bilevel,
+        use_gbp=sight.use_gbp,
         compositing="seed",
     )
 
@@ -76,6 +77,7 @@ def paint_with_actor(
     size: int = LTP_SIZE,
     canvas: Tensor | None = None,
     antialias: bool = True,
+    renderer: Renderer | None = None,
 ) -> list[tuple[Strokes, Level]]:
     """The strokes with which an actor paints a picture, one episode long; see `paint_with_ltp_actor`.
 
@@ -87,6 +89,7 @@ def paint_with_actor(
         size: side in pixels of the canvas on which the actor sees its painting.
         canvas: ``[3, h, w]`` before the first stroke, squashed like the image; black if None.
         antialias: how it was shown pictures in training, see `resample`.
+        renderer: paints what it sees of its painting; the episode's `compositor` if None.
 
     Returns:
         Bundles ``[1, N]`` with their levels, in the order in which they are painted.
@@ -106,5 +109,5 @@ def paint_with_actor(
     for _ in range(config.max_eps_len):
         painted = decode(actor(observation(state, config)), config)
         bundles += zip(painted, levels, strict=False)
-        state = apply_strokes(state, painted, config)
+        state = apply_strokes(state, painted, config, renderer)
     return bundles

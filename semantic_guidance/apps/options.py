@@ -230,8 +230,8 @@ class PainterOptions(BrushOptions):
     agent: str | None = option(None, _agents, metavar="NAME|PATH")
     agent_colors: str | None = option(
         None,
-        "order of the colours in which an agent of the papers' files (.pkl) learned: rgb, as those of Semantic"
-        " Guidance, or bgr, as those of Learning to Paint (default: rgb)",
+        "order of the colours in which an agent of the papers' files (.pkl) learned: rgb, as those of"
+        " Semantic Guidance, or bgr, as those of Learning to Paint (default: rgb)",
         choices=AGENT_COLORS,
     )
     size: int | None = option(

@@ -188,7 +188,7 @@ def _look_through(stream: io.BytesIO) -> set[str]:
     shared, last, text = 0, ("", None), _Encoding()
     for code, argument, _ in pickletools.genops(stream):
         name = code.name
-        if name == "PROTO" and argument > 2:
+        if name == "PROTO" and int(argument or 0) > 2:
             raise ForeignError(f"is written with pickle protocol {argument}", f"{SAVE} takes 2")
         if name not in INSTRUCTIONS:
             raise ValueError(f"it has the instruction {name}")

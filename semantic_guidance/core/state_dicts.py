@@ -110,7 +110,9 @@ def _flat(content: Any) -> tuple[dict[str, Tensor], bool]:
     return tensors, parallel
 
 
-def _tensors(content: Any, parts: tuple[str, ...], seen: set[int]) -> Iterator[tuple[tuple[str, ...], Tensor]]:
+def _tensors(
+    content: Any, parts: tuple[str, ...], seen: set[int]
+) -> Iterator[tuple[tuple[str, ...], Tensor]]:
     """Tensors with the keys that lead to them; what stands in several places is looked at once."""
     if isinstance(content, Tensor):
         yield parts, content

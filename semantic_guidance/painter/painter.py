@@ -21,6 +21,7 @@ from semantic_guidance.agents.problem import (
 from semantic_guidance.core.forks import mark_computed
 from semantic_guidance.core.guidance import Guidance
 from semantic_guidance.guidance.base import GuideLike, load_guide
+from semantic_guidance.images.arrays import check_unit
 from semantic_guidance.images.color import Color, nearest_color
 from semantic_guidance.images.files import to_image
 from semantic_guidance.images.restyle import cover
@@ -253,6 +254,8 @@ class Painter:
         height, width = picture.shape[-2:]
         if given is None:
             given = self.guide(picture) if self.guided else Guidance.none(height, width)
+        check_unit(given.mask, "guidance: its mask")
+        check_unit(given.focus, "guidance: its focus")
         guidance = given.resized(height, width)
         seen = tuple(instance for instance in guidance.instances if bool((instance.mask > 0).any()))
         return replace(guidance, instances=seen)

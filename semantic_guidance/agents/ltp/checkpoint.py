@@ -1,8 +1,8 @@
 """Actors and other networks in the files of the papers' code: pickled state dicts.
 
-Learning to Paint (Huang et al. 2019) reads pictures with OpenCV and leaves them as they are, blue first; the code
-of Singh & Zheng (2021) turns them into RGB. Their actors without guidance look the same; only what the
-latter trained on several devices has ``module.`` in its names.
+Learning to Paint (Huang et al. 2019) reads pictures with OpenCV and leaves them as they are, blue first; the
+code of Singh & Zheng (2021) turns them into RGB. Their actors without guidance look the same; only those that
+the latter trained on several devices have ``module.`` in their parameters' names.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ import torch
 
 from semantic_guidance.agents.ltp.network import Actor
 from semantic_guidance.core.files import replacing
-from semantic_guidance.core.strokes import NUMBERS
 from semantic_guidance.core.state_dicts import MARKS
+from semantic_guidance.core.strokes import NUMBERS
 from semantic_guidance.core.weights import State, Unfilled, filled, find_network
 
 BASELINE_CHANNELS = 9
@@ -67,9 +67,9 @@ def load_ltp_actor(path: str | Path, colors: str | None = None) -> Actor:
     """An actor from a checkpoint of the papers' code, ready for use (in evaluation mode).
 
     Args:
-        path: of a pickled state dict, or of safetensors, of the baseline, of semantic guidance, or of one kind
-            of guidance alone; with or without prefixes such as ``module.``, perhaps in a dict with others. It
-            is read without running code from it.
+        path: of a pickled state dict, or of safetensors: of the baseline, of semantic guidance, or of one
+            kind of guidance alone; with or without prefixes such as ``module.``, perhaps in a dict with
+            others. It is read without running code from it.
         colors: in which order of colours it learned, one of `COLORS`; if None, ``rgb``, and a line in the log
             where it may be another.
 
@@ -89,7 +89,9 @@ def load_ltp_actor(path: str | Path, colors: str | None = None) -> Actor:
     sight = SIGHTS.get(channels)
     if sight is None or outputs == 0 or outputs % (NUMBERS * sight.levels):
         wanted = ", ".join(f"{count} and {65 if kind.levels == 1 else 78}" for count, kind in SIGHTS.items())
-        raise ValueError(f"{path} is an actor with {channels} channels and {outputs} outputs, wanted {wanted}")
+        raise ValueError(
+            f"{path} is an actor with {channels} channels and {outputs} outputs, wanted {wanted}"
+        )
     with Unfilled():
         actor = Actor(channels, outputs, width)
     return filled(actor, state, path, ACTOR)
@@ -115,9 +117,9 @@ def read_ltp_network(path: str | Path, what: str, part: str, colors: str | None 
     plain = part == "actor" and found.state["conv1.weight"].shape[1:2] == (BASELINE_CHANNELS,)
     if colors is None and plain and not found.parallel:
         log.warning(
-            "%s: taken for an actor that learned on RGB, as those of Semantic Guidance did; those of Learning to"
-            " Paint (Huang et al. 2019) learned on BGR: paint and export-agent take --agent-colors bgr (or rgb,"
-            " to be told no more)",
+            "%s: taken for an actor that learned on RGB, as those of Semantic Guidance did; those of Learning"
+            " to Paint (Huang et al. 2019) learned on BGR: paint, test and export-agent take --agent-colors"
+            " bgr (or rgb, to be told no more)",
             path,
         )
     return found.state

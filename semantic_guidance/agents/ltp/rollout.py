@@ -28,6 +28,7 @@ from semantic_guidance.core.guidance import Guidance
 from semantic_guidance.core.ltp_format import LTP_SIZE
 from semantic_guidance.core.resample import resample
 from semantic_guidance.core.strokes import NUMBERS, Strokes
+from semantic_guidance.images.arrays import check_unit
 from semantic_guidance.painting.painting import Level
 
 
@@ -95,9 +96,10 @@ def paint_with_actor(
         Bundles ``[1, N]`` with their levels, in the order in which they are painted.
 
     Raises:
-        ValueError: the image has another shape.
+        ValueError: the image has another shape, or is not in [0, 1].
     """
     check_shape("image", image, 3, "height", "width")
+    check_unit(image, "image")
     known = Guidance.none(size, size) if guidance is None else guidance
     mask, focus, box = guidance_tensors(known, size, size, antialias)
     target = resample(image, size, size, antialias).clamp(0, 1)[None]

@@ -42,8 +42,8 @@ class ExportOptions:
     )
     agent_colors: str | None = option(
         None,
-        "order of the colours in which networks of the papers' files learned: rgb, as those of Semantic Guidance,"
-        " or bgr, as those of Learning to Paint; what is written is for RGB (default: rgb)",
+        "order of the colours in which networks of the papers' files learned: rgb, as those of Semantic"
+        " Guidance, or bgr, as those of Learning to Paint; what is written is for RGB (default: rgb)",
         choices=AGENT_COLORS,
     )
 

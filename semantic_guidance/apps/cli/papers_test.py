@@ -40,15 +40,21 @@ EXAMPLES = """examples:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     parser.description = (
-        "Paints a picture as `python test.py` of the reference code (Singh & Zheng 2021) does: the actor alone,\n"
-        "on a square of 128 x 128 pixels. Writes the painting, 250 x 250, to ./output, and the painting process,\n"
-        "a frame for each stroke, to ./video. Objects are found by the guide that `paint` has, not by Mask R-CNN.\n"
+        "Paints a picture as `python test.py` of the reference code (Singh & Zheng 2021) does: the actor\n"
+        "alone, on a square of 128 x 128 pixels. Writes the painting, 250 x 250, to ./output, and the\n"
+        "painting process, a frame for each stroke, to ./video. Objects are found as in `paint`, not by Mask R-CNN.\n"
         "`paint --agent FILE --preset draft` paints in the picture's own shape and size."
     )
     parser.epilog = EXAMPLES
     add = parser.add_argument
     add("--img", metavar="IMAGE", type=Path, required=True, help="the picture")
-    add("--actor", metavar="FILE", type=Path, required=True, help="the actor: a checkpoint of the papers' code")
+    add(
+        "--actor",
+        metavar="FILE",
+        type=Path,
+        required=True,
+        help="the actor: a checkpoint of the papers' code",
+    )
     add("--use-baseline", action="store_true", help="the actor knows no objects (Huang et al. 2019)")
     add("--max-eps-len", metavar="N", type=int, default=50, help="steps of the actor (default: %(default)s)")
     add(
@@ -60,7 +66,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add(
         "--agent-colors",
         choices=AGENT_COLORS,
-        help="order of the colours in which the actor learned: bgr for those of Learning to Paint (default: rgb)",
+        help="order of the colours in which it learned: bgr for those of Learning to Paint (default: rgb)",
     )
     add("--out", metavar="DIR", type=Path, default=Path(), help="where output and video are (default: here)")
 

@@ -13,8 +13,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from semantic_guidance.core.ltp_format import strokes_to_ltp
-from semantic_guidance.core.strokes import COLOR, Strokes
 from semantic_guidance.core.state_dicts import MARKS
+from semantic_guidance.core.strokes import COLOR, Strokes
 from semantic_guidance.core.weights import filled, find_network
 from semantic_guidance.renderer.backends.base import AutogradBackend, untouched
 

@@ -67,7 +67,7 @@ def test_vectors_take_what_one_environment_takes(mode):
     many.action_space.seed(1)
     ends = []
     for _ in range(3):
-        seen, gains, done, late, infos = many.step(many.action_space.sample())
+        seen, gains, done, late, _ = many.step(many.action_space.sample())
         assert many.observation_space.contains(seen)
         assert (gains.dtype, done.dtype, late.dtype) == (np.float64, bool, bool)
         ends.append((done.tolist(), late.tolist()))

@@ -213,7 +213,7 @@ def test_renderers_are_found_and_others_named(tmp_path):
 
 @pytest.mark.parametrize("channels", [9, 10, 12, 13])
 def test_actors_of_each_kind_of_guidance_paint(channels, tmp_path):
-    """The reference code appends focus (1), and mask with grid (3), to canvas, target, step and places (9)."""
+    """To canvas, target, step and places (9) the reference code adds focus (1), and mask with grid (3)."""
     outputs, both = (78, True) if channels > 10 else (65, False)
     torch.save(Actor(channels, outputs, 2).state_dict(), tmp_path / "a.pkl")
     agent = load_agent(tmp_path / "a.pkl", "rgb")
@@ -228,7 +228,7 @@ def test_actors_of_each_kind_of_guidance_paint(channels, tmp_path):
 
 
 def test_an_actor_that_learned_on_bgr_paints_rgb(tmp_path, caplog):
-    """What it makes of a picture is, colours turned round, what it was taught to make of the turned picture."""
+    """It makes of a picture, colours turned round, what it was taught to make of the turned picture."""
     torch.save(STATE, tmp_path / "actor.pkl")
     seen = torch.rand(2, 9, 32, 32)
     turned = torch.cat([seen[:, :3].flip(1), seen[:, 3:6].flip(1), seen[:, 6:]], 1)

@@ -14,7 +14,7 @@ import pickletools
 import threading
 import warnings
 import zipfile
-from collections import Counter, OrderedDict
+from collections import OrderedDict
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +40,7 @@ _KINDS = frozenset(
 GLOBALS = frozenset(
     {"collections OrderedDict", "torch._utils _rebuild_tensor_v2", "torch._utils _rebuild_parameter"}
     | {f"torch {kind}Storage" for kind in STORAGES}
-    | {"collections Counter", "torch Size", "torch device", ENCODE}
+    | {"torch Size", "torch device", ENCODE}
     | {str(kind).replace(".", " ") for kind in _KINDS}
 )
 """All that a checkpoint may name, but for `STAND_INS`; dense tensors need the first two lines."""
@@ -185,7 +185,7 @@ def _refuse_plain(head: bytes) -> None:
 def _look_through(stream: io.BytesIO) -> set[str]:
     named: dict[str, None] = {}  # in order
     memory: dict[Any, tuple[str, Any]] = {}  # what the pickle remembers, as far as it matters here
-    shared, last, text = 0, ("", None), _Encoding()
+    shared, last, watch = 0, ("", None), _Watch()
     for code, argument, _ in pickletools.genops(stream):
         name = code.name
         if name == "PROTO" and int(argument or 0) > 2:
@@ -198,35 +198,60 @@ def _look_through(stream: io.BytesIO) -> set[str]:
         if name in _GETS:
             last = memory.get(argument, ("", None))
             shared += last[0] in _TUPLES
+            if last[0] not in ("GLOBAL", "BINUNICODE"):
+                watch.see("GET", None)
+                continue
         else:
             last = name, argument
         if last[0] == "GLOBAL":
             named[str(last[1])] = None
-        text.see(*last)
-    if shared > MOST_SHARED:
-        raise ValueError("its tuples are nested in each other")
+        watch.see(*last, again=name in _GETS)
+    if shared + watch.copies > MOST_SHARED:
+        raise ValueError("its tuples are nested in each other, or its dicts copied")
     _check_names([name for name in named if name not in GLOBALS and renamed(name) not in STAND_INS])
     return {renamed(name) for name in named}
 
 
-class _Encoding:
-    """Sees that letters become bytes one by one: other encodings may take hours, or run what they like."""
+class _Watch:
+    """Sees that letters become bytes one by one, and that little is made of copies.
+
+    Other encodings may take hours. Dicts that a pickle remembers may be copied by a few instructions, into
+    others or as their attributes.
+
+    Attributes:
+        copies: that were made.
+    """
 
     def __init__(self) -> None:
-        self.wanted: list[tuple[str, Any]] = []
+        self.copies = 0
+        self._letters = 0
+        self._wanted: list[tuple[str, Any]] = []
+        self._before = ("", "")
 
-    def see(self, name: str, argument: Any) -> None:
-        """See one instruction.
+    def see(self, name: str, argument: Any, again: bool = False) -> None:
+        """See one instruction, perhaps one whose outcome is remembered.
 
         Raises:
-            ValueError: it asks for another encoding.
+            ValueError: it asks for another encoding, or for that of too many letters.
         """
-        if self.wanted:
-            wanted, value = self.wanted.pop(0)
+        last = "GET" if again and name != "GLOBAL" else name
+        self.copies += (last, self._before[1]) == ("BUILD", "GET")
+        self.copies += last == "REDUCE" and self._before in (("GET", "TUPLE1"), ("GET", "TUPLE"))
+        self._before = self._before[1], last
+        if self._wanted:
+            wanted, value = self._wanted.pop(0)
+            self._letters += len(argument) if name == "BINUNICODE" else 0
             if name != wanted or (value is not None and argument != value):
                 raise ValueError(f"it asks for {ENCODE!r}")
+            if self._letters > MOST_INSTRUCTIONS:
+                raise ValueError(f"it makes more than {MOST_INSTRUCTIONS} bytes of letters")
         elif (name, argument) == ("GLOBAL", ENCODE):
-            self.wanted = [("BINUNICODE", None), ("BINUNICODE", "latin1"), ("TUPLE2", None), ("REDUCE", None)]
+            self._wanted = [
+                ("BINUNICODE", None),
+                ("BINUNICODE", "latin1"),
+                ("TUPLE2", None),
+                ("REDUCE", None),
+            ]
 
 
 def _check_names(others: list[str]) -> None:
@@ -284,7 +309,7 @@ class _Plain:
             return str(value)
         if kind is Kind:
             return str(value.name)
-        if kind in (dict, OrderedDict, Counter):
+        if kind in (dict, OrderedDict):
             if not all(isinstance(key, (str, int)) for key in dict.keys(value)):
                 raise ValueError("it has a key that is neither a name nor a number")
             return {key: self.of(each, depth) for key, each in dict.items(value)}

@@ -42,8 +42,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.description = (
         "Paints a picture as `python test.py` of the reference code (Singh & Zheng 2021) does: the actor\n"
         "alone, on a square of 128 x 128 pixels. Writes the painting, 250 x 250, to ./output, and the\n"
-        "painting process, a frame for each stroke, to ./video. Objects are found as in `paint`, not by Mask\n"
-        "R-CNN.\n"
+        "painting process, a frame for each stroke, to ./video. Objects are found as in `paint`, not by\n"
+        "Mask R-CNN.\n"
         "`paint --agent FILE --preset draft` paints in the picture's own shape and size."
     )
     parser.epilog = EXAMPLES

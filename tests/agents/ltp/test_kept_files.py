@@ -21,6 +21,8 @@ from semantic_guidance.agents.ltp.episode import EnvConfig
 from semantic_guidance.agents.ltp.files import save_actor
 from semantic_guidance.agents.ltp.network import Actor
 from semantic_guidance.agents.ltp.rollout import paint_with_ltp_actor
+from semantic_guidance.apps.jobs import Job, run
+from semantic_guidance.core.errors import InputError
 from semantic_guidance.core.guidance import Guidance
 from semantic_guidance.core.pickles import read_pickle
 from semantic_guidance.core.state_dicts import MARKS
@@ -259,3 +261,10 @@ def test_critics_and_discriminators_are_turned_too(tmp_path):
         wgan.load_state_dict(turned_colors(wgan.state_dict(), "whole_live"))
         assert torch.allclose(critic(seen), wanted, atol=1e-5)
         assert torch.allclose(wgan(pair[0], pair[1]), score, atol=1e-5)
+
+
+def test_jobs_say_in_which_colours_an_agent_learned():
+    job = Job("cat.jpg", agent="actor.pkl", agent_colors="bgr")
+    assert Job.from_json(job.to_json()) == job
+    with pytest.raises(InputError, match=r"agent_colors.* wanted --agent FILE with it"):
+        run(Job("examples/chelsea.jpg", agent_colors="bgr", formats=("png",)))

@@ -20,8 +20,7 @@ from typing import Any
 
 from torch import Tensor
 
-from semantic_guidance.agents.base import Agent
-from semantic_guidance.agents.files import load_agent
+from semantic_guidance.apps.agent import chosen_agent
 from semantic_guidance.apps.brush import make_brush
 from semantic_guidance.apps.files import (
     check_formats,
@@ -50,8 +49,7 @@ from semantic_guidance.apps.room import check_painting_room
 from semantic_guidance.core.config import check_ranges
 from semantic_guidance.core.errors import InputError
 from semantic_guidance.core.guidance import Guidance
-from semantic_guidance.core.options import OptionError, combined, from_json, to_json
-from semantic_guidance.core.plugins import AGENTS
+from semantic_guidance.core.options import combined, from_json, to_json
 from semantic_guidance.export.options import VideoOptions
 from semantic_guidance.export.overlay import guidance_overlay
 from semantic_guidance.export.sheet import thumbnail, write_sheet
@@ -368,15 +366,6 @@ def _outputs(job: Job, mark: str = "", *others: Path) -> dict[str, Path]:
     return outputs
 
 
-def _agent(job: Job) -> str | Agent | None:
-    """Who makes the first strokes, if the job says so."""
-    if job.agent_colors is None:
-        return job.agent
-    if job.agent is None or job.agent in AGENTS:
-        raise OptionError("agent_colors", "it is about the file of an agent, wanted --agent FILE with it")
-    return load_agent(job.agent, job.agent_colors)
-
-
 def _painter(job: Job, restyle: Restyle, image: Tensor) -> Painter:
     share = 1.0 if restyle.alone and job.foreground_share is None else job.foreground_share
     medium = make_medium(job, job.formats)
@@ -385,7 +374,7 @@ def _painter(job: Job, restyle: Restyle, image: Tensor) -> Painter:
     brush = make_brush(job.brush, job.seed, job, named(lambda: style.make_brush(job.seed)))
     return named(
         lambda: Painter(
-            agent=_agent(job) or (PRESETS[job.preset].baseline if plain else None),
+            agent=chosen_agent(job) or (PRESETS[job.preset].baseline if plain else None),
             preset=job.preset,
             guide=load_guide(job.guide),
             strokes=job.strokes,

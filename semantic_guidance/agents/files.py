@@ -14,7 +14,7 @@ from semantic_guidance.agents.ltp.agent import LtpAgent
 from semantic_guidance.agents.window import files as window_files
 from semantic_guidance.agents.window.agent import WindowAgent
 from semantic_guidance.core.plugins import AGENTS
-from semantic_guidance.core.weights import Config, read_config, unreadable
+from semantic_guidance.core.weights import Config, is_own, read_config, unreadable
 
 KINDS: dict[str, type[WindowAgent] | type[LtpAgent] | type[DenseAgent]] = {
     window_files.FORMAT: WindowAgent,
@@ -26,11 +26,13 @@ KINDS: dict[str, type[WindowAgent] | type[LtpAgent] | type[DenseAgent]] = {
 WHAT = "an agent's weights"
 
 
-def load_agent(agent: str | Path) -> Agent:
+def load_agent(agent: str | Path, colors: str | None = None) -> Agent:
     """The agent of that name, or the one in a file.
 
     Args:
         agent: a name in `AGENTS`, one of our files (``.safetensors``), or a checkpoint of the papers' code.
+        colors: in which order of colours such a checkpoint learned, ``rgb`` or ``bgr``, see
+            `ltp.checkpoint.load_ltp_actor`; it means nothing to others.
 
     Raises:
         ValueError: there is no such agent or file, or the file is corrupt or of another kind.
@@ -42,7 +44,7 @@ def load_agent(agent: str | Path) -> Agent:
         wanted = AGENTS.wanted(str(agent))
         raise ValueError(f"agent is {str(agent)!r}, {wanted}, or the file of a trained agent")
     try:
-        return _read(Path(agent))
+        return _read(Path(agent), colors)
     except ValueError as error:
         raise ValueError(f"agent: {error}") from None
 
@@ -62,9 +64,9 @@ def read_network(path: Path) -> tuple[nn.Module, Config]:
     return ltp_files.load_actor(path).actor, config
 
 
-def _read(path: Path) -> Agent:
-    if path.suffix.lower() != ".safetensors":
-        return LtpAgent.load(path)
+def _read(path: Path, colors: str | None) -> Agent:
+    if not is_own(path):
+        return LtpAgent.load(path, colors)
     return _kind(path, read_config(path, WHAT)).load(path)
 
 

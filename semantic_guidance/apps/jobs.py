@@ -20,6 +20,7 @@ from typing import Any
 
 from torch import Tensor
 
+from semantic_guidance.apps.agent import chosen_agent
 from semantic_guidance.apps.brush import make_brush
 from semantic_guidance.apps.files import (
     check_formats,
@@ -377,7 +378,7 @@ def _painter(job: Job, restyle: Restyle, style: Style) -> Painter:
     brush = make_brush(job.brush, job.seed, job, named(lambda: style.make_brush(job.seed)))
     return named(
         lambda: Painter(
-            agent=job.agent or (PRESETS[job.preset].baseline if plain else None),
+            agent=chosen_agent(job) or (PRESETS[job.preset].baseline if plain else None),
             preset=job.preset,
             guide=load_guide(job.guide),
             strokes=job.strokes,

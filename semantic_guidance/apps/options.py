@@ -27,6 +27,9 @@ from semantic_guidance.painting.paper import PAPERS, parse_paper
 Box = tuple[float, float, float, float]
 """(x, y, width, height)."""
 
+AGENT_COLORS = ("rgb", "bgr")
+"""As `agents.ltp.checkpoint.COLORS`, which needs torch."""
+
 CLEAR = ("painting", "object")
 """What a transparent picture shows, the usual one first."""
 
@@ -187,6 +190,12 @@ class PainterOptions(BrushOptions):
         metavar="NAME",
     )
     agent: str | None = option(None, _agents, metavar="NAME|PATH")
+    agent_colors: str | None = option(
+        None,
+        "order of the colours in which an agent of the papers' files (.pkl) learned: rgb, as those of"
+        " Semantic Guidance, or bgr, as those of Learning to Paint (default: rgb)",
+        choices=AGENT_COLORS,
+    )
     size: int | None = option(
         None,
         "longer side of the painting (default: the photograph's, but 512 to 2048)",

@@ -287,6 +287,7 @@ COMMANDS: Registry[Any] = Registry(
         "train-renderer": "apps.cli.train_renderer",
         "datasets": "apps.cli.datasets",
         "preprocess": "apps.cli.preprocess",
+        "test": "apps.cli.papers_test",
     },
     needs=("SUMMARY", "add_arguments", "run"),
 )

@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -23,9 +24,11 @@ from torch.overrides import TorchFunctionMode
 
 from semantic_guidance.core import int8 as bytewise
 from semantic_guidance.core.archives import regular_size
+from semantic_guidance.core.file_kinds import foreign_kind, is_safetensors
 from semantic_guidance.core.files import replacing
 from semantic_guidance.core.pickles import read_pickle
 from semantic_guidance.core.shown import printable
+from semantic_guidance.core.state_dicts import Found, Marks, find_state, network_kind, unwrapped
 from semantic_guidance.core.threads import torch_threads
 
 _BAD = (OSError, SafetensorError, KeyError, TypeError, ValueError, OverflowError, RuntimeError)
@@ -100,6 +103,23 @@ def write_weights(network: nn.Module, config: Config, path: Path, *, int8: bool 
         draft.write_bytes(save(halves, metadata))
 
 
+def is_own(path: str | Path) -> bool:
+    """Whether a file is to be read as one of ours: by its content, or else by its name.
+
+    Tensors in safetensors without a config are somebody else's, if anything.
+    """
+    named = Path(path).suffix.lower() == ".safetensors"
+    try:
+        if not (regular_size(path) and is_safetensors(path)):
+            return named
+        _check_header(path)
+        with safe_open(str(path), framework="pt") as file:
+            foreign = "conv1.weight" in "".join(file.keys()) and not file.metadata()
+    except _BAD:
+        return named
+    return not foreign
+
+
 def read_config(path: str | Path, what: str) -> Config:
     """The config that `write_weights` put into a file, without the weights.
 
@@ -149,6 +169,8 @@ def _check_header(path: str | Path) -> None:
     with open(path, "rb") as file:
         header = int.from_bytes(file.read(8), "little")
     if not 0 < header <= min(size - 8, MOST_HEADER):
+        if kind := foreign_kind(path):
+            raise ValueError(f"it is {': '.join(filter(None, kind))}")
         raise ValueError(
             f"its header is said to have {header} of its {size} bytes, at most {MOST_HEADER} may be"
         )
@@ -175,21 +197,74 @@ def _config(metadata: dict[str, str] | None) -> Config:
     return {"format": found["format"], **config} if "format" in found else config
 
 
+def read_content(path: str | Path, what: str) -> Any:
+    """What a file holds: one of safetensors, whatever its name, or else a checkpoint of PyTorch.
+
+    Returns:
+        Tensors by name, perhaps with other things and in dicts in dicts.
+
+    Raises:
+        ValueError: the file is missing, corrupt, or neither.
+    """
+    try:
+        if regular_size(path, MOST_BYTES) and is_safetensors(path):
+            _check_header(path)
+            with safe_open(str(path), framework="pt") as file:
+                return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except _BAD as error:
+        raise unreadable(path, what, error) from None
+    return read_pickle(path, what, MOST_BYTES)
+
+
+@torch_threads()
+def find_network(path: str | Path, what: str, marks: Marks) -> Found:
+    """A network's tensors, in single precision, from a file in which other things may be.
+
+    Args:
+        path: of the file.
+        what: was wanted, for messages.
+        marks: names of parameters that all such networks have.
+
+    Raises:
+        ValueError: the file is missing, corrupt, or holds no such network, or several.
+    """
+    content = read_content(path, what)
+    try:
+        found = find_state(content, marks)
+    except ValueError as error:
+        raise ValueError(f"{path} {error}, wanted {what}") from None
+    if found is None:
+        other = network_kind(content)
+        held = f"holds {other} of the papers' code" if other else "does not hold its parameters"
+        raise ValueError(f"{path} {held}, wanted {what}")
+    return replace(found, state=_singles(found.state, path, what))
+
+
 @torch_threads()
 def read_state(path: str | Path, what: str) -> State:
-    """The tensors of a pickled state dict, without the prefix that data parallelism adds to names.
+    """The tensors of a pickled state dict, without what data parallelism and the compiler add to names.
 
     Raises:
         ValueError: the file is missing, corrupt, or not a state dict.
     """
-    content = read_pickle(path, what, MOST_BYTES)
+    content = read_content(path, what)
     if not isinstance(content, dict) or not all(isinstance(name, str) for name in content):
         raise ValueError(f"{path} does not hold a state dict, wanted {what}")
-    state = {}
     for name, values in content.items():
         if not isinstance(values, Tensor):
             raise ValueError(f"{path} holds {_shown(name)}, which is not a tensor, wanted {what}")
-        state[name.removeprefix("module.")] = single = _single(values)
+    return _singles({unwrapped(name): values for name, values in content.items()}, path, what)
+
+
+def _singles(tensors: State, path: str | Path, what: str) -> State:
+    """The tensors in single precision.
+
+    Raises:
+        ValueError: one holds numbers that are not finite.
+    """
+    state = {}
+    for name, values in tensors.items():
+        state[name] = single = _single(values)
         if not _finite(single):
             raise ValueError(f"{path} holds numbers in {_shown(name)} that are not finite, wanted {what}")
     return state

@@ -19,6 +19,7 @@ from typing import Any, TypeVar
 import av
 import numpy as np
 from av.filter import Graph
+from numpy.typing import NDArray
 
 from semantic_guidance.core.errors import InputError
 from semantic_guidance.core.files import replacing
@@ -301,6 +302,29 @@ class _Palette:
             except (av.BlockingIOError, av.EOFError):
                 return
             yield ready
+
+
+def write_clip(pictures: Iterable[NDArray[np.uint8]], path: Path, rate: int) -> None:
+    """Write given pictures, one after the other, as an MP4 video.
+
+    Args:
+        pictures: ``[H, W, 3]`` RGB, all of one size with even sides; at least one.
+        path: of the file, which is either whole or untouched.
+        rate: frames per second.
+
+    Raises:
+        OSError: the file cannot be written.
+    """
+    kind, stream = KINDS["mp4"], None
+    with replacing(path) as draft, av.open(str(draft), "w", format="mp4", options=kind.packing) as container:
+        for number, pixels in enumerate(pictures):
+            stream = stream or _stream(container, kind, rate, pixels.shape[1], pixels.shape[0])
+            frame: Any = av.VideoFrame.from_ndarray(pixels, format="rgb24")
+            frame = frame.reformat(format=kind.pixels, dst_colorspace=BT709, dst_color_range=LIMITED)
+            frame.pts = number
+            container.mux(stream.encode(frame))
+        if stream is not None:
+            container.mux(stream.encode(None))
 
 
 def _video(summary: str) -> Exporter:

@@ -18,6 +18,7 @@ from semantic_guidance.guidance.faces import find_faces
 from semantic_guidance.guidance.focus import focus_map
 from semantic_guidance.guidance.refine import components
 from semantic_guidance.guidance.segmenter import Segmenter, default_segmenter
+from semantic_guidance.images.arrays import check_unit
 
 _MAX_INSTANCES = 8
 MAX_FACE = 0.4  # of the objects' area, up to which a face is a separate instance
@@ -26,10 +27,17 @@ _MIN_OBJECTNESS = 0.3
 
 
 def check_image(image: Tensor) -> None:
-    """Raise ValueError unless `image` is ``[3, H, W]`` of finite numbers."""
+    """Raise ValueError unless `image` is ``[3, H, W]`` of numbers in [0, 1]."""
     check_picture("image", image)
     if not bool(torch.isfinite(image).all()):
         raise ValueError("image holds NaN or infinity, wanted numbers in [0, 1]")
+    check_unit(image, "image")
+
+
+def check_mask(mask: Tensor, image: Tensor) -> None:
+    """Raise ValueError unless a mask is ``[1, H, W]`` in [0, 1], or of booleans, of the image's size."""
+    check_shape("mask", mask, 1, *image.shape[1:])
+    check_unit(mask, "mask")
 
 
 def split_instances(mask: Tensor, most: int = _MAX_INSTANCES) -> tuple[Instance, ...]:
@@ -162,10 +170,10 @@ class Guide:
         the last one is all that the others leave.
 
         Raises:
-            ValueError: shapes differ, or no pixel of the mask is above one half.
+            ValueError: shapes differ, numbers are not in [0, 1], or no pixel of the mask is above one half.
         """
         check_image(image)
-        check_shape("mask", mask, 1, *image.shape[1:])
+        check_mask(mask, image)
         return self._finish(image, told_apart(mask, objects), mask if objects is not None else None)
 
     @torch_threads()

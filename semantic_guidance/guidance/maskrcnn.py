@@ -11,13 +11,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from semantic_guidance.core.check import check_shape
 from semantic_guidance.core.guidance import Box, Guidance, Instance
 from semantic_guidance.core.threads import torch_threads
 from semantic_guidance.core.weights import filled, read_state
 from semantic_guidance.guidance.base import Prompt
 from semantic_guidance.guidance.focus import focus_map
-from semantic_guidance.guidance.guide import check_image, pixels_of, told_apart
+from semantic_guidance.guidance.guide import check_image, check_mask, pixels_of, told_apart
 
 
 def _torchvision_detection() -> Any:
@@ -90,7 +89,7 @@ class MaskRCNNGuide:
         """
         check_image(image)
         if prompt is not None and prompt.mask is not None:
-            check_shape("mask", prompt.mask, 1, *image.shape[1:])
+            check_mask(prompt.mask, image)
             return self._finished(image, list(told_apart(prompt.mask, prompt.objects)), prompt.mask)
         box = None if prompt is None else prompt.box
         if box is not None:

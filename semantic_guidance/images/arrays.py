@@ -58,15 +58,37 @@ def to_bytes(image: Tensor | NDArray[np.float32]) -> NDArray[np.uint8]:
     return np.ascontiguousarray(levels.transpose(1, 2, 0))
 
 
-def check_range(image: Tensor | NDArray[np.float32]) -> None:
+def check_range(image: Tensor | NDArray[np.float32], name: str = "image") -> None:
     """Check that a picture is in [0, 1], but for rounding.
 
+    Args:
+        image: of any shape, with at least one pixel.
+        name: for the message.
+
     Raises:
-        ValueError: it is not.
+        ValueError: it is not, or holds NaN.
     """
     low, high = float(image.min()), float(image.max())
     if not (low >= -1e-3 and high <= 1 + 1e-3):  # also false for NaN
-        raise ValueError(f"image has values from {low:g} to {high:g}, wanted 0 to 1")
+        raise ValueError(f"{name} has values from {low:g} to {high:g}, wanted 0 to 1")
+
+
+def check_unit(values: Tensor, name: str) -> None:
+    """Check that a tensor is of floating-point numbers in [0, 1], but for rounding, or of booleans.
+
+    Args:
+        values: of any shape.
+        name: for the message.
+
+    Raises:
+        ValueError: it is not, or holds NaN.
+    """
+    kind = str(values.dtype).removeprefix("torch.")
+    if kind == "bool" or 0 in values.shape:
+        return
+    if not values.is_floating_point():
+        raise ValueError(f"{name} is of {kind}, wanted floating-point numbers from 0 to 1")
+    check_range(values.detach(), name)
 
 
 def to_array(image: Tensor) -> NDArray[np.float32]:

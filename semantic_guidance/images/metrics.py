@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from semantic_guidance.core.check import check_picture
-from semantic_guidance.images.arrays import resize
+from semantic_guidance.images.arrays import check_unit, resize
 
 SIDE = 128  # pixels; published errors are taken at 128 x 128, whatever the picture's aspect ratio
 SSIM_WINDOW = 11
@@ -43,9 +43,11 @@ def painting_errors(painted: Tensor, target: Tensor, mask: Tensor | None = None)
         mask: ``[1, h', w']`` in [0, 1], of any size; nothing is foreground if None.
 
     Raises:
-        ValueError: a picture is not ``[3, H, W]`` or the mask not ``[1, H, W]``.
+        ValueError: a picture is not ``[3, H, W]`` or the mask not ``[1, H, W]``, in [0, 1].
     """
     squared = (squashed(painted) - squashed(target)) ** 2
+    if mask is not None:
+        check_unit(mask, "mask")
     inside = (
         _resized(mask, 1, SIDE)[0] > 0.5 if mask is not None else torch.zeros(SIDE, SIDE, dtype=torch.bool)
     )
@@ -79,13 +81,15 @@ def ssim(first: Tensor, second: Tensor) -> float:
         second: the same shape.
 
     Raises:
-        ValueError: the shapes differ or are not as above.
+        ValueError: the shapes differ or are not as above, or a picture is not in [0, 1].
     """
     if first.shape != second.shape or first.ndim != 3 or min(first.shape[1:]) < SSIM_WINDOW:
         raise ValueError(
             f"pictures have shapes {list(first.shape)} and {list(second.shape)}, "
             f"wanted the same [3, H, W] of at least {SSIM_WINDOW} x {SSIM_WINDOW}"
         )
+    for picture in (first, second):
+        check_unit(picture, "picture")
     at = torch.arange(SSIM_WINDOW, dtype=torch.float64) - SSIM_WINDOW // 2
     bell = torch.exp(-0.5 * (at / SSIM_SIGMA) ** 2)
     bell = bell / bell.sum()
@@ -108,8 +112,9 @@ def squashed(image: Tensor) -> Tensor:
     """A picture ``[3, H, W]`` as float64 ``[3, 128, 128]``, averaged over areas.
 
     Raises:
-        ValueError: the picture has another shape.
+        ValueError: the picture has another shape, or is not in [0, 1].
     """
+    check_unit(image, "picture")
     return _resized(image, 3, SIDE)
 
 

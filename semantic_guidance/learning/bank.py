@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from tqdm import tqdm
 
-from semantic_guidance.agents.ltp.episode import EnvConfig, PaintState, guidance_tensors, initial
+from semantic_guidance.agents.ltp.episode import EnvConfig, PaintState, begun, guidance_tensors
 from semantic_guidance.core.archives import check_stored, regular_size
 from semantic_guidance.core.errors import InputError
 from semantic_guidance.core.files import replacing
@@ -23,6 +23,7 @@ from semantic_guidance.core.guidance import Guidance
 from semantic_guidance.core.plugins import DATASETS
 from semantic_guidance.core.resample import resample
 from semantic_guidance.core.shown import printable
+from semantic_guidance.images.arrays import check_unit
 from semantic_guidance.learning.config import DataConfig
 from semantic_guidance.learning.data.folder import DataRequest, Dataset, Divided, Opener
 from semantic_guidance.learning.memory import byte_table
@@ -77,7 +78,7 @@ class PictureBank:
         pixels = torch.where(mirrored[:, None, None, None], pixels.flip(-1), pixels).float() / 255
         x, y, w, h = boxes.unbind(-1)
         boxes = torch.stack([torch.where(mirrored, 1 - x - w, x), y, w, h], dim=-1)
-        return initial(pixels[:, :3], pixels[:, 3:4], pixels[:, 4:5], boxes)
+        return begun(pixels[:, :3], pixels[:, 3:4], pixels[:, 4:5], boxes)
 
     def fill(self) -> None:
         """Load all pictures that are not loaded yet."""
@@ -123,7 +124,10 @@ class PictureBank:
         for step in range(len(self.numbers)):
             number = int(self.numbers[(place + step) % len(self.numbers)])
             try:
-                return self.fetch(number)
+                image, guidance = self.fetch(number)
+                for name, values in {"image": image, "mask": guidance.mask, "focus": guidance.focus}.items():
+                    check_unit(values, name)
+                return image, guidance
             except (ValueError, OSError) as error:
                 reason = str(error)
                 tqdm.write(f"skipped: {printable(reason)}", file=sys.stderr)

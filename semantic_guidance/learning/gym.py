@@ -3,18 +3,23 @@
     gymnasium.make("semantic_guidance.learning.gym:semantic_guidance/Painting-v0")
     gymnasium.make_vec("semantic_guidance.learning.gym:semantic_guidance/Painting-v0", num_envs=8)
 
+The second renders all paintings as one batch; with ``vectorization_mode="sync"`` or ``"async"`` it is several
+of the first. Both take ``render_mode="rgb_array"``, ``max_episode_steps`` and ``observation_dtype="uint8"``.
+
 Importing this module registers the environment, and needs Gymnasium (the extra ``train``).
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import gymnasium
 import numpy as np
 import torch
 from gymnasium.spaces import Box
+from gymnasium.utils import seeding
 from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
@@ -24,11 +29,18 @@ from semantic_guidance.agents.ltp import episode
 from semantic_guidance.agents.ltp.episode import EnvConfig, PaintState
 from semantic_guidance.core.guidance import Guidance, Instance
 from semantic_guidance.core.resample import resample
+from semantic_guidance.images.arrays import check_unit
+from semantic_guidance.images.files import to_image
 
 ENV_ID = "semantic_guidance/Painting-v0"
 
+RENDER_MODES = ["rgb_array"]
+DTYPES = ("float32", "uint8")
+"""Types of observations: from 0 to 1, or bytes."""
+
 Sample = tuple[Tensor, Guidance]
-Floats = NDArray[np.float32]
+Numbers = NDArray[Any]
+Bools = NDArray[np.bool_]
 
 
 def disc_picture(rng: np.random.Generator, size: int) -> Sample:
@@ -42,157 +54,307 @@ def disc_picture(rng: np.random.Generator, size: int) -> Sample:
     return ground * (1 - mask) + colour * mask, Guidance(mask, mask, (Instance.from_mask(mask),))
 
 
+def _sample(rng: np.random.Generator, pictures: Sequence[Sample] | None, size: int) -> tuple[Tensor, ...]:
+    """A picture drawn at random, with its mask, focus map and box, at the canvas's size.
+
+    Raises:
+        ValueError: the picture, its mask or its focus map is not in [0, 1].
+    """
+    if pictures is None:
+        image, guidance = disc_picture(rng, size)
+    else:
+        image, guidance = pictures[int(rng.integers(len(pictures)))]
+        check_unit(guidance.mask, "the picture's mask")
+        check_unit(guidance.focus, "the picture's focus map")
+    shown = resample(to_image(image), size, size).clamp(0, 1)
+    return shown, *episode.guidance_tensors(guidance, size, size)
+
+
 def _starting_state(
-    rng: np.random.Generator, pictures: Sequence[Sample] | None, size: int, batch: int
+    rngs: Sequence[np.random.Generator], pictures: Sequence[Sample] | None, size: int
 ) -> PaintState:
-    """Empty canvases before pictures drawn at random."""
-    chosen = []
-    for _ in range(batch):
-        picture = disc_picture(rng, size) if pictures is None else pictures[int(rng.integers(len(pictures)))]
-        image = resample(picture[0], size, size).clamp(0, 1)
-        chosen.append((image, *episode.guidance_tensors(picture[1], size, size)))
-    return episode.initial(*(torch.stack(parts) for parts in zip(*chosen, strict=True)))
+    """Empty canvases before pictures drawn at random, one for each generator."""
+    chosen = [_sample(rng, pictures, size) for rng in rngs]
+    return episode.begun(*(torch.stack(parts) for parts in zip(*chosen, strict=True)))
 
 
-def _configure(size: int, settings: dict[str, Any]) -> tuple[EnvConfig, Any, Any]:
+def _configure(
+    size: int, dtype: str, mode: str | None, settings: dict[str, Any]
+) -> tuple[EnvConfig, Box, Box]:
     """The episode and the spaces of observations and actions.
 
     Raises:
-        ValueError: the size or a setting is invalid.
+        ValueError: the size, the type, the mode of rendering or a setting is invalid.
     """
     if size < 8:
         raise ValueError(f"size is {size}, wanted at least 8 pixels")
+    if str(dtype) not in DTYPES:
+        raise ValueError(f"observation_dtype is {dtype!r}, wanted one of {', '.join(DTYPES)}")
+    if mode not in (None, *RENDER_MODES):
+        raise ValueError(f"render_mode is {mode!r}, wanted None or {', '.join(RENDER_MODES)}")
     config = EnvConfig(**{"max_eps_len": 10, **settings})
+    kind, most = (np.uint8, 255) if dtype == "uint8" else (np.float32, 1.0)
     return (
         config,
-        Box(0.0, 1.0, (config.channels, size, size), np.float32),
+        Box(0, most, (config.channels, size, size), kind),
         Box(0.0, 1.0, (config.action_size,), np.float32),
     )
 
 
-def _observe(state: PaintState, config: EnvConfig) -> Floats:
+def _observe(state: PaintState, config: EnvConfig, dtype: str) -> Numbers:
     """``[B, C, H, W]``; clamped since a box, and so the grid, may reach a little beyond the picture."""
-    return episode.observation(state, config).clamp(0, 1).numpy()
+    seen = episode.observation(state, config).clamp(0, 1)
+    if dtype == "uint8":
+        seen = (255 * seen).round().byte()
+    array: Numbers = seen.numpy()
+    return array
 
 
-class PaintingEnv(gymnasium.Env[Floats, Floats]):
+def _frames(state: PaintState) -> Numbers:
+    """The canvases as ``[B, H, W, 3]`` bytes."""
+    frames: Numbers = (state.canvas.clamp(0, 1) * 255).round().byte().permute(0, 2, 3, 1).numpy()
+    return frames
+
+
+def _actions(given: Any, *shape: int) -> Tensor:
+    """Actions of that shape in single precision; numbers beyond [0, 1] count as the nearest within.
+
+    Raises:
+        ValueError: they have another shape, are no numbers, or hold NaN.
+    """
+    try:
+        numbers = torch.as_tensor(given if isinstance(given, Tensor) else np.asarray(given))
+    except (TypeError, ValueError):
+        raise ValueError(f"action is {type(given).__name__}, wanted an array of numbers") from None
+    if numbers.shape != shape or numbers.is_complex():
+        raise ValueError(f"action has shape {list(numbers.shape)}, wanted {list(shape)} of numbers in [0, 1]")
+    numbers = numbers.detach().to("cpu", torch.float32)
+    if bool(numbers.isnan().any()):
+        raise ValueError("action holds NaN, wanted numbers in [0, 1]")
+    return numbers.clamp(0, 1)
+
+
+class PaintingEnv(gymnasium.Env[Numbers, Numbers]):
     """Paint a picture, a bundle of strokes (two with `use_bilevel`) a step; the reward is the error's fall.
 
-    Observations are ``[C, size, size]`` in [0, 1] with the channels of `episode.channel_table`, actions are
-    LTP vectors, see `episode.decode`.
+    Observations are ``[C, size, size]`` with the channels of `episode.channel_table`, in [0, 1] or as bytes;
+    actions are LTP vectors, see `episode.decode`; what is beyond [0, 1] counts as the nearest within.
 
     Args:
-        pictures: (image ``[3, H, W]``, guidance) to choose from; discs on plain grounds if None.
+        pictures: (image ``[3, H, W]`` in [0, 1], or what else `images.to_image` takes, guidance) to choose
+            from; discs on plain grounds if None.
         size: side of the canvas in pixels.
         render_mode: None or ``rgb_array``.
+        observation_dtype: ``float32``, or ``uint8`` for bytes.
         settings: fields of `episode.EnvConfig`.
 
     Raises:
         ValueError: a setting is invalid.
     """
 
-    metadata: dict[str, Any] = {"render_modes": ["rgb_array"], "render_fps": 10}  # noqa: RUF012
+    metadata: dict[str, Any] = {"render_modes": RENDER_MODES, "render_fps": 10}  # noqa: RUF012
 
     def __init__(
         self,
         pictures: Sequence[Sample] | None = None,
         size: int = 64,
         render_mode: str | None = None,
+        observation_dtype: str = "float32",
         **settings: Any,
     ) -> None:
-        self.config, self.observation_space, self.action_space = _configure(size, settings)
+        self.config, self.observation_space, self.action_space = _configure(
+            size, observation_dtype, render_mode, settings
+        )
         self.pictures, self.size, self.render_mode = pictures, size, render_mode
+        self.observation_dtype = observation_dtype
         self.state: PaintState | None = None
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
-    ) -> tuple[Floats, dict[str, Any]]:
-        """An empty canvas before a picture drawn at random."""
-        super().reset(seed=seed)
-        self.state = _starting_state(self.np_random, self.pictures, self.size, 1)
-        return _observe(self.state, self.config)[0], {}
+    ) -> tuple[Numbers, dict[str, Any]]:
+        """An empty canvas before a picture drawn at random.
 
-    def step(self, action: Floats) -> tuple[Floats, float, bool, bool, dict[str, Any]]:
+        Raises:
+            ValueError: the picture is not in [0, 1].
+        """
+        super().reset(seed=seed)
+        self.state = _starting_state([self.np_random], self.pictures, self.size)
+        return _observe(self.state, self.config, self.observation_dtype)[0], {}
+
+    def step(self, action: Numbers) -> tuple[Numbers, float, bool, bool, dict[str, Any]]:
         """Paint one step's strokes.
 
         Raises:
-            ValueError: the environment was not reset.
+            ValueError: the environment was not reset, or the action has another shape or holds NaN.
         """
         if self.state is None:
             raise ValueError("the environment has no state, wanted reset() before step()")
+        numbers = _actions(action, self.config.action_size)[None]
         with torch.no_grad():
-            numbers = torch.as_tensor(action, dtype=torch.float32)[None]
-            after = episode.transition(self.state, numbers.clamp(0, 1), self.config)
+            after = episode.transition(self.state, numbers, self.config)
         gain, done = episode.reward(self.state, after), episode.terminal(after, self.config)
         self.state = after
         info = {"mse": float(episode.mean_squared_error(after))}
-        return _observe(after, self.config)[0], float(gain), bool(done), False, info
+        seen = _observe(after, self.config, self.observation_dtype)[0]
+        return seen, float(gain), bool(done), False, info
 
     def render(self) -> Any:
         """The canvas as ``[H, W, 3]`` bytes with the mode ``rgb_array``, else nothing."""
         if self.render_mode != "rgb_array" or self.state is None:
             return None
-        return (self.state.canvas[0].clamp(0, 1) * 255).round().byte().permute(1, 2, 0).numpy()
+        return _frames(self.state)[0]
 
 
-class PaintingVectorEnv(VectorEnv[Floats, Floats, NDArray[Any]]):
-    """Several paintings at once, rendered as one batch; see `PaintingEnv`. All episodes end together.
+class PaintingVectorEnv(VectorEnv[Numbers, Numbers, Numbers]):
+    """Several paintings at once, rendered as one batch; see `PaintingEnv`.
 
     Args:
         num_envs: number of paintings.
         pictures: see `PaintingEnv`.
         size: side of the canvas in pixels.
+        render_mode: None or ``rgb_array``.
+        observation_dtype: see `PaintingEnv`.
+        max_episode_steps: after which an episode is truncated; None: only the painting's end ends it.
+        autoreset_mode: when a painting that has ended makes room for the next one, see Gymnasium.
         settings: fields of `episode.EnvConfig`.
 
     Raises:
         ValueError: a setting is invalid.
     """
 
-    metadata: dict[str, Any] = {"autoreset_mode": AutoresetMode.NEXT_STEP}  # noqa: RUF012
+    metadata: dict[str, Any] = {  # noqa: RUF012
+        "autoreset_mode": AutoresetMode.NEXT_STEP,
+        "render_modes": RENDER_MODES,
+        "render_fps": 10,
+    }
 
     def __init__(
         self,
         num_envs: int = 1,
         pictures: Sequence[Sample] | None = None,
         size: int = 64,
+        render_mode: str | None = None,
+        observation_dtype: str = "float32",
+        max_episode_steps: int | None = None,
+        autoreset_mode: str | AutoresetMode = AutoresetMode.NEXT_STEP,
         **settings: Any,
     ) -> None:
-        self.num_envs = num_envs
-        self.config, self.single_observation_space, self.single_action_space = _configure(size, settings)
+        for name, count in (("num_envs", num_envs), ("max_episode_steps", max_episode_steps)):
+            if count is not None and count < 1:
+                raise ValueError(f"{name} is {count}, wanted at least 1")
+        self.num_envs, self.render_mode, self.observation_dtype = num_envs, render_mode, observation_dtype
+        self.config, self.single_observation_space, self.single_action_space = _configure(
+            size, observation_dtype, render_mode, settings
+        )
         self.observation_space = batch_space(self.single_observation_space, num_envs)
         self.action_space = batch_space(self.single_action_space, num_envs)
-        self.pictures, self.size = pictures, size
+        self.pictures, self.size, self.limit = pictures, size, max_episode_steps
+        self.autoreset = AutoresetMode(autoreset_mode)
+        self.metadata = {**self.metadata, "autoreset_mode": self.autoreset}
         self.state: PaintState | None = None
+        self._rngs = [seeding.np_random()[0] for _ in range(num_envs)]
+        self._ended = np.zeros(num_envs, bool)
 
     def reset(
-        self, *, seed: int | list[int | None] | None = None, options: dict[str, Any] | None = None
-    ) -> tuple[Floats, dict[str, Any]]:
-        """Empty canvases before pictures drawn at random; of a list of seeds the first one counts."""
-        super().reset(seed=seed[0] if isinstance(seed, list) else seed)
-        self.state = _starting_state(self.np_random, self.pictures, self.size, self.num_envs)
-        return _observe(self.state, self.config), {}
+        self, *, seed: int | Sequence[int | None] | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[Numbers, dict[str, Any]]:
+        """Empty canvases before pictures drawn at random.
 
-    def step(
-        self, actions: Floats
-    ) -> tuple[Floats, NDArray[Any], NDArray[Any], NDArray[Any], dict[str, Any]]:
-        """Paint one step's strokes on every canvas; after the last step of the episodes: new ones.
+        Args:
+            seed: of the first painting, the next ones counting up; or one for each, None for those that
+                draw on.
+            options: ``reset_mask``, booleans, says which paintings begin anew.
 
         Raises:
-            ValueError: the environment was not reset.
+            ValueError: there are more or fewer seeds than paintings, or a picture is not in [0, 1].
+        """
+        seeds = [seed + n for n in range(self.num_envs)] if isinstance(seed, int | np.integer) else seed
+        if seeds is not None:
+            if len(seeds) != self.num_envs:
+                raise ValueError(f"seed has {len(seeds)} numbers, wanted one for each of {self.num_envs}")
+            super().reset(seed=None if seeds[0] is None else int(seeds[0]))
+            for n, each in enumerate(seeds):
+                if each is not None:
+                    self._rngs[n] = seeding.np_random(int(each))[0]
+        chosen = np.ones(self.num_envs, bool)
+        if options and "reset_mask" in options:
+            chosen = np.asarray(options["reset_mask"], bool)
+            if chosen.shape != (self.num_envs,):
+                raise ValueError(f"reset_mask has shape {list(chosen.shape)}, wanted [{self.num_envs}]")
+        return self._observed(self._begin(chosen)), {}
+
+    def _begin(self, chosen: Bools) -> PaintState:
+        """The state, in which the chosen paintings begin anew."""
+        if self.state is None:
+            chosen = np.ones(self.num_envs, bool)
+        places = torch.from_numpy(np.flatnonzero(chosen))
+        self._ended = self._ended & ~chosen
+        if len(places) == 0 and self.state is not None:
+            return self.state
+        fresh = _starting_state([self._rngs[n] for n in places.tolist()], self.pictures, self.size)
+        if self.state is None or len(places) == self.num_envs:
+            self.state = fresh
+        else:
+            parts = {name: values.clone() for name, values in vars(self.state).items()}
+            for name, values in vars(fresh).items():
+                parts[name][places] = values
+            self.state = replace(self.state, **parts)
+        return self.state
+
+    def _observed(self, state: PaintState) -> Numbers:
+        return _observe(state, self.config, self.observation_dtype)
+
+    def step(self, actions: Numbers) -> tuple[Numbers, Numbers, Numbers, Numbers, dict[str, Any]]:
+        """Paint one step's strokes on every canvas.
+
+        A painting that has ended makes room for the next one: instead of its next step, at once (the
+        last observation is then in the infos as ``final_obs``), or never, as the autoreset mode says.
+
+        Raises:
+            ValueError: the environment was not reset; or the actions have another shape, or hold NaN.
         """
         if self.state is None:
             raise ValueError("the environment has no state, wanted reset() before step()")
-        never = np.zeros(self.num_envs, bool)
-        if bool(episode.terminal(self.state, self.config).all()):
-            observations, _ = self.reset()
-            return observations, np.zeros(self.num_envs), never, never, {}
-        with torch.no_grad():
-            numbers = torch.as_tensor(np.asarray(actions), dtype=torch.float32)
-            after = episode.transition(self.state, numbers.clamp(0, 1), self.config)
-        gain, done = episode.reward(self.state, after), episode.terminal(after, self.config)
-        self.state = after
-        info = {"mse": episode.mean_squared_error(after).numpy()}
-        return _observe(after, self.config), gain.double().numpy(), done.numpy(), never, info
+        before, ended = self.state, self._ended
+        if self.autoreset == AutoresetMode.DISABLED and ended.any():
+            raise ValueError("a painting has ended, wanted reset() with a reset_mask before step()")
+        numbers = _actions(actions, self.num_envs, self.config.action_size)
+        fresh = ended.copy()
+        if fresh.all():
+            state, gain = self._begin(fresh), np.zeros(self.num_envs)
+        else:
+            with torch.no_grad():
+                self.state = episode.transition(before, numbers, self.config)
+            gain = np.where(fresh, 0.0, episode.reward(before, self.state).double().numpy())
+            state = self._begin(fresh)
+        done = episode.terminal(state, self.config).numpy() & ~fresh
+        late = np.zeros(self.num_envs, bool)
+        if self.limit is not None:
+            late = (state.step >= self.limit).numpy() & ~fresh
+        self._ended = done | late
+        infos: dict[str, Any] = {"mse": episode.mean_squared_error(state).numpy(), "_mse": ~fresh}
+        seen = self._observed(state)
+        if self.autoreset == AutoresetMode.SAME_STEP and self._ended.any():
+            over = self._ended.copy()
+            infos = self._final(seen, infos, over)
+            seen = self._observed(self._begin(over))
+        return seen, gain, done, late, infos
+
+    @staticmethod
+    def _final(seen: Numbers, infos: dict[str, Any], over: Bools) -> dict[str, Any]:
+        """The infos with the last observations of paintings that are over, as Gymnasium has them."""
+        last = np.full(len(over), None, object)
+        for n in np.flatnonzero(over):
+            last[n] = seen[n]
+        final = {"mse": np.where(over, infos["mse"], 0), "_mse": over}
+        kept = {"mse": np.where(over, 0, infos["mse"]), "_mse": ~over}
+        return {**kept, "final_obs": last, "_final_obs": over, "final_info": final, "_final_info": over}
+
+    def render(self) -> tuple[Any, ...] | None:
+        """The canvases, each as ``[H, W, 3]`` bytes, with the mode ``rgb_array``, else nothing."""
+        if self.render_mode != "rgb_array" or self.state is None:
+            return None
+        return tuple(_frames(self.state))
 
 
 if ENV_ID not in gymnasium.registry:

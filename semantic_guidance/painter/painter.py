@@ -21,6 +21,7 @@ from semantic_guidance.agents.problem import (
 from semantic_guidance.core.forks import mark_computed
 from semantic_guidance.core.guidance import Guidance
 from semantic_guidance.guidance.base import GuideLike, load_guide
+from semantic_guidance.images.arrays import check_unit
 from semantic_guidance.images.color import Color, nearest_color
 from semantic_guidance.images.files import to_image
 from semantic_guidance.images.restyle import cover
@@ -111,8 +112,9 @@ class Painter:
         self.brush = chosen_brush if isinstance(chosen_brush, Brush) else Brush.of(chosen_brush, seed)
         self.preset = PRESETS[preset] if isinstance(preset, str) else preset
         if self.style.hand is not None and agent is not None:
+            given = repr(str(agent)) if isinstance(agent, str | Path) else type(agent).__name__
             raise ValueError(
-                f"agent is {agent!r}, but the style {self.style.name!r} makes its own first strokes, wanted"
+                f"agent is {given}, but the style {self.style.name!r} makes its own first strokes, wanted"
                 " the style 'likeness' with an agent"
             )
         chosen = agent or (self.preset.agent if self.style.hand is None else "planner")
@@ -260,6 +262,8 @@ class Painter:
         height, width = picture.shape[-2:]
         if given is None:
             given = self.guide(picture) if self.guided else Guidance.none(height, width)
+        check_unit(given.mask, "guidance: its mask")
+        check_unit(given.focus, "guidance: its focus")
         guidance = given.resized(height, width)
         seen = tuple(instance for instance in guidance.instances if bool((instance.mask > 0).any()))
         return replace(guidance, instances=seen)

@@ -43,8 +43,8 @@ def render(
         The painted canvas, ``[B, 3, H, W]``, of the type to which strokes and canvas promote.
 
     Raises:
-        ValueError: a shape, a type, the softness, the backend or the ends are not as above, or a stroke is
-            not finite.
+        ValueError: a shape, a type, the range, the softness, the backend or the ends are not as above, or a
+            stroke is not finite.
     """
     mark_computed()
     check_shape("canvas", canvas, "batch", 3, "height", "width")
@@ -69,6 +69,10 @@ def render(
     return chosen.render_ends(vectors, canvas, mask, softness, ends)
 
 
+SURELY_BYTES = 2.0
+"""Value that no picture from 0 to 1 reaches, however it was computed."""
+
+
 def _check_kinds(canvas: Tensor, mask: Tensor | None) -> None:
     """Bytes from 0 to 255, as picture files have them, would be taken for what they are not."""
     wanted = "wanted floating-point numbers in [0, 1]"
@@ -76,6 +80,17 @@ def _check_kinds(canvas: Tensor, mask: Tensor | None) -> None:
         raise ValueError(f"canvas is of {_name(canvas)}, {wanted}")
     if mask is not None and not (mask.is_floating_point() or mask.dtype == torch.bool):
         raise ValueError(f"mask is of {_name(mask)}, {wanted}, or booleans")
+    for name, values in (("canvas", canvas), ("mask", mask)):
+        if (
+            values is None
+            or values.device.type != "cpu"
+            or not values.is_floating_point()
+            or 0 in values.shape
+        ):
+            continue
+        high = float(values[0].detach().amax())  # of the first picture alone: a hundredth of the rendering
+        if high > SURELY_BYTES:
+            raise ValueError(f"{name} has values up to {high:g}, wanted 0 to 1")
 
 
 def _name(values: Tensor) -> str:

@@ -75,6 +75,21 @@ def key_of_pairs(depth: int) -> bytes:
     return HEAD + b"})q\x01" + b"q\x01h\x01\x86" * depth + b"K\x01s."
 
 
+def word(text: str) -> bytes:
+    return b"X" + struct.pack("<I", len(text)) + text.encode()
+
+
+def numpy_number(kind: str, data: str) -> bytes:
+    """A number of NumPy's, as NumPy pickles it, of any type and bytes."""
+    dtype = b"cnumpy\ndtype\n" + word(kind) + b"\x89\x88\x87R"
+    return b"cnumpy._core.multiarray\nscalar\n" + dtype + encoded(word(data)) + b"\x86R"
+
+
+def encoded(letters: bytes, codec: str = "latin1") -> bytes:
+    return b"c_codecs\nencode\n" + letters + word(codec) + b"\x86R"
+
+
+LARGE = b"}q\x01(" + b"".join(word(f"{n}") + b"K\x01" for n in range(9000)) + b"u"
 BYTES = HEAD + b"cbuiltins\nbytearray\nJ\x00\x00\x00\x70\x85R."
 STEP = HEAD + b"]q\x00" + b"]" * 20_000 + b"a" * 20_000 + b"."
 SHARED = [torch.zeros(50_000)] * 2 + [torch.zeros(50_000).view(50, 1000) for _ in range(2)]
@@ -97,6 +112,26 @@ HOSTILE: dict[str, bytes] = {
     "more before": b"PK" + bytes(100) + archive(HEAD + b"}."),
     "more behind": archive(HEAD + b"}.") + b"more",
     "too many numbers": shaped("too many"),
+    "encoding": archive(HEAD + encoded(word("abc"), "idna") + b"."),
+    "encoding, remembered": archive(
+        HEAD + b"c_codecs\nencode\nq\x01" + word("abc") + word("idna") + b"\x86R."
+    ),
+    "letters": archive(
+        HEAD
+        + b"](c_codecs\nencode\nq\x02"
+        + (word("a" * 500_000) + b"q\x01" + word("latin1") + b"q\x03\x86R")
+        + b"h\x02h\x01h\x03\x86R" * 9000
+        + b"e."
+    ),
+    "object for a number": archive(HEAD + numpy_number("O8", "a" * 8) + b"."),
+    "void for a number": archive(HEAD + numpy_number("V900000000", "a") + b"."),
+    "number of more bytes": archive(HEAD + numpy_number("i8", "abc") + b"."),
+    "copies of a dict": archive(
+        HEAD + LARGE + b"](" + b"ccollections\nOrderedDict\nh\x01\x85R" * 5000 + b"e."
+    ),
+    "attributes of a dict": archive(
+        HEAD + LARGE + b"](" + b"ccollections\nOrderedDict\n)Rh\x01b" * 5000 + b"e."
+    ),
     "expanded": shaped("expanded"),
     "negative": shaped("negative"),
     "one storage, often": saved({str(n): ONE[n:].view(-1) for n in range(50)}),

@@ -20,6 +20,7 @@ from semantic_guidance.agents.window.rollout import WindowPainter, paint_parts
 from semantic_guidance.core.guidance import Guidance
 from semantic_guidance.core.ltp_format import LTP_SIZE
 from semantic_guidance.core.strokes import Strokes
+from semantic_guidance.core.weights import is_own
 from semantic_guidance.images.color import Color
 from semantic_guidance.painting.painting import Compositing
 from semantic_guidance.renderer.objective import Segment
@@ -52,13 +53,17 @@ class LtpAgent:
     antialias: bool = True
 
     @staticmethod
-    def load(path: str | Path) -> LtpAgent:
-        """The actor in a file: ``.safetensors`` is one of ours, anything else a checkpoint of the papers'.
+    def load(path: str | Path, colors: str | None = None) -> LtpAgent:
+        """The actor in a file: one of ours, or a checkpoint of the papers', whatever the name.
+
+        Args:
+            path: of the file.
+            colors: in which order of colours it learned, see `load_ltp_actor`; ours have learned on RGB.
 
         Raises:
             ValueError: the file is missing, corrupt, or of another kind.
         """
-        if Path(path).suffix.lower() == ".safetensors":
+        if is_own(path):
             saved = load_actor(path)
             ground = None if saved.any_ground else (0.0, 0.0, 0.0)
             guided = saved.env.use_bilevel or saved.env.use_gbp
@@ -66,7 +71,7 @@ class LtpAgent:
             # Parts of pictures are painted over what is there, which the reference code's rule does not do.
             windows = saved.windows and rule == "over"
             return LtpAgent(saved.actor, saved.env, saved.size, rule, guided, ground=ground, windows=windows)
-        actor = load_ltp_actor(path)
+        actor = load_ltp_actor(path, colors)
         return LtpAgent(actor, ltp_config(actor, 1), LTP_SIZE, "seed", antialias=False)
 
     def view(self, guidance: Guidance) -> Guidance:

@@ -20,6 +20,7 @@ from semantic_guidance.core.guidance import Guidance
 from semantic_guidance.core.ltp_format import strokes_from_ltp
 from semantic_guidance.core.resample import resample
 from semantic_guidance.core.strokes import NUMBERS, Strokes
+from semantic_guidance.images.arrays import check_unit
 from semantic_guidance.renderer import render
 from semantic_guidance.renderer.backends.base import Backend
 from semantic_guidance.renderer.ltp_rule import ltp_composite
@@ -197,6 +198,22 @@ def initial(
         mask: ``[B, 1, H, W]`` in [0, 1]; nothing if None.
         focus: ``[B, 1, H, W]`` in [0, 1]; nothing if None.
         boxes: ``[B, 4]`` see `alignment_grid`; the whole picture if None.
+
+    Raises:
+        ValueError: a shape is wrong, or a picture, mask or focus map is not in [0, 1].
+    """
+    for name, values in {"target": target, "mask": mask, "focus": focus}.items():
+        if values is not None:
+            check_unit(values, name)
+    if boxes is not None and not bool(boxes.isfinite().all()):
+        raise ValueError("boxes holds NaN or infinity, wanted (x, y, width, height) of the picture's sides")
+    return begun(target, mask, focus, boxes)
+
+
+def begun(
+    target: Tensor, mask: Tensor | None = None, focus: Tensor | None = None, boxes: Tensor | None = None
+) -> PaintState:
+    """`initial` for numbers that are known to be in [0, 1], since they were bytes.
 
     Raises:
         ValueError: a shape is wrong.

@@ -12,9 +12,10 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from semantic_guidance.agents.ltp.checkpoint import BASELINE_CHANNELS
+from semantic_guidance.agents.ltp.checkpoint import SIGHTS
 from semantic_guidance.agents.ltp.episode import (
     EnvConfig,
+    Renderer,
     apply_strokes,
     decode,
     guidance_tensors,
@@ -27,17 +28,18 @@ from semantic_guidance.core.guidance import Guidance
 from semantic_guidance.core.ltp_format import LTP_SIZE
 from semantic_guidance.core.resample import resample
 from semantic_guidance.core.strokes import NUMBERS, Strokes
+from semantic_guidance.images.arrays import check_unit
 from semantic_guidance.painting.painting import Level
 
 
 def ltp_config(actor: Actor, steps: int) -> EnvConfig:
-    """The episode of an LTP actor's training: its channels tell whether it paints on two levels."""
-    semantic = actor.conv1.in_channels != BASELINE_CHANNELS
+    """The episode of an LTP actor's training: its channels tell what it is shown, and on how many levels."""
+    sight = SIGHTS[actor.conv1.in_channels]
     return EnvConfig(
         max_eps_len=steps,
         bundle_size=actor.fc.out_features // NUMBERS,
-        use_bilevel=semantic,
-        use_gbp=semantic,
+        use_bilevel=sight.use_bilevel,
+        use_gbp=sight.use_gbp,
         compositing="seed",
     )
 
@@ -76,6 +78,7 @@ def paint_with_actor(
     size: int = LTP_SIZE,
     canvas: Tensor | None = None,
     antialias: bool = True,
+    renderer: Renderer | None = None,
 ) -> list[tuple[Strokes, Level]]:
     """The strokes with which an actor paints a picture, one episode long; see `paint_with_ltp_actor`.
 
@@ -87,14 +90,16 @@ def paint_with_actor(
         size: side in pixels of the canvas on which the actor sees its painting.
         canvas: ``[3, h, w]`` before the first stroke, squashed like the image; black if None.
         antialias: how it was shown pictures in training, see `resample`.
+        renderer: paints what it sees of its painting; the episode's `compositor` if None.
 
     Returns:
         Bundles ``[1, N]`` with their levels, in the order in which they are painted.
 
     Raises:
-        ValueError: the image has another shape.
+        ValueError: the image has another shape, or is not in [0, 1].
     """
     check_shape("image", image, 3, "height", "width")
+    check_unit(image, "image")
     known = Guidance.none(size, size) if guidance is None else guidance
     mask, focus, box = guidance_tensors(known, size, size, antialias)
     target = resample(image, size, size, antialias).clamp(0, 1)[None]
@@ -106,5 +111,5 @@ def paint_with_actor(
     for _ in range(config.max_eps_len):
         painted = decode(actor(observation(state, config)), config)
         bundles += zip(painted, levels, strict=False)
-        state = apply_strokes(state, painted, config)
+        state = apply_strokes(state, painted, config, renderer)
     return bundles

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from semantic_guidance.apps.cli.flags import add_flags, flag_values
+from semantic_guidance.apps.options import AGENT_COLORS
 from semantic_guidance.core.errors import InputError
 from semantic_guidance.core.options import option
 from semantic_guidance.core.shown import printable
@@ -26,6 +27,8 @@ EXAMPLES = """examples:
       writes actor_00000.pkl, critic_00000.pkl, wgan_00000.pkl and wgan_00001.pkl, for the reference code's
       `python train.py --load_path exported` and `python test.py --actor exported/actor_00000.pkl`
   semantic-guidance export-agent model/cub200/semantic/actor.safetensors --to seed --out exported
+  semantic-guidance export-agent actor.pkl --agent-colors bgr --out rgb
+      one of Learning to Paint's actors, which learned on BGR, for pictures in RGB
   semantic-guidance export-agent model/cub200/semantic --to int8 --out small
       writes actor.safetensors for `paint --agent`, with large layers in whole numbers"""
 
@@ -36,6 +39,12 @@ class ExportOptions:
 
     to: str = option(
         "seed", "seed: files of the reference code; int8: one of ours, of half the size", choices=FORMATS
+    )
+    agent_colors: str | None = option(
+        None,
+        "order of the colours in which networks of the papers' files learned: rgb, as those of Semantic"
+        " Guidance, or bgr, as those of Learning to Paint; what is written is for RGB (default: rgb)",
+        choices=AGENT_COLORS,
     )
 
 
@@ -61,10 +70,11 @@ def run(args: argparse.Namespace) -> int:
     from semantic_guidance.learning.run.ltp_files import write_ltp_folder
     from semantic_guidance.learning.run.start import read_networks
 
-    if ExportOptions(**flag_values(args, ExportOptions)).to == "int8":
+    options = ExportOptions(**flag_values(args, ExportOptions))
+    if options.to == "int8":
         print(printable(_write_small(args.agent, args.out)))
         return 0
-    found = read_networks(args.agent)
+    found = read_networks(args.agent, options.agent_colors)
     if found.env is not None and found.env.use_bilevel and not found.env.aligned:
         raise InputError(
             f"{found.path}: it learned with --no-alignment, wanted one that the reference code has"

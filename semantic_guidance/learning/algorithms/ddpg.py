@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from semantic_guidance.agents.ltp import episode
+from semantic_guidance.agents.ltp.checkpoint import SIGHTS
 from semantic_guidance.agents.ltp.episode import PaintState, Renderer
 from semantic_guidance.agents.ltp.network import Actor
 from semantic_guidance.learning import optimizers
@@ -336,9 +337,18 @@ def take_over(network: nn.Module, state: Mapping[str, Tensor], name: str) -> Non
         if shape != list(values.shape):
             raise ValueError(
                 f"the networks differ from the run's: {key} of {name} has shape {shape}, wanted "
-                f"{list(values.shape)} (see --use-bilevel, --use-gbp, --bundle-size, --width)"
+                f"{list(values.shape)} ({_learned_with(key, given)})"
             )
     network.load_state_dict(state, strict=False)
+
+
+def _learned_with(key: str, given: Tensor | None) -> str:
+    """Which settings a network may have been trained with, whose tensor of that name does not fit."""
+    channels = given.shape[1] if key == "conv1.weight" and given is not None and given.ndim > 1 else 0
+    if channels not in SIGHTS:
+        return "see --use-bilevel, --use-gbp, --bundle-size, --width"
+    flags = [f"--{name.replace('_', '-')}" for name, on in vars(SIGHTS[channels]).items() if on]
+    return f"it learned with {' '.join(flags)}" if flags else "it learned without --use-bilevel and --use-gbp"
 
 
 def with_canvas(state: PaintState, canvas: Tensor, step: Tensor) -> PaintState:

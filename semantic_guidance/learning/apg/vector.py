@@ -126,7 +126,7 @@ def view(easels: Easels, windows: Tensor, size: int) -> PaintState:
         large = (side * pixels > size)[..., None, None]
         seen = torch.where(large, looked(F.adaptive_avg_pool2d(planes, size)), seen)
     box = torch.cat([(easels.box[:, :2] - corner) / side, easels.box[:, 2:] / side], 1)
-    state = episode.initial(seen[:, :3], seen[:, 6:7], seen[:, 7:8], box)
+    state = episode.begun(seen[:, :3], seen[:, 6:7], seen[:, 7:8], box)
     return replace(state, canvas=seen[:, 3:6], step=easels.step)
 
 

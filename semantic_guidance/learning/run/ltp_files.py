@@ -12,8 +12,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from semantic_guidance.agents.ltp.checkpoint import ACTOR, write_ltp_state
-from semantic_guidance.core.weights import State, read_state
+from semantic_guidance.agents.ltp.checkpoint import ACTOR, read_ltp_network, write_ltp_state
+from semantic_guidance.core.weights import State
 
 WIDTH = 64
 """Channels of the first stage of the reference code's actor and critic, which have no other."""
@@ -27,20 +27,25 @@ def is_ltp_folder(folder: Path) -> bool:
     return bool(_episodes(folder)) or (folder / "actor.pkl").is_file()
 
 
-def read_ltp_actor(path: Path) -> dict[str, State]:
+def read_ltp_actor(path: Path, colors: str | None = None) -> dict[str, State]:
     """The tensors of an actor's file as a run's network ``actor``.
+
+    Args:
+        path: of the file.
+        colors: in which order of colours it learned, see `load_ltp_actor`.
 
     Raises:
         ValueError: the file is missing, corrupt or no state dict.
     """
-    return {"actor": read_state(path, ACTOR)}
+    return {"actor": read_ltp_network(path, ACTOR, "actor", colors)}
 
 
-def read_ltp_folder(folder: Path) -> dict[str, State]:
+def read_ltp_folder(folder: Path, colors: str | None = None) -> dict[str, State]:
     """The newest networks in a folder of the papers' code, without running code from it.
 
     Args:
         folder: for which `is_ltp_folder` holds.
+        colors: in which order of colours they learned, see `load_ltp_actor`.
 
     Returns:
         State dicts by a run's names for them: ``actor``, and ``critic``, ``whole_live`` and
@@ -55,7 +60,7 @@ def read_ltp_folder(folder: Path) -> dict[str, State]:
     else:
         names = {"actor": "actor.pkl", "critic": "critic.pkl", "whole_live": "wgan.pkl"}
     return {
-        part: read_state(folder / name, "a checkpoint of the papers' code")
+        part: read_ltp_network(folder / name, "a checkpoint of the papers' code", part, colors)
         for part, name in names.items()
         if (folder / name).is_file()
     }

@@ -12,7 +12,7 @@ from torch import Tensor
 from semantic_guidance.agents.ltp.episode import EnvConfig
 from semantic_guidance.agents.ltp.files import load_actor
 from semantic_guidance.core.errors import InputError
-from semantic_guidance.core.weights import State, unreadable
+from semantic_guidance.core.weights import State, is_own, unreadable
 from semantic_guidance.learning.config import TrainConfig
 from semantic_guidance.learning.run import checkpoint
 from semantic_guidance.learning.run.ltp_files import is_ltp_folder, read_ltp_actor, read_ltp_folder
@@ -43,23 +43,22 @@ class Networks:
     size: int | None = None
 
 
-def read_networks(path: Path) -> Networks:
+def read_networks(path: Path, colors: str | None = None) -> Networks:
     """The networks at a path, read without running code from it.
 
     Args:
         path: a checkpoint's folder; a run's, of which the newest checkpoint is taken, or else the actor; a
             file with an actor, ours or of the papers' code; or a folder of that code.
+        colors: in which order of colours networks of that code learned, see `load_ltp_actor`.
 
     Raises:
         InputError: there are none, or a file is corrupt.
     """
     try:
         if path.is_dir():
-            return _of_folder(path)
-        if path.suffix.lower() == ".safetensors":
-            return _of_actor(path)
+            return _of_folder(path, colors)
         if path.is_file():
-            return Networks(read_ltp_actor(path), path)
+            return _of_actor(path) if is_own(path) else Networks(read_ltp_actor(path, colors), path)
     except InputError:
         raise
     except ValueError as error:
@@ -67,13 +66,13 @@ def read_networks(path: Path) -> Networks:
     raise InputError(f"{path}: there is no such file, wanted {WANTED}")
 
 
-def _of_folder(folder: Path) -> Networks:
+def _of_folder(folder: Path, colors: str | None) -> Networks:
     if kept := checkpoint.checkpoints(folder):
-        return _of_folder(kept[-1])
+        return _of_folder(kept[-1], colors)
     if (folder / NETWORKS).is_file():
         return _of_checkpoint(folder / NETWORKS)
     if is_ltp_folder(folder):
-        return Networks(read_ltp_folder(folder), folder)
+        return Networks(read_ltp_folder(folder, colors), folder)
     if (folder / ACTOR).is_file():
         return _of_actor(folder / ACTOR)
     raise InputError(f"{folder}: it holds no networks, wanted {WANTED}")

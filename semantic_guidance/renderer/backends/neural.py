@@ -13,8 +13,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from semantic_guidance.core.ltp_format import strokes_to_ltp
+from semantic_guidance.core.state_dicts import MARKS
 from semantic_guidance.core.strokes import COLOR, Strokes
-from semantic_guidance.core.weights import filled, read_state
+from semantic_guidance.core.weights import filled, find_network
 from semantic_guidance.renderer.backends.base import AutogradBackend, untouched
 
 SIZES = (128, 256)
@@ -116,7 +117,8 @@ def load_ltp_renderer(path: str | Path) -> NeuralRenderer:
     """A neural renderer from a checkpoint of the papers' code, ready for use (in evaluation mode).
 
     Args:
-        path: of a pickled state dict, for 128 or 256 pixels, with or without the prefix ``module.``. It is
+        path: of a pickled state dict, for 128 or 256 pixels, with or without prefixes such as
+            ``module.``, perhaps in a dict with others. It is
             read without running code from it.
 
     Returns:
@@ -126,6 +128,6 @@ def load_ltp_renderer(path: str | Path) -> NeuralRenderer:
         ValueError: the file is missing, corrupt, or not such a checkpoint.
     """
     what = "a renderer's checkpoint of the papers' code"
-    state = read_state(path, what)
+    state = find_network(path, what, MARKS["the renderer"]).state
     size = 256 if "conv8.weight" in state else 128
     return filled(NeuralRenderer(size), state, path, what)

@@ -22,7 +22,7 @@ from PIL import Image, ImageFile, UnidentifiedImageError
 
 from semantic_guidance.core.errors import InputError
 from semantic_guidance.core.shown import printable
-from semantic_guidance.images import png
+from semantic_guidance.images import heif, png
 from semantic_guidance.images.pages import Blank, blank, full_page, may_be_blank, turn_to
 
 MAX_SIDE = 4096  # larger pictures are reduced on loading
@@ -124,7 +124,7 @@ def decode_stream(
         with _strict(MAX_PIXELS // 2):
             turn_to(image, frame, name)
             before = image.size
-            if reduce and not later:
+            if reduce and not later and image.format != "HEIF":  # whose draft is another picture, a thumbnail
                 image.draft(None, reduced_size(*before))
             drafted = image.size != before
             image.load()
@@ -276,6 +276,8 @@ def _strict(limit: int | None) -> Iterator[None]:
 
 def _identified(source: BinaryIO, name: str, formats: Collection[str] | None) -> ImageFile.ImageFile:
     """The picture before its pixels are read."""
+    if (formats is None or "HEIF" in formats) and heif.is_heif(source):
+        return heif.opened(source, name)
     Image.preinit()  # the usual formats; the others take longer to import than a JPEG to decode
     for complete in (lambda: None, Image.init):
         complete()

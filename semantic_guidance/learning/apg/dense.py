@@ -187,7 +187,7 @@ def _either(coarse: Chosen, fine: Chosen, later: Tensor) -> Chosen:
         torch.where(row[..., None], fine.raw, coarse.raw),
         torch.where(row[..., None], fine.home, coarse.home),
         torch.where(row, fine.cell, coarse.cell),
-        torch.where(row[..., None], fine.reach, coarse.reach),
+        torch.where(row[..., None], fine.home.new_tensor(fine.reach), coarse.reach),
     )
 
 

@@ -251,7 +251,8 @@ class MediumOptions:
     palette: str | int | None = option(
         None,
         "paint with N colours chosen from the picture, with a list of them such as '#204060,#fff', or with"
-        " those in a file: hex colours, a GIMP palette, or tubes of paint as for --pigments",
+        " those in a file: hex colours, a palette of GIMP, Lospec, JASC, paint.net or Adobe (.ase, .aco), a"
+        " picture, or tubes of paint as for --pigments",
         metavar="N|COLORS|FILE",
         group=PAINT,
     )

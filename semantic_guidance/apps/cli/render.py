@@ -47,7 +47,8 @@ class AlterOptions:
     palette: str | None = option(
         None,
         "each stroke in the colour that looks most like its own: of N chosen from the strokes', of a list"
-        " such as '#204060,#fff', or of those in a file: hex colours, or a GIMP palette",
+        " such as '#204060,#fff', or of those in a file: hex colours, a palette of GIMP, Lospec, JASC,"
+        " paint.net or Adobe (.ase, .aco), or a picture",
         metavar="N|COLORS|FILE",
         group=ALTER,
     )

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -42,6 +42,15 @@ from semantic_guidance.apps.options import (
     PainterOptions,
     RestyleOptions,
     named,
+    parse_name,
+)
+from semantic_guidance.apps.outputs import (
+    check_replaced,
+    output_path,
+    output_stem,
+    settled,
+    source_note,
+    stem_of,
 )
 from semantic_guidance.apps.restyle import Restyle, named_files
 from semantic_guidance.apps.room import check_painting_room
@@ -98,6 +107,11 @@ class Job(
         for name, values in (("mask", self.masks), ("box", self.boxes)):
             object.__setattr__(self, name, combined(values) if values else None)
         check_ranges(self)
+        if self.output is not None:
+            try:
+                parse_name(self.output)
+            except ValueError as error:
+                raise OptionError("output", str(error)) from None
 
     def to_json(self) -> str:
         """As text, without defaults.
@@ -209,6 +223,7 @@ class _Work:
         restyle: what it is painted on, and in which colours.
         outputs: the file for each format.
         note: what a person should be told of the photograph.
+        source: what pictures tell of the photograph.
     """
 
     image: Tensor
@@ -220,6 +235,7 @@ class _Work:
     restyle: Restyle
     outputs: dict[str, Path]
     note: str
+    source: str
 
 
 def run(job: Job, progress: StageProgress | None = None) -> Result:
@@ -234,7 +250,7 @@ def run(job: Job, progress: StageProgress | None = None) -> Result:
         OSError: a file cannot be read or written.
     """
     started = time.perf_counter()
-    tell = progress or (lambda stage, share: None)
+    job, tell = settled(job), progress or (lambda stage, share: None)
     return _made(job, _prepared(job, tell), tell, started)
 
 
@@ -254,14 +270,15 @@ def run_variations(job: Job, count: int, progress: StageProgress | None = None) 
         OSError: a file cannot be read or written.
     """
     tell, started = progress or (lambda stage, share: None), time.perf_counter()
+    job = settled(job)
     fixed = [name for name in DIALS if getattr(job, name) is not None]
     named(lambda: check_count(count, job.style))
-    sheet = job.out / f"{job.image.stem}_variations.png"
+    sheet = job.out / f"{output_stem(job, stem_of(job.image))}_variations.png"
     files = [
         _outputs(replace(job, show_guidance=job.show_guidance and not n), f"_{n + 1}", sheet)
         for n in range(count)
     ]
-    work = _prepared(job, tell, files[0])
+    work = _prepared(job, tell, files)
     results: list[Result] = []
     pictures = []
     chosen = named(lambda: variations(work.painter.style, count, job.seed, fixed))
@@ -288,7 +305,9 @@ def _made(job: Job, work: _Work, tell: StageProgress, started: float) -> Result:
     painting = replace(work.painter.paint(work.image, work.guidance, tell), transparent=transparent)
     exporting = time.perf_counter()
     known = guidance_overlay(work.shown, painting.guidance) if "guidance" in work.outputs else None
-    write_outputs(painting, work.outputs, job, lambda share: tell("export", share), known, job.export)
+    write_outputs(
+        painting, work.outputs, job, lambda share: tell("export", share), known, job.export, work.source
+    )
     finished = time.perf_counter()
     seconds = {stage: painting.seconds.get(stage, 0.0) for stage in ("guidance", "plan", "polish")}
     seconds["guidance"] += work.guidance_seconds
@@ -314,8 +333,8 @@ def _shown(painting: Painting) -> Tensor:
     return rgba[:3] * rgba[3:] + (1 - rgba[3:])
 
 
-def _prepared(job: Job, tell: StageProgress, outputs: dict[str, Path] | None = None) -> _Work:
-    """What the job asks for, in these files, or those it names.
+def _prepared(job: Job, tell: StageProgress, files: Sequence[dict[str, Path]] = ()) -> _Work:
+    """What the job asks for, in the first of these files by format, or in those it names.
 
     Raises:
         InputError: something is wrong with it.
@@ -325,7 +344,9 @@ def _prepared(job: Job, tell: StageProgress, outputs: dict[str, Path] | None = N
     check_formats(job.formats, job)
     check_plotter(job.formats, job.strokes, "--strokes")
     picture = load_picture(job.image, job.frame)
-    outputs = _outputs(job) if outputs is None else outputs
+    files = files or [_outputs(job)]
+    source = source_note(job.image, picture.image.numpy())
+    check_replaced(files, source, job)
     check_transparent(job.transparent, job.formats)
     given = bool(job.masks or job.boxes)
     restyle = Restyle.of(job, picture, job.image, job.baseline, given)
@@ -346,8 +367,9 @@ def _prepared(job: Job, tell: StageProgress, outputs: dict[str, Path] | None = N
         scale=(picture.size[0] / image.shape[2], picture.size[1] / image.shape[1]),
         painter=painter,
         restyle=restyle,
-        outputs=outputs,
+        outputs=files[0],
         note=picture.note,
+        source=source,
     )
     prepare_folder(job.out)
     return work
@@ -355,9 +377,10 @@ def _prepared(job: Job, tell: StageProgress, outputs: dict[str, Path] | None = N
 
 def _outputs(job: Job, mark: str = "", *others: Path) -> dict[str, Path]:
     """The file for each format, none of which, nor any of the others, is one of the inputs."""
-    outputs = {name: job.out / f"{job.image.stem}_painted{mark}.{name}" for name in job.formats}
+    stem = stem_of(job.image, "_painted")
+    outputs = {name: output_path(job, stem, name, mark) for name in job.formats}
     if job.show_guidance:
-        outputs["guidance"] = job.out / f"{job.image.stem}_guidance.png"
+        outputs["guidance"] = job.out / f"{output_stem(job, stem_of(job.image))}_guidance.png"
     words = (job.agent, job.brush, job.palette, job.pigments, job.style)
     named = (Path(str(name or "")) for name in words)
     given = (job.image, *job.masks, *named, *named_files(job))

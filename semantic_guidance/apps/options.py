@@ -6,6 +6,7 @@ Nothing here needs torch, so that the command line's help comes at once.
 from __future__ import annotations
 
 import math
+import os
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from typing import Any
 
 from semantic_guidance.core.config import MAX_SEED
 from semantic_guidance.core.errors import InputError
+from semantic_guidance.core.names import LONGEST, plain_name
 from semantic_guidance.core.options import OptionError, option
 from semantic_guidance.core.plugins import AGENTS, EXPORTERS
 from semantic_guidance.export.options import PLOTTER_COLORS, SETS
@@ -22,6 +24,9 @@ from semantic_guidance.painting.brushes import BRUSHES
 from semantic_guidance.painting.brushes.light import SIDES, light_of
 from semantic_guidance.painting.paper import PAPERS
 from semantic_guidance.painting.paper import SIDES as PAPER_SIDES
+
+ROOM = 24
+"""Bytes that a file's name needs beside the part that is given: marks and its end."""
 
 Box = tuple[float, float, float, float]
 """(x, y, width, height)."""
@@ -57,6 +62,22 @@ def parse_formats(word: str) -> tuple[str, ...]:
         if name not in EXPORTERS:
             raise ValueError(f"got {name!r}, wanted one of {','.join([*EXPORTERS.names(), *SETS])}")
     return names
+
+
+def parse_name(word: str) -> str:
+    """The name of a file, without its folder.
+
+    >>> parse_name("result")
+    'result'
+    """
+    if "/" in word or os.sep in word:
+        raise ValueError(f"got {word!r}, wanted a name without folders, and --out for the folder")
+    if "{" in word or "}" in word:
+        raise ValueError(f"got {word!r}, wanted a name without braces")
+    if len(word.encode(errors="surrogateescape")) > LONGEST - ROOM:
+        raise ValueError(f"got {word[:40]!r}..., wanted a name of at most {LONGEST - ROOM} bytes")
+    plain_name(word, "a name")
+    return word
 
 
 def parse_lengths(word: str) -> tuple[float, ...]:
@@ -148,10 +169,18 @@ class OutputOptions:
 
     out: Path = option(
         Path(),
-        "folder for the files, created if missing (default: the current folder)",
-        metavar="DIR",
+        "folder for the files, created if missing, or a file, such as painted/result.png (default: the"
+        " current folder)",
+        metavar="DIR|FILE",
         parse=Path,
     )
+    output: str | None = option(
+        None,
+        "name of the files, without their ends, such as result (default: by the name of what is painted)",
+        metavar="NAME",
+        parse=parse_name,
+    )
+    overwrite: bool = option(False, "replace files that were made of another photograph")
     formats: tuple[str, ...] = option(("png", "mp4"), _formats, metavar="LIST", parse=parse_formats)
 
 

@@ -30,6 +30,7 @@ from PIL import Image
 from semantic_guidance.core.config import MAX_SEED
 from semantic_guidance.core.errors import InputError
 from semantic_guidance.core.files import replacing
+from semantic_guidance.core.inputs import STDIN, no_such_file, standard_input
 from semantic_guidance.core.packed import COLOR, OPACITY, POINTS, RADIUS
 from semantic_guidance.export.base import Exporter, Progress
 from semantic_guidance.export.options import NoOptions
@@ -179,10 +180,13 @@ def _load(path: Path) -> Any:
     if path.is_dir():
         raise IsADirectoryError(f"{path}: this is a directory, wanted a file of strokes")
     try:
-        with path.open("rb") as file:
-            text = file.read(MAX_BYTES + 1)  # not `stat`, which does not know a pipe's length
+        if path == STDIN:
+            text = standard_input("a file of strokes").read(MAX_BYTES + 1)
+        else:
+            with path.open("rb") as file:
+                text = file.read(MAX_BYTES + 1)  # not `stat`, which does not know a pipe's length
     except FileNotFoundError:
-        raise FileNotFoundError(f"{path}: no such file, wanted a file of strokes") from None
+        raise no_such_file(path, "a file of strokes") from None
     except OSError as error:
         raise OSError(f"{path}: cannot be read ({error.strerror}), wanted a file of strokes") from None
     if len(text) > MAX_BYTES:

@@ -21,6 +21,7 @@ from typing import Any, BinaryIO
 from PIL import Image, ImageFile, UnidentifiedImageError
 
 from semantic_guidance.core.errors import InputError
+from semantic_guidance.core.inputs import STDIN, no_such_file, standard_input
 from semantic_guidance.core.shown import printable
 from semantic_guidance.images import heif, png
 from semantic_guidance.images.pages import Blank, blank, full_page, may_be_blank, turn_to
@@ -243,10 +244,13 @@ def _source(path: Path) -> Iterator[BinaryIO]:
     """The file, or what came out of the pipe."""
     if path.is_dir():
         raise IsADirectoryError(f"{printable(path)}: this is a directory, wanted a picture")
+    if path == STDIN:
+        yield io.BytesIO(_all_of(standard_input("a picture"), path))
+        return
     try:
         data = path.open("rb")
     except FileNotFoundError:
-        raise FileNotFoundError(f"{printable(path)}: no such file, wanted a picture") from None
+        raise no_such_file(path, "a picture") from None
     except OSError as error:
         raise OSError(f"{printable(path)}: cannot be read ({error.strerror}), wanted a picture") from None
     except ValueError:  # a NUL byte in the name
@@ -255,10 +259,19 @@ def _source(path: Path) -> Iterator[BinaryIO]:
         with refusing(str(path)):
             if not data.peek(1):
                 raise InputError(f"{path}: the file is empty, wanted a picture")
-            held = None if data.seekable() else data.read(MAX_PIPED + 1)
-        if held is not None and len(held) > MAX_PIPED:
-            raise InputError(f"{path}: more than {MAX_PIPED:,} bytes came, wanted a picture")
-        yield data if held is None else io.BytesIO(held)
+            seekable = data.seekable()
+        yield data if seekable else io.BytesIO(_all_of(data, path))
+
+
+def _all_of(pipe: BinaryIO, name: Path) -> bytes:
+    """What comes out of a pipe."""
+    with refusing(str(name)):
+        held = pipe.read(MAX_PIPED + 1)
+    if not held:
+        raise InputError(f"{name}: the file is empty, wanted a picture")
+    if len(held) > MAX_PIPED:
+        raise InputError(f"{name}: more than {MAX_PIPED:,} bytes came, wanted a picture")
+    return held
 
 
 @contextlib.contextmanager

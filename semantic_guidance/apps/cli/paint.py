@@ -80,7 +80,7 @@ def run(args: argparse.Namespace) -> int:
         return 0
     with StageBar() as bar:
         result = paint(job, bar)
-    tell_flat(job.formats, result.painting.brush.style)
+    tell_flat(result.job.formats, result.painting.brush.style)
     _tell_notes(result)
     if args.json:
         print(json.dumps(result.summary()))

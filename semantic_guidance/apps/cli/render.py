@@ -37,6 +37,7 @@ EXAMPLES = """examples:
   semantic-guidance render cat_painted.json --palette 8 --background '#204060' --out others"""
 
 
+FORMATS = ("png",)
 ALTER = "what is changed"
 
 
@@ -105,7 +106,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("strokes", metavar="STROKES", type=Path, help="the file of strokes, NAME.json")
     paper = [item for item in dataclasses.fields(MediumOptions) if item.name == "paper"]
     add_flags(parser, [*dataclasses.fields(RenderOptions), *paper])
-    parser.set_defaults(formats=("png",))
+    parser.set_defaults(formats=FORMATS)
     parser.add_argument("--json", action="store_true", help="print a summary as one line of JSON")
     add_export_flags(parser)
 
@@ -121,14 +122,15 @@ def run(args: argparse.Namespace) -> int:
         prepare_folder,
         write_outputs,
     )
+    from semantic_guidance.apps.outputs import output_path, settled, stem_of
 
     started = time.perf_counter()
-    options = RenderOptions(**flag_values(args, RenderOptions))
+    options = settled(RenderOptions(**flag_values(args, RenderOptions)), FORMATS)
     check_transparent(options.transparent, options.formats)
     check_formats(options.formats, options)
     drawing = _drawing(args.strokes, options, args.paper)
     check_plotter(options.formats, len(drawing.strokes), args.strokes)
-    outputs = {name: options.out / f"{args.strokes.stem}.{name}" for name in options.formats}
+    outputs = {name: output_path(options, stem_of(args.strokes), name) for name in options.formats}
     words = (options.brush or "", options.palette or "", options.background or "", options.mask or "")
     inputs = [args.strokes, *(Path(word) for word in words)]
     check_outputs(outputs.values(), [path for path in inputs if path.is_file()])

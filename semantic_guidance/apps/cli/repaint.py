@@ -44,6 +44,7 @@ EXAMPLES = """examples:
   semantic-guidance repaint cat_painted.json cat.jpg --mask eyes.png --lock
       and what is painted over the face later leaves these eyes alone"""
 
+FORMATS = ("png", "json")
 SHARED = ("preset", "device", "baseline", "invert_mask")
 """Options of ``paint`` that are options here as well."""
 
@@ -76,7 +77,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_flags(parser, dataclasses.fields(RepaintOptions))
     for kind in (PainterOptions, GuidanceOptions):
         add_flags(parser, [item for item in dataclasses.fields(kind) if item.name in SHARED])
-    parser.set_defaults(formats=("png", "json"))
+    parser.set_defaults(formats=FORMATS)
     parser.add_argument("--json", action="store_true", help="print a summary as one line of JSON")
     add_export_flags(parser)
 
@@ -93,14 +94,16 @@ def run(args: argparse.Namespace) -> int:
             prepare_folder,
             write_outputs,
         )
+        from semantic_guidance.apps.outputs import output_path, settled, stem_of
         from semantic_guidance.export.strokes_json import read_strokes
 
     started = time.perf_counter()
-    options = RepaintOptions(**flag_values(args, RepaintOptions))
+    options = settled(RepaintOptions(**flag_values(args, RepaintOptions)), FORMATS)
     check_formats(options.formats, options)
     before = read_strokes(args.strokes_file)
     check_plotter(options.formats, len(before.strokes) + options.strokes, args.strokes_file)
-    outputs = {name: options.out / f"{args.strokes_file.stem}_repainted.{name}" for name in options.formats}
+    stem = stem_of(args.strokes_file, "_repainted")
+    outputs = {name: output_path(options, stem, name) for name in options.formats}
     words = (options.brush or "", options.style or "")
     inputs = [args.strokes_file, args.photo, args.mask, *(Path(word) for word in words)]
     check_outputs(outputs.values(), [path for path in inputs if path.is_file()])

@@ -12,7 +12,7 @@ from semantic_guidance.core.files import check_target, check_writable
 from semantic_guidance.core.options import OptionError, from_json
 from semantic_guidance.core.plugins import EXPORTERS, usable
 from semantic_guidance.export.base import Exporter
-from semantic_guidance.export.options import SETS, NoOptions, PictureOptions, VideoOptions
+from semantic_guidance.export.options import SETS, NoOptions, VideoOptions
 from semantic_guidance.images.color import Color, parse_color
 
 if TYPE_CHECKING:  # so that a file of strokes is rendered without waiting for torch
@@ -117,7 +117,6 @@ def write_outputs(
     tell: Callable[[float], None],
     guidance: Tensor | None = None,
     export: Mapping[str, Mapping[str, Any]] | None = None,
-    source: str = "",
 ) -> None:
     """Write a painting's files.
 
@@ -128,7 +127,6 @@ def write_outputs(
         tell: called with the share that is done.
         guidance: ``[3, H, W]``, a picture of what is known about the photograph.
         export: options of formats that plug-ins bring.
-        source: what pictures tell of the file that was painted, see `apps.outputs.source_note`.
 
     Raises:
         InputError: a format does not have such options.
@@ -143,21 +141,18 @@ def write_outputs(
         if name == "guidance" and guidance is not None:
             from semantic_guidance.export.image import write_picture
 
-            write_picture(guidance, path, source)
+            write_picture(guidance, path, painting.source)
             continue
         exporter: Exporter = EXPORTERS.get(name)
-        chosen = _format_options(name, exporter, options, export or {}, source)
-        exporter.write(painting, path, chosen, told)
+        exporter.write(painting, path, _format_options(name, exporter, options, export or {}), told)
 
 
 def _format_options(
-    name: str, exporter: Exporter, video: VideoOptions, export: Mapping[str, Mapping[str, Any]], source: str
+    name: str, exporter: Exporter, video: VideoOptions, export: Mapping[str, Mapping[str, Any]]
 ) -> Any:
     """The options of one format."""
     if exporter.options is NoOptions:
         return None
-    if exporter.options is PictureOptions:
-        return PictureOptions(source=source)
     if exporter.options is VideoOptions:
         return VideoOptions(fps=video.fps, duration=video.duration)
     return from_json(exporter.options, dict(export.get(name, {})))

@@ -302,12 +302,11 @@ def run_variations(job: Job, count: int, progress: StageProgress | None = None) 
 def _made(job: Job, work: _Work, tell: StageProgress, started: float) -> Result:
     """The painting and its files."""
     transparent: Any = job.transparent
-    painting = replace(work.painter.paint(work.image, work.guidance, tell), transparent=transparent)
+    painting = work.painter.paint(work.image, work.guidance, tell)
+    painting = replace(painting, transparent=transparent, source=work.source)
     exporting = time.perf_counter()
     known = guidance_overlay(work.shown, painting.guidance) if "guidance" in work.outputs else None
-    write_outputs(
-        painting, work.outputs, job, lambda share: tell("export", share), known, job.export, work.source
-    )
+    write_outputs(painting, work.outputs, job, lambda share: tell("export", share), known, job.export)
     finished = time.perf_counter()
     seconds = {stage: painting.seconds.get(stage, 0.0) for stage in ("guidance", "plan", "polish")}
     seconds["guidance"] += work.guidance_seconds

@@ -20,8 +20,7 @@ from semantic_guidance.core.inputs import STDIN
 from semantic_guidance.core.options import OptionError
 from semantic_guidance.core.plugins import EXPORTERS
 from semantic_guidance.core.shown import printable
-from semantic_guidance.export.image import source_of
-from semantic_guidance.export.options import PictureOptions
+from semantic_guidance.export.image import source_of, write
 
 Options = TypeVar("Options", bound=OutputOptions)
 
@@ -146,7 +145,7 @@ def check_replaced(files: Iterable[Mapping[str, Path]], note: str, options: Outp
 
 def _tells(format: str) -> bool:
     """Whether files of a format say of what they were made."""
-    return format == "guidance" or EXPORTERS.get(format).options is PictureOptions
+    return format == "guidance" or EXPORTERS.get(format).function is write
 
 
 def _name(note: str) -> str:

@@ -14,7 +14,7 @@ from PIL import Image
 
 from semantic_guidance.core.files import replacing
 from semantic_guidance.export.base import Exporter, Progress
-from semantic_guidance.export.options import PictureOptions
+from semantic_guidance.export.options import NoOptions
 from semantic_guidance.images.arrays import check_range, to_bytes
 from semantic_guidance.images.files import to_image
 from semantic_guidance.painting.drawing import Drawing
@@ -36,10 +36,10 @@ SOURCE = 0x010D
 """EXIF's DocumentName, for the file that was painted."""
 
 
-def write(drawing: Drawing, path: Path, options: PictureOptions, progress: Progress) -> None:
+def write(drawing: Drawing, path: Path, options: NoOptions, progress: Progress) -> None:
     """Write the finished painting to `path`."""
     clear = drawing.transparent is not None and path.suffix.lower() in CLEAR
-    _write(drawing.cut_out() if clear else drawing.canvas, path, options.source)
+    _write(drawing.cut_out() if clear else drawing.canvas, path, drawing.source)
     progress(1.0)
 
 
@@ -49,7 +49,7 @@ def write_picture(picture: Tensor, path: Path, source: str = "") -> None:
     Args:
         picture: ``[3, H, W]`` in [0, 1], or with alpha ``[4, H, W]`` if the suffix is in `CLEAR`.
         path: of the file.
-        source: as in `PictureOptions`.
+        source: as in `Painting`.
 
     Raises:
         ValueError: the picture is not as above.
@@ -59,7 +59,7 @@ def write_picture(picture: Tensor, path: Path, source: str = "") -> None:
 
 
 def source_of(path: Path) -> str:
-    """What `PictureOptions.source` was when a picture was written; empty if it does not say."""
+    """`Painting.source` of what a picture was written from; empty if it does not say."""
     with contextlib.suppress(Exception), warnings.catch_warnings():  # whatever is there, it is not ours
         warnings.simplefilter("ignore")
         with Image.open(path, formats=("PNG", "JPEG", "WEBP")) as image:
@@ -83,5 +83,5 @@ def _write(picture: NDArray[np.float32], path: Path, source: str = "") -> None:
         draft.write_bytes(packed.getbuffer())
 
 
-clear = Exporter(write, "the painting", still=True, transparent=True, plain=True, options=PictureOptions)
-plain = Exporter(write, "the painting", still=True, plain=True, options=PictureOptions)
+clear = Exporter(write, "the painting", still=True, transparent=True, plain=True)
+plain = Exporter(write, "the painting", still=True, plain=True)

@@ -21,13 +21,6 @@ class NoOptions:
 
 
 @dataclass(frozen=True, kw_only=True)
-class PictureOptions:
-    """What a picture tells of itself."""
-
-    source: str = option("", "name and checksum of the file that was painted")
-
-
-@dataclass(frozen=True, kw_only=True)
 class VideoOptions:
     """What a video of the painting process is like."""
 

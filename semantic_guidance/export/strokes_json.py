@@ -65,6 +65,7 @@ MAX_SIDE = 32_768  # pixels of a canvas or a mask
 MAX_BYTES = 128 << 20
 ASPECT_TOLERANCE = 0.05  # of a mask's sides against the canvas's, besides rounding
 MAX_NAME = 64  # characters of a style's name, or a dial's
+MAX_SOURCE = 1000  # letters of what is said of the photograph
 MAX_DIALS = 64  # of a hand, and numbers in one of them
 FAR = 100.0  # no coordinate or radius is further than this from 0, in units of the longer side
 
@@ -80,6 +81,8 @@ def write(drawing: Drawing, path: Path, options: NoOptions, progress: Progress) 
         "background": _numbers(np.array(drawing.background, np.float32)),
         "masks": [packed_picture(mask) for mask in drawing.masks],
     }
+    if drawing.source:
+        head["source"] = drawing.source
     if drawing.paper is not None:
         head["paper"] = list(drawing.paper)
     if drawing.hand is not None:
@@ -233,6 +236,9 @@ def _drawing(document: Any) -> Drawing:
     across, down = floats(document, "paper", (2,), *SIDES, "the file") if "paper" in document else (0.0, 0.0)
     paper = (across, down) if across else None
     hand = _hand(document["hand"]) if "hand" in document else None
+    source = document.get("source", "")
+    if not isinstance(source, str) or len(source) > MAX_SOURCE:
+        raise FlawError(f"source is {shown(source)}, wanted at most {MAX_SOURCE} letters")
     brush = _brush(document["brush"]) if "brush" in document and version > 1 else Brush()
     return Drawing(
         layers,
@@ -242,6 +248,7 @@ def _drawing(document: Any) -> Drawing:
         masks=tuple(masks),
         paper=paper,
         start=start,
+        source=source,
         hand=hand,
         brush=brush,
     )

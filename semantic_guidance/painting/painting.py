@@ -89,6 +89,7 @@ class Painting:
             masks it is resized to each rendering.
         transparent: what pictures of it show, the rest being transparent: the strokes without the canvas
             (``painting``) or the objects alone (``object``).
+        source: name and checksum of the file that was painted, if they are known.
         hand: whose strokes they are, if a hand made them: the name of its ``style`` and its ``dials`` by
             name, each a number, a list of numbers, or true or false.
         tubes: of paint of which its colours are mixed, if they are.
@@ -110,6 +111,7 @@ class Painting:
     transparent: Shown | None = None
     masks: tuple[Tensor, ...] = ()
     hand: Mapping[str, Any] | None = None
+    source: str = ""
     tubes: Tubes | None = None
 
     def __post_init__(self) -> None:
@@ -150,6 +152,7 @@ class Painting:
             transparent=drawing.transparent,
             masks=tuple(torch.from_numpy(mask) for mask in drawing.masks),
             hand=drawing.hand,
+            source=drawing.source,
             tubes=drawing.tubes,
         )
 
@@ -182,6 +185,7 @@ class Painting:
             known=_array(self.guidance.mask) if self.guidance.instances else None,
             photo=None if self.photo is None else _array(self.photo),
             hand=self.hand,
+            source=self.source,
             tubes=self.tubes,
         )
 

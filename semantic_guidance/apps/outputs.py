@@ -106,7 +106,8 @@ def source_note(source: Path, pixels: NDArray[np.float32]) -> str:
     with source.open("rb") as file:
         while block := file.read(1 << 20):
             checksum = zlib.crc32(block, checksum)
-    return f"{printable(source.name)} {checksum:08x}"
+    name = printable(source.name).encode("ascii", "backslashreplace").decode()  # EXIF has no other letters
+    return f"{name} {checksum:08x}"
 
 
 def check_replaced(files: Iterable[Mapping[str, Path]], note: str, options: OutputOptions) -> None:

@@ -65,7 +65,7 @@ MAX_SIDE = 32_768  # pixels of a canvas or a mask
 MAX_BYTES = 128 << 20
 ASPECT_TOLERANCE = 0.05  # of a mask's sides against the canvas's, besides rounding
 MAX_NAME = 64  # characters of a style's name, or a dial's
-MAX_SOURCE = 1000  # letters of what is said of the photograph
+MAX_SOURCE = 4000  # letters of what is said of the photograph
 MAX_DIALS = 64  # of a hand, and numbers in one of them
 FAR = 100.0  # no coordinate or radius is further than this from 0, in units of the longer side
 

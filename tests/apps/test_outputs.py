@@ -151,6 +151,16 @@ def test_a_picture_that_was_not_painted_is_not_taken_for_a_painting(here, capsys
     assert (here / "dog.png").read_bytes() == before
 
 
+@pytest.mark.parametrize("name", ["猫 über.png", "a\nb.png", "b\udcff.png", "x" * 240 + ".png"])
+def test_sources_of_all_names_are_known_again(here, caplog, name):
+    photograph(here / "of.png", 2).rename(here / name)
+    for _ in range(2):
+        assert paint(name, "--output", "r", "--formats", "png,json") == 0
+    assert not caplog.text
+    assert main(["render", "r.json", "--out", "again.png"]) == 0
+    assert (here / "again.png").read_bytes() == (here / "r.png").read_bytes()
+
+
 def piped(monkeypatch, data: bytes) -> None:
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(data)))
 

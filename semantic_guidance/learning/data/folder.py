@@ -30,7 +30,7 @@ from semantic_guidance.images.files import load_image
 from semantic_guidance.learning.data.made import FOCUS, MASKS, is_made, made_for, read_made
 from semantic_guidance.learning.data.made import read_plane as read_plane
 
-SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"})
+SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".heic", ".heif"})
 
 
 @dataclass(frozen=True, eq=False)

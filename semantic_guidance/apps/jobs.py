@@ -42,15 +42,14 @@ from semantic_guidance.apps.options import (
     PainterOptions,
     RestyleOptions,
     named,
-    parse_name,
 )
 from semantic_guidance.apps.outputs import (
+    check_name,
     check_replaced,
-    output_path,
-    output_stem,
+    job_files,
     settled,
+    sibling,
     source_note,
-    stem_of,
 )
 from semantic_guidance.apps.restyle import Restyle, named_files
 from semantic_guidance.apps.room import check_painting_room
@@ -107,11 +106,7 @@ class Job(
         for name, values in (("mask", self.masks), ("box", self.boxes)):
             object.__setattr__(self, name, combined(values) if values else None)
         check_ranges(self)
-        if self.output is not None:
-            try:
-                parse_name(self.output)
-            except ValueError as error:
-                raise OptionError("output", str(error)) from None
+        check_name(self.output)
 
     def to_json(self) -> str:
         """As text, without defaults.
@@ -273,7 +268,7 @@ def run_variations(job: Job, count: int, progress: StageProgress | None = None) 
     job = settled(job)
     fixed = [name for name in DIALS if getattr(job, name) is not None]
     named(lambda: check_count(count, job.style))
-    sheet = job.out / f"{output_stem(job, stem_of(job.image))}_variations.png"
+    sheet = sibling(job, job.image, "variations")
     files = [
         _outputs(replace(job, show_guidance=job.show_guidance and not n), f"_{n + 1}", sheet)
         for n in range(count)
@@ -376,10 +371,9 @@ def _prepared(job: Job, tell: StageProgress, files: Sequence[dict[str, Path]] = 
 
 def _outputs(job: Job, mark: str = "", *others: Path) -> dict[str, Path]:
     """The file for each format, none of which, nor any of the others, is one of the inputs."""
-    stem = stem_of(job.image, "_painted")
-    outputs = {name: output_path(job, stem, name, mark) for name in job.formats}
+    outputs = job_files(job, job.image, "_painted", mark)
     if job.show_guidance:
-        outputs["guidance"] = job.out / f"{output_stem(job, stem_of(job.image))}_guidance.png"
+        outputs["guidance"] = sibling(job, job.image, "guidance")
     words = (job.agent, job.brush, job.palette, job.pigments, job.style)
     named = (Path(str(name or "")) for name in words)
     given = (job.image, *job.masks, *named, *named_files(job))

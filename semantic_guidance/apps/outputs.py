@@ -14,7 +14,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from semantic_guidance.apps.options import OutputOptions
+from semantic_guidance.apps.options import OutputOptions, parse_name
 from semantic_guidance.core.errors import InputError
 from semantic_guidance.core.inputs import STDIN
 from semantic_guidance.core.options import OptionError
@@ -64,33 +64,48 @@ def settled(options: Options, usual: tuple[str, ...] = OutputOptions.formats) ->
     raise OptionError("formats", f"{','.join(options.formats)} is without {asked}, as which {name} is named")
 
 
-def output_path(options: OutputOptions, stem: str, format: str, mark: str = "") -> Path:
-    """The file for a format.
+def check_name(name: str | None) -> None:
+    """See that files can be named so, in whatever way that was said.
+
+    Raises:
+        OptionError: they cannot.
+    """
+    if name is not None:
+        try:
+            parse_name(name)
+        except ValueError as error:
+            raise OptionError("output", str(error)) from None
+
+
+def job_files(options: OutputOptions, source: Path, word: str = "", mark: str = "") -> dict[str, Path]:
+    """The file for each format.
 
     Args:
         options: as `settled` returns them.
-        stem: the name without its end, if none is given.
-        format: the end of its name.
-        mark: goes before the end.
+        source: what they are made of.
+        word: what is added to its name, if none is given.
+        mark: goes before the ends of the names.
     """
+    stem = _stem(options, source, word)
+    files = {format: options.out / f"{stem}{mark}.{format}" for format in options.formats}
     name = options.output
-    if name is not None and _format(name) == format and not mark:
-        return options.out / name
-    return options.out / f"{output_stem(options, stem)}{mark}.{format}"
+    if name is not None and not mark and (asked := _format(name)) is not None:
+        files[asked] = options.out / name  # as it is spelled
+    return files
 
 
-def output_stem(options: OutputOptions, stem: str) -> str:
-    """The files' names without their ends: `stem`, if none is given."""
+def sibling(options: OutputOptions, source: Path, word: str) -> Path:
+    """A picture beside these files that tells of them."""
+    return options.out / f"{_stem(options, source)}_{word}.png"
+
+
+def _stem(options: OutputOptions, source: Path, word: str = "") -> str:
+    """The files' names without their ends."""
     name = options.output
     if name is None:
-        return stem
+        return UNNAMED if source == STDIN else f"{source.stem}{word}"
     asked = _format(name)
     return name if asked is None else name[: -len(asked) - 1]
-
-
-def stem_of(source: Path, mark: str = "") -> str:
-    """The usual name of what is made of a file."""
-    return UNNAMED if source == STDIN else f"{source.stem}{mark}"
 
 
 def source_note(source: Path, pixels: NDArray[np.float32]) -> str:

@@ -98,9 +98,10 @@ def test_render_and_repaint_name_their_files_too(here):
     assert paint("cat.png", "--output", "s.json") == 0
     assert main(["render", "s.json", "--out", "r.webp"]) == 0
     assert main(["render", "s.json", "--output", "t"]) == 0
-    again = ["--mask", "cat.png", "--strokes", "1", "--preset", "draft", "--style", "likeness"]
+    Image.fromarray(np.eye(48, dtype=np.uint8).repeat(4, 0)[:36] * 255).save(here / "m.bmp")
+    again = ["--mask", "m.bmp", "--strokes", "1", "--preset", "draft", "--style", "likeness"]
     assert main(["repaint", "s.json", "cat.png", "--out", "p.json", "--no-guidance", *again]) == 0
-    assert made(here) == {"s.json", "r.webp", "t.png", "p.json"}
+    assert made(here) == {"s.json", "r.webp", "t.png", "p.json", "m.bmp"}
 
 
 def test_jobs_have_names(here):

@@ -122,7 +122,7 @@ def run(args: argparse.Namespace) -> int:
         prepare_folder,
         write_outputs,
     )
-    from semantic_guidance.apps.outputs import output_path, settled, stem_of
+    from semantic_guidance.apps.outputs import job_files, settled
 
     started = time.perf_counter()
     options = settled(RenderOptions(**flag_values(args, RenderOptions)), FORMATS)
@@ -130,7 +130,7 @@ def run(args: argparse.Namespace) -> int:
     check_formats(options.formats, options)
     drawing = _drawing(args.strokes, options, args.paper)
     check_plotter(options.formats, len(drawing.strokes), args.strokes)
-    outputs = {name: output_path(options, stem_of(args.strokes), name) for name in options.formats}
+    outputs = job_files(options, args.strokes)
     words = (options.brush or "", options.palette or "", options.background or "", options.mask or "")
     inputs = [args.strokes, *(Path(word) for word in words)]
     check_outputs(outputs.values(), [path for path in inputs if path.is_file()])

@@ -94,7 +94,7 @@ def run(args: argparse.Namespace) -> int:
             prepare_folder,
             write_outputs,
         )
-        from semantic_guidance.apps.outputs import output_path, settled, stem_of
+        from semantic_guidance.apps.outputs import job_files, settled
         from semantic_guidance.export.strokes_json import read_strokes
 
     started = time.perf_counter()
@@ -102,8 +102,7 @@ def run(args: argparse.Namespace) -> int:
     check_formats(options.formats, options)
     before = read_strokes(args.strokes_file)
     check_plotter(options.formats, len(before.strokes) + options.strokes, args.strokes_file)
-    stem = stem_of(args.strokes_file, "_repainted")
-    outputs = {name: output_path(options, stem, name) for name in options.formats}
+    outputs = job_files(options, args.strokes_file, "_repainted")
     words = (options.brush or "", options.style or "")
     inputs = [args.strokes_file, args.photo, args.mask, *(Path(word) for word in words)]
     check_outputs(outputs.values(), [path for path in inputs if path.is_file()])

@@ -122,7 +122,7 @@ def strokes_at(
     count = len(places)
     return Strokes(
         points=torch.from_numpy(points.astype(np.float32))[None],
-        radius=torch.full((1, count, 2), radius / size),
-        opacity=torch.full((1, count, 2), 0.9),
+        radius=torch.full((1, count, 2), radius / size, dtype=torch.float32),
+        opacity=torch.full((1, count, 2), 0.9, dtype=torch.float32),
         color=torch.from_numpy(field.color[places[:, 0], places[:, 1]].astype(np.float32))[None],
     )

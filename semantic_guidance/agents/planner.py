@@ -38,7 +38,7 @@ class Planner:
 
     def draft(self, problem: Problem, rng: np.random.Generator) -> Draft:
         """See `Agent`."""
-        canvas, drafted, segments = problem.canvas, [torch.empty(0, NUMBERS)], []
+        canvas, drafted, segments = problem.canvas, [torch.empty(0, NUMBERS, dtype=torch.float32)], []
         for part in problem.parts():
             if not part.count:
                 continue
@@ -80,7 +80,7 @@ def plan(
     extent = 1.0 if show is None else math.sqrt(float(show.numpy().mean()))
     finest = FINEST * math.sqrt(300 / max(count, 1)) if show is None else FINEST
     radii = np.geomspace(COARSEST, min(finest, COARSEST), len(SHARES)) * extent * size
-    parts = [torch.empty(0, NUMBERS)]
+    parts = [torch.empty(0, NUMBERS, dtype=torch.float32)]
     for radius, number in zip(radii, _shared_out(count, SHARES), strict=True):
         if number == 0:
             continue

@@ -224,11 +224,11 @@ class Problem:
     def to_picture(self, vectors: Tensor) -> Strokes:
         """Packed strokes ``[N, 13]`` of the problem as strokes ``[1, N]`` of the picture."""
         strokes = Strokes.unpack(vectors[None])
-        return replace(strokes, points=strokes.points * torch.tensor(self.stretch))
+        return replace(strokes, points=strokes.points * strokes.points.new_tensor(self.stretch))
 
     def from_picture(self, strokes: Strokes) -> Tensor:
         """Inverse of `to_picture`: strokes ``[1, N]`` of the picture as packed strokes ``[N, 13]``."""
-        return replace(strokes, points=strokes.points / torch.tensor(self.stretch)).pack()[0]
+        return replace(strokes, points=strokes.points / strokes.points.new_tensor(self.stretch)).pack()[0]
 
 
 @dataclass(frozen=True, eq=False)
@@ -318,7 +318,7 @@ def video_segments(segments: Sequence[Segment]) -> list[Segment]:
 def _resized(picture: Tensor, guidance: Guidance, size: tuple[int, int]) -> tuple[Tensor, Tensor, Tensor]:
     """Picture ``[3, h, w]``, masks ``[M, h, w]`` and focus ``[h, w]`` at a size (h, w)."""
     masks = [resize(instance.mask, *size) for instance in guidance.instances]
-    stacked = torch.cat(masks) if masks else torch.zeros(0, *size)
+    stacked = torch.cat(masks) if masks else torch.zeros(0, *size, dtype=torch.float32)
     return resize(picture, *size), stacked, resize(guidance.focus, *size)[0]
 
 
@@ -326,7 +326,7 @@ def _blank(frame: Problem | Zoom, ground: Color) -> Tensor:
     """``[3, h, w]`` the canvas before the first stroke."""
     if frame.start is not None:
         return frame.start.clone()
-    return torch.tensor(ground).view(3, 1, 1).expand_as(frame.target).contiguous()
+    return torch.tensor(ground, dtype=torch.float32).view(3, 1, 1).expand_as(frame.target).contiguous()
 
 
 def _objective(

@@ -36,8 +36,10 @@ class Progress:
     def __init__(self, target: Tensor, part: Part, canvas: Tensor, backend: str | Backend) -> None:
         self.target, self.part, self.backend = target, part, backend
         self.blank = self.canvas = canvas
-        self.masks = torch.empty(0, *canvas.shape[1:]) if part.show is None else part.show[None]
-        self.strokes = torch.empty(0, NUMBERS)
+        self.masks = (
+            torch.empty(0, *canvas.shape[1:], dtype=torch.float32) if part.show is None else part.show[None]
+        )
+        self.strokes = torch.empty(0, NUMBERS, dtype=torch.float32)
 
     def add(self, strokes: Tensor) -> Tensor:
         """Paint the strokes ``[N, 13]`` that lower the error; returns which these are, ``[N]`` booleans."""

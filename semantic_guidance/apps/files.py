@@ -146,7 +146,7 @@ def write_outputs(
         if name == "guidance" and guidance is not None:
             from semantic_guidance.export.image import write_picture
 
-            write_picture(guidance, path)
+            write_picture(guidance, path, painting.source)
             continue
         exporter: Exporter = EXPORTERS.get(name)
         exporter.write(painting, path, _format_options(name, exporter, options, export or {}), told)

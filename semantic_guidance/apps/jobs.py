@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -43,6 +43,14 @@ from semantic_guidance.apps.options import (
     PainterOptions,
     RestyleOptions,
     named,
+)
+from semantic_guidance.apps.outputs import (
+    check_name,
+    check_replaced,
+    job_files,
+    settled,
+    sibling,
+    source_note,
 )
 from semantic_guidance.apps.restyle import Restyle, named_files
 from semantic_guidance.apps.room import check_painting_room
@@ -101,6 +109,7 @@ class Job(
             object.__setattr__(self, name, combined(values) if values else None)
         check_ranges(self)
         check_dip(self.dip)
+        check_name(self.output)
 
     def to_json(self) -> str:
         """As text, without defaults.
@@ -218,6 +227,7 @@ class _Work:
         restyle: what it is painted on, and in which colours.
         outputs: the file for each format.
         notes: what a person should be told, or nothing.
+        source: what pictures tell of the photograph.
     """
 
     image: Tensor
@@ -229,6 +239,7 @@ class _Work:
     restyle: Restyle
     outputs: dict[str, Path]
     notes: tuple[str | None, ...]
+    source: str
 
 
 def run(job: Job, progress: StageProgress | None = None) -> Result:
@@ -243,7 +254,7 @@ def run(job: Job, progress: StageProgress | None = None) -> Result:
         OSError: a file cannot be read or written.
     """
     started = time.perf_counter()
-    tell = progress or (lambda stage, share: None)
+    job, tell = settled(job), progress or (lambda stage, share: None)
     return _made(job, _prepared(job, tell), tell, started)
 
 
@@ -263,14 +274,15 @@ def run_variations(job: Job, count: int, progress: StageProgress | None = None) 
         OSError: a file cannot be read or written.
     """
     tell, started = progress or (lambda stage, share: None), time.perf_counter()
+    job = settled(job)
     fixed = [name for name in DIALS if getattr(job, name) is not None]
     named(lambda: check_count(count, job.style))
-    sheet = job.out / f"{job.image.stem}_variations.png"
+    sheet = sibling(job, job.image, "variations")
     files = [
         _outputs(replace(job, show_guidance=job.show_guidance and not n), f"_{n + 1}", sheet)
         for n in range(count)
     ]
-    work = _prepared(job, tell, files[0])
+    work = _prepared(job, tell, files)
     results: list[Result] = []
     pictures = []
     chosen = named(lambda: variations(work.painter.style, count, job.seed, fixed))
@@ -294,6 +306,7 @@ def run_variations(job: Job, count: int, progress: StageProgress | None = None) 
 def _made(job: Job, work: _Work, tell: StageProgress, started: float) -> Result:
     """The painting and its files."""
     painting = work.restyle.finished(work.painter.paint(work.image, work.guidance, tell))
+    painting = replace(painting, source=work.source)
     exporting = time.perf_counter()
     shown = work.image if painting.photo is None else painting.photo
     known = guidance_overlay(shown, painting.guidance) if "guidance" in work.outputs else None
@@ -315,8 +328,8 @@ def _made(job: Job, work: _Work, tell: StageProgress, started: float) -> Result:
     )
 
 
-def _prepared(job: Job, tell: StageProgress, outputs: dict[str, Path] | None = None) -> _Work:
-    """What the job asks for, in these files, or those it names.
+def _prepared(job: Job, tell: StageProgress, files: Sequence[dict[str, Path]] = ()) -> _Work:
+    """What the job asks for, in the first of these files by format, or in those it names.
 
     Raises:
         InputError: something is wrong with it.
@@ -326,7 +339,9 @@ def _prepared(job: Job, tell: StageProgress, outputs: dict[str, Path] | None = N
     check_formats(job.formats, job)
     check_plotter(job.formats, job.strokes, "--strokes")
     picture = load_picture(job.image, job.frame)
-    outputs = _outputs(job) if outputs is None else outputs
+    files = files or [_outputs(job)]
+    source = source_note(job.image, picture.image.numpy())
+    check_replaced(files, source, job)
     check_transparent(job.transparent, job.formats)
     style = _style(job, picture.image)
     restyle = Restyle.of(job, picture, job.image, job.baseline, bool(job.masks or job.boxes), style.marks)
@@ -347,8 +362,9 @@ def _prepared(job: Job, tell: StageProgress, outputs: dict[str, Path] | None = N
         scale=(picture.size[0] / image.shape[2], picture.size[1] / image.shape[1]),
         painter=painter,
         restyle=restyle,
-        outputs=outputs,
+        outputs=files[0],
         notes=(picture.note, mask_note(job, known), restyle.note(job.image)),
+        source=source,
     )
     prepare_folder(job.out)
     return work
@@ -356,9 +372,9 @@ def _prepared(job: Job, tell: StageProgress, outputs: dict[str, Path] | None = N
 
 def _outputs(job: Job, mark: str = "", *others: Path) -> dict[str, Path]:
     """The file for each format, none of which, nor any of the others, is one of the inputs."""
-    outputs = {name: job.out / f"{job.image.stem}_painted{mark}.{name}" for name in job.formats}
+    outputs = job_files(job, job.image, "_painted", mark)
     if job.show_guidance:
-        outputs["guidance"] = job.out / f"{job.image.stem}_guidance.png"
+        outputs["guidance"] = sibling(job, job.image, "guidance")
     words = (job.agent, job.brush, job.palette, job.pigments, job.style)
     named = (Path(str(name or "")) for name in words)
     given = (job.image, *job.masks, *named, *named_files(job))

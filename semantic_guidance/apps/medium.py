@@ -11,7 +11,8 @@ from semantic_guidance.apps.files import plotted
 from semantic_guidance.apps.options import TUBES, MediumOptions, named
 from semantic_guidance.core.options import OptionError
 from semantic_guidance.export.options import PLOTTER_COLORS
-from semantic_guidance.images.color import MAX_COLORS, Color, parse_color, read_palette
+from semantic_guidance.images.color import MAX_COLORS, Color, parse_color
+from semantic_guidance.images.palettes import read_palette
 from semantic_guidance.painting.paper import PAPERS, check_margin
 
 if TYPE_CHECKING:  # `render` reads palettes without waiting for torch

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import os
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from typing import Any
 from semantic_guidance.core.config import MAX_SEED
 from semantic_guidance.core.errors import InputError
 from semantic_guidance.core.lengths import parse_length, parse_lengths, parse_two_lengths
+from semantic_guidance.core.names import LONGEST, plain_name
 from semantic_guidance.core.options import OptionError, option
 from semantic_guidance.core.plugins import AGENTS, EXPORTERS
 from semantic_guidance.export.options import PLOTTER_COLORS, SETS
@@ -23,6 +25,9 @@ from semantic_guidance.painter.presets import MAX_STROKES, PRESETS, SIZES
 from semantic_guidance.painting.brushes import BRUSHES
 from semantic_guidance.painting.brushes.light import SIDES, light_of
 from semantic_guidance.painting.paper import PAPERS, parse_paper
+
+ROOM = 24
+"""Bytes that a file's name needs beside the part that is given: marks and its end."""
 
 Box = tuple[float, float, float, float]
 """(x, y, width, height)."""
@@ -61,6 +66,22 @@ def parse_formats(word: str) -> tuple[str, ...]:
         if name not in EXPORTERS:
             raise ValueError(f"got {name!r}, wanted one of {','.join([*EXPORTERS.names(), *SETS])}")
     return names
+
+
+def parse_name(word: str) -> str:
+    """The name of a file, without its folder.
+
+    >>> parse_name("result")
+    'result'
+    """
+    if "/" in word or os.sep in word:
+        raise ValueError(f"got {word!r}, wanted a name without folders, and --out for the folder")
+    if "{" in word or "}" in word:
+        raise ValueError(f"got {word!r}, wanted a name without braces")
+    if len(word.encode(errors="surrogateescape")) > LONGEST - ROOM:
+        raise ValueError(f"got {word[:40]!r}..., wanted a name of at most {LONGEST - ROOM} bytes")
+    plain_name(word, "a name")
+    return word
 
 
 def parse_light(word: str) -> str:
@@ -113,10 +134,18 @@ class OutputOptions:
 
     out: Path = option(
         Path(),
-        "folder for the files, created if missing (default: the current folder)",
-        metavar="DIR",
+        "folder for the files, created if missing, or a file, such as painted/result.png (default: the"
+        " current folder)",
+        metavar="DIR|FILE",
         parse=Path,
     )
+    output: str | None = option(
+        None,
+        "name of the files, without their ends, such as result (default: by the name of what is painted)",
+        metavar="NAME",
+        parse=parse_name,
+    )
+    overwrite: bool = option(False, "replace files that were made of another photograph")
     formats: tuple[str, ...] = option(("png", "mp4"), _formats, metavar="LIST", parse=parse_formats)
 
 
@@ -222,7 +251,8 @@ class MediumOptions:
     palette: str | int | None = option(
         None,
         "paint with N colours chosen from the picture, with a list of them such as '#204060,#fff', or with"
-        " those in a file: hex colours, a GIMP palette, or tubes of paint as for --pigments",
+        " those in a file: hex colours, a palette of GIMP, Lospec, JASC, paint.net or Adobe (.ase, .aco), a"
+        " picture, or tubes of paint as for --pigments",
         metavar="N|COLORS|FILE",
         group=PAINT,
     )

@@ -57,7 +57,10 @@ class Guidance:
     @staticmethod
     def none(height: int = 1, width: int = 1) -> Guidance:
         """Guidance for a picture without objects."""
-        return Guidance(torch.zeros(1, height, width), torch.zeros(1, height, width))
+        return Guidance(
+            torch.zeros(1, height, width, dtype=torch.float32),
+            torch.zeros(1, height, width, dtype=torch.float32),
+        )
 
     @staticmethod
     def from_mask(mask: Tensor) -> Guidance:

@@ -108,7 +108,7 @@ class Strokes:
     @staticmethod
     def empty(batch: int = 1) -> Strokes:
         """A batch of empty sequences."""
-        return Strokes.unpack(torch.zeros(batch, 0, NUMBERS))
+        return Strokes.unpack(torch.zeros(batch, 0, NUMBERS, dtype=torch.float32))
 
 
 def affine(scale: tuple[float, float], shift: tuple[float, float], radius: float) -> tuple[Tensor, Tensor]:
@@ -119,8 +119,11 @@ def affine(scale: tuple[float, float], shift: tuple[float, float], radius: float
         shift: of x and y, after scaling.
         radius: factor of the radii.
     """
-    factors, shifts = torch.ones(NUMBERS), torch.zeros(NUMBERS)
-    factors[POINTS], shifts[POINTS] = torch.tensor([*scale] * 3), torch.tensor([*shift] * 3)
+    factors, shifts = torch.ones(NUMBERS, dtype=torch.float32), torch.zeros(NUMBERS, dtype=torch.float32)
+    factors[POINTS], shifts[POINTS] = (
+        torch.tensor([*scale] * 3, dtype=torch.float32),
+        torch.tensor([*shift] * 3, dtype=torch.float32),
+    )
     factors[RADIUS] = radius
     return factors, shifts
 

@@ -285,7 +285,9 @@ def filled(network: Module, state: State, path: str | Path, what: str) -> Module
         ValueError: names or shapes differ.
     """
     like = network.state_dict()
-    counts = {name: torch.tensor(0) for name in like if name.endswith("num_batches_tracked")}
+    counts = {
+        name: torch.tensor(0, dtype=torch.int64) for name in like if name.endswith("num_batches_tracked")
+    }
     state = counts | state
     if odd := sorted(like.keys() - state.keys()) or sorted(state.keys() - like.keys()):
         raise ValueError(f"{path} does not match the network in {_shown(odd[0])}, wanted {what}")

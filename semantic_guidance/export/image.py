@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,30 +32,51 @@ OPTIONS: dict[str, tuple[str, dict[str, Any]]] = {
 CLEAR = (".png", ".webp")  # these support transparency
 
 
+SOURCE = 0x010D
+"""EXIF's DocumentName, for the file that was painted."""
+
+
 def write(drawing: Drawing, path: Path, options: NoOptions, progress: Progress) -> None:
     """Write the finished painting to `path`."""
     clear = drawing.transparent is not None and path.suffix.lower() in CLEAR
-    _write(drawing.cut_out() if clear else drawing.canvas, path)
+    _write(drawing.cut_out() if clear else drawing.canvas, path, drawing.source)
     progress(1.0)
 
 
-def write_picture(picture: Tensor, path: Path) -> None:
+def write_picture(picture: Tensor, path: Path, source: str = "") -> None:
     """Write a picture to `path`, whose suffix is in `OPTIONS`.
 
     Args:
         picture: ``[3, H, W]`` in [0, 1], or with alpha ``[4, H, W]`` if the suffix is in `CLEAR`.
         path: of the file.
+        source: as in `Painting`.
 
     Raises:
         ValueError: the picture is not as above.
     """
     to_image(picture[:3])
-    _write(picture.detach().cpu().float().numpy(), path)
+    _write(picture.detach().cpu().float().numpy(), path, source)
 
 
-def _write(picture: NDArray[np.float32], path: Path) -> None:
+def source_of(path: Path) -> str:
+    """`Painting.source` of what a picture was written from; empty if it does not say."""
+    with contextlib.suppress(Exception), warnings.catch_warnings():  # whatever is there, it is not ours
+        warnings.simplefilter("ignore")
+        with Image.open(path, formats=("PNG", "JPEG", "WEBP")) as image:
+            exif = Image.Exif()
+            exif.load(image.info["exif"])  # not `getexif`, which may load all of the picture
+        found = exif.get(SOURCE)
+        return found if isinstance(found, str) else ""
+    return ""
+
+
+def _write(picture: NDArray[np.float32], path: Path, source: str = "") -> None:
     check_range(picture)
     kind, options = OPTIONS[path.suffix.lower()]
+    if source:
+        exif = Image.Exif()
+        exif[SOURCE] = source
+        options = {**options, "exif": exif}
     packed = io.BytesIO()  # given a file of the system's, Pillow does not see that a full disk took half
     Image.fromarray(to_bytes(picture)).save(packed, kind, **options)
     with replacing(path) as draft:

@@ -32,7 +32,7 @@ def guidance_overlay(image: Tensor, guidance: Guidance) -> Tensor:
     picture = torch.from_numpy(photo).reshape(height, width, 3).permute(2, 0, 1)
     glow = 0.65 * guidance.focus
     picture = picture * (SHADE + (1 - SHADE) * guidance.mask) * (1 - glow)
-    picture = picture + torch.tensor((1.0, 0.15, 0.05)).view(3, 1, 1) * glow
+    picture = picture + picture.new_tensor((1.0, 0.15, 0.05)).view(3, 1, 1) * glow
     canvas = np.ascontiguousarray(picture.permute(1, 2, 0).numpy())
     thick = max(1, round(max(height, width) / 300))
     for index, instance in enumerate(guidance.instances):

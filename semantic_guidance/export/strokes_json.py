@@ -34,6 +34,7 @@ from PIL import Image
 from semantic_guidance.core.config import MAX_SEED
 from semantic_guidance.core.errors import InputError
 from semantic_guidance.core.files import replacing
+from semantic_guidance.core.inputs import STDIN, no_such_file, standard_input
 from semantic_guidance.core.packed import COLOR, OPACITY, POINTS, RADIUS
 from semantic_guidance.export.base import Exporter, Progress
 from semantic_guidance.export.options import NoOptions
@@ -68,6 +69,7 @@ MAX_SIDE = 32_768  # pixels of a canvas or a mask
 MAX_BYTES = 128 << 20
 ASPECT_TOLERANCE = 0.05  # of a mask's sides against the canvas's, besides rounding
 MAX_NAME = 64  # characters of a style's name, or a dial's
+MAX_SOURCE = 4000  # letters of what is said of the photograph
 MAX_DIALS = 64  # of a hand, and numbers in one of them
 WHITE = (1.0, 1.0, 1.0)
 FAR = 100.0  # no coordinate or radius is further than this from 0, in units of the longer side
@@ -84,6 +86,8 @@ def write(drawing: Drawing, path: Path, options: NoOptions, progress: Progress) 
         "background": _numbers(np.array(drawing.background, np.float32)),
         "masks": [packed_picture(mask) for mask in drawing.masks],
     }
+    if drawing.source:
+        head["source"] = drawing.source
     if drawing.paper is not None:
         head["paper"] = list(drawing.paper)
     if drawing.margin is not None:
@@ -190,10 +194,13 @@ def _load(path: Path) -> Any:
     if path.is_dir():
         raise IsADirectoryError(f"{path}: this is a directory, wanted a file of strokes")
     try:
-        with path.open("rb") as file:
-            text = file.read(MAX_BYTES + 1)  # not `stat`, which does not know a pipe's length
+        if path == STDIN:
+            text = standard_input("a file of strokes").read(MAX_BYTES + 1)
+        else:
+            with path.open("rb") as file:
+                text = file.read(MAX_BYTES + 1)  # not `stat`, which does not know a pipe's length
     except FileNotFoundError:
-        raise FileNotFoundError(f"{path}: no such file, wanted a file of strokes") from None
+        raise no_such_file(path, "a file of strokes") from None
     except OSError as error:
         raise OSError(f"{path}: cannot be read ({error.strerror}), wanted a file of strokes") from None
     if len(text) > MAX_BYTES:
@@ -246,6 +253,9 @@ def _drawing(document: Any) -> Drawing:
     except ValueError as error:
         raise FlawError(str(error)) from None
     hand = _hand(document["hand"]) if "hand" in document else None
+    source = document.get("source", "")
+    if not isinstance(source, str) or len(source) > MAX_SOURCE:
+        raise FlawError(f"source is {shown(source)}, wanted at most {MAX_SOURCE} letters")
     brush = _brush(document["brush"]) if "brush" in document and version > 1 else Brush()
     return Drawing(
         layers,
@@ -256,6 +266,7 @@ def _drawing(document: Any) -> Drawing:
         paper=paper,
         margin=margin,
         start=start,
+        source=source,
         hand=hand,
         brush=brush,
         cover=cover,

@@ -56,8 +56,10 @@ class ConvNorm(nn.Module):
         self, cin: int, cout: int, kernel: int, stride: int = 1, groups: int = 1, folded: bool = False
     ) -> None:
         super().__init__()
-        self.conv = SameConv2d(cin, cout, kernel, stride, groups=groups, bias=folded)
-        self.norm: nn.Module = nn.Identity() if folded else nn.BatchNorm2d(cout, eps=_BN_EPS)
+        self.conv = SameConv2d(cin, cout, kernel, stride, groups=groups, bias=folded, dtype=torch.float32)
+        self.norm: nn.Module = (
+            nn.Identity() if folded else nn.BatchNorm2d(cout, eps=_BN_EPS, dtype=torch.float32)
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         """Map ``[B, cin, H, W]`` to ``[B, cout, ceil(H / stride), ceil(W / stride)]``."""
@@ -107,7 +109,7 @@ class EfficientNetLite0(nn.Module):
                 )
         self.blocks = nn.ModuleList(blocks)
         self.head = ConvNorm(320, 1280, 1, folded=folded) if classes else None
-        self.classifier = nn.Linear(1280, classes) if classes else None
+        self.classifier = nn.Linear(1280, classes, dtype=torch.float32) if classes else None
 
     def features(self, x: Tensor) -> list[Tensor]:
         """Feature maps of normalised images ``[B, 3, H, W]`` at strides 2, 4, 8, 16 and 32.

@@ -16,10 +16,12 @@ class _Merge(nn.Module):
 
     def __init__(self, coarse: int, lateral: int, width: int, depth: int) -> None:
         super().__init__()
-        self.reduce = nn.Conv2d(coarse, width, 1)
-        self.lateral = nn.Conv2d(lateral, width, 1)
-        self.convs = nn.ModuleList(nn.Conv2d(width, width, 3, padding=1, bias=False) for _ in range(depth))
-        self.norms = nn.ModuleList(nn.BatchNorm2d(width) for _ in range(depth))
+        self.reduce = nn.Conv2d(coarse, width, 1, dtype=torch.float32)
+        self.lateral = nn.Conv2d(lateral, width, 1, dtype=torch.float32)
+        self.convs = nn.ModuleList(
+            nn.Conv2d(width, width, 3, padding=1, bias=False, dtype=torch.float32) for _ in range(depth)
+        )
+        self.norms = nn.ModuleList(nn.BatchNorm2d(width, dtype=torch.float32) for _ in range(depth))
 
     def forward(self, coarse: Tensor, fine: Tensor) -> Tensor:
         up = F.interpolate(self.reduce(coarse), fine.shape[-2:], mode="bilinear", align_corners=False)
@@ -31,11 +33,11 @@ class _Merge(nn.Module):
 
 def _zero_branch(cin: int, cout: int) -> nn.Sequential:
     """A small network from `cin` to `cout` channels that begins as zero."""
-    last = nn.Conv2d(32, cout, 1)
+    last = nn.Conv2d(32, cout, 1, dtype=torch.float32)
     nn.init.zeros_(last.weight)
     if last.bias is not None:
         nn.init.zeros_(last.bias)
-    return nn.Sequential(nn.Conv2d(cin, 32, 1), nn.ReLU(), last)
+    return nn.Sequential(nn.Conv2d(cin, 32, 1, dtype=torch.float32), nn.ReLU(), last)
 
 
 class SegmentationNetwork(nn.Module):
@@ -53,23 +55,31 @@ class SegmentationNetwork(nn.Module):
         self.encoder = EfficientNetLite0(classes=0, folded=True)
         top = FEATURE_CHANNELS[-1]
         self.top = nn.Sequential(
-            nn.Conv2d(top, widths[0], 1, bias=False),
-            nn.BatchNorm2d(widths[0]),
+            nn.Conv2d(top, widths[0], 1, bias=False, dtype=torch.float32),
+            nn.BatchNorm2d(widths[0], dtype=torch.float32),
             nn.ReLU(inplace=True),
-            nn.Conv2d(widths[0], widths[0], 3, padding=1, bias=False),
-            nn.BatchNorm2d(widths[0]),
+            nn.Conv2d(widths[0], widths[0], 3, padding=1, bias=False, dtype=torch.float32),
+            nn.BatchNorm2d(widths[0], dtype=torch.float32),
             nn.ReLU(inplace=True),
         )
         # What the whole picture holds, added to every place of the coarsest map.
-        self.context = nn.Sequential(nn.Linear(top, widths[0]), nn.ReLU(), nn.Linear(widths[0], widths[0]))
+        self.context = nn.Sequential(
+            nn.Linear(top, widths[0], dtype=torch.float32),
+            nn.ReLU(),
+            nn.Linear(widths[0], widths[0], dtype=torch.float32),
+        )
         self.merges = nn.ModuleList(
             _Merge(widths[i], FEATURE_CHANNELS[3 - i], widths[i + 1], depth=2 if i < 2 else 1)
             for i in range(4)
         )
         # Evidence of a frozen classifier. Zero at first: a network trained without it stays as it was.
         self.evidence = nn.ModuleList(_zero_branch(kinds, width) for width in widths[:2])
-        self.mask = nn.Conv2d(widths[-1], 1, 3, padding=1)
-        self.objectness = nn.Sequential(nn.Linear(top + widths[0], 64), nn.ReLU(), nn.Linear(64, 1))
+        self.mask = nn.Conv2d(widths[-1], 1, 3, padding=1, dtype=torch.float32)
+        self.objectness = nn.Sequential(
+            nn.Linear(top + widths[0], 64, dtype=torch.float32),
+            nn.ReLU(),
+            nn.Linear(64, 1, dtype=torch.float32),
+        )
 
     def _evidence(self, level: int, evidence: Tensor, like: Tensor) -> Tensor:
         resized = F.interpolate(evidence, like.shape[-2:], mode="bilinear", align_corners=False)

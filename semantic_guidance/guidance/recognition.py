@@ -78,7 +78,7 @@ def perceptual_distance(
     """
     check_picture("painted", painted)
     check_picture("target", target)
-    window, weight = WHOLE, torch.ones(1, VIEW_SIDE, VIEW_SIDE)
+    window, weight = WHOLE, torch.ones(1, VIEW_SIDE, VIEW_SIDE, dtype=torch.float32)
     if mask is not None:
         check_picture("mask", mask, 1)
         if (found := object_view(mask)) is None:

@@ -1,21 +1,17 @@
-"""Palettes: colours by name, from files, or chosen from a picture."""
+"""Colours: by name, chosen from a picture, in other spaces."""
 
 from __future__ import annotations
 
 import re
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from semantic_guidance.core.errors import InputError
-
 if TYPE_CHECKING:  # torch and OpenCV are imported where they are used: few plots need them
     from torch import Tensor
 
 MAX_COLORS = 64
-MAX_BYTES = 1 << 16  # of a palette file
 CELL = 0.04  # of colours that are counted together
 STRETCH = np.array([1.0, 2.0, 2.0])  # of Oklab, which sees less difference in hue and chroma than CIEDE2000
 DISTINCT = 0.15  # a colour as far from all that are chosen is missed, if it and those within `NEAR` have
@@ -62,35 +58,6 @@ def parse_color(word: str) -> Color:
     digits = digits if len(digits) == 6 else "".join(2 * digit for digit in digits)
     red, green, blue = (int(digits[n : n + 2], 16) / 255 for n in (0, 2, 4))
     return red, green, blue
-
-
-def read_palette(path: Path) -> tuple[Color, ...]:
-    """The colours in a file: hex colours anywhere in a text, or a GIMP palette (``.gpl``).
-
-    Raises:
-        OSError: it cannot be read.
-        InputError: it holds no colours, or too many.
-    """
-    if path.is_dir():
-        raise IsADirectoryError(f"{path}: this is a directory, wanted a file of colours")
-    try:
-        with path.open("rb") as file:
-            text = file.read(MAX_BYTES + 1).decode("utf-8", "replace")
-    except FileNotFoundError:
-        raise FileNotFoundError(f"{path}: no such file, wanted a file of colours") from None
-    except OSError as error:
-        raise OSError(f"{path}: cannot be read ({error.strerror}), wanted a file of colours") from None
-    if text.lstrip("\ufeff").startswith("GIMP Palette"):
-        lines = re.findall(r"^\s*(\d{1,3})\s+(\d{1,3})\s+(\d{1,3})\b", text, re.MULTILINE)
-        found = [tuple(min(int(number), 255) / 255 for number in line) for line in lines]
-    else:
-        found = [parse_color(match[0]) for match in HEX.finditer(text)]
-    colors = tuple(dict.fromkeys((red, green, blue) for red, green, blue in found))
-    if not 1 <= len(colors) <= MAX_COLORS:
-        raise InputError(
-            f"{path}: there are {len(colors)} colours in it, wanted 1 to {MAX_COLORS}, such as #c0ffee"
-        )
-    return colors
 
 
 def choose_colors(colors: Tensor, weights: Tensor, count: int) -> Tensor:

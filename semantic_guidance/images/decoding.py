@@ -21,8 +21,9 @@ from typing import Any, BinaryIO
 from PIL import Image, ImageFile, UnidentifiedImageError
 
 from semantic_guidance.core.errors import InputError
+from semantic_guidance.core.inputs import STDIN, no_such_file, standard_input
 from semantic_guidance.core.shown import printable
-from semantic_guidance.images import png
+from semantic_guidance.images import heif, png
 from semantic_guidance.images.pages import Blank, blank, full_page, may_be_blank, turn_to
 
 MAX_SIDE = 4096  # larger pictures are reduced on loading
@@ -124,7 +125,7 @@ def decode_stream(
         with _strict(MAX_PIXELS // 2):
             turn_to(image, frame, name)
             before = image.size
-            if reduce and not later:
+            if reduce and not later and image.format != "HEIF":  # whose draft is another picture, a thumbnail
                 image.draft(None, reduced_size(*before))
             drafted = image.size != before
             image.load()
@@ -243,10 +244,13 @@ def _source(path: Path) -> Iterator[BinaryIO]:
     """The file, or what came out of the pipe."""
     if path.is_dir():
         raise IsADirectoryError(f"{printable(path)}: this is a directory, wanted a picture")
+    if path == STDIN:
+        yield io.BytesIO(_all_of(standard_input("a picture"), path))
+        return
     try:
         data = path.open("rb")
     except FileNotFoundError:
-        raise FileNotFoundError(f"{printable(path)}: no such file, wanted a picture") from None
+        raise no_such_file(path, "a picture") from None
     except OSError as error:
         raise OSError(f"{printable(path)}: cannot be read ({error.strerror}), wanted a picture") from None
     except ValueError:  # a NUL byte in the name
@@ -255,10 +259,19 @@ def _source(path: Path) -> Iterator[BinaryIO]:
         with refusing(str(path)):
             if not data.peek(1):
                 raise InputError(f"{path}: the file is empty, wanted a picture")
-            held = None if data.seekable() else data.read(MAX_PIPED + 1)
-        if held is not None and len(held) > MAX_PIPED:
-            raise InputError(f"{path}: more than {MAX_PIPED:,} bytes came, wanted a picture")
-        yield data if held is None else io.BytesIO(held)
+            seekable = data.seekable()
+        yield data if seekable else io.BytesIO(_all_of(data, path))
+
+
+def _all_of(pipe: BinaryIO, name: Path) -> bytes:
+    """What comes out of a pipe."""
+    with refusing(str(name)):
+        held = pipe.read(MAX_PIPED + 1)
+    if not held:
+        raise InputError(f"{name}: the file is empty, wanted a picture")
+    if len(held) > MAX_PIPED:
+        raise InputError(f"{name}: more than {MAX_PIPED:,} bytes came, wanted a picture")
+    return held
 
 
 @contextlib.contextmanager
@@ -276,6 +289,8 @@ def _strict(limit: int | None) -> Iterator[None]:
 
 def _identified(source: BinaryIO, name: str, formats: Collection[str] | None) -> ImageFile.ImageFile:
     """The picture before its pixels are read."""
+    if (formats is None or "HEIF" in formats) and heif.is_heif(source):
+        return heif.opened(source, name)
     Image.preinit()  # the usual formats; the others take longer to import than a JPEG to decode
     for complete in (lambda: None, Image.init):
         complete()

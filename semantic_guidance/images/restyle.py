@@ -88,7 +88,9 @@ def unlike(picture: Tensor, alpha: Tensor | None = None) -> Color:
         colors = colors[alpha.flatten() > 0.5]
     colors = colors[:: max(1, len(colors) // 4096)]
     corners = [(red, green, blue) for red in (0.0, 1.0) for green in (0.0, 1.0) for blue in (0.0, 1.0)]
-    return max(corners, key=lambda corner: float((colors - torch.tensor(corner)).norm(dim=1).quantile(0.05)))
+    return max(
+        corners, key=lambda corner: float((colors - colors.new_tensor(corner)).norm(dim=1).quantile(0.05))
+    )
 
 
 def without_white(picture: Tensor, alpha: Tensor) -> Tensor:

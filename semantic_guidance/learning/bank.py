@@ -57,7 +57,7 @@ class PictureBank:
         self.fetch, self.numbers, self.size = fetch, numbers, size
         flags = "--pictures, --canvas-size"
         self.pixels = byte_table(len(numbers), 5, size, size, flags=flags)  # colour, mask, focus
-        self.boxes = torch.empty(len(numbers), 4)
+        self.boxes = torch.empty(len(numbers), 4, dtype=torch.float32)
         self.loaded = torch.zeros(len(numbers), dtype=torch.bool)
 
     def __len__(self) -> int:

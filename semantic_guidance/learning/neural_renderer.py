@@ -84,7 +84,8 @@ def train_renderer(config: RendererConfig) -> Path:
         for step in tqdm(range(1, config.steps + 1), unit="update", file=sys.stderr):
             stage = sum(step > part * config.steps for part in config.bounds)
             optimizer.param_groups[0]["lr"] = config.learning_rates[stage]
-            vectors = torch.rand(config.batch_size, SHAPE_NUMBERS, generator=generator).to(device)
+            shape = (config.batch_size, SHAPE_NUMBERS)
+            vectors = torch.rand(shape, generator=generator, dtype=torch.float32).to(device)
             loss = F.mse_loss(network(vectors), exact_alpha(vectors, config.size))
             value = float(loss.detach())
             if not math.isfinite(value):

@@ -94,7 +94,7 @@ class Replay:
         return {
             "canvases": self.canvases[: self.count].clone(),
             "samples": self.samples[: self.count].clone(),
-            "next": torch.tensor(self.next),
+            "next": torch.tensor(self.next, dtype=torch.int64),
         }
 
     def load_state_dict(self, state: dict[str, Tensor]) -> None:

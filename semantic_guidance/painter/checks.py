@@ -39,7 +39,9 @@ def workplace(backend: str | Backend, device: str | torch.device) -> Workplace:
     """
     try:
         place = torch.device(device)
-        there = torch.zeros(1, device=place).tolist() == [0.0]  # one that holds no numbers cannot
+        there = torch.zeros(1, device=place, dtype=torch.uint8).tolist() == [
+            0
+        ]  # one that holds no numbers cannot
     except (RuntimeError, AssertionError, TypeError, NotImplementedError):
         there = False
     if not there:

@@ -77,7 +77,7 @@ class HandRefiner(Refiner):
         self.thinned = False  # of strokes that are worth nothing
         self.low[:], self.high[:] = self.low.clamp(max=0), self.high.clamp(min=1)  # `within` says more
         self.rebirths = {round(share * config.steps) for share in REBORN_AT}
-        stretch = torch.tensor(layers.problem.stretch * 3)
+        stretch = torch.tensor(layers.problem.stretch * 3, dtype=torch.float32)
         self.to_pixels = (layers.size / stretch).numpy()  # of points of the picture
 
     def prepare(self, step: int) -> Tensor:
@@ -185,7 +185,7 @@ class HandRefiner(Refiner):
     def _exchange(self, stay: NDArray[np.intp], fresh: list[Composition]) -> None:
         """Go on with the strokes of these numbers and fresh ones, each on top of its layer and part."""
         vectors = torch.cat([each.vectors for each in fresh])
-        vectors[:, POINTS] *= torch.tensor(self.layers.problem.stretch * 3)
+        vectors[:, POINTS] *= torch.tensor(self.layers.problem.stretch * 3, dtype=torch.float32)
         rows, before = vectors.to(self.device), len(self.parts)
         new = {"vectors": rows, "mean": 0 * rows, "square": 0 * rows, "age": 0 * rows[:, :1]}
         for name, values in new.items():

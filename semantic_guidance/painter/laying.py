@@ -196,7 +196,7 @@ def compose(layers: Layers, strokes: int) -> Composition:
 def together(compositions: list[Composition]) -> Composition:
     """All strokes, one composition after the other."""
     return Composition(
-        torch.cat([torch.empty(0, NUMBERS), *(each.vectors for each in compositions)]),
+        torch.cat([torch.empty(0, NUMBERS, dtype=torch.float32), *(each.vectors for each in compositions)]),
         np.concatenate([np.empty(0, np.intp), *(each.levels for each in compositions)]),
         np.concatenate([np.empty(0, np.intp), *(each.parts for each in compositions)]),
     )
@@ -220,7 +220,7 @@ def within(vectors: Tensor, hand: Hand, limits: Tensor) -> None:
     start, control, end = vectors[:, START], vectors[:, CONTROL], vectors[:, END]
     middle, half = (start + end) / 2, (end - start) / 2
     chord = 2 * half.norm(dim=1, keepdim=True)
-    level = torch.tensor([[1.0, 0.0]], device=vectors.device)  # for strokes without a direction
+    level = vectors.new_tensor([[1.0, 0.0]])  # for strokes without a direction
     unit = torch.where(chord > NOTHING, 2 * half / chord.clamp(min=NOTHING), level)
     least, most = hand.bounds
     wanted = torch.minimum(torch.maximum(chord, 2 * least * widest), 2 * most * widest)

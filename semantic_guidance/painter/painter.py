@@ -301,7 +301,7 @@ class Painter:
         wanted = self.manner.ground(problem)
         if tools is None or tools.colors is None:
             return wanted
-        nearest = nearest_color(torch.tensor([wanted]), tools.colors)[0]
+        nearest = nearest_color(torch.tensor([wanted], dtype=torch.float32), tools.colors)[0]
         red, green, blue = tools.colors[nearest].tolist()
         return red, green, blue
 

@@ -86,7 +86,7 @@ def newborn(
     """
     error = objective.error_map(canvas).cpu().numpy()
     masks, target = objective.masks.cpu().numpy(), objective.target.cpu()
-    strokes, parts = [torch.empty(0, NUMBERS)], [np.empty(0, np.intp)]
+    strokes, parts = [torch.empty(0, NUMBERS, dtype=torch.float32)], [np.empty(0, np.intp)]
     for part, count in births.items():
         later = masks[part + 1 :]  # hides what is under it
         reach = (masks[part] if part >= 0 else 1.0) * (1 - later.max(axis=0, initial=0.0))
@@ -111,5 +111,5 @@ def _within(
     near = target[:, *view].contiguous()
     places = pick_places(torch.from_numpy(error[view]), births, APART * radius, rng)
     fresh = strokes_at(places, radius, structure(near, radius), rng, size).pack()[0]
-    fresh[:, POINTS] += torch.tensor([left, top] * 3) / size
+    fresh[:, POINTS] += fresh.new_tensor([left, top] * 3) / size
     return fresh

@@ -63,10 +63,10 @@ class Refiner:
         self.vectors, self.parts = strokes.to(self.device, copy=True), parts
         self.mean = torch.zeros_like(self.vectors)
         self.square = torch.zeros_like(self.vectors)
-        self.age = torch.zeros(len(strokes), 1, device=self.device)
+        self.age = torch.zeros(len(strokes), 1, device=self.device, dtype=torch.float32)
         self.rng = np.random.default_rng(seed)
         self.tools = None if tools is None else tools.on(self.device)
-        self.ranks = torch.empty(0)  # of the palette's colours in the order of painting
+        self.ranks = torch.empty(0, dtype=torch.float32)  # of the palette's colours in the order of painting
         self.fitted = False  # to palette and brushes
         self.crowds = config.crowds()
         unit = ladder.spacing / ladder.size  # a spacing in units of the longer side
@@ -144,8 +144,8 @@ class Refiner:
     def _seen_anew(self) -> None:
         """Objectives for the strokes that there are in the view that there is."""
         self.lengths = torch.ones_like(self.vectors)
-        close = torch.tensor([self.closeness[part] for part in self.parts.tolist()])[:, None]
-        self.lengths[:, : OPACITY.start] = close.to(self.device)
+        close = self.vectors.new_tensor([self.closeness[part] for part in self.parts.tolist()])[:, None]
+        self.lengths[:, : OPACITY.start] = close
         self.looks: list[list[ZoomedObjective]] = [[], []]
         if len(self.parts):
             self.looks = [self.view.terms(self.parts, factor) for factor in (LOOKS, 0.0)]
@@ -237,7 +237,7 @@ class Refiner:
             radius = vectors[:, RADIUS.start]
             area = radius * (length + radius)
             place = area * torch.arange(len(area))
-            empty = torch.zeros(len(palette))
+            empty = torch.zeros(len(palette), dtype=torch.float32)
             self.ranks = empty.index_add(0, chosen, place) / empty.index_add(0, chosen, area).clamp(min=1e-12)
         order = np.arange(len(self.parts))
         for part in np.unique(self.parts):
@@ -283,7 +283,7 @@ def refine_together(
 
 def _columns(position: float, radius: float, opacity: float, color: float) -> Tensor:
     """``[13]`` one number for each kind of a stroke's numbers."""
-    columns = torch.empty(NUMBERS)
+    columns = torch.empty(NUMBERS, dtype=torch.float32)
     for where, value in ((POINTS, position), (RADIUS, radius), (OPACITY, opacity), (COLOR, color)):
         columns[where] = value
     return columns

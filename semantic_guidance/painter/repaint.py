@@ -145,7 +145,7 @@ def _locked(painting: Painting, height: int, width: int) -> Tensor:
     """``[1, height, width]`` in [0, 1] what locked strokes cover."""
     layers = tuple(layer for layer in painting.layers if layer.locked)
     if not layers:
-        return torch.zeros(1, height, width)
+        return torch.zeros(1, height, width, dtype=torch.float32)
     alone = replace(painting, layers=layers, brush=Brush(), transparent="painting", cover=None)
     return resample(alone.cut_out(min(max(height, width), LARGEST))[3:], height, width).clamp(0, 1)
 
@@ -215,7 +215,10 @@ def _joined(layers: Iterable[Layer]) -> Iterator[Layer]:
 
     for _, run in itertools.groupby(layers, kind):
         group = list(run)
-        loads = [torch.ones(len(each.strokes)) if each.load is None else each.load for each in group]
+        loads = [
+            torch.ones(len(each.strokes), dtype=torch.float32) if each.load is None else each.load
+            for each in group
+        ]
         strokes = Strokes.cat([each.strokes for each in group])
         yield replace(group[0], strokes=strokes, load=torch.cat(loads))
 

@@ -83,7 +83,9 @@ class View:
     def _terms(self) -> list[ZoomedObjective]:
         """The same of no strokes: all that stays where their number changes."""
         nothing = [Segment(0, None, 1.0)]
-        whole = ZoomedObjective(self.problem.objective(nothing), 1 / self.stretch, torch.zeros(NUMBERS), 1.0)
+        whole = ZoomedObjective(
+            self.problem.objective(nothing), 1 / self.stretch, torch.zeros(NUMBERS, dtype=torch.float32), 1.0
+        )
         zooms = self.problem.zoomed_objectives(nothing)
         terms = [whole, *(replace(zoom, scale=zoom.scale / self.stretch) for zoom in zooms)]
         return [term.at(self.place) for term in terms]

@@ -83,6 +83,7 @@ class Drawing:
         known: ``[1, h, w]`` where the objects are, if that is known.
         photo: ``[3, h, w]`` that was painted, if it is at hand.
         hand: whose strokes they are.
+        source: name and checksum of the file that was painted.
         tubes: of paint of which its colours are mixed, if they are.
         cover: ``[1, h, w]`` how much is seen of the canvas, if not all is.
         beyond: what is seen in its place: a colour, or ``[3, h, w]``.
@@ -104,6 +105,7 @@ class Drawing:
     known: Array | None = None
     photo: Array | None = None
     hand: Mapping[str, Any] | None = None
+    source: str = ""
     tubes: Tubes | None = None
     cover: Array | None = None
     beyond: tuple[float, float, float] | Array = (1.0, 1.0, 1.0)

@@ -87,10 +87,11 @@ class Medium:
             colors = torch.tensor(self.palette, dtype=torch.float32)
         if self.tubes is not None:
             colors = _mixed(self.tubes, picture, colors)
-        widths = self.widths or (WIDTHS if self.opaque and not self.brushes else (0.0, math.inf))
+        brushes = self.brushes
+        widths = self.widths or (WIDTHS if self.opaque and not brushes else (0.0, math.inf))
         return Tools(
             colors=colors,
-            radii=torch.tensor(sorted(self.brushes)) / (2 * unit) if self.brushes else None,
+            radii=torch.tensor(sorted(brushes), dtype=torch.float32) / (2 * unit) if brushes else None,
             min_radius=widths[0] / (2 * unit),
             max_radius=widths[1] / (2 * unit),
             opaque=self.opaque,

@@ -89,6 +89,7 @@ class Painting:
             masks it is resized to each rendering.
         transparent: what pictures of it show, the rest being transparent: the strokes without the canvas
             (``painting``) or the objects alone (``object``).
+        source: name and checksum of the file that was painted, if they are known.
         hand: whose strokes they are, if a hand made them: the name of its ``style`` and its ``dials`` by
             name, each a number, a list of numbers, or true or false.
         tubes: of paint of which its colours are mixed, if they are.
@@ -115,6 +116,7 @@ class Painting:
     transparent: Shown | None = None
     masks: tuple[Tensor, ...] = ()
     hand: Mapping[str, Any] | None = None
+    source: str = ""
     tubes: Tubes | None = None
     cover: Tensor | None = None
     beyond: tuple[float, float, float] | Tensor = (1.0, 1.0, 1.0)
@@ -158,6 +160,7 @@ class Painting:
             transparent=drawing.transparent,
             masks=tuple(torch.from_numpy(mask) for mask in drawing.masks),
             hand=drawing.hand,
+            source=drawing.source,
             tubes=drawing.tubes,
             cover=None if drawing.cover is None else torch.from_numpy(drawing.cover),
             beyond=drawing.beyond if isinstance(drawing.beyond, tuple) else torch.from_numpy(drawing.beyond),
@@ -193,6 +196,7 @@ class Painting:
             known=_array(self.guidance.mask) if self.guidance.instances else None,
             photo=None if self.photo is None else _array(self.photo),
             hand=self.hand,
+            source=self.source,
             tubes=self.tubes,
             cover=None if self.cover is None else _array(self.cover),
             beyond=self.beyond if isinstance(self.beyond, tuple) else _array(self.beyond),

@@ -60,6 +60,18 @@ load = [0.1, 0.6]
 COLORS = "sky #4080ff\nsand #c2b280 ; #fff\n"
 GIMP = "GIMP Palette\nName: mine\nColumns: 2\n#\n255 0 0\tred\n  0 128 255 sky\n194 178 128\tsand\n"
 
+JASC = "JASC-PAL\r\n0100\r\n3\r\n255 0 0\r\n0 128 255\r\n194 178 128\r\n"
+SWATCHES = (
+    (
+        ".ase",  # a red named "r", in a group
+        bytes.fromhex("41534546 00010000 00000003 c001 00000006 0002 00670000")
+        + bytes.fromhex("0001 00000018 0002 00720000 52474220 3f800000 00000000 00000000 0002 c002 00000000"),
+    ),
+    (".aco", bytes.fromhex("0001 0002 0000 ffff 0000 8080 0000 0007 1388 f448 0bb8 0000")),
+    (".pal", b"RIFF\x18\0\0\0PAL data\x0c\0\0\0\0\x03\x02\0" + bytes.fromhex("ff000000 0080ff00")),
+)
+"""Palettes that are no text, and the ends of their names."""
+
 
 def gradient(height: int = 18, width: int = 24) -> NDArray[np.uint8]:
     """A bright disc before a gradient, ``[H, W, 3]``."""

@@ -107,7 +107,12 @@ def text_file(text: str, suffix: str) -> Callable[[Random, Path], None]:
 
 
 def palette_file(rng: Random, folder: Path) -> None:
-    text_file(rng.choice((corpus.COLORS, corpus.GIMP)), rng.choice((".txt", ".gpl", ".hex")))(rng, folder)
+    if rng.random() < 0.4:
+        suffix, data = rng.choice(corpus.SWATCHES)
+        (folder / f"hostile{suffix}").write_bytes(mutated_bytes(data, rng))
+        return
+    text = rng.choice((corpus.COLORS, corpus.GIMP, corpus.JASC))
+    text_file(text, rng.choice((".txt", ".gpl", ".hex", ".pal")))(rng, folder)
 
 
 def strokes_file(rng: Random, folder: Path) -> None:

@@ -16,9 +16,9 @@ from semantic_guidance.images.color import (
     from_oklab,
     nearest_color,
     parse_color,
-    read_palette,
     to_oklab,
 )
+from semantic_guidance.images.palettes import read_palette
 
 PALETTE = [parse_color(word) for word in ("#222", "#c04020", "#e0b080", "#f4f0e0", "#5060a0", "#708050")]
 

@@ -38,18 +38,24 @@ class DenseActor(nn.Module):
         # Whole pictures have twice the side of squares.
         self.stems = nn.ModuleList(
             [
-                nn.Conv2d(seen, first, 6, 4, 1, bias=False),
-                nn.Conv2d(seen, first, 5, 2, 2, bias=False),
+                nn.Conv2d(seen, first, 6, 4, 1, bias=False, dtype=torch.float32),
+                nn.Conv2d(seen, first, 5, 2, 2, bias=False, dtype=torch.float32),
             ]
         )
-        self.norms = nn.ModuleList(nn.BatchNorm2d(first) for _ in self.stems)
+        self.norms = nn.ModuleList(nn.BatchNorm2d(first, dtype=torch.float32) for _ in self.stems)
         self.stage2 = ResidualBlock(first, second, 2)
         self.stage3 = ResidualBlock(second, third, 2)
         self.stage4 = ResidualBlock(third, fourth, 2)
         # What the whole view holds, for every cell.
-        self.context = nn.Linear(fourth, fourth)
-        self.up3, self.merge3 = nn.Conv2d(fourth, third, 1), ResidualBlock(third, third, 1)
-        self.up2, self.merge2 = nn.Conv2d(third, second, 1), ResidualBlock(second, second, 1)
+        self.context = nn.Linear(fourth, fourth, dtype=torch.float32)
+        self.up3, self.merge3 = (
+            nn.Conv2d(fourth, third, 1, dtype=torch.float32),
+            ResidualBlock(third, third, 1),
+        )
+        self.up2, self.merge2 = (
+            nn.Conv2d(third, second, 1, dtype=torch.float32),
+            ResidualBlock(second, second, 1),
+        )
         self.coarse = _head(third, LENGTHS[0], RADII[0])
         self.fine = _head(second, LENGTHS[1], RADII[1])
 
@@ -79,9 +85,9 @@ class DenseActor(nn.Module):
 
 def _head(width: int, length: float, radius: float) -> nn.Conv2d:
     """The last layer of a grid."""
-    head = nn.Conv2d(width, RAW, 1)
+    head = nn.Conv2d(width, RAW, 1, dtype=torch.float32)
     nn.init.normal_(head.weight, std=0.01)
-    bias = torch.zeros(RAW)
+    bias = torch.zeros(RAW, dtype=torch.float32)
     bias[2], bias[6:8] = length, radius
     head.bias = nn.Parameter(bias)
     return head

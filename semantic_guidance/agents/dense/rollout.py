@@ -156,7 +156,7 @@ class _Painting:
             scene.mask[None],
             scene.focus[None],
             self.square,
-            torch.tensor([step]),
+            torch.tensor([step], dtype=torch.int64),
         )
         seen = observe(state, guided, self.actor.steps)
         answers = self.actor(seen, closer(seen, self.square) if len(self.easels) > 1 else None)
@@ -172,12 +172,14 @@ class _Painting:
         windows = easel.candidates(SIDES, CANDIDATES)[:SQUARES]
         batch, side = len(windows), easel.longer
         places = [[each.left / side, each.top / side, each.side / side, each.side / side] for each in windows]
-        square, show = torch.tensor(places), self.close[part].show
+        square, show = torch.tensor(places, dtype=torch.float32), self.close[part].show
         mask = self.scene.mask[None] if show is None else show
         focus = self.scene.focus[None] * part  # on the background there is none
         planes = (easel.canvas[None], self.scene.target[None], mask, focus)
         canvas, target, mask, focus = (plane.expand(batch, -1, -1, -1) for plane in planes)
-        state = state_of(canvas, target, mask, focus, square, torch.full((batch,), self.actor.steps))
+        state = state_of(
+            canvas, target, mask, focus, square, torch.full((batch,), self.actor.steps, dtype=torch.int64)
+        )
         seen = closer(observe(state, self.actor.guided, self.actor.steps), square)
         ((_, raw),) = self.actor(None, seen)
         chosen = choose(raw, CELLS[1], count)

@@ -160,7 +160,7 @@ def choose(
         score = score - temperature * waiting.clamp(min=1e-9).log()
     cell = score.topk(count, dim=1).indices
     row, column = cell // cells, cell % cells
-    home = (torch.stack([column, row], dim=-1) + 0.5) / cells
+    home = (torch.stack([column, row], dim=-1).float() + 0.5) / cells
     return Chosen(raw.gather(1, cell[..., None].expand(-1, -1, RAW)), home, cell, REACH / cells)
 
 

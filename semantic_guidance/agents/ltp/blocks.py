@@ -18,7 +18,7 @@ class TReLU(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.alpha = nn.Parameter(torch.zeros(1))
+        self.alpha = nn.Parameter(torch.zeros(1, dtype=torch.float32))
 
     def forward(self, x: Tensor) -> Tensor:
         """`x` of any shape, activated."""
@@ -53,7 +53,7 @@ class WeightNormConv2d(GuardedConv2d):
     def __init__(
         self, channels: int, outputs: int, kernel: int, stride: int = 1, padding: int = 0, bias: bool = True
     ) -> None:
-        super().__init__(channels, outputs, kernel, stride, padding, bias=bias)
+        super().__init__(channels, outputs, kernel, stride, padding, bias=bias, dtype=torch.float32)
         weight = self.weight.detach()
         del self.weight
         self.weight_g = nn.Parameter(weight.flatten(1).norm(dim=1).view(-1, 1, 1, 1))
@@ -82,14 +82,15 @@ class NormBlock(nn.Module):
 
     def __init__(self, channels: int, outputs: int, stride: int) -> None:
         super().__init__()
-        self.conv1 = nn.Conv2d(channels, outputs, 3, stride, 1, bias=False)
-        self.bn1 = nn.BatchNorm2d(outputs)
-        self.conv2 = nn.Conv2d(outputs, outputs, 3, 1, 1, bias=False)
-        self.bn2 = nn.BatchNorm2d(outputs)
+        self.conv1 = nn.Conv2d(channels, outputs, 3, stride, 1, bias=False, dtype=torch.float32)
+        self.bn1 = nn.BatchNorm2d(outputs, dtype=torch.float32)
+        self.conv2 = nn.Conv2d(outputs, outputs, 3, 1, 1, bias=False, dtype=torch.float32)
+        self.bn2 = nn.BatchNorm2d(outputs, dtype=torch.float32)
         self.shortcut = nn.Sequential()
         if stride != 1 or channels != outputs:
             self.shortcut = nn.Sequential(
-                GuardedConv2d(channels, outputs, 1, stride, bias=False), nn.BatchNorm2d(outputs)
+                GuardedConv2d(channels, outputs, 1, stride, bias=False, dtype=torch.float32),
+                nn.BatchNorm2d(outputs, dtype=torch.float32),
             )
 
     def forward(self, x: Tensor) -> Tensor:

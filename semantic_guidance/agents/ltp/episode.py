@@ -178,10 +178,10 @@ def guidance_tensors(
     `antialias`: see `resample`.
     """
     rows, columns = guidance.mask.shape[-2:]
-    box = torch.tensor([0.0, 0.0, 1.0, 1.0])
+    box = torch.tensor([0.0, 0.0, 1.0, 1.0], dtype=torch.float32)
     if guidance.instances:
         x, y, w, h = guidance.instances[0].box
-        box = torch.tensor([x / columns, y / rows, w / columns, h / rows])
+        box = torch.tensor([x / columns, y / rows, w / columns, h / rows], dtype=torch.float32)
     mask, focus = (
         resample(values, height, width, antialias).clamp(0, 1) for values in (guidance.mask, guidance.focus)
     )
@@ -236,8 +236,8 @@ def begun(
 
 def coordinates(height: int, width: int, device: torch.device | None = None) -> Tensor:
     """``[2, H, W]`` each pixel's row and column from 0 to 1 (CoordConv, Liu et al. 2018)."""
-    rows = torch.linspace(0, 1, height, device=device)[:, None].expand(height, width)
-    columns = torch.linspace(0, 1, width, device=device)[None].expand(height, width)
+    rows = torch.linspace(0, 1, height, device=device, dtype=torch.float32)[:, None].expand(height, width)
+    columns = torch.linspace(0, 1, width, device=device, dtype=torch.float32)[None].expand(height, width)
     return torch.stack([rows, columns])
 
 
@@ -247,7 +247,7 @@ def observation(state: PaintState, config: EnvConfig) -> Tensor:
     parts = {
         "canvas": state.canvas,
         "target": state.target,
-        "step": (state.step / config.max_eps_len).view(-1, 1, 1, 1).expand(batch, 1, height, width),
+        "step": (state.step.float() / config.max_eps_len).view(-1, 1, 1, 1).expand(batch, 1, height, width),
         "coordinates": coordinates(height, width, state.canvas.device).expand(batch, 2, height, width),
         "focus": state.focus,
         "mask": state.mask,

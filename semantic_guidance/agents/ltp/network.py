@@ -26,14 +26,14 @@ class Actor(nn.Module):
 
     def __init__(self, channels: int, outputs: int, width: int = 64) -> None:
         super().__init__()
-        self.conv1 = nn.Conv2d(channels, width, 3, 2, 1, bias=False)
-        self.bn1 = nn.BatchNorm2d(width)
+        self.conv1 = nn.Conv2d(channels, width, 3, 2, 1, bias=False, dtype=torch.float32)
+        self.bn1 = nn.BatchNorm2d(width, dtype=torch.float32)
         sizes = [width, *(width * factor for factor in STAGES)]
         self.layer1 = stage(NormBlock, sizes[0], sizes[1])
         self.layer2 = stage(NormBlock, sizes[1], sizes[2])
         self.layer3 = stage(NormBlock, sizes[2], sizes[3])
         self.layer4 = stage(NormBlock, sizes[3], sizes[4])
-        self.fc = nn.Linear(sizes[4], outputs)
+        self.fc = nn.Linear(sizes[4], outputs, dtype=torch.float32)
 
     def forward(self, observation: Tensor) -> Tensor:
         """Actions ``[B, outputs]`` in [0, 1] for observations ``[B, channels, H, W]``."""

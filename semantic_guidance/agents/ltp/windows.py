@@ -61,11 +61,13 @@ class VectorPolicy:
         """See `Policy`."""
         seen = rollout.look(windows, self.size)
         mask, focus = (looked(to_array(plane[None]), windows, self.size) for plane in (self.mask, self.focus))
-        boxes = torch.tensor([self._seen_from(window) for window in windows])
+        boxes = torch.tensor([self._seen_from(window) for window in windows], dtype=torch.float32)
         grid = episode.alignment_grid(boxes, self.size, self.size)
         done = len(rollout.strokes) / max(1, self.total)
         last = self.config.max_eps_len - 1
-        step = torch.full((len(windows),), min(last, round(done * self.config.max_eps_len)))
+        step = torch.full(
+            (len(windows),), min(last, round(done * self.config.max_eps_len)), dtype=torch.int64
+        )
         state = PaintState(seen.canvas, seen.target, mask, focus, grid, step)
         with torch.inference_mode():
             observed = episode.observation(state, self.config).contiguous(memory_format=torch.channels_last)

@@ -26,11 +26,13 @@ class ResidualBlock(nn.Module):
 
     def __init__(self, channels: int, outputs: int, stride: int) -> None:
         super().__init__()
-        self.conv1 = nn.Conv2d(channels, outputs, 3, stride, 1, bias=False)
-        self.norm1 = nn.BatchNorm2d(outputs)
-        self.conv2 = nn.Conv2d(outputs, outputs, 3, 1, 1, bias=False)
-        self.norm2 = nn.BatchNorm2d(outputs)
-        self.shortcut = GuardedConv2d(channels, outputs, 1, stride) if stride > 1 else None
+        self.conv1 = nn.Conv2d(channels, outputs, 3, stride, 1, bias=False, dtype=torch.float32)
+        self.norm1 = nn.BatchNorm2d(outputs, dtype=torch.float32)
+        self.conv2 = nn.Conv2d(outputs, outputs, 3, 1, 1, bias=False, dtype=torch.float32)
+        self.norm2 = nn.BatchNorm2d(outputs, dtype=torch.float32)
+        self.shortcut = (
+            GuardedConv2d(channels, outputs, 1, stride, dtype=torch.float32) if stride > 1 else None
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         """``[B, channels, H, W]`` to ``[B, outputs, H / stride, W / stride]``."""
@@ -53,18 +55,20 @@ class WindowActor(nn.Module):
     def __init__(self, channels: int, widths: tuple[int, ...] = (32, 64, 128, 256)) -> None:
         super().__init__()
         self.channels, self.widths = channels, widths
-        self.stem = nn.Conv2d(channels, widths[0], 5, 2, 2, bias=False)
-        self.norm = nn.BatchNorm2d(widths[0])
+        self.stem = nn.Conv2d(channels, widths[0], 5, 2, 2, bias=False, dtype=torch.float32)
+        self.norm = nn.BatchNorm2d(widths[0], dtype=torch.float32)
         stages: list[nn.Module] = []
         for before, after in pairwise(widths):
             stages += [ResidualBlock(before, after, 2), ResidualBlock(after, after, 1)]
         self.stages = nn.Sequential(*stages)
         # What the whole window holds, for every cell.
-        self.context = nn.Linear(widths[-1], widths[-1])
-        self.head = nn.Conv2d(widths[-1], NUMBERS, 1)
+        self.context = nn.Linear(widths[-1], widths[-1], dtype=torch.float32)
+        self.head = nn.Conv2d(widths[-1], NUMBERS, 1, dtype=torch.float32)
         nn.init.normal_(self.head.weight, std=0.01)
         # A stroke without length has no direction in which to grow, so none starts that way.
-        self.head.bias = nn.Parameter(torch.zeros(NUMBERS).index_fill(0, torch.tensor([2]), 0.4))
+        self.head.bias = nn.Parameter(
+            torch.zeros(NUMBERS, dtype=torch.float32).index_fill(0, torch.tensor([2], dtype=torch.int64), 0.4)
+        )
 
     def forward(self, observation: Tensor) -> Tensor:
         """``[B, channels, S, S]`` to raw strokes ``[B, cells, 13]``, cells row by row."""

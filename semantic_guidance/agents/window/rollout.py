@@ -128,7 +128,7 @@ class WindowPainter:
         strokes, seen = self.policy.strokes(rollout, windows)
         after = render(strokes, seen.canvas, seen.show, backend=rollout.backend)
         gain = ((seen.canvas - seen.target) ** 2 - (after - seen.target) ** 2).sum(dim=1, keepdim=True)
-        areas = torch.tensor([float(window.side) ** 2 for window in windows])
+        areas = torch.tensor([float(window.side) ** 2 for window in windows], dtype=torch.float32)
         order = ((gain * seen.weight).mean(dim=(1, 2, 3)) * areas).argsort(descending=True)
         chosen: list[int] = []
         for index in order.tolist():
@@ -145,7 +145,7 @@ class WindowPainter:
 def paint_parts(problem: Problem, parts: Iterable[tuple[Part, WindowPainter]]) -> Draft:
     """The strokes of some parts, one on top of the other, each by its painter."""
     canvas, left = problem.canvas, 0
-    drafted, segments = [torch.empty(0, NUMBERS)], []
+    drafted, segments = [torch.empty(0, NUMBERS, dtype=torch.float32)], []
     backend = load_backend(problem.backend, canvas.device, canvas.dtype)
     # Hundreds of short computations: on a busy machine each would wait for its slowest thread.
     with one_thread(backend):

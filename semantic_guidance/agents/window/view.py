@@ -87,7 +87,7 @@ class Window:
     def to_picture(self, strokes: Strokes, longer: int) -> Strokes:
         """Strokes of this window in units of a picture whose longer side has `longer` pixels."""
         scale = self.side / longer
-        corner = torch.tensor([self.left / longer, self.top / longer])
+        corner = torch.tensor([self.left / longer, self.top / longer], dtype=torch.float32)
         return replace(strokes, points=strokes.points * scale + corner, radius=strokes.radius * scale)
 
 
@@ -111,9 +111,15 @@ def observe(canvas: Tensor, target: Tensor, show: Tensor, weight: Tensor) -> Ten
         weight: ``[B, 1, S, S]`` in [0, 1], how much a pixel's error counts.
     """
     batch, _, height, width = canvas.shape
-    rows = torch.linspace(-1, 1, height, device=canvas.device).view(1, 1, -1, 1).expand(batch, 1, -1, width)
+    rows = (
+        torch.linspace(-1, 1, height, device=canvas.device, dtype=torch.float32)
+        .view(1, 1, -1, 1)
+        .expand(batch, 1, -1, width)
+    )
     columns = (
-        torch.linspace(-1, 1, width, device=canvas.device).view(1, 1, 1, -1).expand(batch, 1, height, -1)
+        torch.linspace(-1, 1, width, device=canvas.device, dtype=torch.float32)
+        .view(1, 1, 1, -1)
+        .expand(batch, 1, height, -1)
     )
     planes = torch.cat([canvas - 0.5, target - 0.5, show, weight, rows, columns], dim=1)
     return planes.contiguous(memory_format=torch.channels_last)

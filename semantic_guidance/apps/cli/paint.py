@@ -82,7 +82,7 @@ def run(args: argparse.Namespace) -> int:
         return 0
     with StageBar() as bar:
         result = paint(job, bar)
-    tell_flat(job.formats, result.painting.brush.style)
+    tell_flat(result.job.formats, result.painting.brush.style)
     for note in result.notes:
         tell_note(note)
     if args.json:

@@ -37,6 +37,7 @@ EXAMPLES = """examples:
   semantic-guidance render cat_painted.json --palette 8 --background '#204060' --out others"""
 
 
+FORMATS = ("png",)
 ALTER = "what is changed"
 
 
@@ -47,7 +48,8 @@ class AlterOptions:
     palette: str | None = option(
         None,
         "each stroke in the colour that looks most like its own: of N chosen from the strokes', of a list"
-        " such as '#204060,#fff', or of those in a file: hex colours, or a GIMP palette",
+        " such as '#204060,#fff', or of those in a file: hex colours, a palette of GIMP, Lospec, JASC,"
+        " paint.net or Adobe (.ase, .aco), or a picture",
         metavar="N|COLORS|FILE",
         group=ALTER,
     )
@@ -103,7 +105,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = EXAMPLES
     parser.add_argument("strokes", metavar="STROKES", type=Path, help="the file of strokes, NAME.json")
     add_flags(parser, [*dataclasses.fields(RenderOptions), *paper_options()])
-    parser.set_defaults(formats=("png",))
+    parser.set_defaults(formats=FORMATS)
     parser.add_argument("--json", action="store_true", help="print a summary as one line of JSON")
     add_export_flags(parser)
 
@@ -119,14 +121,15 @@ def run(args: argparse.Namespace) -> int:
         prepare_folder,
         write_outputs,
     )
+    from semantic_guidance.apps.outputs import job_files, settled
 
     started = time.perf_counter()
-    options = RenderOptions(**flag_values(args, RenderOptions))
+    options = settled(RenderOptions(**flag_values(args, RenderOptions)), FORMATS)
     check_transparent(options.transparent, options.formats)
     check_formats(options.formats, options)
     drawing = _drawing(args.strokes, options, args.paper, args.margin)
     check_plotter(options.formats, len(drawing.strokes), args.strokes)
-    outputs = {name: options.out / f"{args.strokes.stem}.{name}" for name in options.formats}
+    outputs = job_files(options, args.strokes)
     words = (options.brush or "", options.palette or "", options.background or "", options.mask or "")
     inputs = [args.strokes, *(Path(word) for word in words)]
     check_outputs(outputs.values(), [path for path in inputs if path.is_file()])

@@ -45,6 +45,7 @@ EXAMPLES = """examples:
   semantic-guidance repaint cat_painted.json cat.jpg --mask eyes.png --lock
       and what is painted over the face later leaves these eyes alone"""
 
+FORMATS = ("png", "json")
 SHARED = ("preset", "device", "baseline", "invert_mask")
 """Options of ``paint`` that are options here as well."""
 
@@ -78,7 +79,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     for kind in (PainterOptions, GuidanceOptions):
         add_flags(parser, [item for item in dataclasses.fields(kind) if item.name in SHARED])
     add_flags(parser, paper_options())
-    parser.set_defaults(formats=("png", "json"))
+    parser.set_defaults(formats=FORMATS)
     parser.add_argument("--json", action="store_true", help="print a summary as one line of JSON")
     add_export_flags(parser)
 
@@ -96,14 +97,15 @@ def run(args: argparse.Namespace) -> int:
             write_outputs,
         )
         from semantic_guidance.apps.medium import on_paper
+        from semantic_guidance.apps.outputs import job_files, settled
         from semantic_guidance.export.strokes_json import read_strokes
 
     started = time.perf_counter()
-    options = RepaintOptions(**flag_values(args, RepaintOptions))
+    options = settled(RepaintOptions(**flag_values(args, RepaintOptions)), FORMATS)
     check_formats(options.formats, options)
     before = on_paper(read_strokes(args.strokes_file), args.paper, args.margin)
     check_plotter(options.formats, len(before.strokes) + options.strokes, args.strokes_file)
-    outputs = {name: options.out / f"{args.strokes_file.stem}_repainted.{name}" for name in options.formats}
+    outputs = job_files(options, args.strokes_file, "_repainted")
     words = (options.brush or "", options.style or "")
     inputs = [args.strokes_file, args.photo, args.mask, *(Path(word) for word in words)]
     check_outputs(outputs.values(), [path for path in inputs if path.is_file()])

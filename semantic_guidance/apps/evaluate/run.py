@@ -119,8 +119,8 @@ class Evaluation:
         if self._warm:
             return known
         self._warm = True
-        noise = torch.rand(3, 64, 64, generator=torch.Generator().manual_seed(0))
-        mask = torch.zeros(1, 64, 64)
+        noise = torch.rand(3, 64, 64, generator=torch.Generator().manual_seed(0), dtype=torch.float32)
+        mask = torch.zeros(1, 64, 64, dtype=torch.float32)
         mask[:, 16:48, 16:48] = 1
         guidance = Guide().from_mask(noise, mask)
         for agent in {method.agent for method in self.methods}:

@@ -11,7 +11,7 @@ from pathlib import Path
 from semantic_guidance.core.errors import InputError
 from semantic_guidance.core.folders import PACKED, contents, is_tools
 
-SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp", ".gif", ".avif")
+SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp", ".gif", ".avif", ".heic", ".heif")
 MASK = "_mask"
 
 

@@ -89,7 +89,7 @@ class AnalyticTrainer(Generic[State]):
 
         An episode that is over gains nothing more.
         """
-        gain, weight = torch.zeros(()), 1.0
+        gain, weight = torch.zeros((), dtype=torch.float32), 1.0
         for _ in range(self.config.horizon):
             alive = (~self.environment.terminal(state)).float()
             after = self.environment.transition(state, self.policy(self.environment.observation(state)))

@@ -116,7 +116,7 @@ class DensePupil:
         """The level of the closer view, and ``[B, 1, 1, 1]`` whether it is the background's."""
         usual, beside = self.levels[-1], self.levels[1]
         batch, device = len(now.canvas), now.canvas.device
-        dice = torch.rand(2, batch, 1, 1, 1, generator=generator, device=device)
+        dice = torch.rand(2, batch, 1, 1, 1, generator=generator, device=device, dtype=torch.float32)
         elsewhere = (dice[0] < CLOSER[1]) & (now.step >= CLOSER[0]).view(-1, 1, 1, 1)
         nothing = now.mask.amax((1, 2, 3), keepdim=True) < 0.5
         aside = elsewhere & ((dice[1] < 0.5) | nothing) & self.network.guided
@@ -187,7 +187,7 @@ def _either(coarse: Chosen, fine: Chosen, later: Tensor) -> Chosen:
         torch.where(row[..., None], fine.raw, coarse.raw),
         torch.where(row[..., None], fine.home, coarse.home),
         torch.where(row, fine.cell, coarse.cell),
-        torch.where(row[..., None], fine.reach, coarse.reach),
+        torch.where(row[..., None], fine.home.new_tensor(fine.reach), coarse.reach),
     )
 
 

@@ -6,6 +6,7 @@ without looking at them, so that a graphics card is never waited for.
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import torch
@@ -63,12 +64,13 @@ class Easels:
         self.pixels, self.length, self.fixed = bank.pixels.to(device), length, fixed
         self.device, self.generator = device, torch.Generator(device).manual_seed(seed)
         side = bank.size
-        self.target, self.canvas = (torch.zeros(count, 3, side, side, device=device) for _ in range(2))
-        self.mask, self.focus = (torch.zeros(count, 1, side, side, device=device) for _ in range(2))
-        self.box, self.kind = torch.zeros(count, 4, device=device), torch.zeros(count, device=device)
+        empty = functools.partial(torch.zeros, device=device, dtype=torch.float32)
+        self.target, self.canvas = (empty(count, 3, side, side) for _ in range(2))
+        self.mask, self.focus = (empty(count, 1, side, side) for _ in range(2))
+        self.box, self.kind = empty(count, 4), empty(count)
         # Known here too, so that nobody has to wait for the device to tell.
         self._steps = [0 if fixed is not None else n * length // count for n in range(count)]
-        self.step = torch.tensor(self._steps, device=device)
+        self.step = torch.tensor(self._steps, device=device, dtype=torch.int64)
         self._fill(torch.arange(count, device=device))
 
     def __len__(self) -> int:
@@ -95,7 +97,7 @@ class Easels:
         return slots
 
     def _random(self, *shape: int) -> Tensor:
-        return torch.rand(*shape, generator=self.generator, device=self.device)
+        return torch.rand(*shape, generator=self.generator, device=self.device, dtype=torch.float32)
 
     def _fill(self, slots: Tensor) -> None:
         """Put new pictures on the easels of these numbers."""
@@ -159,7 +161,7 @@ class Easels:
         if len(steps) != len(self) or not all(0 <= step < self.length for step in steps):
             raise ValueError(f"the steps are {steps!s:.60}, wanted {len(self)} from 0 to {self.length - 1}")
         self._steps = steps
-        self.step = torch.tensor(self._steps, device=self.device)
+        self.step = torch.tensor(self._steps, device=self.device, dtype=torch.int64)
         self.generator.set_state(state["generator"])
 
 
@@ -181,8 +183,7 @@ def boxes(mask: Tensor) -> Tensor:
         first = torch.where(line, places, length).amin(1)
         last = torch.where(line, places, -1).amax(1)
         empty = last < 0
-        spans.append(
-            (torch.where(empty, 0, first) / length, torch.where(empty, length, last + 1 - first) / length)
-        )
+        start, span = torch.where(empty, 0, first), torch.where(empty, length, last + 1 - first)
+        spans.append((start.float() / length, span.float() / length))
     (x, width), (y, height) = spans
     return torch.stack([x, y, width, height], 1)

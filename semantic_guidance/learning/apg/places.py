@@ -25,7 +25,7 @@ def wrong_squares(error: Tensor, sides: tuple[float, float], generator: torch.Ge
         ``[B, 3]`` (x, y, side), in pictures, on whole pixels.
     """
     count, side, device = len(error), error.shape[-1], error.device
-    dice = torch.rand(count, 1 + 2 * CANDIDATES, generator=generator, device=device)
+    dice = torch.rand(count, 1 + 2 * CANDIDATES, generator=generator, device=device, dtype=torch.float32)
     lowest, highest = (math.log(value * side) for value in sides)
     pixels = (lowest + (highest - lowest) * dice[:, :1]).exp().round()
     x, y = (dice[:, 1:] * (side - pixels + 1)).floor().split(CANDIDATES, dim=1)

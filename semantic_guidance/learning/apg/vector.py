@@ -86,7 +86,7 @@ class VectorPupil:
         parts &= easels.step >= WHOLE_STEPS[0] + soon * (WHOLE_STEPS[1] - WHOLE_STEPS[0])
         error = (easels.canvas - easels.target).square().sum(1)
         if self.env.use_bilevel:  # half of the parts show the object, where there is one
-            dice = torch.rand(len(easels), generator=generator, device=device)
+            dice = torch.rand(len(easels), generator=generator, device=device, dtype=torch.float32)
             towards = (dice < 0.5) & (easels.mask.amax((1, 2, 3)) > 0.5)
             error = torch.where(towards[:, None, None], error * easels.mask[:, 0], error)
         chosen = wrong_squares(error, SIDES, generator)

@@ -30,7 +30,7 @@ from semantic_guidance.images.files import load_image
 from semantic_guidance.learning.data.made import FOCUS, MASKS, is_made, made_for, read_made
 from semantic_guidance.learning.data.made import read_plane as read_plane
 
-SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"})
+SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".heic", ".heif"})
 
 
 @dataclass(frozen=True, eq=False)
@@ -378,6 +378,6 @@ def box_guidance(box: Box, height: int, width: int, source: object) -> Guidance:
         InputError: the box lies outside the picture.
     """
     left, top, right, bottom = box_inside(box, height, width, source)
-    mask = torch.zeros(1, height, width)
+    mask = torch.zeros(1, height, width, dtype=torch.float32)
     mask[:, top:bottom, left:right] = 1
     return Guidance(mask, torch.zeros_like(mask), (Instance(mask, box),))

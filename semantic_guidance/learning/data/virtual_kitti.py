@@ -120,7 +120,7 @@ class VehicleMasks:
         floor = max(1.0, self.min_area * height * width)
         order = [int(numbers[i]) for i in np.argsort(-areas, kind="stable") if areas[i] >= floor]
         masks = [torch.from_numpy((ids == number).astype(np.float32))[None] for number in order]
-        union = torch.zeros(1, height, width)
+        union = torch.zeros(1, height, width, dtype=torch.float32)
         for mask in masks:
             union = torch.maximum(union, mask)
         return Guidance(union, torch.zeros_like(union), tuple(Instance.from_mask(mask) for mask in masks))

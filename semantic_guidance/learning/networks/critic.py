@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor, nn
 
 from semantic_guidance.agents.ltp.blocks import STAGES, TReLU, WeightNormBlock, WeightNormConv2d, stage
@@ -23,7 +24,7 @@ class Critic(nn.Module):
         self.layer2 = stage(WeightNormBlock, sizes[1], sizes[2])
         self.layer3 = stage(WeightNormBlock, sizes[2], sizes[3])
         self.layer4 = stage(WeightNormBlock, sizes[3], sizes[4])
-        self.fc = nn.Linear(sizes[4], 1)
+        self.fc = nn.Linear(sizes[4], 1, dtype=torch.float32)
         self.relu_1 = TReLU()
 
     def forward(self, observation: Tensor) -> Tensor:

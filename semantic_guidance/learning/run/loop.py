@@ -207,12 +207,12 @@ class Trainer:
         env, learn = self.config.env, self.config.learn
         samples = self.pictures.draw(learn.nenv, self.generator)
         state = self.pictures.start(samples, self.group.device)
-        level = learn.noise_factor * torch.rand(learn.nenv, 1, generator=self.generator)
+        level = learn.noise_factor * torch.rand(learn.nenv, 1, generator=self.generator, dtype=torch.float32)
         canvases = [to_bytes(state.canvas.cpu())]
         for _ in range(env.max_eps_len):
             action = self.learner.act(state)
             if learn.noise_factor:
-                noise = level * torch.randn(action.shape, generator=self.generator)
+                noise = level * torch.randn(action.shape, generator=self.generator, dtype=torch.float32)
                 action = (action + noise.to(action.device)).clamp(0, 1)
             state = self.learner.step(state, action)
             canvases.append(to_bytes(state.canvas.cpu()))
@@ -243,7 +243,7 @@ class Trainer:
         """One update on steps from the memory; see `Learner.update`."""
         count = self.config.learn.batch_size
         drawn = self.replay.sample(count, self.generator)
-        mix = torch.rand(MIXES, count, generator=self.generator)
+        mix = torch.rand(MIXES, count, generator=self.generator, dtype=torch.float32)
         start = self.pictures.start(drawn.sample, self.group.device)
         before = with_canvas(start, drawn.before, drawn.step)
         after = with_canvas(start, drawn.after, drawn.step + 1)

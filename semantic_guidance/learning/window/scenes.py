@@ -86,7 +86,7 @@ class Episodes:
     def __init__(self, bank: SceneBank, count: int, guided: float, rng: np.random.Generator) -> None:
         self.bank, self.guided, self.rng = bank, guided, rng
         side = bank.images.shape[1]
-        self.canvas = torch.zeros(count, 3, side, side)
+        self.canvas = torch.zeros(count, 3, side, side, dtype=torch.float32)
         self.episodes = [self._begin(n) for n in range(count)]
         for episode in self.episodes:  # not all at the same stage
             for _ in range(int(rng.integers(0, 6))):

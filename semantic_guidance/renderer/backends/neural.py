@@ -42,14 +42,14 @@ class NeuralRenderer(nn.Module):
         if size not in SIZES:
             raise ValueError(f"size is {size}, wanted 128 or 256")
         self.size = size
-        self.fc1 = nn.Linear(SHAPE_NUMBERS, 512)
-        self.fc2 = nn.Linear(512, 1024)
-        self.fc3 = nn.Linear(1024, 2048)
-        self.fc4 = nn.Linear(2048, 4096)
+        self.fc1 = nn.Linear(SHAPE_NUMBERS, 512, dtype=torch.float32)
+        self.fc2 = nn.Linear(512, 1024, dtype=torch.float32)
+        self.fc3 = nn.Linear(1024, 2048, dtype=torch.float32)
+        self.fc4 = nn.Linear(2048, 4096, dtype=torch.float32)
         channels, number = 16, 1
         for middle, outputs in _WIDTHS[size]:
-            setattr(self, f"conv{number}", nn.Conv2d(channels, middle, 3, 1, 1))
-            setattr(self, f"conv{number + 1}", nn.Conv2d(middle, outputs, 3, 1, 1))
+            setattr(self, f"conv{number}", nn.Conv2d(channels, middle, 3, 1, 1, dtype=torch.float32))
+            setattr(self, f"conv{number + 1}", nn.Conv2d(middle, outputs, 3, 1, 1, dtype=torch.float32))
             channels, number = outputs // 4, number + 2
 
     def forward(self, vectors: Tensor) -> Tensor:

@@ -213,7 +213,7 @@ class _Ends:
         along = tip - inner
         length = _root((along**2).sum(-1, keepdim=True))
         moves = length > 0
-        towards = torch.where(moves, along, torch.tensor([1.0, 0.0]).to(along))
+        towards = torch.where(moves, along, torch.tensor([1.0, 0.0], dtype=torch.float32).to(along))
         unit = towards / torch.where(moves, length, torch.ones_like(length))
         narrowing = (inner_radius - radius)[:, None] / torch.where(moves, length, torch.ones_like(length))
         cone = narrowing.abs() < 1

@@ -190,8 +190,9 @@ def test_palettes_are_read_not_overwritten(photo, tmp_path, capsys):
     ]
     assert main([*argv, "--out", str(tmp_path)]) == 2
     assert "painting would overwrite its own input" in capsys.readouterr().err
-    assert main(["paint", str(photo), *QUICK, "--palette", str(photo)]) == 2
-    assert "photo.jpg: there are" in capsys.readouterr().err
+    (tmp_path / "none.txt").write_text("no colours")
+    assert main(["paint", str(photo), *QUICK, "--palette", str(tmp_path / "none.txt")]) == 2
+    assert "none.txt: there are 0 colours" in capsys.readouterr().err
 
 
 def test_pigments(photo, tmp_path, capsys):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -57,7 +58,7 @@ def test_the_hand_of_the_file_and_its_dials(painted, photo, photo_mask, tmp_path
     argv = [str(photo), "--mask", str(photo_mask), "--strokes", "10", "--formats", "json", *QUICK]
 
     def width(name: str, *more: str) -> float:
-        out = tmp_path / "-".join(["out", name, *more]).replace("/", "")
+        out = tmp_path / re.sub(r"[/.]", "", "-".join(["out", name, *more]))
         assert main(["repaint", str(tmp_path / name), *argv, *more, "--out", str(out)]) == 0
         (file,) = out.iterdir()
         return float(read_strokes(file).strokes[len(document["strokes"]) :].radius.mean())

@@ -89,7 +89,7 @@ class TritonBackend(AutogradBackend):
         """See `Backend`. Tasks of one size are one launch."""
         from semantic_guidance.renderer.backends.triton import operations
 
-        values, slopes = [0.0] * len(tasks), [torch.empty(0)] * len(tasks)
+        values, slopes = [0.0] * len(tasks), [torch.empty(0, dtype=torch.float32)] * len(tasks)
         sizes = [task.target.shape for task in tasks]
         for size in dict.fromkeys(sizes):
             chosen = [n for n, other in enumerate(sizes) if other == size]
@@ -121,8 +121,8 @@ class TritonBackend(AutogradBackend):
 def _compile(device: torch.device) -> None:
     """Call each kernel, once for a device."""
     backend, side = TritonBackend(), 16
-    grey = torch.full((3, side, side), 0.5, device=device)
-    stroke = torch.full((1, NUMBERS), 0.5, device=device)
+    grey = torch.full((3, side, side), 0.5, device=device, dtype=torch.float32)
+    stroke = torch.full((1, NUMBERS), 0.5, device=device, dtype=torch.float32)
     for masks, mask in ((grey[:0], None), (grey, 0)):
         task = Task((Segment(1, mask, 1.0),), masks, grey, grey, grey[0])
         backend.objective(stroke, task, 1.0)

@@ -214,7 +214,7 @@ def _runs(strokes: Tensor, segments: Tensor, owner: Tensor, grid: Grid, softness
 def _candidates(runs: _Runs, grid: Grid) -> tuple[Tensor, Tensor]:
     """Tiles ``[C]`` that runs may reach, and which runs ``[C]`` these are, in ascending order."""
     device, reach = runs.reach.device, runs.reach[:, None]
-    sizes = torch.tensor([grid.across, grid.down], device=device)
+    sizes = torch.tensor([grid.across, grid.down], device=device, dtype=torch.int64)
     low = ((torch.minimum(runs.start, runs.stop) - reach) / grid.tile).floor().nan_to_num()
     high = ((torch.maximum(runs.start, runs.stop) + reach) / grid.tile).floor().nan_to_num()
     low = torch.minimum(low.clamp(min=0), sizes).long()
@@ -226,7 +226,7 @@ def _candidates(runs: _Runs, grid: Grid) -> tuple[Tensor, Tensor]:
     which = torch.arange(len(count), device=device).repeat_interleave(count, output_size=total)
     step = torch.arange(total, device=device) - (ends - count)[which]
     column, row = low[which, 0] + step % across[which], low[which, 1] + step // across[which]
-    offset = (torch.stack([column, row], dim=1) + 0.5) * grid.tile - runs.start[which]
+    offset = (torch.stack([column, row], dim=1).float() + 0.5) * grid.tile - runs.start[which]
     along = runs.stop - runs.start
     length = along.norm(dim=1)
     unit = along / length.clamp(min=1e-12)[:, None]

@@ -213,7 +213,7 @@ def removal_costs(scene: Scene, canvas: Tensor, wanted: Wanted) -> tuple[Tensor,
 
 def _rows(scene: Scene, width: int) -> Tensor:
     """Room for what each pair adds to its stroke's numbers; pairs after the last section add nothing."""
-    return torch.zeros(scene.pairs, width, device=scene.strokes.device)
+    return torch.zeros(scene.pairs, width, device=scene.strokes.device, dtype=torch.float32)
 
 
 def _of_strokes(scene: Scene, rows: Tensor) -> Tensor:

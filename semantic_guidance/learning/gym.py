@@ -123,7 +123,7 @@ def _actions(given: Any, *shape: int) -> Tensor:
         ValueError: they have another shape, are no numbers, or hold NaN.
     """
     try:
-        numbers = torch.as_tensor(given if isinstance(given, Tensor) else np.asarray(given))
+        numbers = given if isinstance(given, Tensor) else torch.from_numpy(np.array(given))
     except (TypeError, ValueError):
         raise ValueError(f"action is {type(given).__name__}, wanted an array of numbers") from None
     if numbers.shape != shape or numbers.is_complex():

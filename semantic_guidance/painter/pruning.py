@@ -52,11 +52,17 @@ def pruned(painting: Painting, picture: Tensor, backend: str | Backend = "auto")
     whole = Objective(
         segments=[Segment(0, None, 1.0)],
         masks=torch.cat(
-            [torch.zeros(0, height, width), *(resample(m, height, width) for m in painting.masks)]
+            [
+                torch.zeros(0, height, width, dtype=torch.float32),
+                *(resample(m, height, width) for m in painting.masks),
+            ]
+                torch.zeros(0, height, width, dtype=torch.float32),
+                *(resample(m, height, width) for m in painting.masks),
+            ]
         ),
         blank=blank,
         target=resize(picture, height, width),
-        weight=torch.ones(height, width),
+        weight=torch.ones(height, width, dtype=torch.float32),
         backend=backend,
     )
     vectors = painting.strokes.pack()[0]

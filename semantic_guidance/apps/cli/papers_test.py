@@ -155,7 +155,7 @@ def _canvases(
     mask = guidance_tensors(known, size, size, agent.antialias)[0][None]
     masks: dict[str, Any] = {"background": 1 - mask, "foreground": mask}
     paint = paint or compositor(config)
-    canvas = torch.zeros(1, 3, size, size)
+    canvas = torch.zeros(1, 3, size, size, dtype=torch.float32)
     yield _shown(canvas)
     with torch.no_grad():
         for strokes, level in bundles:

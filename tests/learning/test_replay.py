@@ -47,7 +47,7 @@ def test_bad_input():
     with pytest.raises(ValueError, match="canvases has shape"):
         replay.add(episodes(1, 0, steps=4), torch.tensor([0]))
     with pytest.raises(ValueError, match="canvases has shape"):
-        Replay(2, 3, 4).load_state_dict({"canvases": episodes(3, 0), "samples": torch.arange(3)})
+        Replay(9, 2, 4).load_state_dict({"canvases": episodes(3, 0), "samples": torch.arange(3)})
 
 
 def test_too_large_for_the_machine():

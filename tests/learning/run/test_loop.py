@@ -141,7 +141,7 @@ def test_loss_that_is_no_number_stops_the_run(tmp_path):
     trainer.pictures.start = poison
     with pytest.raises(DivergedError, match=r"a stroke became nan in episode 5.*00000003"):
         trainer.run()
-    (kept,) = checkpoint.checkpoints(tmp_path)
+    *_, kept = checkpoint.checkpoints(tmp_path)
     state = checkpoint.read(kept / "networks.pt")
     assert all(bool(values.isfinite().all()) for values in state["learner"]["actor"].values())
 

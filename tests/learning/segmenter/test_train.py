@@ -129,7 +129,7 @@ def test_a_run_that_was_stopped_ends_as_one_that_was_not(run, pack, tmp_path, mo
 def test_other_processes_make_the_same_pictures(run, pack, tmp_path, monkeypatch):
     """And begin by seeing to it that they end with this one."""
     out, began = tmp_path / "out", tmp_path / "began"
-    monkeypatch.setattr(train, "end_with_parent", lambda: began.write_text(str(os.getpid())))
+    monkeypatch.setattr(train, "end_with_parent", lambda saves: began.write_text(str(os.getpid())))
     train_segmenter(small(out, pack, workers=1))
     assert same(state_of(run)["ema"], state_of(out)["ema"])
     assert int(began.read_text()) != os.getpid()

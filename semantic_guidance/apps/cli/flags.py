@@ -102,22 +102,25 @@ def with_config(args: argparse.Namespace, kinds: Mapping[str, type]) -> tuple[di
     return ({} if args.config is None else read_settings(args.config, kinds)), given
 
 
-def with_run(args: argparse.Namespace, kind: type) -> tuple[dict[str, Any], dict[str, Any]]:
+def with_run(
+    args: argparse.Namespace, kind: type, out: str = "out"
+) -> tuple[dict[str, Any], dict[str, Any]]:
     """As `with_config`, for a run that goes on if it is there: then its own settings stand for a file's.
 
     Args:
-        args: parsed, see `with_config`; the run's folder is the setting ``out``.
+        args: parsed, see `with_config`.
         kind: the dataclass of the settings.
+        out: the one that is the run's folder.
 
     Raises:
         InputError: something in the file is wrong.
         OSError: it cannot be read.
     """
     in_file, given = with_config(args, {"": kind})
-    outs = [item.default for item in dataclasses.fields(kind) if item.name == "out"]
-    file = Path(given.get("out", outs[0])) / NAME
+    usual = next(item.default for item in dataclasses.fields(kind) if item.name == out)
+    file = Path(given.get(out, usual)) / NAME
     if args.config is None and file.is_file():
-        in_file = read_settings(file, {"": kind}) | {"out": file.parent}
+        in_file = read_settings(file, {"": kind}) | {out: type(usual)(file.parent)}
         args.config = file
     return in_file, given
 

@@ -64,7 +64,7 @@ def see_that_it_can_begin(config: TrainConfig, folder: Path, processes: int, fir
 
 
 def _see_that_it_learns(config: TrainConfig) -> None:
-    """See that a run does more than fill its memory.
+    """See that a run does more than fill its memory, unless it begins with an actor that has learned.
 
     Raises:
         InputError: it ends before its first update.
@@ -72,10 +72,13 @@ def _see_that_it_learns(config: TrainConfig) -> None:
     learn, length = config.learn, config.env.max_eps_len
     steps = math.ceil(learn.train_timesteps / length) * length
     if learn.method == "ddpg" and steps <= learn.warmup:
-        raise InputError(
+        words = (
             f"--train-timesteps {learn.train_timesteps} ends before anything is learned: the first "
-            f"{learn.warmup} steps only fill the memory (--warmup), wanted more steps or a smaller --warmup"
+            f"{learn.warmup} steps only fill the memory (--warmup)"
         )
+        if config.run.load_path is None:
+            raise InputError(f"{words}, wanted more steps or a smaller --warmup")
+        print(words, file=sys.stderr)
 
 
 def _hints(config: TrainConfig) -> Iterator[str]:

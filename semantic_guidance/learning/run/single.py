@@ -182,7 +182,7 @@ def read_config(kind: type[Config], state: State, path: Path) -> Config:
         ) from None
 
 
-def check_same(config: Any, state: State, may_change: frozenset[str], path: Path) -> None:
+def check_same(config: Any, state: State, may_change: frozenset[str], path: Path, out: str = "--out") -> None:
     """See that a run goes on with the settings that it was begun with.
 
     Args:
@@ -190,6 +190,7 @@ def check_same(config: Any, state: State, may_change: frozenset[str], path: Path
         state: that it goes on from.
         may_change: names of the options that may differ.
         path: where the state was read.
+        out: flag of the folder that it is in.
 
     Raises:
         InputError: the settings cannot be read.
@@ -207,7 +208,7 @@ def check_same(config: Any, state: State, may_change: frozenset[str], path: Path
     raise OptionError(
         first,
         f"got {_shown(getattr(config, first))}, but {path} was made with {_shown(before[first])}{more}, "
-        "wanted the same or another --out",
+        f"wanted the same or another {out}",
     )
 
 

@@ -68,8 +68,7 @@ class Stop:
         """Take note of a signal; returns whether that is all: not if it is another one."""
         if not self.number:
             self.number, self.told = number, time.monotonic()
-            bar = "\n" if self.note and os.isatty(2) else ""  # below a bar of progress
-            _tell(self.note, bar)
+            _tell(self.note, "\n")  # below a bar of progress
             return True
         # A launcher passes on what the terminal has sent to both: that is the same one.
         return time.monotonic() <= self.told + GRACE

@@ -333,7 +333,17 @@ class TrainConfig:
 
 MAY_CHANGE = frozenset(
     {"train_timesteps", "data", "actor_lr", "critic_lr", "gan_lr", "lr_episodes", "accumulate"}
-    | {"batch_size", "nenv", "rmsize", "warmup", "train_steps_per_eps", "tau", "gan_tau", "noise_factor", "bf16"}
+    | {
+        "batch_size",
+        "nenv",
+        "rmsize",
+        "warmup",
+        "train_steps_per_eps",
+        "tau",
+        "gan_tau",
+        "noise_factor",
+        "bf16",
+    }
     | {
         "renderer_weights",
         "bank",

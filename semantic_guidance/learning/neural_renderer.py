@@ -19,7 +19,6 @@ from semantic_guidance.core.files import replacing
 from semantic_guidance.core.locks import only_one
 from semantic_guidance.core.ltp_format import strokes_from_ltp
 from semantic_guidance.core.settings import write_run_settings
-from semantic_guidance.core.shown import printable
 from semantic_guidance.learning import optimizers
 from semantic_guidance.learning.run import checkpoint, single
 from semantic_guidance.learning.run.log import Log
@@ -40,7 +39,12 @@ MAY_CHANGE = frozenset(
 class RendererConfig:
     """How the neural renderer learns. The defaults are the reference code's."""
 
-    output: str = field(default="model/renderer", metadata={"help": "folder for renderer.pkl, last.pt and the log; a run that was stopped there goes on"})
+    output: str = field(
+        default="model/renderer",
+        metadata={
+            "help": "folder for renderer.pkl, last.pt and the log; a run that was stopped there goes on"
+        },
+    )
     steps: int = field(default=500_000, metadata={"help": "updates", "min": 1})
     batch_size: int = field(default=64, metadata={"help": "strokes of an update", "min": 1})
     learning_rates: tuple[float, ...] = field(
@@ -98,7 +102,7 @@ def train_renderer(config: RendererConfig) -> Path:
         write_run_settings({"": config}, folder)
         with saving_first(STOPPING) as stop:
             run.run(stop)
-            stop.words = gone_on_with(run.step, f"train-renderer --output {printable(folder)}")
+            stop.words = gone_on_with(run.step, "train-renderer --output", folder)
     return folder / RENDERER
 
 

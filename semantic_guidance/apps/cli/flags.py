@@ -102,9 +102,7 @@ def with_config(args: argparse.Namespace, kinds: Mapping[str, type]) -> tuple[di
     return ({} if args.config is None else read_settings(args.config, kinds)), given
 
 
-def with_run(
-    args: argparse.Namespace, kind: type, out: str = "out"
-) -> tuple[dict[str, Any], dict[str, Any]]:
+def with_run(args: argparse.Namespace, kind: type, out: str = "out") -> tuple[dict[str, Any], dict[str, Any]]:
     """As `with_config`, for a run that goes on if it is there: then its own settings stand for a file's.
 
     Args:

@@ -109,7 +109,7 @@ def _train(config: TrainConfig, folder: Path, group: Processes) -> None:
             _mirror(config, folder) if first else nullcontext() as mirror,
         ):
             run.run(mirror, stop)
-            stop.words = gone_on_with(run.step, f"train --resume {printable(folder)}") if first else ""
+            stop.words = gone_on_with(run.step, "train --resume", folder, group.count) if first else ""
     finally:
         if group.rank == 0:
             checkpoint.sweep(folder)  # half a checkpoint would fill the disk

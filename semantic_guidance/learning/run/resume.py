@@ -63,7 +63,9 @@ def run_folder(path: Path) -> Path:
     for folder in (whole, *whole.parents)[: DEEPEST + 1]:
         if checkpoint.checkpoints(folder) or any((folder / name).is_file() for name in single.KEPT):
             return _named(path if folder == whole else path.parents[whole.parents.index(folder)])
-    raise InputError(f"--resume: {path} holds no checkpoint, wanted the folder of a run, or a checkpoint in it")
+    raise InputError(
+        f"--resume: {path} holds no checkpoint, wanted the folder of a run, or a checkpoint in it"
+    )
 
 
 def _named(folder: Path) -> Path:

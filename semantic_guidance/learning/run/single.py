@@ -197,7 +197,9 @@ def check_same(config: Any, state: State, may_change: frozenset[str], path: Path
         OptionError: some differ; the message names all of them, with both values.
     """
     before = vars(read_config(type(config), state, path))
-    differ = [name for name, value in vars(config).items() if name not in may_change and value != before[name]]
+    differ = [
+        name for name, value in vars(config).items() if name not in may_change and value != before[name]
+    ]
     if not differ:
         return
     first, *others = differ

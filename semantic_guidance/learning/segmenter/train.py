@@ -21,7 +21,6 @@ from semantic_guidance.core.forks import threads_here
 from semantic_guidance.core.locks import only_one
 from semantic_guidance.core.options import OptionError
 from semantic_guidance.core.settings import write_run_settings
-from semantic_guidance.core.shown import printable
 from semantic_guidance.guidance.classifier import kind_evidence, load_imagenet_state
 from semantic_guidance.guidance.efficientnet import fold_state_dict
 from semantic_guidance.guidance.network import SegmentationNetwork
@@ -75,7 +74,7 @@ def train_segmenter(config: SegmenterTrainingConfig) -> Path:
         write_run_settings({"": config}, config.out)
         with saving_first(STOPPING) as stop:
             trainer.run(stop)
-            stop.words = gone_on_with(trainer.step, f"train-segmenter --out {printable(config.out)}")
+            stop.words = gone_on_with(trainer.step, "train-segmenter --out", config.out)
         return _write(config.out, earlier, config.share)
 
 
@@ -302,7 +301,6 @@ class SegmenterTrainer:
             "seconds": self.seconds,
         }
         single.write_last(config.out, config, state)
-
 
     def _tell(self) -> None:
         """Write a line of the log."""

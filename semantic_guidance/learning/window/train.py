@@ -23,7 +23,6 @@ from semantic_guidance.core.errors import InputError, NotFiniteError
 from semantic_guidance.core.locks import only_one
 from semantic_guidance.core.options import OptionError, to_json
 from semantic_guidance.core.settings import write_run_settings
-from semantic_guidance.core.shown import printable
 from semantic_guidance.core.weights import Unfilled, filled
 from semantic_guidance.learning import optimizers
 from semantic_guidance.learning.algorithms.apg import AnalyticTrainer, APGConfig
@@ -49,7 +48,7 @@ LOWEST = 0.01
 """Last learning rate over the greatest one."""
 MAY_CHANGE = frozenset(
     {"pack", "out", "bank", "init", "guided", "unguided", "steps", "minutes", "learning_rate", "ema"}
-    | {"save_interval", "threads", "device"}
+    | {"save_interval", "threads", "device", "batch_size", "bf16"}
 )
 """Settings that a run that goes on may have otherwise."""
 _PLACES = frozenset({"pack", "out", "bank", "init", "save_interval", "threads", "device", "unguided"})
@@ -84,7 +83,7 @@ def train_window_agent(config: WindowTrainingConfig) -> Path:
             write_run_settings({"": config}, config.out)
             with saving_first(STOPPING) as stop:
                 trainer.run(stop)
-                stop.words = gone_on_with(trainer.step, f"train-agent --out {printable(config.out)}")
+                stop.words = gone_on_with(trainer.step, "train-agent --out", config.out)
             return write_agent(config.out, config.unguided)
 
 

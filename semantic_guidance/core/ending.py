@@ -155,7 +155,7 @@ class _Guard:
                 _die(number, self._of.unwound)
 
     def _saved_first(self) -> bool:
-        """Wait, however long, while a block is saved first, unless it is told again; False if all has ended."""
+        """Wait, however long, while a block is saved first, unless told again; False if all has ended."""
         began = time.monotonic()
         self._reader.settimeout(POLL / 5)
         while self._of.stop is not None:

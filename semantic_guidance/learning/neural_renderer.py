@@ -27,7 +27,6 @@ from semantic_guidance.learning.run.words import STOPPING, gone_on_with
 from semantic_guidance.renderer import render
 from semantic_guidance.renderer.backends.neural import SHAPE_NUMBERS, NeuralRenderer
 
-
 RENDERER = "renderer.pkl"
 MAY_CHANGE = frozenset(
     {"output", "steps", "batch_size", "learning_rates", "bounds", "save_interval", "threads", "device"}

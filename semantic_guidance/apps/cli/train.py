@@ -36,9 +36,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "(--method apg), in far fewer updates. The defaults are those of the reference code, but for\n"
         "--max-eps-len: 50 as in its README, where its code has 40. Writes to OUTPUT/DATASET/EXP_SUFFIX:\n"
         "checkpoints, actor.safetensors, log.jsonl, log for TensorBoard, and config.toml (config.json), all\n"
-        "settings, for --config. SIGTERM or Ctrl-C: the episode under way is finished and saved; a second one\n"
-        "ends it at once. --resume goes on, with the run's own settings where no flag says otherwise; data, rates,\n"
-        "batches, memory, processes, intervals and device may be others."
+        "settings, for --config. On SIGTERM or Ctrl-C the episode under way is finished and saved; a second\n"
+        "one ends it at once. --resume goes on, with the run's own settings where no flag says otherwise:\n"
+        "data, rates, batches, memory, processes, intervals and device may be others."
     )
     parser.epilog = EXAMPLES
     add_config_flag(parser)

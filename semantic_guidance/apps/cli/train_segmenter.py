@@ -25,8 +25,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.description = (
         "Trains the segmenter on composed pictures, and on photographs with masks if there are any.\n"
         "Writes to OUT: segmenter.safetensors for 'Segmenter.load' in Python, the checkpoint last.pt,\n"
-        "log.jsonl, and config.toml, all settings, for --config. A run that was stopped goes on by --out alone,\n"
-        "with the settings that it was begun with. SIGTERM or Ctrl-C: what is under way is saved."
+        "log.jsonl, and config.toml, all settings, for --config. A run that was stopped goes on by --out\n"
+        "alone, with the settings that it was begun with. SIGTERM or Ctrl-C: what is under way is saved."
     )
     parser.epilog = EXAMPLES
     add_config_flag(parser)

@@ -14,7 +14,6 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from semantic_guidance.agents.ltp import episode
 from semantic_guidance.agents.ltp.episode import PaintState, Renderer
 from semantic_guidance.agents.ltp.files import save_actor
 from semantic_guidance.core.ending import Stop, saving_first
@@ -39,14 +38,11 @@ from semantic_guidance.learning.run.ready import (
     training_renderer,
 )
 from semantic_guidance.learning.run.start import ACTOR, NETWORKS
-from semantic_guidance.learning.run.words import STOPPING, gone_on_with
+from semantic_guidance.learning.run.validation import validate
+from semantic_guidance.learning.run.words import STOPPING, gone_on_with, not_finite
 
 MIXES = 2
 """Discriminators at most, each of which needs random numbers for its gradient penalty."""
-
-
-NO_ERROR = 1e-8
-"""Added to an error that is divided by, as in the reference code."""
 
 
 class DivergedError(ArithmeticError):
@@ -155,6 +151,9 @@ class Trainer:
         if group.rank == 0:
             checkpoint.sweep(folder)
         self.episode = 0
+        self.seen: PaintState | None = (
+            None  # what was painted or learned from last, for who asks what was wrong
+        )
         self.history: list[dict[str, float]] = []  # losses of each episode, for whoever looks on
         if config.run.resume:
             self._resume()
@@ -222,13 +221,15 @@ class Trainer:
             return self._learn() if self.step > self.config.learn.warmup else {}
         except NotFiniteError:
             raise DivergedError(self._last_words("a stroke", math.nan)) from None
+        finally:
+            self.seen = None
 
     @torch.no_grad()
     def _collect(self) -> None:
         """Paint `nenv` pictures and remember them."""
         env, learn = self.config.env, self.config.learn
         samples = self.pictures.draw(learn.nenv, self.generator)
-        state = self.pictures.start(samples, self.group.device)
+        state = self.seen = self.pictures.start(samples, self.group.device)
         level = learn.noise_factor * torch.rand(learn.nenv, 1, generator=self.generator)
         canvases = [to_bytes(state.canvas.cpu())]
         for _ in range(env.max_eps_len):
@@ -266,7 +267,7 @@ class Trainer:
         count = self.config.learn.batch_size
         drawn = self.replay.sample(count, self.generator)
         mix = torch.rand(MIXES, count, generator=self.generator)
-        start = self.pictures.start(drawn.sample, self.group.device)
+        start = self.seen = self.pictures.start(drawn.sample, self.group.device)
         before = with_canvas(start, drawn.before, drawn.step)
         after = with_canvas(start, drawn.after, drawn.step + 1)
         return self.learner.update(before, after, mix.to(self.group.device))
@@ -296,9 +297,11 @@ class Trainer:
         last, how = "there is no checkpoint yet", ""
         if kept:
             last, how = f"the last checkpoint is {kept[-1]}", ", which --resume takes"
+        wrong = None if self.seen is None else not_finite(vars(self.seen))
+        wanted = "lower learning rates" if wrong is None else f"pictures of finite numbers: {wrong} is not"
         return (
             f"{name} became {value} in episode {self.episode}, training has stopped; {last}; "
-            f"wanted lower learning rates{how}"
+            f"wanted {wanted}{how}"
         )
 
     def _tell(self, losses: dict[str, float], seconds: float) -> None:
@@ -306,36 +309,9 @@ class Trainer:
         shown = " ".join(f"{name} {losses[name]:.4g}" for name in told)
         print(f"episode {self.episode} steps {self.step} {seconds:.2f} s {shown}", file=sys.stderr)
 
-    @torch.no_grad()
     def validate(self) -> tuple[dict[str, float], PaintState]:
-        """Paint held-out pictures; returns mean errors and the paintings of the first batch.
-
-        ``mean_reward`` is, as in the reference code, the share of the empty canvas's error that is gone.
-        """
-        env, learn = self.config.env, self.config.learn
-        count = min(len(self.held_out), self.config.run.val_num_eps * learn.nenv)
-        errors, inside, gone, shown = [], [], [], None
-        for samples in (2 * torch.arange(count)).split(learn.nenv):
-            state = self.held_out.start(samples, self.group.device)
-            empty = episode.mean_squared_error(state)
-            for _ in range(env.max_eps_len):
-                state = self.learner.step(state, self.learner.act(state))
-            shown = state if shown is None else shown
-            errors.append(episode.mean_squared_error(state))
-            inside.append(_masked_error(state))
-            gone.append((empty - errors[-1]) / (empty + NO_ERROR))
-        if shown is None:
-            raise ValueError("there are no held-out pictures, wanted at least one")
-        dist = torch.cat(errors)
-        results = {
-            "mean_reward": float(torch.cat(gone).mean()),
-            "mean_dist": float(dist.mean()),
-            "var_dist": float(dist.var(unbiased=False)),
-        }
-        foreground = torch.cat(inside)
-        if bool(foreground.isfinite().any()):
-            results["mean_dist_foreground"] = float(foreground[foreground.isfinite()].mean())
-        return results, shown
+        """Paint held-out pictures; see `learning.run.validation.validate`."""
+        return validate(self.config, self.learner, self.held_out, self.group.device)
 
     def _validate(self, log: Log) -> None:
         if self.group.rank == 0:
@@ -412,10 +388,3 @@ class Trainer:
         if missing and self.group.rank == 0:
             names = ", ".join(name.replace("_live", " discriminator") for name in missing)
             print(f"{printable(found.path)} has no {names}: begun afresh", file=sys.stderr)
-
-
-def _masked_error(state: PaintState) -> Tensor:
-    """``[B]`` mean squared error inside the mask; NaN where there is no mask."""
-    inside = (state.canvas - state.target).square().mean(dim=1, keepdim=True) * state.mask
-    area = state.mask.sum(dim=(1, 2, 3))
-    return torch.where(area > 1, inside.sum(dim=(1, 2, 3)) / area, torch.nan)

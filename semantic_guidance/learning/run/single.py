@@ -229,11 +229,19 @@ def check_finite(module: nn.Module, last_words: str) -> None:
             raise InputError(f"a weight became infinite or not a number (NaN) {last_words}")
 
 
-def stopped(folder: Path, step: int, flags: str) -> str:
-    """The end of the complaint that training stopped in an update, counted from 1, and what is wanted."""
+def stopped(folder: Path, step: int, flags: str, wrong: str | None = None) -> str:
+    """The end of the complaint that training stopped in an update, counted from 1, and what is wanted.
+
+    Args:
+        folder: of the run.
+        step: the update.
+        flags: of what may have been too high.
+        wrong: what of the pictures is not finite, if that is why.
+    """
     kept = folder / LAST
     last = f"the last checkpoint is {kept}" if kept.exists() else "there is no checkpoint yet"
-    return f"in update {step}, training has stopped; {last}; wanted a lower {flags}"
+    wanted = f"a lower {flags}" if wrong is None else f"pictures of finite numbers: {wrong} is not"
+    return f"in update {step}, training has stopped; {last}; wanted {wanted}"
 
 
 def append_row(folder: Path, row: Mapping[str, float | None]) -> None:

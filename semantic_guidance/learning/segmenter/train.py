@@ -30,7 +30,7 @@ from semantic_guidance.learning.algorithms.wgan import placed
 from semantic_guidance.learning.data.cutouts.dataset import CutoutPack, compose
 from semantic_guidance.learning.memory import START, check_room, fitting
 from semantic_guidance.learning.run import checkpoint, single
-from semantic_guidance.learning.run.words import STOPPING, gone_on_with
+from semantic_guidance.learning.run.words import STOPPING, gone_on_with, not_finite
 from semantic_guidance.learning.segmenter.config import SegmenterTrainingConfig
 from semantic_guidance.learning.segmenter.loss import segmentation_loss
 from semantic_guidance.learning.segmenter.samples import Batches, Sources
@@ -265,7 +265,8 @@ class SegmenterTrainer:
         loss = segmentation_loss(logits, objectness, mask)
         value = loss.item()
         if not math.isfinite(value):
-            raise InputError(f"the loss became {value} {self._last_words(self.step + 1)}")
+            wrong = not_finite({"images": images, "mask": mask})
+            raise InputError(f"the loss became {value} {self._last_words(self.step + 1, wrong)}")
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self.trained, 1.0)
@@ -275,8 +276,8 @@ class SegmenterTrainer:
         self.step += 1
         return value
 
-    def _last_words(self, step: int) -> str:
-        return single.stopped(self.config.out, step, "--learning-rate or --encoder-lr")
+    def _last_words(self, step: int, wrong: str | None = None) -> str:
+        return single.stopped(self.config.out, step, "--learning-rate or --encoder-lr", wrong)
 
     def save(self, told: bool = True) -> None:
         """Write a line of the log, every second time and at the end with the IoU, and the checkpoint.

@@ -31,7 +31,7 @@ from semantic_guidance.learning.memory import START, check_room, fitting
 from semantic_guidance.learning.room import GUIDE
 from semantic_guidance.learning.run import checkpoint, single
 from semantic_guidance.learning.run.processes import choose_device, settle_threads
-from semantic_guidance.learning.run.words import STOPPING, gone_on_with
+from semantic_guidance.learning.run.words import STOPPING, gone_on_with, not_finite
 from semantic_guidance.learning.window.bank import PLANES, open_bank
 from semantic_guidance.learning.window.config import WindowTrainingConfig
 from semantic_guidance.learning.window.env import WindowState, error, window_environment
@@ -231,8 +231,8 @@ class WindowTrainer:
         rate = self.config.learning_rate * schedule(self.step, done)
         for group in self.trainer.optimizer.param_groups:
             group["lr"] = rate
+        windows, planes = self.episodes.windows()
         try:
-            windows, planes = self.episodes.windows()
             view = WindowState.of(planes, self.device)
             losses, after = self.trainer.update(view)
             if after.strokes is None:
@@ -240,7 +240,8 @@ class WindowTrainer:
             self.episodes.paint(windows, after.strokes.map(lambda values: values.detach().cpu().float()))
         except (ArithmeticError, NotFiniteError) as problem:
             reason = str(problem).partition(", wanted")[0]
-            raise InputError(f"{reason} {self._last_words(self.step + 1)}") from None
+            wrong = not_finite({"planes": torch.from_numpy(planes)})
+            raise InputError(f"{reason} {self._last_words(self.step + 1, wrong)}") from None
         single.average(self.mean, self.actor, single.mean_decay(self.step, self.config.ema))
         for name, each in (("before", error(view)), ("after", error(after))):
             value = float(each.detach().square().mean())
@@ -254,8 +255,8 @@ class WindowTrainer:
             **losses,
         }
 
-    def _last_words(self, step: int) -> str:
-        return single.stopped(self.config.out, step, "--learning-rate")
+    def _last_words(self, step: int, wrong: str | None = None) -> str:
+        return single.stopped(self.config.out, step, "--learning-rate", wrong)
 
     def save(self) -> None:
         """Write the checkpoint.

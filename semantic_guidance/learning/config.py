@@ -248,8 +248,8 @@ class RunConfig:
     save_interval: int = field(
         default=200,
         metadata={
-            "help": "episodes of ddpg between checkpoints; the first ones come earlier, and if that takes more "
-            "than ten minutes, more of them",
+            "help": "episodes of ddpg between checkpoints; the first ones come earlier, and more of them if "
+            "that takes over ten minutes",
             "min": 1,
         },
     )
@@ -270,8 +270,8 @@ class RunConfig:
     resume: bool | str = field(
         default=False,
         metadata={
-            "help": "go on where the run of this name stopped, or the one in DIR, or from a checkpoint in it, "
-            "with the settings that it has; flags change those that may change",
+            "help": "go on where the run of this name stopped, or the one in DIR, or from a checkpoint in "
+            "it, with the settings that it has; flags change those that may change",
             "metavar": "DIR",
             "optional": True,
         },
@@ -356,7 +356,7 @@ MAY_CHANGE = frozenset(
         "measured",
     }
 )
-"""Settings that a resumed run may have otherwise: where things are, how much at once, how fast, for how long."""
+"""Settings that a resumed run may have otherwise: places, how much at once, how fast, for how long."""
 
 PARTS = {
     "env": EnvConfig,

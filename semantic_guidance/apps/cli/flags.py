@@ -114,12 +114,15 @@ def with_run(args: argparse.Namespace, kind: type, out: str = "out") -> tuple[di
         InputError: something in the file is wrong.
         OSError: it cannot be read.
     """
+    from semantic_guidance.learning.run.single import KEPT  # here: help needs none of torch
+
     in_file, given = with_config(args, {"": kind})
     usual = next(item.default for item in dataclasses.fields(kind) if item.name == out)
-    file = Path(given.get(out, usual)) / NAME
-    if args.config is None and file.is_file():
-        in_file = read_settings(file, {"": kind}) | {out: type(usual)(file.parent)}
-        args.config = file
+    folder = Path(given.get(out, usual))
+    begun = (folder / NAME).is_file() and any((folder / name).is_file() for name in KEPT)
+    if args.config is None and begun:
+        args.config = folder / NAME
+        in_file = read_settings(args.config, {"": kind}) | {out: given.get(out, usual)}
     return in_file, given
 
 

@@ -27,7 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "Trains the neural renderer of Learning to Paint on strokes drawn by the exact renderer.\n"
         "Nothing here needs it: the exact renderer is faster. It is for comparison. Writes to OUTPUT:\n"
         "renderer.pkl, the checkpoint last.pt, log for TensorBoard, and config.toml, all settings, for\n"
-        "--config. A run that was stopped goes on by --output alone. SIGTERM or Ctrl-C: what is under way is saved."
+        "--config. A run that was stopped goes on by --output alone. SIGTERM or Ctrl-C: it is saved."
     )
     parser.epilog = EXAMPLES
     add_config_flag(parser)

@@ -151,9 +151,7 @@ class Trainer:
         if group.rank == 0:
             checkpoint.sweep(folder)
         self.episode = 0
-        self.seen: PaintState | None = (
-            None  # what was painted or learned from last, for who asks what was wrong
-        )
+        self.seen: PaintState | None = None  # what an episode looked at last
         self.history: list[dict[str, float]] = []  # losses of each episode, for whoever looks on
         if config.run.resume:
             self._resume()

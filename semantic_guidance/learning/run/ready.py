@@ -98,7 +98,7 @@ def _hints(config: TrainConfig) -> Iterator[str]:
             "holds (--rmsize, --max-eps-len): each is learned from several times at once"
         )
     if run.val_interval > total:
-        yield f"--val-interval {run.val_interval} is more than the {total} episodes of the run: none is validated"
+        yield f"--val-interval {run.val_interval} is more than the {total} episodes of the run: no validation"
 
 
 def painting_network(config: TrainConfig) -> nn.Module:

@@ -24,8 +24,8 @@ def completed(values: dict[str, Any]) -> dict[str, Any]:
     """Settings of a run that goes on: those given, and for all others those that it was begun with.
 
     Args:
-        values: as for `learning.run.loop.train`; if ``resume`` is a path, to the run's folder, to a checkpoint
-            or to any file in it.
+        values: as for `learning.run.loop.train`; if ``resume`` is a path, to the run's folder, a checkpoint
+            or any file in it.
 
     Raises:
         InputError: there is no such run, its settings cannot be read, or it is not the one that ``output``
@@ -108,7 +108,7 @@ def read_saved(folder: Path, resume: bool | str) -> tuple[dict[str, Any], TrainC
     path = goes_on_from(folder, resume)
     if path is None:
         raise InputError(
-            f"--resume: {folder} holds no checkpoint, wanted a run that was stopped, or its folder: --resume DIR"
+            f"--resume: {folder} holds no checkpoint, wanted a run that was stopped (--resume DIR: in DIR)"
         )
     file = path / NETWORKS if path.is_dir() else path
     try:

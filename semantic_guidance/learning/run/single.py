@@ -70,7 +70,7 @@ def replace_last(folder: Path, content: State) -> None:
 
 
 def newest(folder: Path) -> Path:
-    """The checkpoint in a run's folder: the one before the last where that is gone, ``last.pt`` if there is none."""
+    """The checkpoint in a run's folder, the one before if that is gone; ``last.pt`` if none is there."""
     last = folder / LAST
     return folder / EARLIER if not last.exists() and (folder / EARLIER).is_file() else last
 

@@ -140,11 +140,15 @@ class PictureBank:
         size = (self.size, self.size)
         mask, focus, box = guidance_tensors(guidance, *size)
         small = resample(image, *size)
-        for name, values in (("pixels", small), ("mask", mask), ("focus map", focus), ("box", box)):
+        for name, values in _parts(image, guidance, box):
             if not bool(values.isfinite().all()):
                 told = f" ({', '.join(f'{each:g}' for each in box.tolist())})" if name == "box" else ""
                 raise ValueError(f"picture {number}: its {name}{told} holds infinity or NaN, wanted numbers")
         return small, mask, focus, box
+
+
+def _parts(image: Tensor, guidance: Guidance, box: Tensor) -> tuple[tuple[str, Tensor], ...]:
+    return ("pixels", image), ("mask", guidance.mask), ("focus map", guidance.focus), ("box", box)
 
 
 def to_bytes(values: Tensor) -> Tensor:

@@ -13,6 +13,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
+from semantic_guidance.core.archives import regular_size
 from semantic_guidance.core.config import kind_of
 from semantic_guidance.core.errors import InputError
 from semantic_guidance.core.files import replacing
@@ -20,8 +21,8 @@ from semantic_guidance.core.toml import read_toml
 
 Field = dataclasses.Field[Any]
 
-NAME = "config.toml"
-"""The file in a run's folder."""
+NAME, JSON_NAME = "config.toml", "config.json"
+"""The files in a run's folder, for people and for programs."""
 
 MAX_BYTES = 100_000
 WHAT = "settings"
@@ -60,11 +61,33 @@ def write_settings(parts: Mapping[str, Any], path: Path) -> None:
         draft.write_text(text, encoding="utf-8")
 
 
+def settings_json(parts: Mapping[str, Any]) -> str:
+    """The settings of configurations as JSON, with null where `settings_text` leaves one out."""
+    tables = {name: {key: _plain(value) for key, value in vars(part).items()} for name, part in parts.items()}
+    return json.dumps({**tables.pop("", {}), **tables}, indent=2, ensure_ascii=False) + "\n"
+
+
+def write_run_settings(parts: Mapping[str, Any], folder: Path) -> None:
+    """Write all settings of a run into its folder, as TOML and as JSON.
+
+    Raises:
+        InputError: a setting cannot be written.
+        OSError: a file cannot be written.
+    """
+    write_settings(parts, folder / NAME)
+    with replacing(folder / JSON_NAME) as draft:
+        draft.write_text(settings_json(parts), encoding="utf-8")
+
+
+def _plain(value: Any) -> Any:
+    return str(value) if isinstance(value, Path) else value
+
+
 def read_settings(path: Path, kinds: Mapping[str, type]) -> dict[str, Any]:
     """The settings in a file by name, those that it has. Ranges are checked where they are used.
 
     Args:
-        path: of the file.
+        path: of the file, TOML, or JSON if its name ends so.
         kinds: the dataclasses by the names of their tables, as for `settings_text`.
 
     Raises:
@@ -88,13 +111,31 @@ def read_settings(path: Path, kinds: Mapping[str, type]) -> dict[str, Any]:
         except ValueError as error:
             raise InputError(f"{path}: {name} {error}") from None
 
-    for name, value in read_toml(path, WHAT, MAX_BYTES).items():
+    read = _read_json if path.suffix.lower() == ".json" else read_toml
+    for name, value in read(path, WHAT, MAX_BYTES).items():
         if name and name in tables and isinstance(value, dict):
             for inner, inner_value in value.items():
                 take(inner, inner_value, tables[name], f"{name}.")
         else:
             take(name, value, everywhere, "")
     return found
+
+
+def _read_json(path: Path, what: str, most: int) -> dict[str, Any]:
+    """As `read_toml`: what is null is left out."""
+    try:
+        regular_size(path, most)
+        content = json.loads(path.read_text(encoding="utf-8-sig"))
+        if not isinstance(content, dict):
+            raise ValueError("it is no object")
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{path} cannot be read ({error}), wanted {what} as JSON") from None
+    tables = {name: _known(value) if isinstance(value, dict) else value for name, value in content.items()}
+    return _known(tables)
+
+
+def _known(table: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in table.items() if value is not None}
 
 
 def _meant(name: str, known: Iterable[str]) -> str:

@@ -107,16 +107,16 @@ class PictureBank:
         self.loaded[:] = True
 
     def _load(self, place: int) -> None:
-        image, guidance = self._readable(place)
-        size = (self.size, self.size)
-        small = resample(image, *size)
-        mask, focus, box = guidance_tensors(guidance, *size)
+        small, mask, focus, box = self._readable(place)
         self.pixels[place] = to_bytes(torch.cat([small, mask, focus]))
         self.boxes[place] = box
         self.loaded[place] = True
 
-    def _readable(self, place: int) -> tuple[Tensor, Guidance]:
+    def _readable(self, place: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """The picture at a place, or the next one that can be read: one broken file must not end a run.
+
+        Returns:
+            It, its mask, focus map and box, at the size of the canvas.
 
         Raises:
             InputError: no picture can be read.
@@ -124,14 +124,34 @@ class PictureBank:
         for step in range(len(self.numbers)):
             number = int(self.numbers[(place + step) % len(self.numbers)])
             try:
-                image, guidance = self.fetch(number)
-                for name, values in {"image": image, "mask": guidance.mask, "focus": guidance.focus}.items():
-                    check_unit(values, name)
-                return image, guidance
+                return self._prepared(number)
             except (ValueError, OSError) as error:
                 reason = str(error)
                 tqdm.write(f"skipped: {printable(reason)}", file=sys.stderr)
         raise InputError(f"no picture can be read, the last one: {reason}")
+
+    def _prepared(self, number: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """A picture, its mask, focus map and box, at the size of the canvas.
+
+        Raises:
+            ValueError: they cannot be read, or hold infinity or NaN, which bytes would hide.
+            OSError: the same.
+        """
+        image, guidance = self.fetch(number)
+        size = (self.size, self.size)
+        mask, focus, box = guidance_tensors(guidance, *size)
+        small = resample(image, *size)
+        for name, values in _parts(image, guidance, box):
+            if not bool(values.isfinite().all()):
+                told = f" ({', '.join(f'{each:g}' for each in box.tolist())})" if name == "box" else ""
+                raise ValueError(f"picture {number}: its {name}{told} holds infinity or NaN, wanted numbers")
+            if name != "box":
+                check_unit(values, f"picture {number}: its {name}")
+        return small, mask, focus, box
+
+
+def _parts(image: Tensor, guidance: Guidance, box: Tensor) -> tuple[tuple[str, Tensor], ...]:
+    return ("pixels", image), ("mask", guidance.mask), ("focus map", guidance.focus), ("box", box)
 
 
 def to_bytes(values: Tensor) -> Tensor:

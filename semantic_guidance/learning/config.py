@@ -246,7 +246,12 @@ class RunConfig:
         default=5, metadata={"help": "batches of --nenv pictures that ddpg validates on", "min": 1}
     )
     save_interval: int = field(
-        default=200, metadata={"help": "episodes of ddpg between checkpoints", "min": 1}
+        default=200,
+        metadata={
+            "help": "episodes of ddpg between checkpoints; the first ones come earlier, and more of them if "
+            "that takes over ten minutes",
+            "min": 1,
+        },
     )
     keep: int = field(default=2, metadata={"help": "checkpoints to keep", "min": 1})
     threads: int = field(
@@ -262,7 +267,15 @@ class RunConfig:
             "metavar": "PATH",
         },
     )
-    resume: bool = field(default=False, metadata={"help": "go on where the run of this name stopped"})
+    resume: bool | str = field(
+        default=False,
+        metadata={
+            "help": "go on where the run of this name stopped, or the one in DIR, or from a checkpoint in "
+            "it, with the settings that it has; flags change those that may change",
+            "metavar": "DIR",
+            "optional": True,
+        },
+    )
     wandb: str | None = field(
         default=None,
         metadata={"help": "project at Weights & Biases that shows the run, too", "metavar": "PROJECT"},
@@ -303,19 +316,34 @@ class TrainConfig:
         parts = json.loads(text)
         return make_config(**{name: value for part in parts.values() for name, value in part.items()})
 
+    def changes(self, other: TrainConfig) -> dict[str, tuple[Any, Any]]:
+        """The fields that differ, but for those of `run`: the other one's value and this one's."""
+        mine, theirs = (dataclasses.asdict(config) for config in (self, other))
+        return {
+            name: (theirs[part][name], value)
+            for part in sorted(mine.keys() - {"run"})
+            for name, value in mine[part].items()
+            if value != theirs[part][name]
+        }
+
     def differences(self, other: TrainConfig) -> list[str]:
         """Names of the fields that differ, but for those of `run` and those that may change on the way."""
-        mine, theirs = (dataclasses.asdict(config) for config in (self, other))
-        return [
-            name
-            for part in sorted(mine.keys() - {"run"})
-            for name in mine[part]
-            if mine[part][name] != theirs[part][name] and name not in MAY_CHANGE
-        ]
+        return [name for name in self.changes(other) if name not in MAY_CHANGE]
 
 
 MAY_CHANGE = frozenset(
     {"train_timesteps", "data", "actor_lr", "critic_lr", "gan_lr", "lr_episodes", "accumulate"}
+    | {
+        "batch_size",
+        "nenv",
+        "rmsize",
+        "warmup",
+        "train_steps_per_eps",
+        "tau",
+        "gan_tau",
+        "noise_factor",
+        "bf16",
+    }
     | {
         "renderer_weights",
         "bank",
@@ -328,7 +356,7 @@ MAY_CHANGE = frozenset(
         "measured",
     }
 )
-"""Settings that a resumed run may have otherwise."""
+"""Settings that a resumed run may have otherwise: places, how much at once, how fast, for how long."""
 
 PARTS = {
     "env": EnvConfig,

@@ -98,20 +98,24 @@ class Replay:
         }
 
     def load_state_dict(self, state: dict[str, Tensor]) -> None:
-        """Take over what `state_dict` gave.
+        """Take over what `state_dict` gave, the newest of it if that is more than there is room for.
 
         Raises:
-            ValueError: it comes from a memory of another shape.
+            ValueError: it comes from a memory of other episodes.
         """
         canvases, samples = state["canvases"], state["samples"]
-        count = len(samples)
-        if count > len(self.samples) or canvases.shape != (count, *self.canvases.shape[1:]):
+        count, capacity = len(samples), len(self.samples)
+        if canvases.shape != (count, *self.canvases.shape[1:]):
             raise ValueError(f"canvases has shape {list(canvases.shape)}, wanted {list(self.canvases.shape)}")
         kinds = (canvases.dtype, samples.dtype, samples.ndim)
         if kinds != (torch.uint8, torch.long, 1) or bool((samples < 0).any()):
             raise ValueError("canvases are not bytes, or samples not numbers from 0")
         following = int(state["next"])
-        if not 0 <= following < len(self.samples):
-            raise ValueError(f"next is {following}, wanted 0 to {len(self.samples) - 1}")
-        self.count, self.next = count, following
-        self.canvases[:count], self.samples[:count] = canvases, samples
+        if not 0 <= following <= count:
+            raise ValueError(f"next is {following}, wanted 0 to {count}")
+        kept = min(count, capacity)
+        if count > capacity or (count < capacity and following < count):  # of a memory with less or more room
+            newest = torch.arange(count).roll(-following)[count - kept :]
+            canvases, samples, following = canvases[newest], samples[newest], kept
+        self.count, self.next = kept, following % capacity
+        self.canvases[:kept], self.samples[:kept] = canvases, samples

@@ -56,9 +56,6 @@ def pruned(painting: Painting, picture: Tensor, backend: str | Backend = "auto")
                 torch.zeros(0, height, width, dtype=torch.float32),
                 *(resample(m, height, width) for m in painting.masks),
             ]
-                torch.zeros(0, height, width, dtype=torch.float32),
-                *(resample(m, height, width) for m in painting.masks),
-            ]
         ),
         blank=blank,
         target=resize(picture, height, width),

@@ -87,6 +87,40 @@ with ending.clean_end(last=True):
     time.sleep(0.4)
     print(os.waitstatus_to_exitcode(status))
 """
+PATIENT = """
+import os, sys, time
+from semantic_guidance.core import ending
+ending.GRACE = 0.3
+
+with ending.clean_end(last=True):
+    try:
+        with ending.saving_first("saving") as stop:
+            print("ready", flush=True)
+            while not stop.number:
+                time.sleep(0.01)
+            time.sleep(float(sys.argv[1]))
+            print("saved", flush=True)
+            stop.words = "how to go on"
+    except ending.Terminated as signal:
+        print(signal.words, flush=True)
+        os._exit(143)
+    except KeyboardInterrupt as signal:
+        print(*signal.args, flush=True)
+        os._exit(130)
+"""
+HOSTED = """
+import os, signal, sys
+from semantic_guidance.core.ending import saving_first
+own = []
+signal.signal(signal.SIGHUP, lambda *_: own.append(1))
+with saving_first() as stop:
+    os.kill(os.getpid(), signal.SIGHUP)
+    print(stop.number, len(own))
+    os.kill(os.getpid(), signal.SIGTERM)
+    print(int(stop.number), flush=True)
+    stop.words = "how to go on"
+print("late", flush=True)
+"""
 FAMILY = """
 import multiprocessing, os, sys, time
 from pathlib import Path
@@ -174,6 +208,38 @@ def test_what_ctrl_c_has_begun_may_take_its_time(tmp_path: Path, signals: str, n
     assert time.monotonic() - began < LIMIT
     assert process.returncode == (143 if signals.startswith("TERM") else 130)
     assert os.listdir(tmp_path) == (["a.txt.saved"] if saved else [])
+
+
+@pytest.mark.parametrize(
+    ("signals", "needs", "said", "status"),
+    [
+        ("TERM", 1.0, "saved\nhow to go on\n", 143),  # longer than others have
+        ("INT", 0.1, "saved\nhow to go on\n", 130),
+        ("HUP HUP", 0.5, "saved\nhow to go on\n", 143),  # passed on by a launcher
+        ("INT later TERM", 60, "None\n", 143),
+        ("TERM later INT", 60, "\n", 130),
+    ],
+)
+def test_what_is_saved_first_has_its_time(signals: str, needs: float, said: str, status: int):
+    process = start(PATIENT, needs)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "ready\n"
+    for name in signals.split():
+        if name == "later":
+            time.sleep(0.4)
+        else:
+            process.send_signal(getattr(signal, f"SIG{name}"))
+        time.sleep(0.1)
+    out, complaints = process.communicate(timeout=30)
+    assert (out, complaints) == (said, "\nsemantic-guidance: saving\n")
+    assert process.returncode == status
+
+
+def test_in_another_program_its_own_signals_stay_its_own():
+    process = start(HOSTED)
+    out, complaints = process.communicate(timeout=30)
+    assert (out, complaints) == ("0 1\n15\n", "semantic-guidance: how to go on\n")
+    assert process.returncode == -signal.SIGTERM
 
 
 def test_the_host_of_a_command_line_is_not_ended():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import re
 import tomllib
 from pathlib import Path
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 
 from semantic_guidance.core.config import kind_of
 from semantic_guidance.core.errors import InputError
-from semantic_guidance.core.settings import read_settings, settings_text, write_settings
+from semantic_guidance.core.settings import read_settings, settings_text, write_run_settings, write_settings
 from semantic_guidance.learning.config import PARTS, TrainConfig, make_config
 from semantic_guidance.learning.config import settings as train_settings
 from semantic_guidance.learning.window.config import WindowTrainingConfig
@@ -23,6 +24,7 @@ TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 NAMES = TEXT.filter(bool)
 FOLDER_NAMES = TEXT.filter(lambda name: name not in ("", ".", "..") and not set(name) & set("/\\\0"))
 SPECIAL = {
+    "variation": st.just("clone"),  # of the data sets below, none has others
     "dataset": st.sampled_from(["cub200", "cars196", "folder"]),
     "exp_suffix": FOLDER_NAMES,
     "batch_size": st.integers(2, 10**4).map(lambda count: 12 * count),
@@ -70,6 +72,20 @@ def test_text_of_a_run_and_back(tmp_path_factory, config: TrainConfig):
     path = tmp_path_factory.getbasetemp() / "round trip.toml"
     write_settings(config.parts, path)
     assert make_config(**read_settings(path, PARTS)) == config
+    write_run_settings(config.parts, path.parent)
+    assert json.loads((path.parent / "config.json").read_text())["learn"]["seed"] == config.learn.seed
+    for name in ("config.toml", "config.json"):
+        assert make_config(**read_settings(path.parent / name, PARTS)) == config
+
+
+@pytest.mark.parametrize(
+    "text", ["", "[1]", "{", '{"learn": {"seed": "x"}}', '{"seeds": 1}', "[" * 100_000, "\xff"]
+)
+def test_json_that_holds_no_settings(tmp_path: Path, text: str):
+    path = tmp_path / "c.json"
+    path.write_bytes(text.encode("latin-1"))
+    with pytest.raises(InputError, match=r"c\.json"):
+        read_settings(path, PARTS)
 
 
 @settings(max_examples=100, deadline=None)

@@ -103,8 +103,10 @@ def test_text_and_back():
     settings = {"use_bilevel": True, "load_path": "somewhere", "dataset": "folder"}
     config = make_config(**settings, actor_lr=(1.0, 2.0, 3.0), tau=0.5, batch_size=7)
     assert TrainConfig.from_json(config.to_json()) == config
-    # A resumed run may have other learning rates, but no other batches.
-    assert config.differences(make_config(use_bilevel=True, dataset="folder")) == ["batch_size", "tau"]
+    # A resumed run may have other rates and batches, but nothing else to learn.
+    other = make_config(use_bilevel=True, dataset="folder", discount=0.5, width=8)
+    assert config.differences(other) == ["discount", "width"]
+    assert config.changes(other)["batch_size"] == (96, 7)
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import resource
 from dataclasses import fields, replace
@@ -238,3 +239,28 @@ def test_a_kept_bank_serves_runs_with_other_guidance(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "bank.npz")
     with pytest.raises(InputError, match="it is not an ordinary file"):
         open_banks(config.data, EnvConfig())
+
+
+@pytest.mark.parametrize("part", ["pixels", "mask", "focus map", "box"])
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+def test_what_is_not_finite_is_skipped_and_named(capsys: pytest.CaptureFixture[str], part: str, value: float):
+    """In bytes it would be hidden, or blamed on learning rates much later."""
+
+    def fetch(number: int) -> tuple[Tensor, Guidance]:
+        image, guidance = picture(number)
+        if number == 7:
+            mask, focus = guidance.mask.clone(), guidance.focus.clone()
+            for name, values in (("pixels", image), ("mask", mask), ("focus map", focus)):
+                if name == part:
+                    values[0, 3, 5] = value
+            box = (value, *BOX[1:]) if part == "box" else BOX
+            guidance = Guidance(mask, focus, (Instance(mask, box),))
+        return image, guidance
+
+    bank = PictureBank(fetch, torch.tensor([7, 8]), 16)
+    bank.fill()
+    assert f"skipped: picture 7: its {part} " in capsys.readouterr().err
+    assert bool(bank.boxes.isfinite().all())
+    assert torch.equal(bank.pixels[0], bank.pixels[1])
+    with pytest.raises(InputError, match=f"no picture can be read, .*: its {part}"):
+        PictureBank(fetch, torch.tensor([7]), 16).fill()

@@ -47,7 +47,7 @@ def test_bad_input():
     with pytest.raises(ValueError, match="canvases has shape"):
         replay.add(episodes(1, 0, steps=4), torch.tensor([0]))
     with pytest.raises(ValueError, match="canvases has shape"):
-        Replay(2, 3, 4).load_state_dict({"canvases": episodes(3, 0), "samples": torch.arange(3)})
+        Replay(9, 2, 4).load_state_dict({"canvases": episodes(3, 0), "samples": torch.arange(3)})
 
 
 def test_too_large_for_the_machine():
@@ -55,3 +55,18 @@ def test_too_large_for_the_machine():
         InputError, match=r"--rmsize.*: this takes 3,072,000,000.0 GB of memory, wanted less than"
     ):
         Replay(10**12, 999, 32)
+
+
+@pytest.mark.parametrize("added", [3, 5, 7])
+@pytest.mark.parametrize("room", [3, 5, 9])
+def test_a_memory_of_another_size_takes_the_newest(added, room):
+    replay, other = Replay(5, 3, 4), Replay(room, 3, 4)
+    replay.add(episodes(added, 0), torch.arange(added))
+    other.load_state_dict(replay.state_dict())
+    kept = range(max(0, added - min(5, room)), added)
+    assert sorted(other.samples[: len(other)].tolist()) == list(kept)
+    other.add(episodes(1, added), torch.tensor([added]))  # in place of the oldest, if it is full
+    drawn = other.sample(400, torch.Generator().manual_seed(0))
+    full = len(kept) == room
+    assert set(drawn.sample.tolist()) == {*kept[full:], added}
+    assert torch.equal(drawn.before[:, 0, 0, 0].long(), 10 * drawn.sample + drawn.step)

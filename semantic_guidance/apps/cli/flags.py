@@ -49,7 +49,10 @@ def add_flags(parser: argparse._ActionsContainer, items: Iterable[Field], *, ove
         names = [f"--{item.name.replace('_', '-')}", *item.metadata.get("aliases", ())]
         default = argparse.SUPPRESS if over_file else item.default
         if item.default is False:
-            place.add_argument(*names, action="store_true", default=default, help=_help(item))
+            bare: dict[str, Any] = {"action": "store_true"}
+            if item.metadata.get("optional"):
+                bare = {"nargs": "?", "const": True, "metavar": item.metadata["metavar"]}
+            place.add_argument(*names, default=default, help=_help(item), **bare)
             if over_file:
                 opposite = _opposite(names[0])
                 place.add_argument(
@@ -57,8 +60,8 @@ def add_flags(parser: argparse._ActionsContainer, items: Iterable[Field], *, ove
                 )
             continue
         settings: dict[str, Any] = {}
-        if (bare := item.metadata.get("optional")) is not None:
-            settings = {"nargs": "?", "const": bare}
+        if (const := item.metadata.get("optional")) is not None:
+            settings = {"nargs": "?", "const": const}
         if item.metadata.get("repeated"):
             settings["action"] = _Repeated
         place.add_argument(
@@ -97,6 +100,30 @@ def with_config(args: argparse.Namespace, kinds: Mapping[str, type]) -> tuple[di
     names = {item.name for kind in kinds.values() for item in dataclasses.fields(kind)}
     given = {name: value for name, value in vars(args).items() if name in names}
     return ({} if args.config is None else read_settings(args.config, kinds)), given
+
+
+def with_run(args: argparse.Namespace, kind: type, out: str = "out") -> tuple[dict[str, Any], dict[str, Any]]:
+    """As `with_config`, for a run that goes on if it is there: then its own settings stand for a file's.
+
+    Args:
+        args: parsed, see `with_config`.
+        kind: the dataclass of the settings.
+        out: the one that is the run's folder.
+
+    Raises:
+        InputError: something in the file is wrong.
+        OSError: it cannot be read.
+    """
+    from semantic_guidance.learning.run.single import KEPT  # here: help needs none of torch
+
+    in_file, given = with_config(args, {"": kind})
+    usual = next(item.default for item in dataclasses.fields(kind) if item.name == out)
+    folder = Path(given.get(out, usual))
+    begun = (folder / NAME).is_file() and any((folder / name).is_file() for name in KEPT)
+    if args.config is None and begun:
+        args.config = folder / NAME
+        in_file = read_settings(args.config, {"": kind}) | {out: given.get(out, usual)}
+    return in_file, given
 
 
 def of_flag(error: ValueError) -> InputError:

@@ -73,10 +73,10 @@ def main(argv: Sequence[str] | None = None) -> int:
                 sys.stdout.flush()
             return status
     except Terminated as signal:
-        _complain("terminated")
+        _complain("terminated" if signal.words is None else signal.words)
         return SIGNALLED + signal.number
-    except KeyboardInterrupt:
-        _complain("interrupted")
+    except KeyboardInterrupt as interrupt:
+        _complain(str(interrupt.args[0]) if interrupt.args else "interrupted")
         return INTERRUPTED
     except BrokenPipeError:  # the reader of our output has gone, as in `... | head`
         _forget_output()
@@ -228,7 +228,9 @@ def _forget_output() -> None:
 
 
 def _complain(message: str) -> None:
-    """Print the message on standard error, as one line without what a terminal obeys."""
+    """Print the message on standard error, if there is one, as one line without what a terminal obeys."""
+    if not message:
+        return
     with contextlib.suppress(OSError):  # the terminal has gone, or the disk is full: the status tells
         print(f"{PROGRAM}: {printable(' '.join(message.split()))}", file=sys.stderr)
 

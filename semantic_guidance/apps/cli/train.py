@@ -17,7 +17,8 @@ EXAMPLES = """examples:
   semantic-guidance train --dataset folder --data photographs --canvas_size 64 --width 16 --nenv 16
   semantic-guidance train --method apg --dataset folder --data photographs --bank pictures.npz \\
       --use_bilevel --use_gbp --minutes 50
-  semantic-guidance train --dataset cub200 --data DIR --exp_suffix semantic ... --resume
+  semantic-guidance train --resume model/cub200/semantic
+  semantic-guidance train --resume model/cub200/semantic/checkpoints/00000200 --batch_size 48 --rmsize 400
   semantic-guidance train --dataset cub200 --data DIR --use_bilevel --use_gbp --load_path REFERENCE_FOLDER \\
       --compositing seed --renderer neural --renderer_weights renderer.pkl --critic_target seed
   semantic-guidance train --config model/cub200/semantic/config.toml --exp_suffix again --seed 1
@@ -34,8 +35,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "Trains a painting agent by model-based DDPG, or by the gradient through the renderer alone\n"
         "(--method apg), in far fewer updates. The defaults are those of the reference code, but for\n"
         "--max-eps-len: 50 as in its README, where its code has 40. Writes to OUTPUT/DATASET/EXP_SUFFIX:\n"
-        "checkpoints, actor.safetensors, log.jsonl, log for TensorBoard, and config.toml, all settings, for\n"
-        "--config."
+        "checkpoints, actor.safetensors, log.jsonl, log for TensorBoard, and config.toml (config.json), all\n"
+        "settings, for --config. On SIGTERM or Ctrl-C the episode under way is finished and saved; a second\n"
+        "one ends it at once. --resume goes on, with the run's own settings where no flag says otherwise:\n"
+        "data, rates, batches, memory, processes, intervals and device may be others."
     )
     parser.epilog = EXAMPLES
     add_config_flag(parser)
@@ -57,6 +60,7 @@ def run(args: argparse.Namespace) -> int:
     from semantic_guidance.learning.config import MEANINGLESS, PARTS, make_config
     from semantic_guidance.learning.memory import fitting
     from semantic_guidance.learning.run.loop import DivergedError, train
+    from semantic_guidance.learning.run.resume import completed
 
     tell_of_ltp_flags(args)
     in_file, given = with_config(args, PARTS)
@@ -65,6 +69,7 @@ def run(args: argparse.Namespace) -> int:
         make_config(**in_file)
     except ValueError as error:
         raise InputError(f"{args.config}: {error}") from None
+    values = completed(values)
     try:
         method = make_config(**values).learn.method
     except ValueError as error:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 
-from semantic_guidance.apps.cli.flags import add_config_flag, add_flags, with_config
+from semantic_guidance.apps.cli.flags import add_config_flag, add_flags, with_run
 from semantic_guidance.core.errors import InputError
 from semantic_guidance.core.shown import printable
 from semantic_guidance.learning.window.config import WindowTrainingConfig
@@ -26,8 +26,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.description = (
         "Trains an agent that paints a picture window by window, by differentiating through the renderer.\n"
         "Writes to OUT: agent.safetensors for 'paint --agent', the checkpoint last.pt, log.jsonl, and\n"
-        "config.toml, all settings, for --config. A run that was stopped goes on if the same command is\n"
-        "given again."
+        "config.toml, all settings, for --config. A run that was stopped goes on by --out alone, with the\n"
+        "settings that it was begun with. SIGTERM or Ctrl-C: what is under way is saved."
     )
     parser.epilog = EXAMPLES
     add_config_flag(parser)
@@ -43,7 +43,7 @@ def run(args: argparse.Namespace) -> int:
     """Train, or finish what was trained; returns the exit status."""
     from semantic_guidance.learning.window.train import train_window_agent, write_agent
 
-    in_file, given = with_config(args, {"": WindowTrainingConfig})
+    in_file, given = with_run(args, WindowTrainingConfig)
     try:
         WindowTrainingConfig(**in_file)
     except ValueError as error:

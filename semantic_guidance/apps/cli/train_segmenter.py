@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 import dataclasses
 
-from semantic_guidance.apps.cli.flags import add_flags, flag_values
+from semantic_guidance.apps.cli.flags import add_config_flag, add_flags, with_run
+from semantic_guidance.core.errors import InputError
 from semantic_guidance.core.shown import printable
 from semantic_guidance.learning.segmenter.config import SegmenterTrainingConfig
 
@@ -23,11 +24,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments: one for each field of the configuration, and what to do."""
     parser.description = (
         "Trains the segmenter on composed pictures, and on photographs with masks if there are any.\n"
-        "Writes to OUT: segmenter.safetensors for 'Segmenter.load' in Python, the checkpoint last.pt, and\n"
-        "log.jsonl. A run that was stopped goes on if the same command is given again."
+        "Writes to OUT: segmenter.safetensors for 'Segmenter.load' in Python, the checkpoint last.pt,\n"
+        "log.jsonl, and config.toml, all settings, for --config. A run that was stopped goes on by --out\n"
+        "alone, with the settings that it was begun with. SIGTERM or Ctrl-C: what is under way is saved."
     )
     parser.epilog = EXAMPLES
-    add_flags(parser, dataclasses.fields(SegmenterTrainingConfig))
+    add_config_flag(parser)
+    add_flags(parser, dataclasses.fields(SegmenterTrainingConfig), over_file=True)
     parser.add_argument(
         "--finish",
         action="store_true",
@@ -39,7 +42,12 @@ def run(args: argparse.Namespace) -> int:
     """Train, or finish what was trained; returns the exit status."""
     from semantic_guidance.learning.segmenter.train import train_segmenter, write_segmenter
 
-    config = SegmenterTrainingConfig(**flag_values(args, SegmenterTrainingConfig))
+    in_file, given = with_run(args, SegmenterTrainingConfig)
+    try:
+        SegmenterTrainingConfig(**in_file)
+    except ValueError as error:
+        raise InputError(f"{args.config}: {error}") from None
+    config = SegmenterTrainingConfig(**in_file | given)
     if args.finish:
         print(printable(write_segmenter(config.out, config.blend, config.share)))
     else:

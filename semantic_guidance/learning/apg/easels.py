@@ -149,18 +149,22 @@ class Easels:
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on with the paintings, and the choices, that `state_dict` gave.
 
+        If there were more, the last ones are left out; if there were less, new ones stay beside them.
+
         Raises:
-            ValueError: they are not as many, or of another size.
+            ValueError: they are of another size.
         """
+        steps = [int(step) for step in state["steps"]]
+        both = min(len(steps), len(self))
         for name in PLANES:
             mine, theirs = getattr(self, name), state[name]
-            if mine.shape != theirs.shape or mine.dtype != theirs.dtype or not theirs.isfinite().all():
-                raise ValueError(f"{name} has shape {list(theirs.shape)}, wanted numbers {list(mine.shape)}")
-            setattr(self, name, theirs.to(self.device))
-        steps = [int(step) for step in state["steps"]]
-        if len(steps) != len(self) or not all(0 <= step < self.length for step in steps):
-            raise ValueError(f"the steps are {steps!s:.60}, wanted {len(self)} from 0 to {self.length - 1}")
-        self._steps = steps
+            wanted = (len(steps), *mine.shape[1:])
+            if theirs.shape != wanted or mine.dtype != theirs.dtype or not theirs.isfinite().all():
+                raise ValueError(f"{name} has shape {list(theirs.shape)}, wanted numbers {list(wanted)}")
+            setattr(self, name, torch.cat([theirs[:both].to(self.device), mine[both:]]))
+        if not all(0 <= step < self.length for step in steps):
+            raise ValueError(f"the steps are {steps!s:.60}, wanted numbers from 0 to {self.length - 1}")
+        self._steps = steps[:both] + self._steps[both:]
         self.step = torch.tensor(self._steps, device=self.device, dtype=torch.int64)
         self.generator.set_state(state["generator"])
 

@@ -14,8 +14,8 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from semantic_guidance.agents.ltp.network import Actor
+from semantic_guidance.core.ending import Stop
 from semantic_guidance.core.errors import InputError, NotFiniteError
-from semantic_guidance.core.files import replacing
 from semantic_guidance.learning.algorithms.ddpg import take_over
 from semantic_guidance.learning.algorithms.wgan import placed
 from semantic_guidance.learning.apg.dense import DENSE
@@ -25,7 +25,7 @@ from semantic_guidance.learning.apg.pupil import Head
 from semantic_guidance.learning.apg.vector import VECTOR
 from semantic_guidance.learning.bank import PictureBank
 from semantic_guidance.learning.config import TrainConfig
-from semantic_guidance.learning.run import checkpoint, single
+from semantic_guidance.learning.run import checkpoint, resume, single
 from semantic_guidance.learning.run.log import Log
 from semantic_guidance.learning.run.mirror import Mirror
 from semantic_guidance.learning.run.start import read_networks
@@ -55,6 +55,7 @@ class AnalyticRun:
         measured: the pictures that it is measured on, if it is.
         step: updates made.
         saved: those that the last checkpoint has.
+        told: those after which it was measured last.
         seconds: that they took.
 
     Args:
@@ -90,23 +91,24 @@ class AnalyticRun:
         self.measured = held_out.first(apg.measured) if apg.measured else None
         if self.measured is not None:
             self.measured.fill()
-        self.step, self.saved, self.seconds = 0, 0, 0.0
+        self.step, self.saved, self.told, self.seconds = 0, 0, 0, 0.0
         self.log = Log(None)
         if config.run.resume:
             self._resume()
         self.pupil.begun(self.easels, torch.arange(learn.batch_size, device=device))
 
-    def run(self, mirror: Mirror | None = None) -> None:
-        """Train to the end of the schedule.
+    def run(self, mirror: Mirror | None = None, stop: Stop | None = None) -> None:
+        """Train to the end of the schedule, or until it is to stop, and save.
 
         Args:
             mirror: of the log.
+            stop: says whether it is to stop.
 
         Raises:
             InputError: training diverged; the last checkpoint is as it was.
             OSError: a file cannot be written.
         """
-        apg = self.config.apg
+        apg, stop = self.config.apg, stop or Stop()
         self.folder.mkdir(parents=True, exist_ok=True)
         checkpoint.sweep(self.folder)
         began, losses = time.monotonic() - self.seconds, []
@@ -118,17 +120,17 @@ class AnalyticRun:
             while True:
                 self.seconds = time.monotonic() - began
                 done = self.seconds / (60 * apg.minutes) if apg.minutes else self.step / apg.updates
-                if done >= 1:
+                if done >= 1 or stop.number:
                     break
                 losses.append(self._update(done))
                 if self.step % LOG_INTERVAL == 0:
                     self._log(torch.stack(losses), bar)
                     losses = []
-                if self.step % apg.interval == 0:
-                    self.save()
+                if checkpoint.is_due(self.step, apg.interval):
+                    self.save(measured=self.step % apg.interval == 0)
                 bar.update()
-            if self.step > self.saved:
-                self.save()
+            if self.step > (self.saved if stop.number else self.told):
+                self.save(measured=not stop.number)
 
     def _update(self, done: float) -> Tensor:
         """One step of each painting and what was learned from it; returns the loss.
@@ -192,16 +194,19 @@ class AnalyticRun:
         means = zip(ERRORS, table, strict=True)
         return {name: round(value, 5) for name, value in means if math.isfinite(value)}
 
-    def save(self) -> None:
+    def save(self, measured: bool = True) -> None:
         """Write the checkpoint, the averaged weights as an agent that paints, and how well it paints.
+
+        Args:
+            measured: whether the last is wanted; it takes a while.
 
         Raises:
             InputError: a weight is not finite; the last checkpoint is as it was.
             OSError: a file cannot be written.
         """
         single.check_finite(self.mean, self._last_words())
-        if measured := self.validate():
-            self._row("validate", measured)
+        if measured and (found := self.validate()):
+            self._row("validate", found)
         state = {
             "config": self.config.to_json(),
             "network": self.network.state_dict(),
@@ -211,10 +216,10 @@ class AnalyticRun:
             "step": self.step,
             "seconds": self.seconds,
         }
-        with replacing(self.folder / single.LAST) as draft:
-            checkpoint.write(draft, state)
+        single.replace_last(self.folder, state)
         self.head.write(self.config, self.mean, self.folder / ACTOR)
         self.saved = self.step
+        self.told = self.step if measured else self.told
 
     def _resume(self) -> None:
         """Go on from the checkpoint in the folder.
@@ -222,25 +227,30 @@ class AnalyticRun:
         Raises:
             InputError: there is none, or it is of another run.
         """
-        path = self.folder / single.LAST
-        names = ("config", "network", "ema", "optimizer", "easels", "step", "seconds")
-        state = single.read_last(path, *names)
+        state, saved, path = resume.read_saved(self.folder, self.config.run.resume)
+        resume.check_unchanged(self.config, saved, path)
         try:
-            changed = self.config.differences(TrainConfig.from_json(state["config"]))
-        except (AttributeError, KeyError, TypeError, ValueError, RecursionError) as error:
-            raise InputError(f"{path}: its settings cannot be read ({error})") from None
-        if changed:
-            raise InputError(f"--resume: {path} was made with another {changed[0]}, wanted the same")
+            self._take(state, path)
+        except InputError as error:
+            raise resume.broken(error, self.folder, path) from None
+        single.forget_rows(self.folder, self.step)
+
+    def _take(self, state: dict[str, Any], path: Path) -> None:
+        """Take over what was saved.
+
+        Raises:
+            InputError: it is corrupt, or of another run.
+        """
+        single.check_has(state, path, "network", "ema", "optimizer", "easels", "step", "seconds")
         single.fill(self.network, state["network"], path, "those of this run")
         single.fill(self.mean, state["ema"], path, "those of this run")
         try:
             self.optimizer.load_state_dict(state["optimizer"])
             self.easels.load_state_dict(state["easels"])
             self.step, self.seconds = single.counted(state)
-            self.saved = self.step
+            self.saved = self.told = self.step
         except (AttributeError, KeyError, TypeError, ValueError, RuntimeError) as error:
             raise InputError(f"{path} does not fit this run: {str(error).partition(chr(10))[0]}") from None
-        single.forget_rows(self.folder, self.step)
 
 
 ERRORS = ("all", "object", "background")

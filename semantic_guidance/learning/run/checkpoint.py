@@ -17,6 +17,8 @@ from semantic_guidance.core.files import telling_of_disk
 from semantic_guidance.core.pickles import read_pickle
 
 FOLDER = "checkpoints"
+PAUSE = 600.0
+"""Seconds between checkpoints at most, where what is to be saved allows it."""
 _DRAFT = ".part"
 _NAME = re.compile("[0-9]{8,}")  # other folders are not for a run to delete
 
@@ -25,6 +27,16 @@ def checkpoints(run: Path) -> list[Path]:
     """The whole checkpoints of a run's folder, oldest first."""
     found = (run / FOLDER).iterdir() if (run / FOLDER).is_dir() else ()
     return sorted(path for path in found if _NAME.fullmatch(path.name) and path.is_dir())
+
+
+def is_due(done: int, interval: int) -> bool:
+    """Whether a run saves after so many episodes or updates: early, half as often each time, then regularly.
+
+    >>> [done for done in range(1, 40) if is_due(done, 10)]
+    [1, 2, 4, 8, 10, 20, 30]
+    """
+    early = done < interval and done & (done - 1) == 0
+    return early or done % interval == 0
 
 
 def draft(run: Path, episode: int) -> Path:
@@ -36,13 +48,18 @@ def draft(run: Path, episode: int) -> Path:
 
 
 def publish(path: Path, keep: int) -> Path:
-    """Make a draft the run's newest checkpoint, and delete all but the newest `keep`."""
+    """Make a draft the run's newest checkpoint, and delete all but the newest `keep`.
+
+    Those with greater numbers are of what was not gone on with, and deleted, too.
+    """
     whole = path.with_suffix("")
     run = whole.parents[1]
     if whole.exists():
         _retire(whole)
     os.replace(path, whole)
-    for old in checkpoints(run)[:-keep]:
+    there = checkpoints(run)
+    mine = there.index(whole) + 1
+    for old in there[: max(0, mine - keep)] + there[mine:]:
         _retire(old)
     _sweep_folders(run)
     return whole

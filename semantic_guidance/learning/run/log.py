@@ -24,7 +24,8 @@ class Log:
 
     Args:
         folder: for TensorBoard's files.
-        step: the last that is known; what an interrupted run wrote beyond is dropped.
+        step: the last that is known; what an interrupted run wrote beyond is dropped: by TensorBoard, for it
+            gets a file of its own each time, when it reads the next one.
         mirror: where all is written, too.
         rows: folder for ``log.jsonl``, which gets a line of the scalars whenever `end_row` is called; none if
             None.
@@ -57,7 +58,7 @@ class Log:
             ) from None
         self._folder = folder
         with naming(folder):
-            self._own = SummaryWriter(str(folder), purge_step=step + 1 if step else None)
+            self._own = SummaryWriter(str(folder), purge_step=step + 1)
         self._writers.append(self._own)
 
     def __enter__(self) -> Self:

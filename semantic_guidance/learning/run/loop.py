@@ -14,12 +14,12 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from semantic_guidance.agents.ltp import episode
 from semantic_guidance.agents.ltp.episode import PaintState, Renderer
 from semantic_guidance.agents.ltp.files import save_actor
+from semantic_guidance.core.ending import Stop, saving_first
 from semantic_guidance.core.errors import InputError, NotFiniteError
 from semantic_guidance.core.locks import only_one
-from semantic_guidance.core.settings import NAME, write_settings
+from semantic_guidance.core.settings import write_run_settings
 from semantic_guidance.core.shown import printable
 from semantic_guidance.learning.algorithms.ddpg import Learner, with_canvas
 from semantic_guidance.learning.apg.run import AnalyticRun
@@ -27,7 +27,7 @@ from semantic_guidance.learning.bank import PictureBank, open_banks, to_bytes
 from semantic_guidance.learning.config import TrainConfig, make_config
 from semantic_guidance.learning.replay import Replay
 from semantic_guidance.learning.room import check_training_room
-from semantic_guidance.learning.run import checkpoint, single
+from semantic_guidance.learning.run import checkpoint, resume, single
 from semantic_guidance.learning.run.log import Log
 from semantic_guidance.learning.run.mirror import Mirror
 from semantic_guidance.learning.run.processes import Processes, processes, settle_threads
@@ -38,13 +38,11 @@ from semantic_guidance.learning.run.ready import (
     training_renderer,
 )
 from semantic_guidance.learning.run.start import ACTOR, NETWORKS
+from semantic_guidance.learning.run.validation import validate
+from semantic_guidance.learning.run.words import STOPPING, gone_on_with, not_finite
 
 MIXES = 2
 """Discriminators at most, each of which needs random numbers for its gradient penalty."""
-
-
-NO_ERROR = 1e-8
-"""Added to an error that is divided by, as in the reference code."""
 
 
 class DivergedError(ArithmeticError):
@@ -56,27 +54,30 @@ def train(**values: Any) -> Path:
 
     Args:
         values: the fields of `learning.config.TrainConfig`'s parts by name, as in
-            ``train(dataset="cub200", data="data", use_bilevel=True, use_gbp=True, exp_suffix="mine")``.
+            ``train(dataset="cub200", data="data", use_bilevel=True, use_gbp=True, exp_suffix="mine")``; with
+            ``resume=True`` or the path to a run, those that are not given are the run's.
 
     Returns:
-        The run's folder, with ``actor.safetensors``, ``config.toml``, ``checkpoints``, ``log.jsonl`` and
-        ``log`` (for TensorBoard).
+        The run's folder, with ``actor.safetensors``, ``config.toml`` and ``config.json``, ``checkpoints``,
+        ``log.jsonl`` and ``log`` (for TensorBoard).
 
     Raises:
         InputError: a setting is invalid, the dataset cannot be read, or the run exists and is not resumed.
         DivergedError: a loss became infinite or not a number (NaN).
+        KeyboardInterrupt: Ctrl-C was pressed; what was learned is saved. Other signals that end a program end
+            it then, too.
     """
     try:
-        config = make_config(**values)
+        config = make_config(**resume.completed(values))
     except ValueError as error:
         raise InputError(str(error)) from None
-    folder = Path(config.run.output) / config.data.dataset / config.run.exp_suffix
+    folder = resume.folder_of(config)
     settle_threads(config.run.threads)
     with (
         processes(config.run.device) as group,
         only_one(folder, "another --exp-suffix") if group.rank == 0 else nullcontext(),
     ):
-        see_that_it_can_begin(config, folder, group.count)
+        see_that_it_can_begin(config, folder, group.count, group.rank == 0)
         _train(config, folder, group)
     return folder
 
@@ -96,10 +97,15 @@ def _train(config: TrainConfig, folder: Path, group: Processes) -> None:
         run = Trainer(config, *banks, folder, group)
     if group.rank == 0:
         # What resumes a run cannot begin one like it.
-        write_settings(replace(config, run=replace(config.run, resume=False)).parts, folder / NAME)
+        write_run_settings(replace(config, run=replace(config.run, resume=False)).parts, folder)
+    first = group.rank == 0
     try:
-        with _mirror(config, folder) if group.rank == 0 else nullcontext() as mirror:
-            run.run(mirror)
+        with (
+            saving_first(STOPPING if first else "") as stop,
+            _mirror(config, folder) if first else nullcontext() as mirror,
+        ):
+            run.run(mirror, stop)
+            stop.words = gone_on_with(run.step, "train --resume", folder, group.count) if first else ""
     finally:
         if group.rank == 0:
             checkpoint.sweep(folder)  # half a checkpoint would fill the disk
@@ -109,7 +115,7 @@ def _mirror(config: TrainConfig, folder: Path) -> AbstractContextManager[Mirror 
     """A run's second log, if it is to have one."""
     if config.run.wandb is None:
         return nullcontext()
-    return Mirror(config.run.wandb, folder, asdict(config), config.run.resume)
+    return Mirror(config.run.wandb, folder, asdict(config), bool(config.run.resume))
 
 
 class Trainer:
@@ -145,6 +151,7 @@ class Trainer:
         if group.rank == 0:
             checkpoint.sweep(folder)
         self.episode = 0
+        self.seen: PaintState | None = None  # what an episode looked at last
         self.history: list[dict[str, float]] = []  # losses of each episode, for whoever looks on
         if config.run.resume:
             self._resume()
@@ -156,16 +163,17 @@ class Trainer:
         """Steps taken, as `train_timesteps` counts them."""
         return self.episode * self.config.env.max_eps_len
 
-    def run(self, mirror: Mirror | None = None) -> None:
-        """Train to the end.
+    def run(self, mirror: Mirror | None = None, stop: Stop | None = None) -> None:
+        """Train to the end, or until it is to stop: then to the end of the episode, which is saved.
 
         Args:
             mirror: of the log.
+            stop: says whether it is to stop.
 
         Raises:
             DivergedError: a loss became infinite or not a number (NaN).
         """
-        run = self.config.run
+        run, stop, saved = self.config.run, stop or Stop(), time.monotonic()
         total = math.ceil(self.config.learn.train_timesteps / self.config.env.max_eps_len)
         first = self.group.rank == 0
         hidden = run.debug or not first
@@ -184,9 +192,20 @@ class Trainer:
                 if run.val_interval and self.episode % run.val_interval == 0:
                     self._validate(log)
                 log.end_row(self.step, episode=self.episode, seconds=round(seconds, 3))
-                if self.episode % run.save_interval == 0 or self.episode == total:
+                late = int(time.monotonic() - saved > checkpoint.PAUSE)
+                stop.number, late = self.group.largest(stop.number, late)
+                if late or stop.number or self.episode == total or self._is_due():
                     self.save()
+                    saved = time.monotonic()
                 bar.update()
+                if stop.number:
+                    break
+
+    def _is_due(self) -> bool:
+        """Whether a checkpoint is: they come early, counted from the first episode that teaches."""
+        interval, learn = self.config.run.save_interval, self.config.learn
+        taught = self.episode - learn.warmup // self.config.env.max_eps_len
+        return self.episode % interval == 0 or (0 < taught < interval and checkpoint.is_due(taught, interval))
 
     def _log(self, mirror: Mirror | None) -> Log:
         """What the first process writes to; nothing, for the others."""
@@ -200,13 +219,15 @@ class Trainer:
             return self._learn() if self.step > self.config.learn.warmup else {}
         except NotFiniteError:
             raise DivergedError(self._last_words("a stroke", math.nan)) from None
+        finally:
+            self.seen = None
 
     @torch.no_grad()
     def _collect(self) -> None:
         """Paint `nenv` pictures and remember them."""
         env, learn = self.config.env, self.config.learn
         samples = self.pictures.draw(learn.nenv, self.generator)
-        state = self.pictures.start(samples, self.group.device)
+        state = self.seen = self.pictures.start(samples, self.group.device)
         level = learn.noise_factor * torch.rand(learn.nenv, 1, generator=self.generator, dtype=torch.float32)
         canvases = [to_bytes(state.canvas.cpu())]
         for _ in range(env.max_eps_len):
@@ -244,7 +265,7 @@ class Trainer:
         count = self.config.learn.batch_size
         drawn = self.replay.sample(count, self.generator)
         mix = torch.rand(MIXES, count, generator=self.generator, dtype=torch.float32)
-        start = self.pictures.start(drawn.sample, self.group.device)
+        start = self.seen = self.pictures.start(drawn.sample, self.group.device)
         before = with_canvas(start, drawn.before, drawn.step)
         after = with_canvas(start, drawn.after, drawn.step + 1)
         return self.learner.update(before, after, mix.to(self.group.device))
@@ -274,9 +295,11 @@ class Trainer:
         last, how = "there is no checkpoint yet", ""
         if kept:
             last, how = f"the last checkpoint is {kept[-1]}", ", which --resume takes"
+        wrong = None if self.seen is None else not_finite(vars(self.seen))
+        wanted = "lower learning rates" if wrong is None else f"pictures of finite numbers: {wrong} is not"
         return (
             f"{name} became {value} in episode {self.episode}, training has stopped; {last}; "
-            f"wanted lower learning rates{how}"
+            f"wanted {wanted}{how}"
         )
 
     def _tell(self, losses: dict[str, float], seconds: float) -> None:
@@ -284,36 +307,9 @@ class Trainer:
         shown = " ".join(f"{name} {losses[name]:.4g}" for name in told)
         print(f"episode {self.episode} steps {self.step} {seconds:.2f} s {shown}", file=sys.stderr)
 
-    @torch.no_grad()
     def validate(self) -> tuple[dict[str, float], PaintState]:
-        """Paint held-out pictures; returns mean errors and the paintings of the first batch.
-
-        ``mean_reward`` is, as in the reference code, the share of the empty canvas's error that is gone.
-        """
-        env, learn = self.config.env, self.config.learn
-        count = min(len(self.held_out), self.config.run.val_num_eps * learn.nenv)
-        errors, inside, gone, shown = [], [], [], None
-        for samples in (2 * torch.arange(count)).split(learn.nenv):
-            state = self.held_out.start(samples, self.group.device)
-            empty = episode.mean_squared_error(state)
-            for _ in range(env.max_eps_len):
-                state = self.learner.step(state, self.learner.act(state))
-            shown = state if shown is None else shown
-            errors.append(episode.mean_squared_error(state))
-            inside.append(_masked_error(state))
-            gone.append((empty - errors[-1]) / (empty + NO_ERROR))
-        if shown is None:
-            raise ValueError("there are no held-out pictures, wanted at least one")
-        dist = torch.cat(errors)
-        results = {
-            "mean_reward": float(torch.cat(gone).mean()),
-            "mean_dist": float(dist.mean()),
-            "var_dist": float(dist.var(unbiased=False)),
-        }
-        foreground = torch.cat(inside)
-        if bool(foreground.isfinite().any()):
-            results["mean_dist_foreground"] = float(foreground[foreground.isfinite()].mean())
-        return results, shown
+        """Paint held-out pictures; see `learning.run.validation.validate`."""
+        return validate(self.config, self.learner, self.held_out, self.group.device)
 
     def _validate(self, log: Log) -> None:
         if self.group.rank == 0:
@@ -351,21 +347,28 @@ class Trainer:
         Raises:
             InputError: there is none, or it is of another kind of run.
         """
-        found = checkpoint.checkpoints(self.folder)
-        if not found:
-            raise InputError(f"--resume: {self.folder} holds no checkpoint, wanted a run that was stopped")
-        state = single.read_last(found[-1] / NETWORKS, "config", "learner", "episode")
+        state, saved, found = resume.read_saved(self.folder, self.config.run.resume)
+        resume.check_unchanged(self.config, saved, found)
         try:
-            saved = TrainConfig.from_json(state["config"])
-        except (AttributeError, KeyError, TypeError, ValueError, RecursionError) as error:
-            raise InputError(f"{found[-1]}: its settings cannot be read ({error})") from None
-        if changed := self.config.differences(saved):
-            raise InputError(f"--resume: {found[-1]} was made with another {changed[0]}, wanted the same")
+            path = self._fill(state, found)
+        except InputError as error:
+            raise resume.broken(error, self.folder, found) from None
+        if self.replay.largest_sample() >= 2 * len(self.pictures):
+            raise InputError(f"{path} remembers other pictures, wanted those of this run")
+
+    def _fill(self, state: dict[str, Any], found: Path) -> Path:
+        """Take over a checkpoint; returns the file with this process's part.
+
+        Raises:
+            InputError: it is corrupt.
+        """
+        single.check_has(state, found / NETWORKS, "learner", "episode")
         try:
             self.learner.load_state_dict(state["learner"])
         except ValueError as error:
             raise InputError(f"{self.folder}: {error}") from None
-        path = found[-1] / f"process{self.group.rank}.pt"
+        parts = max(1, len(list(found.glob("process*.pt"))))
+        path = found / f"process{self.group.rank % parts}.pt"
         own = single.read_last(path, "replay", "generator")
         try:
             self.replay.load_state_dict(own["replay"])
@@ -373,8 +376,9 @@ class Trainer:
             self.episode = single.counted({"step": state["episode"], "seconds": 0})[0]
         except (AttributeError, IndexError, KeyError, RuntimeError, TypeError, ValueError) as error:
             raise InputError(f"{path} does not fit this run: {str(error).partition(chr(10))[0]}") from None
-        if self.replay.largest_sample() >= 2 * len(self.pictures):
-            raise InputError(f"{path} remembers other pictures, wanted those of this run")
+        if self.group.rank >= parts:  # of more processes than before: each draws its own
+            self.generator.manual_seed(self.config.learn.seed + 1000 * self.group.rank + self.episode)
+        return path
 
     def _start_from(self, path: Path) -> None:
         """Take over another run's networks, or published ones, and tell of those that begin afresh."""
@@ -382,10 +386,3 @@ class Trainer:
         if missing and self.group.rank == 0:
             names = ", ".join(name.replace("_live", " discriminator") for name in missing)
             print(f"{printable(found.path)} has no {names}: begun afresh", file=sys.stderr)
-
-
-def _masked_error(state: PaintState) -> Tensor:
-    """``[B]`` mean squared error inside the mask; NaN where there is no mask."""
-    inside = (state.canvas - state.target).square().mean(dim=1, keepdim=True) * state.mask
-    area = state.mask.sum(dim=(1, 2, 3))
-    return torch.where(area > 1, inside.sum(dim=(1, 2, 3)) / area, torch.nan)

@@ -42,6 +42,14 @@ class Processes:
             for buffer in module.buffers():
                 dist.broadcast(buffer, 0)
 
+    def largest(self, *numbers: int) -> tuple[int, ...]:
+        """The largest of all processes' numbers, each of which is at least 0."""
+        if self.count == 1:
+            return numbers
+        shared = torch.tensor(numbers, device=self.device, dtype=torch.int64)
+        dist.all_reduce(shared, dist.ReduceOp.MAX)
+        return tuple(shared.tolist())
+
     def barrier(self) -> None:
         """Wait for the others."""
         if self.count > 1:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -16,7 +19,9 @@ from semantic_guidance.core.files import naming, replacing
 from semantic_guidance.core.options import OptionError, from_json, to_json
 from semantic_guidance.learning.run import checkpoint
 
-LAST, LOG = "last.pt", "log.jsonl"
+LAST, EARLIER, LOG = "last.pt", "earlier.pt", "log.jsonl"
+KEPT = (EARLIER, LAST)
+"""A run's checkpoints, the newest last."""
 
 State = dict[str, Any]
 Config = TypeVar("Config")
@@ -43,8 +48,51 @@ def write_last(folder: Path, config: Any, state: State) -> None:
     Raises:
         OSError: it cannot be written.
     """
-    with replacing(folder / LAST) as draft:
-        checkpoint.write(draft, {"config": json.dumps(to_json(config)), **state})
+    replace_last(folder, {"config": json.dumps(to_json(config)), **state})
+
+
+def replace_last(folder: Path, content: State) -> None:
+    """Write a run's checkpoint; the one before is kept beside it, should this one break.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    last = folder / LAST
+    with replacing(last) as draft:
+        checkpoint.write(draft, content)
+        if last.is_file():
+            with replacing(folder / EARLIER) as other:
+                other.unlink()
+                try:
+                    os.link(last, other)  # a second name, so that both are whole at every moment
+                except OSError:  # where files have one name
+                    shutil.copyfile(last, other)
+
+
+def newest(folder: Path) -> Path:
+    """The checkpoint in a run's folder, the one before if that is gone; ``last.pt`` if none is there."""
+    last = folder / LAST
+    return folder / EARLIER if not last.exists() and (folder / EARLIER).is_file() else last
+
+
+@contextmanager
+def telling_of_earlier(path: Path) -> Iterator[None]:
+    """In the context, a complaint about a checkpoint says whether the one before it was kept.
+
+    Raises:
+        InputError: the context has raised one.
+    """
+    try:
+        yield
+    except OptionError:  # not about the file
+        raise
+    except InputError as error:
+        earlier = path.with_name(EARLIER)
+        if path.name != LAST or not earlier.is_file():
+            raise
+        raise InputError(
+            f"{error}; an older one was kept: once {path} is removed, {earlier} is gone on with"
+        ) from None
 
 
 def read_last(path: Path, *names: str) -> State:
@@ -58,10 +106,19 @@ def read_last(path: Path, *names: str) -> State:
         InputError: it is missing, corrupt, or something else.
     """
     state = checkpoint.read(path)
+    check_has(state, path, *names)
+    return state
+
+
+def check_has(state: State, path: Path, *names: str) -> None:
+    """See that what was read from a file has parts of these names.
+
+    Raises:
+        InputError: it lacks one.
+    """
     lacking = [name for name in names if not isinstance(state, dict) or name not in state]
     if lacking:
         raise InputError(f"{path} has no {lacking[0]!r}, wanted a checkpoint of a training run")
-    return state
 
 
 def read_mean(path: Path) -> dict[str, Tensor]:
@@ -125,7 +182,7 @@ def read_config(kind: type[Config], state: State, path: Path) -> Config:
         ) from None
 
 
-def check_same(config: Any, state: State, may_change: frozenset[str], path: Path) -> None:
+def check_same(config: Any, state: State, may_change: frozenset[str], path: Path, out: str = "--out") -> None:
     """See that a run goes on with the settings that it was begun with.
 
     Args:
@@ -133,18 +190,28 @@ def check_same(config: Any, state: State, may_change: frozenset[str], path: Path
         state: that it goes on from.
         may_change: names of the options that may differ.
         path: where the state was read.
+        out: flag of the folder that it is in.
 
     Raises:
         InputError: the settings cannot be read.
-        OptionError: one of them differs.
+        OptionError: some differ; the message names all of them, with both values.
     """
-    before = read_config(type(config), state, path)
-    for name, value in vars(config).items():
-        if name not in may_change and value != getattr(before, name):
-            raise OptionError(
-                name,
-                f"{path} was made with {_shown(getattr(before, name))}, wanted the same or another --out",
-            )
+    before = vars(read_config(type(config), state, path))
+    differ = [
+        name for name, value in vars(config).items() if name not in may_change and value != before[name]
+    ]
+    if not differ:
+        return
+    first, *others = differ
+    more = "".join(
+        f", and with --{name.replace('_', '-')} {_shown(before[name])}, not {_shown(getattr(config, name))}"
+        for name in others
+    )
+    raise OptionError(
+        first,
+        f"got {_shown(getattr(config, first))}, but {path} was made with {_shown(before[first])}{more}, "
+        f"wanted the same or another {out}",
+    )
 
 
 def _shown(value: Any) -> str:
@@ -162,11 +229,19 @@ def check_finite(module: nn.Module, last_words: str) -> None:
             raise InputError(f"a weight became infinite or not a number (NaN) {last_words}")
 
 
-def stopped(folder: Path, step: int, flags: str) -> str:
-    """The end of the complaint that training stopped in an update, counted from 1, and what is wanted."""
+def stopped(folder: Path, step: int, flags: str, wrong: str | None = None) -> str:
+    """The end of the complaint that training stopped in an update, counted from 1, and what is wanted.
+
+    Args:
+        folder: of the run.
+        step: the update.
+        flags: of what may have been too high.
+        wrong: what of the pictures is not finite, if that is why.
+    """
     kept = folder / LAST
     last = f"the last checkpoint is {kept}" if kept.exists() else "there is no checkpoint yet"
-    return f"in update {step}, training has stopped; {last}; wanted a lower {flags}"
+    wanted = f"a lower {flags}" if wrong is None else f"pictures of finite numbers: {wrong} is not"
+    return f"in update {step}, training has stopped; {last}; wanted {wanted}"
 
 
 def append_row(folder: Path, row: Mapping[str, float | None]) -> None:

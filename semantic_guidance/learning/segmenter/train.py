@@ -15,11 +15,12 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 from tqdm import tqdm
 
-from semantic_guidance.core.ending import end_with_parent
+from semantic_guidance.core.ending import Stop, end_with_parent, saving_first
 from semantic_guidance.core.errors import InputError
 from semantic_guidance.core.forks import threads_here
 from semantic_guidance.core.locks import only_one
 from semantic_guidance.core.options import OptionError
+from semantic_guidance.core.settings import write_run_settings
 from semantic_guidance.guidance.classifier import kind_evidence, load_imagenet_state
 from semantic_guidance.guidance.efficientnet import fold_state_dict
 from semantic_guidance.guidance.network import SegmentationNetwork
@@ -29,6 +30,7 @@ from semantic_guidance.learning.algorithms.wgan import placed
 from semantic_guidance.learning.data.cutouts.dataset import CutoutPack, compose
 from semantic_guidance.learning.memory import START, check_room, fitting
 from semantic_guidance.learning.run import checkpoint, single
+from semantic_guidance.learning.run.words import STOPPING, gone_on_with, not_finite
 from semantic_guidance.learning.segmenter.config import SegmenterTrainingConfig
 from semantic_guidance.learning.segmenter.loss import segmentation_loss
 from semantic_guidance.learning.segmenter.samples import Batches, Sources
@@ -67,9 +69,12 @@ def train_segmenter(config: SegmenterTrainingConfig) -> Path:
     with fitting("--batch-size, --size"), only_one(config.out, "another --out"):
         trainer = SegmenterTrainer(config, Sources.load(config))
         checkpoint.sweep(config.out)
-        if (config.out / single.LAST).exists():
+        if single.newest(config.out).exists():
             trainer.resume()
-        trainer.run()
+        write_run_settings({"": config}, config.out)
+        with saving_first(STOPPING) as stop:
+            trainer.run(stop)
+            stop.words = gone_on_with(trainer.step, "train-segmenter --out", config.out)
         return _write(config.out, earlier, config.share)
 
 
@@ -93,7 +98,7 @@ def write_segmenter(out: Path, blend: Path | None = None, share: float = 0.3) ->
 
 def _write(out: Path, earlier: SegmentationNetwork | None, share: float) -> Path:
     network = SegmentationNetwork()
-    read_weights(out / single.LAST, network)
+    read_weights(single.newest(out), network)
     if earlier is not None:
         before = earlier.state_dict()
         for name, values in network.state_dict().items():
@@ -146,7 +151,7 @@ def new_network(config: SegmenterTrainingConfig) -> SegmentationNetwork:
         network.encoder.load_state_dict(
             {name: values for name, values in state.items() if not name.startswith(("head", "classifier"))}
         )
-    elif not (config.out / single.LAST).exists():  # else that takes the place of all weights
+    elif not single.newest(config.out).exists():  # else that takes the place of all weights
         try:
             read_weights(config.init, network)
         except ValueError as error:
@@ -189,36 +194,40 @@ class SegmenterTrainer:
         Raises:
             InputError: it is corrupt, or was made with other settings.
         """
-        path = self.config.out / single.LAST
+        path = single.newest(self.config.out)
         names = ("config", "network", "ema", "optimizer", "running", "step", "seconds")
-        state = single.read_last(path, *names)
-        single.check_same(self.config, state, MAY_CHANGE, path)
-        single.fill(self.network, state["network"], path, "those of this run")
-        single.fill(self.mean, state["ema"], path, "those of this run")
-        try:
-            optimizers.fill(self.optimizer, state["optimizer"])
-            self.step, self.seconds = single.counted(state)
-            self.running = float(state["running"])
-        except (AttributeError, KeyError, OverflowError, TypeError, ValueError) as problem:
-            raise InputError(f"{path} does not fit this run: {problem}") from None
+        with single.telling_of_earlier(path):
+            state = single.read_last(path, *names)
+            single.check_same(self.config, state, MAY_CHANGE, path)
+            single.fill(self.network, state["network"], path, "those of this run")
+            single.fill(self.mean, state["ema"], path, "those of this run")
+            try:
+                optimizers.fill(self.optimizer, state["optimizer"])
+                self.step, self.seconds = single.counted(state)
+                self.running = float(state["running"])
+            except (AttributeError, KeyError, OverflowError, TypeError, ValueError) as problem:
+                raise InputError(f"{path} does not fit this run: {problem}") from None
         single.forget_rows(self.config.out, self.step)
 
-    def run(self) -> None:
-        """Train to the end.
+    def run(self, stop: Stop | None = None) -> None:
+        """Train to the end, or until it is to stop, and save.
+
+        Args:
+            stop: says whether it is to stop.
 
         Raises:
             InputError: training diverged, and the last checkpoint is as it was; or a process ended early.
             OSError: a file cannot be written.
         """
         try:
-            self._run()
+            self._run(stop or Stop())
         except RuntimeError as error:
             if "DataLoader worker" not in str(error):
                 raise
             reason = str(error).splitlines()[0]
             raise InputError(f"--workers: {reason}, wanted fewer, 0, or more (shared) memory") from None
 
-    def _run(self) -> None:
+    def _run(self, stop: Stop) -> None:
         config, began = self.config, time.monotonic() - self.seconds
         batches = DataLoader(
             Batches(config, self.sources, self.step),
@@ -233,9 +242,12 @@ class SegmenterTrainer:
         for images, mask in bar:
             self.update(images, mask)
             bar.set_postfix(loss=f"{self.running:.4f}", refresh=False)
-            if self.step % config.save_interval == 0 or self.step == config.steps:
+            last = self.step == config.steps
+            if last or stop.number or checkpoint.is_due(self.step, config.save_interval):
                 self.seconds = time.monotonic() - began
-                self.save()
+                self.save(told=last or self.step % config.save_interval == 0)
+            if stop.number:
+                break
 
     def update(self, images: Tensor, mask: Tensor) -> float:
         """Learn from pictures ``[B, 3, H, W]`` and masks ``[B, 1, H, W]``; returns the loss.
@@ -253,7 +265,8 @@ class SegmenterTrainer:
         loss = segmentation_loss(logits, objectness, mask)
         value = loss.item()
         if not math.isfinite(value):
-            raise InputError(f"the loss became {value} {self._last_words(self.step + 1)}")
+            wrong = not_finite({"images": images, "mask": mask})
+            raise InputError(f"the loss became {value} {self._last_words(self.step + 1, wrong)}")
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self.trained, 1.0)
@@ -263,11 +276,14 @@ class SegmenterTrainer:
         self.step += 1
         return value
 
-    def _last_words(self, step: int) -> str:
-        return single.stopped(self.config.out, step, "--learning-rate or --encoder-lr")
+    def _last_words(self, step: int, wrong: str | None = None) -> str:
+        return single.stopped(self.config.out, step, "--learning-rate or --encoder-lr", wrong)
 
-    def save(self) -> None:
+    def save(self, told: bool = True) -> None:
         """Write a line of the log, every second time and at the end with the IoU, and the checkpoint.
+
+        Args:
+            told: whether the line is wanted.
 
         Raises:
             InputError: a weight is not finite; the last checkpoint is as it was.
@@ -275,11 +291,8 @@ class SegmenterTrainer:
         """
         config = self.config
         single.check_finite(self.mean, self._last_words(self.step))
-        row: dict[str, float | None] = {"step": self.step, "loss": self.running, "seconds": self.seconds}
-        measured = self.step % (2 * config.save_interval) == 0 or self.step == config.steps
-        if measured and self.sources.held_out is not None:
-            row["held_out_iou"] = held_out_iou(self.mean, self.sources.held_out, config.size, config.held_out)
-        single.append_row(config.out, row)
+        if told:
+            self._tell()
         state = {
             "network": self.network.state_dict(),
             "ema": self.mean.state_dict(),
@@ -290,10 +303,19 @@ class SegmenterTrainer:
         }
         single.write_last(config.out, config, state)
 
+    def _tell(self) -> None:
+        """Write a line of the log."""
+        config = self.config
+        row: dict[str, float | None] = {"step": self.step, "loss": self.running, "seconds": self.seconds}
+        measured = self.step % (2 * config.save_interval) == 0 or self.step == config.steps
+        if measured and self.sources.held_out is not None:
+            row["held_out_iou"] = held_out_iou(self.mean, self.sources.held_out, config.size, config.held_out)
+        single.append_row(config.out, row)
+
 
 def _begin_worker(number: int) -> None:
-    """For a process that makes batches: it ends with this one, even if that is killed."""
-    end_with_parent()
+    """For a process that makes batches: it ends with this one, even if that is killed, and not before."""
+    end_with_parent(saves=True)
 
 
 def schedule(step: int, done: float, final: float) -> float:

@@ -192,9 +192,11 @@ class Episodes:
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on with the paintings, and the choices, that `state_dict` gave.
 
+        If there were more, the last ones are left out; if there were less, new ones stay beside them.
+
         Raises:
-            ValueError: they are not as many, on canvases of another size, of pictures that are not in the
-                bank, or none at all.
+            ValueError: they are on canvases of another size, of pictures that are not in the bank, or none at
+                all.
         """
         try:
             canvas, generator = state["canvas"], json.loads(state["rng"])
@@ -202,8 +204,8 @@ class Episodes:
                 Episode(index, mirrored, self.bank.scene(index, mirrored), guided, list(looks))
                 for index, mirrored, guided, looks in state["easels"]
             ]
-            if len(episodes) != len(self.episodes) or canvas.shape != self.canvas.shape:
-                raise ValueError("their number or size is another")
+            if canvas.shape != (len(episodes), *self.canvas.shape[1:]):
+                raise ValueError("their size is another")
             if canvas.dtype != self.canvas.dtype or not canvas.isfinite().all():
                 raise ValueError("a canvas is not finite")
             if not all(isinstance(count, int) for each in episodes for count in each.looks):
@@ -213,7 +215,9 @@ class Episodes:
             raise ValueError(
                 f"paintings in progress do not fit ({error}), wanted those of the same pictures"
             ) from None
-        self.canvas, self.episodes = canvas, episodes
+        both = min(len(episodes), len(self.episodes))
+        self.canvas = torch.cat([canvas[:both], self.canvas[both:]])
+        self.episodes = episodes[:both] + self.episodes[both:]
 
 
 def _plane(values: Array) -> torch.Tensor:

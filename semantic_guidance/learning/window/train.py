@@ -18,10 +18,11 @@ from tqdm import tqdm
 from semantic_guidance.agents.window.files import load_window_actor, save_window_actor
 from semantic_guidance.agents.window.network import WindowActor
 from semantic_guidance.agents.window.view import CHANNELS
+from semantic_guidance.core.ending import Stop, saving_first
 from semantic_guidance.core.errors import InputError, NotFiniteError
 from semantic_guidance.core.locks import only_one
 from semantic_guidance.core.options import OptionError, to_json
-from semantic_guidance.core.settings import NAME, write_settings
+from semantic_guidance.core.settings import write_run_settings
 from semantic_guidance.core.weights import Unfilled, filled
 from semantic_guidance.learning import optimizers
 from semantic_guidance.learning.algorithms.apg import AnalyticTrainer, APGConfig
@@ -30,6 +31,7 @@ from semantic_guidance.learning.memory import START, check_room, fitting
 from semantic_guidance.learning.room import GUIDE
 from semantic_guidance.learning.run import checkpoint, single
 from semantic_guidance.learning.run.processes import choose_device, settle_threads
+from semantic_guidance.learning.run.words import STOPPING, gone_on_with, not_finite
 from semantic_guidance.learning.window.bank import PLANES, open_bank
 from semantic_guidance.learning.window.config import WindowTrainingConfig
 from semantic_guidance.learning.window.env import WindowState, error, window_environment
@@ -46,7 +48,7 @@ LOWEST = 0.01
 """Last learning rate over the greatest one."""
 MAY_CHANGE = frozenset(
     {"pack", "out", "bank", "init", "guided", "unguided", "steps", "minutes", "learning_rate", "ema"}
-    | {"save_interval", "threads", "device"}
+    | {"save_interval", "threads", "device", "batch_size", "bf16"}
 )
 """Settings that a run that goes on may have otherwise."""
 _PLACES = frozenset({"pack", "out", "bank", "init", "save_interval", "threads", "device", "unguided"})
@@ -76,10 +78,12 @@ def train_window_agent(config: WindowTrainingConfig) -> Path:
             bank = open_bank(config)
             checkpoint.sweep(config.out)
             trainer = WindowTrainer(config, actor, bank, device)
-            if (config.out / single.LAST).exists():
+            if single.newest(config.out).exists():
                 trainer.resume()
-            write_settings({"": config}, config.out / NAME)
-            trainer.run()
+            write_run_settings({"": config}, config.out)
+            with saving_first(STOPPING) as stop:
+                trainer.run(stop)
+                stop.words = gone_on_with(trainer.step, "train-agent --out", config.out)
             return write_agent(config.out, config.unguided)
 
 
@@ -107,7 +111,7 @@ def write_agent(out: Path, unguided: bool = False) -> Path:
         InputError: the run has no checkpoint, or a corrupt one.
         OSError: the file cannot be written.
     """
-    path = out / single.LAST
+    path = single.newest(out)
     state, mean = single.read_last(path, "step", "seconds"), single.read_mean(path)
     try:
         stages = [mean[name] for name in mean if name.endswith("shortcut.weight")]
@@ -172,45 +176,49 @@ class WindowTrainer:
         Raises:
             InputError: it is corrupt, or was made with other settings or pictures.
         """
-        path = self.config.out / single.LAST
+        path = single.newest(self.config.out)
         names = ("config", "actor", "ema", "optimizer", "easels", "running", "step", "seconds")
-        state = single.read_last(path, *names)
-        single.check_same(self.config, state, MAY_CHANGE, path)
-        single.fill(self.actor, state["actor"], path, "those of this run")
-        single.fill(self.mean, state["ema"], path, "those of this run")
-        try:
-            optimizers.fill(self.trainer.optimizer, state["optimizer"])
-            self.episodes.load_state_dict(state["easels"])
-            self.step, self.seconds = single.counted(state)
-            self.running = {name: float(value) for name, value in state["running"].items()}
-        except (AttributeError, KeyError, OverflowError, TypeError, ValueError) as problem:
-            raise InputError(f"{path} does not fit this run: {problem}") from None
+        with single.telling_of_earlier(path):
+            state = single.read_last(path, *names)
+            single.check_same(self.config, state, MAY_CHANGE, path)
+            single.fill(self.actor, state["actor"], path, "those of this run")
+            single.fill(self.mean, state["ema"], path, "those of this run")
+            try:
+                optimizers.fill(self.trainer.optimizer, state["optimizer"])
+                self.episodes.load_state_dict(state["easels"])
+                self.step, self.seconds = single.counted(state)
+                self.running = {name: float(value) for name, value in state["running"].items()}
+            except (AttributeError, KeyError, OverflowError, TypeError, ValueError) as problem:
+                raise InputError(f"{path} does not fit this run: {problem}") from None
         single.forget_rows(self.config.out, self.step)
 
-    def run(self) -> None:
-        """Train to the end of the schedule.
+    def run(self, stop: Stop | None = None) -> None:
+        """Train to the end of the schedule, or until it is to stop, and save.
+
+        Args:
+            stop: says whether it is to stop.
 
         Raises:
             InputError: training diverged; the last checkpoint is as it was.
             OSError: a file cannot be written.
         """
-        config, row = self.config, None
+        config, row, stop = self.config, None, stop or Stop()
         began = time.monotonic() - self.seconds
         total = None if config.minutes else config.steps
         with tqdm(total=total, initial=self.step, unit="update", mininterval=1, file=sys.stderr) as bar:
             while True:
                 self.seconds = time.monotonic() - began
                 done = self.seconds / (60 * config.minutes) if config.minutes else self.step / config.steps
-                if done >= 1:
+                if done >= 1 or stop.number:
                     break
                 row = self._update(done)
                 if self.step % LOG_INTERVAL == 0:
                     single.append_row(config.out, row)
-                if self.step % config.save_interval == 0:
+                if checkpoint.is_due(self.step, config.save_interval):
                     self.save()
                 bar.set_postfix(self.running, refresh=False)
                 bar.update()
-        if row is not None and self.step % LOG_INTERVAL:
+        if row is not None and self.step % LOG_INTERVAL and not stop.number:
             single.append_row(config.out, row)
         self.save()
 
@@ -223,8 +231,8 @@ class WindowTrainer:
         rate = self.config.learning_rate * schedule(self.step, done)
         for group in self.trainer.optimizer.param_groups:
             group["lr"] = rate
+        windows, planes = self.episodes.windows()
         try:
-            windows, planes = self.episodes.windows()
             view = WindowState.of(planes, self.device)
             losses, after = self.trainer.update(view)
             if after.strokes is None:
@@ -232,7 +240,8 @@ class WindowTrainer:
             self.episodes.paint(windows, after.strokes.map(lambda values: values.detach().cpu().float()))
         except (ArithmeticError, NotFiniteError) as problem:
             reason = str(problem).partition(", wanted")[0]
-            raise InputError(f"{reason} {self._last_words(self.step + 1)}") from None
+            wrong = not_finite({"planes": torch.from_numpy(planes)})
+            raise InputError(f"{reason} {self._last_words(self.step + 1, wrong)}") from None
         single.average(self.mean, self.actor, single.mean_decay(self.step, self.config.ema))
         for name, each in (("before", error(view)), ("after", error(after))):
             value = float(each.detach().square().mean())
@@ -246,8 +255,8 @@ class WindowTrainer:
             **losses,
         }
 
-    def _last_words(self, step: int) -> str:
-        return single.stopped(self.config.out, step, "--learning-rate")
+    def _last_words(self, step: int, wrong: str | None = None) -> str:
+        return single.stopped(self.config.out, step, "--learning-rate", wrong)
 
     def save(self) -> None:
         """Write the checkpoint.
@@ -289,7 +298,7 @@ def new_actor(config: WindowTrainingConfig) -> WindowActor:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
         actor = WindowActor(CHANNELS, config.widths)
-    if config.init is None or (config.out / single.LAST).exists():
+    if config.init is None or single.newest(config.out).exists():
         return actor
     wanted = f"those of an agent with --widths {','.join(map(str, config.widths))}"
     try:

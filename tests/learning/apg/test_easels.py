@@ -83,4 +83,10 @@ def test_what_was_saved_goes_on_alike(tmp_path: Path) -> None:
     second.load_state_dict(torch.load(tmp_path / "easels.pt", weights_only=True))
     assert torch.equal(run(whole, 12), run(second, 7))
     with pytest.raises(ValueError, match="target has shape"):
-        Easels(discs(6, 16, 0), 2, 4, CPU).load_state_dict(first.state_dict())
+        Easels(discs(6, 8, 0), 2, 4, CPU).load_state_dict(first.state_dict())
+    for count in (2, 9):  # fewer or more than before
+        other = Easels(discs(6, 16, 0), count, 4, CPU)
+        other.load_state_dict(first.state_dict())
+        both = min(count, len(first))
+        assert torch.equal(other.canvas[:both], first.canvas[:both])
+        assert len(run(other, 3)) == count

@@ -159,7 +159,7 @@ def test_an_actor_of_another_shape_is_told_apart(tmp_path: Path) -> None:
     ("values", "wanted"),
     [
         ({"load_path": "nowhere"}, "--load-path: nowhere"),
-        ({"resume": True}, "last.pt"),
+        ({"resume": True}, "holds no checkpoint"),
     ],
 )
 def test_what_cannot_be_begun(tmp_path: Path, values: dict[str, Any], wanted: str) -> None:

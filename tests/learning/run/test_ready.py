@@ -91,7 +91,7 @@ class _Entered:
         pass
 
 
-@pytest.mark.parametrize("settings", [APG, {"train_timesteps": 2, "save_interval": 1, "val_interval": 0}])
+@pytest.mark.parametrize("settings", [APG, {"train_timesteps": 4, "save_interval": 1, "val_interval": 0}])
 def test_a_resumed_runs_settings_begin_another(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, settings: dict[str, Any]
 ) -> None:

@@ -129,7 +129,7 @@ def test_a_run_that_was_stopped_ends_as_one_that_was_not(run, pack, tmp_path, mo
 def test_other_processes_make_the_same_pictures(run, pack, tmp_path, monkeypatch):
     """And begin by seeing to it that they end with this one."""
     out, began = tmp_path / "out", tmp_path / "began"
-    monkeypatch.setattr(train, "end_with_parent", lambda: began.write_text(str(os.getpid())))
+    monkeypatch.setattr(train, "end_with_parent", lambda saves: began.write_text(str(os.getpid())))
     train_segmenter(small(out, pack, workers=1))
     assert same(state_of(run)["ema"], state_of(out)["ema"])
     assert int(began.read_text()) != os.getpid()
@@ -248,3 +248,11 @@ def test_a_run_that_diverged_is_not_saved(pack, tmp_path):
     with pytest.raises(InputError, match=r"in update \d, training has stopped; there is no checkpoint yet"):
         train_segmenter(small(tmp_path, pack, learning_rate=1e38, encoder_lr=1e38))
     assert not (tmp_path / "last.pt").exists()
+
+
+def test_pictures_that_are_no_numbers_are_blamed(pack, tmp_path):
+    config = small(tmp_path, pack)
+    trainer = SegmenterTrainer(config, Sources.load(config))
+    images, mask = Batches(config, trainer.sources)[0]
+    with pytest.raises(InputError, match=r"; wanted pictures of finite numbers: their mask is not$"):
+        trainer.update(images, mask * math.nan)

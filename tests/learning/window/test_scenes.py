@@ -141,7 +141,18 @@ def test_paintings_in_progress_can_be_put_aside() -> None:
         second.paint(yours, strokes)
 
 
-@pytest.mark.parametrize("other", [(discs(), 5), (discs(side=64), 4), (discs(2), 4)])
+@pytest.mark.parametrize("count", [2, 6])
+def test_more_or_fewer_paintings_go_on(count: int) -> None:
+    first = Episodes(discs(), 4, 0.5, np.random.default_rng(2))
+    second = Episodes(discs(), count, 0.5, np.random.default_rng(3))
+    second.load_state_dict(first.state_dict())
+    both = min(4, count)
+    assert torch.equal(second.canvas[:both], first.canvas[:both])
+    assert [each.index for each in second.episodes[:both]] == [each.index for each in first.episodes[:both]]
+    assert len(second.windows()[0]) == count == len(second.canvas)
+
+
+@pytest.mark.parametrize("other", [(discs(side=64), 4), (discs(2), 4)])
 def test_paintings_of_other_pictures_are_refused(other: tuple[SceneBank, int]) -> None:
     state = Episodes(discs(), 4, 0.5, np.random.default_rng(2)).state_dict()
     with pytest.raises(ValueError, match="wanted those of the same pictures"):

@@ -96,7 +96,7 @@ def test_a_run_that_was_stopped_ends_as_one_that_was_not(bank, tmp_path, monkeyp
     assert rows(tmp_path / "whole") == rows(parts.out)
     weights = [read_weights(file, FORMAT, "agents")[1] for file in (tmp_path / "whole" / path.name, path)]
     assert equal(*weights)
-    wanted = {"agent.safetensors", "config.toml", "last.pt", "log.jsonl"}
+    wanted = {"agent.safetensors", "config.toml", "config.json", "last.pt", "earlier.pt", "log.jsonl"}
     assert {file.name for file in parts.out.iterdir()} == wanted
 
 

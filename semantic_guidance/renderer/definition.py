@@ -25,5 +25,8 @@ FILBERT = SQUARE * math.gamma(1.5) / math.gamma(1.25) ** 2
 FARTHEST = {"round": 1.0, "square": math.hypot(1, SQUARE), "filbert": (1 + FILBERT**4) ** 0.25}
 """Radii from an end point to the farthest place of each kind of end."""
 
+STILL = 1e-6
+"""Pixels: an end whose next place on the curve is no farther away has no direction, as a dot has none."""
+
 MIN_LEADING = 1e-4
 """Lower bound of |A| in `last_disc` in square pixels, so that single precision suffices to divide by it."""

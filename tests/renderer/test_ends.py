@@ -71,6 +71,14 @@ def test_a_dot_has_both_ends_in_one_place(backend):
 
 
 @pytest.mark.parametrize("ends", SHAPED)
+@pytest.mark.parametrize("backend", ["reference", "cpu"])
+def test_what_does_not_move_has_no_direction(ends, backend):
+    """A length that single precision can hardly square, from top to bottom; a dot's ends lie left and right."""
+    dot, moved = stroke([[0, 0]] * 3, [30, 30]), stroke([[0, 0], [0, 0], [0, 4e-22]], [30, 30])
+    assert torch.equal(alpha(moved, ends, backend), alpha(dot, ends, backend))
+
+
+@pytest.mark.parametrize("ends", SHAPED)
 @pytest.mark.parametrize("radius", [(18.0, 18.0), (20.0, 9.0), (8.0, 20.0), (20.0, 2.0)])
 @pytest.mark.parametrize("middle", [(60, 46), (60, 30)])
 def test_every_kind_of_end_covers_as_much(ends, radius, middle):

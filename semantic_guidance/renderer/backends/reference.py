@@ -26,6 +26,7 @@ from semantic_guidance.renderer.definition import (
     MAX_SEGMENTS,
     MIN_LEADING,
     SQUARE,
+    STILL,
 )
 
 
@@ -212,7 +213,7 @@ class _Ends:
         """``[B, H, W]`` signed distance of pixels to one end, from the next vertex and its radius."""
         along = tip - inner
         length = _root((along**2).sum(-1, keepdim=True))
-        moves = length > 0
+        moves = length > STILL
         towards = torch.where(moves, along, torch.tensor([1.0, 0.0], dtype=torch.float32).to(along))
         unit = towards / torch.where(moves, length, torch.ones_like(length))
         narrowing = (inner_radius - radius)[:, None] / torch.where(moves, length, torch.ones_like(length))

@@ -27,6 +27,7 @@ from semantic_guidance.renderer.backends.cpu.kernels.spans import (
 )
 from semantic_guidance.renderer.backends.cpu.layout import BLOCK, FILBERT, NUMBERS, ROUND, SQUARE, STRIDE
 
+STILL = F(definition.STILL)
 SQUARE_FRONT, FILBERT_FRONT = F(definition.SQUARE), F(definition.FILBERT)
 SQUARE_CORNER, FILBERT_CORNER = F(definition.FARTHEST["square"]), F(definition.FARTHEST["filbert"])
 INVERSE_SQUARED = F(1 / definition.FILBERT**2)
@@ -102,8 +103,9 @@ def shape_end(count, last, y, number, ends, seg, column, distance, place):
     else:
         ux, uy = -ux, -uy
     narrowing = min(max(narrowing, ZERO), ONE)
+    dot = seg[U(LENGTH * STRIDE + s)] <= STILL
+    ux, uy, narrowing = (ONE, ZERO, ZERO) if dot else (ux, uy, narrowing)
     slant = np.sqrt(max(ONE - narrowing * narrowing, ZERO))
-    dot = seg[U(LENGTH * STRIDE + s)] == ZERO
     tip, radius = seg[U(X * STRIDE + j)], seg[U(R * STRIDE + j)]
     py, here = y - seg[U(Y * STRIDE + j)], F(j)
     front = ONE / (SQUARE_FRONT + (ONE - SQUARE_FRONT) * narrowing)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import io
-import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +14,7 @@ from semantic_guidance.core.files import replacing
 from semantic_guidance.export.base import Exporter, Progress
 from semantic_guidance.export.options import NoOptions
 from semantic_guidance.images.arrays import check_range, to_bytes
+from semantic_guidance.images.decoding import noted
 from semantic_guidance.images.files import to_image
 from semantic_guidance.painting.drawing import Drawing
 
@@ -30,7 +29,6 @@ OPTIONS: dict[str, tuple[str, dict[str, Any]]] = {
 }
 
 CLEAR = (".png", ".webp")  # these support transparency
-
 
 SOURCE = 0x010D
 """EXIF's DocumentName, for the file that was painted."""
@@ -60,14 +58,8 @@ def write_picture(picture: Tensor, path: Path, source: str = "") -> None:
 
 def source_of(path: Path) -> str:
     """`Painting.source` of what a picture was written from; empty if it does not say."""
-    with contextlib.suppress(Exception), warnings.catch_warnings():  # whatever is there, it is not ours
-        warnings.simplefilter("ignore")
-        with Image.open(path, formats=("PNG", "JPEG", "WEBP")) as image:
-            exif = Image.Exif()
-            exif.load(image.info["exif"])  # not `getexif`, which may load all of the picture
-        found = exif.get(SOURCE)
-        return found if isinstance(found, str) else ""
-    return ""
+    found = noted(path, tuple(kind for kind, _ in OPTIONS.values()), SOURCE)
+    return found if isinstance(found, str) else ""
 
 
 def _write(picture: NDArray[np.float32], path: Path, source: str = "") -> None:

@@ -162,6 +162,22 @@ def decode_given(image: Image.Image) -> Decoded:
     return Decoded(image, orientation, (height, width) if orientation >= 5 else (width, height))
 
 
+def noted(path: Path, formats: Collection[str], tag: int) -> Any:
+    """What a picture's EXIF block has under a tag, its pixels unread; None if it says nothing.
+
+    Args:
+        path: the file, which may be anything.
+        formats: Pillow's names of those that are looked at.
+        tag: of the first directory.
+    """
+    with contextlib.suppress(Exception), _strict(MAX_PIXELS // 2), path.open("rb") as source:
+        info = Image.open(source, formats=list(formats)).info
+        block = Image.Exif()
+        block.load(info["exif"])  # not `getexif`, which may load all of the picture
+        return block.get(tag)
+    return None
+
+
 @contextlib.contextmanager
 def refusing(name: str) -> Iterator[None]:
     """Whatever goes wrong with a picture within is an `InputError` that names it, or the system's OSError.

@@ -236,6 +236,8 @@ class TestLayers:
     def layers(self, **options: object) -> list[tuple[str, str, list[float] | None]]:
         """Level, rule and three pixels of the mask of each layer: off the object, on it, where it is soft."""
         agent = scribbler(outside=options.pop("outside", True))
+        if "medium" in options:  # dots that are of use, else none would be left
+            agent.strokes[:, 10:] = FLAT[0, 0, 0]
         painting = Painter(agent, strokes=2, **options).paint(FLAT, object_right())  # type: ignore[arg-type]
         return [
             (

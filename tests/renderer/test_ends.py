@@ -73,7 +73,7 @@ def test_a_dot_has_both_ends_in_one_place(backend):
 @pytest.mark.parametrize("ends", SHAPED)
 @pytest.mark.parametrize("backend", ["reference", "cpu"])
 def test_what_does_not_move_has_no_direction(ends, backend):
-    """A length that single precision can hardly square, from top to bottom; a dot's ends lie left and right."""
+    """A length downwards that single precision can hardly square; a dot's ends lie left and right."""
     dot, moved = stroke([[0, 0]] * 3, [30, 30]), stroke([[0, 0], [0, 0], [0, 4e-22]], [30, 30])
     assert torch.equal(alpha(moved, ends, backend), alpha(dot, ends, backend))
 

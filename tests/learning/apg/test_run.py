@@ -151,7 +151,7 @@ def test_an_actor_of_another_shape_is_told_apart(tmp_path: Path) -> None:
         small_run(tmp_path / "second", load_path=str(tmp_path / "first"), use_gbp=False)
     assert str(told.value) == (
         f"--load-path: {tmp_path / 'first'}: the networks differ from the run's: conv1.weight of actor has "
-        "shape [4, 13, 3, 3], wanted [4, 12, 3, 3] (see --use-bilevel, --use-gbp, --bundle-size, --width)"
+        "shape [4, 13, 3, 3], wanted [4, 12, 3, 3] (it learned with --use-bilevel --use-gbp)"
     )
 
 

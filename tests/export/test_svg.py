@@ -140,7 +140,7 @@ def test_examples(example, tmp_path):
     """`benchmarks/svg.py` measures the default preset; this one is as good in less time."""
     photo = load_image(EXAMPLES / f"{example}.jpg")
     mask = load_mask(EXAMPLES / f"{example}_mask.png", *photo.shape[1:])
-    painting = Painter(preset="draft", strokes=150, size=384).paint(photo, Guidance.from_mask(mask))
+    painting = Painter(preset="draft", strokes=100, size=256).paint(photo, Guidance.from_mask(mask))
     assert psnr(painting, tmp_path / "a.svg") > 32
     assert psnr(painting, tmp_path / "a.exact.svg") > 40
 

@@ -223,6 +223,7 @@ class PainterOptions(BrushOptions):
         None,
         "order of the colours in which an agent of the papers' files (.pkl) learned: rgb, as those of"
         " Semantic Guidance, or bgr, as those of Learning to Paint (default: rgb)",
+        metavar="ORDER",
         choices=AGENT_COLORS,
     )
     size: int | None = option(

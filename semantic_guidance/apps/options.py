@@ -1,4 +1,4 @@
-"""What a person can ask for, each option declared once: this gives a `jobs.Job` its checks, flags and JSON.
+"""What a person can ask for, each option declared once: this gives a `job.Job` its checks, flags and JSON.
 
 Nothing here needs torch, so that the command line's help comes at once.
 """

@@ -24,7 +24,8 @@ from semantic_guidance.export.outline import outline_path
 from semantic_guidance.export.passes import Line, Pass, in_passes
 from semantic_guidance.export.svg import HEAD, group, hex_color
 from semantic_guidance.images.color import MAX_COLORS
-from semantic_guidance.painting.drawing import Drawing, Ends
+from semantic_guidance.painting.drawing import Drawing
+from semantic_guidance.painting.layers import Ends
 
 MOST = 20_000
 """Strokes that are sorted by colour; of more, each run of one colour is a layer."""

@@ -12,7 +12,8 @@ from semantic_guidance.core.packed import COLOR, OPACITY, POINTS, RADIUS
 from semantic_guidance.images.arrays import resample_array
 from semantic_guidance.images.color import STRETCH, Color, chosen_colors, to_oklab
 from semantic_guidance.painting.brushes.brush import Brush
-from semantic_guidance.painting.drawing import Array, Drawing, DrawnLayer
+from semantic_guidance.painting.drawing import Array, Drawing
+from semantic_guidance.painting.layers import DrawnLayer
 
 MASK_SIZE = 1024
 """Longer side in pixels of masks at most."""

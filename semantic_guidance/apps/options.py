@@ -145,7 +145,7 @@ class OutputOptions:
         metavar="NAME",
         parse=parse_name,
     )
-    overwrite: bool = option(False, "replace files that were made of another photograph")
+    overwrite: bool = option(False, "replace pictures even if they were made of another photograph")
     formats: tuple[str, ...] = option(("png", "mp4"), _formats, metavar="LIST", parse=parse_formats)
 
 

@@ -97,7 +97,7 @@ def run(args: argparse.Namespace) -> int:
             write_outputs,
         )
         from semantic_guidance.apps.medium import on_paper
-        from semantic_guidance.apps.outputs import job_files, settled
+        from semantic_guidance.apps.outputs import check_replaced, job_files, settled, source_note
         from semantic_guidance.export.strokes_json import read_strokes
 
     started = time.perf_counter()
@@ -109,7 +109,10 @@ def run(args: argparse.Namespace) -> int:
     words = (options.brush or "", options.style or "")
     inputs = [args.strokes_file, args.photo, args.mask, *(Path(word) for word in words)]
     check_outputs(outputs.values(), [path for path in inputs if path.is_file()])
-    before = dataclasses.replace(before, brush=make_brush(options.brush, None, options, before.brush))
+    source = before.source or source_note(args.photo, before.strokes.pack().numpy())
+    check_replaced([outputs], source, options)
+    brush = make_brush(options.brush, None, options, before.brush)
+    before = dataclasses.replace(before, brush=brush, source=source)
     work = _prepared(before, args, options)
     prepare_folder(options.out)
     with StageBar() as bar:

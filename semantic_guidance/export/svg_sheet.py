@@ -58,10 +58,11 @@ def write(drawing: Drawing, path: Path, options: NoOptions, progress: Progress) 
 def copyable(drawing: Drawing) -> bool:
     """Whether a painting is meant for paper and can be made there of a few opaque colours.
 
-    Each stroke is of one width, opaque, and clipped by nothing.
+    Each stroke is of one width, opaque, and clipped by nothing, and nothing is transparent but bare canvas.
     """
     strokes = drawing.strokes
-    if drawing.paper is None or drawing.transparent == "object" or not len(strokes):
+    whole = drawing.cover is None and drawing.transparent != "object"
+    if drawing.paper is None or not whole or not len(strokes):
         return False
     plain = all(layer.mask is None and layer.compositing == "over" for layer in drawing.layers)
     if not plain or len(np.unique(strokes[:, COLOR], axis=0)) > MAX_COLORS:

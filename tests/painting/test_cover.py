@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from semantic_guidance.core.errors import InputError
+from semantic_guidance.core.plugins import EXPORTERS
 from semantic_guidance.core.resample import resample
 from semantic_guidance.export.strokes_json import read_drawing, read_strokes
 from semantic_guidance.images.fill import SURE, filled
@@ -140,6 +141,19 @@ def test_a_pen_draws_where_at_least_half_is_seen(covered, tmp_path):
     assert across.shape[0] > 10
     assert across[:, [0, 2]].max() < 48 + 3  # of 96 mm, and a piece of a stroke
     assert uncovered(replace(covered, cover=None).drawing).masks is not None
+
+
+def test_shapes_for_paper_are_limited_too(tmp_path):
+    """Opaque ones, which are a layer a colour, in mm, where nothing covers them."""
+    plain = replace(blots(CYAN), paper=(96.0, 64.0))
+    even = plain.layers[0].strokes.copy()
+    even[:, 7] = even[:, 6]
+    plain = replace(plain, layers=(DrawnLayer(even),))
+    for drawing, unit, masks in ((plain, "mm", 0), (replace(plain, cover=fade(64, 96).numpy()), "", 1)):
+        EXPORTERS.get("svg").write(drawing, tmp_path / "a.svg")
+        text = (tmp_path / "a.svg").read_text()
+        assert f'width="96{unit}"' in text
+        assert text.count('mask="url(#mask-cover)"') == masks
 
 
 @given(arrays(np.float32, (4, 7, 11), elements=st.floats(0, 1, width=32)), st.integers(0, 76))

@@ -16,7 +16,7 @@ from semantic_guidance.core.plugins import EXPORTERS
 from semantic_guidance.core.resample import resample
 from semantic_guidance.export.strokes_json import read_drawing, read_strokes
 from semantic_guidance.images.fill import SURE, filled
-from semantic_guidance.painting.altered import on_background, recolored, uncovered
+from semantic_guidance.painting.altered import on_background, recolored, uncovered, within
 from semantic_guidance.painting.brushes import BRUSHES
 from semantic_guidance.painting.brushes.brush import Brush
 from semantic_guidance.painting.drawing import Drawing, DrawnLayer, Replay
@@ -128,9 +128,21 @@ def test_changed_drawings_keep_it(covered):
     drawing, share = covered.drawing, covered.cover.numpy()
     behind = on_background(drawing, (0.0, 0.0, 0.0))
     whole = on_background(replace(drawing, cover=None), (0.0, 0.0, 0.0))
-    own = replace(whole, background=drawing.background).render()
-    assert np.allclose(behind.render(), share * own, atol=1e-5)
+    assert np.allclose(behind.render(), share * whole.render(), atol=1e-5)
+    fore = tuple(replace(layer, level="foreground") for layer in drawing.layers)
+    alone = on_background(replace(drawing, layers=fore), (0.0, 0.0, 0.0))  # its canvas is the object's, too
+    assert np.allclose(alone.render(), share * replace(drawing, cover=None).render(), atol=1e-5)
     assert np.array_equal(recolored(drawing, 4).cover, share)
+
+
+def test_beyond_a_mask_there_is_no_canvas(covered):
+    drawing = covered.drawing
+    mask = np.zeros((1, 64, 96), np.float32)
+    mask[:, 16:40, 30:60] = 1
+    cut = replace(within(drawing, mask), transparent="painting").cut_out()
+    whole = replace(drawing, transparent="painting").cut_out()
+    assert np.allclose(cut[3:], whole[3:] * mask, atol=1e-6)
+    assert np.array_equal(cut[:3], whole[:3])
 
 
 def test_a_pen_draws_where_at_least_half_is_seen(covered, tmp_path):

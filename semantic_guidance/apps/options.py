@@ -273,7 +273,7 @@ class MediumOptions:
     )
     brushes: tuple[float, ...] = option(
         (),
-        "widths of the brushes or pens in mm, or with a unit: 0.5cm (default: any)",
+        "widths of the brushes or pens in mm, or in the unit of the last: 0.5,1cm (default: any)",
         metavar="MM,...",
         parse=parse_lengths,
         group=PAINT,

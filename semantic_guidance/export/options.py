@@ -90,8 +90,9 @@ class PlotterOptions:
     )
     dip: tuple[float, float] | None = option(
         None,
-        "where the paint is for --reload, in mm or in the unit of the last (30,2.5cm), from the paper's upper left corner: instead"
-        " of a pause, a small circle is drawn there before each load; beyond the paper, the page grows",
+        "where the paint is for --reload, in mm or in the unit of the last (30,2.5cm), from the paper's upper"
+        " left corner: instead of a pause, a small circle is drawn there before each load; beyond the paper,"
+        " the page grows",
         metavar="X,Y",
         parse=parse_place,
         group=PLOTTER,

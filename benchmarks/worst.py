@@ -26,7 +26,8 @@ from semantic_guidance.core.machine import Neighbours
 from semantic_guidance.core.plugins import EXPORTERS
 from semantic_guidance.export.passes import Line, in_passes
 from semantic_guidance.painting.brushes.brush import Brush
-from semantic_guidance.painting.drawing import Drawing, DrawnLayer
+from semantic_guidance.painting.drawing import Drawing
+from semantic_guidance.painting.layers import DrawnLayer
 from semantic_guidance.renderer.backends.cpu.threads import renderer_threads
 
 QUARTER, MINUTE = 900.0, 60.0

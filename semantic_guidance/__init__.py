@@ -17,7 +17,9 @@ from semantic_guidance.core.start import wait_asleep
 from semantic_guidance.core.version import __version__
 
 if TYPE_CHECKING:
-    from semantic_guidance.apps.jobs import Job, Result, Variations, run, run_variations
+    from semantic_guidance.apps.job import Job
+    from semantic_guidance.apps.jobs import run, run_variations
+    from semantic_guidance.apps.result import Result, Variations
     from semantic_guidance.core.errors import InputError, NotFiniteError
     from semantic_guidance.core.guidance import Guidance, Instance
     from semantic_guidance.core.plugins import PluginError
@@ -47,7 +49,7 @@ _HOMES = {
     "Hand": "painter.hand",
     "InputError": "core.errors",
     "Instance": "core.guidance",
-    "Job": "apps.jobs",
+    "Job": "apps.job",
     "Layer": "painting.painting",
     "Medium": "painting.medium",
     "NotFiniteError": "core.errors",
@@ -56,10 +58,10 @@ _HOMES = {
     "PluginError": "core.plugins",
     "Preset": "painter.presets",
     "Prompt": "guidance.base",
-    "Result": "apps.jobs",
+    "Result": "apps.result",
     "Strokes": "core.strokes",
     "Style": "painter.styles",
-    "Variations": "apps.jobs",
+    "Variations": "apps.result",
     "guidance_overlay": "export.overlay",
     "load_image": "images.files",
     "load_mask": "images.files",

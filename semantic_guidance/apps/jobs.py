@@ -10,11 +10,9 @@ What ``semantic-guidance paint`` does, from Python, without a command line:
 
 from __future__ import annotations
 
-import json
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from functools import cached_property
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -32,20 +30,11 @@ from semantic_guidance.apps.files import (
     write_outputs,
 )
 from semantic_guidance.apps.given import check_given, given_guidance, mask_note
-from semantic_guidance.apps.given_options import GuidanceOptions, PictureOptions
 from semantic_guidance.apps.hand import DIALS, make_style
-from semantic_guidance.apps.hand_options import HandOptions
+from semantic_guidance.apps.job import Job
 from semantic_guidance.apps.medium import make_medium
-from semantic_guidance.apps.options import (
-    Box,
-    MediumOptions,
-    OutputOptions,
-    PainterOptions,
-    RestyleOptions,
-    named,
-)
+from semantic_guidance.apps.options import named
 from semantic_guidance.apps.outputs import (
-    check_name,
     check_replaced,
     job_files,
     settled,
@@ -53,164 +42,21 @@ from semantic_guidance.apps.outputs import (
     source_note,
 )
 from semantic_guidance.apps.restyle import Restyle, named_files
+from semantic_guidance.apps.result import Result, Variations
 from semantic_guidance.apps.room import check_painting_room
-from semantic_guidance.core.config import check_ranges
-from semantic_guidance.core.errors import InputError
 from semantic_guidance.core.guidance import Guidance
-from semantic_guidance.core.options import combined, from_json, to_json
-from semantic_guidance.export.options import FileOptions, check_dip
 from semantic_guidance.export.overlay import guidance_overlay
 from semantic_guidance.export.sheet import thumbnail, write_sheet
 from semantic_guidance.guidance.base import load_guide
 from semantic_guidance.images.files import load_picture
-from semantic_guidance.images.metrics import Errors, painting_errors
+from semantic_guidance.images.metrics import painting_errors
 from semantic_guidance.painter.painter import Painter
 from semantic_guidance.painter.presets import PRESETS
 from semantic_guidance.painter.styles import Style
 from semantic_guidance.painter.variations import check_count, variations
-from semantic_guidance.painting.painting import Painting
-
-BARE_SIZE = 1024
-"""Pixels of the longer side on which bare canvas is measured."""
 
 StageProgress = Callable[[str, float], None]
 """Called with a stage, ``export`` or one of `Painter`'s, and its share done, 0 to 1."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Job(
-    PictureOptions,
-    FileOptions,
-    RestyleOptions,
-    MediumOptions,
-    HandOptions,
-    PainterOptions,
-    GuidanceOptions,
-    OutputOptions,
-):
-    """What is to be painted, how, and into which files; everything but the photograph has a default.
-
-    Attributes:
-        image: the photograph.
-        export: options of formats that plug-ins bring, by format and name.
-
-    Raises:
-        ValueError: a number is out of its range.
-    """
-
-    image: Path = field(kw_only=False)
-    export: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        for name in ("image", "out", "mask", "palette_from"):
-            if isinstance(value := getattr(self, name), str):
-                object.__setattr__(self, name, Path(value))
-        for name, values in (("mask", self.masks), ("box", self.boxes)):
-            object.__setattr__(self, name, combined(values) if values else None)
-        check_ranges(self)
-        check_dip(self.dip)
-        check_name(self.output)
-
-    def to_json(self) -> str:
-        """As text, without defaults.
-
-        >>> Job("cat.jpg", strokes=500, box=(10, 20, 300, 200)).to_json()
-        '{"image": "cat.jpg", "box": [10, 20, 300, 200], "strokes": 500}'
-        """
-        return json.dumps({"image": str(self.image), **to_json(self)})
-
-    @staticmethod
-    def from_json(text: str) -> Job:
-        """From `to_json`'s text, or a person's: values may be as on the command line.
-
-        >>> Job.from_json('{"image": "cat.jpg", "box": "10,20,300,200"}').box
-        (10.0, 20.0, 300.0, 200.0)
-
-        Raises:
-            InputError: it is not JSON, or has an unknown option or a value that is not usable.
-        """
-        try:
-            values = json.loads(text)
-        except ValueError as error:
-            raise InputError(f"the job is not JSON ({error})") from None
-        return from_json(Job, values)
-
-
-@dataclass(frozen=True, eq=False)
-class Result:
-    """What became of a job.
-
-    Attributes:
-        job: what was asked for.
-        painting: the painting.
-        outputs: the file for each format, and for ``guidance``.
-        errors: of the painting, at 128 x 128.
-        style: in which it was painted.
-        box: of the first object, in pixels of the file, if there is one.
-        seconds: by stage: ``guidance``, ``plan``, ``polish``, ``export``, and ``total``.
-        notes: what a person should be told, of the photograph and of the mask; mostly nothing.
-    """
-
-    job: Job
-    painting: Painting
-    outputs: dict[str, Path]
-    errors: Errors
-    style: str
-    box: Box | None
-    seconds: dict[str, float]
-    notes: tuple[str, ...] = ()
-
-    @cached_property
-    def bare_share(self) -> float:
-        """Of an opaque painting, the share of bare canvas, see `Drawing.bare_share`; 0 of others."""
-        opaque = self.job.opaque or plotted(self.job.formats)
-        return self.painting.drawing.bare_share(BARE_SIZE) if opaque else 0.0
-
-    @property
-    def not_needed(self) -> int:
-        """How many of the strokes that were asked for were left out, as they would not have helped."""
-        return max(0, self.job.strokes - len(self.painting.strokes))
-
-    def summary(self) -> dict[str, Any]:
-        """The result as JSON values: what ``paint --json`` prints."""
-        return {
-            "input": str(self.job.image),
-            "outputs": {name: str(path) for name, path in self.outputs.items()},
-            "style": self.style,
-            "strokes": len(self.painting.strokes),
-            "not_needed": self.not_needed,
-            "foreground_strokes": self.painting.foreground_strokes,
-            "mse": self.errors.everywhere,
-            "mse_foreground": self.errors.foreground,
-            "mse_background": self.errors.background,
-            "box": None if self.box is None else [round(number, 2) for number in self.box],
-            "seconds": {stage: round(value, 4) for stage, value in self.seconds.items()},
-        }
-
-
-@dataclass(frozen=True, eq=False)
-class Variations:
-    """What became of a job that was done several times.
-
-    Attributes:
-        results: of the variations; their jobs say how they differ.
-        sheet: a picture of all of them, with their seeds.
-    """
-
-    results: tuple[Result, ...]
-    sheet: Path
-
-    def changes(self, number: int) -> dict[str, Any]:
-        """The options of a variation's job that are not those of the first, and its seed."""
-        first, own = to_json(self.results[0].job), to_json(self.results[number].job)
-        return {"seed": self.results[number].job.seed} | {
-            name: value for name, value in own.items() if value != first.get(name)
-        }
-
-    def summary(self) -> dict[str, Any]:
-        """The results as JSON values: what ``paint --variations N --json`` prints."""
-        several = [{"options": self.changes(n), **result.summary()} for n, result in enumerate(self.results)]
-        return {"input": str(self.results[0].job.image), "sheet": str(self.sheet), "variations": several}
 
 
 @dataclass(frozen=True, eq=False)

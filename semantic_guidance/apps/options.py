@@ -1,4 +1,4 @@
-"""What a person can ask for, each option declared once: this gives a `jobs.Job` its checks, flags and JSON.
+"""What a person can ask for, each option declared once: this gives a `job.Job` its checks, flags and JSON.
 
 Nothing here needs torch, so that the command line's help comes at once.
 """
@@ -145,7 +145,7 @@ class OutputOptions:
         metavar="NAME",
         parse=parse_name,
     )
-    overwrite: bool = option(False, "replace files that were made of another photograph")
+    overwrite: bool = option(False, "replace pictures even if they were made of another photograph")
     formats: tuple[str, ...] = option(("png", "mp4"), _formats, metavar="LIST", parse=parse_formats)
 
 
@@ -273,7 +273,7 @@ class MediumOptions:
     )
     brushes: tuple[float, ...] = option(
         (),
-        "widths of the brushes or pens in mm, or with a unit: 0.5cm (default: any)",
+        "widths of the brushes or pens in mm, or in the unit of the last: 0.5,1cm (default: any)",
         metavar="MM,...",
         parse=parse_lengths,
         group=PAINT,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import mimetypes
+import re
 import zlib
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
@@ -21,6 +21,7 @@ from semantic_guidance.core.options import OptionError
 from semantic_guidance.core.plugins import EXPORTERS
 from semantic_guidance.core.shown import printable
 from semantic_guidance.export.image import source_of, write
+from semantic_guidance.export.options import SETS
 
 Options = TypeVar("Options", bound=OutputOptions)
 
@@ -29,8 +30,14 @@ UNNAMED = "painting"
 
 PIPE = "standard input"
 
-PICTURES = ("image/", "video/", "application/pdf", "application/postscript")
-"""Kinds of files that nobody means by the name of a folder."""
+FOREIGN = frozenset(SETS) | frozenset(
+    re.findall(
+        r"\w+",
+        "ai avi avif bmp cdr dxf emf eps exr gcode heic heif hpgl htm ico j2k jfif jp2 jxl kra m4v mkv mov"
+        " mpeg mpg ogv ora pdf plt ppm ps psd tga tif tiff txt wmf wmv xcf",
+    )
+)
+"""Ends of files' names that nobody means by the name of a folder."""
 
 
 def settled(options: Options, usual: tuple[str, ...] = OutputOptions.formats) -> Options:
@@ -53,7 +60,7 @@ def settled(options: Options, usual: tuple[str, ...] = OutputOptions.formats) ->
             if name is not None:
                 raise OptionError("output", f"--out {options.out} names the file, wanted only one of the two")
             options, name = replace(options, out=options.out.parent, output=word), word
-        elif (mimetypes.guess_type(word)[0] or "").startswith(PICTURES):
+        elif options.out.suffix.lower().removeprefix(".") in FOREIGN:
             fitting = ", ".join(EXPORTERS.names())
             raise OptionError("out", f"{options.out} is of no format that can be written, wanted {fitting}")
     asked = _format(name or "")

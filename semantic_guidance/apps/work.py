@@ -16,7 +16,8 @@ from semantic_guidance.core.packed import OPACITY, POINTS, RADIUS
 from semantic_guidance.core.plugins import EXPORTERS
 
 if TYPE_CHECKING:
-    from semantic_guidance.painting.drawing import Drawing, DrawnLayer
+    from semantic_guidance.painting.drawing import Drawing
+    from semantic_guidance.painting.layers import DrawnLayer
 
 MAX_WORK = 10**11  # a quarter of an hour; 300 strokes at 8192 px touch 10**9
 TEXTURED = 30  # a pixel covered by a textured brush
@@ -105,7 +106,7 @@ def _flat(layer: DrawnLayer, drawing: Drawing) -> float:
 
 def _boxes(layer: DrawnLayer, drawing: Drawing) -> np.ndarray:
     """``[N, 2]`` height and width of the strokes' boxes."""
-    from semantic_guidance.painting.drawing import boxes
+    from semantic_guidance.painting.layers import boxes
 
     top, bottom, left, right = boxes(layer.strokes, drawing.height, drawing.width, layer.ends).T
     return np.stack([bottom - top, right - left], axis=1).clip(0).astype(np.float64)

@@ -19,13 +19,16 @@ MAX_THREADS = 1024
 
 
 def check_ranges(config: Any) -> None:
-    """Check that a frozen dataclass's numbers are in their ranges; call it from ``__post_init__``.
+    """Check that a frozen dataclass's numbers and choices are in range; call it from ``__post_init__``.
 
     Raises:
         ValueError: one is not; the message gives its name, its value and what is wanted.
     """
     for item in dataclasses.fields(config):
         value, kind = getattr(config, item.name), kind_of(item)
+        choices = item.metadata.get("choices")
+        if choices is not None and value not in (*choices, item.default):
+            raise ValueError(f"{item.name} is {value!r}, wanted {' or '.join(map(str, choices))}")
         if kind not in (int, float) or (value is None and item.default is None):
             continue
         numbers = value if isinstance(item.default, tuple) else (value,)

@@ -7,12 +7,24 @@ the command line's flag, and the conversion from and to JSON.
 from __future__ import annotations
 
 import dataclasses
+import json
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
 from semantic_guidance.core.config import fits, kind_of, wanted
 from semantic_guidance.core.errors import InputError
+
+KINDS = frozenset({"str", "Path", "bool", "int", "float", "tuple", "Mapping", "None"})
+FITTING: tuple[tuple[type, frozenset[str]], ...] = (
+    (type(None), frozenset({"None"})),
+    (bool, frozenset({"bool"})),
+    (str, KINDS - {"bool", "Mapping", "None"}),
+    (dict, frozenset({"Mapping"})),
+    (int, frozenset({"int", "float"})),
+    (float, frozenset({"int", "float"})),
+)
+"""What JSON's values may be for, the first that fits; texts are parsed."""
 
 Value = TypeVar("Value")
 Parser = Callable[[str], Any]
@@ -103,12 +115,27 @@ def from_json(kind: type[Value], values: Any) -> Value:
     try:
         return kind(**given)
     except TypeError as error:
-        raise InputError(f"a required option is missing ({error})") from None
+        raise InputError(f"{_missing(known, given) or 'a value is of another kind'} ({error})") from None
     except ValueError as error:
         raise InputError(str(error)) from None
 
 
+def _missing(known: Mapping[str, dataclasses.Field[Any]], given: Mapping[str, Any]) -> str:
+    """Which options without a default were not given, in words; nothing if none is missing."""
+    needed = [name for name, item in known.items() if _default(item) is dataclasses.MISSING]
+    missing = [name for name in needed if name not in given]
+    return f"{', '.join(missing)} is missing" if missing else ""
+
+
 def _read(item: dataclasses.Field[Any], value: Any) -> Any:
+    kinds = str(item.type).split(" | ")
+    if value is True and item.metadata.get("optional") is not None:
+        value = item.metadata["optional"]  # as the bare flag
+    parsed = item.metadata.get("parse") is not None or "str" in kinds
+    if isinstance(value, list) and parsed and not item.metadata.get("repeated") and _words(value):
+        value = ",".join(map(str, value))
+    if not _of_kind(value, kinds):
+        raise OptionError(item.name, f"got {json.dumps(value)[:80]}, wanted {_described(item, kinds)}")
     if isinstance(value, str):
         try:
             return parser_of(item)(value)
@@ -119,6 +146,35 @@ def _read(item: dataclasses.Field[Any], value: Any) -> Any:
     if isinstance(value, list):
         return tuple(tuple(part) if isinstance(part, list) else part for part in value)
     return value
+
+
+def _words(value: list[Any]) -> bool:
+    """Whether a list is what the command line writes with commas: words, and perhaps numbers."""
+    return any(isinstance(part, str) for part in value) and not any(
+        isinstance(part, bool | list | dict) or part is None for part in value
+    )
+
+
+def _of_kind(value: Any, kinds: list[str]) -> bool:
+    """Whether a JSON value, or what it is parsed to, may be that of an option declared of these kinds."""
+    names = {kind.partition("[")[0] for kind in kinds}
+    if not names <= KINDS:
+        return True  # what only those know who declared it
+    if not isinstance(value, list):
+        return bool(names & next(fitting for plain, fitting in FITTING if isinstance(value, plain)))
+    tuples = [kind[6:-1].split(", ") for kind in kinds if kind.startswith("tuple[")]
+    return any("..." in parts or len(parts) == len(value) for parts in tuples)
+
+
+def _described(item: dataclasses.Field[Any], kinds: list[str]) -> str:
+    """What is wanted of an option's value in JSON."""
+    if "bool" in kinds:
+        return "true or false"
+    if any(kind.startswith("tuple[") for kind in kinds):
+        return f"a list, or a text: {item.metadata.get('metavar') or item.name.upper()}"
+    if kind_of(item) in (int, float):
+        return wanted(item.metadata, kind_of(item) is int)
+    return "a text"
 
 
 def _several(value: list[Any]) -> bool:

@@ -81,7 +81,8 @@ class PlotterOptions:
     reload: float | None = option(
         None,
         "length of line that a brush draws before it is loaded with paint again, in mm, 20cm or 8in; each"
-        " load is a layer, before which an AxiDraw pauses (default: brushes never run dry)",
+        " load is a layer, before which an AxiDraw pauses, and one line at least, see --longest-stroke"
+        " (default: brushes never run dry)",
         metavar="LENGTH",
         parse=parse_length,
         min=1,
@@ -89,8 +90,9 @@ class PlotterOptions:
     )
     dip: tuple[float, float] | None = option(
         None,
-        "where the paint is for --reload, in mm or with a unit, from the paper's upper left corner: instead"
-        " of a pause, a small circle is drawn there before each load; beyond the paper, the page grows",
+        "where the paint is for --reload, in mm or in the unit of the last (30,2.5cm), from the paper's upper"
+        " left corner: instead of a pause, a small circle is drawn there before each load; beyond the paper,"
+        " the page grows",
         metavar="X,Y",
         parse=parse_place,
         group=PLOTTER,

@@ -30,7 +30,8 @@ from semantic_guidance.export.passes import Line, Pass, in_passes
 from semantic_guidance.export.svg import HEAD, group, hex_color
 from semantic_guidance.images.color import MAX_COLORS, choose_colors, nearest_color
 from semantic_guidance.painting.altered import uncovered
-from semantic_guidance.painting.drawing import Drawing, DrawnLayer
+from semantic_guidance.painting.drawing import Drawing
+from semantic_guidance.painting.layers import DrawnLayer
 from semantic_guidance.painting.paper import Sheet
 
 FORMAT, VERSION = "semantic-guidance/plotter", 1

@@ -19,8 +19,6 @@ Nothing that is read from a file is trusted.
 
 from __future__ import annotations
 
-import base64
-import io
 import itertools
 import json
 from collections.abc import Iterator
@@ -29,9 +27,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, get_args
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
-from semantic_guidance.core.config import MAX_SEED
 from semantic_guidance.core.errors import InputError
 from semantic_guidance.core.files import replacing
 from semantic_guidance.core.inputs import STDIN, no_such_file, standard_input
@@ -44,16 +40,14 @@ from semantic_guidance.export.reading import (
     field,
     floats,
     integer,
-    is_number,
     read_picture,
     sequence,
     shown,
 )
-from semantic_guidance.images.arrays import to_bytes
-from semantic_guidance.painting.brushes import BRUSHES, DIALS
-from semantic_guidance.painting.brushes.brush import LARGEST, Brush, levels_of
-from semantic_guidance.painting.brushes.light import LOWEST, UPPER_LEFT, Light
-from semantic_guidance.painting.drawing import Compositing, Drawing, DrawnLayer, Ends, Level
+from semantic_guidance.export.records import FAR, brush_record, packed_picture, read_brush, read_hand
+from semantic_guidance.painting.brushes.brush import Brush
+from semantic_guidance.painting.drawing import Drawing
+from semantic_guidance.painting.layers import Compositing, DrawnLayer, Ends, Level
 from semantic_guidance.painting.paper import PAPERS, SIDES, check_margin
 
 if TYPE_CHECKING:
@@ -68,11 +62,8 @@ MAX_MASKS = 10_000
 MAX_SIDE = 32_768  # pixels of a canvas or a mask
 MAX_BYTES = 128 << 20
 ASPECT_TOLERANCE = 0.05  # of a mask's sides against the canvas's, besides rounding
-MAX_NAME = 64  # characters of a style's name, or a dial's
 MAX_SOURCE = 4000  # letters of what is said of the photograph
-MAX_DIALS = 64  # of a hand, and numbers in one of them
 WHITE = (1.0, 1.0, 1.0)
-FAR = 100.0  # no coordinate or radius is further than this from 0, in units of the longer side
 
 
 def write(drawing: Drawing, path: Path, options: NoOptions, progress: Progress) -> None:
@@ -95,7 +86,7 @@ def write(drawing: Drawing, path: Path, options: NoOptions, progress: Progress) 
     if drawing.hand is not None:
         head["hand"] = dict(drawing.hand)
     if drawing.brush.style != "flat":
-        head["brush"] = _brush_record(drawing.brush)
+        head["brush"] = brush_record(drawing.brush)
     if drawing.start is not None:
         head["start"] = packed_picture(drawing.start)
     if drawing.cover is not None:
@@ -108,23 +99,6 @@ def write(drawing: Drawing, path: Path, options: NoOptions, progress: Progress) 
             file.write((",\n" if n else "\n") + line)
         file.write("\n]}\n")
     progress(1.0)
-
-
-def _brush_record(brush: Brush) -> dict[str, Any]:
-    record: dict[str, Any] = {"style": brush.style, "seed": brush.seed}
-    record |= {name: brush.dial(name) for name in DIALS}
-    record["light"] = None if brush.light is None else list(brush.light)
-    if brush.levels is not None:
-        record["picture"] = packed_picture(brush.levels[:1])
-    return record
-
-
-def packed_picture(picture: NDArray[np.float32]) -> str:
-    """A picture ``[3, h, w]`` or mask ``[1, h, w]``, in multiples of 1/255, as a PNG picture in base64."""
-    pixels = to_bytes(picture)
-    packed = io.BytesIO()
-    Image.fromarray(pixels[..., 0] if len(picture) == 1 else pixels).save(packed, "PNG")
-    return base64.b64encode(packed.getvalue()).decode("ascii")
 
 
 def _stroke_lines(layer: DrawnLayer) -> Iterator[str]:
@@ -252,11 +226,11 @@ def _drawing(document: Any) -> Drawing:
         check_margin(paper or PAPERS["a4"], margin)
     except ValueError as error:
         raise FlawError(str(error)) from None
-    hand = _hand(document["hand"]) if "hand" in document else None
+    hand = read_hand(document["hand"]) if "hand" in document else None
     source = document.get("source", "")
     if not isinstance(source, str) or len(source) > MAX_SOURCE:
         raise FlawError(f"source is {shown(source)}, wanted at most {MAX_SOURCE} letters")
-    brush = _brush(document["brush"]) if "brush" in document and version > 1 else Brush()
+    brush = read_brush(document["brush"]) if "brush" in document and version > 1 else Brush()
     return Drawing(
         layers,
         (red, green, blue),
@@ -288,63 +262,6 @@ def _cover(
         return cover, WHITE
     red, green, blue = floats(document, "beyond", (3,), 0, 1, "the file")
     return cover, (red, green, blue)
-
-
-def _brush(record: Any) -> Brush:
-    """The brush of a painting."""
-    where = "the brush"
-    if not isinstance(record, dict):
-        raise FlawError(f"brush is {shown(record)}, wanted an object")
-    style = field(record, "style", where)
-    styles = (*BRUSHES, "picture")
-    if style not in styles:
-        raise FlawError(f"style of {where} is {shown(style)}, wanted one of {', '.join(styles)}")
-    seed = integer(record, "seed", 0, MAX_SEED, where)
-    dials = {name: floats(record, name, (), 0, 1, where)[0] for name in DIALS if name in record}
-    light: Light | None = UPPER_LEFT
-    if "light" in record:
-        light = None
-        if record["light"] is not None:
-            azimuth, elevation = floats(record, "light", (2,), 0, 360, where)
-            if not LOWEST <= elevation <= 90:
-                raise FlawError(f"light of {where} is {elevation:g} degrees high, wanted {LOWEST:g} to 90")
-            light = (azimuth, elevation)
-    levels = None
-    if style == "picture":
-        most = LARGEST[0] * LARGEST[1]
-        picture = read_picture(field(record, "picture", where), f"picture of {where}", "L", most)
-        levels = levels_of(picture[0])
-    return Brush(style, seed, levels, **dials, light=light)
-
-
-def _hand(record: Any) -> dict[str, Any]:
-    """Whose strokes they are: the name of a style, and dials by name."""
-    if not isinstance(record, dict):
-        raise FlawError(f"hand is {shown(record)}, wanted an object")
-    style, dials = field(record, "style", "the hand"), field(record, "dials", "the hand")
-    if not isinstance(style, str) or not 0 < len(style) <= MAX_NAME:
-        raise FlawError(f"style of the hand is {shown(style)}, wanted a text of 1 to {MAX_NAME} letters")
-    if not isinstance(dials, dict) or len(dials) > MAX_DIALS:
-        raise FlawError(f"dials of the hand is {shown(dials)}, wanted an object of at most {MAX_DIALS}")
-    for name, value in dials.items():
-        if len(name) > MAX_NAME:
-            raise FlawError(f"{shown(name)} is no dial of a hand, wanted at most {MAX_NAME} letters")
-        numbers = value if isinstance(value, list) else [value]
-        flag = isinstance(value, bool)
-        if len(numbers) > MAX_DIALS or not (flag or all(is_number(each, -FAR, FAR) for each in numbers)):
-            raise FlawError(
-                f"{name} of the hand is {shown(value)}, wanted a number from {-FAR:g} to {FAR:g}, at most"
-                f" {MAX_DIALS} of them in a list, or true or false"
-            )
-    found: dict[str, Any] = {"style": style}
-    for name, words in (("ends", get_args(Ends)), ("marks", None)):
-        if name in record:
-            word = record[name]
-            if not isinstance(word, str) or len(word) > MAX_NAME or (words is not None and word not in words):
-                raise FlawError(f"{name} of the hand is {shown(word)}, wanted those of a style")
-            found[name] = word
-    found["dials"] = dials
-    return found
 
 
 _Key = tuple[Level, int, int | None, Compositing, Ends, bool]

@@ -24,7 +24,8 @@ from semantic_guidance.export.outline import outline_path
 from semantic_guidance.export.passes import Line, Pass, in_passes
 from semantic_guidance.export.svg import HEAD, group, hex_color
 from semantic_guidance.images.color import MAX_COLORS
-from semantic_guidance.painting.drawing import Drawing, Ends
+from semantic_guidance.painting.drawing import Drawing
+from semantic_guidance.painting.layers import Ends
 
 MOST = 20_000
 """Strokes that are sorted by colour; of more, each run of one colour is a layer."""
@@ -57,10 +58,11 @@ def write(drawing: Drawing, path: Path, options: NoOptions, progress: Progress) 
 def copyable(drawing: Drawing) -> bool:
     """Whether a painting is meant for paper and can be made there of a few opaque colours.
 
-    Each stroke is of one width, opaque, and clipped by nothing.
+    Each stroke is of one width, opaque, and clipped by nothing, and nothing is transparent but bare canvas.
     """
     strokes = drawing.strokes
-    if drawing.paper is None or drawing.transparent == "object" or not len(strokes):
+    whole = drawing.cover is None and drawing.transparent != "object"
+    if drawing.paper is None or not whole or not len(strokes):
         return False
     plain = all(layer.mask is None and layer.compositing == "over" for layer in drawing.layers)
     if not plain or len(np.unique(strokes[:, COLOR], axis=0)) > MAX_COLORS:

@@ -29,6 +29,8 @@ WANTED = (
     " .aco), or a picture"
 )
 BARE = re.compile(r"(?:0x)?([0-9a-fA-F]{2})?([0-9a-fA-F]{6})")  # Lospec's, or paint.net's with alpha first
+NOTE = re.compile(r";|#(?:\s|$)|//")  # how lines begin that are for people
+APART = re.compile(r"[\s,;]+")
 ROW = re.compile(r"\s*(\d{1,3})[\s,]+(\d{1,3})[\s,]+(\d{1,3})\b")
 
 D50_TO_LIGHT = np.array(
@@ -80,7 +82,7 @@ def _read(data: bytes, path: Path) -> Sequence[Color]:
     """The colours in a file of whatever kind."""
     if data.startswith(b"ASEF"):
         return [*_swatches(data)]
-    if path.suffix.lower() == ".aco":
+    if _is_numbered(data) or (path.suffix.lower() == ".aco" and data.startswith(b"\0")):
         return [*_numbered(data)]
     if data[:4] == b"RIFF" and data[8:12] == b"PAL ":
         return [*_riff(data)]
@@ -99,7 +101,8 @@ def _of_text(text: str) -> list[Color]:
         return [_bytes(*map(int, match.groups())) for line in lines if (match := ROW.match(line))]
     if first == "JASC-PAL":
         return [*_jasc(lines)]
-    bare = [BARE.fullmatch(line) for line in lines if not line.startswith(";")]
+    words = [word for line in lines if not NOTE.match(line) for word in APART.split(line) if word]
+    bare = [BARE.fullmatch(word) for word in words]
     if bare and all(bare):
         return [parse_color(f"#{match[2]}") for match in bare if match and match[1] != "00"]
     return [parse_color(match[0]) for match in HEX.finditer(text)]
@@ -149,6 +152,13 @@ def _swatches(data: bytes) -> Iterator[Color]:
         if not np.isfinite(values).all():
             raise _BrokenError("a colour is no number")
         yield make(*values)
+
+
+def _is_numbered(data: bytes) -> bool:
+    """Whether a file, whatever its name, is as long as one of Photoshop's of so many colours."""
+    end = 4 + 10 * int.from_bytes(data[2:4], "big")
+    first = data.startswith(b"\0\1") and (len(data) == end or data[end : end + 2] == b"\0\2")
+    return end > 4 and (first or (data.startswith(b"\0\2") and len(data) > end))
 
 
 def _numbered(data: bytes) -> Iterator[Color]:

@@ -15,7 +15,7 @@ from semantic_guidance.agents.problem import Parts, Problem, runs
 from semantic_guidance.core.strokes import Strokes
 from semantic_guidance.images.color import Color
 from semantic_guidance.painter.refine import Refiner
-from semantic_guidance.painting.drawing import Ends
+from semantic_guidance.painting.layers import Ends
 from semantic_guidance.painting.medium import Tools
 from semantic_guidance.painting.painting import Layer
 

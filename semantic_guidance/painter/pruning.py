@@ -16,7 +16,7 @@ from torch import Tensor
 from semantic_guidance.core.resample import resample
 from semantic_guidance.core.strokes import Strokes
 from semantic_guidance.images.arrays import resize
-from semantic_guidance.painting.drawing import boxes
+from semantic_guidance.painting.layers import boxes
 from semantic_guidance.painting.painting import Layer, Painting
 from semantic_guidance.renderer.backends.base import Backend
 from semantic_guidance.renderer.objective import Objective, Segment

@@ -12,7 +12,8 @@ from semantic_guidance.core.packed import COLOR, OPACITY, POINTS, RADIUS
 from semantic_guidance.images.arrays import resample_array
 from semantic_guidance.images.color import STRETCH, Color, chosen_colors, to_oklab
 from semantic_guidance.painting.brushes.brush import Brush
-from semantic_guidance.painting.drawing import Array, Drawing, DrawnLayer
+from semantic_guidance.painting.drawing import Array, Drawing
+from semantic_guidance.painting.layers import DrawnLayer
 
 MASK_SIZE = 1024
 """Longer side in pixels of masks at most."""
@@ -57,13 +58,14 @@ def on_background(drawing: Drawing, background: Color | Array) -> Drawing:
     no objects is painted on that canvas with all its strokes.
     """
     if (objects := drawing.foreground_strokes > 0) and _mixed(drawing) and _maskable(drawing):
-        drawing = within(drawing, _on_top(drawing))
+        drawing = _masked(drawing, _on_top(drawing))
     layers = tuple(layer for layer in drawing.layers if layer.level == "foreground" or not objects)
     if not isinstance(background, tuple):
-        picture = _filling(background, *drawing.sides())
-        background = np.rint(picture.clip(0, 1) * 255).astype(np.float32) / np.float32(255)
+        background = _in_bytes(_filling(background, *drawing.sides()))
     if drawing.cover is not None:
-        return replace(drawing, layers=layers, beyond=background)
+        drawing = replace(drawing, beyond=background)
+        if len(layers) == len(drawing.layers):
+            return drawing  # all is the object, its canvas as well
     if isinstance(background, tuple):
         return replace(drawing, layers=layers, background=background, start=None)
     return replace(drawing, layers=layers, start=background)
@@ -96,8 +98,23 @@ def _on_top(drawing: Drawing) -> Array:
 def within(drawing: Drawing, mask: Array) -> Drawing:
     """The drawing with its strokes only where a mask ``[1, h, w]`` in [0, 1] is bright, of its aspect ratio.
 
+    Under a cover there is nothing else of it, either: the canvas, too, is seen only there.
+
     Raises:
         ValueError: some strokes are composited by the papers' rule, which paints black outside a mask.
+    """
+    if drawing.cover is not None:
+        finest = max(mask.shape[1:], drawing.cover.shape[1:])
+        share = resample_array(drawing.cover, *finest) * resample_array(mask, *finest)
+        return replace(drawing, cover=_in_bytes(share))
+    return _masked(drawing, mask)
+
+
+def _masked(drawing: Drawing, mask: Array) -> Drawing:
+    """The drawing with a mask ``[1, h, w]`` on its strokes, beside those that they have.
+
+    Raises:
+        ValueError: see `within`.
     """
     if not _maskable(drawing):
         raise ValueError("mask cannot be put on strokes whose compositing is seed, wanted others")
@@ -112,12 +129,17 @@ def within(drawing: Drawing, mask: Array) -> Drawing:
                 if layer.mask is None
                 else mask * resample_array(drawing.masks[layer.mask], height, width)
             )
-            masks.append(np.rint(own.clip(0, 1) * 255).astype(np.float32) / np.float32(255))
+            masks.append(_in_bytes(own))
             numbers[layer.mask] = len(masks) - 1
         return numbers[layer.mask]
 
     layers = tuple(replace(layer, mask=number(layer)) for layer in drawing.layers)
     return replace(drawing, layers=layers, masks=tuple(masks))
+
+
+def _in_bytes(picture: Array) -> Array:
+    """A picture in multiples of 1/255, as files have it."""
+    return np.rint(picture.clip(0, 1) * 255).astype(np.float32) / np.float32(255)
 
 
 def uncovered(drawing: Drawing) -> Drawing:
@@ -126,7 +148,7 @@ def uncovered(drawing: Drawing) -> Drawing:
     That is for what has no groups, such as a pen; strokes of the papers' rule stay as they are.
     """
     bare = replace(drawing, cover=None)
-    return bare if drawing.cover is None or not _maskable(drawing) else within(bare, drawing.cover)
+    return bare if drawing.cover is None or not _maskable(drawing) else _masked(bare, drawing.cover)
 
 
 def mask_sides(drawing: Drawing) -> tuple[int, int]:

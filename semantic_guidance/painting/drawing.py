@@ -13,57 +13,26 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from semantic_guidance.core.packed import NUMBERS, POINTS, RADIUS, check_finite
+from semantic_guidance.core.packed import NUMBERS, check_finite
 from semantic_guidance.images.arrays import resample_array
 from semantic_guidance.images.fill import filled
 from semantic_guidance.painting.brushes.brush import Brush
 from semantic_guidance.painting.cover import Cover, Rectangle, united
+from semantic_guidance.painting.layers import SOFTNESS, DrawnLayer, boxes
 from semantic_guidance.painting.paper import PAPERS, Sheet
-from semantic_guidance.renderer.definition import FARTHEST
 
 if TYPE_CHECKING:
     from semantic_guidance.painting.pigments import Tubes
     from semantic_guidance.renderer.backends.cpu.easel import Easel
 
 Array = NDArray[np.float32]
-Level = Literal["background", "foreground"]
-Compositing = Literal["over", "seed"]
-Ends = Literal["round", "square", "filbert"]
 Shown = Literal["painting", "object"]
-SOFTNESS = 1.0
-"""Pixels of a stroke's soft edge."""
-
 UNLIKE = 0.1
 """Difference of a channel from which a picture's colour is another one than that of the canvas."""
 
 
 MASK_BYTES = 1 << 30
 """Of resized masks that are kept for later layers."""
-
-
-@dataclass(frozen=True, eq=False)
-class DrawnLayer:
-    """Consecutive strokes under one mask: a `painting.Layer` as numbers.
-
-    Attributes:
-        strokes: ``[N, 13]`` packed, contiguous, in the order in which they are painted.
-        level: see `painting.Layer`.
-        instance: see `painting.Layer`.
-        mask: see `painting.Layer`.
-        compositing: see `painting.Layer`.
-        ends: see `painting.Layer`.
-        load: ``[N]``, see `painting.Layer`.
-        locked: see `painting.Layer`.
-    """
-
-    strokes: Array
-    level: Level = "background"
-    instance: int = 0
-    mask: int | None = None
-    compositing: Compositing = "over"
-    ends: Ends = "round"
-    load: Array | None = None
-    locked: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -387,18 +356,3 @@ class Replay:
             self._seen.put(part, *self._stale)
         self._stale = None
         return self._seen
-
-
-def boxes(strokes: Array, height: int, width: int, ends: Ends = "round") -> NDArray[np.int64]:
-    """Rectangles ``[N, 4]`` of the pixels that packed strokes may touch on a canvas; some are empty.
-
-    They are those of the control points, which contain the curves, and of the corners of ends.
-    """
-    scale = max(height, width)
-    points = strokes[:, POINTS].astype(np.float64).reshape(-1, 3, 2) * scale
-    radius = strokes[:, RADIUS].astype(np.float64).max(axis=1, keepdims=True) * scale
-    reach = FARTHEST[ends] * (radius + SOFTNESS / 2) + 0.5
-    sides = np.array([width, height])
-    low = np.floor(points.min(axis=1) - reach).clip(0, sides).astype(np.int64)
-    high = np.ceil(points.max(axis=1) + reach).clip(0, sides).astype(np.int64)
-    return np.stack([low[:, 1], high[:, 1], low[:, 0], high[:, 0]], axis=1)

@@ -18,16 +18,8 @@ from semantic_guidance.core.guidance import Guidance, Instance
 from semantic_guidance.core.plugins import EXPORTERS
 from semantic_guidance.core.strokes import Strokes
 from semantic_guidance.painting.brushes.brush import Brush
-from semantic_guidance.painting.drawing import (
-    Compositing,
-    Drawing,
-    DrawnLayer,
-    Ends,
-    Level,
-    Replay,
-    Shown,
-    check_parts,
-)
+from semantic_guidance.painting.drawing import Drawing, Replay, Shown, check_parts
+from semantic_guidance.painting.layers import Compositing, DrawnLayer, Ends, Level
 from semantic_guidance.painting.pigments import Tubes
 from semantic_guidance.renderer import render
 from semantic_guidance.renderer.ltp_rule import ltp_composite

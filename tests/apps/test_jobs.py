@@ -69,7 +69,15 @@ def test_json_has_only_what_was_said():
         ("{", "the job is not JSON"),
         ("[]", "options are of type list, wanted an object"),
         ('{"imagine": 1}', "'imagine' is not an option, wanted one of .*image"),
-        ("{}", "image"),
+        ("{}", "^image is missing"),
+        ('{"image": 3}', "^image: got 3, wanted a text"),
+        ('{"image": "a.jpg", "output": 3}', "^output: got 3, wanted a text"),
+        ('{"image": "a.jpg", "out": null}', "^out: got null"),
+        ('{"image": "a.jpg", "border": "yes"}', '^border: got "yes", wanted true or false'),
+        ('{"image": "a.jpg", "paper": [100]}', r"^paper: got \[100\], wanted a list"),
+        ('{"image": "a.jpg", "palette": [[1, 1, 1]]}', "^palette: got .*, wanted"),
+        ('{"image": "a.jpg", "transparent": "all"}', "transparent is 'all', wanted painting or object"),
+        ('{"image": "a.jpg", "box": 3}', "a value is of another kind"),
         ('{"image": "a.jpg", "box": "1,2,3"}', "^box: got '1,2,3', wanted X,Y,W,H"),
         ('{"image": "a.jpg", "strokes": "0"}', "^strokes: got '0', wanted a whole number from 1 to 100000"),
         ('{"image": "a.jpg", "strokes": 0}', "strokes is 0, wanted a whole number from 1 to 100000"),
@@ -81,6 +89,15 @@ def test_json_has_only_what_was_said():
 def test_bad_json(text, complaint):
     with pytest.raises(InputError, match=complaint):
         Job.from_json(text)
+
+
+def test_json_as_on_the_command_line():
+    """A flag alone is true, and words between commas may be a list."""
+    text = '{"image": "a.jpg", "transparent": true, "formats": ["plotter"], "palette": ["#fff", "#000"]%s}'
+    job = Job.from_json(text % ', "brushes": ["1mm", "0.5cm"], "dip": ["1", "2in"]')
+    assert (job.transparent, job.palette) == ("painting", "#fff,#000")
+    assert job.formats == ("plotter.svg", "plotter.json")
+    assert (job.brushes, job.dip) == ((1, 5), (25.4, 50.8))
 
 
 def test_the_command_line_is_a_front(photo, photo_mask, tmp_path):

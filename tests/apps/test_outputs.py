@@ -71,6 +71,8 @@ def test_files_are_called_as_asked(here, words, names):
         (("--out", "r.png", "--output", "r"), "only one of the two"),
         (("--out", "r.tiff"), "--out: r.tiff is of no format that can be written, wanted png"),
         (("--out", "r.mov"), "no format that can be written"),
+        (("--out", "R.JXL"), "no format that can be written"),  # which no table of the system need know
+        (("--out", "r.plotter"), "no format that can be written"),
         (("--out", "-"), "standard output"),
         (("--output", "a/b"), "--output: got 'a/b', wanted a name without folders"),
         (("--output", ""), "is empty"),
@@ -134,6 +136,39 @@ def test_another_photographs_painting_is_not_replaced(here, capsys, caplog, form
     assert (here / f"cat_painted.{format}").read_bytes() == before
     assert paint("cat.bmp", "--formats", format, "--overwrite") == 0
     assert (here / f"cat_painted.{format}").read_bytes() != before
+
+
+def test_renderings_of_another_painting_are_not_replaced(here, capsys, caplog):
+    photograph(here / "b" / "dog.png", 1)
+    assert paint("cat.png", "--out", "s.json") == 0
+    assert paint("b/dog.png", "--out", "b/s.json") == 0
+    assert main(["render", "s.json"]) == 0
+    assert main(["render", "s.json"]) == 0
+    assert main(["render", "b/s.json"]) == 2
+    assert "s.png: was made of cat.png, not of dog.png, wanted another --output" in capsys.readouterr().err
+    Image.fromarray(np.eye(48, dtype=np.uint8)[:36] * 255).save(here / "m.bmp")
+    again = [
+        "--mask",
+        "m.bmp",
+        "--strokes",
+        "1",
+        "--preset",
+        "draft",
+        "--style",
+        "likeness",
+        "--out",
+        "s.png",
+    ]
+    assert main(["repaint", "b/s.json", "b/dog.png", "--no-guidance", *again]) == 2
+    assert main(["repaint", "s.json", "cat.png", "--no-guidance", *again]) == 0
+    assert not caplog.text
+    old = json.loads((here / "s.json").read_text())  # of an earlier version: it does not say of what it is
+    del old["source"]
+    (here / "old.json").write_text(json.dumps(old))
+    for _ in range(2):
+        assert main(["render", "old.json"]) == 0
+    assert not caplog.text
+    assert main(["render", "b/s.json", "--overwrite"]) == 0
 
 
 def test_what_may_be_anothers_is_replaced_and_told(here, caplog):

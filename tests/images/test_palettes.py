@@ -102,6 +102,19 @@ def test_every_kind_gives_its_colours(tmp_path_factory, name):
     check()
 
 
+@pytest.mark.parametrize("name", KINDS)
+def test_a_kind_is_told_by_its_content(tmp_path, name):
+    for other in ("a", "a.aco", "a.ase", "a.txt", "a.png"):
+        assert read(tmp_path, other, KINDS[name](SOME)) == [list(color) for color in SOME]
+
+
+def test_hex_colours_without_a_sign_may_share_a_line_and_have_notes(tmp_path):
+    for text in (b"010203,0aFF0b,000000", b"010203 0aff0b\n# note\n;ff00ff\n// note\n#\n0x000000"):
+        assert read(tmp_path, "a.txt", text) == [[1, 2, 3], [10, 255, 11], [0, 0, 0]]
+    with pytest.raises(InputError, match="0 colours"):
+        read(tmp_path, "a.txt", b"010203, 0aff0b, 12")
+
+
 @pytest.mark.parametrize("name", ["a.hex", "a.pal", "a.txt", "a.gpl"])
 def test_texts_come_in_all_forms(tmp_path, name):
     text = KINDS[name](SOME).decode()

@@ -12,10 +12,11 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from semantic_guidance.core.errors import InputError
+from semantic_guidance.core.plugins import EXPORTERS
 from semantic_guidance.core.resample import resample
 from semantic_guidance.export.strokes_json import read_drawing, read_strokes
 from semantic_guidance.images.fill import SURE, filled
-from semantic_guidance.painting.altered import on_background, recolored, uncovered
+from semantic_guidance.painting.altered import on_background, recolored, uncovered, within
 from semantic_guidance.painting.brushes import BRUSHES
 from semantic_guidance.painting.brushes.brush import Brush
 from semantic_guidance.painting.drawing import Drawing, DrawnLayer, Replay
@@ -127,9 +128,21 @@ def test_changed_drawings_keep_it(covered):
     drawing, share = covered.drawing, covered.cover.numpy()
     behind = on_background(drawing, (0.0, 0.0, 0.0))
     whole = on_background(replace(drawing, cover=None), (0.0, 0.0, 0.0))
-    own = replace(whole, background=drawing.background).render()
-    assert np.allclose(behind.render(), share * own, atol=1e-5)
+    assert np.allclose(behind.render(), share * whole.render(), atol=1e-5)
+    fore = tuple(replace(layer, level="foreground") for layer in drawing.layers)
+    alone = on_background(replace(drawing, layers=fore), (0.0, 0.0, 0.0))  # its canvas is the object's, too
+    assert np.allclose(alone.render(), share * replace(drawing, cover=None).render(), atol=1e-5)
     assert np.array_equal(recolored(drawing, 4).cover, share)
+
+
+def test_beyond_a_mask_there_is_no_canvas(covered):
+    drawing = covered.drawing
+    mask = np.zeros((1, 64, 96), np.float32)
+    mask[:, 16:40, 30:60] = 1
+    cut = replace(within(drawing, mask), transparent="painting").cut_out()
+    whole = replace(drawing, transparent="painting").cut_out()
+    assert np.allclose(cut[3:], whole[3:] * mask, atol=1e-6)
+    assert np.array_equal(cut[:3], whole[:3])
 
 
 def test_a_pen_draws_where_at_least_half_is_seen(covered, tmp_path):
@@ -140,6 +153,19 @@ def test_a_pen_draws_where_at_least_half_is_seen(covered, tmp_path):
     assert across.shape[0] > 10
     assert across[:, [0, 2]].max() < 48 + 3  # of 96 mm, and a piece of a stroke
     assert uncovered(replace(covered, cover=None).drawing).masks is not None
+
+
+def test_shapes_for_paper_are_limited_too(tmp_path):
+    """Opaque ones, which are a layer a colour, in mm, where nothing covers them."""
+    plain = replace(blots(CYAN), paper=(96.0, 64.0))
+    even = plain.layers[0].strokes.copy()
+    even[:, 7] = even[:, 6]
+    plain = replace(plain, layers=(DrawnLayer(even),))
+    for drawing, unit, masks in ((plain, "mm", 0), (replace(plain, cover=fade(64, 96).numpy()), "", 1)):
+        EXPORTERS.get("svg").write(drawing, tmp_path / "a.svg")
+        text = (tmp_path / "a.svg").read_text()
+        assert f'width="96{unit}"' in text
+        assert text.count('mask="url(#mask-cover)"') == masks
 
 
 @given(arrays(np.float32, (4, 7, 11), elements=st.floats(0, 1, width=32)), st.integers(0, 76))

@@ -121,7 +121,7 @@ def run(args: argparse.Namespace) -> int:
         prepare_folder,
         write_outputs,
     )
-    from semantic_guidance.apps.outputs import job_files, settled
+    from semantic_guidance.apps.outputs import check_replaced, job_files, settled, source_note
 
     started = time.perf_counter()
     options = settled(RenderOptions(**flag_values(args, RenderOptions)), FORMATS)
@@ -133,6 +133,9 @@ def run(args: argparse.Namespace) -> int:
     words = (options.brush or "", options.palette or "", options.background or "", options.mask or "")
     inputs = [args.strokes, *(Path(word) for word in words)]
     check_outputs(outputs.values(), [path for path in inputs if path.is_file()])
+    source = drawing.source or source_note(args.strokes, drawing.strokes)
+    check_replaced([outputs], source, options)
+    drawing = dataclasses.replace(drawing, source=source)
     prepare_folder(options.out)
     with StageBar() as bar:
         export = export_values(args)

@@ -97,7 +97,7 @@ def run(args: argparse.Namespace) -> int:
             write_outputs,
         )
         from semantic_guidance.apps.medium import on_paper
-        from semantic_guidance.apps.outputs import job_files, settled
+        from semantic_guidance.apps.outputs import check_replaced, job_files, settled, source_note
         from semantic_guidance.export.strokes_json import read_strokes
 
     started = time.perf_counter()
@@ -109,7 +109,10 @@ def run(args: argparse.Namespace) -> int:
     words = (options.brush or "", options.style or "")
     inputs = [args.strokes_file, args.photo, args.mask, *(Path(word) for word in words)]
     check_outputs(outputs.values(), [path for path in inputs if path.is_file()])
-    before = dataclasses.replace(before, brush=make_brush(options.brush, None, options, before.brush))
+    source = before.source or source_note(args.photo, before.strokes.pack().numpy())
+    check_replaced([outputs], source, options)
+    brush = make_brush(options.brush, None, options, before.brush)
+    before = dataclasses.replace(before, brush=brush, source=source)
     work = _prepared(before, args, options)
     prepare_folder(options.out)
     with StageBar() as bar:
@@ -145,16 +148,21 @@ def _prepared(before: Painting, args: argparse.Namespace, options: RepaintOption
     """
     from semantic_guidance.apps.hand import make_style
     from semantic_guidance.apps.room import check_painting_room
-    from semantic_guidance.images.files import load_image, load_mask
+    from semantic_guidance.core.resample import resample
+    from semantic_guidance.images.files import load_mask, load_picture
+    from semantic_guidance.images.restyle import replace_background
     from semantic_guidance.painter.repaint import check_aspect, repaint
     from semantic_guidance.painter.styles import Style
 
     style = make_style(options, own=Style.of_record(before.hand, str(args.strokes_file)))
-    photo = load_image(args.photo, options.frame)
+    picture = load_picture(args.photo, options.frame)
+    photo = picture.image
     try:
         check_aspect(photo, before)
     except ValueError as error:
         raise InputError(f"{args.photo}: the {error}") from None
+    if before.cover is not None and picture.alpha is None:  # it is not transparent, as the painting is
+        photo = replace_background(photo, resample(before.cover, *photo.shape[1:]), (1.0, 1.0, 1.0))
     sides, pixels = (before.height, before.width), photo.shape[1] * photo.shape[2]
     start = 0 if before.start is None else before.start.shape[-2] * before.start.shape[-1]
     check_painting_room(sides, pixels, options.strokes, options.formats, args.strokes_file, start=start)

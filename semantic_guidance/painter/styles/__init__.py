@@ -21,7 +21,7 @@ from semantic_guidance.images.color import Color, parse_color
 from semantic_guidance.painter.hand import Hand
 from semantic_guidance.painter.presets import DEFAULT_STYLE
 from semantic_guidance.painting.brushes import BRUSHES, DIALS
-from semantic_guidance.painting.drawing import Ends
+from semantic_guidance.painting.layers import Ends
 from semantic_guidance.renderer.definition import ENDS
 
 if TYPE_CHECKING:

@@ -190,3 +190,16 @@ def test_repainted_parts_are_no_fainter(tmp_path):
     wanted = over(rgba(fade), 1)[10:30, 15:45]
     shown = again.canvas.permute(1, 2, 0).numpy()[10:30, 15:45]
     assert ((shown - wanted) ** 2).mean() < 0.004
+
+
+def test_repainted_of_the_opaque_photograph_it_is_no_darker(tmp_path):
+    """What was cut out of a photograph may be painted over of that: its colours are those of the cut-out."""
+    faint = saved(tmp_path / "faint.png", np.full(60, 0.4))
+    Image.open(faint).convert("RGB").save(tmp_path / "whole.png")
+    Image.new("L", SIZE, 255).save(tmp_path / "all.png")
+    assert paint(faint, tmp_path, "--transparent", "--formats", "png,json", *PLANNED) == 0
+    words = ["--mask", tmp_path / "all.png", "--strokes", "30", "--preset", "draft", "--style", "likeness"]
+    argv = ["repaint", tmp_path / "faint_painted.json", tmp_path / "whole.png", *words, "--no-guidance"]
+    assert main([*map(str, argv), "--out", str(tmp_path / "again.json")]) == 0
+    shown = read_drawing(tmp_path / "again.json").canvas.transpose(1, 2, 0)
+    assert ((shown - over(rgba(faint), 1)) ** 2).mean() < 0.002

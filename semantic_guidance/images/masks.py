@@ -17,6 +17,7 @@ from semantic_guidance.core.shown import printable
 from semantic_guidance.images.arrays import resize_array
 from semantic_guidance.images.decoding import MAX_PIXELS, MAX_SIDE, Decoded, decode, reduced_size, refusing
 from semantic_guidance.images.labels import (
+    SAMPLE,
     Labels,
     UnclearMaskError,
     colour_labels,
@@ -130,8 +131,8 @@ def _labels(decoded: Decoded) -> Labels | None:
             return grey_labels(numbers, 255)  # nobody can have looked at it
         if _tells_labels(palette) and (labels := palette_labels(numbers, palette)) is not None:
             return labels
-    if image.mode not in ("1", "L", "LA") and is_coloured(rgb := np.asarray(small.convert("RGB"))):
-        return colour_labels(rgb)
+    if image.mode not in ("1", "L", "LA") and is_coloured(np.asarray(_sampled(small).convert("RGB"))):
+        return colour_labels(np.asarray(small.convert("RGB")))
     return grey_labels(np.asarray(grey(small)), 255)
 
 
@@ -147,6 +148,13 @@ def _near(decoded: Decoded) -> Image.Image:
     """The picture upright, reduced to `MAX_SIDE` without mixing its values."""
     image, size = decoded.image, reduced_size(*decoded.image.size)
     return decoded.upright(image if size == image.size else image.resize(size, Image.Resampling.NEAREST))
+
+
+def _sampled(image: Image.Image) -> Image.Image:
+    """Some of the pixels of a large picture."""
+    step = max(1, math.isqrt(image.width * image.height // SAMPLE))
+    sides = -(-image.width // step), -(-image.height // step)
+    return image.resize(sides, Image.Resampling.NEAREST) if step > 1 else image
 
 
 def _rgb(decoded: Decoded) -> NDArray[np.uint8]:

@@ -90,6 +90,9 @@ def test_each_label_is_an_object_largest_first(tmp_path, kind):
 
 @pytest.mark.parametrize("value", [2, 77, 128, 200, 254])
 def test_one_label_is_white(tmp_path, value):
+    """In 16 bits, 255 may be white, too."""
+    deep = np.where(DISC, 255, soft(DISC, 2) * value / 255).astype(np.uint16)
+    assert np.allclose(read(tmp_path, Image.fromarray(deep))[0], deep / 255)
     assert np.array_equal(read(tmp_path, Image.fromarray(DISC * np.uint8(value)))[0], DISC.astype(np.float32))
 
 
@@ -124,6 +127,38 @@ def test_colours_are_of_full_strength_and_their_edges_soft(tmp_path):
     assert np.allclose(found, [disc, board], atol=0.01)
     several = read(tmp_path, jpeg(COLORS[LABELS], 95))
     assert [(plane > 0.5).sum() for plane in several[:2]] == pytest.approx([437, 400], rel=0.1)
+
+
+@pytest.mark.parametrize("quality", [30, 60, 75, 95])
+def test_shades_that_jpeg_makes_are_no_objects(tmp_path, quality):
+    """Discs and boxes four times as large, with colours at half the size, as most programs write them."""
+    large = np.kron(LABELS, np.ones((4, 4), np.uint8))
+    bright = np.array([[0, 0, 0], [255, 0, 0], [0, 255, 0], [0, 0, 255]], np.uint8)
+    for colors, labels in ((bright, large), (COLORS, large), (bright, np.minimum(large, 1))):
+        found = read(tmp_path, jpeg(colors[labels], quality))
+        wanted = np.bincount(labels.ravel())[1:] / 16
+        assert [(plane > 0.5).sum() for plane in found] == pytest.approx(wanted, rel=0.06)
+
+
+def test_thin_lines_and_dots_are_objects(tmp_path):
+    """What is no mixture of the others is a label, however thin it is."""
+    line = ROWS == COLUMNS // 2
+    for first, second in ((1, 2), (2, 1), (200, 90)):
+        values = np.where(line, second, DISC * first).astype(np.uint8)
+        assert np.array_equal(read(tmp_path, Image.fromarray(values)), [DISC & ~line, line])
+    colours = np.where(line[..., None], [0, 255, 0], DISC[..., None] * np.array([255, 0, 0])).astype(np.uint8)
+    assert np.array_equal(read(tmp_path, Image.fromarray(colours)), [DISC & ~line, line])
+    dot = (ROWS == 24) & (COLUMNS == 18)
+    assert np.array_equal(
+        read(tmp_path, Image.fromarray((DISC * 2 + dot).astype(np.uint8))), [DISC & ~dot, dot]
+    )
+
+
+def test_a_matte_in_fewer_greys_is_a_matte(tmp_path):
+    values = soft(DISC, 8)
+    few = Image.fromarray(values).convert("RGB").quantize(32)
+    (found,) = read(tmp_path, few, name="m.png")
+    assert np.abs(found - values / 255).max() < 0.06
 
 
 def test_objects_that_touch_have_no_seam(tmp_path):

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import math
+import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,6 +41,8 @@ Planes = NDArray[np.float32]  # [N, H, W]
 def load_objects_array(path: str | Path, height: int, width: int, invert: bool = False) -> Planes:
     """The objects in a mask, ``[N, height, width]`` in [0, 1], largest first; see `files.load_objects`."""
     name = str(path)
+    if Path(path).suffix.lower() == ".npz" and Path(path).is_file():
+        raise InputError(f"{name}: several arrays in an archive, wanted one of them as .npy, {SHAPES}")
     if _is_numpy(Path(path)):
         with _telling(name):
             planes, size = _from_numpy(Path(path), height / width)
@@ -231,22 +234,19 @@ def _stored(path: Path) -> NDArray[Any]:
         InputError: it is no such file, or not whole; the message names it.
         OSError: it cannot be read.
     """
-    refusal = f"{path}: not an array of numbers that numpy has stored, wanted {SHAPES}"
+    refusal = InputError(f"{path}: not an array of numbers that numpy has stored, wanted {SHAPES}")
     try:
         with path.open("rb") as file:
-            version = np.lib.format.read_magic(file)
-            header = (
-                np.lib.format.read_array_header_1_0
-                if version == (1, 0)
-                else np.lib.format.read_array_header_2_0
-            )
-            shape, by_columns, kind = header(file)
+            shape, by_columns, kind = _header(file)
+            if kind.kind not in "biuf" or not all(type(side) is int and side >= 0 for side in shape):
+                raise refusal
             count = math.prod(shape)
             if count > MAX_PIXELS:
                 raise InputError(f"{path}: the array has {count:,} numbers, wanted at most {MAX_PIXELS:,}")
-            if kind.kind not in "biuf" or min(shape, default=1) < 0:
-                raise InputError(refusal)
+            if os.fstat(file.fileno()).st_size - file.tell() < count * kind.itemsize:
+                raise refusal
             data = file.read(count * kind.itemsize)
+        return np.frombuffer(data, kind, count).reshape(shape, order="F" if by_columns else "C")
     except FileNotFoundError:
         raise FileNotFoundError(f"{printable(path)}: no such file, wanted a mask") from None
     except OSError as error:
@@ -254,10 +254,22 @@ def _stored(path: Path) -> NDArray[Any]:
     except (InputError, MemoryError):
         raise
     except Exception:  # of a header that is broken: ValueError, EOFError, SyntaxError, TokenError ...
-        raise InputError(refusal) from None
-    if len(data) < count * kind.itemsize:
-        raise InputError(refusal)
-    return np.frombuffer(data, kind).reshape(shape, order="F" if by_columns else "C")
+        raise refusal from None
+
+
+def _header(file: BinaryIO) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+    """The shape of a stored array, whether it is stored by columns, and the kind of its numbers.
+
+    Raises:
+        Exception: of nearly any kind; it is broken.
+    """
+    version = np.lib.format.read_magic(file)
+    one = version == (1, 0)
+    read = np.lib.format.read_array_header_1_0 if one else np.lib.format.read_array_header_2_0
+    try:
+        return read(file)
+    except MemoryError:  # Python's parser, of a few thousand signs
+        raise ValueError("the header is broken") from None
 
 
 def _is_stack(shape: tuple[int, ...], aspect: float) -> bool:

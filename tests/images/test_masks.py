@@ -285,11 +285,18 @@ def test_an_array_that_is_cut_off_or_missing(tmp_path):
         b"junk",
         whole.replace(b"48", b"98"),
         whole.replace(b"(48", b"(-4"),
+        whole.replace(b"(48, 64)", b"(True,1)"),
+        b"\x93NUMPY\1\0\x28\x23" + b"-" * 8999 + b"1",
         b"PK\3\4",
     ):
         path.write_bytes(data)
         with pytest.raises(InputError, match=r"m\.npy: not an array of numbers"):
             load_objects_array(path, H, W)
+    np.savez(tmp_path / "m.npz", DISC)
+    with pytest.raises(
+        InputError, match=r"m\.npz: several arrays in an archive, wanted one of them as \.npy"
+    ):
+        load_objects_array(tmp_path / "m.npz", H, W)
     path.unlink()
     path.mkdir()
     with pytest.raises(OSError, match=r"m\.npy: cannot be read \(Is a directory\), wanted a mask"):

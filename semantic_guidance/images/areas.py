@@ -130,11 +130,14 @@ def clustered(rgb: NDArray[np.uint8]) -> tuple[Plane, Plane]:
     colors = np.array(mains).reshape(-1, 3)
     areas = filling(numbers, np.arange(len(mains) + 1))  # not the mixtures at edges
     areas = areas[areas > 0]
-    return _without_rims(numbered(numbers, areas), colors[areas - 1])
+    return without_rims(numbered(numbers, areas), colors[areas - 1])
 
 
-def _without_rims(numbers: Plane, mains: Plane) -> tuple[Plane, Plane]:
-    """`clustered` without shades and mixtures that lie only round larger areas, where JPEG makes them."""
+def without_rims(numbers: Plane, mains: Plane) -> tuple[Plane, Plane]:
+    """Colours and their numbers without shades and mixtures that lie only round larger areas.
+
+    JPEG makes such; what they are shades of gets their pixels.
+    """
     areas = np.bincount(numbers.ravel(), minlength=len(mains) + 1)[1:]
     kept: list[int] = []
     place = np.zeros(len(mains) + 1, np.intp)

@@ -12,7 +12,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from semantic_guidance.images.areas import Plane, are_alike, clustered, drawn, filling, kinds_of, numbered
+from semantic_guidance.images.areas import (
+    MOST_COLORS,
+    Plane,
+    are_alike,
+    clustered,
+    drawn,
+    filling,
+    kinds_of,
+    numbered,
+    without_rims,
+)
 
 EDGES = 0.35  # of what is not background, at most, that is no label
 SOFT_EDGES = 0.6  # the same of colours that fill areas without the least noise
@@ -73,9 +83,7 @@ def grey_labels(values: Plane, white: int) -> Labels | None:
     """
     kinds, counts = kinds_of(values)
     things = kinds[kinds > 0]
-    if len(things) < 2 and not (len(things) == 1 and len(kinds) == 2 and things[0] not in (1, white)):
-        return None
-    if things[-1] == white and len(things) > 1 and things[-2] >= white / 2:
+    if is_plain(kinds, white):
         return None
     if _is_cityscapes(kinds):
         return _labelled(values, things[things >= CITYSCAPES])
@@ -87,6 +95,14 @@ def grey_labels(values: Plane, white: int) -> Labels | None:
         bordered = len(filled) > 0 and (larger or filled[-1] <= white * VOID // 255)
         return _labelled(values, labels) if bordered else None
     return _greys(values, kinds, counts, mains[mains > 0] if len(things) > 1 else things, white)
+
+
+def is_plain(kinds: Plane, white: int) -> bool:
+    """Whether values, in order, are those of black and white or of a matte, wherever they are."""
+    things = kinds[kinds > 0]
+    if len(things) < 2:
+        return not (len(things) == 1 and len(kinds) == 2 and things[0] not in (1, white))
+    return bool(things[-1] == white and things[-2] >= white / 2)
 
 
 def _greys(values: Plane, kinds: Plane, counts: Plane, mains: Plane, white: int) -> Labels | None:
@@ -128,7 +144,8 @@ def colour_labels(rgb: NDArray[np.uint8], on_white: bool = False) -> Labels:
     mains, numbers = _unpacked(colors), numbered(packed, colors)
     flat = _covers(numbers, mains, SOFT_EDGES)
     if flat and len(kinds) - len(colors) > 2 * len(colors) + 2 and are_alike(mains):
-        flat = False  # shades of a JPEG
+        flat = len(mains) <= MOST_COLORS  # they are shades of a JPEG
+        numbers, mains = without_rims(numbers, mains) if flat else (numbers, mains)
     if not flat or (len(mains) > NESTED and _is_stepwise(_peaks(rgb))):
         part = _sample(rgb)
         if _single_hue(part) is not None and (matte := _single_hue(rgb)) is not None:
@@ -194,7 +211,7 @@ def _is_cityscapes(kinds: Plane) -> bool:
 
 def _is_matte(values: Plane, kinds: Plane, count: int) -> bool:
     """Whether so many values that fill areas are the steps of a matte, perhaps one in fewer greys."""
-    if count > 2 * NESTED:
+    if count > 3 * NESTED:
         return _is_stepwise(np.searchsorted(kinds, values))
     return count > NESTED and _is_stepwise(values)
 

@@ -24,6 +24,7 @@ from semantic_guidance.images.labels import (
     colour_labels,
     grey_labels,
     is_coloured,
+    is_plain,
     palette_labels,
 )
 from semantic_guidance.images.pixels import DEEP, alpha, grey, mask_values
@@ -136,7 +137,9 @@ def _labels(decoded: Decoded) -> Labels | None:
             return labels
     if image.mode not in ("1", "L", "LA") and is_coloured(np.asarray(_sampled(small).convert("RGB"))):
         return colour_labels(np.asarray(small.convert("RGB")))
-    return grey_labels(np.asarray(grey(small)), 255)
+    plain = grey(small)
+    usual = is_plain(np.flatnonzero(plain.histogram()), 255)  # soon known, and most masks are
+    return None if usual else grey_labels(np.asarray(plain), 255)
 
 
 def _full(values: NDArray[np.float32], decoded: Decoded) -> NDArray[np.float32]:

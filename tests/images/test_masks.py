@@ -140,6 +140,16 @@ def test_shades_that_jpeg_makes_are_no_objects(tmp_path, quality):
         assert [(plane > 0.5).sum() for plane in found] == pytest.approx(wanted, rel=0.06)
 
 
+def test_labels_that_touch_and_are_alike_stay_apart(tmp_path):
+    stripes = np.tile(np.arange(640) // 80, (480, 1)).astype(np.uint8)  # 0 to 7
+    for pixels in (
+        Image.fromarray(stripes * 12),
+        jpeg(np.dstack([stripes * 20, stripes * 12, stripes * 30]), 90),
+    ):
+        found = read(tmp_path, pixels)
+        assert [(plane > 0.5).sum() for plane in found] == pytest.approx([8 * H] * 7, rel=0.02)
+
+
 def test_thin_lines_and_dots_are_objects(tmp_path):
     """What is no mixture of the others is a label, however thin it is."""
     line = ROWS == COLUMNS // 2

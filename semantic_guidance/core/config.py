@@ -31,7 +31,7 @@ def check_ranges(config: Any) -> None:
         choices = item.metadata.get("choices")
         if choices is not None and value not in (*choices, item.default):
             raise ValueError(f"{item.name} is {value!r}, wanted {' or '.join(map(str, choices))}")
-        if kind is bool and not isinstance(value, bool):
+        if kind is bool and value not in (True, False):  # or 1 and 0
             raise ValueError(f"{item.name} is {value!r}, wanted true or false")
         if kind not in (int, float) or (value is None and item.default is None):
             continue

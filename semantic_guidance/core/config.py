@@ -19,9 +19,7 @@ MAX_THREADS = 1024
 
 
 def check_ranges(config: Any) -> None:
-    """Check that a frozen dataclass's numbers and choices are in range, and what is yes or no is that.
-
-    Call it from ``__post_init__``.
+    """Check that a frozen dataclass's numbers and choices are in range; call it from ``__post_init__``.
 
     Raises:
         ValueError: one is not; the message gives its name, its value and what is wanted.
@@ -31,8 +29,6 @@ def check_ranges(config: Any) -> None:
         choices = item.metadata.get("choices")
         if choices is not None and value not in (*choices, item.default):
             raise ValueError(f"{item.name} is {value!r}, wanted {' or '.join(map(str, choices))}")
-        if kind is bool and value not in (True, False):  # or 1 and 0
-            raise ValueError(f"{item.name} is {value!r}, wanted true or false")
         if kind not in (int, float) or (value is None and item.default is None):
             continue
         numbers = value if isinstance(item.default, tuple) else (value,)

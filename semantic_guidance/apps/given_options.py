@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+from numbers import Real
 from pathlib import Path
 from typing import Any
 
@@ -64,19 +66,38 @@ class GuidanceOptions:
 
     @property
     def masks(self) -> tuple[Path, ...]:
-        """The files of all masks."""
+        """The files of all masks.
+
+        Raises:
+            OptionError: one is no name of a file.
+        """
         if self.mask is None:
             return ()
         many: Any = self.mask if isinstance(self.mask, tuple | list) else (self.mask,)
+        for name in many:
+            if not isinstance(name, str | Path):
+                raise OptionError("mask", f"got {name!r}, wanted the name of a file, or a list of names")
         return tuple(map(Path, many))
 
     @property
     def boxes(self) -> tuple[Box, ...]:
-        """All boxes."""
+        """All boxes.
+
+        Raises:
+            OptionError: one is none.
+        """
         if not self.box:
             return ()
-        many: Any = self.box if isinstance(self.box[0], tuple | list) else (self.box,)
+        several = isinstance(self.box, tuple | list) and isinstance(self.box[0], tuple | list)
+        many: Any = self.box if several else (self.box,)
         for box in many:
-            if len(box) != 4:
-                raise OptionError("box", f"got {box}, wanted X,Y,W,H in pixels")
+            if not _is_box(box):
+                raise OptionError("box", f"got {box}, wanted X,Y,W,H in pixels, W and H above 0")
         return tuple(tuple(box) for box in many)
+
+
+def _is_box(box: Any) -> bool:
+    """Whether it is four finite numbers, the last two above 0."""
+    if not isinstance(box, tuple | list) or len(box) != 4:
+        return False
+    return all(isinstance(n, Real) and math.isfinite(n) for n in box) and min(box[2:]) > 0

@@ -24,7 +24,7 @@ from torch import Tensor, nn
 from semantic_guidance.core.archives import check_stored, regular_size
 from semantic_guidance.core.file_kinds import SAVE, foreign_kind
 from semantic_guidance.core.shown import printable
-from semantic_guidance.core.stand_ins import STAND_INS, Array, Fields, Kind, renamed
+from semantic_guidance.core.stand_ins import STAND_INS, Array, Fields, Kind, Way, renamed
 
 STORAGES = ("Float", "Half", "BFloat16", "Double", "Long", "Int", "Short", "Char", "Byte", "Bool")
 """Kinds of numbers."""
@@ -161,7 +161,8 @@ def _check(path: Path) -> set[str]:
         raise ValueError(f"it has {len(programs)} files data.pkl, wanted one")
     with zipfile.ZipFile(path) as archive:
         if archive.getinfo(programs[0]).file_size > MOST_INSTRUCTIONS:
-            raise ValueError(f"its data.pkl has more than {MOST_INSTRUCTIONS} bytes")
+            large = f"holds more than {MOST_INSTRUCTIONS} bytes beside its tensors, such as arrays of NumPy"
+            raise ForeignError(large, f"its numbers alone, by {SAVE}")
         return _look_through(io.BytesIO(archive.read(programs[0])))
 
 
@@ -280,7 +281,7 @@ class _Plain:
     """
 
     def __init__(self, room: int) -> None:
-        self.room = room
+        self.room, self.letters = room, 0
         self._known: dict[int, Any] = {}  # what stands in several places is looked at once
 
     def of(self, value: Any, depth: int = 0) -> Any:
@@ -308,7 +309,9 @@ class _Plain:
         if kind in (torch.device, torch.dtype):
             return str(value)
         if kind is Kind:
-            return str(value.name)
+            return value.name
+        if kind is Way:
+            return self._text(value)
         if kind in (dict, OrderedDict):
             if not all(isinstance(key, (str, int)) for key in dict.keys(value)):
                 raise ValueError("it has a key that is neither a name nor a number")
@@ -317,6 +320,13 @@ class _Plain:
             parts = [self.of(each, depth) for each in value]
             return parts if kind is list else tuple(parts)
         raise ValueError(f"it holds a {kind.__name__}")
+
+    def _text(self, path: Way) -> str:
+        text = path.text()
+        self.letters += len(text)
+        if self.letters > MOST_INSTRUCTIONS:
+            raise ValueError(f"its paths have more than {MOST_INSTRUCTIONS} letters")
+        return text
 
     def _tensor(self, values: Tensor) -> Tensor:
         dense = values.layout == torch.strided and values.device.type == "cpu"

@@ -17,14 +17,21 @@ from torch import Tensor
 KINDS = frozenset("?") | frozenset("bhilq") | frozenset("BHILQ") | frozenset("efd")
 """Types of NumPy's numbers, by their letters, that are read."""
 
+UNSIGNED = {"H": "i4", "I": "i8", "L": "i8", "Q": "i8"}
+"""What unsigned numbers become; PyTorch can do little with them."""
+
 LONGEST_NAME = 8
 """Letters of a type's name such as ``<f8``."""
+
+LONGEST_PATH = 4096
 
 
 class Kind:
     """A type of NumPy's: its name, and the order of its bytes."""
 
-    def __init__(self, name: object = "", *_: object) -> None:
+    def __init__(self, name: object, *_: object) -> None:
+        if not isinstance(name, str):
+            raise ValueError("it holds a type of numbers that is damaged")
         self.name, self.order = name, "="
 
     def __setstate__(self, state: Any) -> None:
@@ -37,14 +44,14 @@ class Kind:
         Raises:
             ValueError: it is no type of numbers.
         """
-        if isinstance(self.name, str) and len(self.name) <= LONGEST_NAME and self.name.isalnum():
+        if len(self.name) <= LONGEST_NAME and self.name.isalnum():
             try:
                 found = np.dtype(self.name)
             except TypeError:
                 found = np.dtype(object)
             if found.char in KINDS:
                 return found.newbyteorder(self.order)  # type: ignore[arg-type]
-        raise ValueError(f"it holds numbers of the type {str(self.name)[:20]!r}")
+        raise ValueError(f"it holds numbers of the type {self.name[:20]!r}")
 
 
 class Array:
@@ -64,9 +71,11 @@ class Array:
         """
         try:
             _, shape, kind, columns_first, data = self.state
+            if any(side < 0 for side in shape):
+                raise ValueError("it holds an array with a side that is negative")
             values = np.frombuffer(data, kind.dtype()).reshape(shape, order="F" if columns_first else "C")
-            native = values.astype(values.dtype.newbyteorder("="), order="C")
-            return torch.from_numpy(native)
+            native = UNSIGNED.get(values.dtype.char, values.dtype.newbyteorder("="))
+            return torch.from_numpy(values.astype(native, order="C"))
         except (AttributeError, TypeError):
             raise ValueError("it holds an array that is damaged, or not of numbers") from None
 
@@ -74,12 +83,36 @@ class Array:
 class Fields:
     """Arguments and settings by name."""
 
-    def __init__(self, *_: object) -> None:
-        self.fields: dict[str, Any] = {}
+    fields: dict[str, Any]
+
+    def __new__(cls, *_: object) -> Fields:
+        """None yet; pickles of objects without any say no more."""
+        made = super().__new__(cls)
+        made.fields = {}
+        return made
 
     def __setstate__(self, state: Any) -> None:
         if type(state) is dict:
             self.fields = state
+
+
+class Way:
+    """A path: its parts. They are not joined yet, or paths of paths would double without end."""
+
+    def __init__(self, *parts: object) -> None:
+        if not all(isinstance(part, str) for part in parts):
+            raise ValueError("it holds a path that is damaged")
+        self.parts: tuple[Any, ...] = parts
+
+    def text(self) -> str:
+        """The path with slashes.
+
+        Raises:
+            ValueError: it is longer than any system's.
+        """
+        if sum(map(len, self.parts)) > LONGEST_PATH:
+            raise ValueError(f"it holds a path of more than {LONGEST_PATH} letters")
+        return str(PurePosixPath(*self.parts))
 
 
 def scalar(kind: Kind, data: bytes) -> int | float | bool:
@@ -95,9 +128,9 @@ def empty_dict(*_: object) -> dict[Any, Any]:
     return {}
 
 
-def path_text(*parts: object) -> str:
-    """For a path."""
-    return str(PurePosixPath(*(part for part in parts if isinstance(part, str))))
+def empty_bytes(*_: object) -> bytes:
+    """For no bytes, such as an empty array's; others have another form."""
+    return b""
 
 
 def nothing(*_: object) -> None:
@@ -112,11 +145,12 @@ STAND_INS: dict[str, Callable[..., Any]] = {
     },
     "numpy.ndarray": nothing,
     "numpy.dtype": Kind,
+    "builtins.bytes": empty_bytes,
     "collections.defaultdict": empty_dict,
     **dict.fromkeys(("builtins.list", "builtins.int", "builtins.float", "builtins.dict"), nothing),
     **dict.fromkeys(("argparse.Namespace", "types.SimpleNamespace"), Fields),
-    **{f"pathlib.{system}Path": path_text for system in ("Posix", "Windows", "PurePosix", "PureWindows")},
-    **{f"pathlib._local.{system}Path": path_text for system in ("Posix", "Windows")},
+    **{f"pathlib.{system}Path": Way for system in ("Posix", "Windows", "PurePosix", "PureWindows")},
+    **{f"pathlib._local.{system}Path": Way for system in ("Posix", "Windows")},
 }
 """By the names that checkpoints have for them; those of Python 2 are as PyTorch renames them."""
 

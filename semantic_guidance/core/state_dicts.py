@@ -29,6 +29,9 @@ MARKS = {
 DEEPEST = 4
 """Dicts in each other that are looked into."""
 
+LONGEST_NAME = 256
+"""Letters of a key; those of a file are few, but many names may have the same one in them."""
+
 Marks = tuple[str, ...]
 
 
@@ -119,5 +122,5 @@ def _tensors(
     elif isinstance(content, dict) and len(parts) < DEEPEST and id(content) not in seen:
         seen.add(id(content))
         for key, value in content.items():
-            if isinstance(key, str):
+            if isinstance(key, str) and len(key) <= LONGEST_NAME:
                 yield from _tensors(value, (*parts, key), seen)

@@ -79,7 +79,8 @@ def given_instances(mask: Tensor) -> tuple[Instance, ...]:
 def told_apart(mask: Tensor, objects: Tensor | None) -> tuple[Instance, ...]:
     """The objects of a mask ``[1, H, W]``, or those ``[N, H, W]`` that a person tells apart.
 
-    Of those there are at most eight, largest first; the last one is all that the others leave.
+    Of those there are at most eight, largest first; the last one is all that the others leave. Several that
+    are the same are one.
 
     Raises:
         ValueError: the shapes differ, or no pixel of the mask, or of any of the objects, is above one half.
@@ -90,6 +91,7 @@ def told_apart(mask: Tensor, objects: Tensor | None) -> tuple[Instance, ...]:
     areas = objects.flatten(1).sum(dim=1)
     ordered = [objects[n][None] for n in torch.sort(areas, descending=True, stable=True).indices.tolist()]
     ordered = [plane for plane in ordered if bool((plane > 0.5).any())]
+    ordered = [each for n, each in enumerate(ordered) if n == 0 or not torch.equal(each, ordered[n - 1])]
     most = _MAX_INSTANCES
     if len(ordered) > most:
         ordered = [*ordered[: most - 1], torch.cat(ordered[most - 1 :]).sum(dim=0, keepdim=True).clamp(0, 1)]

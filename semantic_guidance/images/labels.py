@@ -1,21 +1,29 @@
 """What values and colours of a mask mean: black and white, a soft matte, or labels of several objects.
 
-A label is a value or a colour that fills areas; what a picture has only along edges is a mixture. A value
-*fills* if at least half of its pixels lie in a 2 x 2 square of the same value.
+A label is a value or a colour that fills areas, see `areas`; what is only along edges is a mixture.
 """
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-Plane: TypeAlias = NDArray[Any]
+from semantic_guidance.images.areas import (
+    MOST_COLORS,
+    Plane,
+    are_alike,
+    clustered,
+    drawn,
+    filling,
+    kinds_of,
+    numbered,
+    without_rims,
+)
 
-FILLS = 0.5  # share of a label's pixels that lie in squares of it
 EDGES = 0.35  # of what is not background, at most, that is no label
 SOFT_EDGES = 0.6  # the same of colours that fill areas without the least noise
 NESTED = 8  # more values than these whose neighbours differ by one or two are the steps of a matte
@@ -27,12 +35,8 @@ CITYSCAPES = 24_000  # class x 1,000 + number, from here on; classes alone, up t
 CITYSCAPES_CLASSES = 33
 NEAR = [(y, x) for ring in (1, 2) for y in range(-ring, ring + 1) for x in range(-ring, ring + 1)]
 SPREAD = 4  # times that labels grow by two pixels into mixtures
-SHADES = 8  # neighbouring colours that JPEG may make of one, each way, on average
-REACH = 28  # and at most
-MOST_COLORS = 64  # of a JPEG
 MOST_LABELS = 4096  # colours
 SAMPLE = 1_000_000  # pixels in which colours are counted, about
-TABLE = 1 << 24  # values below it are looked up
 
 
 class UnclearMaskError(ValueError):
@@ -77,22 +81,28 @@ def grey_labels(values: Plane, white: int) -> Labels | None:
     Raises:
         UnclearMaskError: it is too dark for a matte, and no labels can be told apart.
     """
-    kinds, counts = _kinds(values)
+    kinds, counts = kinds_of(values)
     things = kinds[kinds > 0]
-    if len(things) < 2 and not (len(things) == 1 and len(kinds) == 2 and things[0] not in (1, white)):
-        return None
-    if things[-1] == white and len(things) > 1 and things[-2] >= white / 2:
+    if is_plain(kinds, white):
         return None
     if _is_cityscapes(kinds):
-        return _numbered(values, things[things >= CITYSCAPES])
-    mains = _filling(values, kinds)
+        return _labelled(values, things[things >= CITYSCAPES])
+    mains = drawn(values, kinds, kinds[:, None])
     if things[-1] == white:
         labels = things[:-1]
         filled = mains[(mains > 0) & (mains < white)]
         larger = len(filled) > 1 and counts[-1 - len(labels) : -1].sum() > counts[-1]
         bordered = len(filled) > 0 and (larger or filled[-1] <= white * VOID // 255)
-        return _numbered(values, labels) if bordered else None
+        return _labelled(values, labels) if bordered else None
     return _greys(values, kinds, counts, mains[mains > 0] if len(things) > 1 else things, white)
+
+
+def is_plain(kinds: Plane, white: int) -> bool:
+    """Whether values, in order, are those of black and white or of a matte, wherever they are."""
+    things = kinds[kinds > 0]
+    if len(things) < 2:
+        return not (len(things) == 1 and len(kinds) == 2 and things[0] not in (1, white))
+    return bool(things[-1] == white and things[-2] >= white / 2)
 
 
 def _greys(values: Plane, kinds: Plane, counts: Plane, mains: Plane, white: int) -> Labels | None:
@@ -101,7 +111,7 @@ def _greys(values: Plane, kinds: Plane, counts: Plane, mains: Plane, white: int)
     edges = 1 - counts[np.isin(kinds, mains)].sum() / lit
     alike = len(mains) > 1 and mains[0] >= white / 2 and mains[-1] - mains[0] < white / 8
     labels = len(mains) and kinds[0] == 0 and edges <= EDGES and not alike
-    if not labels or (len(mains) > NESTED and _is_stepwise(values)):
+    if not labels or _is_matte(values, kinds, len(mains)):
         if bright:
             return None
         raise UnclearMaskError(
@@ -129,16 +139,19 @@ def colour_labels(rgb: NDArray[np.uint8], on_white: bool = False) -> Labels:
     red, green, blue = (rgb[..., n].astype(np.int32) for n in range(3))
     packed = red << 16 | green << 8 | blue
     count = len(np.unique(_sample(packed)))
-    colors = _filling(packed, _kinds(packed)[0]) if count <= MOST_LABELS else packed[:0, 0]
-    mains = np.stack([colors >> 16, colors >> 8 & 255, colors & 255], axis=-1)
-    numbers = _numbered(packed, colors).plane
+    kinds = kinds_of(packed)[0] if count <= MOST_LABELS else packed[:0, 0]
+    colors = drawn(packed, kinds, _unpacked(kinds)) if len(kinds) else kinds
+    mains, numbers = _unpacked(colors), numbered(packed, colors)
     flat = _covers(numbers, mains, SOFT_EDGES)
+    if flat and len(kinds) - len(colors) > 2 * len(colors) + 2 and are_alike(mains):
+        flat = len(mains) <= MOST_COLORS  # they are shades of a JPEG
+        numbers, mains = without_rims(numbers, mains) if flat else (numbers, mains)
     if not flat or (len(mains) > NESTED and _is_stepwise(_peaks(rgb))):
         part = _sample(rgb)
         if _single_hue(part) is not None and (matte := _single_hue(rgb)) is not None:
             return matte
-        if not flat and _covers(*_clustered(part)):
-            numbers, mains = _clustered(rgb)
+        if not flat and _covers(*clustered(part)):
+            numbers, mains = clustered(rgb)
             flat = _covers(numbers, mains)
     if not flat:
         raise UnclearMaskError(
@@ -150,9 +163,8 @@ def colour_labels(rgb: NDArray[np.uint8], on_white: bool = False) -> Labels:
 
 def is_coloured(rgb: NDArray[np.uint8]) -> bool:
     """Whether a mask ``[H, W, 3]`` is one of colours, not of greys with a tint or a speck."""
-    part = _sample(rgb)
-    high = _peaks(part)
-    spread = high - np.minimum(np.minimum(part[..., 0], part[..., 1]), part[..., 2])
+    high = _peaks(rgb)
+    spread = high - np.minimum(np.minimum(rgb[..., 0], rgb[..., 1]), rgb[..., 2])
     if high.max(initial=0) < 128:
         return bool((spread > 0).any())
     return bool((spread > TINT).sum() >= 0.05 * (high > TINT).sum())
@@ -163,12 +175,12 @@ def palette_labels(numbers: Plane, palette: Plane) -> Labels | None:
 
     0 is the background; the colour of PASCAL VOC's border belongs to no object.
     """
-    kinds, _ = _kinds(numbers)
-    filling = _filling(numbers, kinds)
-    if len(kinds) - len(filling) > len(filling) + 2:
+    kinds, _ = kinds_of(numbers)
+    areas = filling(numbers, kinds)
+    if len(kinds) - len(areas) > len(areas) + 2:
         return None
     void = [n for n in kinds if n < len(palette) and tuple(palette[n]) == VOID_COLOR]
-    return _numbered(numbers, kinds[(kinds > 0) & ~np.isin(kinds, void)])
+    return _labelled(numbers, kinds[(kinds > 0) & ~np.isin(kinds, void)])
 
 
 def _sample(values: Plane) -> Plane:
@@ -182,47 +194,26 @@ def _peaks(rgb: Plane) -> Plane:
     return np.maximum(np.maximum(rgb[..., 0], rgb[..., 1]), rgb[..., 2])
 
 
-def _kinds(values: Plane) -> tuple[Plane, Plane]:
-    """The values of a plane in order, and how many pixels have each."""
-    if values.max() >= min(TABLE, 1024 + 8 * values.size):
-        return np.unique(values, return_counts=True)
-    counts = np.bincount(values.ravel())
-    kinds = np.flatnonzero(counts)
-    return kinds, counts[kinds]
+def _unpacked(colors: Plane) -> Plane:
+    """``[N, 3]`` colours of numbers ``[N]``, eight bits for each channel."""
+    return np.stack([colors >> 16, colors >> 8 & 255, colors & 255], axis=-1)
 
 
-def _filling(values: Plane, kinds: Plane) -> Plane:
-    """Those of the values of a plane that fill areas."""
-    if min(values.shape) < 2:
-        return kinds
-    across, down = values[:, 1:] == values[:, :-1], values[1:] == values[:-1]
-    square = across[1:] & across[:-1] & down[:, 1:]
-    inside = np.zeros(values.shape, bool)
-    for rows in (slice(1, None), slice(None, -1)):
-        for columns in (slice(1, None), slice(None, -1)):
-            inside[rows, columns] |= square
-    places = _numbered(values, kinds).plane
-    areas = np.bincount(places.ravel(), minlength=len(kinds) + 1)[1:]
-    solid = np.bincount(places[inside], minlength=len(kinds) + 1)[1:]
-    return kinds[solid >= np.maximum(FILLS * areas, 1)]
-
-
-def _numbered(values: Plane, kinds: Plane) -> Labels:
+def _labelled(values: Plane, kinds: Plane) -> Labels:
     """An object for each of some values."""
-    if not len(kinds):
-        return Labels(np.zeros(values.shape, np.intp), None)
-    top = int(max(values.max(), kinds[-1]))
-    if top < min(TABLE, 1024 + 8 * values.size):
-        numbers = np.zeros(top + 1, np.int32)
-        numbers[kinds] = np.arange(len(kinds)) + 1
-        return Labels(numbers[values], None)
-    places = np.searchsorted(kinds, values).clip(max=len(kinds) - 1)
-    return Labels(np.where(kinds[places] == values, places + 1, 0), None)
+    return Labels(numbered(values, kinds), None)
 
 
 def _is_cityscapes(kinds: Plane) -> bool:
-    numbered = (kinds >= CITYSCAPES) & (kinds < 1000 * (CITYSCAPES_CLASSES + 1))
-    return bool(numbered.any() and (numbered | (kinds <= CITYSCAPES_CLASSES)).all())
+    instances = (kinds >= CITYSCAPES) & (kinds < 1000 * (CITYSCAPES_CLASSES + 1))
+    return bool(instances.any() and (instances | (kinds <= CITYSCAPES_CLASSES)).all())
+
+
+def _is_matte(values: Plane, kinds: Plane, count: int) -> bool:
+    """Whether so many values that fill areas are the steps of a matte, perhaps one in fewer greys."""
+    if count > 3 * NESTED:
+        return _is_stepwise(np.searchsorted(kinds, values))
+    return count > NESTED and _is_stepwise(values)
 
 
 def _is_stepwise(values: Plane) -> bool:
@@ -253,29 +244,6 @@ def _single_hue(rgb: NDArray[np.uint8]) -> Labels | None:
         return None
     strength = (peak / np.float32(top)).clip(0, 1).astype(np.float32)
     return Labels((peak > 0).astype(np.uint8), strength)
-
-
-def _clustered(rgb: NDArray[np.uint8]) -> tuple[Plane, Plane]:
-    """The number ``[H, W]`` of each pixel's among the few colours ``[N, 3]`` of which JPEG has made many."""
-    red, green, blue = ((rgb[..., n] >> 3).astype(np.int32) for n in range(3))
-    bins = red << 10 | green << 5 | blue
-    counts = np.bincount(bins.ravel(), minlength=32768)
-    used = np.flatnonzero(counts)
-    colors = 8 * np.stack([used >> 10, used >> 5 & 31, used & 31], axis=-1) + 4
-    owner, left = np.zeros(32768, np.intp), counts[used]
-    mains: list[Plane] = []
-    while len(mains) < MOST_COLORS and left.max() >= max(4, 0.002 * bins.size):
-        near = (np.abs(colors - colors[left.argmax()]).max(axis=-1) <= REACH) & (left > 0)
-        mean = np.average(colors[near], axis=0, weights=left[near])
-        off = np.average(np.abs(colors[near] - mean).max(axis=-1), weights=left[near])
-        left[near] = 0
-        if off <= SHADES:
-            mains.append(mean)
-            owner[used[near]] = len(mains)
-    numbers = owner[bins]
-    filling = _filling(numbers, np.arange(len(mains) + 1))  # not the mixtures at edges
-    numbers = _numbered(numbers, filling[filling > 0]).plane
-    return numbers, np.array(mains).reshape(-1, 3)[filling[filling > 0] - 1]
 
 
 def _on_black(rgb: Plane, mains: Plane, numbers: Plane) -> Labels:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import math
+import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,11 +18,13 @@ from semantic_guidance.core.shown import printable
 from semantic_guidance.images.arrays import resize_array
 from semantic_guidance.images.decoding import MAX_PIXELS, MAX_SIDE, Decoded, decode, reduced_size, refusing
 from semantic_guidance.images.labels import (
+    SAMPLE,
     Labels,
     UnclearMaskError,
     colour_labels,
     grey_labels,
     is_coloured,
+    is_plain,
     palette_labels,
 )
 from semantic_guidance.images.pixels import DEEP, alpha, grey, mask_values
@@ -39,6 +42,8 @@ Planes = NDArray[np.float32]  # [N, H, W]
 def load_objects_array(path: str | Path, height: int, width: int, invert: bool = False) -> Planes:
     """The objects in a mask, ``[N, height, width]`` in [0, 1], largest first; see `files.load_objects`."""
     name = str(path)
+    if Path(path).suffix.lower() == ".npz" and Path(path).is_file():
+        raise InputError(f"{name}: several arrays in an archive, wanted one of them as .npy, {SHAPES}")
     if _is_numpy(Path(path)):
         with _telling(name):
             planes, size = _from_numpy(Path(path), height / width)
@@ -130,9 +135,11 @@ def _labels(decoded: Decoded) -> Labels | None:
             return grey_labels(numbers, 255)  # nobody can have looked at it
         if _tells_labels(palette) and (labels := palette_labels(numbers, palette)) is not None:
             return labels
-    if image.mode not in ("1", "L", "LA") and is_coloured(rgb := np.asarray(small.convert("RGB"))):
-        return colour_labels(rgb)
-    return grey_labels(np.asarray(grey(small)), 255)
+    if image.mode not in ("1", "L", "LA") and is_coloured(np.asarray(_sampled(small).convert("RGB"))):
+        return colour_labels(np.asarray(small.convert("RGB")))
+    plain = grey(small)
+    usual = is_plain(np.flatnonzero(plain.histogram()), 255)  # soon known, and most masks are
+    return None if usual else grey_labels(np.asarray(plain), 255)
 
 
 def _full(values: NDArray[np.float32], decoded: Decoded) -> NDArray[np.float32]:
@@ -147,6 +154,13 @@ def _near(decoded: Decoded) -> Image.Image:
     """The picture upright, reduced to `MAX_SIDE` without mixing its values."""
     image, size = decoded.image, reduced_size(*decoded.image.size)
     return decoded.upright(image if size == image.size else image.resize(size, Image.Resampling.NEAREST))
+
+
+def _sampled(image: Image.Image) -> Image.Image:
+    """Some of the pixels of a large picture."""
+    step = max(1, math.isqrt(image.width * image.height // SAMPLE))
+    sides = -(-image.width // step), -(-image.height // step)
+    return image.resize(sides, Image.Resampling.NEAREST) if step > 1 else image
 
 
 def _rgb(decoded: Decoded) -> NDArray[np.uint8]:
@@ -223,22 +237,19 @@ def _stored(path: Path) -> NDArray[Any]:
         InputError: it is no such file, or not whole; the message names it.
         OSError: it cannot be read.
     """
-    refusal = f"{path}: not an array of numbers that numpy has stored, wanted {SHAPES}"
+    refusal = InputError(f"{path}: not an array of numbers that numpy has stored, wanted {SHAPES}")
     try:
         with path.open("rb") as file:
-            version = np.lib.format.read_magic(file)
-            header = (
-                np.lib.format.read_array_header_1_0
-                if version == (1, 0)
-                else np.lib.format.read_array_header_2_0
-            )
-            shape, by_columns, kind = header(file)
+            shape, by_columns, kind = _header(file)
+            if kind.kind not in "biuf" or not all(type(side) is int and side >= 0 for side in shape):
+                raise refusal
             count = math.prod(shape)
             if count > MAX_PIXELS:
                 raise InputError(f"{path}: the array has {count:,} numbers, wanted at most {MAX_PIXELS:,}")
-            if kind.kind not in "biuf" or min(shape, default=1) < 0:
-                raise InputError(refusal)
+            if os.fstat(file.fileno()).st_size - file.tell() < count * kind.itemsize:
+                raise refusal
             data = file.read(count * kind.itemsize)
+        return np.frombuffer(data, kind, count).reshape(shape, order="F" if by_columns else "C")
     except FileNotFoundError:
         raise FileNotFoundError(f"{printable(path)}: no such file, wanted a mask") from None
     except OSError as error:
@@ -246,10 +257,22 @@ def _stored(path: Path) -> NDArray[Any]:
     except (InputError, MemoryError):
         raise
     except Exception:  # of a header that is broken: ValueError, EOFError, SyntaxError, TokenError ...
-        raise InputError(refusal) from None
-    if len(data) < count * kind.itemsize:
-        raise InputError(refusal)
-    return np.frombuffer(data, kind).reshape(shape, order="F" if by_columns else "C")
+        raise refusal from None
+
+
+def _header(file: BinaryIO) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+    """The shape of a stored array, whether it is stored by columns, and the kind of its numbers.
+
+    Raises:
+        Exception: of nearly any kind; it is broken.
+    """
+    version = np.lib.format.read_magic(file)
+    one = version == (1, 0)
+    read = np.lib.format.read_array_header_1_0 if one else np.lib.format.read_array_header_2_0
+    try:
+        return read(file)
+    except MemoryError:  # Python's parser, of a few thousand signs
+        raise ValueError("the header is broken") from None
 
 
 def _is_stack(shape: tuple[int, ...], aspect: float) -> bool:

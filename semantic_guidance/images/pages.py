@@ -28,6 +28,7 @@ MOST_INNER = 64  # directories within one
 LEAST_PREVIEW = 0.25  # of the side of raw data that cannot be decoded
 ANIMATED = {"GIF", "WEBP", "PNG", "AVIF", "FLI"}  # Pillow's names
 SINGLE = {"PSD", "ICO", "ICNS"}  # what Pillow calls their frames are layers, and sizes
+BEYOND = (struct.error, OverflowError, OSError)  # what reading beyond the end of a file raises
 LOOKED_AT = 64  # frames, in search of one that is not empty
 
 Open = Callable[[BinaryIO], ImageFile.ImageFile]
@@ -79,6 +80,7 @@ def full_page(
 
     Raises:
         InputError: there is no such page, or what can be decoded is far too small; the message names it.
+        ValueError: the page of full resolution is missing, and the file damaged.
     """
     if image.format != "TIFF":
         return image
@@ -86,15 +88,20 @@ def full_page(
     first = next(pages, None)
     if first is None or (frame is None and not first.reduced and not first.other):
         return image
-    known = [first, *pages]
+    rest = list(pages)
+    known = [first, *(page for page in rest if page is not None)]
+    if frame is None and len(known) == 1 and not first.reduced and not rest:
+        return image  # a mask, and nothing that it belongs to
     whole = [page for page in known if not (page.reduced or page.other)]
     if frame is not None:
-        chain = [page for page in whole if page.number is not None] or known
+        chain = [page for page in whole if page.number is not None] or whole or known
         _check_frame(frame, len(chain), name, "pages")
-        whole, known = [chain[frame - 1]], []
+        whole, known = [chain[frame - 1]], known if len(chain) == 1 else []
     for page in whole:
         if (found := _opened(image, source, page, opened)) is not None:
             return found
+    if None in rest:
+        raise ValueError("the directory of a page is cut off")
     lacking = max((max(page.width, page.height) for page in whole), default=0)
     for page in sorted(known, key=lambda page: -page.width * page.height):
         found = _opened(image, source, page, opened) if page.reduced and not page.other else None
@@ -220,11 +227,11 @@ def _order(head: bytes) -> tuple[str, bool]:
     return order, struct.unpack_from(order + "H", head, 2)[0] == 43
 
 
-def _pages(source: BinaryIO) -> Iterator[Page]:
-    """The pages of a TIFF, and after each the directories within it, as far as they can be read."""
+def _pages(source: BinaryIO) -> Iterator[Page | None]:
+    """The pages of a TIFF, and after each the directories within it; None if one cannot be read."""
     source.seek(0)
     head = source.read(16)
-    with contextlib.suppress(struct.error, OverflowError, OSError):  # beyond the end of the file
+    try:
         order, large = _order(head)
         (place,) = struct.unpack_from(order + ("Q" if large else "I"), head, 8 if large else 4)
         seen: set[int] = set()
@@ -234,9 +241,15 @@ def _pages(source: BinaryIO) -> Iterator[Page]:
             tags, following = _directory(source, place, order, large)
             yield _page(place, number, tags)
             for inner in tags.get(SUB_DIRECTORIES, ()):
-                with contextlib.suppress(struct.error, OverflowError, OSError):
-                    yield _page(inner, None, _directory(source, inner, order, large)[0])
+                try:
+                    tags_within, _ = _directory(source, inner, order, large)
+                except BEYOND:
+                    yield None
+                else:
+                    yield _page(inner, None, tags_within)
             place = following
+    except BEYOND:
+        yield None
 
 
 def _page(place: int, number: int | None, tags: dict[int, tuple[int, ...]]) -> Page:
@@ -264,11 +277,7 @@ def _directory(
     tags = {}
     for begin in range(0, len(data), entry):
         tag, kind, number = struct.unpack_from(order + "HH" + word, data, begin)
-        if (
-            tag not in (NEW_SUBFILE, SUBFILE, WIDTH, HEIGHT, SUB_DIRECTORIES)
-            or kind not in FORMS
-            or not number
-        ):
+        if tag not in TAGS or kind not in FORMS or not number:
             continue
         form = f"{order}{min(number, MOST_INNER)}{FORMS[kind]}"
         held, room = data[begin + entry - (8 if large else 4) : begin + entry], 8 if large else 4

@@ -34,7 +34,7 @@ def colours(decoded: Decoded) -> tuple[NDArray[np.float32], NDArray[np.float32] 
     """
     image = decoded.image
     if image.mode in DEEP:
-        grey = _array(decoded.upright(_deep(image)))
+        grey = _array(decoded.upright(_deep(image, _white(image))))
         return np.repeat(grey[None], 3, axis=0), None
     small = decoded.upright(_reduced(image, _plain))
     profile = image.info.get("icc_profile")
@@ -58,8 +58,11 @@ def mask_values(decoded: Decoded) -> NDArray[np.float32]:
     """The values of a mask ``[H, W]`` in [0, 1], reduced to `MAX_SIDE`."""
     image = decoded.image
     if image.mode in DEEP:
-        ones = _highest(image) == 1
-        return _array(decoded.upright(_reduced(image, _ones) if ones else _deep(image)))
+        highest = _highest(image)
+        if highest == 1:
+            return _array(decoded.upright(_reduced(image, _ones)))
+        few = highest <= 255 and image.mode not in ("I", "F")  # of 16 bits: as if it had 8
+        return _array(decoded.upright(_deep(image, 255.0 if few else _white(image))))
     if (found := alpha(decoded)) is not None:
         return found
     peak = 0.0
@@ -191,9 +194,8 @@ def _parts(width: int, height: int, weight: float = 1.0) -> Iterator[Box]:
             yield left, top, min(width, left + columns), min(height, top + rows)
 
 
-def _deep(image: Image.Image) -> Image.Image:
+def _deep(image: Image.Image, white: float) -> Image.Image:
     """A grey picture of 16 bits, 32 bits or floats, in mode F and in [0, 1], reduced to `MAX_SIDE`."""
-    white = _white(image)
     return _reduced(image, lambda part: _levels(part, white))
 
 

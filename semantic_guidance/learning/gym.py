@@ -78,6 +78,11 @@ def _starting_state(
     return episode.begun(*(torch.stack(parts) for parts in zip(*chosen, strict=True)))
 
 
+def _named(dtype: Any) -> str:
+    """The name of a type of observations, which may be NumPy's own."""
+    return str(np.dtype(dtype)) if isinstance(dtype, type | np.dtype) else str(dtype)
+
+
 def _configure(
     size: int, dtype: str, mode: str | None, settings: dict[str, Any]
 ) -> tuple[EnvConfig, Box, Box]:
@@ -88,7 +93,7 @@ def _configure(
     """
     if size < 8:
         raise ValueError(f"size is {size}, wanted at least 8 pixels")
-    if str(dtype) not in DTYPES:
+    if dtype not in DTYPES:
         raise ValueError(f"observation_dtype is {dtype!r}, wanted one of {', '.join(DTYPES)}")
     if mode not in (None, *RENDER_MODES):
         raise ValueError(f"render_mode is {mode!r}, wanted None or {', '.join(RENDER_MODES)}")
@@ -145,7 +150,7 @@ class PaintingEnv(gymnasium.Env[Numbers, Numbers]):
             from; discs on plain grounds if None.
         size: side of the canvas in pixels.
         render_mode: None or ``rgb_array``.
-        observation_dtype: ``float32``, or ``uint8`` for bytes.
+        observation_dtype: ``float32``, or ``uint8`` for bytes; also as NumPy's type.
         settings: fields of `episode.EnvConfig`.
 
     Raises:
@@ -159,14 +164,14 @@ class PaintingEnv(gymnasium.Env[Numbers, Numbers]):
         pictures: Sequence[Sample] | None = None,
         size: int = 64,
         render_mode: str | None = None,
-        observation_dtype: str = "float32",
+        observation_dtype: Any = "float32",
         **settings: Any,
     ) -> None:
+        self.observation_dtype = _named(observation_dtype)
         self.config, self.observation_space, self.action_space = _configure(
-            size, observation_dtype, render_mode, settings
+            size, self.observation_dtype, render_mode, settings
         )
         self.pictures, self.size, self.render_mode = pictures, size, render_mode
-        self.observation_dtype = observation_dtype
         self.state: PaintState | None = None
 
     def reset(
@@ -234,7 +239,7 @@ class PaintingVectorEnv(VectorEnv[Numbers, Numbers, Numbers]):
         pictures: Sequence[Sample] | None = None,
         size: int = 64,
         render_mode: str | None = None,
-        observation_dtype: str = "float32",
+        observation_dtype: Any = "float32",
         max_episode_steps: int | None = None,
         autoreset_mode: str | AutoresetMode = AutoresetMode.NEXT_STEP,
         **settings: Any,
@@ -242,9 +247,10 @@ class PaintingVectorEnv(VectorEnv[Numbers, Numbers, Numbers]):
         for name, count in (("num_envs", num_envs), ("max_episode_steps", max_episode_steps)):
             if count is not None and count < 1:
                 raise ValueError(f"{name} is {count}, wanted at least 1")
-        self.num_envs, self.render_mode, self.observation_dtype = num_envs, render_mode, observation_dtype
+        self.num_envs, self.render_mode = num_envs, render_mode
+        self.observation_dtype = _named(observation_dtype)
         self.config, self.single_observation_space, self.single_action_space = _configure(
-            size, observation_dtype, render_mode, settings
+            size, self.observation_dtype, render_mode, settings
         )
         self.observation_space = batch_space(self.single_observation_space, num_envs)
         self.action_space = batch_space(self.single_action_space, num_envs)

@@ -61,6 +61,7 @@ def test_each_mask_and_each_label_is_an_object_largest_first(tmp_path):
     # A label in two parts is one object; so is a file of several.
     assert boxes(said(tmp_path, plane(LEFT, RIGHT, LOW, values=(1, 1, 2)))) == [(4, 4, 46, 20), LOW]
     assert boxes(said(tmp_path, 255 - plane(LEFT), invert_mask=True)) == [LEFT]
+    assert boxes(said(tmp_path, plane(LEFT), plane(RIGHT), plane(LEFT))) == [RIGHT, LEFT]
 
 
 def test_more_objects_than_eight_keep_the_largest(tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import io
 import os
 import pickle
@@ -12,11 +13,13 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
 from semantic_guidance.core.archives import check_stored
 from semantic_guidance.core.pickles import read_pickle
+from semantic_guidance.core.state_dicts import find_state
 from semantic_guidance.core.weights import read_state
 
 HEAD = b"\x80\x02"
@@ -89,6 +92,12 @@ def encoded(letters: bytes, codec: str = "latin1") -> bytes:
     return b"c_codecs\nencode\n" + letters + word(codec) + b"\x86R"
 
 
+def doubled(first: bytes, step: bytes) -> bytes:
+    """A pickle of 60 things, each made of the one before it, twice."""
+    return HEAD + first + b"q\x01" + (step + b"q\x01") * 60 + b"."
+
+
+POSIX = b"cpathlib\nPosixPath\n"
 LARGE = b"}q\x01(" + b"".join(word(f"{n}") + b"K\x01" for n in range(9000)) + b"u"
 BYTES = HEAD + b"cbuiltins\nbytearray\nJ\x00\x00\x00\x70\x85R."
 STEP = HEAD + b"]q\x00" + b"]" * 20_000 + b"a" * 20_000 + b"."
@@ -126,6 +135,22 @@ HOSTILE: dict[str, bytes] = {
     "object for a number": archive(HEAD + numpy_number("O8", "a" * 8) + b"."),
     "void for a number": archive(HEAD + numpy_number("V900000000", "a") + b"."),
     "number of more bytes": archive(HEAD + numpy_number("i8", "abc") + b"."),
+    "paths of paths": archive(doubled(POSIX + word("a") + b"\x85R", POSIX + b"h\x01h\x01\x86R")),
+    "a long word in many paths": archive(
+        HEAD + word("a" * 500_000) + b"q\x01](" + (POSIX + b"(" + b"h\x01" * 99 + b"tR") * 2000 + b"e."
+    ),
+    "many paths": archive(HEAD + word("a" * 4000) + b"q\x010](" + (POSIX + b"h\x01\x85R") * 30_000 + b"e."),
+    "lists of lists for a type's name": archive(
+        doubled(b"]", b"](h\x01h\x01e")[:-1] + b"cnumpy\ndtype\nh\x01\x85R."
+    ),
+    "less than no numbers": archive(
+        HEAD
+        + b"cnumpy.core.multiarray\n_reconstruct\n)R(K\x01J\xff\xff\xff\xff\x85cnumpy\ndtype\n"
+        + word("f4")
+        + b"\x85R\x89"
+        + encoded(word("abcd"))
+        + b"\x86Rtb."
+    ),
     "copies of a dict": archive(
         HEAD + LARGE + b"](" + b"ccollections\nOrderedDict\nh\x01\x85R" * 5000 + b"e."
     ),
@@ -222,6 +247,38 @@ def test_what_runs_write_is_read(tmp_path: Path, zipped: bool) -> None:
     assert [each.dtype for each in found["kinds"]] == [each.dtype for each in content["kinds"]]
     network.load_state_dict(found["network"])
     optimizer.load_state_dict(found["optimizer"])
+
+
+def test_what_people_keep_beside_a_network(tmp_path: Path) -> None:
+    content = {
+        "generator": np.random.RandomState(3).get_state(),
+        "unsigned": [np.uint16([1, 65535]), np.uint64([7]), np.zeros((0, 3))],
+        "nothing": argparse.Namespace(),
+        "path": Path("model/run.pt"),
+    }
+    path = tmp_path / "a.pt"
+    path.write_bytes(saved(content))
+    found = read_pickle(path, "a checkpoint")
+    assert found["generator"][1].tolist() == content["generator"][1].tolist()
+    assert [each.tolist() for each in found["unsigned"]] == [[1, 65535], [7], []]
+    assert found["nothing"] == {}
+    assert found["path"] == "model/run.pt"
+    path.write_bytes(saved({"losses": np.zeros(200_000)}))
+    with pytest.raises(ValueError, match=r"holds more than \d+ bytes beside its tensors, .*torch\.save"):
+        read_pickle(path, "a checkpoint")
+
+
+def test_a_long_key_stands_in_no_names(tmp_path: Path) -> None:
+    """It would in as many as there are tensors."""
+    content = {
+        "a" * 500_000: {str(n): torch.zeros(1) for n in range(2000)},
+        "net": {"x.weight": torch.zeros(2)},
+    }
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    found = find_state(content, ("x.weight",))
+    assert found is not None
+    assert found.place == "net."
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 100_000
 
 
 def test_attributes_of_a_dict_are_left_out(tmp_path: Path) -> None:

@@ -90,6 +90,9 @@ def test_each_label_is_an_object_largest_first(tmp_path, kind):
 
 @pytest.mark.parametrize("value", [2, 77, 128, 200, 254])
 def test_one_label_is_white(tmp_path, value):
+    """In 16 bits, 255 may be white, too."""
+    deep = np.where(DISC, 255, soft(DISC, 2) * value / 255).astype(np.uint16)
+    assert np.allclose(read(tmp_path, Image.fromarray(deep))[0], deep / 255)
     assert np.array_equal(read(tmp_path, Image.fromarray(DISC * np.uint8(value)))[0], DISC.astype(np.float32))
 
 
@@ -124,6 +127,48 @@ def test_colours_are_of_full_strength_and_their_edges_soft(tmp_path):
     assert np.allclose(found, [disc, board], atol=0.01)
     several = read(tmp_path, jpeg(COLORS[LABELS], 95))
     assert [(plane > 0.5).sum() for plane in several[:2]] == pytest.approx([437, 400], rel=0.1)
+
+
+@pytest.mark.parametrize("quality", [30, 60, 75, 95])
+def test_shades_that_jpeg_makes_are_no_objects(tmp_path, quality):
+    """Discs and boxes four times as large, with colours at half the size, as most programs write them."""
+    large = np.kron(LABELS, np.ones((4, 4), np.uint8))
+    bright = np.array([[0, 0, 0], [255, 0, 0], [0, 255, 0], [0, 0, 255]], np.uint8)
+    for colors, labels in ((bright, large), (COLORS, large), (bright, np.minimum(large, 1))):
+        found = read(tmp_path, jpeg(colors[labels], quality))
+        wanted = np.bincount(labels.ravel())[1:] / 16
+        assert [(plane > 0.5).sum() for plane in found] == pytest.approx(wanted, rel=0.06)
+
+
+def test_labels_that_touch_and_are_alike_stay_apart(tmp_path):
+    stripes = np.tile(np.arange(640) // 80, (480, 1)).astype(np.uint8)  # 0 to 7
+    for pixels in (
+        Image.fromarray(stripes * 12),
+        jpeg(np.dstack([stripes * 20, stripes * 12, stripes * 30]), 90),
+    ):
+        found = read(tmp_path, pixels)
+        assert [(plane > 0.5).sum() for plane in found] == pytest.approx([8 * H] * 7, rel=0.02)
+
+
+def test_thin_lines_and_dots_are_objects(tmp_path):
+    """What is no mixture of the others is a label, however thin it is."""
+    line = ROWS == COLUMNS // 2
+    for first, second in ((1, 2), (2, 1), (200, 90)):
+        values = np.where(line, second, DISC * first).astype(np.uint8)
+        assert np.array_equal(read(tmp_path, Image.fromarray(values)), [DISC & ~line, line])
+    colours = np.where(line[..., None], [0, 255, 0], DISC[..., None] * np.array([255, 0, 0])).astype(np.uint8)
+    assert np.array_equal(read(tmp_path, Image.fromarray(colours)), [DISC & ~line, line])
+    dot = (ROWS == 24) & (COLUMNS == 18)
+    assert np.array_equal(
+        read(tmp_path, Image.fromarray((DISC * 2 + dot).astype(np.uint8))), [DISC & ~dot, dot]
+    )
+
+
+def test_a_matte_in_fewer_greys_is_a_matte(tmp_path):
+    values = soft(DISC, 8)
+    few = Image.fromarray(values).convert("RGB").quantize(32)
+    (found,) = read(tmp_path, few, name="m.png")
+    assert np.abs(found - values / 255).max() < 0.06
 
 
 def test_objects_that_touch_have_no_seam(tmp_path):
@@ -250,11 +295,18 @@ def test_an_array_that_is_cut_off_or_missing(tmp_path):
         b"junk",
         whole.replace(b"48", b"98"),
         whole.replace(b"(48", b"(-4"),
+        whole.replace(b"(48, 64)", b"(True,1)"),
+        b"\x93NUMPY\1\0\x28\x23" + b"-" * 8999 + b"1",
         b"PK\3\4",
     ):
         path.write_bytes(data)
         with pytest.raises(InputError, match=r"m\.npy: not an array of numbers"):
             load_objects_array(path, H, W)
+    np.savez(tmp_path / "m.npz", DISC)
+    with pytest.raises(
+        InputError, match=r"m\.npz: several arrays in an archive, wanted one of them as \.npy"
+    ):
+        load_objects_array(tmp_path / "m.npz", H, W)
     path.unlink()
     path.mkdir()
     with pytest.raises(OSError, match=r"m\.npy: cannot be read \(Is a directory\), wanted a mask"):

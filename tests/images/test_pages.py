@@ -110,6 +110,10 @@ def test_pages_are_counted_without_thumbnails(tmp_path):
         assert np.array_equal(shown(tmp_path, data, frame), wanted)
     with pytest.raises(InputError, match=r"a: the picture has 2 pages, wanted --frame 1 to 2, got 3"):
         shown(tmp_path, data, 3)
+    within = tiff(Sheet(THUMB.pixels, {254: REDUCED}, (Sheet(PICTURE, {254: FULL}),)))
+    assert np.array_equal(shown(tmp_path, within, 1), PICTURE)
+    alone = tiff(Sheet(PICTURE, {254: MASK}))  # as a program may write what it takes for one
+    assert np.array_equal(shown(tmp_path, alone), PICTURE)
     pages = io.BytesIO()
     first, second = Image.fromarray(PICTURE), Image.fromarray(OTHER.pixels)
     first.save(pages, "TIFF", save_all=True, append_images=[second], compression="tiff_lzw")
@@ -128,11 +132,19 @@ def test_directories_that_lie(tmp_path):
     """They lead to themselves, or beyond the end of the file."""
     data = bytearray(tiff(THUMB))
     (start,) = struct.unpack_from("<I", data, 4)
-    for place in (start, 10**6):
-        data[-4:] = struct.pack("<I", place)
-        assert np.array_equal(shown(tmp_path, bytes(data)), THUMB.pixels)
+    data[-4:] = struct.pack("<I", start)
+    assert np.array_equal(shown(tmp_path, bytes(data)), THUMB.pixels)
+    data[-4:] = struct.pack("<I", 10**6)
     inner = tiff(Sheet(THUMB.pixels, {254: REDUCED, 330: 10**7}))
-    assert np.array_equal(shown(tmp_path, inner), THUMB.pixels)
+    cut = tiff(THUMB, Sheet(PICTURE))[:-30]
+    for lost in (bytes(data), inner, cut):
+        with pytest.raises(
+            InputError, match=r"a: the picture is broken \(the directory of a page is cut off\)"
+        ):
+            shown(tmp_path, lost)
+    full = bytearray(tiff(Sheet(PICTURE)))
+    full[-4:] = struct.pack("<I", 10**6)
+    assert np.array_equal(shown(tmp_path, bytes(full)), PICTURE)
 
 
 def animation(format: str, *frames: np.ndarray) -> bytes:

@@ -57,7 +57,7 @@ def test_vectors_take_what_one_environment_takes(mode):
         vectorization_mode=mode,
         render_mode="rgb_array",
         max_episode_steps=2,
-        observation_dtype="uint8",
+        observation_dtype=np.uint8,
         size=16,
     )
     seen, _ = many.reset(seed=[5, 7])

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from semantic_guidance.apps.options import AGENT_COLORS
 from semantic_guidance.core.errors import InputError
+from semantic_guidance.core.inputs import STDIN
 from semantic_guidance.core.shown import printable
 
 if TYPE_CHECKING:
@@ -182,6 +183,7 @@ def _write(paintings: list[NDArray[np.uint8]], image: Path, kind: str, out: Path
     from semantic_guidance.export.image import OPTIONS, write_picture
     from semantic_guidance.export.video import write_clip
 
+    image = Path("stdin") if image == STDIN else image
     name = image.name if image.suffix.lower() in OPTIONS else f"{image.name}.png"
     picture, video = out / "output" / f"{kind}_painted_{name}", out / "video" / f"{kind}_{image.stem}.mp4"
     for folder in (picture.parent, video.parent):

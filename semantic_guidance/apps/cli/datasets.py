@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 from semantic_guidance.core.errors import InputError
+from semantic_guidance.core.folders import contents
 from semantic_guidance.core.shown import printable
 from semantic_guidance.learning.data.sources import (
     MADE,
@@ -60,7 +61,7 @@ def run(args: argparse.Namespace) -> int:
     for source in chosen:
         lines = _about(source)
         if args.data is not None:
-            more, there = _checked(source, args.data)
+            more, there = _checked(source, args.data, args.name is not None)
             lines += more
             complete = complete or there
         blocks.append("\n".join(lines))
@@ -74,8 +75,14 @@ def _about(source: Source) -> list[str]:
     return [*lines, f"  licence: {source.licence}", f"  layout: {source.layout}"]
 
 
-def _checked(source: Source, data: Path) -> tuple[list[str], bool]:
-    """What is in the folder, in lines, and whether all that is needed is there."""
+def _checked(source: Source, data: Path, alone: bool) -> tuple[list[str], bool]:
+    """What is in the folder, in lines, and whether all that is needed is there.
+
+    Args:
+        source: the data set.
+        data: the folder.
+        alone: whether it is the only one that is asked for: then, if nothing of it is there, what is.
+    """
     root = find_root(source, data)
     shows = sys.stderr.isatty()
 
@@ -88,7 +95,8 @@ def _checked(source: Source, data: Path) -> tuple[list[str], bool]:
         print("\r\033[K", end="", file=sys.stderr)
     there = all(each.state != "missing" for each in found if each.part.role == NEEDED)
     if not any(each.count for each in found):
-        return [f"  in {printable(root)}: nothing of it"], False
+        there_is = f"; in {printable(data)} {contents(data)}" if alone else ""
+        return [f"  in {printable(root)}: nothing of it{there_is}"], False
     step = next_step(source, found, shlex.quote(str(data)))
     return [f"  in {printable(root)}:", *map(_line, found), f"  next: {printable(step)}"], there
 
@@ -96,8 +104,7 @@ def _checked(source: Source, data: Path) -> tuple[list[str], bool]:
 def _line(found: Found) -> str:
     """One part, as a line."""
     counts = f"{found.count:,}" if found.state == "complete" else f"{found.count:,} of {found.wanted:,}"
-    place = found.part.patterns[0]
     remark = REMARKS[found.part.role]
-    return f"    {found.state:<8}  {counts:>16}  {found.part.what}: {place}" + (
+    return f"    {found.state:<8}  {counts:>16}  {found.part.what}: {found.place}" + (
         f"  ({remark})" if remark else ""
     )

@@ -114,15 +114,22 @@ def with_run(args: argparse.Namespace, kind: type, out: str = "out") -> tuple[di
         InputError: something in the file is wrong.
         OSError: it cannot be read.
     """
-    from semantic_guidance.learning.run.single import KEPT  # here: help needs none of torch
+    from semantic_guidance.learning.run import single  # here: help needs none of torch
 
     in_file, given = with_config(args, {"": kind})
     usual = next(item.default for item in dataclasses.fields(kind) if item.name == out)
     folder = Path(given.get(out, usual))
-    begun = (folder / NAME).is_file() and any((folder / name).is_file() for name in KEPT)
-    if args.config is None and begun:
+    kept = single.newest(folder)
+    if args.config is not None or not kept.is_file():
+        return in_file, given
+    if (folder / NAME).is_file():
         args.config = folder / NAME
-        in_file = read_settings(args.config, {"": kind}) | {out: given.get(out, usual)}
+        return read_settings(args.config, {"": kind}) | {out: given.get(out, usual)}, given
+    args.config = kept  # of an earlier version, which wrote no such file
+    with single.telling_of_earlier(kept):
+        state = single.read_last(kept)
+        if "config" in state:
+            in_file = {**vars(single.read_config(kind, state, kept)), out: given.get(out, usual)}
     return in_file, given
 
 

@@ -92,7 +92,7 @@ class AnalyticRun:
         if self.measured is not None:
             self.measured.fill()
         self.step, self.saved, self.told, self.seconds = 0, 0, 0, 0.0
-        self.log = Log(None)
+        self.log, self.stop = Log(None), Stop()
         if config.run.resume:
             self._resume()
         self.pupil.begun(self.easels, torch.arange(learn.batch_size, device=device))
@@ -108,7 +108,8 @@ class AnalyticRun:
             InputError: training diverged; the last checkpoint is as it was.
             OSError: a file cannot be written.
         """
-        apg, stop = self.config.apg, stop or Stop()
+        apg = self.config.apg
+        self.stop = stop = stop or self.stop
         self.folder.mkdir(parents=True, exist_ok=True)
         checkpoint.sweep(self.folder)
         began, losses = time.monotonic() - self.seconds, []
@@ -130,7 +131,7 @@ class AnalyticRun:
                     self.save(measured=self.step % apg.interval == 0)
                 bar.update()
             if self.step > (self.saved if stop.number else self.told):
-                self.save(measured=not stop.number)
+                self.save()
 
     def _update(self, done: float) -> Tensor:
         """One step of each painting and what was learned from it; returns the loss.
@@ -177,7 +178,7 @@ class AnalyticRun:
     def validate(self) -> dict[str, float]:
         """Mean errors of paintings of held-out pictures by the averaged weights: all, object, background.
 
-        What none of the pictures has, such as an object, is left out.
+        What none of the pictures has, such as an object, is left out; all is, once the run is to stop.
         """
         if self.measured is None:
             return {}
@@ -188,6 +189,8 @@ class AnalyticRun:
             easels = Easels(bank, len(numbers), env.max_eps_len, self.device, learn.seed, fixed=numbers)
             pupil.begun(easels, torch.arange(len(numbers), device=self.device))
             for _ in range(0, env.max_eps_len, pupil.horizon):
+                if self.stop.number:
+                    return {}
                 easels.advance(pupil.look(easels)[1], pupil.horizon)
             rows.append(errors(easels))
         table = torch.cat(rows).nanmean(0).tolist()
@@ -207,6 +210,7 @@ class AnalyticRun:
         single.check_finite(self.mean, self._last_words())
         if measured and (found := self.validate()):
             self._row("validate", found)
+        self.told = self.step if measured and not self.stop.number else self.told
         state = {
             "config": self.config.to_json(),
             "network": self.network.state_dict(),
@@ -215,11 +219,11 @@ class AnalyticRun:
             "easels": self.easels.state_dict(),
             "step": self.step,
             "seconds": self.seconds,
+            "told": self.told,
         }
         single.replace_last(self.folder, state)
         self.head.write(self.config, self.mean, self.folder / ACTOR)
         self.saved = self.step
-        self.told = self.step if measured else self.told
 
     def _resume(self) -> None:
         """Go on from the checkpoint in the folder.
@@ -248,7 +252,8 @@ class AnalyticRun:
             self.optimizer.load_state_dict(state["optimizer"])
             self.easels.load_state_dict(state["easels"])
             self.step, self.seconds = single.counted(state)
-            self.saved = self.told = self.step
+            self.saved = self.step
+            self.told = min(self.step, int(state.get("told", self.step)))  # earlier versions do not say
         except (AttributeError, KeyError, TypeError, ValueError, RuntimeError) as error:
             raise InputError(f"{path} does not fit this run: {str(error).partition(chr(10))[0]}") from None
 

@@ -15,6 +15,7 @@ from semantic_guidance.core.names import plain_name
 from semantic_guidance.learning.data.folder import need_folder
 from semantic_guidance.learning.data.lists import read_lines
 from semantic_guidance.learning.data.matlab import Value, read_mat
+from semantic_guidance.learning.data.sources import CARS196
 
 WANTED = "wanted records with bbox_x1, bbox_y1, bbox_x2, bbox_y2, class, fname"
 TREE = (
@@ -22,7 +23,6 @@ TREE = (
     "DIR/car_ims/NAME.jpg and DIR/cars_annos.mat, or DIR/car_data/train/CLASS/NAME.jpg, anno_train.csv and "
     "names.csv"
 )
-ROOTS = (".", "stanford_cars", "cars196", "stanford-cars", "stanford-cars-dataset")
 DEVKITS = ("devkit", "car_devkit/devkit", "car_devkit", ".")
 FULL = ("cars_annos.mat", "devkit/cars_annos.mat", "car_devkit/cars_annos.mat")
 
@@ -55,15 +55,16 @@ def cars_root(data: Path) -> Path:
         InputError: there is none.
     """
     need_folder(data, f"Cars-196: {TREE}")
-    for name in ROOTS:
+    above = [place for place in data.absolute().parents[:3] if _is_root(place)]
+    whole = _is_root(data) and any((data / name).is_dir() for name in _PICTURES)
+    for name in () if above and not whole and data.absolute().name in _PARTS else CARS196.roots:
         if any((data / name / marker).exists() for marker in _MARKERS):
             return data if name == "." else data / name
-    for marker in _SIGNS:
-        if len(found := places_of(data, marker, 2)) == 1:
+    for marker in () if above else CARS196.signs:
+        if len(found := places_of(data, marker)) == 1:
             return found[0]
-    above = next((place for place in list(data.absolute().parents)[:2] if _is_root(place)), None)
-    if above is not None:
-        raise InputError(f"{data} is a part of Cars-196, wanted the folder above: {above}")
+    if above:
+        raise InputError(f"{data} is a part of Cars-196, wanted the folder above: {above[-1]}")
     raise InputError(f"{data} holds no list of Cars-196, wanted {TREE}; {contents(data)}")
 
 
@@ -71,7 +72,8 @@ def _is_root(place: Path) -> bool:
     return any((place / marker).is_file() for marker in _MARKERS if "." in marker)
 
 
-_SIGNS = ("cars_annos.mat", "cars_train", "anno_train.csv")
+_PICTURES = ("cars_train", "cars_test", "car_ims", "car_data")
+_PARTS = (*_PICTURES, "car_devkit", "devkit", "train", "test")
 _MARKERS = (
     *(f"{place}/cars_train_annos.mat" for place in DEVKITS),
     *FULL,

@@ -116,9 +116,10 @@ class CUB200(PictureDataset):
         self.names = [names[place] for place in taken]
         self._boxes = None if boxes is None else [boxes[place] for place in taken]
         if guidance == "real":
-            beside = self.root / "segmentations"
-            outside = self.root.parent / "segmentations"
-            self._masks = need_folder(beside if beside.is_dir() else outside, "CUB-200-2011's segmentations")
+            places = [place / "segmentations" for place in (self.root, self.root.parent)]
+            linked = self.root.resolve().parent / "segmentations"
+            found = next((place for place in (*places, linked) if place.is_dir()), places[1])
+            self._masks = need_folder(found, "CUB-200-2011's segmentations")
 
     names: list[str]
     _boxes: list[Box] | None

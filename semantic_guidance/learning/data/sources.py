@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
 
-from semantic_guidance.core.folders import is_tools
+from semantic_guidance.core.folders import is_tools, places_of
 
 MASK_KINDS = ("auto", "real", "predicted", "found")
 """Where masks come from: the data set itself, ``semantic-guidance preprocess``, or a `Guide` on the
@@ -54,6 +54,7 @@ class Source:
         roots: places of the root below that folder, the first is the usual one.
         parts: what belongs to it; the first are the pictures.
         train: the flags that train on it.
+        signs: files or folders by which a root of another name is known.
     """
 
     name: str
@@ -64,6 +65,7 @@ class Source:
     roots: tuple[str, ...]
     parts: tuple[Part, ...]
     train: str
+    signs: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -74,11 +76,13 @@ class Found:
         part: in question.
         count: of its files.
         wanted: how many there should be.
+        place: the pattern of where they lie, the usual one if there are none.
     """
 
     part: Part
     count: int
     wanted: int
+    place: str
 
     @property
     def state(self) -> Literal["complete", "fewer", "missing"]:
@@ -116,6 +120,7 @@ CUB200 = Source(
         Part("predicted boxes", ("bounding_boxes_pred.txt",), role=MADE),
     ),
     "--use_bilevel --use_gbp",
+    ("images.txt",),
 )
 
 
@@ -155,7 +160,13 @@ CARS196 = Source(
         Part("boxes", (*_devkits("cars_train_annos.mat"), "cars_annos.mat", "anno_train.csv")),
         Part(
             "photographs to test on",
-            ("cars_test/*.jpg", "cars_test/cars_test/*.jpg"),
+            (
+                "cars_test/*.jpg",
+                "cars_test/cars_test/*.jpg",
+                "car_ims/*.jpg",
+                "car_data/test/*/*.jpg",
+                "car_data/car_data/test/*/*.jpg",
+            ),
             8_041,
             OPTIONAL,
         ),
@@ -164,6 +175,7 @@ CARS196 = Source(
             (
                 *_devkits("cars_test_annos_withlabels.mat"),
                 *_devkits("cars_test_annos.mat"),
+                "cars_annos.mat",
                 "anno_test.csv",
             ),
             role=OPTIONAL,
@@ -171,6 +183,7 @@ CARS196 = Source(
         Part("masks that 'preprocess' makes", ("segmentations_pred/*/*.jpg",), None, OPTIONAL),
     ),
     "--use_bilevel --use_gbp",
+    ("cars_annos.mat", "cars_train", "anno_train.csv"),
 )
 
 VKITTI_2 = Source(
@@ -244,8 +257,9 @@ def find_root(source: Source, folder: Path) -> Path:
     """Where a data set lies below a folder; where it should lie, if it is not there."""
     places = [folder / place for place in source.roots]
     parts = [part for part in source.parts if part.role == NEEDED]
-    there = (place for place in places if any(_count(place, part, any_will_do=True) for part in parts))
-    return next(there, places[0])
+    there = (place for place in places if any(_count(place, part, any_will_do=True)[0] for part in parts))
+    named = (place for sign in source.signs for place in places_of(folder, sign))
+    return next(there, next(named, places[0]))
 
 
 def look(source: Source, root: Path, note: Callable[[str], None] = lambda what: None) -> list[Found]:
@@ -259,10 +273,10 @@ def look(source: Source, root: Path, note: Callable[[str], None] = lambda what: 
     found: list[Found] = []
     for part in source.parts:
         note(part.what)
-        count = _count(root, part)
+        count, place = _count(root, part)
         # A part of a data set has masks for its own pictures.
         pictures = found[0].count if found else count
-        found.append(Found(part, count, max(1, pictures) if part.count is None else part.count))
+        found.append(Found(part, count, max(1, pictures) if part.count is None else part.count, place))
     return found
 
 
@@ -282,11 +296,13 @@ def next_step(source: Source, found: list[Found], data: str) -> str:
     return f"semantic-guidance train --dataset {source.name} --data {data} {source.train}"
 
 
-def _count(root: Path, part: Part, any_will_do: bool = False) -> int:
-    """How many files of a part there are, in the place that has most."""
-    most = 0
+def _count(root: Path, part: Part, any_will_do: bool = False) -> tuple[int, str]:
+    """How many files of a part there are, in the place that has most, and which one that is."""
+    most, best = 0, part.patterns[0]
     for pattern in part.patterns:
         place, rest = (root.parent, pattern[3:]) if pattern.startswith("../") else (root, pattern)
         files = (1 for path in place.glob(rest) if not is_tools(path.name))
-        most = max(most, next(files, 0) if any_will_do else sum(files))
-    return most
+        count = next(files, 0) if any_will_do else sum(files)
+        if count > most:
+            most, best = count, pattern
+    return most, best

@@ -26,7 +26,7 @@ import torch
 from numpy.typing import NDArray
 
 from semantic_guidance.core.errors import InputError
-from semantic_guidance.core.folders import contents, places_of
+from semantic_guidance.core.folders import contents, is_tools, places_of
 from semantic_guidance.core.guidance import Guidance, Instance
 from semantic_guidance.core.names import inside
 from semantic_guidance.images.files import load_labels, load_pixels
@@ -68,14 +68,16 @@ class Archive:
         inner = f"frames/{self.kind}/*/*_*.*" if self.version == 2 else "*.png"
         scenes = "Scene*" if self.version == 2 else "[0-9]*"
         found = sorted(self.folder.glob(f"{scenes}/{variation}/{inner}"))
-        return [(path.parent, path.name) for path in found if path.suffix in (".jpg", ".png")]
+        named = (path for path in found if path.suffix in (".jpg", ".png") and not is_tools(path.name))
+        return [(path.parent, path.name) for path in named]
 
     def variations(self) -> list[str]:
         """Those that are there."""
         scenes = "Scene*" if self.version == 2 else "[0-9]*"
         inner = f"/frames/{self.kind}" if self.version == 2 else ""
         found = self.folder.glob(f"{scenes}/*{inner}")
-        return sorted({(path.parents[1] if self.version == 2 else path).name for path in found})
+        folders = (path.parents[1] if self.version == 2 else path for path in found if path.is_dir())
+        return sorted({folder.name for folder in folders if not is_tools(folder.name)})
 
 
 def find_archive(root: Path, kind: str, version: int) -> Archive | None:
@@ -86,6 +88,10 @@ def find_archive(root: Path, kind: str, version: int) -> Archive | None:
         places += [root, root / kind]
     made = (Archive(version, place, kind) for place in places)
     return next((archive for archive in made if archive.variations()), None)
+
+
+def _find_frames(root: Path) -> Archive | None:
+    return find_archive(root, "rgb", 1) or find_archive(root, "rgb", 2)
 
 
 @dataclass(frozen=True)
@@ -158,9 +164,11 @@ class VirtualKITTI(PictureDataset):
             raise ValueError(f"guidance is {guidance!r}, wanted one of {', '.join(GUIDANCE)}")
         self.root = need_folder(Path(root), f"Virtual KITTI: {TREE}")
         self.min_area, self.guidance = min_area, guidance
-        rgb = find_archive(self.root, "rgb", 1) or find_archive(self.root, "rgb", 2)
+        rgb = _find_frames(self.root)
         if rgb is None:
             near = [place for name in _SIGNS for place in places_of(self.root, name, 2)]
+            # Of a scene, the folder of its archive, or the one that holds all archives.
+            near = near or [place for place in self.root.absolute().parents[3::-1] if _find_frames(place)]
             hint = f"; {near[0]} looks like it" if near else ""
             there = f"{TREE}; {contents(self.root)}{hint}"
             raise InputError(f"{self.root} holds no frames, wanted Virtual KITTI 1.3.1 or 2: {there}")

@@ -189,11 +189,12 @@ class Trainer:
                 log.scalars("train", losses | (self._pace(seconds) if losses else {}), self.step)
                 if run.debug and first:
                     self._tell(losses, seconds)
-                if run.val_interval and self.episode % run.val_interval == 0:
-                    self._validate(log)
-                log.end_row(self.step, episode=self.episode, seconds=round(seconds, 3))
                 late = int(time.monotonic() - saved > checkpoint.PAUSE)
                 stop.number, late = self.group.largest(stop.number, late)
+                if run.val_interval and self.episode % run.val_interval == 0 and not stop.number:
+                    self._validate(log, stop)  # which takes longer than an episode
+                    stop.number, late = self.group.largest(stop.number, late)
+                log.end_row(self.step, episode=self.episode, seconds=round(seconds, 3))
                 if late or stop.number or self.episode == total or self._is_due():
                     self.save()
                     saved = time.monotonic()
@@ -307,18 +308,17 @@ class Trainer:
         shown = " ".join(f"{name} {losses[name]:.4g}" for name in told)
         print(f"episode {self.episode} steps {self.step} {seconds:.2f} s {shown}", file=sys.stderr)
 
-    def validate(self) -> tuple[dict[str, float], PaintState]:
+    def validate(self, stop: Stop | None = None) -> tuple[dict[str, float], PaintState] | None:
         """Paint held-out pictures; see `learning.run.validation.validate`."""
-        return validate(self.config, self.learner, self.held_out, self.group.device)
+        return validate(self.config, self.learner, self.held_out, self.group.device, stop or Stop())
 
-    def _validate(self, log: Log) -> None:
-        if self.group.rank == 0:
-            results, shown = self.validate()
+    def _validate(self, log: Log, stop: Stop) -> None:
+        if self.group.rank == 0 and (found := self.validate(stop)) is not None:
+            results, shown = found
             log.scalars("validate", results, self.step)
             log.pictures(shown, self.step)
             if self.config.run.debug:
                 print(f"validation {results}", file=sys.stderr)
-        self.group.barrier()
 
     def save(self) -> Path:
         """Write a checkpoint, and the actor for painting; returns the checkpoint's folder."""

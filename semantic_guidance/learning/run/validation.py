@@ -7,6 +7,7 @@ from torch import Tensor
 
 from semantic_guidance.agents.ltp import episode
 from semantic_guidance.agents.ltp.episode import PaintState
+from semantic_guidance.core.ending import Stop
 from semantic_guidance.learning.algorithms.ddpg import Learner
 from semantic_guidance.learning.bank import PictureBank
 from semantic_guidance.learning.config import TrainConfig
@@ -17,11 +18,13 @@ NO_ERROR = 1e-8
 
 @torch.no_grad()
 def validate(
-    config: TrainConfig, learner: Learner, held_out: PictureBank, device: torch.device
-) -> tuple[dict[str, float], PaintState]:
-    """Paint held-out pictures; returns mean errors and the paintings of the first batch.
+    config: TrainConfig, learner: Learner, held_out: PictureBank, device: torch.device, stop: Stop
+) -> tuple[dict[str, float], PaintState] | None:
+    """Paint held-out pictures; returns mean errors and the paintings of the first batch, or None.
 
     ``mean_reward`` is, as in the reference code, the share of the empty canvas's error that is gone.
+
+    None is for a run that was told to end meanwhile: what it learned is to be saved before.
 
     Raises:
         ValueError: there are no such pictures.
@@ -33,6 +36,8 @@ def validate(
         state = held_out.start(samples, device)
         empty = episode.mean_squared_error(state)
         for _ in range(env.max_eps_len):
+            if stop.number:
+                return None
             state = learner.step(state, learner.act(state))
         shown = state if shown is None else shown
         errors.append(episode.mean_squared_error(state))

@@ -208,6 +208,21 @@ def test_official_split_and_real_masks_of_birds(birds: Path) -> None:
     assert (found.names[0], found[0].guidance, found[0].box) == ("001.A/0.jpg", None, (20, 10, 25, 15))
 
 
+def test_birds_that_are_linked_have_the_masks_beside_them(birds: Path, capsys) -> None:
+    linked = birds / "mine" / "birds"
+    linked.parent.mkdir()
+    linked.symlink_to(birds / "cub200" / "CUB_200_2011")
+    assert (
+        CUB200(linked.parent, "real")
+        .mask_path(2)
+        .samefile(birds / "cub200" / "segmentations" / "001.A" / "2.png")
+    )
+    assert main(["datasets", "cub200", "--data", str(linked.parent)]) == 0
+    told = capsys.readouterr().out
+    assert f"  in {linked}:\n" in told
+    assert "5 of 11,788  photographs" in told
+
+
 def test_the_command_line_has_the_split_and_the_masks(
     birds: Path, tmp_path: Path, monkeypatch, capsys
 ) -> None:
@@ -389,7 +404,13 @@ def test_cars_as_people_have_them(tmp_path: Path, layout: str) -> None:
     assert example.image.shape == (3, 40, 60)
     opened = DATASETS.get("cars196")(tmp_path, DataRequest(split="official"))
     assert [len(half) for half in opened.split(1)] == [2, 1]
-    assert main(["datasets", "cars196", "--data", str(train.root)]) == 0
+    assert main(["datasets", "cars196", "--data", str(tmp_path)]) == 0
+    parts = ("cars_train", "car_devkit", "car_ims", "car_data")
+    for part in [train.root / name for name in parts if (train.root / name).is_dir()]:
+        with pytest.raises(
+            InputError, match=rf"is a part of Cars-196, wanted the folder above: {train.root}$"
+        ):
+            Cars196(part)
 
 
 def test_a_list_of_other_cars_is_named(tmp_path: Path) -> None:
@@ -434,6 +455,10 @@ def make_kitti(rgb: Path, masks: Path | None, variations: tuple[str, ...] = ("cl
 def test_virtual_kitti_with_a_folder_an_archive(tmp_path: Path, rgb: str, masks: str) -> None:
     make_kitti(tmp_path / rgb, tmp_path / masks, ("clone", "fog"))
     (tmp_path / "vkitti_2.0.3_textgt" / "Scene01" / "clone").mkdir(parents=True)
+    scene = tmp_path / rgb / "Scene01"
+    (scene / "clone" / "frames" / "rgb" / "Camera_0" / "._rgb_00000.jpg").write_bytes(b"macOS")
+    with pytest.raises(InputError, match=rf"holds no frames, .*; {tmp_path} looks like it$"):
+        VirtualKITTI(scene)
     frames = VirtualKITTI(tmp_path)
     assert len(frames) == 2
     assert frames[1].guidance.boxes == ((5, 5, 30, 20), (40, 20, 10, 10))

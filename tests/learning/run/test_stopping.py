@@ -109,6 +109,18 @@ def test_the_episode_under_way_is_saved_and_the_run_goes_on_as_if_it_had_not_sto
     assert all(torch.equal(values, theirs[key]) for key, values in mine.items())
 
 
+@pytest.mark.parametrize("method", ["_collect", "validate"])
+def test_no_validation_comes_before_what_is_saved(
+    toy: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, method: str
+) -> None:
+    told_to_end(monkeypatch, Trainer, method, signal.SIGTERM, after=1)
+    assert cli.main(["train", *flags({**toy, "val_interval": 1})]) == 143
+    folder = tmp_path / "folder" / "base"
+    assert names(folder) == ["00000001"]
+    (row,) = rows(folder)
+    assert not [name for name in row if name.startswith("validate")]
+
+
 def test_another_signal_ends_it_at_once(
     toy: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -216,11 +228,32 @@ def test_the_other_trainers(
     for part in ("network", "actor"):
         for key, values in one.get(part, {}).items():
             assert torch.equal(values, other[part][key]), key
+    for file in ("config.toml", "config.json"):  # which an earlier version did not write
+        last.with_name(file).unlink()
+    assert cli.main(again.split()) == 0
     earlier = last.with_name(single.EARLIER)
     assert torch.load(earlier, weights_only=True)["step"] >= 1
     last.write_bytes(b"nonsense")
     assert cli.main(again.split()) == 2
     assert str(earlier) in capfd.readouterr().err
+
+
+def test_what_was_not_measured_is_measured_when_it_goes_on(
+    toy: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = {**toy, **APG, "updates": 1, "measured": 2}
+    for name in SHORT.keys() | {"rmsize", "nenv", "train_timesteps", "val_num_eps", "save_interval"}:
+        settings.pop(name)
+    with monkeypatch.context() as patch:
+        told_to_end(patch, AnalyticRun, "validate", signal.SIGTERM, after=1)
+        assert cli.main(["train", *flags(settings)]) == 143
+    folder = tmp_path / "folder" / "base"
+    assert torch.load(folder / single.LAST, weights_only=True)["step"] == 1
+    assert not (folder / "log.jsonl").exists()
+    train(resume=str(folder))
+    (row,) = rows(folder)
+    assert row["step"] == 1
+    assert row["all"] > 0
 
 
 def test_the_newest_is_broken_and_the_one_before_goes_on(toy: dict[str, Any], tmp_path: Path) -> None:

@@ -68,6 +68,4 @@ class AnalyticConfig:
     )
 
     def __post_init__(self) -> None:
-        if self.head not in HEADS:
-            raise ValueError(f"head is {self.head!r}, wanted one of {', '.join(HEADS)}")
         check_ranges(self)

@@ -28,7 +28,7 @@ def check_ranges(config: Any) -> None:
         value, kind = getattr(config, item.name), kind_of(item)
         choices = item.metadata.get("choices")
         if choices is not None and value not in (*choices, item.default):
-            raise ValueError(f"{item.name} is {value!r}, wanted one of {', '.join(map(str, choices))}")
+            raise ValueError(f"{item.name} is {value!r}, wanted {' or '.join(map(str, choices))}")
         if kind not in (int, float) or (value is None and item.default is None):
             continue
         numbers = value if isinstance(item.default, tuple) else (value,)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from typing import Any, TypeAlias
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -96,6 +95,8 @@ def is_between(point: Plane, ends: Plane, tolerance: float) -> bool:
 
 def widened(area: Plane, pixels: int) -> Plane:
     """An area with all that is within some pixels of it, also askew."""
+    import cv2  # takes a while, and few pictures are masks
+
     size = 2 * pixels + 1
     return cv2.dilate(area.astype(np.uint8), np.ones((size, size), np.uint8)) > 0
 
@@ -138,6 +139,8 @@ def without_rims(numbers: Plane, mains: Plane) -> tuple[Plane, Plane]:
 
     JPEG makes such; what they are shades of gets their pixels.
     """
+    import cv2
+
     areas = np.bincount(numbers.ravel(), minlength=len(mains) + 1)[1:]
     kept: list[int] = []
     place = np.zeros(len(mains) + 1, np.intp)

@@ -84,8 +84,6 @@ class SegmenterTrainingConfig:
             if isinstance(value := getattr(self, name), str):
                 object.__setattr__(self, name, Path(value))
         check_ranges(self)
-        if self.split not in SPLITS:
-            raise OptionError("split", f"got {self.split!r}, wanted {' or '.join(SPLITS)}")
         if self.size % STRIDE:
             raise OptionError("size", f"got {self.size}, wanted a multiple of {STRIDE}")
         if self.samples < self.batch_size:

@@ -200,7 +200,7 @@ def test_training_paints_by_the_rule_and_with_the_network_that_it_is_told(tmp_pa
             {"renderer": "neural", "renderer_weights": "nowhere.pkl"},
             "--renderer-weights: nowhere.pkl cannot be",
         ),
-        ({"compositing": "under"}, "compositing is 'under', wanted one of over, seed"),
+        ({"compositing": "under"}, "compositing is 'under', wanted over or seed"),
         ({"critic_target": "batch"}, "critic_target is 'batch', wanted td or seed"),
     ],
 )

@@ -217,7 +217,7 @@ def test_iou_counts_pictures_with_objects_alone(pack, monkeypatch):
     [
         ({"size": 100}, "size: got 100, wanted a multiple of 32"),
         ({"samples": 15, "batch_size": 16}, "samples: got 15, wanted at least the 16 of --batch-size"),
-        ({"split": "held_out"}, "split: got 'held_out', wanted train or all"),
+        ({"split": "held_out"}, "split is 'held_out', wanted train or all"),
         ({"share": math.nan}, "share is nan, wanted a number from 0 to 1"),
         ({"real_share": 1.5}, "real_share is 1.5, wanted a number from 0 to 1"),
     ],

@@ -1,5 +1,6 @@
 # make demo   set everything up and paint a photograph into painted/
 # make test   set everything up and run the tests
+# make test-long   the tests that take longer than ten seconds each, which 'make test' leaves out
 # make lint   set everything up and run the linters and the type checker
 # make pictures   paint the pictures of the README anew
 # make lock   choose the newest versions that were locked or are allowed, and write the locks with their hashes
@@ -18,7 +19,7 @@ TOOLS := .tools/.ready
 LOCK := .tools/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header
 EXAMPLE := chelsea
 
-.PHONY: demo test lint pictures setup lock audit release clean
+.PHONY: demo test test-long lint pictures setup lock audit release clean
 
 demo: $(READY)
 	.venv/bin/semantic-guidance paint examples/$(EXAMPLE).jpg --out painted
@@ -26,6 +27,9 @@ demo: $(READY)
 
 test: $(TESTED)
 	.venv/bin/python -m pytest -n 2 --dist loadfile
+
+test-long: $(TESTED)
+	.venv/bin/python -m pytest --long tests/benchmarks/test_benchmarks.py tests/renderer/test_native.py
 
 lint: $(TESTED)
 	.venv/bin/ruff check .

@@ -32,6 +32,18 @@ ROOT = Path(__file__).parents[1]
 EXAMPLES = ROOT / "examples"
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Declare the flag of tests that are too long for every run."""
+    parser.addoption("--long", action="store_true", help="also what takes longer than ten seconds a test")
+
+
+@pytest.fixture
+def long(request: pytest.FixtureRequest) -> None:
+    """For a test of a tool or a last resort that takes longer than ten seconds."""
+    if not request.config.getoption("--long"):
+        pytest.skip("only with --long")
+
+
 def random_strokes(count: int, seed: int = 0) -> Strokes:
     """Short strokes all over the canvas."""
     vectors = torch.rand(1, count, 13, generator=torch.Generator().manual_seed(seed))

@@ -97,6 +97,7 @@ def test_render(tmp_path: Path):
     assert [goal["measured"] for goal in document["goals"]][1] > 0
 
 
+@pytest.mark.usefixtures("long")
 def test_render_on_a_card(tmp_path: Path):
     pytest.importorskip("triton", reason="the package triton is not installed")
     out = tmp_path / "card.json"
@@ -138,6 +139,7 @@ def test_guidance(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[st
     assert complaint(capsys, "guidance.py", tmp_path / "none").startswith("guidance.py: error: ")
 
 
+@pytest.mark.usefixtures("long")
 def test_render_against_the_same_code(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     words = ("--against", ROOT, "--tiny", "--rounds", 1, "--out", tmp_path / "against.json")
     done = run("render.py", *words)
@@ -157,6 +159,7 @@ def test_render_against_the_same_code(tmp_path: Path, capsys: pytest.CaptureFixt
     assert said.splitlines()[-1] == "render.py: error: nonsense cannot be checked out, wanted a commit"
 
 
+@pytest.mark.usefixtures("long")
 def test_start_of_the_same_code(tmp_path: Path) -> None:
     words = ("--old", ROOT, "--cases", "render", "thirty", "stages", "--repeats", 1, "--strokes", 5)
     done = run("start.py", *words, "--paintings", 2, "--out", tmp_path / "start.json")

@@ -179,6 +179,7 @@ def test_first_runs_at_the_same_time(tmp_path: Path, wanted: list[str]):
     assert len(kept(tmp_path)) == 1
 
 
+@pytest.mark.usefixtures("long")
 def test_numba_takes_over_to_the_bit(tmp_path: Path, wanted: list[str]):
     """Compiled for this very machine, from the sources, the kernels give the same numbers."""
     numbers, complaints = run(tmp_path, 1, "elsewhere")

@@ -128,6 +128,11 @@ def _formats() -> str:
     )
 
 
+def formats_option(usual: tuple[str, ...]) -> Any:
+    """The formats to write, with those that are usual."""
+    return option(usual, _formats, metavar="LIST", parse=parse_formats)
+
+
 @dataclass(frozen=True, kw_only=True)
 class OutputOptions:
     """Which files are written."""
@@ -146,7 +151,7 @@ class OutputOptions:
         parse=parse_name,
     )
     overwrite: bool = option(False, "replace pictures even if they were made of another photograph")
-    formats: tuple[str, ...] = option(("png", "mp4"), _formats, metavar="LIST", parse=parse_formats)
+    formats: tuple[str, ...] = formats_option(("png", "mp4"))
 
 
 BRUSH = "brush"

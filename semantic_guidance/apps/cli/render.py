@@ -13,7 +13,13 @@ from typing import TYPE_CHECKING, Any
 from semantic_guidance.apps.cli.flags import add_flags, flag_values
 from semantic_guidance.apps.cli.output import tell_flat
 from semantic_guidance.apps.cli.paint import add_export_flags, export_values
-from semantic_guidance.apps.options import ClearOptions, DialOptions, OutputOptions, paper_options
+from semantic_guidance.apps.options import (
+    ClearOptions,
+    DialOptions,
+    OutputOptions,
+    formats_option,
+    paper_options,
+)
 from semantic_guidance.core.config import MAX_SEED
 from semantic_guidance.core.errors import InputError
 from semantic_guidance.core.options import OptionError, option
@@ -74,6 +80,7 @@ class AlterOptions:
 class RenderOptions(FileOptions, AlterOptions, ClearOptions, DialOptions, OutputOptions):
     """How strokes are rendered."""
 
+    formats: tuple[str, ...] = formats_option(FORMATS)
     brush: str | None = option(
         None,
         f"how the strokes look: {', '.join(BRUSHES)}, or a grey picture of your own brush, bright where it"
@@ -105,7 +112,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = EXAMPLES
     parser.add_argument("strokes", metavar="STROKES", type=Path, help="the file of strokes, NAME.json")
     add_flags(parser, [*dataclasses.fields(RenderOptions), *paper_options()])
-    parser.set_defaults(formats=FORMATS)
     parser.add_argument("--json", action="store_true", help="print a summary as one line of JSON")
     add_export_flags(parser)
 

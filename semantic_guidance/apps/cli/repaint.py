@@ -21,6 +21,7 @@ from semantic_guidance.apps.options import (
     BrushOptions,
     OutputOptions,
     PainterOptions,
+    formats_option,
     named,
     paper_options,
 )
@@ -54,6 +55,7 @@ SHARED = ("preset", "device", "baseline", "invert_mask")
 class RepaintOptions(PictureOptions, FileOptions, HandOptions, BrushOptions, OutputOptions):
     """How a region is painted over."""
 
+    formats: tuple[str, ...] = formats_option(FORMATS)
     strokes: int = option(
         80, "number of new brush strokes (default: %(default)s)", metavar="N", min=1, max=MAX_STROKES
     )
@@ -79,7 +81,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     for kind in (PainterOptions, GuidanceOptions):
         add_flags(parser, [item for item in dataclasses.fields(kind) if item.name in SHARED])
     add_flags(parser, paper_options())
-    parser.set_defaults(formats=FORMATS)
     parser.add_argument("--json", action="store_true", help="print a summary as one line of JSON")
     add_export_flags(parser)
 

@@ -147,6 +147,14 @@ def test_an_error_is_one_line(capsys):
     assert "no such file" in complaint(capsys, "paint", "a\nb\udcff.jpg")
 
 
+@pytest.mark.parametrize(
+    ("command", "usual"), [("paint", "png,mp4"), ("render", "png"), ("repaint", "png,json")]
+)
+def test_help_tells_the_formats_that_are_written(capsys, command, usual):
+    assert cli.main([command, "--help"]) == 0
+    assert f"recipes.json (default: {usual})" in " ".join(capsys.readouterr().out.split())
+
+
 def test_help_is_quick_and_loads_nothing_big():
     commands = sorted({*COMMANDS.shipped} - {"train", "train-renderer"})  # whose settings need torch
     code = (

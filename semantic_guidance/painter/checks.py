@@ -39,9 +39,8 @@ def workplace(backend: str | Backend, device: str | torch.device) -> Workplace:
     """
     try:
         place = torch.device(device)
-        there = torch.zeros(1, device=place, dtype=torch.uint8).tolist() == [
-            0
-        ]  # one that holds no numbers cannot
+        zero = torch.zeros(1, device=place, dtype=torch.uint8)
+        there = zero.tolist() == [0]  # one that holds no numbers cannot
     except (RuntimeError, AssertionError, TypeError, NotImplementedError):
         there = False
     if not there:

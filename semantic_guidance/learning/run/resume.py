@@ -61,7 +61,7 @@ def run_folder(path: Path) -> Path:
     """
     whole = path.absolute()
     for folder in (whole, *whole.parents)[: DEEPEST + 1]:
-        if checkpoint.checkpoints(folder) or any((folder / name).is_file() for name in single.KEPT):
+        if _kept(folder):
             return _named(path if folder == whole else path.parents[whole.parents.index(folder)])
     raise InputError(
         f"--resume: {path} holds no checkpoint, wanted the folder of a run, or a checkpoint in it"
@@ -88,15 +88,19 @@ def goes_on_from(folder: Path, resume: bool | str) -> Path | None:
         folder: of the run.
         resume: a path to one of its checkpoints or into it; else the newest is taken.
     """
-    kept = checkpoint.checkpoints(folder) or [
-        folder / name for name in single.KEPT if (folder / name).is_file()
-    ]
+    kept = _kept(folder)
     if isinstance(resume, str):
         place = Path(resume).absolute()
         for each in kept:
             if each.absolute() in (place, place.parent):
                 return each
     return kept[-1] if kept else None
+
+
+def _kept(folder: Path) -> list[Path]:
+    """What a run has kept to go on from, oldest first: folders of checkpoints, or files with all of it."""
+    files = [folder / name for name in single.KEPT if (folder / name).is_file()]
+    return checkpoint.checkpoints(folder) or files
 
 
 def read_saved(folder: Path, resume: bool | str) -> tuple[dict[str, Any], TrainConfig, Path]:
@@ -123,9 +127,7 @@ def read_saved(folder: Path, resume: bool | str) -> tuple[dict[str, Any], TrainC
 
 def broken(error: Exception, folder: Path, path: Path) -> InputError:
     """A complaint about a checkpoint, with the one before it to go on from, if that was kept."""
-    kept = checkpoint.checkpoints(folder) or [
-        folder / name for name in single.KEPT if (folder / name).is_file()
-    ]
+    kept = _kept(folder)
     older = kept[: kept.index(path)] if path in kept else []
     hint = f"; an older one was kept, wanted perhaps --resume {older[-1]}" if older else ""
     return InputError(f"{error}{hint}")

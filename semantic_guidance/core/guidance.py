@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -14,6 +15,24 @@ Box = tuple[float, float, float, float]
 """(x, y, width, height)."""
 
 
+class Point(NamedTuple):
+    """A person's click, in pixels of the picture; pixel centres are at halves.
+
+    Attributes:
+        x: from the left.
+        y: from the top.
+        positive: whether what lies there is wanted, or not.
+    """
+
+    x: float
+    y: float
+    positive: bool = True
+
+
+KINDS = ("object", "face")
+"""What an instance may be; a face belongs to an object."""
+
+
 @dataclass(frozen=True, eq=False)
 class Instance:
     """One object in a picture, or a person's face.
@@ -21,13 +40,22 @@ class Instance:
     Attributes:
         mask: ``[1, H, W]`` soft mask in [0, 1].
         box: (x, y, width, height) in pixels of the mask.
+        kind: what it is, one of `KINDS`.
+        confidence: probability in [0, 1] that a person would say that there is an object just there; 1 for
+            what a person gave.
+        salience: how much it draws the eye, in [0, 1], against the other instances of the picture.
     """
 
     mask: Tensor  # [1, H, W]
     box: Box
+    kind: str = "object"
+    confidence: float = 1.0
+    salience: float = 1.0
 
     @staticmethod
-    def from_mask(mask: Tensor) -> Instance:
+    def from_mask(
+        mask: Tensor, kind: str = "object", confidence: float = 1.0, salience: float = 1.0
+    ) -> Instance:
         """The instance with the tight box of `mask` ``[1, H, W]``.
 
         Raises:
@@ -36,7 +64,7 @@ class Instance:
         box = box_of(mask[0])
         if box is None:
             raise ValueError("mask is empty, wanted at least one pixel above 0.5")
-        return Instance(mask, box)
+        return Instance(mask, box, kind, confidence, salience)
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,9 +73,9 @@ class Guidance:
 
     Attributes:
         mask: ``[1, H, W]`` soft foreground mask in [0, 1], the union of the instances.
-        focus: ``[1, H, W]`` each pixel's importance for recognition in [0, 1], zero off the mask.
-        instances: the objects, largest first (in a given mask, the last may be several), then people's
-            faces; empty when the picture has none.
+        focus: ``[1, H, W]`` each pixel's importance for recognition in [0, 1].
+        instances: the objects, most salient first (in a given mask, the last may be several), then faces;
+            empty when the picture has none.
     """
 
     mask: Tensor  # [1, H, W]
@@ -93,7 +121,7 @@ class Guidance:
             return resample(values, height, width).clamp(0, 1)
 
         instances = tuple(
-            Instance(resize(i.mask), (i.box[0] * sx, i.box[1] * sy, i.box[2] * sx, i.box[3] * sy))
+            replace(i, mask=resize(i.mask), box=(i.box[0] * sx, i.box[1] * sy, i.box[2] * sx, i.box[3] * sy))
             for i in self.instances
         )
         return Guidance(resize(self.mask), resize(self.focus), instances)

@@ -54,7 +54,7 @@ class Face:
         head = torch.from_numpy(inside.astype(np.float32))[None].to(mask) * mask
         if float((head > 0.5).sum()) < 0.5 * np.pi * across * down:
             return None
-        return Instance.from_mask(head)
+        return Instance.from_mask(head, "face", self.score)
 
     def focus(self, height: int, width: int) -> Tensor:
         """Importance of each pixel for recognising the face ``[1, height, width]``, in [0, 1]."""

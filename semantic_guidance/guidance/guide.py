@@ -16,13 +16,12 @@ from semantic_guidance.core.threads import torch_threads
 from semantic_guidance.guidance.base import Prompt
 from semantic_guidance.guidance.faces import find_faces
 from semantic_guidance.guidance.focus import focus_map
-from semantic_guidance.guidance.instances import split_instances, told_apart
+from semantic_guidance.guidance.instances import found_instances, split_instances, told_apart
 from semantic_guidance.guidance.segmenter import Segmenter, default_segmenter
 from semantic_guidance.images.arrays import check_unit
 
 MAX_FACE = 0.4  # of the objects' area, up to which a face is a separate instance
 _LONGEST = 1024  # pixels; larger pictures are analysed at this size
-_MIN_OBJECTNESS = 0.3
 
 
 def check_image(image: Tensor) -> None:
@@ -114,10 +113,8 @@ class Guide:
             guidance = self(small).resized(height, width)
             # Enlarging has spread the focus over the masks' edges.
             return replace(guidance, focus=guidance.focus * (guidance.mask > 0.5))
-        mask, objectness = (self._segmenter or default_segmenter())(image)
-        if objectness < _MIN_OBJECTNESS:
-            return self._finish(image, ())
-        return self._finish(image, split_instances(mask))
+        seen = (self._segmenter or default_segmenter()).see(image)
+        return self._finish(image, found_instances(image, seen))
 
     @torch_threads()
     def from_mask(self, image: Tensor, mask: Tensor, objects: Tensor | None = None) -> Guidance:

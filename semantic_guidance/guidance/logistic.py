@@ -108,9 +108,15 @@ def write(models: dict[str, Logistic], path: Path = WEIGHTS) -> None:
 def read(path: Path = WEIGHTS) -> dict[str, Logistic]:
     """The models in a file that `write` wrote."""
     stored = json.loads(path.read_text(encoding="utf-8"))
-    columns = ("names", "mean", "scale", "weights")
     return {
-        name: Logistic(*(tuple(row[key]) for key in columns), row["bias"]) for name, row in stored.items()
+        name: Logistic(
+            names=tuple(row["names"]),
+            mean=tuple(row["mean"]),
+            scale=tuple(row["scale"]),
+            weights=tuple(row["weights"]),
+            bias=row["bias"],
+        )
+        for name, row in stored.items()
     }
 
 

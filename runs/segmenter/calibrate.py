@@ -27,7 +27,7 @@ from semantic_guidance.guidance import logistic
 from semantic_guidance.guidance.confidence import FEATURES, Evidence, features
 from semantic_guidance.guidance.instances import told
 from semantic_guidance.guidance.parts import View
-from semantic_guidance.guidance.segmenter import Seen, default_segmenter
+from semantic_guidance.guidance.segmenter import Sight, default_segmenter
 from semantic_guidance.images.arrays import to_bytes
 from semantic_guidance.images.files import load_image
 from semantic_guidance.learning.data.cutouts.dataset import CutoutPack, compose
@@ -116,11 +116,11 @@ def iou(one: np.ndarray, other: np.ndarray) -> float:
     return float((one & other).sum() / max((one | other).sum(), 1))
 
 
-def seen_of(picture: Picture, folder: Path | None) -> Seen:
+def seen_of(picture: Picture, folder: Path | None) -> Sight:
     """What the segmenter sees, kept in a folder for the next time."""
     path = folder / (picture.name.replace("/", "_") + ".pt") if folder else None
     if path and path.exists():
-        return Seen(**torch.load(path))
+        return Sight(**torch.load(path))
     seen = default_segmenter().see(picture.image)
     if path:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -128,7 +128,7 @@ def seen_of(picture: Picture, folder: Path | None) -> Seen:
     return seen
 
 
-def measured(picture: Picture, seen: Seen) -> list[tuple[dict[str, float], bool]]:
+def measured(picture: Picture, seen: Sight) -> list[tuple[dict[str, float], bool]]:
     """The features of each instance in a picture, and whether it is right."""
     view = View.of(to_bytes(picture.image), seen.mask[0].numpy())
     labels = told(view)

@@ -14,7 +14,7 @@ from semantic_guidance.guidance.classifier import kind_evidence
 from semantic_guidance.guidance.logistic import read
 from semantic_guidance.guidance.parts import View, colours, flooded
 from semantic_guidance.guidance.refine import Plane
-from semantic_guidance.guidance.segmenter import Seen
+from semantic_guidance.guidance.segmenter import Sight
 
 FEATURES = (
     "presence",
@@ -58,7 +58,7 @@ class Evidence:
     kinds: NDArray[np.float32]
 
     @staticmethod
-    def of(image: Tensor, view: View, seen: Seen) -> Evidence:
+    def of(image: Tensor, view: View, seen: Sight) -> Evidence:
         """From a picture ``[3, H, W]`` in [0, 1] and what a segmenter saw in it."""
         height, width = view.soft.shape
         odds = float(np.log(max(seen.presence, 1e-9) / max(1 - seen.presence, 1e-9)))

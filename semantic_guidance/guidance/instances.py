@@ -12,7 +12,7 @@ from semantic_guidance.core.guidance import Instance
 from semantic_guidance.guidance.confidence import Evidence, confidence, features, salience
 from semantic_guidance.guidance.parts import Labels, View, flooded, joined, split
 from semantic_guidance.guidance.refine import Plane, components
-from semantic_guidance.guidance.segmenter import Seen
+from semantic_guidance.guidance.segmenter import Sight
 from semantic_guidance.images.arrays import to_bytes
 
 MOST_INSTANCES = 16
@@ -26,7 +26,7 @@ _LEAST_SHARE = 0.001  # of the frame: smaller pieces are specks
 _RIM = 0.02  # of the longer side: how far from a thing its soft rim reaches
 
 
-def found_instances(image: Tensor, seen: Seen) -> tuple[Instance, ...]:
+def found_instances(image: Tensor, seen: Sight) -> tuple[Instance, ...]:
     """The objects of a picture ``[3, H, W]`` in [0, 1], most salient first.
 
     No two of them overlap, and where they are, they add up to the mask that was seen.

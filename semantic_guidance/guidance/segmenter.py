@@ -96,7 +96,7 @@ def _fit(height: int, width: int, side: int) -> tuple[int, int]:
 
 
 @dataclass(frozen=True, eq=False)
-class Seen:
+class Sight:
     """A segmenter's answer, and what came before it, by which one can judge how sure it is.
 
     Attributes:
@@ -227,7 +227,7 @@ class Segmenter:
         seen = self.see(image)
         return seen.mask, seen.presence
 
-    def see(self, image: Tensor) -> Seen:
+    def see(self, image: Tensor) -> Sight:
         """Segment a picture ``[3, H, W]`` in [0, 1], any size, and tell what was seen on the way."""
         height, width = image.shape[-2:]
         shrink = min(1.0, self.config.work_side / max(height, width))
@@ -244,7 +244,7 @@ class Segmenter:
         mask = torch.from_numpy(self._sharpen(pixels, near))[None]
         if size != (height, width):
             mask = F.interpolate(mask[None], (height, width), mode="bilinear", align_corners=False)[0]
-        return Seen(
+        return Sight(
             mask.clamp(0, 1).to(image.device),
             sum(answers[side][1] for side in self.config.scales) / len(looks),
             torch.from_numpy(np.stack(looks)),

@@ -14,7 +14,7 @@ QUALITY_WEIGHT = 0.1
 
 
 def _mean_around(mask: Tensor) -> Tensor:
-    """The mean of the part inside the frame of a square round each pixel; down, then across: it is quicker."""
+    """The mean round each pixel, of what the frame holds of a square; in two steps, which is quicker."""
     down = F.avg_pool2d(mask, (EDGE, 1), 1, (EDGE // 2, 0), count_include_pad=False)
     return F.avg_pool2d(down, (1, EDGE), 1, (0, EDGE // 2), count_include_pad=False)
 

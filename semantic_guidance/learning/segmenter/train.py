@@ -315,7 +315,8 @@ class SegmenterTrainer:
         clicks = first_clicks(rng, batch.targets, salient, 1 + rounds)
         still = view.detached()
         clicks = corrected(rng, clicks, batch.targets, lambda each: decoder(still, each), rounds)
-        return loss + click_loss(*decoder(view, clicks), batch.targets)
+        found, quality = decoder(view, clicks)
+        return loss + click_loss(found, quality, batch.targets)
 
     def _last_words(self, step: int, wrong: str | None = None) -> str:
         return single.stopped(self.config.out, step, "--learning-rate or --encoder-lr", wrong)

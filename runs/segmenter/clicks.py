@@ -1,7 +1,7 @@
 """Measures clicks: mean IoU after 1, 2, 3 and 5 of them, and in a box, by kind of picture; seconds a click.
 
-The first click is deepest in what is meant, each further one deepest in the largest error. What is meant is one
-object; in a photograph the largest part of its mask, or all of it where that is most of it.
+The first click is deepest in what is meant, each further one where the mask is most deeply wrong. Meant
+is one object; in a photograph the largest part of its mask, or all of it where that is most of it.
 """
 
 from __future__ import annotations
@@ -52,7 +52,8 @@ def composites(pack: CutoutPack, kind: str, count: int) -> Iterator[tuple[Tensor
 def chosen_of(rng: np.random.Generator, made: Composite, kind: str) -> NDArray[np.float32] | None:
     """What is meant in a composite, None if it is of another kind."""
     pool = made.others if kind == "plants by objects" else made.masks
-    if kind == "one object" and len(made.masks) != 1 or kind == "several objects" and len(made.masks) < 2:
+    several = len(made.masks) > 1
+    if not made.masks or (kind == "one object" and several) or (kind == "several objects" and not several):
         return None
     pool = tuple(mask for mask in pool if (mask > 0.5).mean() >= LEAST)
     return pool[rng.integers(len(pool))] if pool else None

@@ -167,7 +167,6 @@ def fitted(
             right.append(yes)
             whole.append(index >= count)
     x, yes, one = np.array([[row[name] for name in names] for row in rows]), np.array(right), np.array(whole)
-    np.savez("/tmp/w/instances_out/rows.npz", x=x, yes=yes, one=one)
     repeated = np.repeat(np.arange(len(yes)), np.where(one, weight, 1))
     model = logistic.fit(names, x[repeated], yes[repeated], 3.0)
     said = model(x) > 0.5

@@ -47,7 +47,7 @@ class Evidence:
 
     Attributes:
         view: the picture and its mask.
-        presence: log odds of there being an object at all, in [-8, 8].
+        presence: log odds of there being an object at all, in [-4, 4].
         looks: ``[K, H, W]`` what the segmenter saw in the whole frame.
         near: ``[H, W]`` with its closer look.
         kinds: ``[6, H, W]`` what the classifier sees, see `KindEvidence`.
@@ -66,7 +66,7 @@ class Evidence:
         odds = float(np.log(max(seen.presence, 1e-9) / max(1 - seen.presence, 1e-9)))
         return Evidence(
             view,
-            float(np.clip(odds, -8, 8)),
+            float(np.clip(odds, -4, 4)),
             np.stack([_at(look, height, width) for look in seen.looks.numpy()]),
             _at(seen.near[0].numpy(), height, width),
             np.stack([_at(kind, height, width) for kind in _kinds(image)]),

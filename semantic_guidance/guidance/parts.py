@@ -131,10 +131,17 @@ def _solidity(shape: NDArray[np.bool_]) -> float:
 
 
 def colours(lab: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Roots of the shares of 6 x 6 x 6 cells of Lab colours ``[N, 3]``: their products are overlaps."""
+    """Roots of the shares of 6 x 6 x 6 cells of Lab colours ``[N, 3]``: their products are overlaps.
+
+    A quarter of a cell's share counts for each neighbour along each axis, so that little differences are little.
+    """
     cells = np.clip((lab + np.array([0, 60, 60])) / np.array([100, 120, 120]) * 6, 0, 5).astype(int)
-    counts = np.bincount(cells @ np.array([36, 6, 1]), minlength=216)
-    return np.asarray(np.sqrt(counts / max(len(lab), 1)))
+    shares = np.bincount(cells @ np.array([36, 6, 1]), minlength=216).reshape(6, 6, 6) / max(len(lab), 1)
+    for axis in range(3):
+        padded = np.pad(shares, [(int(axis == n),) * 2 for n in range(3)], mode="edge")
+        before, here, after = (np.take(padded, range(n, n + 6), axis) for n in range(3))
+        shares = before / 4 + here / 2 + after / 4
+    return np.sqrt(shares.ravel() / shares.sum())
 
 
 def cut_features(view: View, a: NDArray[np.bool_], b: NDArray[np.bool_], distance: Plane) -> dict[str, float]:

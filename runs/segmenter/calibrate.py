@@ -27,7 +27,7 @@ from semantic_guidance.core.resample import resample
 from semantic_guidance.guidance import logistic
 from semantic_guidance.guidance.asked import Glances
 from semantic_guidance.guidance.clicks import ClickSegmenter
-from semantic_guidance.guidance.confidence import FEATURES, Evidence, features
+from semantic_guidance.guidance.confidence import FEATURES, Evidence, confidence, features
 from semantic_guidance.guidance.instances import told
 from semantic_guidance.guidance.parts import View
 from semantic_guidance.guidance.segmenter import WEIGHTS, Segmenter, Sight
@@ -145,13 +145,19 @@ def measured(
     return [(row, is_right(shape, picture)) for row, shape in zip(rows, shapes, strict=True)]
 
 
-def crossed(x: np.ndarray, yes: np.ndarray, group: np.ndarray, ridge: float) -> np.ndarray:
-    """Each one's probability by a fit to the other folds; a picture's instances are in one fold."""
+def crossed(rows: list[dict[str, float]], yes: np.ndarray, group: np.ndarray, ridge: float) -> np.ndarray:
+    """Each one's confidence by a fit to the other folds; a picture's instances are in one fold."""
+    x = matrix(rows)
     fold = np.random.default_rng(0).permutation(int(group.max()) + 1)[group] % FOLDS
     out = np.zeros(len(yes))
     for n in range(FOLDS):
-        out[fold == n] = logistic.fit(FEATURES, x[fold != n], yes[fold != n], ridge)(x[fold == n])
+        model = logistic.fit(FEATURES, x[fold != n], yes[fold != n], ridge)
+        out[fold == n] = confidence([rows[i] for i in np.flatnonzero(fold == n)], model)
     return out
+
+
+def matrix(rows: list[dict[str, float]]) -> np.ndarray:
+    return np.array([[row[name] for name in FEATURES] for row in rows])
 
 
 def report(name: str, said: np.ndarray, yes: np.ndarray) -> None:
@@ -194,9 +200,8 @@ def main() -> None:
             rows.append(row)
             right.append(is_so)
             group.append(n)
-    x = np.array([[row[name] for name in FEATURES] for row in rows])
     yes, groups = np.array(right, float), np.array(group)
-    said = crossed(x, yes, groups, args.ridge)
+    said = crossed(rows, yes, groups, args.ridge)
     made = np.array([pictures[n].name.startswith("composite") for n in group])
     report("all", said, yes)
     if made.any():
@@ -204,7 +209,7 @@ def main() -> None:
     bare = np.array([not pictures[n].objects for n in group])
     if bare.any():
         print(f"nothing to see: {int(bare.sum())} instances, mean confidence {said[bare].mean():.2f}")
-    model = logistic.fit(FEATURES, x, yes, args.ridge)
+    model = logistic.fit(FEATURES, matrix(rows), yes, args.ridge)
     print(
         {name: round(weight, 2) for name, weight in zip(FEATURES, model.weights, strict=True)},
         round(model.bias, 2),

@@ -14,6 +14,7 @@ from torch import Tensor
 from semantic_guidance.core.threads import torch_threads
 from semantic_guidance.guidance.click_network import Clicks
 from semantic_guidance.guidance.clicks import ClickSegmenter, Features
+from semantic_guidance.guidance.segmenter import Segmenter
 
 Place = tuple[float, float]
 """x and y in pixels of the size that is asked for, pixel centres at halves."""
@@ -76,3 +77,10 @@ class Glances:
             for mask in logits.sigmoid()[:, 0].numpy()
         ]
         return np.stack(masks).astype(np.float32), quality.sigmoid().tolist()
+
+
+def glances(segmenter: Segmenter, image: Tensor) -> Glances | None:
+    """Asks a segmenter about a picture ``[3, H, W]``; None if it knows nothing of clicks."""
+    if segmenter.network.clicks is None:
+        return None
+    return Glances(ClickSegmenter.of(segmenter), image)

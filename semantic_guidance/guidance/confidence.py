@@ -12,7 +12,7 @@ from torch import Tensor
 
 from semantic_guidance.guidance.asked import Ask
 from semantic_guidance.guidance.classifier import kind_evidence
-from semantic_guidance.guidance.logistic import read
+from semantic_guidance.guidance.logistic import Logistic, read
 from semantic_guidance.guidance.parts import View, colours, flooded, middle
 from semantic_guidance.guidance.refine import Plane
 from semantic_guidance.guidance.segmenter import Sight
@@ -141,10 +141,13 @@ def features(known: Evidence, shapes: list[Shape], ask: Ask | None = None) -> li
     return rows
 
 
-def confidence(rows: list[dict[str, float]]) -> list[float]:
-    """The probability that a person would say that there is an object just there, by its `features`."""
-    model = read()["object"]
-    return [model.of(row) for row in rows]
+def confidence(rows: list[dict[str, float]], model: Logistic | None = None) -> list[float]:
+    """The probability that a person would say that there is an object just there, by its `features`.
+
+    It is never above that of there being one at all.
+    """
+    model = model or read()["object"]
+    return [min(model.of(row), float(1 / (1 + np.exp(-row["presence"])))) for row in rows]
 
 
 def contrast(view: View, shape: Shape) -> float:

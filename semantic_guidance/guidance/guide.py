@@ -13,6 +13,7 @@ from semantic_guidance.core.guidance import Box, Guidance, Instance
 from semantic_guidance.core.memory import give_back
 from semantic_guidance.core.resample import resample
 from semantic_guidance.core.threads import torch_threads
+from semantic_guidance.guidance.asked import glances
 from semantic_guidance.guidance.base import Prompt
 from semantic_guidance.guidance.faces import find_faces
 from semantic_guidance.guidance.focus import focus_map
@@ -113,8 +114,9 @@ class Guide:
             guidance = self(small).resized(height, width)
             # Enlarging has spread the focus over the masks' edges.
             return replace(guidance, focus=guidance.focus * (guidance.mask > 0.5))
-        seen = (self._segmenter or default_segmenter()).see(image)
-        return self._finish(image, found_instances(image, seen))
+        segmenter = self._segmenter or default_segmenter()
+        found = found_instances(image, segmenter.see(image), glances(segmenter, image))
+        return self._finish(image, found)
 
     @torch_threads()
     def from_mask(self, image: Tensor, mask: Tensor, objects: Tensor | None = None) -> Guidance:

@@ -74,8 +74,8 @@ def fit(names: tuple[str, ...], features: Array, yes: Array, ridge: float = 1.0,
         w = w - step
         if np.abs(step).max() < 1e-10:
             break
-    columns = (tuple(values.tolist()) for values in (mean, scale, w[:-1]))
-    return Logistic(tuple(names), *columns, bias=float(w[-1]))
+    usual, unit, weights = (tuple(values.tolist()) for values in (mean, scale, w[:-1]))
+    return Logistic(tuple(names), usual, unit, weights, float(w[-1]))
 
 
 def reliability(

@@ -3,8 +3,8 @@
     python runs/segmenter/cuts.py --pack PACK --photos PHOTOS/train --write
 
 Things that touch are made of cut-outs, with their masks known; photographs of one thing tell what must not be
-cut. The model without clicks learns from those for training, the one with clicks from those held out, which the
-decoder of clicks has not seen: for other weights, `calibrate.py` fits it again. See README.md.
+cut. The model without clicks learns from those for training, the one with clicks from those held out, which
+the decoder of clicks has not seen: for other weights, `calibrate.py` fits it again. See README.md.
 """
 
 from __future__ import annotations

@@ -133,7 +133,7 @@ def _solidity(shape: NDArray[np.bool_]) -> float:
 def colours(lab: NDArray[np.float32]) -> NDArray[np.float64]:
     """Roots of the shares of 6 x 6 x 6 cells of Lab colours ``[N, 3]``: their products are overlaps.
 
-    A quarter of a cell's share counts for each neighbour along each axis, so that little differences are little.
+    A quarter of a share counts for each neighbour along each axis, so that little differences are little.
     """
     cells = np.clip((lab + np.array([0, 60, 60])) / np.array([100, 120, 120]) * 6, 0, 5).astype(int)
     shares = np.bincount(cells @ np.array([36, 6, 1]), minlength=216).reshape(6, 6, 6) / max(len(lab), 1)

@@ -1,10 +1,10 @@
-"""Collects the pictures on which it is measured what guidance costs and brings, from Debian packages. See README.md.
+"""Collects the pictures on which guidance is measured, from Debian packages. See README.md.
 
     python runs/guidance/fetch.py OUT
 
-writes OUT/NAME.jpg or .png and, where there is a clear object, OUT/NAME_mask.png, and the list OUT/pictures.csv.
-The masks lie in `masks` beside this file, the pictures' packages and paths in `pictures.csv`. Downloads 0.4 GB;
-needs `dpkg`.
+writes OUT/NAME.jpg or .png, OUT/NAME_mask.png where there is a clear object, and the list OUT/pictures.csv.
+The masks lie in `masks` beside this file, the pictures' packages and paths in `pictures.csv`.
+Downloads 0.4 GB; needs `dpkg`.
 """
 
 from __future__ import annotations

@@ -173,7 +173,7 @@ def main() -> None:
     parser.add_argument("--pictures", action="append", default=[], metavar="NAME=FOLDER")
     parser.add_argument("--pack", type=Path, help="of cut-outs, for composites of those held out")
     parser.add_argument("--composites", type=int, default=80)
-    parser.add_argument("--cuts", type=int, default=100, help="composites of things that touch")
+    parser.add_argument("--cuts", type=int, default=50, help="composites of things that touch")
     parser.add_argument("--seen", type=Path, help="folder that keeps what was seen, for one segmenter")
     parser.add_argument("--weights", type=Path, default=WEIGHTS, help="of the segmenter")
     parser.add_argument("--held-out", type=Path, help="photographs of one thing, to fit cuts by clicks, too")

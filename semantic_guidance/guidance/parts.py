@@ -32,12 +32,10 @@ _PERSISTENCE = (
 _LEAST_PEAK = 2.0  # pixels: half the width of the thinnest thing that can be split off
 _MOST_ASKED = 12
 _LEAST_SHARE = 0.004  # of the frame, that a thing has that is split off
-_JOIN, _SPECK = (
-    0.03,
-    0.15,
-)  # of the longer side: specks of up to this share of a thing that are so near belong to it
+_JOIN = 0.02  # of the longer side: specks that are so near to a thing belong to it
+_SPECK = 0.1  # of a thing's area
 _WIDEST_BAR = 0.08  # of the longer side, that may divide a thing
-_FACING, _ALIKE = 0.6, 0.6
+_FACING, _LIKE_WIDTHS, _ALIKE = 0.6, 0.4, 0.6
 
 Labels = NDArray[np.int32]  # [H, W], 0 where there is nothing
 
@@ -330,8 +328,8 @@ def middle(part: NDArray[np.bool_], distance: Plane) -> tuple[int, int]:
 def joined(view: View, labels: Labels) -> Labels:
     """Labels ``[H, W]`` with pieces of one thing given one label: what lies before it has divided it.
 
-    Pieces are joined if a gap parts them whose sides run along each other for most of the smaller piece's
-    width, and their colours are alike; specks beside a thing belong to it.
+    Pieces of like widths and colours are joined if a narrow gap parts them whose sides run along each other
+    for most of the narrower piece's width; specks beside a thing belong to it.
     """
     labels = labels.copy()
     number = int(labels.max())
@@ -360,4 +358,6 @@ def _belong(view: View, one: NDArray[np.bool_], other: NDArray[np.bool_]) -> boo
     axis = np.linalg.svd(facing - facing.mean(axis=0), full_matrices=False)[2][0]
     widths = [float(np.ptp(np.argwhere(shape) @ axis)) + 1 for shape in (small, large)]
     along = (float(np.ptp(facing @ axis)) + 1) / min(widths)
-    return along > _FACING and float(colours(view.lab[small]) @ colours(view.lab[large])) > _ALIKE
+    if along < _FACING or min(widths) < max(_LIKE_WIDTHS * max(widths), 2 * gap):
+        return False
+    return float(colours(view.lab[small]) @ colours(view.lab[large])) > _ALIKE

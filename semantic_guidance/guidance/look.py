@@ -1,0 +1,389 @@
+"""What lies under clicks: a picture that has been looked at once answers each further question quickly.
+
+Nothing here is locked. What is known of a picture is kept in tuples that are replaced as a whole: threads may
+compute the same thing twice, and processes may be forked at any time.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor
+
+from semantic_guidance.core.guidance import Box, Guidance, Instance, Point
+from semantic_guidance.core.resample import resample
+from semantic_guidance.guidance.base import Prompt
+
+LONGEST = 1024
+"""Pixels of a picture's longer side at which it is looked at, at most."""
+
+ALIKE = 0.5
+"""Share of the smaller of two masks that both have, from which on they are of one thing."""
+
+PART = 0.25
+"""Size of a thing against one that it touches, up to which it is a part of that."""
+
+NEAR = 0.01
+"""Distance of two masks that touch, in units of the longer side."""
+
+REST = 0.35
+"""Share of a thing that was found, below which nothing of it is left where a part is taken away."""
+
+SPOT = 0.01
+"""Radius of what is under a click at least, in units of the longer side."""
+
+DOUBTFUL = 0.5
+"""Overlap with the thing meant that a mask is expected to have, below which people are told."""
+
+_ANSWERS, _PLANES = 24, 16
+"""Masks of clicks, and focus maps of instances, that are kept of a picture."""
+
+
+class Clicks(Protocol):
+    """Finds what lies under clicks; `clicks.ClickSegmenter` is the one that ships."""
+
+    def encode(self, image: Tensor) -> Any:
+        """What is known of a picture ``[3, H, W]`` in [0, 1] before any click."""
+
+    def __call__(
+        self, features: Any, points: Sequence[Point], previous: Tensor | None = None
+    ) -> tuple[Tensor, float]:
+        """The mask ``[1, H, W]`` of the one thing that is clicked, and its expected overlap with it."""
+
+
+class Eyes(Protocol):
+    """Who looks: `guide.Guide`."""
+
+    @property
+    def clicks(self) -> Clicks:
+        """Finds what lies under clicks."""
+
+    def found(self, image: Tensor) -> Guidance:
+        """What is found without a prompt in a picture of at most `LONGEST` pixels a side."""
+
+    def in_box(self, image: Tensor, box: Box) -> Tensor:
+        """The mask ``[1, H, W]`` of what is in a box."""
+
+    def apart(self, mask: Tensor, objects: Tensor | None) -> tuple[Instance, ...]:
+        """The objects of a mask."""
+
+    def named(self, image: Tensor, text: str, found: Guidance) -> tuple[Instance, ...]:
+        """Those of the instances found that a text names."""
+
+    def completed(self, image: Tensor, instances: tuple[Instance, ...], seen: Seen) -> Guidance:
+        """Guidance with these objects, with focus and faces."""
+
+
+class Seen:
+    """What is kept of a picture that is looked at.
+
+    Args:
+        image: ``[3, H, W]`` in [0, 1], at most `LONGEST` pixels a side.
+    """
+
+    def __init__(self, image: Tensor) -> None:
+        self.image = image
+        self._found: Guidance | None = None
+        self._features: tuple[Any, ...] = ()
+        self._answers: tuple[tuple[Any, Tensor, float], ...] = ()
+        self._planes: tuple[tuple[Tensor, Tensor], ...] = ()
+
+    def found(self, eyes: Eyes) -> Guidance:
+        """What is found without a prompt."""
+        if self._found is None:
+            self._found = eyes.found(self.image)
+        return self._found
+
+    def encoded(self, eyes: Eyes) -> Any:
+        """The features for clicks."""
+        if not self._features:
+            self._features = (eyes.clicks.encode(self.image),)
+        return self._features[0]
+
+    def under(self, eyes: Eyes, points: tuple[Point, ...]) -> tuple[Tensor, float]:
+        """The mask ``[1, H, W]`` of what these clicks say, one after the other, and its expected overlap."""
+        for key, mask, overlap in self._answers:
+            if key == points:
+                return mask, overlap
+        before = self.under(eyes, points[:-1])[0] if len(points) > 1 else None
+        mask, overlap = eyes.clicks(self.encoded(eyes), points, before)
+        self._answers = ((points, mask, float(overlap)), *self._answers)[:_ANSWERS]
+        return mask, float(overlap)
+
+    def plane(self, mask: Tensor) -> Tensor | None:
+        """The focus map of the instance with this very mask, if it is known."""
+        return next((plane for known, plane in self._planes if known is mask), None)
+
+    def keep_plane(self, mask: Tensor, plane: Tensor) -> None:
+        """Keep an instance's focus map."""
+        self._planes = ((mask, plane), *self._planes)[:_PLANES]
+
+
+@dataclass(frozen=True, eq=False)
+class Thing:
+    """One object on the way.
+
+    Attributes:
+        mask: ``[1, H, W]`` in [0, 1].
+        clicks: that made it; none if it was there before.
+        origin: what it was before, if it was.
+    """
+
+    mask: Tensor
+    clicks: tuple[Point, ...] = ()
+    origin: Instance | None = None
+
+
+class Look:
+    """A picture that has been looked at, to be asked again and again; see `Guide.look`.
+
+    Args:
+        image: ``[3, H, W]`` in [0, 1].
+        seen: what is kept of it.
+        eyes: who looks.
+    """
+
+    def __init__(self, image: Tensor, seen: Seen, eyes: Eyes) -> None:
+        self.image = image
+        self._seen = seen
+        self._eyes = eyes
+
+    def __call__(self, prompt: Prompt | None = None) -> Guidance:
+        """Guidance for what the prompt says, as `Guide` gives it.
+
+        Raises:
+            ValueError: the prompt is invalid: a point or a box lies outside the picture, or a text is not
+                understood or names nothing that is found.
+        """
+        prompt, seen, eyes = prompt or Prompt(), self._seen, self._eyes
+        height, width = self.image.shape[-2:]
+        small = seen.image.shape[-2:]
+        points = scaled_points(prompt.clicks, (height, width), small)
+        start, plain = self._start(prompt, bool(points))
+        if plain and not points:
+            return _enlarged(_copied(seen.found(eyes)), height, width)
+        things = start
+        if points:
+            selection = Selection(seen, eyes, start)
+            selection.apply(points)
+            things = selection.things
+        instances = tuple(_instance(thing) for thing in things if bool((thing.mask > 0.5).any()))
+        guidance = eyes.completed(seen.image, instances, seen)
+        guidance = _enlarged(_copied(guidance), height, width)
+        if prompt.mask is None or small == (height, width):
+            return guidance
+        return _as_given(guidance, prompt, start, things)
+
+    def _start(self, prompt: Prompt, points: bool) -> tuple[list[Thing], bool]:
+        """What is there before any click, and whether it is all that is found."""
+        seen, eyes = self._seen, self._eyes
+        height, width = self.image.shape[-2:]
+        rows, columns = seen.image.shape[-2:]
+        if prompt.mask is not None:
+            apart = eyes.apart(prompt.mask, prompt.objects)
+            return [Thing(resample(each.mask.float(), rows, columns), origin=each) for each in apart], False
+        if prompt.boxes:
+            sx, sy = columns / width, rows / height
+            return [
+                Thing(eyes.in_box(seen.image, (x * sx, y * sy, w * sx, h * sy)))
+                for x, y, w, h in prompt.boxes
+            ], False
+        if prompt.text is not None:
+            named = eyes.named(seen.image, prompt.text, seen.found(eyes))
+            return [Thing(each.mask, origin=each) for each in named], False
+        if points and any(point.positive for point in prompt.clicks):
+            return [], False
+        found = seen.found(eyes).instances
+        return [Thing(each.mask, origin=each) for each in found if each.kind == "object"], True
+
+
+class Selection:
+    """Things that clicks change.
+
+    Args:
+        seen: the picture.
+        eyes: who looks.
+        things: that are there before.
+    """
+
+    def __init__(self, seen: Seen, eyes: Eyes, things: Sequence[Thing]) -> None:
+        self._seen = seen
+        self._eyes = eyes
+        self.things = list(things)
+
+    def apply(self, points: Sequence[Point]) -> None:
+        """Add what lies under the positive points, in their order, then take away what lies under the others."""
+        for point in points:
+            if point.positive:
+                self._add(point)
+        for point in points:
+            if not point.positive:
+                self._remove(point)
+
+    def _add(self, point: Point) -> None:
+        """One thing more, or more of one."""
+        for n, thing in enumerate(self.things):
+            if holds(thing.mask, point):
+                if thing.clicks:
+                    self.things[n] = self._clicked((*thing.clicks, point))
+                return
+        fresh = self._clicked((point,))
+        owner = next((n for n, thing in enumerate(self.things) if self._is_one(thing, fresh)), None)
+        if owner is None:
+            self.things.append(fresh)
+            return
+        old = self.things[owner]
+        if old.clicks:
+            self.things[owner] = self._clicked((*old.clicks, point))
+        else:
+            self.things[owner] = replace(old, mask=torch.maximum(old.mask, fresh.mask))
+
+    def _remove(self, point: Point) -> None:
+        """Nothing there."""
+        for n, thing in enumerate(self.things):
+            if thing.clicks and holds(thing.mask, point):
+                self.things[n] = self._clicked((*thing.clicks, point))
+        if not any(holds(thing.mask, point) for thing in self.things):
+            return
+        under = self._clicked((Point(point.x, point.y),)).mask
+        left = []
+        for thing in self.things:
+            if not holds(thing.mask, point):
+                left.append(thing)
+                continue
+            rest = thing.mask * (1 - torch.maximum(under, spot(point, under)))
+            if any(click.positive and not holds(rest, click) for click in thing.clicks):
+                rest = thing.mask * (1 - spot(point, thing.mask))  # it would take what was asked for along
+            elif _area(rest) < REST * _area(thing.mask):
+                continue
+            left.append(replace(thing, mask=rest))
+        self.things = left
+
+    def _clicked(self, points: tuple[Point, ...]) -> Thing:
+        """What these clicks select; it always has something there."""
+        mask, overlap = self._seen.under(self._eyes, points)
+        if not holds(mask, points[0]) and points[0].positive:
+            mask, overlap = torch.maximum(mask, spot(points[0], mask)), 0.0
+        if overlap < DOUBTFUL and len(points) == 1:
+            x, y, _ = points[0]
+            across, down = x / mask.shape[2], y / mask.shape[1]
+            logging.getLogger(__name__).warning(
+                "what lies under the point at %.0f %% of the width and %.0f %% of the height can hardly be told"
+                " from what is round it; more points help",
+                100 * across,
+                100 * down,
+            )
+        return Thing(mask, points)
+
+    def _is_one(self, thing: Thing, other: Thing) -> bool:
+        """Whether two are one: one has much of the other, or is a small part that touches it."""
+        one, two = thing.mask[0] > 0.5, other.mask[0] > 0.5
+        sizes = float(one.sum()), float(two.sum())
+        if min(sizes) == 0:
+            return False
+        if float((one & two).sum()) >= ALIKE * min(sizes):
+            return True
+        if sizes[1] > PART * sizes[0]:
+            return False
+        reach = max(1, round(NEAR * max(one.shape)))
+        kernel = np.ones((2 * reach + 1, 2 * reach + 1), np.uint8)
+        near = cv2.dilate(two.cpu().numpy().astype(np.uint8), kernel)
+        return bool((near[one.cpu().numpy()] > 0).any())
+
+
+def holds(mask: Tensor, point: Point) -> bool:
+    """Whether a point lies in a mask ``[1, H, W]``, where it is above one half."""
+    height, width = mask.shape[-2:]
+    row, column = min(height - 1, int(point.y)), min(width - 1, int(point.x))
+    return float(mask[0, row, column]) > 0.5
+
+
+def spot(point: Point, mask: Tensor) -> Tensor:
+    """A disc round a point, ``[1, H, W]`` of 0 and 1, like a mask."""
+    height, width = mask.shape[-2:]
+    rows = torch.arange(height, dtype=torch.float32, device=mask.device)[:, None] + 0.5 - point.y
+    columns = torch.arange(width, dtype=torch.float32, device=mask.device)[None] + 0.5 - point.x
+    inside = (rows**2 + columns**2).sqrt() <= max(1.0, SPOT * max(height, width))
+    return inside[None].to(mask)
+
+
+def scaled_points(
+    points: Sequence[Point], size: tuple[int, int], wanted: tuple[int, int]
+) -> tuple[Point, ...]:
+    """Points of a picture of a height and a width in pixels of it at another size.
+
+    Raises:
+        ValueError: one lies outside the picture.
+    """
+    height, width = size
+    for number, (x, y, _) in enumerate(points):
+        if not (0 <= x < width and 0 <= y < height):
+            raise ValueError(f"points[{number}] is ({x:g}, {y:g}), wanted a place in the {width} x {height} image")
+    sx, sy = wanted[1] / width, wanted[0] / height
+    return tuple(Point(x * sx, y * sy, positive) for x, y, positive in points)
+
+
+def small_of(image: Tensor) -> Tensor:
+    """A picture ``[3, H, W]``, reduced to `LONGEST` pixels a side if it is larger."""
+    height, width = image.shape[-2:]
+    shrink = LONGEST / max(height, width)
+    if shrink >= 1:
+        return image
+    return resample(image, max(1, round(height * shrink)), max(1, round(width * shrink)))
+
+
+def _area(mask: Tensor) -> float:
+    return float((mask > 0.5).sum())
+
+
+def _instance(thing: Thing) -> Instance:
+    """The instance that a thing has become; what a person has not touched is what it was."""
+    if thing.origin is not None and thing.origin.mask is thing.mask:
+        return thing.origin
+    if thing.origin is not None and not thing.clicks:
+        old = thing.origin
+        return Instance.from_mask(thing.mask, old.kind, old.confidence, old.salience)
+    return Instance.from_mask(thing.mask)
+
+
+def _copied(guidance: Guidance) -> Guidance:
+    """The same, which a caller may change without changing what is kept."""
+    instances = tuple(replace(each, mask=each.mask.clone()) for each in guidance.instances)
+    return Guidance(guidance.mask.clone(), guidance.focus.clone(), instances)
+
+
+def _enlarged(guidance: Guidance, height: int, width: int) -> Guidance:
+    """Guidance at the picture's size; enlarging must not spread the focus over the objects' edges."""
+    if guidance.mask.shape[-2:] == (height, width):
+        return guidance
+    larger = guidance.resized(height, width)
+    beside = guidance.focus * (guidance.mask <= 0.5)
+    beside = resample(beside, height, width) if bool(beside.any()) else torch.zeros_like(larger.focus)
+    return replace(larger, focus=torch.where(larger.mask > 0.5, larger.focus, beside.clamp(0, 1)))
+
+
+def _as_given(guidance: Guidance, prompt: Prompt, start: list[Thing], things: list[Thing]) -> Guidance:
+    """Guidance of a large picture whose given mask is kept at its own size where no point has changed it."""
+    height, width = guidance.mask.shape[-2:]
+    given = {id(thing.origin): thing for thing in start}
+    kept = [thing for thing in things if bool((thing.mask > 0.5).any())]
+    faces = guidance.instances[len(kept) :]
+    instances = []
+    for thing, instance in zip(kept, guidance.instances, strict=False):
+        old = given.get(id(thing.origin)) if thing.origin is not None else None
+        if old is None or thing.origin is None:
+            instances.append(instance)
+            continue
+        change = resample(thing.mask - old.mask, height, width)
+        mask = (thing.origin.mask + change).clamp(0, 1)
+        instances.append(Instance.from_mask(mask) if bool((mask > 0.5).any()) else instance)
+    union = torch.zeros_like(guidance.mask)
+    for each in instances:
+        union = (union + each.mask).clamp(max=1) if prompt.objects is not None else torch.maximum(union, each.mask)
+    return Guidance(union, guidance.focus * (union > 0.5), (*instances, *faces))

@@ -28,7 +28,8 @@ from semantic_guidance.core.weights import (
     write_weights,
 )
 from semantic_guidance.guidance.classifier import kind_evidence
-from semantic_guidance.guidance.network import STRIDE, SegmentationNetwork
+from semantic_guidance.guidance.click_network import CLICK_WIDTHS
+from semantic_guidance.guidance.network import STRIDE, SegmentationNetwork, Widths
 from semantic_guidance.guidance.refine import Plane, grabcut, grown
 
 WEIGHTS = Path(__file__).parent / "weights" / "segmenter.safetensors"
@@ -45,6 +46,7 @@ class SegmenterConfig:
 
     Attributes:
         widths: of the decoder, see `SegmentationNetwork`.
+        click_widths: of the decoder of clicks, see `ClickDecoder`; None: there is no such decoder.
         scales: geometric mean of the input's sides, in pixels, for the first look.
         zoom_scales: the same for the look at the box.
         work_side: longer side at which masks are computed, in pixels.
@@ -54,7 +56,8 @@ class SegmenterConfig:
         threads: greatest number of torch threads, see `torch_threads`.
     """
 
-    widths: tuple[int, int, int, int, int] = (128, 96, 64, 48, 24)
+    widths: Widths = (128, 96, 64, 48, 24)
+    click_widths: Widths | None = CLICK_WIDTHS
     scales: tuple[int, ...] = (192, 256, 352)
     zoom_scales: tuple[int, ...] = (192, 288)
     work_side: int = 512
@@ -64,8 +67,17 @@ class SegmenterConfig:
     threads: int = 1
 
 
-def _read_settings(stored: Config) -> SegmenterConfig:
+def _widths(values: Config, name: str) -> Widths:
+    top, second, third, fourth, last = wholes(values, name, 5, 1, MOST_CHANNELS)
+    return top, second, third, fourth, last
+
+
+def _read_settings(stored: Config, clicks: bool) -> SegmenterConfig:
     """The settings in a file; those that it lacks are the usual ones.
+
+    Args:
+        stored: the settings.
+        clicks: whether the file has a decoder of clicks; earlier ones have none.
 
     Raises:
         ValueError: one is of another kind, or out of bounds.
@@ -75,9 +87,9 @@ def _read_settings(stored: Config) -> SegmenterConfig:
         for name, value in asdict(SegmenterConfig()).items()
     }
     values = usual | stored
-    top, second, third, fourth, last = wholes(values, "widths", 5, 1, MOST_CHANNELS)
     return SegmenterConfig(
-        widths=(top, second, third, fourth, last),
+        widths=_widths(values, "widths"),
+        click_widths=_widths(values, "click_widths") if clicks else None,
         scales=wholes(values, "scales", (1, MOST_SCALES), STRIDE, MOST_PIXELS),
         zoom_scales=wholes(values, "zoom_scales", (1, MOST_SCALES), STRIDE, MOST_PIXELS),
         work_side=whole(values, "work_side", STRIDE, MOST_PIXELS),
@@ -88,7 +100,7 @@ def _read_settings(stored: Config) -> SegmenterConfig:
     )
 
 
-def _fit(height: int, width: int, side: int) -> tuple[int, int]:
+def fit(height: int, width: int, side: int) -> tuple[int, int]:
     """Network input size: multiples of `STRIDE` near the picture's aspect ratio, mean side `side`."""
     ratio = min(max(width / height, 1 / _MAX_RATIO), _MAX_RATIO)
     rows, columns = side / ratio**0.5, side * ratio**0.5
@@ -109,7 +121,8 @@ class Segmenter:
         for parameter in self.network.parameters():
             if parameter.ndim == 4:
                 parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
-        self.config = config or SegmenterConfig()
+        decoder = network.clicks
+        self.config = config or SegmenterConfig(click_widths=None if decoder is None else decoder.widths)
 
     @staticmethod
     def load(path: str | Path = WEIGHTS) -> Segmenter:
@@ -120,9 +133,9 @@ class Segmenter:
         """
         stored, state = read_weights(path, FORMAT, WHAT)
         try:
-            config = _read_settings(stored)
+            config = _read_settings(stored, any(name.startswith("clicks.") for name in state))
             with Unfilled():
-                network = SegmentationNetwork(config.widths)
+                network = SegmentationNetwork(config.widths, click_widths=config.click_widths)
         except (TypeError, ValueError, RuntimeError) as error:
             raise unreadable(path, WHAT, error) from None
         return Segmenter(filled(network, state, path, WHAT), config)
@@ -145,7 +158,7 @@ class Segmenter:
         height, width = image.shape[:2]
         answers = {}
         for side in sorted(scales, reverse=True):  # so that the smaller ones use memory that is free again
-            rows, columns = _fit(height, width, side)
+            rows, columns = fit(height, width, side)
             shrinking = rows * columns < height * width
             resized = cv2.resize(
                 image, (columns, rows), interpolation=cv2.INTER_AREA if shrinking else cv2.INTER_LINEAR

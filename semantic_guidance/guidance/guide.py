@@ -18,13 +18,12 @@ from semantic_guidance.guidance.base import Prompt
 from semantic_guidance.guidance.clicks import default_clicks
 from semantic_guidance.guidance.faces import find_faces
 from semantic_guidance.guidance.focus import focus_map
+from semantic_guidance.guidance.instances import split_instances, told_apart
 from semantic_guidance.guidance.look import Clicks, Look, Seen, small_of
-from semantic_guidance.guidance.refine import components
 from semantic_guidance.guidance.segmenter import Segmenter, default_segmenter
 from semantic_guidance.guidance.words import chosen
 from semantic_guidance.images.arrays import check_unit
 
-_MAX_INSTANCES = 8
 MAX_FACE = 0.4  # of the objects' area, up to which a face is a separate instance
 _KEPT = 2  # pictures
 _MIN_OBJECTNESS = 0.3
@@ -44,13 +43,6 @@ def check_mask(mask: Tensor, image: Tensor) -> None:
     check_unit(mask, "mask")
 
 
-def split_instances(mask: Tensor, most: int = _MAX_INSTANCES) -> tuple[Instance, ...]:
-    """The separate objects of a mask ``[1, H, W]`` in [0, 1], largest first, small ones dropped."""
-    parts = components(mask[0].detach().float().cpu().numpy())
-    planes = (torch.from_numpy(part)[None].to(mask.device) for part in parts[:most])
-    return tuple(Instance.from_mask(plane) for plane in planes)
-
-
 def with_faces(image: Tensor, guidance: Guidance) -> Guidance:
     """`guidance` of a picture ``[3, H, W]`` with its faces, in the focus and as the last instances.
 
@@ -65,43 +57,6 @@ def with_faces(image: Tensor, guidance: Guidance) -> Guidance:
         if float(head.mask.sum()) < MAX_FACE * float(guidance.mask.sum()):
             heads.append(head)
     return replace(guidance, focus=focus, instances=(*guidance.instances, *heads))
-
-
-def given_instances(mask: Tensor) -> tuple[Instance, ...]:
-    """The objects of a mask ``[1, H, W]`` that a person gave; small and surplus parts belong to the last one.
-
-    Raises:
-        ValueError: no pixel of the mask is above one half.
-    """
-    first = split_instances(mask)[:-1]
-    rest = mask.float()
-    for instance in first:
-        rest = (rest - instance.mask).clamp(min=0)
-    return (*first, Instance.from_mask(rest))
-
-
-def told_apart(mask: Tensor, objects: Tensor | None) -> tuple[Instance, ...]:
-    """The objects of a mask ``[1, H, W]``, or those ``[N, H, W]`` that a person tells apart.
-
-    Of those there are at most eight, largest first; the last one is all that the others leave. Several that
-    are the same are one.
-
-    Raises:
-        ValueError: the shapes differ, or no pixel of the mask, or of any of the objects, is above one half.
-    """
-    if objects is None:
-        return given_instances(mask)
-    check_shape("objects", objects, len(objects), *mask.shape[1:])
-    areas = objects.flatten(1).sum(dim=1)
-    ordered = [objects[n][None] for n in torch.sort(areas, descending=True, stable=True).indices.tolist()]
-    ordered = [plane for plane in ordered if bool((plane > 0.5).any())]
-    ordered = [each for n, each in enumerate(ordered) if n == 0 or not torch.equal(each, ordered[n - 1])]
-    most = _MAX_INSTANCES
-    if len(ordered) > most:
-        ordered = [*ordered[: most - 1], torch.cat(ordered[most - 1 :]).sum(dim=0, keepdim=True).clamp(0, 1)]
-    if not ordered:
-        raise ValueError("mask is empty, wanted at least one pixel above 0.5")
-    return tuple(Instance.from_mask(plane) for plane in ordered)
 
 
 def pixels_of(box: Box, height: int, width: int) -> tuple[int, int, int, int]:
@@ -245,10 +200,6 @@ class Guide:
         if objectness < _MIN_OBJECTNESS:
             return self._finish(image, ())
         return self._finish(image, split_instances(mask))
-
-    def apart(self, mask: Tensor, objects: Tensor | None) -> tuple[Instance, ...]:
-        """The objects of a mask, see `told_apart`."""
-        return told_apart(mask, objects)
 
     def named(self, image: Tensor, text: str, found: Guidance) -> tuple[Instance, ...]:
         """Those of the instances found that a text names, see `words.chosen`."""

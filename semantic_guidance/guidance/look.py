@@ -19,6 +19,7 @@ from torch import Tensor
 from semantic_guidance.core.guidance import Box, Guidance, Instance, Point
 from semantic_guidance.core.resample import resample
 from semantic_guidance.guidance.base import Prompt
+from semantic_guidance.guidance.instances import told_apart
 
 LONGEST = 1024
 """Pixels of a picture's longer side at which it is looked at, at most."""
@@ -70,9 +71,6 @@ class Eyes(Protocol):
     def in_box(self, image: Tensor, box: Box) -> Tensor:
         """The mask ``[1, H, W]`` of what is in a box."""
 
-    def apart(self, mask: Tensor, objects: Tensor | None) -> tuple[Instance, ...]:
-        """The objects of a mask."""
-
     def named(self, image: Tensor, text: str, found: Guidance) -> tuple[Instance, ...]:
         """Those of the instances found that a text names."""
 
@@ -113,6 +111,7 @@ class Seen:
                 return mask, overlap
         before = self.under(eyes, points[:-1])[0] if len(points) > 1 else None
         mask, overlap = eyes.clicks(self.encoded(eyes), points, before)
+        mask = mask.clone()  # a tensor for inference alone could not be differentiated through
         self._answers = ((points, mask, float(overlap)), *self._answers)[:_ANSWERS]
         return mask, float(overlap)
 
@@ -186,7 +185,7 @@ class Look:
         height, width = self.image.shape[-2:]
         rows, columns = seen.image.shape[-2:]
         if prompt.mask is not None:
-            apart = eyes.apart(prompt.mask, prompt.objects)
+            apart = told_apart(prompt.mask, prompt.objects)
             return [Thing(resample(each.mask.float(), rows, columns), origin=each) for each in apart], False
         if prompt.boxes:
             sx, sy = columns / width, rows / height

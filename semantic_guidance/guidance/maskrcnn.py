@@ -16,7 +16,8 @@ from semantic_guidance.core.threads import torch_threads
 from semantic_guidance.core.weights import filled, read_state
 from semantic_guidance.guidance.base import Prompt, refused
 from semantic_guidance.guidance.focus import focus_map
-from semantic_guidance.guidance.guide import check_image, check_mask, pixels_of, told_apart
+from semantic_guidance.guidance.guide import check_image, check_mask, pixels_of
+from semantic_guidance.guidance.instances import told_apart
 
 
 def _torchvision_detection() -> Any:

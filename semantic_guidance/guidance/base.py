@@ -14,7 +14,6 @@ from semantic_guidance.core.errors import InputError
 from semantic_guidance.core.guidance import Box, Guidance, Point
 from semantic_guidance.core.plugins import GUIDES
 
-
 MOST_POINTS = 64
 """Clicks in a prompt."""
 
@@ -26,11 +25,11 @@ KNOWN = ("mask", "boxes")
 class Prompt:
     """What a person says about the objects of a picture.
 
-    Nothing at all: they are found. A mask or boxes: they are these. Points alone: they are what lies under the
-    positive ones, exactly that; those that lie in one thing make one object, separate things separate ones.
-    Under a negative one it is taken away: from what the positive ones select, or, if there are none, from what
-    is found. With a mask, boxes or a text, points correct these: a positive one adds what lies under it, a
-    negative one takes it away, and the rest of a mask stays as it is.
+    Nothing at all: they are found. A mask or boxes: they are these. Points alone: they are what lies under
+    the positive ones, exactly that; those that lie in one thing make one object, separate things separate
+    ones. What lies under a negative one is taken away: from what the positive ones select, or, if there are
+    none, from what is found. With a mask, boxes or a text, points correct these: a positive one adds what
+    lies under it, a negative one takes it away, and the rest of a mask stays as it is.
 
     Attributes:
         mask: ``[1, H, W]`` in [0, 1], where they are; used unchanged where no point corrects it.
@@ -42,8 +41,8 @@ class Prompt:
         text: what they are, in a word: of what is found, only what is that stays.
 
     Raises:
-        ValueError: mask and boxes are both given, or objects without a mask, or a text beside any of these, or
-            a point is none.
+        ValueError: mask and boxes are both given, or objects without a mask, or a text beside any of these,
+            or a point is none.
     """
 
     mask: Tensor | None = None
@@ -103,8 +102,8 @@ class Prompt:
 class GuideLike(Protocol):
     """Finds the objects of pictures. `Guide` is the one that ships.
 
-    It may have an attribute `takes` that names what it takes of a prompt, see `Prompt.kinds`; without it, these
-    are `KNOWN`, and at most one box.
+    It may have an attribute `takes` that names what it takes of a prompt, see `Prompt.kinds`; without it,
+    these are `KNOWN`, and at most one box.
     """
 
     def __call__(self, image: Tensor, prompt: Prompt | None = None) -> Guidance:

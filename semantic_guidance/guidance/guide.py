@@ -77,8 +77,8 @@ def pixels_of(box: Box, height: int, width: int) -> tuple[int, int, int, int]:
 class Guide:
     """Finds a picture's objects and what makes them recognisable.
 
-    What it has seen of the last pictures is kept, so that it answers quickly when it is asked about one of them
-    again, with other points perhaps.
+    What it has seen of the last pictures is kept, so that it answers quickly when it is asked about one of
+    them again, with other points perhaps.
 
     Args:
         segmenter: by default the one that ships, loaded on first use.
@@ -113,7 +113,8 @@ class Guide:
     def __call__(self, image: Tensor, prompt: Prompt | None = None) -> Guidance:
         """Guidance for a picture ``[3, H, W]`` in [0, 1]; without instances if it has no object.
 
-        With a mask alone it is `from_mask`, with one box alone `from_box`; see `Prompt` for all that can be said.
+        With a mask alone it is `from_mask`, with one box alone `from_box`; see `Prompt` for all that can be
+        said.
 
         Raises:
             ValueError: the image has another shape or holds NaN, or the prompt is invalid.
@@ -139,6 +140,7 @@ class Guide:
         seen = self._seen(image)
         seen.encoded(self)
         return Look(image, seen, self)
+
     @torch_threads()
     def from_mask(self, image: Tensor, mask: Tensor, objects: Tensor | None = None) -> Guidance:
         """Guidance with the objects given: ``[3, H, W]`` and ``[1, H, W]``, both in [0, 1].
@@ -217,7 +219,9 @@ class Guide:
         content = zlib.crc32(pixels.reshape(-1).view(torch.uint8).numpy().data)
         key = (content, tuple(image.shape), image.dtype, image.device)
         kept = self._kept
-        seen = next((each for known, each in kept if known == key), None) or Seen(small_of(image).detach().clone())
+        seen = next((each for known, each in kept if known == key), None) or Seen(
+            small_of(image).detach().clone()
+        )
         others = tuple(pair for pair in kept if pair[1] is not seen)
         self._kept = ((key, seen), *others)[:_KEPT]
         return seen

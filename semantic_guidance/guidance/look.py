@@ -162,7 +162,7 @@ class Look:
         """
         prompt, seen, eyes = prompt or Prompt(), self._seen, self._eyes
         height, width = self.image.shape[-2:]
-        small = seen.image.shape[-2:]
+        small = (seen.image.shape[-2], seen.image.shape[-1])
         points = scaled_points(prompt.clicks, (height, width), small)
         start, plain = self._start(prompt, bool(points))
         if plain and not points:
@@ -172,6 +172,7 @@ class Look:
             selection = Selection(seen, eyes, start)
             selection.apply(points)
             things = selection.things
+            _tell(selection.doubtful, height / small[0], width / small[1])
         instances = tuple(_instance(thing) for thing in things if bool((thing.mask > 0.5).any()))
         guidance = eyes.completed(seen.image, instances, seen)
         guidance = _enlarged(_copied(guidance), height, width)
@@ -215,9 +216,10 @@ class Selection:
         self._seen = seen
         self._eyes = eyes
         self.things = list(things)
+        self.doubtful: list[Point] = []
 
     def apply(self, points: Sequence[Point]) -> None:
-        """Add what lies under the positive points, in their order, then take away what lies under the others."""
+        """Add what lies under the positive points, in order, then take away what lies under the others."""
         for point in points:
             if point.positive:
                 self._add(point)
@@ -270,14 +272,7 @@ class Selection:
         if not holds(mask, points[0]) and points[0].positive:
             mask, overlap = torch.maximum(mask, spot(points[0], mask)), 0.0
         if overlap < DOUBTFUL and len(points) == 1:
-            x, y, _ = points[0]
-            across, down = x / mask.shape[2], y / mask.shape[1]
-            logging.getLogger(__name__).warning(
-                "what lies under the point at %.0f %% of the width and %.0f %% of the height can hardly be told"
-                " from what is round it; more points help",
-                100 * across,
-                100 * down,
-            )
+            self.doubtful.append(points[0])
         return Thing(mask, points)
 
     def _is_one(self, thing: Thing, other: Thing) -> bool:
@@ -313,7 +308,7 @@ def spot(point: Point, mask: Tensor) -> Tensor:
 
 
 def scaled_points(
-    points: Sequence[Point], size: tuple[int, int], wanted: tuple[int, int]
+    points: Sequence[Point], size: tuple[int, int], size_wanted: tuple[int, int]
 ) -> tuple[Point, ...]:
     """Points of a picture of a height and a width in pixels of it at another size.
 
@@ -323,8 +318,10 @@ def scaled_points(
     height, width = size
     for number, (x, y, _) in enumerate(points):
         if not (0 <= x < width and 0 <= y < height):
-            raise ValueError(f"points[{number}] is ({x:g}, {y:g}), wanted a place in the {width} x {height} image")
-    sx, sy = wanted[1] / width, wanted[0] / height
+            raise ValueError(
+                f"points[{number}] is ({x:g}, {y:g}), wanted a place in the {width} x {height} image"
+            )
+    sx, sy = size_wanted[1] / width, size_wanted[0] / height
     return tuple(Point(x * sx, y * sy, positive) for x, y, positive in points)
 
 
@@ -335,6 +332,15 @@ def small_of(image: Tensor) -> Tensor:
     if shrink >= 1:
         return image
     return resample(image, max(1, round(height * shrink)), max(1, round(width * shrink)))
+
+
+def _tell(doubtful: Sequence[Point], down: float, across: float) -> None:
+    """Tell of points under which nothing can be told from what is round it."""
+    if doubtful:
+        places = ", ".join(f"{int(point.x * across)},{int(point.y * down)}" for point in doubtful)
+        logging.getLogger(__name__).warning(
+            "what lies under the point %s can hardly be told from what is round it: more points help", places
+        )
 
 
 def _area(mask: Tensor) -> float:
@@ -384,5 +390,9 @@ def _as_given(guidance: Guidance, prompt: Prompt, start: list[Thing], things: li
         instances.append(Instance.from_mask(mask) if bool((mask > 0.5).any()) else instance)
     union = torch.zeros_like(guidance.mask)
     for each in instances:
-        union = (union + each.mask).clamp(max=1) if prompt.objects is not None else torch.maximum(union, each.mask)
+        union = (
+            (union + each.mask).clamp(max=1)
+            if prompt.objects is not None
+            else torch.maximum(union, each.mask)
+        )
     return Guidance(union, guidance.focus * (union > 0.5), (*instances, *faces))

@@ -63,7 +63,7 @@ def guidance_overlay(image: Tensor, guidance: Guidance, longest: int = LONGEST) 
 def guidance_sheet(image: Tensor, painting: Painting) -> Tensor:
     """`guidance_overlay` of a painted picture, with a list of the objects below it.
 
-    Each line has an object's number in its colour, what it is, how sure that is, and its share of the strokes.
+    Each line has an object's number in its colour, what it is, how sure that is, and its share of strokes.
 
     Args:
         image: ``[3, H, W]`` in [0, 1].
@@ -156,7 +156,7 @@ def _shared(one: Rectangle, other: Rectangle) -> float:
 
 
 def _list(painting: Painting, width: int) -> NDArray[np.uint8]:
-    """The lines about the objects, in as many columns as there is room for: ``[h, w, 3]``, at least so wide."""
+    """The lines about the objects, in as many columns as fit into a width, or one: ``[h, w, 3]``."""
     size = 15
     font = ImageFont.load_default(size)
     instances, shares = painting.guidance.instances, painting.shares
@@ -168,10 +168,10 @@ def _list(painting: Painting, width: int) -> NDArray[np.uint8]:
     last = f"background, {rest} of the strokes" if instances else "no object was found"
     if bool((painting.guidance.focus > 0).any()):
         last += "; red: the focus"
-    longest = max(font.getlength(words) for words in (last, *(words for _, words in lines)))
+    longest = max((font.getlength(words) for _, words in lines), default=0.0)
     badge = font.getlength("00") + 0.8 * size
     column = longest + badge + 1.8 * size
-    width = max(width, math.ceil(column))
+    width = max(width, math.ceil(max(column, font.getlength(last) + 1.5 * size)))
     columns = max(1, int(width // column))
     rows = math.ceil((len(lines) + 1) / columns)
     step = ROW * size

@@ -6,8 +6,8 @@ what identifies the objects, and ``focus_elsewhere``, if anything off them matte
 instance has its ``number``, ``kind``, ``confidence``, ``salience``, ``box`` (x, y, width, height in pixels),
 ``share`` of the painting's strokes if it is known, and ``mask``.
 
-Masks and planes of focus are grey PNG pictures of 8 bits, in full, as data URIs; their sides are the picture's,
-or smaller. Where a file is read, they may also be in base64 alone, or the name of a picture beside the file.
+Masks and planes of focus are grey PNG pictures of 8 bits, as data URIs; their sides are the picture's, or
+smaller. Where a file is read, they may also be in base64 alone, or the name of a PNG picture beside the file.
 What counts there is ``kind``, ``confidence``, ``salience``, ``mask`` and the order; numbers, boxes and shares
 only tell. Nothing that is read from a file is trusted.
 """
@@ -176,8 +176,7 @@ def _stored(document: Any, folder: Path, size: tuple[int, int] | None) -> Stored
             raise FlawError(f"the picture is {width} x {height}, wanted at most {MAX_PIXELS} pixels")
     if not fits((width, height), *size):
         raise FlawError(
-            f"it is of a picture of {width} x {height} pixels, wanted the picture's {size[1]} x {size[0]} or the"
-            " same aspect ratio"
+            f"it is of a picture of {width} x {height}, wanted {size[1]} x {size[0]} or the same aspect ratio"
         )
     source = document.get("source", "")
     if not isinstance(source, str) or len(source) > MAX_SOURCE:
@@ -245,8 +244,8 @@ class _Planes:
         height, width = plane.shape[1:]
         if not fits((width, height), self._sides[1], self._sides[0]):
             raise FlawError(
-                f"{name} is {width} x {height}, wanted the picture's {self._sides[0]} x {self._sides[1]} or the"
-                " same aspect ratio"
+                f"{name} is {width} x {height}, wanted {self._sides[0]} x {self._sides[1]} or the same aspect"
+                " ratio"
             )
         return torch.from_numpy(resample_array(plane, *self._size).clip(0, 1))
 

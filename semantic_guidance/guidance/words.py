@@ -235,8 +235,9 @@ def _holds(thing: Instance, face: Instance) -> bool:
 
 
 def _singular(text: str) -> list[str]:
-    """The words of a text in small letters, each in the singular as far as its end tells."""
-    return [_one(word) for word in re.findall(r"[^\W\d_]+", text.lower())]
+    """The words of a text in small letters, each in the singular as far as its end tells; no articles."""
+    found = re.findall(r"[^\W\d_]+", text.lower())
+    return [_one(word) for word in found if word not in ("a", "an", "the")]
 
 
 def _one(word: str) -> str:

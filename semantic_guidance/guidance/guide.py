@@ -209,9 +209,9 @@ class Guide:
             found = with_faces(image, found)
         return chosen(text, image, found.instances)
 
-    def completed(self, image: Tensor, instances: tuple[Instance, ...], seen: Seen) -> Guidance:
-        """Guidance with these objects; the focus of those that it has for the same picture is kept."""
-        return self._finish(image, instances, seen=seen)
+    def completed(self, image: Tensor, instances: tuple[Instance, ...], seen: Seen, whole: bool) -> Guidance:
+        """Guidance with these objects; the focus of those that were in the same picture before is kept."""
+        return self._finish(image, instances, seen=seen, whole=whole)
 
     def _seen(self, image: Tensor) -> Seen:
         """What is known of a picture, which is recognised by its content."""
@@ -239,15 +239,16 @@ class Guide:
         instances: tuple[Instance, ...],
         union: Tensor | None = None,
         seen: Seen | None = None,
+        whole: bool = True,
     ) -> Guidance:
         mask = torch.zeros_like(image[:1]) if union is None else union.to(image)
         for instance in instances:
             mask = torch.maximum(mask, instance.mask)
         focus = torch.zeros_like(mask)
-        if self._focus and instances:
+        if self._focus and instances and whole:
             focus = self._focused(image, instances, seen)
         guidance = Guidance(mask, focus, instances)
-        if self._faces and instances:
+        if self._faces and instances and whole:
             guidance = with_faces(image, guidance)
         if seen is None:
             give_back()

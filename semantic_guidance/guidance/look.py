@@ -74,8 +74,8 @@ class Eyes(Protocol):
     def named(self, image: Tensor, text: str, found: Guidance) -> tuple[Instance, ...]:
         """Those of the instances found that a text names."""
 
-    def completed(self, image: Tensor, instances: tuple[Instance, ...], seen: Seen) -> Guidance:
-        """Guidance with these objects, with focus and faces."""
+    def completed(self, image: Tensor, instances: tuple[Instance, ...], seen: Seen, whole: bool) -> Guidance:
+        """Guidance with these objects, and, if it is to be whole, with focus and faces."""
 
 
 class Seen:
@@ -153,8 +153,13 @@ class Look:
         self._seen = seen
         self._eyes = eyes
 
-    def __call__(self, prompt: Prompt | None = None) -> Guidance:
+    def __call__(self, prompt: Prompt | None = None, whole: bool = True) -> Guidance:
         """Guidance for what the prompt says, as `Guide` gives it.
+
+        Args:
+            prompt: what a person says.
+            whole: whether it is to have focus and faces; the masks alone, to be shown while somebody clicks,
+                take half of the time or less.
 
         Raises:
             ValueError: the prompt is invalid: a point or a box lies outside the picture, or a text is not
@@ -174,7 +179,7 @@ class Look:
             things = selection.things
             _tell(selection.doubtful, height / small[0], width / small[1])
         instances = tuple(_instance(thing) for thing in things if bool((thing.mask > 0.5).any()))
-        guidance = eyes.completed(seen.image, instances, seen)
+        guidance = eyes.completed(seen.image, instances, seen, whole)
         guidance = _enlarged(_copied(guidance), height, width)
         if prompt.mask is None or small == (height, width):
             return guidance

@@ -18,7 +18,7 @@ from semantic_guidance.guidance.base import Prompt
 from semantic_guidance.guidance.clicks import default_clicks
 from semantic_guidance.guidance.faces import find_faces
 from semantic_guidance.guidance.focus import focus_map
-from semantic_guidance.guidance.instances import split_instances, told_apart
+from semantic_guidance.guidance.instances import found_instances, split_instances, told_apart
 from semantic_guidance.guidance.look import Clicks, Look, Seen, small_of
 from semantic_guidance.guidance.segmenter import Segmenter, default_segmenter
 from semantic_guidance.guidance.words import chosen
@@ -26,7 +26,6 @@ from semantic_guidance.images.arrays import check_unit
 
 MAX_FACE = 0.4  # of the objects' area, up to which a face is a separate instance
 _KEPT = 2  # pictures
-_MIN_OBJECTNESS = 0.3
 
 
 def check_image(image: Tensor) -> None:
@@ -198,10 +197,8 @@ class Guide:
 
     def found(self, image: Tensor) -> Guidance:
         """What is found without a prompt in a picture of at most `LONGEST` pixels a side."""
-        mask, objectness = (self._segmenter or default_segmenter())(image)
-        if objectness < _MIN_OBJECTNESS:
-            return self._finish(image, ())
-        return self._finish(image, split_instances(mask))
+        seen = (self._segmenter or default_segmenter()).see(image)
+        return self._finish(image, found_instances(image, seen))
 
     def named(self, image: Tensor, text: str, found: Guidance) -> tuple[Instance, ...]:
         """Those of the instances found that a text names, see `words.chosen`."""

@@ -107,6 +107,23 @@ def fit(height: int, width: int, side: int) -> tuple[int, int]:
     return max(1, round(rows / STRIDE)) * STRIDE, max(1, round(columns / STRIDE)) * STRIDE
 
 
+@dataclass(frozen=True, eq=False)
+class Sight:
+    """A segmenter's answer, and what came before it, by which one can judge how sure it is.
+
+    Attributes:
+        mask: ``[1, H, W]`` soft mask in [0, 1], on the picture's device.
+        presence: probability of there being an object.
+        looks: ``[K, h, w]`` what it saw in the whole frame at each size, no larger than it works at.
+        near: ``[1, h, w]`` with the closer look, before the edges were refined.
+    """
+
+    mask: Tensor
+    presence: float
+    looks: Tensor
+    near: Tensor
+
+
 class Segmenter:
     """Finds the soft mask and objectness of a picture.
 
@@ -220,6 +237,11 @@ class Segmenter:
         Returns:
             Soft mask ``[1, H, W]`` in [0, 1], on the image's device, and the probability of an object.
         """
+        seen = self.see(image)
+        return seen.mask, seen.presence
+
+    def see(self, image: Tensor) -> Sight:
+        """Segment a picture ``[3, H, W]`` in [0, 1], any size, and tell what was seen on the way."""
         height, width = image.shape[-2:]
         shrink = min(1.0, self.config.work_side / max(height, width))
         size = (max(1, round(height * shrink)), max(1, round(width * shrink)))
@@ -228,12 +250,19 @@ class Segmenter:
             small = resample(small, *size)
         pixels = (small.clamp(0, 1) * 255).round().byte().permute(1, 2, 0).contiguous().numpy()
         with torch_threads(self.config.threads):
-            soft, presence = self.look(pixels, self.config.scales)
-            soft = self._closer(pixels, soft)
-        mask = torch.from_numpy(self._sharpen(pixels, soft))[None]
+            largest_first = sorted(self.config.scales, reverse=True)  # the smaller ones reuse its memory
+            answers = {side: self.look(pixels, (side,)) for side in largest_first}
+            looks = [answers[side][0] for side in self.config.scales]
+            near = self._closer(pixels, np.stack(looks).sum(axis=0) / np.float32(len(looks)))
+        mask = torch.from_numpy(self._sharpen(pixels, near))[None]
         if size != (height, width):
             mask = F.interpolate(mask[None], (height, width), mode="bilinear", align_corners=False)[0]
-        return mask.clamp(0, 1).to(image.device), presence
+        return Sight(
+            mask.clamp(0, 1).to(image.device),
+            sum(answers[side][1] for side in self.config.scales) / len(looks),
+            torch.from_numpy(np.stack(looks)),
+            torch.from_numpy(near)[None],
+        )
 
 
 @lru_cache(maxsize=1)

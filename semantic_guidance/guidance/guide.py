@@ -4,27 +4,27 @@ from __future__ import annotations
 
 import math
 import zlib
-from dataclasses import replace
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from semantic_guidance.core.check import check_picture, check_shape
-from semantic_guidance.core.guidance import Box, Guidance, Instance
+from semantic_guidance.core.guidance import Box, Guidance, Instance, Point
 from semantic_guidance.core.memory import give_back
 from semantic_guidance.core.threads import torch_threads
 from semantic_guidance.guidance.base import Prompt
 from semantic_guidance.guidance.clicks import default_clicks
 from semantic_guidance.guidance.faces import find_faces
 from semantic_guidance.guidance.focus import focus_map
+from semantic_guidance.guidance.heads import with_faces
 from semantic_guidance.guidance.instances import found_instances, split_instances, told_apart
 from semantic_guidance.guidance.look import Clicks, Look, Seen, small_of
 from semantic_guidance.guidance.segmenter import Segmenter, default_segmenter
 from semantic_guidance.guidance.words import chosen
 from semantic_guidance.images.arrays import check_unit
 
-MAX_FACE = 0.4  # of the objects' area, up to which a face is a separate instance
 _KEPT = 2  # pictures
 
 
@@ -40,22 +40,6 @@ def check_mask(mask: Tensor, image: Tensor) -> None:
     """Raise ValueError unless a mask is ``[1, H, W]`` in [0, 1], or of booleans, of the image's size."""
     check_shape("mask", mask, 1, *image.shape[1:])
     check_unit(mask, "mask")
-
-
-def with_faces(image: Tensor, guidance: Guidance) -> Guidance:
-    """`guidance` of a picture ``[3, H, W]`` with its faces, in the focus and as the last instances.
-
-    A face that is most of the object is seen closely with it, and is not a separate instance.
-    """
-    focus, heads = guidance.focus, []
-    for face in find_faces(image, guidance.boxes):
-        head = face.instance(guidance.mask)
-        if head is None:
-            continue
-        focus = torch.maximum(focus, face.focus(*image.shape[-2:]).to(focus) * (guidance.mask > 0.5))
-        if float(head.mask.sum()) < MAX_FACE * float(guidance.mask.sum()):
-            heads.append(head)
-    return replace(guidance, focus=focus, instances=(*guidance.instances, *heads))
 
 
 def pixels_of(box: Box, height: int, width: int) -> tuple[int, int, int, int]:
@@ -83,7 +67,7 @@ class Guide:
         segmenter: by default the one that ships, loaded on first use.
         classifier: whose attention makes the focus map, see `focus_map`; by default ImageNet's.
         focus: whether to compute a focus map (else it is zero).
-        faces: whether the faces of people are instances, too, after the objects, and focused on.
+        faces: whether faces are instances, too, after the objects, and focused on; see `with_faces`.
         clicks: finds what lies under points; by default the one that ships, loaded on first use.
     """
 
@@ -110,7 +94,8 @@ class Guide:
 
     @torch_threads()
     def __call__(self, image: Tensor, prompt: Prompt | None = None) -> Guidance:
-        """Guidance for a picture ``[3, H, W]`` in [0, 1]; without instances if it has no object.
+        """Guidance for a picture ``[3, H, W]`` in [0, 1]; without instances if it has no object and no
+        face.
 
         With a mask alone it is `from_mask`, with one box alone `from_box`; see `Prompt` for all that can be
         said.
@@ -152,7 +137,7 @@ class Guide:
         """
         check_image(image)
         check_mask(mask, image)
-        return self._finish(image, told_apart(mask, objects), mask if objects is not None else None)
+        return self._given(image, told_apart(mask, objects), mask if objects is not None else None)
 
     @torch_threads()
     def from_box(self, image: Tensor, box: Box) -> Guidance:
@@ -165,7 +150,7 @@ class Guide:
         """
         check_image(image)
         mask = self.in_box(image, box)
-        return self._finish(image, split_instances(mask) or (Instance.from_mask(mask),))
+        return self._given(image, split_instances(mask) or (Instance.from_mask(mask),))
 
     def in_box(self, image: Tensor, box: Box) -> Tensor:
         """The mask ``[1, H, W]`` of what is in a box, or the box itself where nothing is found.
@@ -196,19 +181,28 @@ class Guide:
         return default_clicks() if self._clicks is None else self._clicks
 
     def found(self, image: Tensor) -> Guidance:
-        """What is found without a prompt in a picture of at most `LONGEST` pixels a side."""
+        """The objects in a picture of at most `LONGEST` pixels a side, without faces."""
         seen = (self._segmenter or default_segmenter()).see(image)
         return self._finish(image, found_instances(image, seen))
 
     def named(self, image: Tensor, text: str, found: Guidance) -> tuple[Instance, ...]:
         """Those of the instances found that a text names, see `words.chosen`."""
-        if not self._faces:
-            found = with_faces(image, found)
-        return chosen(text, image, found.instances)
+        return chosen(text, image, with_faces(image, found).instances)
 
     def completed(self, image: Tensor, instances: tuple[Instance, ...], seen: Seen, whole: bool) -> Guidance:
-        """Guidance with these objects; the focus of those that were in the same picture before is kept."""
+        """Guidance with these objects, without faces; what was computed for the same picture is kept."""
         return self._finish(image, instances, seen=seen, whole=whole)
+
+    def faced(
+        self, image: Tensor, guidance: Guidance, seen: Seen, everywhere: bool, unwanted: Sequence[Point]
+    ) -> Guidance:
+        """Guidance of a picture with its faces, but for those in which a point lies."""
+        if not self._faces:
+            return guidance
+        if seen.faces is None:
+            seen.faces = tuple(find_faces(image))
+        faces = [face for face in seen.faces if not any(_in_box(point, face.box) for point in unwanted)]
+        return with_faces(image, guidance, everywhere, faces)
 
     def _seen(self, image: Tensor) -> Seen:
         """What is known of a picture, which is recognised by its content."""
@@ -230,6 +224,11 @@ class Guide:
             pixels_of(box, *image.shape[-2:])
         return prompt
 
+    def _given(self, image: Tensor, instances: tuple[Instance, ...], union: Tensor | None = None) -> Guidance:
+        """Guidance with objects that a person has chosen, of which alone the faces count."""
+        guidance = self._finish(image, instances, union)
+        return with_faces(image, guidance, everywhere=False) if self._faces else guidance
+
     def _finish(
         self,
         image: Tensor,
@@ -245,8 +244,6 @@ class Guide:
         if self._focus and instances and whole:
             focus = self._focused(image, instances, seen)
         guidance = Guidance(mask, focus, instances)
-        if self._faces and instances and whole:
-            guidance = with_faces(image, guidance)
         if seen is None:
             give_back()
         return guidance
@@ -260,6 +257,12 @@ class Guide:
                 seen.keep_plane(each.mask, focus_map(image, (each,), self._classifier))
         planes = [seen.plane(each.mask) for each in instances]
         return torch.stack([plane for plane in planes if plane is not None]).amax(0)
+
+
+def _in_box(point: Point, box: Box) -> bool:
+    """Whether a point lies in a box."""
+    x, y, width, height = box
+    return x <= point.x <= x + width and y <= point.y <= y + height
 
 
 def objects() -> Guide:

@@ -8,39 +8,21 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Protocol
 
-import cv2
-import numpy as np
 import torch
 from torch import Tensor
 
 from semantic_guidance.core.guidance import Box, Guidance, Instance, Point
 from semantic_guidance.core.resample import resample
 from semantic_guidance.guidance.base import Prompt
+from semantic_guidance.guidance.faces import Face
 from semantic_guidance.guidance.instances import told_apart
+from semantic_guidance.guidance.selection import Selection, Thing
 
 LONGEST = 1024
 """Pixels of a picture's longer side at which it is looked at, at most."""
-
-ALIKE = 0.5
-"""Share of the smaller of two masks that both have, from which on they are of one thing."""
-
-PART = 0.25
-"""Size of a thing against one that it touches, up to which it is a part of that."""
-
-NEAR = 0.01
-"""Distance of two masks that touch, in units of the longer side."""
-
-REST = 0.35
-"""Share of a thing that was found, below which nothing of it is left where a part is taken away."""
-
-SPOT = 0.01
-"""Radius of what is under a click at least, in units of the longer side."""
-
-DOUBTFUL = 0.5
-"""Overlap with the thing meant that a mask is expected to have, below which people are told."""
 
 _ANSWERS, _PLANES = 24, 16
 """Masks of clicks, and focus maps of instances, that are kept of a picture."""
@@ -66,7 +48,7 @@ class Eyes(Protocol):
         """Finds what lies under clicks."""
 
     def found(self, image: Tensor) -> Guidance:
-        """What is found without a prompt in a picture of at most `LONGEST` pixels a side."""
+        """The objects in a picture of at most `LONGEST` pixels a side, without faces."""
 
     def in_box(self, image: Tensor, box: Box) -> Tensor:
         """The mask ``[1, H, W]`` of what is in a box."""
@@ -75,7 +57,12 @@ class Eyes(Protocol):
         """Those of the instances found that a text names."""
 
     def completed(self, image: Tensor, instances: tuple[Instance, ...], seen: Seen, whole: bool) -> Guidance:
-        """Guidance with these objects, and, if it is to be whole, with focus and faces."""
+        """Guidance with these objects, and, if it is to be whole, with focus."""
+
+    def faced(
+        self, image: Tensor, guidance: Guidance, seen: Seen, everywhere: bool, unwanted: Sequence[Point]
+    ) -> Guidance:
+        """Guidance of a picture with its faces, perhaps off the objects, but for those at a point."""
 
 
 class Seen:
@@ -83,6 +70,9 @@ class Seen:
 
     Args:
         image: ``[3, H, W]`` in [0, 1], at most `LONGEST` pixels a side.
+
+    Attributes:
+        faces: of the picture at its own size, once they have been looked for.
     """
 
     def __init__(self, image: Tensor) -> None:
@@ -91,6 +81,7 @@ class Seen:
         self._features: tuple[Any, ...] = ()
         self._answers: tuple[tuple[Any, Tensor, float], ...] = ()
         self._planes: tuple[tuple[Tensor, Tensor], ...] = ()
+        self.faces: tuple[Face, ...] | None = None
 
     def found(self, eyes: Eyes) -> Guidance:
         """What is found without a prompt."""
@@ -124,21 +115,6 @@ class Seen:
         self._planes = ((mask, plane), *self._planes)[:_PLANES]
 
 
-@dataclass(frozen=True, eq=False)
-class Thing:
-    """One object on the way.
-
-    Attributes:
-        mask: ``[1, H, W]`` in [0, 1].
-        clicks: that made it; none if it was there before.
-        origin: what it was before, if it was.
-    """
-
-    mask: Tensor
-    clicks: tuple[Point, ...] = ()
-    origin: Instance | None = None
-
-
 class Look:
     """A picture that has been looked at, to be asked again and again; see `Guide.look`.
 
@@ -169,23 +145,24 @@ class Look:
         height, width = self.image.shape[-2:]
         small = (seen.image.shape[-2], seen.image.shape[-1])
         points = scaled_points(prompt.clicks, (height, width), small)
-        start, plain = self._start(prompt, bool(points))
-        if plain and not points:
-            return _enlarged(_copied(seen.found(eyes)), height, width)
-        things = start
-        if points:
-            selection = Selection(seen, eyes, start)
-            selection.apply(points)
-            things = selection.things
-            _tell(selection.doubtful, height / small[0], width / small[1])
-        instances = tuple(_instance(thing) for thing in things if bool((thing.mask > 0.5).any()))
-        guidance = eyes.completed(seen.image, instances, seen, whole)
+        start, found = self._start(prompt)
+        if found and not points:
+            guidance = _enlarged(_copied(seen.found(eyes)), height, width)
+            return eyes.faced(self.image, guidance, seen, True, ())
+        selection = Selection(lambda clicks: seen.under(eyes, clicks), start)
+        selection.apply(points)
+        _tell(selection.doubtful, height / small[0], width / small[1])
+        things = [thing for thing in selection.things if bool((thing.mask > 0.5).any())]
+        guidance = eyes.completed(seen.image, tuple(map(_instance, things)), seen, whole)
         guidance = _enlarged(_copied(guidance), height, width)
-        if prompt.mask is None or small == (height, width):
+        if prompt.mask is not None and small != (height, width):
+            guidance = _as_given(guidance, prompt, start, things)
+        if not whole or (things and all(each.kind == "face" for each in guidance.instances)):
             return guidance
-        return _as_given(guidance, prompt, start, things)
+        unwanted = [point for point in prompt.clicks if not point.positive]
+        return eyes.faced(self.image, guidance, seen, found, unwanted)
 
-    def _start(self, prompt: Prompt, points: bool) -> tuple[list[Thing], bool]:
+    def _start(self, prompt: Prompt) -> tuple[list[Thing], bool]:
         """What is there before any click, and whether it is all that is found."""
         seen, eyes = self._seen, self._eyes
         height, width = self.image.shape[-2:]
@@ -202,114 +179,9 @@ class Look:
         if prompt.text is not None:
             named = eyes.named(seen.image, prompt.text, seen.found(eyes))
             return [Thing(each.mask, origin=each) for each in named], False
-        if points and any(point.positive for point in prompt.clicks):
+        if any(point.positive for point in prompt.clicks):
             return [], False
-        found = seen.found(eyes).instances
-        return [Thing(each.mask, origin=each) for each in found if each.kind == "object"], True
-
-
-class Selection:
-    """Things that clicks change.
-
-    Args:
-        seen: the picture.
-        eyes: who looks.
-        things: that are there before.
-    """
-
-    def __init__(self, seen: Seen, eyes: Eyes, things: Sequence[Thing]) -> None:
-        self._seen = seen
-        self._eyes = eyes
-        self.things = list(things)
-        self.doubtful: list[Point] = []
-
-    def apply(self, points: Sequence[Point]) -> None:
-        """Add what lies under the positive points, in order, then take away what lies under the others."""
-        for point in points:
-            if point.positive:
-                self._add(point)
-        for point in points:
-            if not point.positive:
-                self._remove(point)
-
-    def _add(self, point: Point) -> None:
-        """One thing more, or more of one."""
-        for n, thing in enumerate(self.things):
-            if holds(thing.mask, point):
-                if thing.clicks:
-                    self.things[n] = self._clicked((*thing.clicks, point))
-                return
-        fresh = self._clicked((point,))
-        owner = next((n for n, thing in enumerate(self.things) if self._is_one(thing, fresh)), None)
-        if owner is None:
-            self.things.append(fresh)
-            return
-        old = self.things[owner]
-        if old.clicks:
-            self.things[owner] = self._clicked((*old.clicks, point))
-        else:
-            self.things[owner] = replace(old, mask=torch.maximum(old.mask, fresh.mask))
-
-    def _remove(self, point: Point) -> None:
-        """Nothing there."""
-        for n, thing in enumerate(self.things):
-            if thing.clicks and holds(thing.mask, point):
-                self.things[n] = self._clicked((*thing.clicks, point))
-        if not any(holds(thing.mask, point) for thing in self.things):
-            return
-        under = self._clicked((Point(point.x, point.y),)).mask
-        left = []
-        for thing in self.things:
-            if not holds(thing.mask, point):
-                left.append(thing)
-                continue
-            rest = thing.mask * (1 - torch.maximum(under, spot(point, under)))
-            if any(click.positive and not holds(rest, click) for click in thing.clicks):
-                rest = thing.mask * (1 - spot(point, thing.mask))  # it would take what was asked for along
-            elif _area(rest) < REST * _area(thing.mask):
-                continue
-            left.append(replace(thing, mask=rest))
-        self.things = left
-
-    def _clicked(self, points: tuple[Point, ...]) -> Thing:
-        """What these clicks select; it always has something there."""
-        mask, overlap = self._seen.under(self._eyes, points)
-        if not holds(mask, points[0]) and points[0].positive:
-            mask, overlap = torch.maximum(mask, spot(points[0], mask)), 0.0
-        if overlap < DOUBTFUL and len(points) == 1:
-            self.doubtful.append(points[0])
-        return Thing(mask, points)
-
-    def _is_one(self, thing: Thing, other: Thing) -> bool:
-        """Whether two are one: one has much of the other, or is a small part that touches it."""
-        one, two = thing.mask[0] > 0.5, other.mask[0] > 0.5
-        sizes = float(one.sum()), float(two.sum())
-        if min(sizes) == 0:
-            return False
-        if float((one & two).sum()) >= ALIKE * min(sizes):
-            return True
-        if sizes[1] > PART * sizes[0]:
-            return False
-        reach = max(1, round(NEAR * max(one.shape)))
-        kernel = np.ones((2 * reach + 1, 2 * reach + 1), np.uint8)
-        near = cv2.dilate(two.cpu().numpy().astype(np.uint8), kernel)
-        return bool((near[one.cpu().numpy()] > 0).any())
-
-
-def holds(mask: Tensor, point: Point) -> bool:
-    """Whether a point lies in a mask ``[1, H, W]``, where it is above one half."""
-    height, width = mask.shape[-2:]
-    row, column = min(height - 1, int(point.y)), min(width - 1, int(point.x))
-    return float(mask[0, row, column]) > 0.5
-
-
-def spot(point: Point, mask: Tensor) -> Tensor:
-    """A disc round a point, ``[1, H, W]`` of 0 and 1, like a mask."""
-    height, width = mask.shape[-2:]
-    rows = torch.arange(height, dtype=torch.float32, device=mask.device)[:, None] + 0.5 - point.y
-    columns = torch.arange(width, dtype=torch.float32, device=mask.device)[None] + 0.5 - point.x
-    inside = (rows**2 + columns**2).sqrt() <= max(1.0, SPOT * max(height, width))
-    return inside[None].to(mask)
+        return [Thing(each.mask, origin=each) for each in seen.found(eyes).instances], True
 
 
 def scaled_points(
@@ -348,10 +220,6 @@ def _tell(doubtful: Sequence[Point], down: float, across: float) -> None:
         )
 
 
-def _area(mask: Tensor) -> float:
-    return float((mask > 0.5).sum())
-
-
 def _instance(thing: Thing) -> Instance:
     """The instance that a thing has become; what a person has not touched is what it was."""
     if thing.origin is not None and thing.origin.mask is thing.mask:
@@ -382,10 +250,8 @@ def _as_given(guidance: Guidance, prompt: Prompt, start: list[Thing], things: li
     """Guidance of a large picture whose given mask is kept at its own size where no point has changed it."""
     height, width = guidance.mask.shape[-2:]
     given = {id(thing.origin): thing for thing in start}
-    kept = [thing for thing in things if bool((thing.mask > 0.5).any())]
-    faces = guidance.instances[len(kept) :]
     instances = []
-    for thing, instance in zip(kept, guidance.instances, strict=False):
+    for thing, instance in zip(things, guidance.instances, strict=True):
         old = given.get(id(thing.origin)) if thing.origin is not None else None
         if old is None or thing.origin is None:
             instances.append(instance)
@@ -400,4 +266,4 @@ def _as_given(guidance: Guidance, prompt: Prompt, start: list[Thing], things: li
             if prompt.objects is not None
             else torch.maximum(union, each.mask)
         )
-    return Guidance(union, guidance.focus * (union > 0.5), (*instances, *faces))
+    return Guidance(union, guidance.focus * (union > 0.5), tuple(instances))

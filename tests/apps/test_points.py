@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from semantic_guidance import Guidance, Guide, InputError, Job
+from semantic_guidance import Guidance, InputError, Job
 from semantic_guidance.apps.cli.main import main
 from semantic_guidance.apps.given import given_points
 from semantic_guidance.apps.given_options import GuidanceOptions
@@ -22,7 +22,7 @@ from semantic_guidance.guidance.files import read_guidance
 from semantic_guidance.images.arrays import to_bytes
 from semantic_guidance.images.files import load_image, load_picture
 from tests.apps.cli.refusals import refusals
-from tests.guidance.filling import HEIGHT, WIDTH, Fill, Seer, middle, part, scene
+from tests.guidance.filling import HEIGHT, WIDTH, Seeing, middle, part, scene
 from tests.images.encoding import encoded, exif_block
 
 QUICK = [
@@ -38,7 +38,7 @@ QUICK = [
 @pytest.fixture
 def photo(tmp_path):
     """The scene in a file, and a guide that finds the barn and the sun in it."""
-    GUIDES.register("filling", lambda: Guide(Seer(), focus=False, faces=False, clicks=Fill()))
+    GUIDES.register("filling", Seeing)
     GUIDES.register("older", lambda: lambda image, prompt=None: Guidance.none(*image.shape[1:]))
     Image.fromarray(to_bytes(scene())).save(tmp_path / "farm.png")
     yield tmp_path / "farm.png"

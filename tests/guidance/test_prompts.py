@@ -18,12 +18,12 @@ from semantic_guidance.guidance import guide as guide_module
 from semantic_guidance.guidance import look, words
 from semantic_guidance.guidance.base import NoGuide, refused
 from semantic_guidance.guidance.classifier import imagenet_labels
-from tests.guidance.filling import BARN_AT, HEIGHT, PARTS, WIDTH, Fill, Seer, middle, part, scene
+from tests.guidance.filling import BARN_AT, HEIGHT, PARTS, WIDTH, Fill, Seeing, middle, part, scene
 
 
-def plain(**more: object) -> tuple[Guide, Fill, Seer]:
-    fill, seer = Fill(), Seer()
-    return Guide(seer, focus=False, faces=False, clicks=fill, **more), fill, seer
+def plain() -> tuple[Seeing, Fill]:
+    fill = Fill()
+    return Seeing(fill), fill
 
 
 def masks(guidance: Guidance) -> list[Tensor]:
@@ -36,7 +36,7 @@ def same(guidance: Guidance, *wanted: Tensor) -> bool:
 
 
 def test_positive_points_are_the_objects_exactly():
-    guide, _, seer = plain()
+    guide, _ = plain()
     image = scene()
     assert same(guide(image, Prompt(points=[middle("car")])), part("car"))
     two = guide(image, Prompt(points=[middle("car"), middle("sun")]))
@@ -46,11 +46,11 @@ def test_positive_points_are_the_objects_exactly():
     # Both in one thing: one object. The door is a thing of its own, but small, and touches the barn.
     assert same(guide(image, Prompt(points=[BARN_AT, (55.0, 24.0)])), part("barn", without="door"))
     assert same(guide(image, Prompt(points=[BARN_AT, middle("door")])), part("barn"))
-    assert seer.looks == 0  # nobody asked what draws the eye
+    assert guide.looks == 0  # nobody asked what draws the eye
 
 
 def test_negative_points_take_away():
-    guide, _, _ = plain()
+    guide, _ = plain()
     image = scene()
     away = Prompt(points=[BARN_AT, middle("door"), Point(*middle("door", 1), False)])
     assert same(guide(image, away), part("barn", without="door"))
@@ -69,7 +69,7 @@ def test_negative_points_take_away():
 def test_a_mask_is_corrected_and_otherwise_kept(scale, monkeypatch):
     """Also at more pixels than are looked at: what no point touches keeps each of its own."""
     monkeypatch.setattr(look, "LONGEST", WIDTH)
-    guide, _, _ = plain()
+    guide, _ = plain()
     image = scene(scale)
     ragged = part("barn", "sun").repeat_interleave(scale, 1).repeat_interleave(scale, 2)
     ragged[:, 10 * scale, 8 * scale] = 0.25
@@ -89,7 +89,7 @@ def test_a_mask_is_corrected_and_otherwise_kept(scale, monkeypatch):
 
 
 def test_boxes_and_points_together():
-    guide, _, _ = plain()
+    guide, _ = plain()
     x, y, w, h = PARTS["sun"]
     around = (x - 1.0, y - 1.0, w + 2.0, h + 2.0)
     both = Prompt(boxes=[around, (29.0, 19.0, 32.0, 32.0)], points=[middle("car")])
@@ -102,11 +102,11 @@ def test_boxes_and_points_together():
 
 
 def test_the_second_look_is_none():
-    guide, fill, seer = plain()
+    guide, fill = plain()
     image = scene()
     guide(image)
     guide(image.clone())  # a picture is known by its content
-    assert seer.looks == 1
+    assert guide.looks == 1
     first = guide(image, Prompt(points=[middle("car")]))
     first.mask.zero_()  # what a caller does to the answer is not kept
     first.instances[0].mask.zero_()
@@ -115,10 +115,10 @@ def test_the_second_look_is_none():
     assert (fill.encoded, fill.asked) == (1, 2)  # once a click
     image[:, 0, 0] = 0  # another picture now
     guide(image, Prompt(points=[middle("car")]))
-    assert (fill.encoded, seer.looks) == (2, 1)
+    assert (fill.encoded, guide.looks) == (2, 1)
     session = guide.look(scene())
     assert same(session(Prompt(points=[middle("sun")])), part("sun"))
-    assert (fill.encoded, seer.looks) == (2, 1)
+    assert (fill.encoded, guide.looks) == (2, 1)
     assert torch.equal(session().mask, part("sun", "barn"))
     for n in range(3):
         guide((image + 0.01 * n).clamp(0, 1))
@@ -134,7 +134,7 @@ def test_the_focus_of_what_is_unchanged_is_not_computed_again(monkeypatch):
         return torch.stack([each.mask * 0.5 for each in instances]).amax(0)
 
     monkeypatch.setattr(guide_module, "focus_map", focus_map)
-    guide = Guide(Seer(), faces=False, clicks=Fill())
+    guide = Seeing(focus=True)
     first = guide(scene(), Prompt(points=[middle("car")]))
     second = guide(scene(), Prompt(points=[middle("car"), middle("sun")]))
     assert len(asked) == 2
@@ -143,7 +143,7 @@ def test_the_focus_of_what_is_unchanged_is_not_computed_again(monkeypatch):
 
 
 def test_threads_and_forks_ask_the_same_guide():
-    guide, _, _ = plain()
+    guide, _ = plain()
     image, names = scene(), ("sun", "car", "door")
     wrong = []
 
@@ -169,9 +169,7 @@ def test_what_can_hardly_be_told_is_said(caplog):
             mask, _ = super().__call__(features, points, previous)
             return mask * 0, 0.1
 
-    guidance = Guide(Seer(), focus=False, faces=False, clicks=Unsure())(
-        scene(), Prompt(points=[(20.0, 30.0)])
-    )
+    guidance = Seeing(Unsure())(scene(), Prompt(points=[(20.0, 30.0)]))
     assert bool(guidance.mask[0, 30, 20] > 0.5)  # there is something, for whoever paints
     assert "what lies under the point 20,30 can hardly be told" in caplog.text
 

@@ -91,8 +91,8 @@ def color_of(index: int) -> tuple[float, float, float]:
     """The colour of an object: light, and of another hue than those before it."""
     if index < len(COLORS):
         return COLORS[index]
-    hue = (0.04 + index * (math.sqrt(5) - 1) / 2) % 1  # golden angles are never close
-    return colorsys.hls_to_rgb(hue, (0.62, 0.76, 0.56)[index % 3], 0.95)
+    hue = (0.3 + index * (math.sqrt(5) - 1) / 2) % 1  # golden angles; so the first twenty differ most
+    return colorsys.hls_to_rgb(hue, (0.6, 0.8, 0.5)[index % 3], 0.95)
 
 
 def _outline(

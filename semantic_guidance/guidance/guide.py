@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import math
 import zlib
-from collections.abc import Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from semantic_guidance.core.check import check_picture, check_shape
-from semantic_guidance.core.guidance import Box, Guidance, Instance, Point
+from semantic_guidance.core.guidance import Box, Guidance, Instance
 from semantic_guidance.core.memory import give_back
 from semantic_guidance.core.threads import torch_threads
 from semantic_guidance.guidance.base import Prompt
@@ -194,14 +193,15 @@ class Guide:
         return self._finish(image, instances, seen=seen, whole=whole)
 
     def faced(
-        self, image: Tensor, guidance: Guidance, seen: Seen, everywhere: bool, unwanted: Sequence[Point]
+        self, image: Tensor, guidance: Guidance, seen: Seen, everywhere: bool, unwanted: Tensor | None
     ) -> Guidance:
-        """Guidance of a picture with its faces, but for those in which a point lies."""
+        """Guidance of a picture with its faces, but for those in an unwanted area ``[1, h, w]``."""
         if not self._faces:
             return guidance
         if seen.faces is None:
             seen.faces = tuple(find_faces(image))
-        faces = [face for face in seen.faces if not any(_in_box(point, face.box) for point in unwanted)]
+        scale = 1.0 if unwanted is None else unwanted.shape[2] / image.shape[2]
+        faces = [face for face in seen.faces if unwanted is None or not _mostly_in(face.box, unwanted, scale)]
         return with_faces(image, guidance, everywhere, faces)
 
     def _seen(self, image: Tensor) -> Seen:
@@ -259,10 +259,13 @@ class Guide:
         return torch.stack([plane for plane in planes if plane is not None]).amax(0)
 
 
-def _in_box(point: Point, box: Box) -> bool:
-    """Whether a point lies in a box."""
-    x, y, width, height = box
-    return x <= point.x <= x + width and y <= point.y <= y + height
+def _mostly_in(box: Box, area: Tensor, scale: float) -> bool:
+    """Whether half of a box, whose sides are multiplied by a scale, lies in an area ``[1, H, W]``."""
+    x, y, width, height = (number * scale for number in box)
+    rows = slice(max(0, int(y)), max(1, math.ceil(y + height)))
+    columns = slice(max(0, int(x)), max(1, math.ceil(x + width)))
+    part = area[:, rows, columns]
+    return part.numel() > 0 and float(part.mean()) >= 0.5
 
 
 def objects() -> Guide:

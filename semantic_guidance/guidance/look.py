@@ -19,7 +19,7 @@ from semantic_guidance.core.resample import resample
 from semantic_guidance.guidance.base import Prompt
 from semantic_guidance.guidance.faces import Face
 from semantic_guidance.guidance.instances import told_apart
-from semantic_guidance.guidance.selection import Selection, Thing
+from semantic_guidance.guidance.selection import Selection, Thing, spot
 
 LONGEST = 1024
 """Pixels of a picture's longer side at which it is looked at, at most."""
@@ -60,9 +60,9 @@ class Eyes(Protocol):
         """Guidance with these objects, and, if it is to be whole, with focus."""
 
     def faced(
-        self, image: Tensor, guidance: Guidance, seen: Seen, everywhere: bool, unwanted: Sequence[Point]
+        self, image: Tensor, guidance: Guidance, seen: Seen, everywhere: bool, unwanted: Tensor | None
     ) -> Guidance:
-        """Guidance of a picture with its faces, perhaps off the objects, but for those at a point."""
+        """Guidance of a picture with its faces, perhaps off the objects, but not in an unwanted area."""
 
 
 class Seen:
@@ -148,7 +148,7 @@ class Look:
         start, found = self._start(prompt)
         if found and not points:
             guidance = _enlarged(_copied(seen.found(eyes)), height, width)
-            return eyes.faced(self.image, guidance, seen, True, ())
+            return eyes.faced(self.image, guidance, seen, True, None)
         selection = Selection(lambda clicks: seen.under(eyes, clicks), start)
         selection.apply(points)
         _tell(selection.doubtful, height / small[0], width / small[1])
@@ -159,8 +159,7 @@ class Look:
             guidance = _as_given(guidance, prompt, start, things)
         if not whole or (things and all(each.kind == "face" for each in guidance.instances)):
             return guidance
-        unwanted = [point for point in prompt.clicks if not point.positive]
-        return eyes.faced(self.image, guidance, seen, found, unwanted)
+        return eyes.faced(self.image, guidance, seen, found, _unwanted(points, start, selection.things))
 
     def _start(self, prompt: Prompt) -> tuple[list[Thing], bool]:
         """What is there before any click, and whether it is all that is found."""
@@ -209,6 +208,19 @@ def small_of(image: Tensor) -> Tensor:
     if shrink >= 1:
         return image
     return resample(image, max(1, round(height * shrink)), max(1, round(width * shrink)))
+
+
+def _unwanted(points: Sequence[Point], before: Sequence[Thing], after: Sequence[Thing]) -> Tensor | None:
+    """``[1, H, W]`` 1 where clicks have taken something away; None if they have not."""
+    away = [point for point in points if not point.positive]
+    if not away or not before:
+        return None
+    there, left = (
+        torch.stack([torch.zeros_like(before[0].mask), *(thing.mask for thing in things)]).amax(0)
+        for things in (before, after)
+    )
+    gone = (there - left).clamp(min=0)
+    return torch.stack([gone, *(spot(point, gone) for point in away)]).amax(0)
 
 
 def _tell(doubtful: Sequence[Point], down: float, across: float) -> None:

@@ -27,6 +27,9 @@ REST = 0.35
 SPOT = 0.01
 """Radius of what is under a click at least, in units of the longer side."""
 
+PIECE = 0.2
+"""Size of a piece without a click against those with one, from which on it is no speck."""
+
 DOUBTFUL = 0.5
 """Overlap with the thing meant that a mask is expected to have, below which people are told."""
 
@@ -121,7 +124,7 @@ class Selection:
             mask, overlap = torch.maximum(mask, spot(points[0], mask)), 0.0
         if overlap < DOUBTFUL and len(points) == 1:
             self.doubtful.append(points[0])
-        return Thing(mask, points)
+        return Thing(without_specks(mask, points), points)
 
     def _is_one(self, thing: Thing, other: Thing) -> bool:
         """Whether two are one: one has much of the other, or is a small part that touches it."""
@@ -137,6 +140,24 @@ class Selection:
         kernel = np.ones((2 * reach + 1, 2 * reach + 1), np.uint8)
         near = cv2.dilate(two.cpu().numpy().astype(np.uint8), kernel)
         return bool((near[one.cpu().numpy()] > 0).any())
+
+
+def without_specks(mask: Tensor, points: Sequence[Point]) -> Tensor:
+    """A mask ``[1, H, W]`` without its small pieces in which no positive point lies.
+
+    Pieces near to those with one stay: something lies before the thing, and hides what joins them.
+    """
+    solid = (mask[0] > 0.5).cpu().numpy().astype(np.uint8)
+    reach = max(1, round(NEAR * max(solid.shape)))
+    wide = cv2.dilate(solid, np.ones((2 * reach + 1, 2 * reach + 1), np.uint8))
+    count, labels = cv2.connectedComponents(wide, connectivity=8)
+    areas = np.bincount(labels.ravel(), weights=solid.ravel(), minlength=count)
+    clicked = {int(labels[int(point.y), int(point.x)]) for point in points if point.positive} - {0}
+    least = PIECE * sum(areas[label] for label in clicked)
+    specks = [label for label in range(1, count) if label not in clicked and areas[label] < least]
+    if not specks:
+        return mask
+    return mask * torch.from_numpy(1 - np.isin(labels, specks).astype(np.float32))[None].to(mask)
 
 
 def holds(mask: Tensor, point: Point) -> bool:

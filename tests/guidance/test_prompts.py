@@ -15,7 +15,7 @@ from torch import Tensor
 from semantic_guidance import Guidance, Guide, Instance, Prompt
 from semantic_guidance.core.guidance import Point
 from semantic_guidance.guidance import guide as guide_module
-from semantic_guidance.guidance import look, words
+from semantic_guidance.guidance import look, selection, words
 from semantic_guidance.guidance.base import NoGuide, refused
 from semantic_guidance.guidance.classifier import imagenet_labels
 from tests.guidance.filling import BARN_AT, HEIGHT, PARTS, WIDTH, Fill, Seeing, middle, part, scene
@@ -161,6 +161,43 @@ def test_threads_and_forks_ask_the_same_guide():
         each.join()
     assert not wrong
     assert child is None or os.waitpid(child, 0)[1] == 0
+
+
+def test_specks_that_nobody_clicked_are_left_out():
+    mask = torch.zeros(1, 100, 100)
+    mask[:, 10:30, 10:30] = 1  # clicked,
+    mask[:, 31:33, 10:30] = 1  # near to that,
+    mask[:, 60:64, 60:64] = 1  # a speck,
+    mask[:, 60:75, 10:25] = 1  # and too large for one
+    mask[:, 90, 90] = 0.4
+    clean = selection.without_specks(mask, [Point(20, 20), Point(62, 62, False)])
+    wanted = mask.clone()
+    wanted[:, 60:64, 60:64] = 0
+    assert torch.equal(clean, wanted)
+    assert torch.equal(selection.without_specks(mask, [Point(20, 20), Point(62, 62)]), mask)
+
+
+def test_the_face_of_somebody_taken_away_goes_too(monkeypatch):
+    class Spotted:
+        """A face in the barn's door."""
+
+        box = (40.0, 38.0, 8.0, 12.0)
+
+    asked = []
+
+    def with_faces(image, guidance, everywhere=True, faces=None):
+        asked.append((everywhere, len(faces)))
+        return guidance
+
+    monkeypatch.setattr(guide_module, "find_faces", lambda image: [Spotted()])
+    monkeypatch.setattr(guide_module, "with_faces", with_faces)
+    guide = Seeing(faces=True)
+    guide(scene())
+    guide(scene(), Prompt(points=[Point(*BARN_AT, False)]))
+    guide(scene(), Prompt(points=[Point(*middle("door"), False)]))
+    guide(scene(), Prompt(points=[Point(*middle("sun"), False)]))
+    guide(scene(), Prompt(points=[BARN_AT]))
+    assert asked == [(True, 1), (True, 1), (True, 0), (True, 1), (False, 1)]
 
 
 def test_what_can_hardly_be_told_is_said(caplog):

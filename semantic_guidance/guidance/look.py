@@ -16,6 +16,7 @@ from torch import Tensor
 
 from semantic_guidance.core.guidance import Box, Guidance, Instance, Point
 from semantic_guidance.core.resample import resample
+from semantic_guidance.core.threads import torch_threads
 from semantic_guidance.guidance.base import Prompt
 from semantic_guidance.guidance.faces import Face
 from semantic_guidance.guidance.instances import told_apart
@@ -129,13 +130,14 @@ class Look:
         self._seen = seen
         self._eyes = eyes
 
+    @torch_threads()
     def __call__(self, prompt: Prompt | None = None, whole: bool = True) -> Guidance:
         """Guidance for what the prompt says, as `Guide` gives it.
 
         Args:
             prompt: what a person says.
-            whole: whether it is to have focus and faces; the masks alone, to be shown while somebody clicks,
-                take half of the time or less.
+            whole: whether it is to have focus and faces, and the picture's own size. The masks alone, at most
+                `LONGEST` pixels long, to be shown while somebody clicks, take half of the time or less.
 
         Raises:
             ValueError: the prompt is invalid: a point or a box lies outside the picture, or a text is not
@@ -147,19 +149,24 @@ class Look:
         points = scaled_points(prompt.clicks, (height, width), small)
         start, found = self._start(prompt)
         if found and not points:
-            guidance = _enlarged(_copied(seen.found(eyes)), height, width)
-            return eyes.faced(self.image, guidance, seen, True, None)
+            guidance = _copied(seen.found(eyes))
+            return self._faced(_enlarged(guidance, height, width), True, None) if whole else guidance
         selection = Selection(lambda clicks: seen.under(eyes, clicks), start)
         selection.apply(points)
         _tell(selection.doubtful, height / small[0], width / small[1])
         things = [thing for thing in selection.things if bool((thing.mask > 0.5).any())]
         guidance = eyes.completed(seen.image, tuple(map(_instance, things)), seen, whole)
+        if not whole:
+            return _copied(guidance)
         guidance = _enlarged(_copied(guidance), height, width)
         if prompt.mask is not None and small != (height, width):
             guidance = _as_given(guidance, prompt, start, things)
-        if not whole or (things and all(each.kind == "face" for each in guidance.instances)):
+        if things and all(each.kind == "face" for each in guidance.instances):
             return guidance
-        return eyes.faced(self.image, guidance, seen, found, _unwanted(points, start, selection.things))
+        return self._faced(guidance, found, _unwanted(points, start, selection.things))
+
+    def _faced(self, guidance: Guidance, everywhere: bool, unwanted: Tensor | None) -> Guidance:
+        return self._eyes.faced(self.image, guidance, self._seen, everywhere, unwanted)
 
     def _start(self, prompt: Prompt) -> tuple[list[Thing], bool]:
         """What is there before any click, and whether it is all that is found."""

@@ -86,6 +86,11 @@ def test_a_mask_is_corrected_and_otherwise_kept(scale, monkeypatch):
     corner = (slice(None), slice(0, 18 * scale), slice(0, 20 * scale))
     assert torch.equal(guidance.mask[corner], wanted[corner])
     assert len(guidance.instances) == 3
+    bare = guide.look(image)(Prompt(mask=ragged, points=points), whole=False)
+    assert bare.mask.shape == (1, HEIGHT, WIDTH)
+    assert bool(
+        ((bare.mask > 0.5) == (part("barn", "sun", "car", without="door") > 0.5)).float().mean() > 0.99
+    )
 
 
 def test_boxes_and_points_together():

@@ -173,19 +173,18 @@ def _list(painting: Painting, width: int) -> NDArray[np.uint8]:
     column = longest + badge + 1.8 * size
     width = max(width, math.ceil(max(column, font.getlength(last) + 1.5 * size)))
     columns = max(1, int(width // column))
-    rows = math.ceil((len(lines) + 1) / columns)
+    rows = math.ceil(len(lines) / columns)
     step = ROW * size
-    sheet = Image.new("RGB", (width, math.ceil(rows * step + size)), PAPER)
+    sheet = Image.new("RGB", (width, math.ceil((rows + 1) * step + size)), PAPER)
     draw = ImageDraw.Draw(sheet)
-    for index, (number, words) in enumerate([*lines, ("", last)]):
+    draw.text((0.7 * size, size / 2 + (rows + 0.5) * step), last, FAINT, font, anchor="lm")
+    for index, (number, words) in enumerate(lines):
         left = 0.7 * size + (index // rows) * (width / columns)
         middle = size / 2 + (index % rows + 0.5) * step
-        if number:
-            box = (left, middle - 0.65 * size, left + badge, middle + 0.65 * size)
-            draw.rounded_rectangle(box, 0.25 * size, _bytes(color_of(index)), (0, 0, 0))
-            draw.text((left + badge / 2, middle), number, _ink(color_of(index)), font, anchor="mm")
-        ink = INK if number else FAINT
-        draw.text((left + (badge + 0.6 * size if number else 0), middle), words, ink, font, anchor="lm")
+        box = (left, middle - 0.65 * size, left + badge, middle + 0.65 * size)
+        draw.rounded_rectangle(box, 0.25 * size, _bytes(color_of(index)), (0, 0, 0))
+        draw.text((left + badge / 2, middle), number, _ink(color_of(index)), font, anchor="mm")
+        draw.text((left + badge + 0.6 * size, middle), words, INK, font, anchor="lm")
     return np.array(sheet)
 
 

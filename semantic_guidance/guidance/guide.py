@@ -14,14 +14,13 @@ from semantic_guidance.core.memory import give_back
 from semantic_guidance.core.resample import resample
 from semantic_guidance.core.threads import torch_threads
 from semantic_guidance.guidance.base import Prompt
-from semantic_guidance.guidance.faces import find_faces
 from semantic_guidance.guidance.focus import focus_map
+from semantic_guidance.guidance.heads import with_faces
 from semantic_guidance.guidance.refine import components
 from semantic_guidance.guidance.segmenter import Segmenter, default_segmenter
 from semantic_guidance.images.arrays import check_unit
 
 _MAX_INSTANCES = 8
-MAX_FACE = 0.4  # of the objects' area, up to which a face is a separate instance
 _LONGEST = 1024  # pixels; larger pictures are analysed at this size
 _MIN_OBJECTNESS = 0.3
 
@@ -45,22 +44,6 @@ def split_instances(mask: Tensor, most: int = _MAX_INSTANCES) -> tuple[Instance,
     parts = components(mask[0].detach().float().cpu().numpy())
     planes = (torch.from_numpy(part)[None].to(mask.device) for part in parts[:most])
     return tuple(Instance.from_mask(plane) for plane in planes)
-
-
-def with_faces(image: Tensor, guidance: Guidance) -> Guidance:
-    """`guidance` of a picture ``[3, H, W]`` with its faces, in the focus and as the last instances.
-
-    A face that is most of the object is seen closely with it, and is not a separate instance.
-    """
-    focus, heads = guidance.focus, []
-    for face in find_faces(image, guidance.boxes):
-        head = face.instance(guidance.mask)
-        if head is None:
-            continue
-        focus = torch.maximum(focus, face.focus(*image.shape[-2:]).to(focus) * (guidance.mask > 0.5))
-        if float(head.mask.sum()) < MAX_FACE * float(guidance.mask.sum()):
-            heads.append(head)
-    return replace(guidance, focus=focus, instances=(*guidance.instances, *heads))
 
 
 def given_instances(mask: Tensor) -> tuple[Instance, ...]:
@@ -122,7 +105,7 @@ class Guide:
         segmenter: by default the one that ships, loaded on first use.
         classifier: whose attention makes the focus map, see `focus_map`; by default ImageNet's.
         focus: whether to compute a focus map (else it is zero).
-        faces: whether the faces of people are instances, too, after the objects, and focused on.
+        faces: whether faces are instances, too, after the objects, and focused on; see `with_faces`.
     """
 
     def __init__(
@@ -139,7 +122,7 @@ class Guide:
 
     @torch_threads()
     def __call__(self, image: Tensor, prompt: Prompt | None = None) -> Guidance:
-        """Guidance for a picture ``[3, H, W]`` in [0, 1]; without instances if it has no object.
+        """Guidance for a picture ``[3, H, W]`` in [0, 1]; without instances if it has no object and no face.
 
         With a prompt it is `from_mask` or `from_box`.
 
@@ -155,14 +138,17 @@ class Guide:
         shrink = _LONGEST / max(height, width)
         if shrink < 1:
             size = (max(1, round(height * shrink)), max(1, round(width * shrink)))
-            small = resample(image, *size)
-            guidance = self(small).resized(height, width)
+            guidance = self._look(resample(image, *size)).resized(height, width)
             # Enlarging has spread the focus over the masks' edges.
-            return replace(guidance, focus=guidance.focus * (guidance.mask > 0.5))
+            guidance = replace(guidance, focus=guidance.focus * (guidance.mask > 0.5))
+        else:
+            guidance = self._look(image)
+        return with_faces(image, guidance) if self._faces else guidance
+
+    def _look(self, image: Tensor) -> Guidance:
+        """The objects of a picture, without faces."""
         mask, objectness = (self._segmenter or default_segmenter())(image)
-        if objectness < _MIN_OBJECTNESS:
-            return self._finish(image, ())
-        return self._finish(image, split_instances(mask))
+        return self._finish(image, () if objectness < _MIN_OBJECTNESS else split_instances(mask))
 
     @torch_threads()
     def from_mask(self, image: Tensor, mask: Tensor, objects: Tensor | None = None) -> Guidance:
@@ -176,7 +162,7 @@ class Guide:
         """
         check_image(image)
         check_mask(mask, image)
-        return self._finish(image, told_apart(mask, objects), mask if objects is not None else None)
+        return self._given(image, told_apart(mask, objects), mask if objects is not None else None)
 
     @torch_threads()
     def from_box(self, image: Tensor, box: Box) -> Guidance:
@@ -201,7 +187,14 @@ class Guide:
         mask = mask * inside
         if float((mask > 0.5).sum()) < 0.1 * float(inside.sum()):
             mask = inside
-        return self._finish(image, split_instances(mask) or (Instance.from_mask(mask),))
+        return self._given(image, split_instances(mask) or (Instance.from_mask(mask),))
+
+    def _given(
+        self, image: Tensor, instances: tuple[Instance, ...], union: Tensor | None = None
+    ) -> Guidance:
+        """Guidance with objects that a person has chosen, of which alone the faces count."""
+        guidance = self._finish(image, instances, union)
+        return with_faces(image, guidance, everywhere=False) if self._faces else guidance
 
     def _finish(
         self, image: Tensor, instances: tuple[Instance, ...], union: Tensor | None = None
@@ -213,8 +206,6 @@ class Guide:
         if self._focus and instances:
             focus = focus_map(image, instances, self._classifier)
         guidance = Guidance(mask, focus, instances)
-        if self._faces and instances:
-            guidance = with_faces(image, guidance)
         give_back()
         return guidance
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -23,9 +23,10 @@ _SAME = 0.35  # overlap of two boxes (intersection over union) from which they a
 _MAX_CANDIDATES, _MAX_FACES = 128, 64
 _MIN_WIDTH = 9.0  # of a face, in pixels of the picture
 _REACH = (10.0, 300.0)  # widths of faces that the network knows, in pixels of its input
-# How a candidate is seen again: width of its face and side of the look, in pixels, and whether it is mirrored.
-_AGAIN = ((32, 96, True), (60, 160, False), (44, 128, True))
-_SLOPE, _MIDDLE = 11.9, 0.515  # logistic, from the mean score of all looks to a probability; see runs/faces
+# How a candidate is seen again, each time from where it was found before: width of its face and side of the look,
+# in pixels, and whether it is mirrored.
+_AGAIN = ((32, 96, True), (44, 128, True), (60, 160, False))
+_SLOPE, _MIDDLE = 11.5, 0.51  # logistic, from the mean score of all looks to a probability; see runs/faces
 _MIN_CONFIDENCE = 0.5
 # Right eye, left eye, tip of the nose, mouth: reach in distances between the eyes, and importance.
 _FEATURES = ((0.32, 1.0), (0.32, 1.0), (0.3, 0.7), (0.45, 1.0))
@@ -91,10 +92,14 @@ def find_faces(image: Tensor) -> list[Face]:
     pixels = to_bytes(image.detach().float().cpu())
     height, width = pixels.shape[:2]
     seen, looks = _first_looks(pixels)
-    kept, firsts = _candidates(seen, looks, _scales(height, width))
-    scores = [*firsts, *(_again(pixels, kept, *how) for how in _AGAIN)]
-    mean = np.nanmean(np.stack(scores), axis=0) if len(kept) else np.zeros(0)
-    certain = 1 / (1 + np.exp(-_SLOPE * (mean - _MIDDLE)))
+    kept, second = _candidates(seen, looks, _scales(height, width))
+    if not len(kept):
+        return []
+    scores = [kept.scores, second]
+    for how in _AGAIN:
+        kept = _again(pixels, kept, *how)
+        scores.append(kept.scores)
+    certain = 1 / (1 + np.exp(-_SLOPE * (np.nanmean(np.stack(scores), axis=0) - _MIDDLE)))
     faces = [
         Face(float(certain[index]), _box(kept.boxes[index]), _four(kept.points[index]))
         for index in np.flatnonzero(certain >= _MIN_CONFIDENCE)
@@ -169,10 +174,10 @@ def overlaps(box: Array, boxes: Array) -> Array:
     return np.asarray(common / (box[2:].prod() + boxes[:, 2:].prod(axis=1) - common), np.float32)
 
 
-def _candidates(seen: Found, looks: NDArray[np.int64], scales: list[float]) -> tuple[Found, list[Array]]:
-    """The best look at each face, and two scores of each: of that look, and of the next best at another scale.
+def _candidates(seen: Found, looks: NDArray[np.int64], scales: list[float]) -> tuple[Found, Array]:
+    """The best look at each face, and the score ``[N]`` of the next best at another scale.
 
-    The second is not a number where a face is within the network's reach at one scale only.
+    It is not a number where a face is within the network's reach at one scale only.
     """
     left = seen.boxes[:, 2] >= _MIN_WIDTH
     chosen, seconds = [], []
@@ -191,41 +196,54 @@ def _candidates(seen: Found, looks: NDArray[np.int64], scales: list[float]) -> t
         ]
         chosen.append(index)
         seconds.append(max(others, default=np.nan))
-    kept = seen[np.array(chosen, np.int64)]
-    return kept, [kept.scores, np.array(seconds, np.float32)]
+    return seen[np.array(chosen, np.int64)], np.array(seconds, np.float32)
 
 
-def _again(pixels: Pixels, faces: Found, wide: int, side: int, mirror: bool) -> Array:
-    """Scores of faces that are seen again, each upright in a square of `side` pixels and `wide` pixels wide."""
-    scores = np.zeros(len(faces), np.float32)
-    columns = max(1, min(len(faces), 1024 // side))
-    for row in range(0, len(faces), columns):
-        numbers = np.arange(row, min(row + columns, len(faces)))
-        strip = np.concatenate([_upright(pixels, faces, n, wide, side, mirror) for n in numbers], axis=1)
-        found = detect(strip, 0.05)
-        for place, number in enumerate(numbers):
-            high = wide * float(faces.boxes[number, 3] / faces.boxes[number, 2])
-            middle = (place + 0.5) * side
-            box = np.array([middle - wide / 2, side / 2 - high / 2, wide, high], np.float32)
-            scores[number] = found.scores[overlaps(box, found.boxes) > _SAME].max(initial=0.0)
-    return scores
+def _again(pixels: Pixels, faces: Found, wide: int, side: int, mirror: bool) -> Found:
+    """Faces as they are when seen again, each upright in a square of `side` pixels and `wide` pixels wide.
+
+    One that is not found again is where it was, with a score of 0.
+    """
+    parts = []
+    columns = 1024 // side
+    for first in range(0, len(faces), columns):
+        numbers = range(first, min(first + columns, len(faces)))
+        squares = [_upright(pixels, faces, number, wide, side, mirror) for number in numbers]
+        found = detect(np.concatenate([square for square, _ in squares], axis=1), 0.05)
+        for place, (number, (_, matrix)) in enumerate(zip(numbers, squares, strict=True)):
+            matrix[0, 2] += place * side
+            one = np.array([number])
+            near = overlaps(faces[one].moved(matrix).boxes[0], found.boxes) > _SAME
+            if near.any():
+                best = found[near][np.argmax(found.scores[near])[None]]
+                parts.append(best.moved(cv2.invertAffineTransform(matrix).astype(np.float32)))
+            else:
+                parts.append(replace(faces[one], scores=np.zeros(1, np.float32)))
+    return Found.joined(parts) if parts else faces
 
 
-def _upright(pixels: Pixels, faces: Found, number: int, wide: int, side: int, mirror: bool) -> Pixels:
-    """A face in the middle of a square of `side` pixels, `wide` pixels wide, its eyes level."""
+def _upright(
+    pixels: Pixels, faces: Found, number: int, wide: int, side: int, mirror: bool
+) -> tuple[Pixels, Array]:
+    """A face in the middle of a square of `side` pixels, `wide` pixels wide, its eyes level.
+
+    Returns:
+        The square, and the matrix ``[2, 3]`` from the picture's pixels to its own.
+    """
     x, y, width, height = (float(value) for value in faces.boxes[number])
     face = Face(1.0, (x, y, width, height), faces.points[number])
-    angle = float(np.degrees(np.arctan2(*face.tilt[::-1])))
-    around = side / wide * width  # pixels of the picture that are seen
-    spans = [
-        span(middle, 0.75 * around, size)
-        for middle, size in zip((x + width / 2, y + height / 2), pixels.shape[1::-1], strict=True)
-    ]
-    (left, right), (top, bottom) = spans
+    reach = 0.75 * side / wide * width  # of what is seen from its middle, whatever the angle, in pixels
+    left, right = span(x + width / 2, reach, pixels.shape[1])
+    top, bottom = span(y + height / 2, reach, pixels.shape[0])
     part = _resized(pixels[top:bottom, left:right], wide / width)
-    scale = part.shape[1] / (right - left), part.shape[0] / (bottom - top)
-    centre = (x + width / 2 - left) * scale[0], (y + height / 2 - top) * scale[1]
-    matrix = cv2.getRotationMatrix2D(centre, angle, 1.0)
-    matrix[:, 2] += side / 2 - np.array(centre)
-    square = np.asarray(cv2.warpAffine(part, matrix, (side, side)), np.uint8)
-    return square[:, ::-1] if mirror else square
+    sx, sy = part.shape[1] / (right - left), part.shape[0] / (bottom - top)
+    centre = ((x + width / 2 - left) * sx, (y + height / 2 - top) * sy)
+    turn = cv2.getRotationMatrix2D(centre, float(np.degrees(np.arctan2(*face.tilt[::-1]))), 1.0)
+    turn[:, 2] += side / 2 - np.array(centre)
+    square = np.asarray(cv2.warpAffine(part, turn, (side, side)), np.uint8)
+    shrink = np.array([[sx, 0, -left * sx], [0, sy, -top * sy], [0, 0, 1]])
+    matrix = (turn @ shrink).astype(np.float32)
+    if mirror:
+        square, matrix = square[:, ::-1], matrix * np.array([[-1], [1]], np.float32)
+        matrix[0, 2] += side
+    return square, matrix

@@ -84,7 +84,6 @@ def test_a_crowd_is_counted(head):
     for number, (x, y) in enumerate(places):
         eyes = (EYES - CORNER) * (14 + number) / 90 + (x, y)
         assert min(np.abs(face.points[:2] - eyes).max() for face in found) < 2
-    assert found[0].box[2] > 20  # large ones first
 
 
 @pytest.mark.parametrize("name", ["chelsea", "coffee", "rocket"])

@@ -2,10 +2,10 @@
 
     python runs/faces/evaluate.py FOLDER [--show FOLDER]
 
-FOLDER is what `pictures.py` wrote; `faces.csv` says where faces are and how they look: from the front, in profile
-(more than about 45 degrees), tilted (more than about 20), drawn or painted; at what says "maybe", people would
-differ, and neither finding nor missing it counts. Each picture with faces is looked at as it is, at a half and at a
-quarter of its size, for faces of all sizes; false alarms are counted at its own size, and in pictures without faces.
+FOLDER is what `pictures.py` wrote; `faces.csv` says where faces are and how they look: from the front, in
+profile (more than about 45 degrees), tilted (more than about 20), drawn or painted. At what says "maybe"
+people would differ: neither finding nor missing it counts. Each picture with faces is looked at as it is, at
+a half and at a quarter of its size, for faces of all sizes; false alarms are counted at its own size.
 """
 
 from __future__ import annotations
@@ -84,7 +84,11 @@ def main() -> None:
         full = cv2.imread(str(path))
         faces = counted.get(path.stem, [])
         for scale in SCALES if faces else SCALES[:1]:
-            small = full if scale == 1 else cv2.resize(full, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+            small = (
+                full
+                if scale == 1
+                else cv2.resize(full, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+            )
             image = torch.from_numpy(small[..., ::-1] / np.float32(255)).permute(2, 0, 1)
             start = time.process_time()
             found = find_faces(image)
@@ -107,7 +111,7 @@ def main() -> None:
     for look, all_hits in sorted(by_look.items()):
         print(f"{look:19s}: {np.mean(all_hits):.3f} of {len(all_hits)}")
     for kind, counts in alarms.items():
-        print(f"false alarms in {len(counts)} pictures {kind}: {sum(counts)}, {np.mean(counts):.3f} a picture")
+        print(f"false alarms in {len(counts)} pictures {kind}: {sum(counts)}, {np.mean(counts):.3f} each")
     print(f"{seconds / pixels * 1e6:.2f} s of a core for a million pixels")
 
 

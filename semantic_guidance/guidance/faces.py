@@ -18,7 +18,8 @@ _FINEST, _MOST_PIXELS = (
     2.0,
     3.2e6,
 )  # how much pictures are enlarged, and up to how many pixels
-_LARGEST = 16e6  # pixels of which a picture is looked at; larger ones are made smaller
+_LARGEST = 8e6  # pixels of which a picture is looked at; larger ones are made smaller
+_TILE, _OVERLAP = 1536, 192  # sides of the tiles of a look, in pixels; larger faces are seen in coarser looks
 _COARSEST = 100  # pixels of the longer side of the smallest look
 _TURNS, _TURNED_SIDE = (
     (-45.0, 45.0),
@@ -112,7 +113,7 @@ def find_faces(image: Tensor) -> list[Face]:
     certain = 1 / (1 + np.exp(-_SLOPE * (np.nanmean(np.stack(scores), axis=0) - _MIDDLE)))
     faces = [
         Face(float(certain[index]), _box(kept.boxes[index]), _four(kept.points[index]))
-        for index in np.flatnonzero(certain >= _MIN_CONFIDENCE)
+        for index in _distinct(kept.boxes, certain)
     ]
     return sorted(faces, key=lambda face: -prominence(face.box, height, width))[:_MAX_FACES]
 
@@ -157,14 +158,26 @@ def _first_looks(pixels: Pixels) -> tuple[Found, NDArray[np.int64]]:
     for scale in _scales(height, width):
         small = _resized(pixels, scale)
         across, down = width / small.shape[1], height / small.shape[0]
-        parts.append(detect(small, _MIN_LOOK).moved(np.array([[across, 0, 0], [0, down, 0]], np.float32)))
+        back = np.array([[across, 0, 0], [0, down, 0]], np.float32)
+        parts.append(_tiled(small).moved(back))
     small = _resized(pixels, min(1.0, _TURNED_SIDE / max(height, width)))
-    back = width / small.shape[1]
     for angle in _TURNS:
         turned, matrix = _turned(small, angle)
-        parts.append(detect(turned, _MIN_TURNED).moved(cv2.invertAffineTransform(matrix) * back))
+        back = cv2.invertAffineTransform(matrix).astype(np.float32) * np.float32(width / small.shape[1])
+        parts.append(detect(turned, _MIN_TURNED).moved(back))
     looks = np.repeat(np.arange(len(parts)), [len(part) for part in parts])
     return Found.joined(parts), looks
+
+
+def _tiled(pixels: Pixels) -> Found:
+    """What is found in a picture of any size, in tiles that overlap, so that memory is bounded."""
+    height, width = pixels.shape[:2]
+    parts = []
+    for top in range(0, max(1, height - _OVERLAP), _TILE - _OVERLAP):
+        for left in range(0, max(1, width - _OVERLAP), _TILE - _OVERLAP):
+            corner = np.array([[1, 0, left], [0, 1, top]], np.float32)
+            parts.append(detect(pixels[top : top + _TILE, left : left + _TILE], _MIN_LOOK).moved(corner))
+    return Found.joined(parts)
 
 
 def _turned(pixels: Pixels, angle: float) -> tuple[Pixels, Array]:
@@ -201,6 +214,16 @@ def _candidates(seen: Found, looks: NDArray[np.int64], scales: list[float]) -> t
         chosen.append(int(index))
         seconds.append(max(others, default=np.nan))
     return seen[np.array(chosen, np.int64)], np.array(seconds, np.float32)
+
+
+def _distinct(boxes: Array, certain: Array) -> list[int]:
+    """Numbers of the faces to believe, surest first, each once: two looks may have ended at the same one."""
+    chosen: list[int] = []
+    for index in np.argsort(-certain, kind="stable").tolist():
+        same = overlaps(boxes[index], boxes[np.array(chosen, np.int64)]) > _SAME
+        if certain[index] >= _MIN_CONFIDENCE and not same.any():
+            chosen.append(index)
+    return chosen
 
 
 def _again(pixels: Pixels, faces: Found, wide: int, side: int, mirror: bool) -> Found:

@@ -220,8 +220,9 @@ def _distinct(boxes: Array, certain: Array) -> list[int]:
     """Numbers of the faces to believe, surest first, each once: two looks may have ended at the same one."""
     chosen: list[int] = []
     for index in np.argsort(-certain, kind="stable").tolist():
-        same = overlaps(boxes[index], boxes[np.array(chosen, np.int64)]) > _SAME
-        if certain[index] >= _MIN_CONFIDENCE and not same.any():
+        if certain[index] < _MIN_CONFIDENCE or boxes[index, 2] < _MIN_WIDTH:
+            continue
+        if not (overlaps(boxes[index], boxes[np.array(chosen, np.int64)]) > _SAME).any():
             chosen.append(index)
     return chosen
 

@@ -1,4 +1,4 @@
-"""Faces: looked for at every size, and seen again from near, mirrored and upright, before they are believed."""
+"""Faces: looked for at every size, and seen again from near and upright before they are believed."""
 
 from __future__ import annotations
 
@@ -11,20 +11,31 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from semantic_guidance.core.guidance import Box
-from semantic_guidance.guidance.yunet import Array, Found, Pixels, detect
+from semantic_guidance.guidance.yunet import Array, Found, Pixels, detect, overlaps
 from semantic_guidance.images.arrays import to_bytes
 
-_FINEST, _MOST_PIXELS = 2.0, 3.2e6  # enlargement of a picture, up to so many pixels; larger ones stay as they are
-_LARGEST = 16e6  # pixels of which a picture is looked at; larger ones are made smaller
+_FINEST, _MOST_PIXELS = (
+    2.0,
+    3.2e6,
+)  # how much pictures are enlarged, and up to how many pixels
+_LARGEST = 8e6  # pixels of which a picture is looked at; larger ones are made smaller
+_TILE, _OVERLAP = 1536, 192  # sides of the tiles of a look, in pixels; larger faces are seen in coarser looks
 _COARSEST = 100  # pixels of the longer side of the smallest look
-_TURNS, _TURNED_SIDE = (-45.0, 45.0), 480  # degrees; and longer side at which a turned picture is seen, in pixels
-_MIN_LOOK, _MIN_FIRST, _MIN_TURNED = 0.3, 0.45, 0.6  # scores that count at all, for a candidate, and if turned
+_TURNS, _TURNED_SIDE = (
+    (-45.0, 45.0),
+    480,
+)  # degrees; longer side of a turned picture, in pixels
+_MIN_LOOK, _MIN_FIRST, _MIN_TURNED = (
+    0.3,
+    0.45,
+    0.6,
+)  # scores that count, of candidates, and if turned
 _SAME = 0.35  # overlap of two boxes (intersection over union) from which they are one face
 _MAX_CANDIDATES, _MAX_FACES = 128, 64
 _MIN_WIDTH = 9.0  # of a face, in pixels of the picture
 _REACH = (10.0, 300.0)  # widths of faces that the network knows, in pixels of its input
-# How a candidate is seen again, each time from where it was found before: width of its face and side of the look,
-# in pixels, and whether it is mirrored.
+# How a candidate is seen again, each time from where it was found before: width of its face and side of the
+# look, in pixels, and whether it is mirrored.
 _AGAIN = ((32, 96, True), (44, 128, True), (60, 160, False))
 _SLOPE, _MIDDLE = 11.5, 0.51  # logistic, from the mean score of all looks to a probability; see runs/faces
 _MIN_CONFIDENCE = 0.5
@@ -50,7 +61,7 @@ class Face:
 
     @property
     def tilt(self) -> tuple[float, float]:
-        """Unit vector (x, y) from the right eye to the left one; level where they are one behind the other."""
+        """Unit vector (x, y) from the right eye to the left one; level in profile."""
         x, y = (self.points[1] - self.points[0]).tolist()
         apart = float(np.hypot(x, y))
         return (x / apart, y / apart) if apart > _PROFILE * self.box[2] else (1.0, 0.0)
@@ -78,7 +89,7 @@ class Face:
 
 
 def span(middle: float, reach: float, size: int) -> tuple[int, int]:
-    """First pixel, and the one after the last, of a line of `size` that are within `reach` of its `middle`."""
+    """First pixel, and the one after the last, of a line of `size` within `reach` of its `middle`."""
     first = min(max(int(middle - reach), 0), size)
     return first, max(first, min(size, int(middle + reach) + 1))
 
@@ -102,7 +113,7 @@ def find_faces(image: Tensor) -> list[Face]:
     certain = 1 / (1 + np.exp(-_SLOPE * (np.nanmean(np.stack(scores), axis=0) - _MIDDLE)))
     faces = [
         Face(float(certain[index]), _box(kept.boxes[index]), _four(kept.points[index]))
-        for index in np.flatnonzero(certain >= _MIN_CONFIDENCE)
+        for index in _distinct(kept.boxes, certain)
     ]
     return sorted(faces, key=lambda face: -prominence(face.box, height, width))[:_MAX_FACES]
 
@@ -147,14 +158,26 @@ def _first_looks(pixels: Pixels) -> tuple[Found, NDArray[np.int64]]:
     for scale in _scales(height, width):
         small = _resized(pixels, scale)
         across, down = width / small.shape[1], height / small.shape[0]
-        parts.append(detect(small, _MIN_LOOK).moved(np.array([[across, 0, 0], [0, down, 0]], np.float32)))
+        back = np.array([[across, 0, 0], [0, down, 0]], np.float32)
+        parts.append(_tiled(small).moved(back))
     small = _resized(pixels, min(1.0, _TURNED_SIDE / max(height, width)))
-    back = width / small.shape[1]
     for angle in _TURNS:
         turned, matrix = _turned(small, angle)
-        parts.append(detect(turned, _MIN_TURNED).moved(cv2.invertAffineTransform(matrix) * back))
+        back = cv2.invertAffineTransform(matrix).astype(np.float32) * np.float32(width / small.shape[1])
+        parts.append(detect(turned, _MIN_TURNED).moved(back))
     looks = np.repeat(np.arange(len(parts)), [len(part) for part in parts])
     return Found.joined(parts), looks
+
+
+def _tiled(pixels: Pixels) -> Found:
+    """What is found in a picture of any size, in tiles that overlap, so that memory is bounded."""
+    height, width = pixels.shape[:2]
+    parts = []
+    for top in range(0, max(1, height - _OVERLAP), _TILE - _OVERLAP):
+        for left in range(0, max(1, width - _OVERLAP), _TILE - _OVERLAP):
+            corner = np.array([[1, 0, left], [0, 1, top]], np.float32)
+            parts.append(detect(pixels[top : top + _TILE, left : left + _TILE], _MIN_LOOK).moved(corner))
+    return Found.joined(parts)
 
 
 def _turned(pixels: Pixels, angle: float) -> tuple[Pixels, Array]:
@@ -167,20 +190,14 @@ def _turned(pixels: Pixels, angle: float) -> tuple[Pixels, Array]:
     return np.asarray(cv2.warpAffine(pixels, matrix, size), np.uint8), matrix.astype(np.float32)
 
 
-def overlaps(box: Array, boxes: Array) -> Array:
-    """Intersection over union of a box ``[4]`` (x, y, width, height) with each of ``[N, 4]``."""
-    ends, others = box[:2] + box[2:], boxes[:, :2] + boxes[:, 2:]
-    common = np.clip(np.minimum(ends, others) - np.maximum(box[:2], boxes[:, :2]), 0, None).prod(axis=1)
-    return np.asarray(common / (box[2:].prod() + boxes[:, 2:].prod(axis=1) - common), np.float32)
-
-
 def _candidates(seen: Found, looks: NDArray[np.int64], scales: list[float]) -> tuple[Found, Array]:
     """The best look at each face, and the score ``[N]`` of the next best at another scale.
 
     It is not a number where a face is within the network's reach at one scale only.
     """
     left = seen.boxes[:, 2] >= _MIN_WIDTH
-    chosen, seconds = [], []
+    chosen: list[int] = []
+    seconds: list[float] = []
     for index in np.argsort(-seen.scores, kind="stable"):
         if not left[index]:
             continue
@@ -194,9 +211,20 @@ def _candidates(seen: Found, looks: NDArray[np.int64], scales: list[float]) -> t
             for look, scale in enumerate(scales)
             if look != looks[index] and _REACH[0] <= width * scale <= _REACH[1]
         ]
-        chosen.append(index)
+        chosen.append(int(index))
         seconds.append(max(others, default=np.nan))
     return seen[np.array(chosen, np.int64)], np.array(seconds, np.float32)
+
+
+def _distinct(boxes: Array, certain: Array) -> list[int]:
+    """Numbers of the faces to believe, surest first, each once: two looks may have ended at the same one."""
+    chosen: list[int] = []
+    for index in np.argsort(-certain, kind="stable").tolist():
+        if certain[index] < _MIN_CONFIDENCE or boxes[index, 2] < _MIN_WIDTH:
+            continue
+        if not (overlaps(boxes[index], boxes[np.array(chosen, np.int64)]) > _SAME).any():
+            chosen.append(index)
+    return chosen
 
 
 def _again(pixels: Pixels, faces: Found, wide: int, side: int, mirror: bool) -> Found:
@@ -215,7 +243,7 @@ def _again(pixels: Pixels, faces: Found, wide: int, side: int, mirror: bool) -> 
             one = np.array([number])
             near = overlaps(faces[one].moved(matrix).boxes[0], found.boxes) > _SAME
             if near.any():
-                best = found[near][np.argmax(found.scores[near])[None]]
+                best = found[near][np.array([np.argmax(found.scores[near])])]
                 parts.append(best.moved(cv2.invertAffineTransform(matrix).astype(np.float32)))
             else:
                 parts.append(replace(faces[one], scores=np.zeros(1, np.float32)))
@@ -239,7 +267,7 @@ def _upright(
     sx, sy = part.shape[1] / (right - left), part.shape[0] / (bottom - top)
     centre = ((x + width / 2 - left) * sx, (y + height / 2 - top) * sy)
     turn = cv2.getRotationMatrix2D(centre, float(np.degrees(np.arctan2(*face.tilt[::-1]))), 1.0)
-    turn[:, 2] += side / 2 - np.array(centre)
+    turn[:, 2] += np.subtract(side / 2, centre)
     square = np.asarray(cv2.warpAffine(part, turn, (side, side)), np.uint8)
     shrink = np.array([[sx, 0, -left * sx], [0, sy, -top * sy], [0, 0, 1]])
     matrix = (turn @ shrink).astype(np.float32)

@@ -20,7 +20,7 @@ MIN_HEAD = 0.025
 MAX_HEADS = 8
 """Heads that are instances at most, the most prominent ones; other faces are focused on."""
 
-_ELLIPSE = (0.62, 0.78, 0.06)  # half sides of the ellipse round a face and its rise, in sides of the face's box
+_ELLIPSE = (0.62, 0.78, 0.06)  # half sides of the ellipse and its rise, in sides of the face's box
 _MOSTLY = 0.5  # share of a head that is within the objects, from which it belongs to them
 
 
@@ -29,8 +29,9 @@ def with_faces(
 ) -> Guidance:
     """`guidance` of a picture ``[3, H, W]`` with its faces, in the focus and as the last instances.
 
-    A head is cut out by the objects' mask if it belongs to them, and else one more object. One that is most of the
-    objects is seen closely with them and is no instance of its own; nor are small ones, nor more than eight.
+    A head is cut out by the objects' mask if it belongs to them, and else one more object. One that is most
+    of the objects is seen closely with them and is no instance of its own; nor are small ones, nor more than
+    eight.
 
     Args:
         image: the picture.
@@ -68,7 +69,7 @@ def head_of(face: Face, height: int, width: int) -> tuple[tuple[slice, slice], T
     """The ellipse round a face, tilted as its eyes are, in a picture of a height and a width.
 
     Returns:
-        The rows and columns that hold it, and the ellipse there ``[1, h, w]`` in [0, 1], soft over four pixels.
+        The rows and columns that hold it, and the ellipse there ``[1, h, w]`` in [0, 1], soft over 4 pixels.
     """
     x, y, wide, high = face.box
     across, down, rise = _ELLIPSE[0] * wide, _ELLIPSE[1] * high, _ELLIPSE[2] * high

@@ -1,4 +1,4 @@
-"""YuNet, a face detector of 55,000 weights (Wu, Peng & Yu 2023, doi:10.1007/s11633-023-1423-y), run by OpenCV."""
+"""YuNet, a small face detector (Wu, Peng & Yu 2023, doi:10.1007/s11633-023-1423-y), run by OpenCV."""
 
 from __future__ import annotations
 
@@ -61,6 +61,13 @@ class Found:
             np.concatenate([part.points for part in parts]),
             np.concatenate([part.scores for part in parts]),
         )
+
+
+def overlaps(box: Array, boxes: Array) -> Array:
+    """Intersection over union of a box ``[4]`` (x, y, width, height) with each of ``[N, 4]``."""
+    ends, others = box[:2] + box[2:], boxes[:, :2] + boxes[:, 2:]
+    common = np.clip(np.minimum(ends, others) - np.maximum(box[:2], boxes[:, :2]), 0, None).prod(axis=1)
+    return np.asarray(common / (box[2:].prod() + boxes[:, 2:].prod(axis=1) - common), np.float32)
 
 
 def detect(pixels: Pixels, least: float) -> Found:

@@ -1,4 +1,4 @@
-"""Faces: against eyes marked by hand in a photograph, moved, turned, made small; and what painters make of them."""
+"""Faces: against eyes marked by hand, moved, turned, made small; and what painters make of them."""
 
 from __future__ import annotations
 

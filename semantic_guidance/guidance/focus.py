@@ -1,10 +1,11 @@
 """Focus: which pixels of an object make a classifier recognise it.
 
 Guided backpropagation (Springenberg et al. 2015, arXiv 1412.6806) is the gradient of the winning class's
-score with respect to the input, where every ReLU passes only positive gradients. It is sharp, but speckles. The
-focus is its average over a few shifted and mirrored copies (as SmoothGrad's over noise, Smilkov et al. 2017, arXiv
-1706.03825), smoothed, times the class activation map of the same pass (LayerCAM, Jiang et al. 2021, in the manner of
-guided Grad-CAM, Selvaraju et al. 2017, arXiv 1610.02391). `runs/focus` has what was compared.
+score with respect to the input, where every ReLU passes only positive gradients. It is sharp, but
+speckles, and follows whatever has contrast (Adebayo et al. 2018, arXiv 1810.03292). The focus is its average
+over a few shifted and mirrored copies (as SmoothGrad's over noise, Smilkov et al. 2017, arXiv 1706.03825),
+smoothed, times a class activation map (LayerCAM, Jiang et al. 2021, in the manner of guided Grad-CAM,
+Selvaraju et al. 2017, arXiv 1610.02391). `runs/focus` has what was compared.
 """
 
 from __future__ import annotations
@@ -12,7 +13,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from functools import partial
 from typing import Any
 
 import torch
@@ -49,21 +49,13 @@ class _OnlyPositive(TorchFunctionMode):
     all alike to it, and the model needs no hooks.
 
     Args:
-        least: the last rectified map ``[B, C, h, w]`` with both sides at least that long (h, w) is kept, and
-            what flows back into it.
+        least: the last rectified map ``[B, C, h, w]`` with both sides at least that long is kept.
     """
 
-    def __init__(self, least: tuple[int, int] | None = None) -> None:
+    def __init__(self, least: float = math.inf) -> None:
         super().__init__()
         self._least = least
-        self.activation: Tensor | None = None
-        self.gradient: Tensor | None = None
-
-    def _passed(self, out: Tensor, grad: Tensor) -> Tensor:
-        positive = grad.clamp(min=0)
-        if out is self.activation:
-            self.gradient = positive
-        return positive
+        self.kept: Tensor | None = None
 
     def __torch_function__(
         self,
@@ -74,18 +66,14 @@ class _OnlyPositive(TorchFunctionMode):
     ) -> Any:
         out = func(*args, **(kwargs or {}))
         if func in _RECTIFIERS and isinstance(out, Tensor) and out.requires_grad:
-            if (
-                self._least is not None
-                and out.ndim == 4
-                and all(side >= wanted for side, wanted in zip(out.shape[2:], self._least, strict=True))
-            ):
-                self.activation = out
-            out.register_hook(partial(self._passed, out))
+            if out.ndim == 4 and min(out.shape[2:]) >= self._least:
+                self.kept = out
+            out.register_hook(lambda grad: grad.clamp(min=0))
         return out
 
 
 @contextmanager
-def guided_relus(model: nn.Module, least: tuple[int, int] | None = None) -> Iterator[_OnlyPositive]:
+def guided_relus(model: nn.Module, least: float = math.inf) -> Iterator[_OnlyPositive]:
     """Within this context, `model` is in eval mode and its forward passes use guided backpropagation.
 
     Afterwards the model is as it was: no hook remains, and each module is in train or eval mode as before.
@@ -93,7 +81,7 @@ def guided_relus(model: nn.Module, least: tuple[int, int] | None = None) -> Iter
 
     Args:
         model: any network with ReLU, ReLU6, LeakyReLU, ELU, GELU, SiLU or the like, as modules or functions.
-        least: what is yielded keeps the last rectified map with sides at least that long (h, w).
+        least: what is yielded keeps the last rectified map whose sides are at least that long.
     """
     modes = [(module, module.training) for module in model.modules()]
     model.eval()
@@ -124,9 +112,9 @@ def guided_backprop(model: nn.Module, x: Tensor, classes: Tensor | None = None) 
 
 
 def _guided(
-    model: nn.Module, x: Tensor, choose: Callable[[Tensor], Tensor], least: tuple[int, int] | None = None
+    model: nn.Module, x: Tensor, choose: Callable[[Tensor], Tensor], least: float = math.inf
 ) -> tuple[Tensor, Tensor | None]:
-    """Guided gradients ``[B, 3, H, W]``, and `layer_cam` of the map kept, see `guided_relus`, if there is one.
+    """Guided gradients ``[B, 3, H, W]``, and `layer_cam` of the map that `guided_relus` keeps, if any.
 
     Args:
         model: see `guided_backprop`.
@@ -147,10 +135,10 @@ def _guided(
             raise ValueError("model's output does not depend on x, wanted a differentiable classifier")
         chosen = choose(logits.detach()).to(logits.device).long()
         score = logits.gather(1, chosen[:, None]).sum()
-        (gradient,) = torch.autograd.grad(score, leaf)
-    if watched.activation is None or watched.gradient is None:
-        return gradient, None
-    return gradient, layer_cam(watched.activation.detach(), watched.gradient)
+        if watched.kept is None:
+            return torch.autograd.grad(score, leaf)[0], None
+        gradient, inner = torch.autograd.grad(score, (leaf, watched.kept))
+    return gradient, layer_cam(watched.kept.detach(), inner)
 
 
 def layer_cam(activation: Tensor, gradient: Tensor) -> Tensor:
@@ -161,9 +149,9 @@ def layer_cam(activation: Tensor, gradient: Tensor) -> Tensor:
         gradient: ``[B, C, h, w]`` of the class's score with respect to it.
 
     Returns:
-        ``[B, 1, h, w]`` not negative: the sum over the channels of each activation times the positive part of its
-        gradient. Where a linear layer follows the map's mean, that is the class activation map of its positive
-        weights (Zhou et al. 2016, arXiv 1512.04150).
+        ``[B, 1, h, w]`` not negative: the sum over the channels of each activation times the positive part of
+        its gradient. Where a linear layer follows the map's mean, that is the class activation map of its
+        positive weights (Zhou et al. 2016, arXiv 1512.04150).
     """
     return (activation * gradient.clamp(min=0)).sum(1, keepdim=True).clamp(min=0)
 
@@ -229,17 +217,17 @@ def _smoothed(planes: Tensor, deviation: float) -> Tensor:
     return F.conv2d(down, kernel.view(1, 1, 1, -1), padding=(0, reach))
 
 
-def _evidence(model: nn.Module, prepare: Callable[[Tensor], Tensor], squares: Tensor) -> Tensor:
-    """What makes the classifier recognise the objects in squares ``[N, 3, S, S]``: ``[N, 1, S, S]``, not negative."""
+def _evidence(model: nn.Module, prepare: Callable[[Tensor], Tensor], squares: Tensor, among: int) -> Tensor:
+    """Where a classifier recognises the objects in squares ``[N, 3, S, S]``: ``[N, 1, S, S]``, at least 0."""
     count, side = len(squares), squares.shape[-1]
-    moves = _MOVES[: max(1, _MOST // count)]
+    moves = _MOVES[: max(1, _MOST // max(count, among))]
 
     def together(logits: Tensor) -> Tensor:
         """The class that all copies of an object win on average, for each copy."""
         return logits.unflatten(0, (len(moves), count)).mean(0).argmax(1).repeat(len(moves))
 
     copies = prepare(torch.cat([_moved(squares, move) for move in moves]))
-    gradient, cam = _guided(model, copies, together, (math.ceil(side / _STRIDE),) * 2)
+    gradient, cam = _guided(model, copies, together, side / _STRIDE)
     planes = saliency(gradient)
     if cam is not None:
         planes = torch.cat([planes, F.interpolate(cam, (side, side), mode="bilinear")], 1)
@@ -255,11 +243,12 @@ def focus_map(
     model: nn.Module | None = None,
     prepare: Callable[[Tensor], Tensor] = normalise,
     side: int = 224,
+    among: int = 1,
 ) -> Tensor:
     """Each pixel's importance for recognising the object it belongs to.
 
-    The classifier sees up to four copies of each object, and at most eight pictures in all, so that the cost does not
-    grow with the number of objects.
+    The classifier sees up to four copies of each object, and at most eight pictures in all, so that the cost
+    does not grow with the number of objects.
 
     Args:
         image: ``[3, H, W]`` in [0, 1].
@@ -267,6 +256,7 @@ def focus_map(
         model: classifier, see `guided_backprop`; by default the ImageNet one.
         prepare: from RGB in [0, 1] to what the model takes.
         side: of the square in which it sees an object, in pixels.
+        among: how many objects there are in all, if these are some of them: the more, the fewer copies.
 
     Returns:
         ``[1, H, W]`` in [0, 1], zero where no mask reaches one half; one at a hundredth of each object.
@@ -277,7 +267,7 @@ def focus_map(
     instances = instances[:_MOST]
     model = folded_classifier() if model is None else model
     squares, windows = zip(*(_crop_object(image, instance, side) for instance in instances), strict=True)
-    maps = _evidence(model, prepare, torch.stack(squares))
+    maps = _evidence(model, prepare, torch.stack(squares), among)
     for plane, instance, window in zip(maps, instances, windows, strict=True):
         x, y, w, h = window
         oy, ox, high, wide = _inner(window, side)

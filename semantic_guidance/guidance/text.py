@@ -1,16 +1,16 @@
 """Legible text: lines of letters, found by what letters have in common. No network looks.
 
 Letters of a line are strokes of one width, all darker or all lighter than what is behind them, about equally
-high, close to one another and standing on one line (after Epshtein et al. 2010, "Detecting text in natural scenes
-with stroke width transform", and Neumann & Matas 2012, who group and verify components alike). What repeats one
-shape (windows, bricks, fences) or none (foliage, fur) is not text.
+high, close to one another and standing on one line (after Epshtein et al. 2010, "Detecting text in natural
+scenes with stroke width transform", and Neumann & Matas 2012, who group and verify components alike). What
+repeats one shape (windows, bricks, fences) or none (foliage, fur) is not text.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from semantic_guidance.core.check import check_picture
-from semantic_guidance.core.guidance import Box
+from semantic_guidance.core.guidance import Box, Guidance
 from semantic_guidance.images.arrays import to_bytes
 
 _LONGEST = 1024  # pixels of the longer side at which the smallest letters are looked for
@@ -107,7 +107,7 @@ def find_text(image: Tensor) -> list[TextLine]:
         seen = cv2.resize(gray, size, interpolation=cv2.INTER_AREA if zoom < 1 else cv2.INTER_CUBIC)
         back = (width / size[0], height / size[1])
         for darker in (True, False):
-            found += [_scaled(line, back) for line in _lines(seen, darker)]
+            found += [_scaled(line, back) for line in _lines(np.asarray(seen, np.uint8), darker)]
     return _kept(found)
 
 
@@ -117,6 +117,15 @@ def text_focus(lines: Iterable[TextLine], height: int, width: int) -> Tensor:
     for line in lines:
         total = torch.maximum(total, line.focus(height, width))
     return total
+
+
+def with_text(image: Tensor, guidance: Guidance) -> Guidance:
+    """`guidance` of a picture ``[3, H, W]`` with its lines of text in the focus, off the objects, too."""
+    lines = find_text(image)
+    if not lines:
+        return guidance
+    found = text_focus(lines, *image.shape[1:]).to(guidance.focus)
+    return replace(guidance, focus=torch.maximum(guidance.focus, found))
 
 
 def _scaled(line: TextLine, back: tuple[float, float]) -> TextLine:
@@ -158,7 +167,8 @@ def _ink(gray: Bytes, darker: bool) -> Bytes:
 def _lines(gray: Bytes, darker: bool) -> Iterator[TextLine]:
     """The lines in bytes ``[H, W]`` whose letters are dark, or light, and as high as `_LETTER` says."""
     ink = _ink(gray, darker)
-    _, labels, stats, _ = cv2.connectedComponentsWithStats(ink, connectivity=8)
+    _, found, table, _ = cv2.connectedComponentsWithStats(ink, connectivity=8)
+    labels, stats = np.asarray(found, np.int32), np.asarray(table, np.int32)
     w, h, area = stats[:, cv2.CC_STAT_WIDTH], stats[:, cv2.CC_STAT_HEIGHT], stats[:, cv2.CC_STAT_AREA]
     fill = area / (w * h)
     good = (h >= _LETTER[0]) & (h <= _LETTER[1]) & (w <= 2.2 * h) & (w >= 0.1 * h) & (fill > 0.15)

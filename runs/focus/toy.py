@@ -4,7 +4,7 @@
 
 Pictures of noise with a cross or a disc, which is the class, at a random place, and two squares of the same
 contrast that mean nothing. A small network learns to tell them apart; then each kind of map is asked where it
-looked: the share of the map on the deciding shape, against the shape's share of the picture, and how often its
+looked: the share of the map on the deciding shape, against its share of the picture, and how often the map's
 maximum is there (the pointing game, Zhang et al. 2016, arXiv 1608.00507).
 """
 

@@ -277,7 +277,9 @@ def focus_map(
         inside = placed[solid]
         if not inside.numel():
             continue
-        most = inside.kthvalue(max(1, round(0.99 * inside.numel()))).values.clamp(min=1e-12)
+        # Where there is next to nothing but a few points, they are not all the same.
+        rank = inside.kthvalue(max(1, round(0.99 * inside.numel()))).values
+        most = torch.maximum(rank, inside.max() / 8).clamp(min=1e-12)
         part = focus[:, y : y + h, x : x + w]
         focus[:, y : y + h, x : x + w] = torch.maximum(part, (placed / most).clamp(0, 1) * solid)
     return focus

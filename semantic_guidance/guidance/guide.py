@@ -22,6 +22,7 @@ from semantic_guidance.guidance.heads import with_faces
 from semantic_guidance.guidance.instances import found_instances, split_instances, told_apart
 from semantic_guidance.guidance.look import Clicks, Look, Seen, small_of
 from semantic_guidance.guidance.segmenter import Segmenter, default_segmenter
+from semantic_guidance.guidance.text import with_text
 from semantic_guidance.guidance.words import chosen
 from semantic_guidance.images.arrays import check_unit
 
@@ -66,7 +67,7 @@ class Guide:
     Args:
         segmenter: by default the one that ships, loaded on first use.
         classifier: whose attention makes the focus map, see `focus_map`; by default ImageNet's.
-        focus: whether to compute a focus map (else it is zero).
+        focus: whether to compute a focus map of objects and text (else it is zero).
         faces: whether faces are instances, too, after the objects, and focused on; see `with_faces`.
         clicks: finds what lies under points; by default the one that ships, loaded on first use.
     """
@@ -245,6 +246,8 @@ class Guide:
         if self._focus and instances and whole:
             focus = self._focused(image, instances, seen)
         guidance = Guidance(mask, focus, instances)
+        if self._focus and whole:
+            guidance = with_text(image, guidance)
         if seen is None:
             give_back()
         return guidance
@@ -255,7 +258,7 @@ class Guide:
             return focus_map(image, instances, self._classifier)
         for each in instances:
             if seen.plane(each.mask) is None:
-                seen.keep_plane(each.mask, focus_map(image, (each,), self._classifier))
+                seen.keep_plane(each.mask, focus_map(image, (each,), self._classifier, among=len(instances)))
         planes = [seen.plane(each.mask) for each in instances]
         return torch.stack([plane for plane in planes if plane is not None]).amax(0)
 

@@ -7,6 +7,7 @@ place's features to those at the clicks.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -154,20 +155,36 @@ class _Level(nn.Module):
         return x
 
 
+def _zero_conv(cin: int, cout: int) -> nn.Conv2d:
+    """A linear map of channels that begins as zero."""
+    conv = nn.Conv2d(cin, cout, 1, bias=False, dtype=torch.float32)
+    nn.init.zeros_(conv.weight)
+    return conv
+
+
 class ClickDecoder(nn.Module):
     """From feature maps and clicks to the mask of what was clicked, and how good it is.
 
     Args:
         widths: channels at strides 32, 16, 8, 4 and 2.
         kinds: channels of the evidence, see `KindEvidence`.
+        salient: channels of the maps of the decoder of salient objects, at strides 16, 8, 4 and 2.
     """
 
-    def __init__(self, widths: tuple[int, int, int, int, int] = CLICK_WIDTHS, kinds: int = 6) -> None:
+    def __init__(
+        self,
+        widths: tuple[int, int, int, int, int] = CLICK_WIDTHS,
+        kinds: int = 6,
+        salient: tuple[int, ...] = (96, 64, 48, 24),
+    ) -> None:
         super().__init__()
         self.widths = widths
         self.laterals = nn.ModuleList(
             nn.Conv2d(channels, width, 1, dtype=torch.float32)
             for channels, width in zip(FEATURE_CHANNELS, widths[::-1], strict=True)
+        )
+        self.salient = nn.ModuleList(
+            _zero_conv(channels, width) for channels, width in zip(salient[::-1], widths[:0:-1], strict=True)
         )
         self.evidence = nn.Conv2d(kinds, widths[0], 1, bias=False, dtype=torch.float32)
         self.embeddings = nn.ModuleList(
@@ -189,14 +206,17 @@ class ClickDecoder(nn.Module):
             nn.Linear(32, 1, dtype=torch.float32),
         )
 
-    def view(self, features: list[Tensor], evidence: Tensor) -> View:
+    def view(self, features: list[Tensor], evidence: Tensor, maps: Sequence[Tensor]) -> View:
         """What does not depend on clicks.
 
         Args:
             features: the encoder's maps ``[B, C, h, w]`` at strides 2 to 32.
             evidence: ``[B, kinds, h, w]`` of any size, what a classifier sees where.
+            maps: ``[B, C, h, w]`` of the decoder of salient objects at strides 16, 8, 4 and 2.
         """
         levels = [lateral(each) for lateral, each in zip(self.laterals, features, strict=True)]
+        for level, (salient, each) in enumerate(zip(self.salient, maps[::-1], strict=True)):
+            levels[level] = levels[level] + salient(each)
         size = levels[-1].shape[-2:]
         seen = F.interpolate(evidence, size, mode="bilinear", align_corners=False)
         levels[-1] = levels[-1] + self.evidence(seen)

@@ -110,10 +110,14 @@ class ClickSegmenter:
         with torch_threads(self.threads):
             x = _input(pixels, SIDE)
             evidence = kind_evidence()(x)
-            features = self.network.features(x)
-            salient = self.network.decode(features, evidence, (x.shape[-2], x.shape[-1]))[0].sigmoid()
-            view = self.decoder.view(features, evidence)
+            view, salient = self._view(x, evidence)
         return Features((height, width), pixels, view, salient, evidence)
+
+    def _view(self, x: Tensor, evidence: Tensor) -> tuple[View, Tensor]:
+        """What does not depend on clicks, of ``[1, 3, H, W]``, and what draws the eye ``[1, 1, H, W]``."""
+        features = self.network.features(x)
+        found = self.network.decode(features, evidence, (x.shape[-2], x.shape[-1]))
+        return self.decoder.view(features, evidence, found.maps), found.mask.sigmoid()
 
     @torch.inference_mode()
     def __call__(
@@ -185,10 +189,9 @@ class ClickSegmenter:
         if view is None:
             x = _input(features.pixels[part], CLOSE_SIDE)
             size = (x.shape[-2], x.shape[-1])
-            salient = _cropped(features.salient, window, features.pixels.shape, size)
             cells = (max(1, size[0] // 32), max(1, size[1] // 32))
             evidence = _cropped(features.evidence, window, features.pixels.shape, cells)
-            view = self.decoder.view(self.network.features(x), evidence)
+            view, salient = self._view(x, evidence)
         else:
             salient = features.salient
             size = (salient.shape[-2], salient.shape[-1])

@@ -104,7 +104,7 @@ def test_a_decoder_learns_that_a_click_selects_and_a_negative_one_removes():
     generator, numbers = np.random.default_rng(2), torch.Generator().manual_seed(2)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(2)
-        decoder = ClickDecoder((12,) * 5, kinds=1)
+        decoder = ClickDecoder((12,) * 5, kinds=1, salient=(1,) * 4)
     mixing = [torch.randn(channels, 1, 1, generator=numbers) for channels in FEATURE_CHANNELS]
     optimizer = torch.optim.Adam(decoder.parameters(), lr=1e-2)
 
@@ -113,7 +113,8 @@ def test_a_decoder_learns_that_a_click_selects_and_a_negative_one_removes():
         sign = 1 - 2 * removing[:, None].float()
         clicked = torch.cat([places[torch.arange(len(pixels)), removing], sign], 1)[:, None]
         before = pixels * removing[:, None, None, None]
-        view = decoder.view(features, torch.zeros(len(pixels), 1, 1, 1))
+        maps = [F.avg_pool2d(pixels, stride) for stride in STRIDES[3::-1]]
+        view = decoder.view(features, torch.zeros(len(pixels), 1, 1, 1), maps)
         return decoder(view, Clicks(clicked, before, pixels, torch.zeros_like(pixels)))
 
     for _ in range(30):

@@ -12,7 +12,7 @@ from semantic_guidance.core.guidance import Instance
 from semantic_guidance.guidance import focus_map, guided_backprop, guided_relus
 from semantic_guidance.guidance.classifier import folded_classifier, imagenet_classifier
 from semantic_guidance.guidance.efficientnet import EfficientNetLite0, normalise
-from semantic_guidance.guidance.focus import saliency
+from semantic_guidance.guidance.focus import layer_cam, saliency
 
 
 class Dense(nn.Module):
@@ -171,13 +171,17 @@ def test_focus_is_in_range_and_zero_off_the_mask(cat):
 
 
 def test_focus_depends_on_the_classifier(cat):
-    """Sanity check by randomised weights (Adebayo et al. 2018): an untrained expert sees something else."""
+    """Sanity check by randomised weights (Adebayo et al. 2018): an untrained expert sees something else.
+
+    Of single maps: when smoothed, all follow contrast, and are more alike.
+    """
     image, instance = cat
-    trained = focus_map(image, [instance])
-    inside = instance.mask > 0.5
+    x, y, w, h = instance.box
+    crop = normalise(F.interpolate(image[None, :, y : y + h, x : x + w], (224, 224), mode="bilinear"))
+    trained = saliency(guided_backprop(folded_classifier(), crop))
 
     def correlation(other: torch.Tensor) -> float:
-        return float(torch.corrcoef(torch.stack([trained[inside], other[inside]]))[0, 1])
+        return float(torch.corrcoef(torch.stack([trained.flatten(), other.flatten()]))[0, 1])
 
     torch.manual_seed(0)
     random = EfficientNetLite0().eval()
@@ -190,9 +194,10 @@ def test_focus_depends_on_the_classifier(cat):
         random(normalise(F.interpolate(image[None], (224, 224))).repeat(2, 1, 1, 1))
         random.eval()
     assert correlation(trained) == pytest.approx(1, abs=1e-5)
-    assert correlation(focus_map(image, [instance], random)) < 0.5
+    assert correlation(saliency(guided_backprop(random, crop))) < 0.5
     # The eyes and the nose matter more to the trained expert than the fur does.
-    eyes, fur = trained[:, 80:180, 150:310].mean(), trained[:, 200:280, 300:380].mean()
+    focus = focus_map(image, [instance])
+    eyes, fur = focus[:, 80:180, 150:310].mean(), focus[:, 200:280, 300:380].mean()
     assert eyes > 1.5 * fur
 
 
@@ -207,3 +212,72 @@ def test_folded_norms_hardly_change_the_focus(cat):
 
 def test_no_instances_no_focus():
     assert float(focus_map(torch.rand(3, 8, 8), []).abs().max()) == 0
+
+
+class Matched(nn.Module):
+    """Knows crosses from discs by filters of their shapes, and nothing else. What it sees is what decides."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        rows, columns = np.mgrid[-4:5, -4:5]
+        shapes = np.stack([(abs(rows) <= 1) | (abs(columns) <= 1), rows**2 + columns**2 <= 10]).astype(
+            np.float32
+        )
+        self.shapes = torch.from_numpy(shapes)
+        filters = self.shapes - self.shapes.mean((1, 2), keepdim=True)
+        self.filters = (filters / filters.norm(dim=(1, 2), keepdim=True))[:, None].expand(2, 3, 9, 9) / 3
+        self.seen = 0
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        self.seen = max(self.seen, len(x))
+        # A shape of contrast 0.4 answers 1.8, a bar 1.1.
+        return F.relu(F.conv2d(x, self.filters, padding=4) - 1.2).mean((2, 3))
+
+
+@pytest.mark.parametrize("shape", [0, 1])
+def test_focus_is_on_what_decides(shape):
+    model = Matched()
+    image = 0.4 + 0.02 * torch.rand(3, 80, 80, generator=torch.Generator().manual_seed(0))
+    image[:, 10:19, 50:59] += 0.4 * model.shapes[shape]
+    for top, left in ((50, 10), (52, 55), (14, 12)):  # as bright, and of no class
+        image[:, top : top + 9, left : left + 3] += 0.4
+    focus = focus_map(image, [Instance.from_mask(torch.ones(1, 80, 80))], model, lambda x: x, side=96)[0]
+    assert focus[8:21, 48:61].sum() > 0.9 * focus.sum()
+    assert divmod(int(focus.argmax()), 80)[0] in range(10, 19)
+    assert int(model(image[None]).argmax()) == shape
+
+
+def test_layer_cam_of_a_linear_layer_is_its_positive_weights_at_each_place():
+    generator = torch.Generator().manual_seed(0)
+    features = torch.rand(2, 6, 4, 5, generator=generator).requires_grad_(True)
+    weights = torch.randn(6, generator=generator)
+    (gradient,) = torch.autograd.grad((features.mean((2, 3)) @ weights).sum(), features)
+    want = torch.einsum("bchw,c->bhw", features.detach(), weights.clamp(min=0)) / 20
+    torch.testing.assert_close(layer_cam(features.detach(), gradient)[:, 0], want)
+
+
+def test_focus_is_smooth_and_stays_with_what_it_is_on(cat):
+    """A picture that is moved by a pixel or two has the same focus, and it does not speckle."""
+    image, _ = cat
+    boxes = ((20, 90), (23, 92))
+    planes = []
+    for top, left in boxes:
+        mask = torch.zeros(1, *image.shape[1:])
+        mask[:, top : top + 240, left : left + 280] = 1
+        planes.append(focus_map(image, [Instance.from_mask(mask)])[0, 30:250, 100:360])
+    first, second = planes
+    assert torch.corrcoef(torch.stack([first.flatten(), second.flatten()]))[0, 1] > 0.95
+    for difference in (first.diff(dim=0), first.diff(dim=1)):
+        assert float(difference.abs().mean()) < 0.08 * float(first.mean())
+
+
+@pytest.mark.parametrize("count", [1, 3, 8, 11])
+def test_many_objects_cost_no_more_than_a_few(count):
+    model = Matched()
+    planes = [torch.zeros(1, 40, 200) for _ in range(count)]
+    for index, plane in enumerate(planes):
+        plane[:, 5:25, 17 * index : 17 * index + 15] = 1
+    image = torch.rand(3, 40, 200, generator=torch.Generator().manual_seed(0))
+    focus = focus_map(image, [Instance.from_mask(plane) for plane in planes], model, lambda x: 4 * x, side=64)
+    assert model.seen <= 8
+    assert [bool((focus * plane).any()) for plane in planes] == [index < 8 for index in range(count)]

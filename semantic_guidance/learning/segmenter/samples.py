@@ -130,18 +130,19 @@ def _cut(mask: Plane) -> bool:
 
 
 def targets_of(rng: Generator, made: Composite) -> list[Plane]:
-    """One or two things in a picture that a person may click on, mostly objects; none if it has none.
+    """Two things in a picture that a person may click on, mostly objects, or twice the same one; none if it
+    has none.
 
     A mask of several objects apart, as that of a photograph may be, gives one of them.
     """
     objects = [part for mask in made.masks for part in _apart(rng, mask)]
     others = [mask for mask in made.others if (mask > 0.5).mean() >= _LEAST]
     chosen: list[Plane] = []
-    for _ in range(1 if rng.random() < 0.5 else 2):
+    for _ in range(2):
         pool = others if others and (not objects or rng.random() < 0.3) else objects
         if pool:
             chosen.append(pool.pop(int(rng.integers(len(pool)))))
-    return chosen
+    return chosen * 2 if len(chosen) == 1 else chosen
 
 
 def _apart(rng: Generator, mask: Plane) -> list[Plane]:

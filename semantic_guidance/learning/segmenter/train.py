@@ -304,19 +304,19 @@ class SegmenterTrainer:
         images = batch.images.contiguous(memory_format=torch.channels_last)
         evidence = kind_evidence()(images)
         features = network.features(images)
-        logits, objectness = network.decode(features, evidence, (images.shape[-2], images.shape[-1]))
-        loss = segmentation_loss(logits, objectness, batch.masks)
-        if decoder is None or not len(batch.owners):
+        found = network.decode(features, evidence, (images.shape[-2], images.shape[-1]))
+        loss = segmentation_loss(found.mask, found.objectness, batch.masks)
+        if decoder is None or len(batch.owners) < 2:  # too few for a batch norm
             return loss
         rng = np.random.default_rng([self.config.seed, self.step, _CLICKS])
-        view = decoder.view(features, evidence).of(batch.owners)
-        salient = logits.detach().sigmoid()[batch.owners]
+        view = decoder.view(features, evidence, found.maps).of(batch.owners)
+        salient = found.mask.detach().sigmoid()[batch.owners]
         rounds = int(rng.choice(len(ROUNDS), p=ROUNDS))
         clicks = first_clicks(rng, batch.targets, salient, 1 + rounds)
         still = view.detached()
         clicks = corrected(rng, clicks, batch.targets, lambda each: decoder(still, each), rounds)
-        found, quality = decoder(view, clicks)
-        return loss + click_loss(found, quality, batch.targets)
+        logits, quality = decoder(view, clicks)
+        return loss + click_loss(logits, quality, batch.targets)
 
     def _last_words(self, step: int, wrong: str | None = None) -> str:
         return single.stopped(self.config.out, step, "--learning-rate or --encoder-lr", wrong)

@@ -12,6 +12,8 @@ from semantic_guidance import Guidance, Painter, load_image
 from semantic_guidance.guidance import Guide
 from semantic_guidance.guidance.faces import Face, find_faces
 from semantic_guidance.guidance.heads import MAX_HEADS, head_of, with_faces
+from semantic_guidance.guidance.network import SegmentationNetwork
+from semantic_guidance.guidance.segmenter import Segmenter, Sight
 from semantic_guidance.guidance.yunet import Found
 from semantic_guidance.images.arrays import to_array
 from semantic_guidance.images.files import load_mask
@@ -37,9 +39,12 @@ def shrunk(picture: torch.Tensor, scale: float) -> torch.Tensor:
     return F.interpolate(picture[None], scale_factor=scale, mode="bilinear", antialias=True)[0]
 
 
-def blind(image: torch.Tensor) -> tuple[torch.Tensor, float]:
+class Blind(Segmenter):
     """A segmenter that sees nothing."""
-    return torch.zeros_like(image[:1]), 0.0
+
+    def see(self, image: torch.Tensor) -> Sight:
+        nothing = torch.zeros_like(image[:1])
+        return Sight(nothing, 0.0, nothing, nothing)
 
 
 def test_eyes_are_where_they_are(astronaut):
@@ -138,7 +143,7 @@ def test_a_head_is_an_ellipse_round_the_face():
 def test_a_face_needs_no_object(head):
     picture = torch.full((3, 220, 300), 0.5)
     picture[:, 60:120, 200:260] = shrunk(head, 0.3)
-    guidance = Guide(segmenter=blind)(picture)
+    guidance = Guide(segmenter=Blind(SegmentationNetwork()))(picture)
     (only,) = guidance.instances
     assert only.kind == "face"
     assert only.confidence > 0.5

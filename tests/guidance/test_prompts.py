@@ -134,7 +134,7 @@ def test_the_second_look_is_none():
 def test_the_focus_of_what_is_unchanged_is_not_computed_again(monkeypatch):
     asked = []
 
-    def focus_map(image, instances, model):
+    def focus_map(image, instances, model, among):
         asked.extend(instances)
         return torch.stack([each.mask * 0.5 for each in instances]).amax(0)
 

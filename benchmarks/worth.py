@@ -1,12 +1,12 @@
-"""What guidance costs and buys on pictures of all kinds: landscapes, crowds, still lifes, drawings, screenshots.
+"""What guidance costs and buys on pictures of all kinds, from landscapes to screenshots.
 
     python benchmarks/worth.py FOLDER
 
-FOLDER holds pictures.csv with the columns name, kind, object (yes where there is a clear object, else no), the
-pictures NAME.jpg or NAME.png, and NAME_mask.png where there is an object: `runs/guidance` fetches such a set. Each
-picture is painted as it comes, no mask given, and without guidance; masks are for measuring only. Prints a Markdown
-table with the errors relative to those without guidance and writes `benchmarks/results/worth.json`. Errors: see
-paint.py.
+FOLDER holds pictures.csv with the columns name, kind, object (yes where there is a clear object, else no),
+the pictures NAME.jpg or NAME.png, and NAME_mask.png where there is an object: `runs/guidance` fetches such a set.
+Each picture is painted as it comes, no mask given, and without guidance; masks are for measuring only. Prints
+a Markdown table with the errors relative to those without guidance and writes
+`benchmarks/results/worth.json`. Errors: see paint.py.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from common import (
 )
 
 WITHOUT, WITH, OBJECT = 1.12, 1.2, 0.6
-"""Wanted bounds: of the whole where there is no clear object, and of the whole and the object where there is."""
+"""Wanted bounds: of the whole where there is no clear object; of the whole and the object where there is."""
 
 
 @dataclass(frozen=True)

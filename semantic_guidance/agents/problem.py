@@ -354,7 +354,7 @@ def _zooms(
 def _budgets(
     target: Tensor, weight: Tensor, masks: Tensor, strokes: int, share: float | None
 ) -> tuple[int, ...]:
-    """Strokes of the background, then of each object: what they are worth, or by the square root of its area."""
+    """Strokes of the background, then of each object: what they are worth, or by roots of areas."""
     if not len(masks):
         return (strokes,)
     if share is None:

@@ -114,9 +114,10 @@ def newborn(
     return torch.cat(strokes), np.concatenate(parts)
 
 
-def _seen(masks: NDArray[np.float32], part: int) -> NDArray[np.float32] | float:
+def _seen(masks: NDArray[np.float32], part: int) -> NDArray[np.float32]:
     """Where a part is seen: not under later ones, which hide it."""
-    return (masks[part] if part >= 0 else 1.0) * (1 - masks[part + 1 :].max(axis=0, initial=0.0))
+    later = masks[part + 1 :].max(axis=0, initial=0.0)
+    return np.asarray((masks[part] if part >= 0 else 1.0) * (1 - later), np.float32)
 
 
 def _within(

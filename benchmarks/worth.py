@@ -3,9 +3,9 @@
     python benchmarks/worth.py FOLDER
 
 FOLDER holds pictures.csv with the columns name, kind, object (yes where there is a clear object, else no),
-the pictures NAME.jpg or NAME.png, and NAME_mask.png where there is an object: `runs/guidance` fetches such a set.
-Each picture is painted as it comes, no mask given, and without guidance; masks are for measuring only. Prints
-a Markdown table with the errors relative to those without guidance and writes
+the pictures NAME.jpg or NAME.png, and NAME_mask.png where there is an object: `runs/guidance` fetches such a
+set. Each picture is painted as it comes, no mask given, and without guidance; masks are for measuring only.
+Prints a Markdown table with the errors relative to those without guidance and writes
 `benchmarks/results/worth.json`. Errors: see paint.py.
 """
 

@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from semantic_guidance.agents.weighing import FOCUS_WEIGHT, expected_shares, weigh
+from semantic_guidance.agents.weighing import expected_shares, weigh
 from semantic_guidance.core.guidance import Guidance
 from semantic_guidance.core.strokes import Strokes, affine
 from semantic_guidance.images.arrays import resize
@@ -25,6 +25,9 @@ from semantic_guidance.renderer.objective import Objective, Segment, ZoomedObjec
 VIDEO_MARKS = (0.1, 0.25, 0.5, 0.75)
 VIDEO_WEIGHT = 0.03
 """Weight of the unfinished painting's error at `VIDEO_MARKS`, against 1 for the finished one."""
+
+FOCUS_WEIGHT = 2.0
+"""An object pixel of full focus counts 1 + this much while it is drafted, and where it is seen larger."""
 
 ZOOM_FACTOR = 0.4
 """Weight of an enlarged object's objective against that of the whole picture."""

@@ -90,7 +90,7 @@ class Likeness:
         lengths = [min(math.sqrt(pixels * strokes), most) for _, pixels in config.sizes]
 
         def view(length: float) -> View:
-            seen = replace(see(length), ground=problem.ground, zooms=())
+            seen = replace(see(length), ground=problem.ground, zooms=())  # weights do what frames would
             return View(seen, self.place, self.masked)
 
         views = [

@@ -79,7 +79,8 @@ class TestWeight:
         here, there = (slice(8, 28), slice(34, 54)), (slice(30, 50), slice(68, 88))
 
         def errors(focus: tuple[slice, slice] | None) -> tuple[float, float]:
-            problem = replace(problem_of(picture, known(60, 96, (30, 6, 60, 48), focus)), zooms=())
+            problem = problem_of(picture, known(60, 96, (30, 6, 60, 48), focus))
+            problem = replace(problem, weight=1 + 2 * problem.focus, zooms=())
             parts, config = parts_of(segments), RefineConfig(steps=80, surplus=1)
             refiner = Refiner(strokes, parts, counts_of(parts), ladder_of(problem, 4.0), config)
             error = (problem.painted(refiner.run(), segments) - picture) ** 2

@@ -65,7 +65,7 @@ def problem_of(picture: Tensor, guidance: Guidance, share: float | None = None) 
         (0.5, 1.0, "object", 1.0),
         (0.1, 1.0, "object", 1.0),
         (1.0, 0.0, "object", 1.0),
-        (1.0, 1.0, "face", 24.0),
+        (1.0, 1.0, "face", 48.0),
     ],
 )
 def test_weights_by_hand(confidence: float, salience: float, kind: str, weight: float) -> None:
@@ -182,16 +182,16 @@ def test_weights_are_bounded_so_that_the_whole_is_not_starved(faces: int) -> Non
     weight = weigh(picture, masks, guidance.focus[0], instances, STROKES)
     detail = weighing.detail_of(picture, STROKES)
     assert expected_cost(detail, weighing._small(weight, detail)) <= COST + 1e-3
-    assert 1.5 < float(weight[masks.amax(dim=0) > 0].min()) <= 24
+    assert 1.5 < float(weight[masks.amax(dim=0) > 0].min()) <= 48
     assert (weight[masks.amax(dim=0) == 0] == 1).all()
 
 
 def test_focus_counts_more_by_hand() -> None:
-    """A few pixels, so that nothing is lowered: full focus counts three times, off the object, too."""
+    """A few pixels, so that nothing is lowered: full focus counts twice, off the object, too."""
     mask = mask_at((30, 60), 1)
     focus = torch.zeros(HEIGHT, WIDTH)
     focus[30, 60], focus[2, 2] = 1, 0.5
     weight = weigh(checks(), mask, focus, (Instance.from_mask(mask),), STROKES)
-    assert weight[30, 60] == pytest.approx(36)
-    assert weight[2, 2] == pytest.approx(2)
-    assert float(weight.sum()) == pytest.approx(36 + 2 + HEIGHT * WIDTH - 2)
+    assert weight[30, 60] == pytest.approx(24)
+    assert weight[2, 2] == pytest.approx(1.5)
+    assert float(weight.sum()) == pytest.approx(24 + 1.5 + HEIGHT * WIDTH - 2)

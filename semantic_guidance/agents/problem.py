@@ -130,6 +130,7 @@ class Problem:
         small = working_size(height, width, length)
         target, masks, focus = _resized(picture, guidance, small)
         unit = max(small) / max(height, width)
+        under = None if start is None else resize(start, *small)
         weight = weigh(target, masks, focus, guidance.instances, strokes)
         red, green, blue = target.double().mean(dim=(1, 2)).tolist()
         return Problem(
@@ -139,12 +140,12 @@ class Problem:
             masks=masks,
             focus=focus,
             weight=weight,
-            budgets=_budgets(target, weight, masks, strokes, share),
+            budgets=_budgets(target, weight, masks, strokes, share, under),
             bound=share is not None,
             ground=(round(red, 6), round(green, 6), round(blue, 6)),
             zooms=tuple(_zooms(picture, guidance, small, start)),
             stretch=(width / small[1] * unit, height / small[0] * unit),
-            start=None if start is None else resize(start, *small),
+            start=under,
             backend=backend,
         )
 
@@ -355,13 +356,18 @@ def _zooms(
 
 
 def _budgets(
-    target: Tensor, weight: Tensor, masks: Tensor, strokes: int, share: float | None
+    target: Tensor,
+    weight: Tensor,
+    masks: Tensor,
+    strokes: int,
+    share: float | None,
+    start: Tensor | None,
 ) -> tuple[int, ...]:
     """Strokes of the background, then of each object: what they are worth, or by roots of areas."""
     if not len(masks):
         return (strokes,)
     if share is None:
-        shares = np.array(expected_shares(target, weight, masks, strokes))
+        shares = np.array(expected_shares(target, weight, masks, strokes, start))
     else:
         sizes = np.sqrt(masks.numpy().mean(axis=(1, 2)))
         shares = np.array([1 - share, *(share * sizes / sizes.sum())])

@@ -117,7 +117,9 @@ def expected_cost(detail: Array, weight: Array) -> float:
     return error(detail * weight) / error(detail)
 
 
-def expected_shares(target: Tensor, weight: Tensor, masks: Tensor, strokes: int) -> list[float]:
+def expected_shares(
+    target: Tensor, weight: Tensor, masks: Tensor, strokes: int, start: Tensor | None = None
+) -> list[float]:
     """Shares of the strokes that the background and then each object may expect; they sum to 1.
 
     Args:
@@ -125,8 +127,9 @@ def expected_shares(target: Tensor, weight: Tensor, masks: Tensor, strokes: int)
         weight: ``[h, w]`` of its pixels' errors.
         masks: ``[M, h, w]`` of its objects; a later one lies on the ones before it.
         strokes: number of them for the whole picture.
+        start: ``[3, h, w]`` what is on the canvas: where that is the picture, nothing is to be painted.
     """
-    detail = detail_of(target, strokes)
+    detail = detail_of(target, strokes, start)
     density = (detail * _small(weight, detail)) ** (1 / (1 + LAW))
     left, parts = np.ones_like(density), []
     for mask in reversed(list(masks)):
@@ -136,15 +139,21 @@ def expected_shares(target: Tensor, weight: Tensor, masks: Tensor, strokes: int)
     return [each / sum(sums) for each in sums]
 
 
-def detail_of(target: Tensor, strokes: int) -> Array:
-    """``[h', w']`` above 0: the squared detail around each place that is finer than strokes are wide."""
+def detail_of(target: Tensor, strokes: int, start: Tensor | None = None) -> Array:
+    """``[h', w']`` above 0: the squared detail around each place that is finer than strokes are wide.
+
+    Where the canvas is like the picture from the `start`, it is at most what they differ.
+    """
     height, width = target.shape[-2:]
     scale = min(1.0, math.sqrt(PIXELS * strokes / (height * width)))
-    small = to_array(resize(target, max(1, round(scale * height)), max(1, round(scale * width))))
+    sides = max(1, round(scale * height)), max(1, round(scale * width))
+    small = to_array(resize(target, *sides))
     spacing = math.sqrt(small.shape[0] * small.shape[1] / strokes)
     fine, around = (max(0.5, each * spacing) for each in SCALES)
     blurred = cv2.GaussianBlur(small, (0, 0), fine, borderType=cv2.BORDER_REPLICATE)
     squared = ((small - blurred) ** 2).sum(axis=-1)
+    if start is not None:
+        squared = np.minimum(squared, ((small - to_array(resize(start, *sides))) ** 2).sum(axis=-1))
     return np.asarray(
         cv2.GaussianBlur(squared, (0, 0), around, borderType=cv2.BORDER_REPLICATE) + 1e-6, np.float32
     )

@@ -145,6 +145,15 @@ def test_a_flat_object_gets_few_strokes_though_it_weighs_much() -> None:
     assert sum(poor.budgets) == sum(rich.budgets) == STROKES
 
 
+def test_what_is_on_the_canvas_needs_no_strokes() -> None:
+    """All but the object is there already."""
+    picture, mask = checks(), mask_at(LEFT)
+    start = torch.where(mask > 0, 0.5, picture)
+    instances = (Instance.from_mask(mask),)
+    painted = Problem.of(picture, guidance_of(*instances), math.sqrt(HEIGHT * WIDTH), STROKES, None, start)
+    assert painted.budgets[1] > 0.75 * STROKES
+
+
 def test_a_given_share_is_kept() -> None:
     guidance = guidance_of(Instance.from_mask(mask_at(LEFT)), Instance.from_mask(mask_at(RIGHT)))
     problem = problem_of(checks(), guidance, 0.5)

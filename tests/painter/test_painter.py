@@ -75,11 +75,11 @@ def test_each_object_has_its_own_layer() -> None:
     masks[0, :, 10:50, 10:40] = 1
     masks[1, :, 20:30, 60:80] = 1
     instances = tuple(Instance.from_mask(mask) for mask in masks)
-    painting = Painter(strokes=100, preset="draft").paint(
+    painting = Painter(strokes=100, preset="draft", foreground_share=0.62).paint(
         image, Guidance(masks.amax(0), torch.zeros(1, 60, 100), instances)
     )
     counts = [(layer.level, layer.instance, len(layer.strokes)) for layer in painting.layers]
-    share = 62  # of 100: their area of 0.2333, and a draft gives them half of the rest
+    share = 62  # of 100
     # Areas 1200 and 200: by square roots, 0.71 and 0.29 of the share.
     assert counts == [
         ("background", 0, 100 - share),

@@ -19,8 +19,8 @@ CLOSEST = 0.3
 """Least spacing of a part's strokes against that of all that is reckoned with."""
 
 
-NOTHING = 1e-6
-"""Weight of what does not count, so that weights never sum to 0."""
+BENEATH = 0.2
+"""Weight of an unfinished background's error where an object will hide it."""
 
 
 def segments_of(parts: Parts) -> list[Segment]:
@@ -97,7 +97,7 @@ class View:
         return max((number for number, each in enumerate(runs, 1) if each.weight > 0), default=0)
 
     def _unfinished(self, segments: Sequence[Segment], total: int, factor: float) -> UnfinishedObjective:
-        """The error of the background while objects are still missing: that of what they will not hide."""
+        """The error of the background while objects are still missing: little of it is where they will be."""
         objective = replace(
             self._terms[0].objective,
             segments=[replace(each, weight=factor * each.weight) for each in segments],
@@ -109,8 +109,9 @@ class View:
 
     @cached_property
     def unhidden(self) -> Tensor:
-        """``[h, w]`` weight of errors that objects will not hide."""
-        return (self.problem.weight * (1 - self.problem.mask) + NOTHING).to(self.place.device)
+        """``[h, w]`` weight of errors of a background on which there is no object yet."""
+        mask = self.problem.mask
+        return (self.problem.weight * (1 - mask) + BENEATH * mask).to(self.place.device)
 
     @cached_property
     def _terms(self) -> list[ZoomedObjective]:

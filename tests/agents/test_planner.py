@@ -111,7 +111,7 @@ def test_wide_strokes_have_the_colour_of_a_wide_place() -> None:
 
 
 def test_a_draft_favours_the_focus() -> None:
-    """An object of the same error everywhere, one half of which, in focus, counts three times: most go there."""
+    """An object of the same error everywhere, one half of which, in focus, counts three times."""
     picture, mask, focus = torch.full((3, 60, 90), 0.5), torch.zeros(60, 90), torch.zeros(60, 90)
     mask[10:50, 20:80] = 1
     picture[:, mask > 0] = 1

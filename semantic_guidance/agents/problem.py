@@ -13,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from semantic_guidance.agents.weighing import expected_shares, weigh
 from semantic_guidance.core.guidance import Guidance
 from semantic_guidance.core.strokes import Strokes, affine
 from semantic_guidance.images.arrays import resize
@@ -25,14 +26,8 @@ VIDEO_MARKS = (0.1, 0.25, 0.5, 0.75)
 VIDEO_WEIGHT = 0.03
 """Weight of the unfinished painting's error at `VIDEO_MARKS`, against 1 for the finished one."""
 
-OBJECT_WEIGHT = 0.4
-"""Share of the objects' pixels in the error's total weight; an object always counts more than its area."""
-
-WEIGHT_RANGE = (3.0, 20.0)
-"""Bounds of an object pixel's weight against a background pixel's."""
-
 FOCUS_WEIGHT = 2.0
-"""An object pixel of full focus counts 1 + this much."""
+"""An object pixel of full focus counts 1 + this much while it is drafted, and where it is seen larger."""
 
 ZOOM_FACTOR = 0.4
 """Weight of an enlarged object's objective against that of the whole picture."""
@@ -45,14 +40,6 @@ ZOOM_MARGIN = 0.06
 
 MIN_ZOOM, MAX_ZOOM = 1.15, 3.0
 """Objects that would be enlarged less are not enlarged, and none is enlarged more."""
-
-
-def foreground_share(guidance: Guidance, beyond: float) -> float:
-    """Share of the strokes that the objects get: that of their area, and `beyond` of the rest."""
-    if not guidance.instances:
-        return 0.0
-    area = float(torch.stack([instance.mask for instance in guidance.instances]).amax(dim=0).mean())
-    return min(0.95, area + beyond * (1 - area))
 
 
 def working_size(height: int, width: int, length: float) -> tuple[int, int]:
@@ -95,6 +82,7 @@ class Problem:
         focus: ``[h, w]`` in [0, 1], see `Guidance`.
         weight: ``[h, w]`` of its pixels' errors.
         budgets: strokes of the background, then of each object.
+        bound: whether the budgets are to be kept; else they are what may be expected.
         ground: colour of the empty canvas.
         zooms: the objects that are small in the picture, seen larger.
         stretch: what turns (x, y) in units of the problem's longer side into units of the picture's; not
@@ -111,6 +99,7 @@ class Problem:
     weight: Tensor
     budgets: tuple[int, ...]
     ground: Color
+    bound: bool = True
     zooms: tuple[Zoom, ...] = ()
     stretch: tuple[float, float] = (1.0, 1.0)
     start: Tensor | None = None
@@ -122,7 +111,7 @@ class Problem:
         guidance: Guidance,
         length: float,
         strokes: int,
-        share: float,
+        share: float | None,
         start: Tensor | None = None,
         backend: str | Backend = "auto",
     ) -> Problem:
@@ -133,7 +122,7 @@ class Problem:
             guidance: of the picture.
             length: root of the number of pixels.
             strokes: budget of all parts together.
-            share: of the strokes that the objects get.
+            share: of the strokes that the objects get; what they are worth, see `weighing`, if None.
             start: ``[3, H, W]`` on the canvas before the first stroke; the picture's mean colour if None.
             backend: that renders.
         """
@@ -141,6 +130,8 @@ class Problem:
         small = working_size(height, width, length)
         target, masks, focus = _resized(picture, guidance, small)
         unit = max(small) / max(height, width)
+        under = None if start is None else resize(start, *small)
+        weight = weigh(target, masks, focus, guidance.instances, strokes)
         red, green, blue = target.double().mean(dim=(1, 2)).tolist()
         return Problem(
             picture=picture,
@@ -148,12 +139,13 @@ class Problem:
             target=target,
             masks=masks,
             focus=focus,
-            weight=_weight(masks, focus),
-            budgets=_budgets(masks, strokes, share),
+            weight=weight,
+            budgets=_budgets(target, weight, masks, strokes, share, under),
+            bound=share is not None,
             ground=(round(red, 6), round(green, 6), round(blue, 6)),
             zooms=tuple(_zooms(picture, guidance, small, start)),
             stretch=(width / small[1] * unit, height / small[0] * unit),
-            start=None if start is None else resize(start, *small),
+            start=under,
             backend=backend,
         )
 
@@ -363,24 +355,23 @@ def _zooms(
         yield Zoom(target, masks, weight, scale, shift, under)
 
 
-def _weight(masks: Tensor, focus: Tensor) -> Tensor:
-    """Weight of each pixel's error: objects get `OBJECT_WEIGHT` of it all, most of it where the focus is."""
-    if not len(masks):
-        return torch.ones_like(focus)
-    union = masks.amax(dim=0)
-    area = min(max(float(union.numpy().mean()), 1e-4), 1.0)
-    ratio = OBJECT_WEIGHT / (1 - OBJECT_WEIGHT) * (1 - area) / area
-    ratio = min(max(ratio, WEIGHT_RANGE[0]), WEIGHT_RANGE[1])
-    importance = 1 + FOCUS_WEIGHT * focus
-    mean = float((importance * union).numpy().sum()) / max(float(union.numpy().sum()), 1e-6)
-    return 1 + (ratio * importance / mean - 1) * union
-
-
-def _budgets(masks: Tensor, strokes: int, share: float) -> tuple[int, ...]:
-    """Strokes of the background, then of each object: by the square root of its area."""
+def _budgets(
+    target: Tensor,
+    weight: Tensor,
+    masks: Tensor,
+    strokes: int,
+    share: float | None,
+    start: Tensor | None,
+) -> tuple[int, ...]:
+    """Strokes of the background, then of each object: what they are worth, or by roots of areas."""
     if not len(masks):
         return (strokes,)
-    foreground = round(strokes * share)
-    sizes = np.sqrt(masks.numpy().mean(axis=(1, 2)))
-    bounds = np.round(np.cumsum(sizes) / sizes.sum() * foreground).astype(int)
+    if share is None:
+        shares = np.array(expected_shares(target, weight, masks, strokes, start))
+    else:
+        sizes = np.sqrt(masks.numpy().mean(axis=(1, 2)))
+        shares = np.array([1 - share, *(share * sizes / sizes.sum())])
+    foreground = round(strokes * float(shares[1:].sum()))
+    within = shares[1:] / max(float(shares[1:].sum()), 1e-12)
+    bounds = np.round(np.cumsum(within) * foreground).astype(int)
     return (strokes - foreground, *np.diff(bounds, prepend=0).tolist())

@@ -85,7 +85,7 @@ class GuidanceOptions:
     )
     foreground_share: float | None = option(
         None,
-        "share of the strokes, 0 to 1, that objects get (default: by their area)",
+        "share of the strokes, 0 to 1, that objects get (default: as their errors are worth, by confidence)",
         metavar="SHARE",
         min=0,
         max=1,

@@ -103,7 +103,10 @@ class Guidance:
         """All objects as one, for those who know of one at most; none if no pixel of it is above one half."""
         if not self.instances or box_of(self.mask[0]) is None:
             return replace(self, instances=())
-        return replace(self, instances=(Instance.from_mask(self.mask),))
+        confidence = max(each.confidence for each in self.instances)
+        salience = max(each.salience for each in self.instances)
+        one = Instance.from_mask(self.mask, confidence=confidence, salience=salience)
+        return replace(self, instances=(one,))
 
     @property
     def boxes(self) -> tuple[Box, ...]:

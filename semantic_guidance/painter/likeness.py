@@ -79,7 +79,8 @@ class Likeness:
         counts = {part - 1: count for part, count in enumerate(problem.budgets)}
         strokes = problem.to_picture(draft.strokes).pack()[0]
         ladder = self._ladder(problem, see, config)
-        return Refiner(strokes, parts_of(draft.segments), counts, ladder, config, self.seed, tools)
+        parts = parts_of(draft.segments)
+        return Refiner(strokes, parts, counts, ladder, config, self.seed, tools, problem.bound)
 
     def _ladder(self, problem: Problem, see: See, config: RefineConfig) -> Ladder:
         """How the picture of a problem is seen while it is refined."""
@@ -89,7 +90,8 @@ class Likeness:
         lengths = [min(math.sqrt(pixels * strokes), most) for _, pixels in config.sizes]
 
         def view(length: float) -> View:
-            return View(replace(see(length), ground=problem.ground), self.place, self.masked)
+            seen = replace(see(length), ground=problem.ground, zooms=())  # weights do what frames would
+            return View(seen, self.place, self.masked)
 
         views = [
             (share, functools.partial(view, length))

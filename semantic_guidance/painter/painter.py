@@ -13,11 +13,8 @@ from torch import Tensor
 
 from semantic_guidance.agents.base import Agent
 from semantic_guidance.agents.files import load_agent
-from semantic_guidance.agents.problem import (
-    Problem,
-    foreground_share,
-    length_factor,
-)
+from semantic_guidance.agents.problem import Problem, length_factor
+from semantic_guidance.agents.weighing import trusted
 from semantic_guidance.core.forks import mark_computed
 from semantic_guidance.core.guidance import Guidance
 from semantic_guidance.guidance.base import GuideLike, load_guide
@@ -43,7 +40,7 @@ from semantic_guidance.painter.stages import Clock, StageProgress
 from semantic_guidance.painter.styles import Style
 from semantic_guidance.painting.brushes.brush import Brush
 from semantic_guidance.painting.medium import Medium, Tools
-from semantic_guidance.painting.painting import Painting
+from semantic_guidance.painting.painting import Layer, Painting
 from semantic_guidance.renderer.backends.base import Backend
 
 CLOSE = 176  # root of the pixels from which colours are chosen, for 300 strokes
@@ -68,7 +65,7 @@ class Painter:
         size: pixels of the painting's longer side; if None, those of the picture, but at least 512 and at
             most 2048.
         seed: of all random choices; the same seed gives the same painting.
-        foreground_share: share of the strokes, 0 to 1, that the objects get; by their area if None.
+        foreground_share: share of the strokes, 0 to 1, that the objects get; by what they are worth if None.
         style: how it is painted: a name in `STYLES`, the file of a style, or a `Style`. ``likeness`` is as
             like the picture as can be; all others make their own first strokes, without an agent.
         medium: palette, brushes, paint and paper; no limits if None.
@@ -216,12 +213,14 @@ class Painter:
             if self.workplace.backend is not self.backend:
                 self.workplace.backend.warm_up()
         with clock("guidance", shown=guidance is None and self.guided):
-            known = self.agent.view(self._guidance(picture, guidance))
+            found = self._guidance(picture, guidance)
+            known = self.agent.view(trusted(_visible(found)))
         with clock("plan"):
             problem, tools = self._problem(picture, known)
             work = self.manner.begin(problem, functools.partial(self._seen, picture, known), tools)
-        shown = known if guidance is None else guidance.resized(*picture.shape[-2:])
-        return _Begun(picture, shown, problem.ground, work, clock)
+        numbers = _numbers(known, found)
+        shown = found if guidance is not None or None not in numbers else known
+        return _Begun(picture, shown, numbers, problem.ground, work, clock)
 
     def sides(self, height: int, width: int) -> tuple[int, int]:
         """Height and width of the painting of a picture of that height and width, in pixels."""
@@ -234,6 +233,7 @@ class Painter:
         picture, clock = begun.picture, begun.clock
         sides = self.sides(*picture.shape[-2:])
         layers, masks = begun.work.finish()
+        layers = tuple(_numbered(layer, begun.numbers) for layer in layers)
         painting = Painting(
             layers=layers,
             masks=masks,
@@ -258,20 +258,13 @@ class Painter:
         return painting
 
     def _guidance(self, picture: Tensor, given: Guidance | None) -> Guidance:
-        """What is known about the picture, at its size, without objects that are not visible."""
+        """What is known about the picture, at its size."""
         height, width = picture.shape[-2:]
         if given is None:
             given = self.guide(picture) if self.guided else Guidance.none(height, width)
         check_unit(given.mask, "guidance: its mask")
         check_unit(given.focus, "guidance: its focus")
-        guidance = given.resized(height, width)
-        seen = tuple(instance for instance in guidance.instances if bool((instance.mask > 0).any()))
-        return replace(guidance, instances=seen)
-
-    def _share(self, guidance: Guidance) -> float:
-        """Share of the strokes that objects get."""
-        given = self.foreground_share
-        return foreground_share(guidance, self.preset.object_share) if given is None else given
+        return given.resized(height, width)
 
     def _problem(self, picture: Tensor, guidance: Guidance) -> tuple[Problem, Tools | None]:
         """What is to be painted first, and the tools if they are limited."""
@@ -287,7 +280,7 @@ class Painter:
     def _seen(self, picture: Tensor, guidance: Guidance, length: float) -> Problem:
         """What is to be painted, on about ``length`` squared pixels."""
         under = cover(self.start, *picture.shape[-2:]) if isinstance(self.start, Tensor) else None
-        share = self._share(guidance)
+        share = self.foreground_share
         return Problem.of(picture, guidance, length, self.strokes, share, under, self.backend)
 
     def _ground(self, problem: Problem, tools: Tools | None) -> Color:
@@ -317,6 +310,7 @@ class _Begun:
     Attributes:
         picture: ``[3, H, W]`` what is painted.
         shown: of the picture, what the painting keeps.
+        numbers: of the objects that are painted, among those that are shown.
         ground: colour of the empty canvas.
         work: the strokes.
         clock: of this painting.
@@ -324,6 +318,29 @@ class _Begun:
 
     picture: Tensor
     shown: Guidance
+    numbers: tuple[int | None, ...]
     ground: Color
     work: Work
     clock: Clock
+
+
+def _visible(guidance: Guidance) -> Guidance:
+    """Guidance without objects that are not visible."""
+    seen = tuple(instance for instance in guidance.instances if bool((instance.mask > 0).any()))
+    return replace(guidance, instances=seen)
+
+
+def _numbers(known: Guidance, found: Guidance) -> tuple[int | None, ...]:
+    """The number of each of the objects that are known among those that were found; None for a new one."""
+    return tuple(
+        next((n for n, each in enumerate(found.instances) if each is instance), None)
+        for instance in known.instances
+    )
+
+
+def _numbered(layer: Layer, numbers: Sequence[int | None]) -> Layer:
+    """A layer with its object's number among those that are shown."""
+    if layer.level == "background":
+        return layer
+    number = numbers[layer.instance]
+    return layer if number is None else replace(layer, instance=number)

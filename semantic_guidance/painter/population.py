@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -27,25 +27,45 @@ APART = 1.5
 
 
 def worth(
-    objective: Objective, strokes: Tensor, softness: float, unfinished: float = 1.0
+    objective: Objective,
+    strokes: Tensor,
+    softness: float,
+    unfinished: float = 1.0,
+    behind: Objective | None = None,
 ) -> NDArray[np.float32]:
     """By how much the objective rises without each of the strokes ``[N, 13]``, ``[N]``.
 
     What a stroke does for the unfinished painting counts, too, where the objective says so, but only up to
     `EARLY` strokes: later, there is little that the finished one would not need; `unfinished` is the factor
-    of its weight.
+    of its weight. `behind`, if there is one, is about the first strokes while objects are still missing.
     """
     costs, _ = objective.removal_costs(strokes, softness)
-    reached = 0
-    for number, segment in enumerate(objective.segments[:-1], 1):
-        reached += segment.count
-        if segment.weight > 0 and reached <= EARLY * len(strokes):
-            last = replace(segment, weight=1.0)
-            so_far = replace(objective, segments=[*objective.segments[: number - 1], last])
-            costs[:reached] += (
-                unfinished * segment.weight * so_far.removal_costs(strokes[:reached], softness)[0]
-            )
+    for each, segments in ((objective, objective.segments[:-1]), (behind, behind.segments if behind else [])):
+        reached = 0
+        for number, segment in enumerate(segments, 1):
+            reached += segment.count
+            if each is not None and segment.weight > 0 and reached <= EARLY * len(strokes):
+                last = replace(segment, weight=1.0)
+                so_far = replace(each, segments=[*segments[: number - 1], last])
+                costs[:reached] += (
+                    unfinished * segment.weight * so_far.removal_costs(strokes[:reached], softness)[0]
+                )
     return costs.cpu().numpy()
+
+
+def shared_out(objective: Objective, canvas: Tensor, births: int, parts: Sequence[int]) -> dict[int, int]:
+    """How many of so many fresh strokes each part gets: by its error, as the objective weights it.
+
+    Args:
+        objective: of the whole picture.
+        canvas: ``[3, H, W]`` as it is painted.
+        births: number of fresh strokes.
+        parts: all that there are, in painting order.
+    """
+    error, masks = objective.error_map(canvas).cpu().numpy(), objective.masks.cpu().numpy()
+    sums = [(error * _seen(masks, part)).sum(dtype=np.float64) for part in parts]
+    bounds = np.round(np.cumsum(sums) / max(sum(sums), 1e-30) * births).astype(int)
+    return dict(zip(parts, np.diff(bounds, prepend=0).tolist(), strict=True))
 
 
 def helpful(costs: NDArray[np.float32], parts: Parts, counts: Mapping[int, int]) -> NDArray[np.intp]:
@@ -88,12 +108,16 @@ def newborn(
     masks, target = objective.masks.cpu().numpy(), objective.target.cpu()
     strokes, parts = [torch.empty(0, NUMBERS, dtype=torch.float32)], [np.empty(0, np.intp)]
     for part, count in births.items():
-        later = masks[part + 1 :]  # hides what is under it
-        reach = (masks[part] if part >= 0 else 1.0) * (1 - later.max(axis=0, initial=0.0))
         if count > 0:
-            strokes.append(_within(error * reach, target, count, counts[part], rng))
+            strokes.append(_within(error * _seen(masks, part), target, count, counts[part], rng))
             parts.append(np.full(count, part))
     return torch.cat(strokes), np.concatenate(parts)
+
+
+def _seen(masks: NDArray[np.float32], part: int) -> NDArray[np.float32]:
+    """Where a part is seen: not under later ones, which hide it."""
+    later = masks[part + 1 :].max(axis=0, initial=0.0)
+    return np.asarray((masks[part] if part >= 0 else 1.0) * (1 - later), np.float32)
 
 
 def _within(

@@ -19,9 +19,6 @@ DEFAULT_SIZES = (512, 2048)
 DEFAULT_STYLE = "alla-prima"
 """The command line's style, chosen by looking at what all of them make of very different pictures."""
 
-OBJECT_SHARE = 0.4
-"""Share of the strokes that objects get beyond the share of their area."""
-
 BREATHING = 0.85
 """Share of a breath after which it has as many strokes as are wanted."""
 
@@ -120,8 +117,6 @@ class Preset:
 
     Attributes:
         side: the first strokes are found on a canvas of this many pixels squared, for 300 strokes.
-        object_share: share of the strokes that objects get beyond the share of their area, see
-            `agents.problem.foreground_share`.
         agent: who makes the first strokes, if nobody is named.
         baseline: the same where nothing is to be known about the picture.
         refine: the refinement; None leaves the strokes as the agent drafted them.
@@ -129,7 +124,6 @@ class Preset:
     """
 
     side: int = 176
-    object_share: float = OBJECT_SHARE
     agent: str = "planner"
     baseline: str = "planner"
     refine: RefineConfig | None = field(default_factory=RefineConfig)
@@ -140,7 +134,7 @@ DRAFTED = 85
 """`Preset.side` where the first strokes are only a beginning."""
 
 PRESETS = {
-    "draft": Preset(object_share=0.5, agent="semantic", baseline="baseline", refine=None, hand_steps=0),
+    "draft": Preset(agent="semantic", baseline="baseline", refine=None, hand_steps=0),
     "standard": Preset(side=DRAFTED),
     "fine": Preset(
         side=DRAFTED,

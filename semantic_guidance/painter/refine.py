@@ -14,16 +14,17 @@ from torch import Tensor
 from semantic_guidance.agents.problem import Parts, on_top
 from semantic_guidance.core.strokes import COLOR, END, NUMBERS, OPACITY, POINTS, RADIUS, START
 from semantic_guidance.images.color import nearest_color
-from semantic_guidance.painter.population import helpful, newborn, worth
+from semantic_guidance.painter.population import helpful, newborn, shared_out, worth
 from semantic_guidance.painter.presets import RefineConfig
 from semantic_guidance.painter.views import Ladder
 from semantic_guidance.painting.medium import Tools
-from semantic_guidance.renderer.objective import ZoomedObjective, gradients
+from semantic_guidance.renderer.objective import Objective, UnfinishedObjective, ZoomedObjective, gradients
 
 FREE_SHARE = 0.4  # of the steps, before strokes get colours and brushes that there are
 COLOR_ROUND = 8  # steps from one choice of colours to the next
 MEAN_DECAY, SQUARE_DECAY = 0.8, 0.99  # of Adam's running moments
 LOOKS = 2  # steps from one look at the unfinished painting to the next, as each costs time
+ALL = -1  # the group of all strokes, where their number alone is kept
 ROUNDS = 3  # in which strokes are dropped, each with costs anew: two that are alike are both needed if alone
 BEYOND = 0.25  # how far points may lie over the picture's edges
 LEAST_RADIUS, LEAST_PIXELS = 0.029, 0.4  # in spacings, and in pixels of the largest view
@@ -44,6 +45,8 @@ class Refiner:
         config: parameters.
         seed: of the places of fresh strokes.
         tools: what the strokes are to be painted with; no limits if None.
+        bound: whether each part keeps its number of strokes; else they are born where the weighted error is,
+            and dropped where they are worth least, whatever they depict.
     """
 
     def __init__(
@@ -55,7 +58,9 @@ class Refiner:
         config: RefineConfig,
         seed: int = 0,
         tools: Tools | None = None,
+        bound: bool = True,
     ) -> None:
+        self.bound = bound
         self.config, self.ladder, self.counts = config, ladder, counts
         self.view = ladder.views[0][1]()
         self.views = 1  # seen so far
@@ -156,6 +161,8 @@ class Refiner:
         if crowd is None:
             return
         wanted = {part: round(crowd * count) for part, count in self.counts.items()}
+        if not self.bound:
+            wanted = {ALL: round(crowd * sum(self.counts.values()))}
         births = {part: max(0, count) for part, count in self._beyond(wanted, -1).items()}
         if any(births.values()):
             self._grow(births)
@@ -166,18 +173,38 @@ class Refiner:
                 stay = {
                     part: count + max(0, surplus[part]) * (left - 1) // left for part, count in wanted.items()
                 }
-                costs = worth(self.whole.objective, self.whole.seen(self._painted()), softness, 1 / LOOKS)
-                self._take(helpful(costs, self.parts, stay))
+                costs = worth(
+                    self.whole.objective,
+                    self.whole.seen(self._painted()),
+                    softness,
+                    1 / LOOKS,
+                    self._behind(),
+                )
+                self._take(helpful(costs, self._groups, stay))
+
+    @property
+    def _groups(self) -> Parts:
+        """``[N]`` of which strokes each is one, where their numbers are kept: of its part, or of all."""
+        return self.parts if self.bound else np.full(len(self.parts), ALL)
+
+    def _behind(self) -> Objective | None:
+        """What is about the background while objects are still missing, if anything is."""
+        last = self.looks[0][-1]
+        return last.objective if isinstance(last, UnfinishedObjective) else None
 
     def _beyond(self, wanted: Mapping[int, int], sign: int) -> dict[int, int]:
-        """How many strokes each part has beyond what is wanted, times `sign`."""
-        return {part: sign * (int((self.parts == part).sum()) - count) for part, count in wanted.items()}
+        """How many strokes each group has beyond what is wanted, times `sign`."""
+        return {part: sign * (int((self._groups == part).sum()) - count) for part, count in wanted.items()}
 
     def _grow(self, births: Mapping[int, int]) -> None:
         """Add fresh strokes on top of their parts."""
         objective = self.whole.objective
         canvas = objective.painted(self.whole.seen(self._painted()))
-        fresh, parts = newborn(objective, canvas, births, self.counts, self.rng)
+        counts = self.counts
+        if not self.bound:
+            births = shared_out(objective, canvas, births[ALL], sorted(self.counts))
+            counts = self._expected()
+        fresh, parts = newborn(objective, canvas, births, counts, self.rng)
         fresh = fresh.to(self.device) / self.whole.scale
         new_rows = {"vectors": fresh, "mean": 0 * fresh, "square": 0 * fresh, "age": 0 * fresh[:, :1]}
         for name, rows in new_rows.items():
@@ -185,6 +212,12 @@ class Refiner:
         order = on_top(self.parts, parts)
         self.parts = np.concatenate([self.parts, parts])
         self._take(order)
+
+    def _expected(self) -> dict[int, int]:
+        """Number of strokes of each part in the end, if their shares stay."""
+        total = sum(self.counts.values())
+        there = {part: int((self.parts == part).sum()) for part in self.counts}
+        return {part: max(1, round(total * count / max(1, len(self.parts)))) for part, count in there.items()}
 
     def _take(self, order: NDArray[np.intp]) -> None:
         """Go on with these strokes, in this order."""

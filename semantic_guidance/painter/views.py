@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -12,10 +13,14 @@ from torch import Tensor
 
 from semantic_guidance.agents.problem import Parts, Problem, runs, video_segments
 from semantic_guidance.core.strokes import NUMBERS, affine
-from semantic_guidance.renderer.objective import Segment, Workplace, ZoomedObjective
+from semantic_guidance.renderer.objective import Segment, UnfinishedObjective, Workplace, ZoomedObjective
 
 CLOSEST = 0.3
 """Least spacing of a part's strokes against that of all that is reckoned with."""
+
+
+BENEATH = 0.2
+"""Weight of an unfinished background's error where an object will hide it."""
 
 
 def segments_of(parts: Parts) -> list[Segment]:
@@ -71,13 +76,42 @@ class View:
             unfinished: factor of the weight of the unfinished painting's error.
         """
         segments = segments_of(parts)
+        behind = self._behind(segments)
+        own = [replace(each, weight=0.0) for each in segments[:behind]] + segments[behind:]
         if not self.masked:
-            segments = [replace(segment, mask=None) for segment in segments]
+            own = [replace(segment, mask=None) for segment in own]
         factors = [unfinished, *[0.0] * (len(self._terms) - 1)]  # objects seen larger count when finished
-        return [
-            replace(term, objective=replace(term.objective, segments=_weighted(segments, factor)))
+        terms = [
+            replace(term, objective=replace(term.objective, segments=_weighted(own, factor)))
             for term, factor in zip(self._terms, factors, strict=True)
         ]
+        if behind and unfinished > 0:
+            terms.append(self._unfinished(segments[:behind], len(parts), unfinished))
+        return terms
+
+    def _behind(self, segments: Sequence[Segment]) -> int:
+        """Segments of the background up to the last at which it counts while objects are still missing."""
+        if all(segment.mask is None for segment in segments):
+            return 0
+        runs = itertools.takewhile(lambda each: each.mask is None, segments)
+        return max((number for number, each in enumerate(runs, 1) if each.weight > 0), default=0)
+
+    def _unfinished(self, segments: Sequence[Segment], total: int, factor: float) -> UnfinishedObjective:
+        """The error of the background while objects are still missing: little of it is where they will be."""
+        objective = replace(
+            self._terms[0].objective,
+            segments=[replace(each, weight=factor * each.weight) for each in segments],
+            weight=self.unhidden,
+        )
+        first = sum(segment.count for segment in segments)
+        whole = self._terms[0]
+        return UnfinishedObjective(objective, whole.scale, whole.shift, whole.weight, first, total - first)
+
+    @cached_property
+    def unhidden(self) -> Tensor:
+        """``[h, w]`` weight of errors of a background on which there is no object yet."""
+        mask = self.problem.mask
+        return (self.problem.weight * (1 - mask) + BENEATH * mask).to(self.place.device)
 
     @cached_property
     def _terms(self) -> list[ZoomedObjective]:

@@ -11,7 +11,7 @@ from torch import Tensor
 from semantic_guidance.core.strokes import require_finite
 from semantic_guidance.renderer.backends.base import Backend, Segment, Task, load_backend
 
-__all__ = ["Objective", "Segment", "Workplace", "ZoomedObjective", "gradients"]
+__all__ = ["Objective", "Segment", "UnfinishedObjective", "Workplace", "ZoomedObjective", "gradients"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -139,6 +139,27 @@ class ZoomedObjective:
         """The weighted objective for the whole picture's packed strokes ``[N, 13]``, and its gradient."""
         value, gradient = self.objective.gradient(self.seen(strokes), softness)
         return self.weight * value, self.told(gradient)
+
+
+@dataclass(frozen=True, eq=False)
+class UnfinishedObjective(ZoomedObjective):
+    """The same of the first strokes alone.
+
+    Attributes:
+        first: number of these; `objective` has their segments.
+        rest: number of all others.
+    """
+
+    first: int
+    rest: int
+
+    def seen(self, strokes: Tensor) -> Tensor:
+        """See `ZoomedObjective`: the first ones."""
+        return super().seen(strokes[: self.first])
+
+    def told(self, gradient: Tensor) -> Tensor:
+        """See `ZoomedObjective`: 0 for the rest."""
+        return torch.cat([super().told(gradient), gradient.new_zeros(self.rest, gradient.shape[1])])
 
 
 def gradients(

@@ -111,12 +111,13 @@ def test_wide_strokes_have_the_colour_of_a_wide_place() -> None:
 
 
 def test_a_draft_favours_the_focus() -> None:
-    """An object of the same error everywhere, one half of it in focus: most strokes go there."""
+    """An object of the same error everywhere, one half of which, in focus, counts three times."""
     picture, mask, focus = torch.full((3, 60, 90), 0.5), torch.zeros(60, 90), torch.zeros(60, 90)
     mask[10:50, 20:80] = 1
     picture[:, mask > 0] = 1
     focus[10:50, 20:50] = 1
-    draft = Planner().draft(problem_of(picture, mask[None], (0, 40), focus), rng())
+    problem = replace(problem_of(picture, mask[None], (0, 40), focus), weight=1 + 2 * focus)
+    draft = Planner().draft(problem, rng())
     assert draft.segments == (Segment(40, 0),)
     _, columns = places(draft.strokes, 90)
     assert (columns < 50).sum() >= 26

@@ -54,6 +54,25 @@ class TestBreathing:
         # Gradients are those of the strokes that there are.
         assert toy.parts[-1] == [-1] * 10 + [0] * 6
 
+    def test_if_parts_are_not_bound_strokes_go_where_the_error_is(self) -> None:
+        """Three quarters of it are in part 0, the right two fifths, whose strokes are worth more."""
+        toy = Toy(torch.zeros_like, lambda strokes: strokes[:, 12])
+        toy.error = torch.full((40, 100), 1 / 6)
+        toy.error[:, 60:] = 3 / 4
+        start = ranked(20)
+        parts = np.repeat([-1, 0], [10, 10])
+        start[:, 12] = torch.cat([torch.linspace(0.1, 0.6, 10), torch.linspace(0.52, 0.9, 10)])
+        config = replace(still(20), breaths=1, breathing=(0.5, 0.9), growth=1.4, prunes=1)
+        refiner = toy_refiner(start, toy, config, parts=parts, bound=False)
+        counts: list[tuple[int, ...]] = []
+        refiner.run(
+            lambda share: counts.append(tuple(int((refiner.parts == part).sum()) for part in (-1, 0)))
+        )
+        assert counts[9] == (10, 10)
+        assert counts[10] == (12, 16)  # 8 of which are born: 0.1 of 0.4 in the background, 0.3 in part 0
+        assert sum(counts[-1]) == 20
+        assert counts[-1][1] > 10
+
     def test_the_strokes_that_help_least_are_dropped_a_third_at_a_time(self) -> None:
         """What each is worth is asked anew: the twin of a dropped one is worth more, and stays."""
         start = ranked(9)

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from semantic_guidance import Strokes, render
 from semantic_guidance.agents.problem import Parts, on_top, parts_of, runs
-from semantic_guidance.painter.population import helpful, newborn, worth
+from semantic_guidance.painter.population import helpful, newborn, shared_out, worth
 from semantic_guidance.painter.views import segments_of
 from semantic_guidance.renderer.objective import Objective, Segment
 
@@ -185,6 +185,17 @@ def spots(*places: tuple[int, int]) -> Tensor:
     for column, row in places:
         picture[:, row - 4 : row + 4, column - 4 : column + 4] = 1
     return picture
+
+
+def test_fresh_strokes_are_shared_out_by_weighted_error() -> None:
+    """By hand: two spots of the same error, the object's of three times the weight."""
+    mask, later = torch.zeros(2, HEIGHT, WIDTH)
+    mask[:, 50:], later[30:, :50] = 1, 1
+    weight = 1 + 2 * mask
+    target = spots((20, 10), (80, 10))
+    objective = task(target, mask, later, weight=weight)
+    assert shared_out(objective, objective.blank, 40, [-1, 0, 1]) == {-1: 10, 0: 30, 1: 0}
+    assert shared_out(objective, target, 5, [-1, 0, 1]) == {-1: 0, 0: 0, 1: 0}
 
 
 class TestNewborn:

@@ -104,23 +104,43 @@ def check_gradient(term: ZoomedObjective, error: Callable[[Tensor], float], stro
 
 
 def test_the_gradient_is_that_of_the_picture_as_it_is_seen(view: View, strokes: Tensor) -> None:
-    """By finite differences: finished, and unfinished at 2, 5, 10 and 15 of 20 strokes."""
+    """By finite differences: finished, and unfinished at 15 of 20 strokes, when the background is done."""
     problem = view.problem
     whole = view.terms(PARTS)[0]
 
     def error(each: Tensor) -> float:
         canvases = painted(each, (0, 0, WIDTH, HEIGHT), problem.canvas, problem.masks, 1.0)
         errors = [missed(canvas, problem.target, problem.weight) for canvas in canvases]
-        return errors[-1] + 0.03 * sum(errors[count - 1] for count in (2, 5, 10, 15))
+        return errors[-1] + 0.03 * errors[14]
 
     check_gradient(whole, error, strokes)
+
+
+def test_so_is_that_of_a_background_whose_object_is_still_missing(view: View, strokes: Tensor) -> None:
+    """Unfinished at 2, 5 and 10 of 20 strokes: what the object will hide counts a fifth."""
+    problem = view.problem
+    behind = view.terms(PARTS, 2.0)[-1]
+    weight = problem.weight * (1 - problem.mask) + 0.2 * problem.mask
+
+    def error(each: Tensor) -> float:
+        canvases = painted(each, (0, 0, WIDTH, HEIGHT), problem.canvas, problem.masks, 1.0)
+        return 2 * 0.03 * sum(missed(canvases[count - 1], problem.target, weight) for count in (2, 5, 10))
+
+    value, gradient = behind.gradient(strokes, SOFTNESS)
+    assert value == pytest.approx(error(strokes), rel=1e-4)
+    assert gradient.shape == strokes.shape
+    found = [float(gradient[place]) for place in CHOSEN]
+    assert found == pytest.approx(slopes(error, strokes, CHOSEN), rel=5e-3, abs=1e-6)
+    assert max(map(abs, found)) > 1e-4
+    assert (gradient[10:] == 0).all()
+    assert len(view.terms(PARTS, 0.0)) == len(view.terms(PARTS)) - 1
 
 
 def test_so_is_that_of_an_object_that_is_seen_larger(view: View, strokes: Tensor) -> None:
     """6 % of its box, 30 x 16 at (60, 20), are seen beside it; radii by the mean of both sides' factors."""
     problem = view.problem
     (zoom,) = problem.zooms
-    _, term = view.terms(PARTS)
+    _, term, _ = view.terms(PARTS)
     frame = (58, 19, 34, 18)
     rows, columns = zoom.target.shape[1:]
     factors = [WIDTH * zoomed / side / max(rows, columns) for zoomed, side in ((columns, 34), (rows, 18))]
@@ -137,7 +157,7 @@ def test_so_is_that_of_an_object_that_is_seen_larger(view: View, strokes: Tensor
 def test_what_is_not_masked_is_seen_everywhere(view: View, strokes: Tensor) -> None:
     """Opaque paint is not clipped at objects; their weight stays."""
     bare = replace(view, masked=False)
-    for term, clipped in zip(bare.terms(PARTS), view.terms(PARTS), strict=True):
+    for term, clipped in zip(bare.terms(PARTS, 0.0), view.terms(PARTS, 0.0), strict=True):
         assert {segment.mask for segment in term.objective.segments} == {None}
         assert {segment.mask for segment in clipped.objective.segments} == {None, 0}
         assert torch.equal(term.objective.weight, clipped.objective.weight)

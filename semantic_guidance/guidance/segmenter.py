@@ -9,7 +9,6 @@ from pathlib import Path
 import cv2
 import numpy as np
 import torch
-import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -28,6 +27,7 @@ from semantic_guidance.core.weights import (
     write_weights,
 )
 from semantic_guidance.guidance.classifier import kind_evidence
+from semantic_guidance.guidance.matting import sharp_edges
 from semantic_guidance.guidance.network import STRIDE, SegmentationNetwork
 from semantic_guidance.guidance.refine import Plane, grabcut, grown
 
@@ -217,10 +217,9 @@ class Segmenter:
         with torch_threads(self.config.threads):
             soft, presence = self.look(pixels, self.config.scales)
             soft = self._closer(pixels, soft)
-        mask = torch.from_numpy(self._sharpen(pixels, soft))[None]
-        if size != (height, width):
-            mask = F.interpolate(mask[None], (height, width), mode="bilinear", align_corners=False)[0]
-        return mask.clamp(0, 1).to(image.device), presence
+        rows = image.detach().cpu().permute(1, 2, 0).float().numpy()
+        mask = torch.from_numpy(sharp_edges(rows, self._sharpen(pixels, soft), pixels))[None]
+        return mask.to(image.device), presence
 
 
 @lru_cache(maxsize=1)

@@ -3,8 +3,8 @@
     python runs/segmenter/boundary.py --photos FOLDER --pack PACK
 
 Photographs: a folder with NAME.jpg or NAME.png beside NAME_mask.png, or NAME__target.* beside NAME__mask.png.
-Composites: 1,024 px, held-out cut-outs of the pack enlarged before held-out backgrounds, their alpha known exactly;
-every other one with a coat of hairs, and every fourth on thin legs.
+Composites: 1,024 px, held-out cut-outs of the pack enlarged before held-out backgrounds, their alpha known
+exactly; every other one with a coat of hairs, and every fourth on thin legs.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def near(points: NDArray[np.bool_], others: NDArray[np.bool_], reach: float) -> 
 
 
 def boundary_f(found: NDArray[np.bool_], truth: NDArray[np.bool_], reach: float) -> float:
-    """F-score of the boundaries of two masks ``[H, W]``: pixels within `reach` pixels of the other's count."""
+    """F-score of two masks' boundaries ``[H, W]``: pixels within `reach` pixels of the other's count."""
     ours, theirs = edge(found), edge(truth)
     precision, recall = near(ours, theirs, reach), near(theirs, ours, reach)
     return 2 * precision * recall / (precision + recall) if precision + recall else 0.0
@@ -140,7 +140,7 @@ def legs(rng: Generator, layer: NDArray[np.float32], size: float) -> NDArray[np.
         column = int(rng.choice(np.flatnonzero((layer[..., 3] > 0.5).any(0))))
         foot = int(np.flatnonzero(layer[:, column, 3] > 0.5).max())
         knee = np.array([column + rng.normal(0, 0.06) * size, foot + rng.uniform(0.1, 0.18) * size])
-        toe = knee + [rng.normal(0, 0.06) * size, rng.uniform(0.08, 0.15) * size]
+        toe = knee + np.array([rng.normal(0, 0.06) * size, rng.uniform(0.08, 0.15) * size])
         points = np.array([[column, foot - 4], knee, toe]) * fine
         cv2.polylines(
             drawn, points.astype(np.int32)[None], False, 255, int(fine * size * rng.uniform(0.005, 0.014))

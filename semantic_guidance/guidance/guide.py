@@ -16,6 +16,7 @@ from semantic_guidance.core.threads import torch_threads
 from semantic_guidance.guidance.base import Prompt
 from semantic_guidance.guidance.faces import find_faces
 from semantic_guidance.guidance.focus import focus_map
+from semantic_guidance.guidance.matting import enlarged
 from semantic_guidance.guidance.refine import components
 from semantic_guidance.guidance.segmenter import Segmenter, default_segmenter
 from semantic_guidance.images.arrays import check_unit
@@ -156,9 +157,7 @@ class Guide:
         if shrink < 1:
             size = (max(1, round(height * shrink)), max(1, round(width * shrink)))
             small = resample(image, *size)
-            guidance = self(small).resized(height, width)
-            # Enlarging has spread the focus over the masks' edges.
-            return replace(guidance, focus=guidance.focus * (guidance.mask > 0.5))
+            return enlarged(self(small), small, image)
         mask, objectness = (self._segmenter or default_segmenter())(image)
         if objectness < _MIN_OBJECTNESS:
             return self._finish(image, ())

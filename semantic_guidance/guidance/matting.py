@@ -1,18 +1,23 @@
 """Edges at the picture's own resolution: in a band round the mask's edge, alpha follows the colours nearby.
 
-Within a small window alpha is a linear function of colour (Levin, Lischinski & Weiss, "A closed-form solution to
-natural image matting", 2008; He, Sun & Tang, "Guided image filtering", 2010). Here the line runs through the mean
-colours of what is surely object and surely not, 1 and 0 there, along Fisher's discriminant. Its coefficients are smooth, so
+Within a small window alpha is a linear function of colour (Levin, Lischinski & Weiss, "A closed-form solution
+to natural image matting", 2008; He, Sun & Tang, "Guided image filtering", 2010). Here it is 1 and 0 at the mean
+colours of what is surely object and surely not, along Fisher's discriminant. Its coefficients are smooth, so
 that they are computed for a small picture and applied to each pixel of the large one.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, TypeAlias
 
 import cv2
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch import Tensor
+
+from semantic_guidance.core.guidance import Guidance, box_of
 
 Plane: TypeAlias = NDArray[Any]  # float32, [H, W] or [H, W, C]
 
@@ -23,7 +28,7 @@ _APART = (
     4.0  # squared distance of object and surroundings, in standard deviations, at which colour has half a say
 )
 _ENOUGH = 0.02  # of a window's pixels, of either side
-_BAND = 0.025  # of the longer side, from the mask's edge: farther off an unsure mask has other reasons than its edge
+_BAND = 0.025  # of the longer side, from the mask's edge; farther off it is unsure for other reasons
 _ALWAYS = 0.005  # the same: nearer than this the mask is never sure
 _STEEP = 1.5  # colours of an edge are seldom exactly their side's mean
 _ROUNDS = 2
@@ -52,17 +57,14 @@ def _moments(image: Plane, weights: Plane, reach: int) -> tuple[Plane, Plane, Pl
 
 
 def _solve(covariance: Plane, right: Plane) -> Plane:
-    """The solution of the symmetric 3 x 3 systems ``[H, W, 6]``, right sides ``[H, W, 3]``, by Cramer's rule."""
+    """Solves symmetric 3 x 3 systems ``[H, W, 6]``, right sides ``[H, W, 3]``, by Cramer's rule."""
     a, b, c, d, e, f = (covariance[..., n] for n in range(6))
     first, second, third = d * f - e * e, c * e - b * f, b * e - c * d
     middle, cross, last = a * f - c * c, b * c - a * e, a * d - b * b
     x, y, z = (right[..., n] for n in range(3))
-    solved = (
-        first * x + second * y + third * z,
-        second * x + middle * y + cross * z,
-        third * x + cross * y + last * z,
-    )
-    return np.stack(solved, -1) / (a * first + b * second + c * third)[..., None]
+    rows = ((first, second, third), (second, middle, cross), (third, cross, last))
+    solved = np.stack([p * x + q * y + r * z for p, q, r in rows], -1)
+    return np.asarray(solved / (a * first + b * second + c * third)[..., None])
 
 
 def colour_line(image: Plane, inside: Plane, outside: Plane, reach: int) -> tuple[Plane, Plane, Plane]:
@@ -75,8 +77,8 @@ def colour_line(image: Plane, inside: Plane, outside: Plane, reach: int) -> tupl
         reach: half the window, in pixels.
 
     Returns:
-        Slopes ``[H, W, 3]`` and offsets ``[H, W]``: 1 at the mean colour inside, 0 outside. And how far they may be
-        trusted, ``[H, W]`` in [0, 1]: not where colours are alike, or one of the sides has no pixels nearby.
+        Slopes ``[H, W, 3]`` and offsets ``[H, W]``: 1 at the mean colour inside, 0 outside. And how far they may
+        be trusted, ``[H, W]`` in [0, 1]: not where colours are alike, or a side has no pixels nearby.
     """
     ours, mean, spread = _moments(image, inside, reach)
     theirs, other_mean, other_spread = _moments(image, outside, reach)
@@ -116,9 +118,9 @@ def _model(image: Plane, mask: Plane) -> Plane:
     return np.dstack([slope, offset, trust]).astype(np.float32)
 
 
-def _blend(image: Plane, mask: Plane, model: Plane) -> Plane:
-    """Alpha by colour where that is to be trusted, else by the mask."""
-    out = steep(mask, 0.2, 0.8)
+def _blend(image: Plane, mask: Plane, model: Plane, low: float = 0.2) -> Plane:
+    """Alpha by colour where that is to be trusted, else by the mask, which is no object up to `low`."""
+    out = steep(mask, low, 1 - low)
     band = model[..., 4] > 0
     line, trust = model[band], model[band][:, 4]
     colour = (image[band] * line[:, :3]).sum(-1) + line[:, 3]
@@ -138,7 +140,7 @@ def _rows(planes: Plane, top: int, bottom: int, height: int, width: int) -> Plan
 
 
 def shrunk(image: NDArray[Any], side: int) -> NDArray[Any]:
-    """A picture ``[H, W]`` or ``[H, W, C]`` averaged to a longer side of `side` pixels; smaller ones as they are."""
+    """A picture ``[H, W]`` or ``[H, W, C]``, averaged to a longer side of `side` pixels if it is larger."""
     height, width = image.shape[:2]
     shrink = side / max(height, width)
     if shrink >= 1:
@@ -147,16 +149,17 @@ def shrunk(image: NDArray[Any], side: int) -> NDArray[Any]:
     return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA))
 
 
-def sharp_edges(image: Plane, mask: Plane, seen: NDArray[Any]) -> Plane:
+def sharp_edges(image: Plane, mask: Plane, seen: NDArray[Any], low: float = 0.2) -> Plane:
     """The mask at the picture's own resolution: edges where the colours change, hair and fur soft.
 
-    Away from its edge it is what it was, only more clearly so. A mask that is above one half everywhere, or nowhere,
-    has no edge.
+    Away from its edge it is what it was, only more clearly so. A mask that is above one half everywhere, or
+    nowhere, has no edge.
 
     Args:
         image: ``[H, W, 3]`` in [0, 1]; read in strips, so that a view will do.
         mask: ``[h, w]`` in [0, 1], of the same picture, smaller or of its size.
         seen: ``[h, w, 3]`` bytes, the picture at the mask's size.
+        low: the mask's values up to this one become 0, those from 1 - `low` become 1.
 
     Returns:
         ``[H, W]`` in [0, 1].
@@ -170,7 +173,31 @@ def sharp_edges(image: Plane, mask: Plane, seen: NDArray[Any]) -> Plane:
         bottom = min(height, top + step)
         large = _rows(mask, top, bottom, height, width)
         if model is None:
-            out[top:bottom] = steep(large, 0.2, 0.8)
+            out[top:bottom] = steep(large, low, 1 - low)
         else:
-            out[top:bottom] = _blend(image[top:bottom], large, _rows(model, top, bottom, height, width))
+            out[top:bottom] = _blend(image[top:bottom], large, _rows(model, top, bottom, height, width), low)
     return out
+
+
+def enlarged(guidance: Guidance, small: Tensor, image: Tensor) -> Guidance:
+    """Guidance of a small picture ``[3, h, w]`` for the large one ``[3, H, W]``, edges of the objects its own.
+
+    Faces and focus are resized; there is no focus off the objects.
+    """
+    large = guidance.resized(*image.shape[-2:])
+    if not large.instances:
+        return large
+    seen = (
+        (small.detach().cpu().float().clamp(0, 1) * 255).round().byte().permute(1, 2, 0).contiguous().numpy()
+    )
+    rows = image.detach().cpu().float().permute(1, 2, 0).numpy()
+    instances, union = [], torch.zeros_like(large.mask)
+    for before, after in zip(guidance.instances, large.instances, strict=True):
+        mask, box = after.mask, None
+        if before.kind == "object":
+            sharp = sharp_edges(rows, before.mask[0].detach().cpu().float().numpy(), seen, low=0.0)
+            mask = torch.from_numpy(sharp)[None].to(union)
+            box = box_of(mask[0])
+        instances.append(replace(after, mask=mask, box=box) if box else after)
+        union = torch.maximum(union, instances[-1].mask)
+    return Guidance(union, large.focus * (union > 0.5), tuple(instances))

@@ -30,12 +30,14 @@ from semantic_guidance.guidance.classifier import kind_evidence
 from semantic_guidance.guidance.matting import sharp_edges
 from semantic_guidance.guidance.network import STRIDE, SegmentationNetwork
 from semantic_guidance.guidance.refine import Plane, grabcut, grown
+from semantic_guidance.guidance.thin import thin_parts
 
 WEIGHTS = Path(__file__).parent / "weights" / "segmenter.safetensors"
 FORMAT, WHAT = "semantic-guidance/segmenter", "segmenter weights"
 MOST_CHANNELS, MOST_PIXELS, MOST_SCALES, MOST_THREADS = 4096, 4096, 16, 1024
 """Bounds of what a file may ask for."""
 
+_THIN = 0.75  # probability that is given to a thin part
 _MAX_RATIO = 4.0  # of the sides the network sees; longer strips are squeezed
 
 
@@ -217,8 +219,12 @@ class Segmenter:
         with torch_threads(self.config.threads):
             soft, presence = self.look(pixels, self.config.scales)
             soft = self._closer(pixels, soft)
-        rows = image.detach().cpu().permute(1, 2, 0).float().numpy()
-        mask = torch.from_numpy(sharp_edges(rows, self._sharpen(pixels, soft), pixels))[None]
+        found = self._sharpen(pixels, soft)
+        # Unsure, so that at its own resolution colour has a say in it.
+        parts = thin_parts(pixels, soft, found)
+        found[parts] = np.maximum(found[parts], _THIN)
+        full = image.detach().cpu().permute(1, 2, 0).float().numpy()
+        mask = torch.from_numpy(sharp_edges(full, found, pixels))[None]
         return mask.to(image.device), presence
 
 

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from semantic_guidance.guidance.matting import colour_line, sharp_edges
+from semantic_guidance.guidance.thin import thin_parts
 
 RED, BLUE = np.array([0.75, 0.25, 0.2]), np.array([0.2, 0.35, 0.7])
 
@@ -125,3 +126,59 @@ def test_memory_beyond_the_answer_is_bounded():
     most = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert most < 2 * 3000 * 1000 * 4 + 12e6
+
+
+def picture_of(*lines, radius=50, contrast=(60, 150)):
+    """A grey disc amid 200 x 240 pixels and lines (x, y, x, y); belief in it, faint in the lines; the disc's mask."""
+    rng = np.random.default_rng(5)
+    shade, ground = contrast
+    seen = np.full((200, 240), ground, np.uint8)
+    disc, drawn = np.zeros((200, 240), np.uint8), np.zeros((200, 240), np.uint8)
+    cv2.circle(disc, (120, 80), radius, 1, -1)
+    for x0, y0, x1, y1 in lines:
+        cv2.line(drawn, (x0, y0), (x1, y1), 1, 3)
+    seen[(disc | drawn) > 0] = shade
+    seen = np.clip(seen[..., None] + rng.normal(0, 3, (200, 240, 3)), 0, 255).astype(np.uint8)
+    mask = disc.astype(np.float32)
+    return seen, np.maximum(mask, 0.2 * drawn), mask, (drawn > 0) & (disc == 0)
+
+
+def test_legs_belong_to_a_disc():
+    seen, belief, mask, legs = picture_of((105, 120, 95, 180), (135, 120, 145, 180))
+    found = thin_parts(seen, belief, mask)
+    for columns in (slice(0, 120), slice(120, 240)):
+        rows = legs[:, columns].any(1)
+        assert (found & legs)[rows, columns].any(1).mean() > 0.95
+    assert (found & ~legs & (mask == 0)).sum() < 0.1 * legs.sum()
+
+
+@pytest.mark.parametrize(
+    "bar", [(0, 80, 239, 80), (20, 80, 220, 80), (50, 10, 190, 150), (120, 80, 120, 199)]
+)
+def test_a_bar_that_crosses_a_disc_or_leaves_the_frame_does_not_belong_to_it(bar):
+    seen, belief, mask, _ = picture_of(bar)
+    assert not thin_parts(seen, belief, mask).any()
+
+
+def test_a_line_that_goes_on_where_belief_ends_does_not_belong():
+    seen, belief, mask, _ = picture_of((120, 120, 120, 185))
+    belief[150:][mask[150:] == 0] = 0
+    assert not thin_parts(seen, belief, mask).any()
+
+
+def test_a_line_apart_from_the_disc_or_one_that_nobody_believes_in_does_not_belong():
+    seen, belief, mask, _ = picture_of((120, 145, 120, 190))
+    assert not thin_parts(seen, belief, mask).any()
+    seen, belief, mask, _ = picture_of((105, 120, 95, 180))
+    assert not thin_parts(seen, mask, mask).any()
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(1, 40), st.integers(1, 40), st.integers(0, 9))
+def test_thin_parts_of_any_size(height, width, seed):
+    rng = np.random.default_rng(seed)
+    belief = rng.random((height, width)).astype(np.float32)
+    seen = rng.integers(0, 256, (height, width, 3)).astype(np.uint8)
+    found = thin_parts(seen, belief, (belief > 0.7).astype(np.float32))
+    assert found.shape == (height, width)
+    assert found.dtype == bool

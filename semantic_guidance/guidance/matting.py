@@ -1,9 +1,9 @@
 """Edges at the picture's own resolution: in a band round the mask's edge, alpha follows the colours nearby.
 
-Within a small window alpha is a linear function of colour (Levin, Lischinski & Weiss, "A closed-form solution
-to natural image matting", 2008; He, Sun & Tang, "Guided image filtering", 2010). Here it is 1 and 0 at the mean
-colours of what is surely object and surely not, along Fisher's discriminant. Its coefficients are smooth, so
-that they are computed for a small picture and applied to each pixel of the large one.
+Within a small window alpha is a linear function of colour (Levin, Lischinski & Weiss, "A closed-form
+solution to natural image matting", 2008; He, Sun & Tang, "Guided image filtering", 2010). Here it is 1 and 0
+at the mean colours of what is surely object and surely not, along Fisher's discriminant. Its coefficients are
+smooth, so that they are computed for a small picture and applied to each pixel of the large one.
 """
 
 from __future__ import annotations
@@ -77,8 +77,8 @@ def colour_line(image: Plane, inside: Plane, outside: Plane, reach: int) -> tupl
         reach: half the window, in pixels.
 
     Returns:
-        Slopes ``[H, W, 3]`` and offsets ``[H, W]``: 1 at the mean colour inside, 0 outside. And how far they may
-        be trusted, ``[H, W]`` in [0, 1]: not where colours are alike, or a side has no pixels nearby.
+        Slopes ``[H, W, 3]`` and offsets ``[H, W]``: 1 at the mean colour inside, 0 outside. And how far they
+        may be trusted, ``[H, W]`` in [0, 1]: not where colours are alike, or a side has no pixels nearby.
     """
     ours, mean, spread = _moments(image, inside, reach)
     theirs, other_mean, other_spread = _moments(image, outside, reach)
@@ -180,7 +180,7 @@ def sharp_edges(image: Plane, mask: Plane, seen: NDArray[Any], low: float = 0.2)
 
 
 def enlarged(guidance: Guidance, small: Tensor, image: Tensor) -> Guidance:
-    """Guidance of a small picture ``[3, h, w]`` for the large one ``[3, H, W]``, edges of the objects its own.
+    """Guidance of a small picture ``[3, h, w]`` for the large one ``[3, H, W]``, with edges of its own.
 
     Faces and focus are resized; there is no focus off the objects.
     """

@@ -1,8 +1,8 @@
-"""Thin parts that a mask lacks: legs, antennae, stems that hang on the object, end, and are half seen already.
+"""Thin parts that a mask lacks: legs, antennae, stems, which hang on the object, end, and are half seen.
 
-A line is taken where the picture has a ridge (a top-hat of either sign, in any colour), the segmenter has some
-belief, and the line begins at the object. A line that goes on beyond where belief ends, or on the other side of
-the object, such as a wire, a branch or the horizon, is not a part of it.
+A line is taken where the picture has a ridge (a top-hat of either sign, in any colour), the segmenter has
+some belief, and the line begins at the object. A line that goes on beyond where belief ends, or on the other
+side of the object, such as a wire, a branch or the horizon, is not a part of it.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ def _goes_on(ridge: Plane, start: Plane, along: Plane, threshold: float) -> bool
 
 
 def _beyond(solid: Plane, part: _Part, reach: float) -> Plane | None:
-    """Where the line through a part leaves the object on its other side; None if that is outside the frame."""
+    """Where the line through a part leaves the object on its other side; None if outside the frame."""
     along = (part.root - part.tip) / part.length
     entered = False
     for step in range(1, 2 * sum(solid.shape)):
@@ -111,10 +111,10 @@ def _lines(
 ) -> tuple[Plane, NDArray[np.uint8]]:
     """Ridges ``[H, W]``, and their pixels that may belong to a part, off the rim of the mask."""
     ridge = ridges(seen, max(7, round(_WIDTH * max(solid.shape))) | 1)
-    able = ((ridge > _CONTRAST) & (belief > _LOW)).astype(np.uint8)
-    able = cv2.morphologyEx(able, cv2.MORPH_CLOSE, np.ones((3, 3), np.uint8))
+    held = ((ridge > _CONTRAST) & (belief > _LOW)).astype(np.uint8)
+    able = np.asarray(cv2.morphologyEx(held, cv2.MORPH_CLOSE, np.ones((3, 3), np.uint8)), np.uint8)
     able[cv2.dilate(solid, np.ones((5, 5), np.uint8)) > 0] = 0
-    return ridge, np.asarray(able, np.uint8)
+    return ridge, able
 
 
 def thin_parts(seen: NDArray[np.uint8], belief: Plane, mask: Plane) -> NDArray[np.bool_]:
@@ -147,7 +147,7 @@ def thin_parts(seen: NDArray[np.uint8], belief: Plane, mask: Plane) -> NDArray[n
         cut = left <= 1 or top <= 1 or left + wide >= width - 1 or top + high >= height - 1
         if short or cut or area > _LARGEST * main.sum():
             continue
-        pixels = np.argwhere(labels[top : top + high, left : left + wide] == label) + [top, left]
+        pixels = np.argwhere(labels[top : top + high, left : left + wide] == label) + np.array([top, left])
         rows, columns = pixels.T
         part = _measured(pixels, away, 2 * float(within[rows, columns].max()))
         if belief[rows, columns].max() < _SEED or not _is_part(part, ridge, solid, away, reach):

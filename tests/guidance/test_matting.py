@@ -7,10 +7,12 @@ import tracemalloc
 import cv2
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from semantic_guidance.guidance.matting import colour_line, sharp_edges
+from semantic_guidance.core.guidance import Guidance, Instance
+from semantic_guidance.guidance.matting import colour_line, enlarged, sharp_edges
 from semantic_guidance.guidance.thin import thin_parts
 
 RED, BLUE = np.array([0.75, 0.25, 0.2]), np.array([0.2, 0.35, 0.7])
@@ -95,7 +97,7 @@ def test_a_hard_edge_is_about_a_pixel_wide():
     assert unsure.sum(1).mean() < 3
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(st.integers(1, 70), st.integers(1, 70), st.integers(1, 3), st.integers(0, 9))
 def test_any_size(height, width, finer, seed):
     rng = np.random.default_rng(seed)
@@ -129,7 +131,7 @@ def test_memory_beyond_the_answer_is_bounded():
 
 
 def picture_of(*lines, radius=50, contrast=(60, 150)):
-    """A grey disc amid 200 x 240 pixels and lines (x, y, x, y); belief in it, faint in the lines; the disc's mask."""
+    """A disc and lines (x, y, x, y), 200 x 240; belief, faint in the lines; the disc's mask; the lines."""
     rng = np.random.default_rng(5)
     shade, ground = contrast
     seen = np.full((200, 240), ground, np.uint8)
@@ -173,7 +175,7 @@ def test_a_line_apart_from_the_disc_or_one_that_nobody_believes_in_does_not_belo
     assert not thin_parts(seen, mask, mask).any()
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(st.integers(1, 40), st.integers(1, 40), st.integers(0, 9))
 def test_thin_parts_of_any_size(height, width, seed):
     rng = np.random.default_rng(seed)
@@ -182,3 +184,24 @@ def test_thin_parts_of_any_size(height, width, seed):
     found = thin_parts(seen, belief, (belief > 0.7).astype(np.float32))
     assert found.shape == (height, width)
     assert found.dtype == bool
+
+
+def test_guidance_of_a_small_picture_has_the_large_ones_edges():
+    """Four times finer: nearer to the true edge than bilinear; the face and the focus are resized only."""
+    alpha = wavy(360, 480, 1)
+    image = composed(alpha, np.random.default_rng(6), 0.01)
+    large = torch.from_numpy(image).permute(2, 0, 1)
+    small = torch.from_numpy(bytes_of(image, 120)).permute(2, 0, 1).float() / 255
+    coarse = torch.from_numpy(cv2.resize(cv2.GaussianBlur(alpha, (0, 0), 4), (120, 90), interpolation=3))[
+        None
+    ]
+    face = torch.zeros_like(coarse)
+    face[:, 20:40, 10:30] = 1
+    both = (Instance.from_mask(coarse), Instance.from_mask(face, "face"))
+    guidance = Guidance(coarse, torch.ones_like(coarse), both)
+    found, plain = enlarged(guidance, small, large), guidance.resized(360, 480)
+    off, before = ((each.mask[0].numpy() > 0.5) != (alpha > 0.5) for each in (found, plain))
+    assert off.sum() < 0.4 * before.sum()
+    assert torch.equal(found.instances[1].mask, plain.instances[1].mask)
+    assert float(found.focus[found.mask <= 0.5].abs().max()) == 0
+    assert found.instances[0].box == Instance.from_mask(found.instances[0].mask).box

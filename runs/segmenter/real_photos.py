@@ -63,12 +63,12 @@ def rcc_files(path: Path) -> dict[str, bytes]:
     return out
 
 
-def read(unpacked: Path, row: dict[str, str]) -> np.ndarray:
-    """A row's photograph, BGR bytes, at most `SIDE` long."""
+def read(unpacked: Path, row: dict[str, str], side: int = SIDE) -> np.ndarray:
+    """A row's photograph, BGR bytes, at most `side` long."""
     container = unpacked / row["path"]
     data = rcc_files(container)[row["entry"]] if row["entry"] else container.read_bytes()
     photo = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
-    scale = min(1.0, SIDE / max(photo.shape[:2]))
+    scale = min(1.0, side / max(photo.shape[:2]))
     return photo if scale == 1 else cv2.resize(photo, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
 
 

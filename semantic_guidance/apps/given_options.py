@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from numbers import Real
 from pathlib import Path
 from typing import Any
 
-from semantic_guidance.apps.options import Box, parse_box
+from semantic_guidance.apps.options import Box, Place, parse_box, parse_place
 from semantic_guidance.core.options import OptionError, option
 from semantic_guidance.core.plugins import GUIDES
 
@@ -39,6 +40,23 @@ class GuidanceOptions:
         repeated=True,
     )
     invert_mask: bool = option(False, "the masks are dark, or of colours on white, where the object is")
+    point: Place | tuple[Place, ...] | None = option(
+        None,
+        "where the object is, in pixels from the top left of the upright picture: what lies there is painted"
+        " as one; points in one thing are one object; with --mask, --box, --text or --guidance it is added to"
+        " what these show",
+        metavar="X,Y",
+        parse=parse_place,
+        repeated=True,
+    )
+    not_point: Place | tuple[Place, ...] | None = option(
+        None,
+        "where something is that is no object: it is taken away from what --point, --mask, --box, --text or"
+        " --guidance show, or from what is found",
+        metavar="X,Y",
+        parse=parse_place,
+        repeated=True,
+    )
     box: Box | tuple[Box, ...] | None = option(
         None,
         "where the object is, in pixels from the top left of the upright picture; each of several is round"
@@ -46,6 +64,19 @@ class GuidanceOptions:
         metavar="X,Y,W,H",
         parse=parse_box,
         repeated=True,
+    )
+    text: str | None = option(
+        None,
+        "what the object is, in a word: face, person, or something that an ImageNet classifier knows, such as"
+        " dog or car; only that is painted as an object",
+        metavar="WORD",
+    )
+    guidance: Path | None = option(
+        None,
+        "file (.json) of what is known of the picture: read if it is there, perhaps edited, and nothing is"
+        " looked for; else written",
+        metavar="FILE",
+        parse=Path,
     )
     guide: str = option(
         "default",
@@ -61,7 +92,8 @@ class GuidanceOptions:
     )
     show_guidance: bool = option(
         False,
-        "also write NAME_guidance.png: the photograph with the mask, box and focus that were used",
+        "also write NAME_guidance.png: the photograph with the objects by number, how sure they are, their"
+        " share of the strokes, and the focus",
     )
 
     @property
@@ -86,14 +118,58 @@ class GuidanceOptions:
         Raises:
             OptionError: one is none.
         """
-        if not self.box:
-            return ()
-        several = isinstance(self.box, tuple | list) and isinstance(self.box[0], tuple | list)
-        many: Any = self.box if several else (self.box,)
-        for box in many:
-            if not _is_box(box):
-                raise OptionError("box", f"got {box}, wanted X,Y,W,H in pixels, W and H above 0")
-        return tuple(tuple(box) for box in many)
+        return _several("box", self.box, _is_box, "X,Y,W,H in pixels, W and H above 0")
+
+    @property
+    def wanted_places(self) -> tuple[Place, ...]:
+        """All places of objects.
+
+        Raises:
+            OptionError: one is none.
+        """
+        return _several("point", self.point, _is_place, "X,Y in pixels")
+
+    @property
+    def unwanted_places(self) -> tuple[Place, ...]:
+        """All places of what is no object.
+
+        Raises:
+            OptionError: one is none.
+        """
+        return _several("not_point", self.not_point, _is_place, "X,Y in pixels")
+
+    @property
+    def told(self) -> tuple[str, ...]:
+        """The names of the options by which a person says what the objects are."""
+        names = ("mask", "box", "point", "not_point", "text", "guidance")
+        return tuple(name for name in names if getattr(self, name) not in (None, ()))
+
+    @property
+    def pointed(self) -> bool:
+        """Whether a person points at objects, in a file of guidance perhaps not."""
+        return any(name != "guidance" for name in self.told)
+
+
+def _several(name: str, value: Any, fits: Callable[[Any], bool], wanted: str) -> tuple[Any, ...]:
+    """The values of an option of numbers that may be given several times.
+
+    Raises:
+        OptionError: one is none.
+    """
+    if not value:
+        return ()
+    many: Any = value if isinstance(value, tuple | list) and isinstance(value[0], tuple | list) else (value,)
+    for each in many:
+        if not fits(each):
+            raise OptionError(name, f"got {each}, wanted {wanted}")
+    return tuple(tuple(each) for each in many)
+
+
+def _is_place(place: Any) -> bool:
+    """Whether it is two finite numbers."""
+    if not isinstance(place, tuple | list) or len(place) != 2:
+        return False
+    return all(isinstance(n, Real) and math.isfinite(n) for n in place)
 
 
 def _is_box(box: Any) -> bool:

@@ -43,10 +43,16 @@ class Job(
     export: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        for name in ("image", "out", "mask", "palette_from"):
+        for name in ("image", "out", "mask", "palette_from", "guidance"):
             if isinstance(value := getattr(self, name), str):
                 object.__setattr__(self, name, Path(value))
-        for name, values in (("mask", self.masks), ("box", self.boxes)):
+        many: tuple[tuple[str, tuple[Any, ...]], ...] = (
+            ("mask", self.masks),
+            ("box", self.boxes),
+            ("point", self.wanted_places),
+            ("not_point", self.unwanted_places),
+        )
+        for name, values in many:
             object.__setattr__(self, name, combined(values) if values else None)
         check_ranges(self)
         check_dip(self.dip)

@@ -29,7 +29,13 @@ from semantic_guidance.apps.files import (
     prepare_folder,
     write_outputs,
 )
-from semantic_guidance.apps.given import check_given, given_guidance, mask_note
+from semantic_guidance.apps.given import (
+    check_given,
+    given_guidance,
+    guidance_note,
+    mask_note,
+    stored_guidance,
+)
 from semantic_guidance.apps.hand import DIALS, make_style
 from semantic_guidance.apps.job import Job
 from semantic_guidance.apps.medium import make_medium
@@ -45,15 +51,20 @@ from semantic_guidance.apps.restyle import Restyle, named_files
 from semantic_guidance.apps.result import Result, Variations
 from semantic_guidance.apps.room import check_painting_room
 from semantic_guidance.core.guidance import Guidance
-from semantic_guidance.export.overlay import guidance_overlay
+from semantic_guidance.core.options import OptionError
+from semantic_guidance.export.overlay import guidance_sheet
 from semantic_guidance.export.sheet import thumbnail, write_sheet
 from semantic_guidance.guidance.base import load_guide
+from semantic_guidance.guidance.files import write_guidance
 from semantic_guidance.images.files import load_picture
 from semantic_guidance.images.metrics import painting_errors
 from semantic_guidance.painter.painter import Painter
 from semantic_guidance.painter.presets import PRESETS
 from semantic_guidance.painter.styles import Style
 from semantic_guidance.painter.variations import check_count, variations
+
+STORED = "guidance.json"
+"""Stands among the formats for the file of guidance."""
 
 StageProgress = Callable[[str, float], None]
 """Called with a stage, ``export`` or one of `Painter`'s, and its share done, 0 to 1."""
@@ -125,7 +136,7 @@ def run_variations(job: Job, count: int, progress: StageProgress | None = None) 
     named(lambda: check_count(count, job.style))
     sheet = sibling(job, job.image, "variations")
     files = [
-        _outputs(replace(job, show_guidance=job.show_guidance and not n), f"_{n + 1}", sheet)
+        _outputs(job if not n else replace(job, show_guidance=False, guidance=None), f"_{n + 1}", sheet)
         for n in range(count)
     ]
     work = _prepared(job, tell, files)
@@ -155,8 +166,11 @@ def _made(job: Job, work: _Work, tell: StageProgress, started: float) -> Result:
     painting = replace(painting, source=work.source)
     exporting = time.perf_counter()
     shown = work.image if painting.photo is None else painting.photo
-    known = guidance_overlay(shown, painting.guidance) if "guidance" in work.outputs else None
-    write_outputs(painting, work.outputs, job, lambda share: tell("export", share), known, job.export)
+    known = guidance_sheet(shown, painting) if "guidance" in work.outputs else None
+    files = {name: path for name, path in work.outputs.items() if name != STORED}
+    write_outputs(painting, files, job, lambda share: tell("export", share), known, job.export)
+    if STORED in work.outputs:
+        write_guidance(painting.guidance, work.outputs[STORED], painting.source, painting.shares)
     finished = time.perf_counter()
     seconds = {stage: painting.seconds.get(stage, 0.0) for stage in ("guidance", "plan", "polish")}
     seconds["guidance"] += work.guidance_seconds
@@ -190,7 +204,9 @@ def _prepared(job: Job, tell: StageProgress, files: Sequence[dict[str, Path]] = 
     check_replaced(files, source, job)
     check_transparent(job.transparent, job.formats)
     style = _style(job, picture.image)
-    restyle = Restyle.of(job, picture, job.image, job.baseline, bool(job.masks or job.boxes), style.marks)
+    stored = stored_guidance(job, picture.image)
+    given = job.pointed or stored is not None
+    restyle = Restyle.of(job, picture, job.image, job.baseline, given, style.marks)
     painter = _painter(job, restyle, style)
     sides, clear = painter.sides(*picture.image.shape[1:]), job.transparent is not None
     photo = picture.image.shape[1] * picture.image.shape[2]
@@ -198,7 +214,7 @@ def _prepared(job: Job, tell: StageProgress, files: Sequence[dict[str, Path]] = 
     check_painting_room(sides, photo, job.strokes, job.formats, job.image, clear, start)
     tell("guidance", 0.0)
     looking = time.perf_counter()
-    known = given_guidance(job, picture.image, picture.size, painter.guide)
+    known = given_guidance(job, picture.image, picture.size, painter.guide, stored)
     image, guidance = restyle.apply(known, painter.guide)
     work = _Work(
         image=image,
@@ -209,10 +225,19 @@ def _prepared(job: Job, tell: StageProgress, files: Sequence[dict[str, Path]] = 
         painter=painter,
         restyle=restyle,
         outputs=files[0],
-        notes=(picture.note, mask_note(job, known), restyle.note(job.image)),
+        notes=(
+            picture.note,
+            mask_note(job, known),
+            guidance_note(job, stored, source),
+            restyle.note(job.image),
+        ),
         source=source,
     )
     prepare_folder(job.out)
+    if STORED in work.outputs and not work.outputs[STORED].parent.is_dir():
+        raise OptionError(
+            "guidance", f"{work.outputs[STORED]}: there is no such folder, wanted one to write to"
+        )
     return work
 
 
@@ -221,9 +246,13 @@ def _outputs(job: Job, mark: str = "", *others: Path) -> dict[str, Path]:
     outputs = job_files(job, job.image, "_painted", mark)
     if job.show_guidance:
         outputs["guidance"] = sibling(job, job.image, "guidance")
+    written = job.guidance is not None and not job.guidance.exists()
+    if job.guidance is not None and written:
+        outputs[STORED] = job.guidance
     words = (job.agent, job.brush, job.palette, job.pigments, job.style)
     named = (Path(str(name or "")) for name in words)
-    given = (job.image, *job.masks, *named, *named_files(job))
+    read = () if job.guidance is None or written else (job.guidance,)
+    given = (job.image, *job.masks, *read, *named, *named_files(job))
     check_outputs((*outputs.values(), *others), [path for path in given if path and path.is_file()])
     return outputs
 

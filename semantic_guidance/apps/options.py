@@ -32,6 +32,9 @@ ROOM = 24
 Box = tuple[float, float, float, float]
 """(x, y, width, height)."""
 
+Place = tuple[float, float]
+"""(x, y)."""
+
 AGENT_COLORS = ("rgb", "bgr")
 """As `agents.ltp.checkpoint.COLORS`, which needs torch."""
 
@@ -52,6 +55,21 @@ def parse_box(word: str) -> Box:
     if not all(math.isfinite(number) for number in (x, y, width, height)) or width <= 0 or height <= 0:
         raise ValueError(f"got {word!r}, wanted X,Y,W,H in pixels, W and H above 0")
     return x, y, width, height
+
+
+def parse_place(word: str) -> Place:
+    """``X,Y``: finite numbers.
+
+    >>> parse_place("120,80.5")
+    (120.0, 80.5)
+    """
+    try:
+        x, y = (float(part) for part in word.split(","))
+    except ValueError:
+        x, y = math.nan, 0.0
+    if not (math.isfinite(x) and math.isfinite(y)):
+        raise ValueError(f"got {word!r}, wanted X,Y in pixels")
+    return x, y
 
 
 def parse_formats(word: str) -> tuple[str, ...]:

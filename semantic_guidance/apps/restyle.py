@@ -165,7 +165,8 @@ class Restyle:
             guidance = guide(self.image)  # of the picture as it is, not as it will be painted
         if apart and (guidance is None or not guidance.instances):
             option = "background" if self.background is not None else "transparent"
-            raise OptionError(option, "there is no object in the picture, wanted --mask or --box to show it")
+            wanted = "wanted --mask, --box or --point to show it"
+            raise OptionError(option, f"there is no object in the picture, {wanted}")
         if self.background is None or guidance is None or self.cover:
             return self.target, guidance
         return replace_background(self.target, guidance.mask, self.background), guidance

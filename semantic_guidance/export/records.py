@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import base64
-import io
 from typing import Any, get_args
 
-import numpy as np
-from numpy.typing import NDArray
-from PIL import Image
-
 from semantic_guidance.core.config import MAX_SEED
-from semantic_guidance.export.reading import FlawError, field, floats, integer, is_number, read_picture, shown
-from semantic_guidance.images.arrays import to_bytes
+from semantic_guidance.images.reading import (
+    FlawError,
+    field,
+    floats,
+    integer,
+    is_number,
+    packed_picture,
+    read_picture,
+    shown,
+)
 from semantic_guidance.painting.brushes import BRUSHES, DIALS
 from semantic_guidance.painting.brushes.brush import LARGEST, Brush, levels_of
 from semantic_guidance.painting.brushes.light import LOWEST, UPPER_LEFT, Light
@@ -21,14 +23,6 @@ from semantic_guidance.painting.layers import Ends
 MAX_NAME = 64  # characters of a style's name, or a dial's
 MAX_DIALS = 64  # of a hand, and numbers in one of them
 FAR = 100.0  # no coordinate or radius is further than this from 0, in units of the longer side
-
-
-def packed_picture(picture: NDArray[np.float32]) -> str:
-    """A picture ``[3, h, w]`` or mask ``[1, h, w]``, in multiples of 1/255, as a PNG picture in base64."""
-    pixels = to_bytes(picture)
-    packed = io.BytesIO()
-    Image.fromarray(pixels[..., 0] if len(picture) == 1 else pixels).save(packed, "PNG")
-    return base64.b64encode(packed.getvalue()).decode("ascii")
 
 
 def brush_record(brush: Brush) -> dict[str, Any]:

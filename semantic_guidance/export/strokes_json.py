@@ -34,17 +34,18 @@ from semantic_guidance.core.inputs import STDIN, no_such_file, standard_input
 from semantic_guidance.core.packed import COLOR, OPACITY, POINTS, RADIUS
 from semantic_guidance.export.base import Exporter, Progress
 from semantic_guidance.export.options import NoOptions
-from semantic_guidance.export.reading import (
+from semantic_guidance.export.records import FAR, brush_record, read_brush, read_hand
+from semantic_guidance.images.reading import (
     MAX_PIXELS,
     FlawError,
     field,
     floats,
     integer,
+    packed_picture,
     read_picture,
     sequence,
     shown,
 )
-from semantic_guidance.export.records import FAR, brush_record, packed_picture, read_brush, read_hand
 from semantic_guidance.painting.brushes.brush import Brush
 from semantic_guidance.painting.drawing import Drawing
 from semantic_guidance.painting.layers import Compositing, DrawnLayer, Ends, Level

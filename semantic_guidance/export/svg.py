@@ -24,7 +24,7 @@ from semantic_guidance.core.packed import COLOR, OPACITY, POINTS, RADIUS
 from semantic_guidance.export.base import Exporter, Progress
 from semantic_guidance.export.options import NoOptions
 from semantic_guidance.export.outline import outline_path, stroke_end
-from semantic_guidance.export.records import packed_picture
+from semantic_guidance.images.reading import packed_picture
 from semantic_guidance.painting.drawing import Drawing
 from semantic_guidance.painting.layers import DrawnLayer, Ends
 from semantic_guidance.renderer.definition import FARTHEST

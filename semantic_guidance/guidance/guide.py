@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
+import zlib
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -11,20 +12,19 @@ from torch import Tensor, nn
 from semantic_guidance.core.check import check_picture, check_shape
 from semantic_guidance.core.guidance import Box, Guidance, Instance
 from semantic_guidance.core.memory import give_back
-from semantic_guidance.core.resample import resample
 from semantic_guidance.core.threads import torch_threads
 from semantic_guidance.guidance.base import Prompt
+from semantic_guidance.guidance.clicks import default_clicks
 from semantic_guidance.guidance.faces import find_faces
 from semantic_guidance.guidance.focus import focus_map
-from semantic_guidance.guidance.matting import enlarged
-from semantic_guidance.guidance.refine import components
+from semantic_guidance.guidance.heads import with_faces
+from semantic_guidance.guidance.instances import found_instances, split_instances, told_apart
+from semantic_guidance.guidance.look import Clicks, Look, Seen, small_of
 from semantic_guidance.guidance.segmenter import Segmenter, default_segmenter
+from semantic_guidance.guidance.words import chosen
 from semantic_guidance.images.arrays import check_unit
 
-_MAX_INSTANCES = 8
-MAX_FACE = 0.4  # of the objects' area, up to which a face is a separate instance
-_LONGEST = 1024  # pixels; larger pictures are analysed at this size
-_MIN_OBJECTNESS = 0.3
+_KEPT = 2  # pictures
 
 
 def check_image(image: Tensor) -> None:
@@ -39,66 +39,6 @@ def check_mask(mask: Tensor, image: Tensor) -> None:
     """Raise ValueError unless a mask is ``[1, H, W]`` in [0, 1], or of booleans, of the image's size."""
     check_shape("mask", mask, 1, *image.shape[1:])
     check_unit(mask, "mask")
-
-
-def split_instances(mask: Tensor, most: int = _MAX_INSTANCES) -> tuple[Instance, ...]:
-    """The separate objects of a mask ``[1, H, W]`` in [0, 1], largest first, small ones dropped."""
-    parts = components(mask[0].detach().float().cpu().numpy())
-    planes = (torch.from_numpy(part)[None].to(mask.device) for part in parts[:most])
-    return tuple(Instance.from_mask(plane) for plane in planes)
-
-
-def with_faces(image: Tensor, guidance: Guidance) -> Guidance:
-    """`guidance` of a picture ``[3, H, W]`` with its faces, in the focus and as the last instances.
-
-    A face that is most of the object is seen closely with it, and is not a separate instance.
-    """
-    focus, heads = guidance.focus, []
-    for face in find_faces(image, guidance.boxes):
-        head = face.instance(guidance.mask)
-        if head is None:
-            continue
-        focus = torch.maximum(focus, face.focus(*image.shape[-2:]).to(focus) * (guidance.mask > 0.5))
-        if float(head.mask.sum()) < MAX_FACE * float(guidance.mask.sum()):
-            heads.append(head)
-    return replace(guidance, focus=focus, instances=(*guidance.instances, *heads))
-
-
-def given_instances(mask: Tensor) -> tuple[Instance, ...]:
-    """The objects of a mask ``[1, H, W]`` that a person gave; small and surplus parts belong to the last one.
-
-    Raises:
-        ValueError: no pixel of the mask is above one half.
-    """
-    first = split_instances(mask)[:-1]
-    rest = mask.float()
-    for instance in first:
-        rest = (rest - instance.mask).clamp(min=0)
-    return (*first, Instance.from_mask(rest))
-
-
-def told_apart(mask: Tensor, objects: Tensor | None) -> tuple[Instance, ...]:
-    """The objects of a mask ``[1, H, W]``, or those ``[N, H, W]`` that a person tells apart.
-
-    Of those there are at most eight, largest first; the last one is all that the others leave. Several that
-    are the same are one.
-
-    Raises:
-        ValueError: the shapes differ, or no pixel of the mask, or of any of the objects, is above one half.
-    """
-    if objects is None:
-        return given_instances(mask)
-    check_shape("objects", objects, len(objects), *mask.shape[1:])
-    areas = objects.flatten(1).sum(dim=1)
-    ordered = [objects[n][None] for n in torch.sort(areas, descending=True, stable=True).indices.tolist()]
-    ordered = [plane for plane in ordered if bool((plane > 0.5).any())]
-    ordered = [each for n, each in enumerate(ordered) if n == 0 or not torch.equal(each, ordered[n - 1])]
-    most = _MAX_INSTANCES
-    if len(ordered) > most:
-        ordered = [*ordered[: most - 1], torch.cat(ordered[most - 1 :]).sum(dim=0, keepdim=True).clamp(0, 1)]
-    if not ordered:
-        raise ValueError("mask is empty, wanted at least one pixel above 0.5")
-    return tuple(Instance.from_mask(plane) for plane in ordered)
 
 
 def pixels_of(box: Box, height: int, width: int) -> tuple[int, int, int, int]:
@@ -119,12 +59,18 @@ def pixels_of(box: Box, height: int, width: int) -> tuple[int, int, int, int]:
 class Guide:
     """Finds a picture's objects and what makes them recognisable.
 
+    What it has seen of the last pictures is kept, so that it answers quickly when it is asked about one of
+    them again, with other points perhaps.
+
     Args:
         segmenter: by default the one that ships, loaded on first use.
         classifier: whose attention makes the focus map, see `focus_map`; by default ImageNet's.
         focus: whether to compute a focus map (else it is zero).
-        faces: whether the faces of people are instances, too, after the objects, and focused on.
+        faces: whether faces are instances, too, after the objects, and focused on; see `with_faces`.
+        clicks: finds what lies under points; by default the one that ships, loaded on first use.
     """
+
+    takes = ("mask", "boxes", "points", "text")
 
     def __init__(
         self,
@@ -132,36 +78,51 @@ class Guide:
         classifier: nn.Module | None = None,
         focus: bool = True,
         faces: bool = True,
+        clicks: Clicks | None = None,
     ) -> None:
         self._segmenter = segmenter
         self._classifier = classifier
         self._focus = focus
         self._faces = faces
+        self._clicks = clicks
+        self._kept: tuple[tuple[Any, Seen], ...] = ()
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What another process gets: nothing of the pictures that were seen."""
+        return {**self.__dict__, "_kept": ()}
 
     @torch_threads()
     def __call__(self, image: Tensor, prompt: Prompt | None = None) -> Guidance:
-        """Guidance for a picture ``[3, H, W]`` in [0, 1]; without instances if it has no object.
+        """Guidance for a picture ``[3, H, W]`` in [0, 1]; without instances if it has no object and no
+        face.
 
-        With a prompt it is `from_mask` or `from_box`.
+        With a mask alone it is `from_mask`, with one box alone `from_box`; see `Prompt` for all that can be
+        said.
 
         Raises:
             ValueError: the image has another shape or holds NaN, or the prompt is invalid.
         """
-        if prompt is not None and prompt.mask is not None:
+        kinds = () if prompt is None else prompt.kinds
+        if prompt is not None and prompt.mask is not None and kinds == ("mask",):
             return self.from_mask(image, prompt.mask, prompt.objects)
-        if prompt is not None and prompt.box is not None:
+        if prompt is not None and prompt.box is not None and kinds == ("boxes",):
             return self.from_box(image, prompt.box)
         check_image(image)
-        height, width = image.shape[-2:]
-        shrink = _LONGEST / max(height, width)
-        if shrink < 1:
-            size = (max(1, round(height * shrink)), max(1, round(width * shrink)))
-            small = resample(image, *size)
-            return enlarged(self(small), small, image)
-        mask, objectness = (self._segmenter or default_segmenter())(image)
-        if objectness < _MIN_OBJECTNESS:
-            return self._finish(image, ())
-        return self._finish(image, split_instances(mask))
+        return Look(image, self._seen(image), self)(self._checked(image, prompt))
+
+    @torch_threads()
+    def look(self, image: Tensor) -> Look:
+        """Look at a picture ``[3, H, W]`` in [0, 1], to be asked about it again and again.
+
+        It is looked at as for clicks, so that each of them is answered quickly.
+
+        Raises:
+            ValueError: the image has another shape or holds NaN.
+        """
+        check_image(image)
+        seen = self._seen(image)
+        seen.encoded(self)
+        return Look(image, seen, self)
 
     @torch_threads()
     def from_mask(self, image: Tensor, mask: Tensor, objects: Tensor | None = None) -> Guidance:
@@ -175,7 +136,7 @@ class Guide:
         """
         check_image(image)
         check_mask(mask, image)
-        return self._finish(image, told_apart(mask, objects), mask if objects is not None else None)
+        return self._given(image, told_apart(mask, objects), mask if objects is not None else None)
 
     @torch_threads()
     def from_box(self, image: Tensor, box: Box) -> Guidance:
@@ -187,6 +148,15 @@ class Guide:
             ValueError: the box is not finite, is empty or lies outside the image.
         """
         check_image(image)
+        mask = self.in_box(image, box)
+        return self._given(image, split_instances(mask) or (Instance.from_mask(mask),))
+
+    def in_box(self, image: Tensor, box: Box) -> Tensor:
+        """The mask ``[1, H, W]`` of what is in a box, or the box itself where nothing is found.
+
+        Raises:
+            ValueError: the box is not finite, is empty or lies outside the image.
+        """
         left, top, right, bottom = pixels_of(box, *image.shape[-2:])
         # Some surroundings, so that the network sees what is not the object.
         pad = round(0.15 * max(right - left, bottom - top)) + 2
@@ -198,24 +168,104 @@ class Guide:
         inside = torch.zeros_like(mask)
         inside[:, top:bottom, left:right] = 1
         mask = mask * inside
-        if float((mask > 0.5).sum()) < 0.1 * float(inside.sum()):
-            mask = inside
-        return self._finish(image, split_instances(mask) or (Instance.from_mask(mask),))
+        return mask if float((mask > 0.5).sum()) >= 0.1 * float(inside.sum()) else inside
+
+    @property
+    def clicks(self) -> Clicks:
+        """Finds what lies under points.
+
+        Raises:
+            ValueError: the weights cannot be read.
+        """
+        return default_clicks() if self._clicks is None else self._clicks
+
+    def found(self, image: Tensor) -> Guidance:
+        """The objects in a picture of at most `LONGEST` pixels a side, without faces."""
+        seen = (self._segmenter or default_segmenter()).see(image)
+        return self._finish(image, found_instances(image, seen))
+
+    def named(self, image: Tensor, text: str, found: Guidance) -> tuple[Instance, ...]:
+        """Those of the instances found that a text names, see `words.chosen`."""
+        return chosen(text, image, with_faces(image, found).instances)
+
+    def completed(self, image: Tensor, instances: tuple[Instance, ...], seen: Seen, whole: bool) -> Guidance:
+        """Guidance with these objects, without faces; what was computed for the same picture is kept."""
+        return self._finish(image, instances, seen=seen, whole=whole)
+
+    def faced(
+        self, image: Tensor, guidance: Guidance, seen: Seen, everywhere: bool, unwanted: Tensor | None
+    ) -> Guidance:
+        """Guidance of a picture with its faces, but for those in an unwanted area ``[1, h, w]``."""
+        if not self._faces:
+            return guidance
+        if seen.faces is None:
+            seen.faces = tuple(find_faces(image))
+        scale = 1.0 if unwanted is None else unwanted.shape[2] / image.shape[2]
+        faces = [face for face in seen.faces if unwanted is None or not _mostly_in(face.box, unwanted, scale)]
+        return with_faces(image, guidance, everywhere, faces)
+
+    def _seen(self, image: Tensor) -> Seen:
+        """What is known of a picture, which is recognised by its content."""
+        pixels = image.detach().cpu().contiguous()
+        content = zlib.crc32(pixels.reshape(-1).view(torch.uint8).numpy().data)
+        key = (content, tuple(image.shape), image.dtype, image.device)
+        kept = self._kept
+        seen = next((each for known, each in kept if known == key), None) or Seen(
+            small_of(image).detach().clone()
+        )
+        others = tuple(pair for pair in kept if pair[1] is not seen)
+        self._kept = ((key, seen), *others)[:_KEPT]
+        return seen
+
+    def _checked(self, image: Tensor, prompt: Prompt | None) -> Prompt | None:
+        if prompt is not None and prompt.mask is not None:
+            check_mask(prompt.mask, image)
+        for box in () if prompt is None else prompt.boxes:
+            pixels_of(box, *image.shape[-2:])
+        return prompt
+
+    def _given(self, image: Tensor, instances: tuple[Instance, ...], union: Tensor | None = None) -> Guidance:
+        """Guidance with objects that a person has chosen, of which alone the faces count."""
+        guidance = self._finish(image, instances, union)
+        return with_faces(image, guidance, everywhere=False) if self._faces else guidance
 
     def _finish(
-        self, image: Tensor, instances: tuple[Instance, ...], union: Tensor | None = None
+        self,
+        image: Tensor,
+        instances: tuple[Instance, ...],
+        union: Tensor | None = None,
+        seen: Seen | None = None,
+        whole: bool = True,
     ) -> Guidance:
         mask = torch.zeros_like(image[:1]) if union is None else union.to(image)
         for instance in instances:
             mask = torch.maximum(mask, instance.mask)
         focus = torch.zeros_like(mask)
-        if self._focus and instances:
-            focus = focus_map(image, instances, self._classifier)
+        if self._focus and instances and whole:
+            focus = self._focused(image, instances, seen)
         guidance = Guidance(mask, focus, instances)
-        if self._faces and instances:
-            guidance = with_faces(image, guidance)
-        give_back()
+        if seen is None:
+            give_back()
         return guidance
+
+    def _focused(self, image: Tensor, instances: tuple[Instance, ...], seen: Seen | None) -> Tensor:
+        """The focus map ``[1, H, W]``; of a picture that has been seen, computed for new instances alone."""
+        if seen is None:
+            return focus_map(image, instances, self._classifier)
+        for each in instances:
+            if seen.plane(each.mask) is None:
+                seen.keep_plane(each.mask, focus_map(image, (each,), self._classifier))
+        planes = [seen.plane(each.mask) for each in instances]
+        return torch.stack([plane for plane in planes if plane is not None]).amax(0)
+
+
+def _mostly_in(box: Box, area: Tensor, scale: float) -> bool:
+    """Whether half of a box, whose sides are multiplied by a scale, lies in an area ``[1, H, W]``."""
+    x, y, width, height = (number * scale for number in box)
+    rows = slice(max(0, int(y)), max(1, math.ceil(y + height)))
+    columns = slice(max(0, int(x)), max(1, math.ceil(x + width)))
+    part = area[:, rows, columns]
+    return part.numel() > 0 and float(part.mean()) >= 0.5
 
 
 def objects() -> Guide:

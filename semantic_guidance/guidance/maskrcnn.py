@@ -14,9 +14,10 @@ from torch import Tensor, nn
 from semantic_guidance.core.guidance import Box, Guidance, Instance
 from semantic_guidance.core.threads import torch_threads
 from semantic_guidance.core.weights import filled, read_state
-from semantic_guidance.guidance.base import Prompt
+from semantic_guidance.guidance.base import Prompt, refused
 from semantic_guidance.guidance.focus import focus_map
-from semantic_guidance.guidance.guide import check_image, check_mask, pixels_of, told_apart
+from semantic_guidance.guidance.guide import check_image, check_mask, pixels_of
+from semantic_guidance.guidance.instances import told_apart
 
 
 def _torchvision_detection() -> Any:
@@ -88,6 +89,9 @@ class MaskRCNNGuide:
             ValueError: the image has another shape or holds NaN, or the prompt is invalid.
         """
         check_image(image)
+        if prompt is not None and (refused(self, prompt) or len(prompt.boxes) > 1):
+            more = refused(self, prompt) or f"{len(prompt.boxes)} boxes"
+            raise ValueError(f"{more}: Mask R-CNN takes a mask or one box, wanted another guide")
         if prompt is not None and prompt.mask is not None:
             check_mask(prompt.mask, image)
             return self._finished(image, list(told_apart(prompt.mask, prompt.objects)), prompt.mask)

@@ -179,12 +179,15 @@ def sharp_edges(image: Plane, mask: Plane, seen: NDArray[Any], low: float = 0.2)
     return out
 
 
-def enlarged(guidance: Guidance, small: Tensor, image: Tensor) -> Guidance:
-    """Guidance of a small picture ``[3, h, w]`` for the large one ``[3, H, W]``, with edges of its own.
+def sharpened(large: Guidance, guidance: Guidance, small: Tensor, image: Tensor) -> Guidance:
+    """Enlarged guidance with the edges of the large picture.
 
-    Faces and focus are resized; there is no focus off the objects.
+    Args:
+        large: of the picture, as `guidance` was enlarged. Faces stay as they are.
+        guidance: of the small picture.
+        small: ``[3, h, w]`` in [0, 1].
+        image: ``[3, H, W]`` in [0, 1], the same picture.
     """
-    large = guidance.resized(*image.shape[-2:])
     if not large.instances:
         return large
     seen = (
@@ -200,4 +203,6 @@ def enlarged(guidance: Guidance, small: Tensor, image: Tensor) -> Guidance:
             box = box_of(mask[0])
         instances.append(replace(after, mask=mask, box=box) if box else after)
         union = torch.maximum(union, instances[-1].mask)
-    return Guidance(union, large.focus * (union > 0.5), tuple(instances))
+    # What lay on an object's rim is off it now, and was no focus of the surroundings.
+    kept = (union > 0.5) | (large.mask <= 0.5)
+    return Guidance(union, large.focus * kept, tuple(instances))

@@ -2,13 +2,32 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from semantic_guidance.guidance.click_network import CLICK_WIDTHS, ClickDecoder
 from semantic_guidance.guidance.efficientnet import FEATURE_CHANNELS, EfficientNetLite0, normalise
 
+Widths = tuple[int, int, int, int, int]
+
 STRIDE = 32  # sides of the network's input must be multiples of this
+
+
+class Decoded(NamedTuple):
+    """What the decoder of salient objects makes of B pictures.
+
+    Attributes:
+        mask: logits ``[B, 1, H, W]``.
+        objectness: logits ``[B]`` of there being an object.
+        maps: ``[B, C, h, w]``, its own maps at strides 16, 8, 4 and 2.
+    """
+
+    mask: Tensor
+    objectness: Tensor
+    maps: tuple[Tensor, ...]
 
 
 class _Merge(nn.Module):
@@ -46,10 +65,14 @@ class SegmentationNetwork(nn.Module):
     Args:
         widths: channels of the decoder at strides 32, 16, 8, 4 and 2.
         kinds: channels of the evidence, see `KindEvidence`.
+        click_widths: channels of the decoder of clicks, see `ClickDecoder`; None: there is no such decoder.
     """
 
     def __init__(
-        self, widths: tuple[int, int, int, int, int] = (128, 96, 64, 48, 24), kinds: int = 6
+        self,
+        widths: Widths = (128, 96, 64, 48, 24),
+        kinds: int = 6,
+        click_widths: Widths | None = CLICK_WIDTHS,
     ) -> None:
         super().__init__()
         self.encoder = EfficientNetLite0(classes=0, folded=True)
@@ -80,6 +103,11 @@ class SegmentationNetwork(nn.Module):
             nn.ReLU(),
             nn.Linear(64, 1, dtype=torch.float32),
         )
+        self.clicks = None if click_widths is None else ClickDecoder(click_widths, kinds, widths[1:])
+
+    def features(self, images: Tensor) -> list[Tensor]:
+        """The encoder's maps ``[B, C, h, w]`` at strides 2 to 32 of RGB images ``[B, 3, H, W]`` in [0, 1]."""
+        return self.encoder.features(normalise(images))
 
     def _evidence(self, level: int, evidence: Tensor, like: Tensor) -> Tensor:
         resized = F.interpolate(evidence, like.shape[-2:], mode="bilinear", align_corners=False)
@@ -96,14 +124,20 @@ class SegmentationNetwork(nn.Module):
         Returns:
             Logits of the mask ``[B, 1, H, W]`` and of the presence of an object ``[B]``.
         """
-        features = self.encoder.features(normalise(images))
+        found = self.decode(self.features(images), evidence, (images.shape[-2], images.shape[-1]))
+        return found.mask, found.objectness
+
+    def decode(self, features: list[Tensor], evidence: Tensor, size: tuple[int, int]) -> Decoded:
+        """The same from the encoder's maps of images of the `size` H, W; see `forward`."""
         pooled = features[-1].mean((2, 3))
         x = self.top(features[-1]) + self.context(pooled)[:, :, None, None]
         x = x + self._evidence(0, evidence, x)
         objectness = self.objectness(torch.cat([pooled, x.amax((2, 3))], dim=1))[:, 0]
+        maps = []
         for level, (merge, fine) in enumerate(zip(self.merges, features[-2::-1], strict=True)):
             x = merge(x, fine)
             if level == 0:
                 x = x + self._evidence(1, evidence, x)
-        mask = F.interpolate(self.mask(x), images.shape[-2:], mode="bilinear", align_corners=False)
-        return mask, objectness
+            maps.append(x)
+        mask = F.interpolate(self.mask(x), size, mode="bilinear", align_corners=False)
+        return Decoded(mask, objectness, tuple(maps))

@@ -27,8 +27,9 @@ from semantic_guidance.core.weights import (
     write_weights,
 )
 from semantic_guidance.guidance.classifier import kind_evidence
+from semantic_guidance.guidance.click_network import CLICK_WIDTHS
 from semantic_guidance.guidance.matting import sharp_edges
-from semantic_guidance.guidance.network import STRIDE, SegmentationNetwork
+from semantic_guidance.guidance.network import STRIDE, SegmentationNetwork, Widths
 from semantic_guidance.guidance.refine import Plane, grabcut, grown
 from semantic_guidance.guidance.thin import thin_parts
 
@@ -47,6 +48,7 @@ class SegmenterConfig:
 
     Attributes:
         widths: of the decoder, see `SegmentationNetwork`.
+        click_widths: of the decoder of clicks, see `ClickDecoder`; None: there is no such decoder.
         scales: geometric mean of the input's sides, in pixels, for the first look.
         zoom_scales: the same for the look at the box.
         work_side: longer side at which masks are computed, in pixels.
@@ -56,7 +58,8 @@ class SegmenterConfig:
         threads: greatest number of torch threads, see `torch_threads`.
     """
 
-    widths: tuple[int, int, int, int, int] = (128, 96, 64, 48, 24)
+    widths: Widths = (128, 96, 64, 48, 24)
+    click_widths: Widths | None = CLICK_WIDTHS
     scales: tuple[int, ...] = (192, 256, 352)
     zoom_scales: tuple[int, ...] = (192, 288)
     work_side: int = 512
@@ -66,8 +69,17 @@ class SegmenterConfig:
     threads: int = 1
 
 
-def _read_settings(stored: Config) -> SegmenterConfig:
+def _widths(values: Config, name: str) -> Widths:
+    top, second, third, fourth, last = wholes(values, name, 5, 1, MOST_CHANNELS)
+    return top, second, third, fourth, last
+
+
+def _read_settings(stored: Config, clicks: bool) -> SegmenterConfig:
     """The settings in a file; those that it lacks are the usual ones.
+
+    Args:
+        stored: the settings.
+        clicks: whether the file has a decoder of clicks; earlier ones have none.
 
     Raises:
         ValueError: one is of another kind, or out of bounds.
@@ -77,9 +89,9 @@ def _read_settings(stored: Config) -> SegmenterConfig:
         for name, value in asdict(SegmenterConfig()).items()
     }
     values = usual | stored
-    top, second, third, fourth, last = wholes(values, "widths", 5, 1, MOST_CHANNELS)
     return SegmenterConfig(
-        widths=(top, second, third, fourth, last),
+        widths=_widths(values, "widths"),
+        click_widths=_widths(values, "click_widths") if clicks else None,
         scales=wholes(values, "scales", (1, MOST_SCALES), STRIDE, MOST_PIXELS),
         zoom_scales=wholes(values, "zoom_scales", (1, MOST_SCALES), STRIDE, MOST_PIXELS),
         work_side=whole(values, "work_side", STRIDE, MOST_PIXELS),
@@ -90,11 +102,28 @@ def _read_settings(stored: Config) -> SegmenterConfig:
     )
 
 
-def _fit(height: int, width: int, side: int) -> tuple[int, int]:
+def fit(height: int, width: int, side: int) -> tuple[int, int]:
     """Network input size: multiples of `STRIDE` near the picture's aspect ratio, mean side `side`."""
     ratio = min(max(width / height, 1 / _MAX_RATIO), _MAX_RATIO)
     rows, columns = side / ratio**0.5, side * ratio**0.5
     return max(1, round(rows / STRIDE)) * STRIDE, max(1, round(columns / STRIDE)) * STRIDE
+
+
+@dataclass(frozen=True, eq=False)
+class Sight:
+    """A segmenter's answer, and what came before it, by which one can judge how sure it is.
+
+    Attributes:
+        mask: ``[1, H, W]`` soft mask in [0, 1], on the picture's device.
+        presence: probability of there being an object.
+        looks: ``[K, h, w]`` what it saw in the whole frame at each size, no larger than it works at.
+        near: ``[1, h, w]`` with the closer look, before the edges were refined.
+    """
+
+    mask: Tensor
+    presence: float
+    looks: Tensor
+    near: Tensor
 
 
 class Segmenter:
@@ -111,7 +140,8 @@ class Segmenter:
         for parameter in self.network.parameters():
             if parameter.ndim == 4:
                 parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
-        self.config = config or SegmenterConfig()
+        decoder = network.clicks
+        self.config = config or SegmenterConfig(click_widths=None if decoder is None else decoder.widths)
 
     @staticmethod
     def load(path: str | Path = WEIGHTS) -> Segmenter:
@@ -122,9 +152,9 @@ class Segmenter:
         """
         stored, state = read_weights(path, FORMAT, WHAT)
         try:
-            config = _read_settings(stored)
+            config = _read_settings(stored, any(name.startswith("clicks.") for name in state))
             with Unfilled():
-                network = SegmentationNetwork(config.widths)
+                network = SegmentationNetwork(config.widths, click_widths=config.click_widths)
         except (TypeError, ValueError, RuntimeError) as error:
             raise unreadable(path, WHAT, error) from None
         return Segmenter(filled(network, state, path, WHAT), config)
@@ -147,7 +177,7 @@ class Segmenter:
         height, width = image.shape[:2]
         answers = {}
         for side in sorted(scales, reverse=True):  # so that the smaller ones use memory that is free again
-            rows, columns = _fit(height, width, side)
+            rows, columns = fit(height, width, side)
             shrinking = rows * columns < height * width
             resized = cv2.resize(
                 image, (columns, rows), interpolation=cv2.INTER_AREA if shrinking else cv2.INTER_LINEAR
@@ -200,6 +230,13 @@ class Segmenter:
         out[y : y + h, x : x + w] = (1 - weight) * part + weight * cut
         return out
 
+    def _edged(self, image: NDArray[np.uint8], soft: Plane) -> Plane:
+        """`_sharpen`, and thin parts: unsure, so that at the picture's own resolution colour has a say."""
+        out = self._sharpen(image, soft).copy()
+        parts = thin_parts(image, soft, out)
+        out[parts] = np.maximum(out[parts], _THIN)
+        return out
+
     def __call__(self, image: Tensor) -> tuple[Tensor, float]:
         """Segment a picture.
 
@@ -209,6 +246,11 @@ class Segmenter:
         Returns:
             Soft mask ``[1, H, W]`` in [0, 1], on the image's device, and the probability of an object.
         """
+        seen = self.see(image)
+        return seen.mask, seen.presence
+
+    def see(self, image: Tensor) -> Sight:
+        """Segment a picture ``[3, H, W]`` in [0, 1], any size, and tell what was seen on the way."""
         height, width = image.shape[-2:]
         shrink = min(1.0, self.config.work_side / max(height, width))
         size = (max(1, round(height * shrink)), max(1, round(width * shrink)))
@@ -217,15 +259,18 @@ class Segmenter:
             small = resample(small, *size)
         pixels = (small.clamp(0, 1) * 255).round().byte().permute(1, 2, 0).contiguous().numpy()
         with torch_threads(self.config.threads):
-            soft, presence = self.look(pixels, self.config.scales)
-            soft = self._closer(pixels, soft)
-        found = self._sharpen(pixels, soft)
-        # Unsure, so that at its own resolution colour has a say in it.
-        parts = thin_parts(pixels, soft, found)
-        found[parts] = np.maximum(found[parts], _THIN)
+            largest_first = sorted(self.config.scales, reverse=True)  # the smaller ones reuse its memory
+            answers = {side: self.look(pixels, (side,)) for side in largest_first}
+            looks = [answers[side][0] for side in self.config.scales]
+            near = self._closer(pixels, np.stack(looks).sum(axis=0) / np.float32(len(looks)))
         full = image.detach().cpu().permute(1, 2, 0).float().numpy()
-        mask = torch.from_numpy(sharp_edges(full, found, pixels))[None]
-        return mask.to(image.device), presence
+        mask = torch.from_numpy(sharp_edges(full, self._edged(pixels, near), pixels))[None]
+        return Sight(
+            mask.to(image.device),
+            sum(answers[side][1] for side in self.config.scales) / len(looks),
+            torch.from_numpy(np.stack(looks)),
+            torch.from_numpy(near)[None],
+        )
 
 
 @lru_cache(maxsize=1)

@@ -53,7 +53,7 @@ def load_objects_array(path: str | Path, height: int, width: int, invert: bool =
         size = decoded.size
         with refusing(name), _telling(name):
             planes = _negative(decoded) if invert else _objects(decoded)
-    if not _fits(size, height, width):
+    if not fits(size, height, width):
         raise InputError(
             f"{name}: the mask is {size[0]} x {size[1]}, wanted the picture's {width} x {height} "
             "or the same aspect ratio"
@@ -80,7 +80,7 @@ def _telling(name: str) -> Iterator[None]:
         raise InputError(f"{name}: the mask {error}") from None
 
 
-def _fits(size: tuple[int, int], height: int, width: int) -> bool:
+def fits(size: tuple[int, int], height: int, width: int) -> bool:
     """Whether a mask of a width and a height is as long and as high as a picture, but for its scale."""
     wanted = height * size[0] / width
     return abs(size[1] - wanted) <= max(1.0, ASPECT_TOLERANCE * max(wanted, size[1]))

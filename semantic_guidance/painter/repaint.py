@@ -105,7 +105,7 @@ def repaint(
     )
     found = painter.guide(picture) if painter.guided else Guidance.none(height, width)
     known, origins = _within(found.resized(height, width), asked)
-    cut = tuple(Instance.from_mask(each.mask[:, *box]) for each in known.instances)
+    cut = tuple(Instance.from_mask(each.mask[:, *box], each.kind) for each in known.instances)
     part = painter.paint(target[:, *box], Guidance(known.mask[:, *box], known.focus[:, *box], cut), progress)
     masks = [stored(mask) for mask in (asked, *(each.mask for each in known.instances))]
     first = len(under.masks)
@@ -172,7 +172,8 @@ def _within(found: Guidance, region: Tensor) -> tuple[Guidance, list[int | None]
     parts: list[tuple[int | None, Tensor]] = [(None, region * (1 - found.mask))]
     parts += [(number, region * each.mask) for number, each in enumerate(found.instances)]
     parts = [(number, mask) for number, mask in parts if bool((mask > 0.5).any())] or [(None, region)]
-    instances = tuple(Instance.from_mask(mask) for _, mask in parts)
+    kinds = ["object" if number is None else found.instances[number].kind for number, _ in parts]
+    instances = tuple(Instance.from_mask(mask, kind) for (_, mask), kind in zip(parts, kinds, strict=True))
     return Guidance(region, found.focus * region, instances), [number for number, _ in parts]
 
 

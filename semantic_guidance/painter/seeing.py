@@ -23,9 +23,6 @@ DARK_SCALE, DARK_RANGE = 3.0, (0.6, 2.2)
 FACE = 4.0
 """What a face counts beyond the rest."""
 
-INSIDE = 0.8
-"""Share of an instance that lies within those before it, if it is a face."""
-
 WARM = np.array([0.7, 0.1, -0.9], np.float32)
 """What makes a colour warmer."""
 
@@ -41,12 +38,10 @@ def attention(problem: Problem) -> Array:
 
 
 def faces(problem: Problem) -> Array:
-    """``[h, w]`` in [0, 1] where faces are: instances within those before them."""
-    masks = problem.masks.numpy()
+    """``[h, w]`` in [0, 1] where the instances are that are faces."""
     face = np.zeros(problem.weight.shape, np.float32)
-    for number in range(1, len(masks)):
-        mask = masks[number]
-        if (mask * masks[:number].max(axis=0)).sum() > INSIDE * mask.sum():
+    for mask, instance in zip(problem.masks.numpy(), problem.guidance.instances, strict=True):
+        if instance.kind == "face":
             face = np.maximum(face, mask)
     return face
 

@@ -205,6 +205,16 @@ class Painting:
         """Number of strokes that paint an object."""
         return sum(len(layer.strokes) for layer in self.layers if layer.level == "foreground")
 
+    @property
+    def shares(self) -> tuple[float, ...]:
+        """Share of the strokes, in [0, 1], that paint each of the guidance's instances."""
+        counts = [0] * len(self.guidance.instances)
+        for layer in self.layers:
+            if layer.level == "foreground" and layer.instance < len(counts):
+                counts[layer.instance] += len(layer.strokes)
+        total = max(1, sum(len(layer.strokes) for layer in self.layers))
+        return tuple(count / total for count in counts)
+
     @cached_property
     def canvas(self) -> Tensor:
         """The painted picture, ``[3, height, width]`` in [0, 1]."""

@@ -24,7 +24,9 @@ from semantic_guidance.agents.ltp.files import save_actor
 from semantic_guidance.agents.ltp.network import Actor
 from semantic_guidance.agents.window.files import save_window_actor
 from semantic_guidance.agents.window.network import WindowActor
+from semantic_guidance.core.guidance import Guidance, Instance
 from semantic_guidance.export import strokes_json
+from semantic_guidance.guidance.files import write_guidance
 from semantic_guidance.painting.brushes.brush import Brush, levels_of
 from semantic_guidance.painting.drawing import Drawing, DrawnLayer
 
@@ -229,6 +231,19 @@ def strokes_files() -> tuple[bytes, ...]:
         for each in (whole, plain, oil)
     ]
     return (*texts, texts[1].replace(b'"version": 2', b'"version": 1'))
+
+
+@functools.cache
+def guidance_file() -> bytes:
+    """A file of guidance: two objects, a face, and what matters besides."""
+    mask = torch.from_numpy(disc().astype(np.float32) / np.float32(255))[None]
+    instances = (
+        Instance.from_mask(mask, confidence=0.8),
+        Instance.from_mask(1 - mask, salience=0.3),
+        Instance.from_mask(mask, "face", 0.6),
+    )
+    guidance = Guidance(mask, mask * 0.5 + 0.2, instances)
+    return _written(lambda path: write_guidance(guidance, path, "a.jpg 01234567", (0.2, 0.3, 0.1)), ".json")
 
 
 @functools.cache

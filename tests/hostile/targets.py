@@ -19,6 +19,7 @@ from semantic_guidance.apps.medium import read_colors
 from semantic_guidance.core.plugins import EXPORTERS
 from semantic_guidance.core.settings import read_settings
 from semantic_guidance.export.strokes_json import read_drawing, read_strokes
+from semantic_guidance.guidance.files import read_guidance
 from semantic_guidance.images.files import load_array, load_grey, load_mask, load_picture
 from semantic_guidance.learning.config import PARTS
 from semantic_guidance.painter.styles import Style
@@ -122,6 +123,25 @@ def strokes_file(rng: Random, folder: Path) -> None:
     else:
         data = mutated_bytes(data, rng, corpus.strokes_files())
     (folder / "hostile.json").write_bytes(data)
+
+
+def guidance_file(rng: Random, folder: Path) -> None:
+    data = corpus.guidance_file()
+    if rng.random() < 0.75:
+        data = encoded(mutated_json(json.loads(data), rng), rng)
+    else:
+        data = mutated_bytes(data, rng)
+    (folder / "hostile.json").write_bytes(data)
+
+
+def read_guidance_file(rng: Random, folder: Path) -> None:
+    guidance = read_guidance(folder / "hostile.json", rng.choice((None, (18, 24), (36, 48)))).guidance
+    for plane in (guidance.mask, guidance.focus, *(each.mask for each in guidance.instances)):
+        assert plane.shape == guidance.mask.shape
+        assert 0 <= float(plane.min()) <= float(plane.max()) <= 1
+    for each in guidance.instances:
+        assert 0 <= min(each.confidence, each.salience) <= max(each.confidence, each.salience) <= 1
+        assert bool((each.mask <= guidance.mask).all())
 
 
 def tensors_file(rng: Random, folder: Path) -> None:
@@ -278,6 +298,7 @@ FILE_TARGETS: dict[str, Target] = {
     "strokes": Target(strokes_file, read_strokes_file, 60, 3),
     "render": Target(strokes_file, render_strokes, 20, 2),
     "repaint": Target(with_photo(strokes_file), repaint_strokes, 3),
+    "guidance": Target(guidance_file, read_guidance_file, 60, 1),
     "agent": Target(tensors_file, reading(load_agent), 70, 2),
     "checkpoint": Target(torch_file, reading(load_agent), 30, 2),
     "paint with agent": Target(with_photo(any_agent), paint_with_agent, 6, 2),

@@ -59,10 +59,13 @@ def test_darks_count_more():
     assert heed[20, 4] > 2 * heed[20, 34]
 
 
-def test_faces_are_instances_within_others():
+def test_faces_are_instances_of_that_kind():
     body, face, beside = (torch.zeros(1, 40, 40) for _ in range(3))
     body[:, 5:35, 5:35], face[:, 8:16, 12:20], beside[:, 36:39, 2:10] = 1, 1, 1
-    instances = tuple(Instance(mask, (0, 0, 40, 40)) for mask in (body, face, beside))
+    kinds = ("object", "face", "object")
+    instances = tuple(
+        Instance(mask, (0, 0, 40, 40), kind) for mask, kind in zip((body, face, beside), kinds, strict=True)
+    )
     known = Guidance(torch.maximum(body, beside), torch.zeros(1, 40, 40), instances)
     found = faces(problem(torch.full((3, 40, 40), 0.5), known))
     np.testing.assert_array_equal(found > 0.5, face[0].numpy() > 0.5)

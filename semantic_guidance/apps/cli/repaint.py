@@ -33,6 +33,9 @@ from semantic_guidance.export.options import FileOptions
 from semantic_guidance.painter.presets import MAX_STROKES
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
+    from semantic_guidance.images.files import Picture
     from semantic_guidance.painter.stages import StageProgress
     from semantic_guidance.painting.painting import Layer, Painting
 
@@ -43,11 +46,12 @@ EXAMPLES = """examples:
   semantic-guidance repaint cat_painted.json cat.jpg --mask face.png
       writes cat_painted_repainted.png and cat_painted_repainted.json: 80 strokes more, all in the face
   semantic-guidance repaint cat_painted.json cat.jpg --mask face.png --strokes 200 --erase --looseness 0.2
+  semantic-guidance repaint cat_painted.json cat.jpg --point 210,120
   semantic-guidance repaint cat_painted.json cat.jpg --mask eyes.png --lock
       and what is painted over the face later leaves these eyes alone"""
 
 FORMATS = ("png", "json")
-SHARED = ("preset", "device", "baseline", "invert_mask")
+SHARED = ("preset", "device", "baseline", "invert_mask", "point", "not_point")
 """Options of ``paint`` that are options here as well."""
 
 
@@ -75,7 +79,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("strokes_file", metavar="STROKES", type=Path, help="the file of strokes, NAME.json")
     parser.add_argument("photo", metavar="PHOTO", type=Path, help="the photograph that was painted")
     parser.add_argument(
-        "--mask", metavar="REGION", type=Path, required=True, help="picture that is bright where to paint"
+        "--mask",
+        metavar="REGION",
+        type=Path,
+        help="picture that is bright where to paint; or --point: what lies there",
     )
     add_flags(parser, dataclasses.fields(RepaintOptions))
     for kind in (PainterOptions, GuidanceOptions):
@@ -102,13 +109,14 @@ def run(args: argparse.Namespace) -> int:
         from semantic_guidance.export.strokes_json import read_strokes
 
     started = time.perf_counter()
+    _check_region(args)
     options = settled(RepaintOptions(**flag_values(args, RepaintOptions)), FORMATS)
     check_formats(options.formats, options)
     before = on_paper(read_strokes(args.strokes_file), args.paper, args.margin)
     check_plotter(options.formats, len(before.strokes) + options.strokes, args.strokes_file)
     outputs = job_files(options, args.strokes_file, "_repainted")
     words = (options.brush or "", options.style or "")
-    inputs = [args.strokes_file, args.photo, args.mask, *(Path(word) for word in words)]
+    inputs = [args.strokes_file, args.photo, args.mask or Path(), *(Path(word) for word in words)]
     check_outputs(outputs.values(), [path for path in inputs if path.is_file()])
     source = before.source or source_note(args.photo, before.strokes.pack().numpy())
     check_replaced([outputs], source, options)
@@ -135,6 +143,40 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
+def _check_region(args: argparse.Namespace) -> None:
+    """Check that something says where to paint, and but one thing.
+
+    Raises:
+        OptionError: nothing does, or too much.
+    """
+    if args.mask is None and args.point is None:
+        raise OptionError("mask", "nothing says where to paint, wanted --mask REGION or --point X,Y")
+    if args.mask is not None and (args.point is not None or args.not_point is not None):
+        option = "point" if args.point is not None else "not_point"
+        raise OptionError(option, "the region is given by --mask already, wanted only one of the two")
+    if args.invert_mask and args.mask is None:
+        raise OptionError("invert_mask", "there is no mask, wanted --mask with it")
+
+
+def _region(args: argparse.Namespace, picture: Picture, photo: Tensor) -> Tensor:
+    """Where to paint, ``[1, H, W]``: what is bright in a mask, or lies under points of the photograph.
+
+    Raises:
+        InputError: the mask cannot be read or does not fit, or a point lies outside the picture.
+        OSError: the mask cannot be read.
+    """
+    from semantic_guidance.apps.given import given_points
+    from semantic_guidance.guidance.base import Prompt
+    from semantic_guidance.guidance.guide import Guide
+    from semantic_guidance.images.files import load_mask
+
+    if args.mask is not None:
+        return load_mask(args.mask, photo.shape[1], photo.shape[2], args.invert_mask)
+    said = GuidanceOptions(point=args.point, not_point=args.not_point)
+    points = given_points(said, photo, picture.size)
+    return Guide(focus=False, faces=False)(photo, Prompt(points=points)).mask
+
+
 def _is_new(layer: Layer, before: Painting) -> bool:
     """Whether a layer was not there before: new ones have new masks."""
     return layer.mask is not None and layer.mask >= len(before.masks)
@@ -150,7 +192,7 @@ def _prepared(before: Painting, args: argparse.Namespace, options: RepaintOption
     from semantic_guidance.apps.hand import make_style
     from semantic_guidance.apps.room import check_painting_room
     from semantic_guidance.core.resample import resample
-    from semantic_guidance.images.files import load_mask, load_picture
+    from semantic_guidance.images.files import load_picture
     from semantic_guidance.images.restyle import replace_background
     from semantic_guidance.painter.repaint import check_aspect, repaint
     from semantic_guidance.painter.styles import Style
@@ -171,7 +213,7 @@ def _prepared(before: Painting, args: argparse.Namespace, options: RepaintOption
         repaint,
         before,
         photo,
-        load_mask(args.mask, photo.shape[1], photo.shape[2], args.invert_mask),
+        _region(args, picture, photo),
         options.strokes,
         style=style,
         erase=options.erase,
@@ -193,7 +235,7 @@ def _done(work: Callable[..., Painting], args: argparse.Namespace, tell: StagePr
         return named(lambda: work(progress=tell))
     except OptionError as error:
         if str(error).startswith("region "):
-            raise InputError(f"{args.mask}: the {error}") from None
+            raise InputError(f"{args.mask or '--point'}: the {error}") from None
         raise
 
 

@@ -156,7 +156,7 @@ def software() -> dict[str, str]:
     code = hashlib.sha256()
     for path in sorted(PACKAGE.rglob("*")):
         name = path.relative_to(PACKAGE).as_posix()
-        if path.suffix in (".py", ".safetensors", ".tflite", ".txt", ".z") and not name.startswith(ELSEWHERE):
+        if path.suffix in (".py", ".safetensors", ".onnx", ".txt", ".z") and not name.startswith(ELSEWHERE):
             code.update(f"{name} {file_digest(path)}\n".encode())
     return {
         "semantic_guidance": __version__,

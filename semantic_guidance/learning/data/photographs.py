@@ -17,7 +17,7 @@ from semantic_guidance.core.errors import InputError
 from semantic_guidance.core.folders import is_tools
 from semantic_guidance.core.names import inside
 from semantic_guidance.images.files import load_pixels
-from semantic_guidance.learning.data.cutouts.compose import surround
+from semantic_guidance.learning.data.cutouts.compose import Composite, surround
 from semantic_guidance.learning.data.cutouts.pack import CutoutPack, photo_cutout
 from semantic_guidance.learning.data.cutouts.photometry import Pixels, Plane, camera
 from semantic_guidance.learning.data.lists import read_csv
@@ -94,9 +94,7 @@ class Photographs:
             pack.others,
         )
 
-    def sample(
-        self, rng: np.random.Generator, pack: CutoutPack, height: int, width: int
-    ) -> tuple[Pixels, Plane]:
+    def sample(self, rng: np.random.Generator, pack: CutoutPack, height: int, width: int) -> Composite:
         """A crop of one of them, or all of it, mirrored or turned, as a camera would have seen it.
 
         Args:
@@ -106,7 +104,7 @@ class Photographs:
             width: in pixels.
 
         Returns:
-            The picture ``[height, width, 3]`` and the object's mask ``[height, width]``, both in [0, 1].
+            The picture with the object's mask, and those of the plants.
         """
         photo = self.objects[rng.integers(len(self.objects))]
         image, mask = _crop(rng, photo, height, width)
@@ -114,9 +112,10 @@ class Photographs:
             turn = cv2.getRotationMatrix2D((width / 2, height / 2), rng.normal(0, 12), rng.uniform(1, 1.25))
             image = cv2.warpAffine(image, turn, (width, height), borderMode=cv2.BORDER_REFLECT_101)
             mask = cv2.warpAffine(mask, turn, (width, height), borderMode=cv2.BORDER_REFLECT_101)
+        others: tuple[Plane, ...] = ()
         if photo.kind == "animal" and rng.random() < 0.35:
-            image, mask = surround(rng, pack, image, mask)
-        return camera(rng, image), mask
+            image, mask, others = surround(rng, pack, image, mask)
+        return Composite(camera(rng, image), (mask,), others)
 
 
 def _crop(rng: np.random.Generator, photo: Photograph, height: int, width: int) -> tuple[Pixels, Plane]:

@@ -36,6 +36,9 @@ class SegmenterTrainingConfig:
         parse=Path,
     )
     real_share: float = option(0.1, "share of the samples that are photographs", min=0, max=1)
+    group_share: float = option(
+        0.25, "share of the composites with several of a kind that touch", min=0, max=1
+    )
     out: Path = option(
         Path("model/segmenter"),
         "folder for segmenter.safetensors, last.pt and log.jsonl; a run that was stopped there goes on",
@@ -65,6 +68,7 @@ class SegmenterTrainingConfig:
     )
     batch_size: int = option(16, "pictures of an update", aliases=("--batch",), min=2, max=10_000)
     learning_rate: float = option(1e-3, "greatest learning rate of the decoder", aliases=("--lr",), above=0)
+    click_lr: float = option(1e-3, "greatest learning rate of the decoder of clicks", min=0)
     encoder_lr: float = option(2e-4, "greatest learning rate of the encoder", min=0)
     final_lr: float = option(0.02, "last learning rate over the greatest one", min=0, max=1)
     frozen_blocks: int = option(

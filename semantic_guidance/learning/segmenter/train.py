@@ -22,6 +22,7 @@ from semantic_guidance.core.locks import only_one
 from semantic_guidance.core.options import OptionError
 from semantic_guidance.core.settings import write_run_settings
 from semantic_guidance.guidance.classifier import kind_evidence, load_imagenet_state
+from semantic_guidance.guidance.click_network import CLICK_WIDTHS
 from semantic_guidance.guidance.efficientnet import fold_state_dict
 from semantic_guidance.guidance.network import SegmentationNetwork
 from semantic_guidance.guidance.segmenter import Segmenter
@@ -31,20 +32,23 @@ from semantic_guidance.learning.data.cutouts.dataset import CutoutPack, compose
 from semantic_guidance.learning.memory import START, check_room, fitting
 from semantic_guidance.learning.run import checkpoint, single
 from semantic_guidance.learning.run.words import STOPPING, gone_on_with, not_finite
+from semantic_guidance.learning.segmenter.clicks import ROUNDS, corrected, first_clicks
 from semantic_guidance.learning.segmenter.config import SegmenterTrainingConfig
-from semantic_guidance.learning.segmenter.loss import segmentation_loss
-from semantic_guidance.learning.segmenter.samples import Batches, Sources
+from semantic_guidance.learning.segmenter.loss import click_loss, segmentation_loss
+from semantic_guidance.learning.segmenter.samples import Batch, Batches, Sources
 
 SEGMENTER = "segmenter.safetensors"
 PIXEL = 1140
 """Bytes for each pixel of an update's pictures; measured."""
 WARM_UP = 200
 """Updates in which the learning rates rise."""
+_CLICKS = 77
+"""Tells the random numbers of a batch's clicks from those of its pictures."""
 AHEAD = 8
 """Batches that each of the processes makes ahead."""
 MAY_CHANGE = frozenset(
-    {"pack", "real", "out", "init", "blend", "share", "samples", "learning_rate", "encoder_lr", "final_lr"}
-    | {"ema", "held_out", "save_interval", "threads", "workers"}
+    {"pack", "real", "out", "init", "blend", "share", "samples", "learning_rate", "encoder_lr", "click_lr"}
+    | {"final_lr", "ema", "held_out", "save_interval", "threads", "workers"}
 )
 """Settings that a run that goes on may have otherwise."""
 
@@ -102,7 +106,7 @@ def _write(out: Path, earlier: SegmentationNetwork | None, share: float) -> Path
     if earlier is not None:
         before = earlier.state_dict()
         for name, values in network.state_dict().items():
-            if values.is_floating_point():
+            if values.is_floating_point() and name in before:
                 values.lerp_(before[name], share)
     Segmenter(network).save(out / SEGMENTER)
     return out / SEGMENTER
@@ -116,24 +120,42 @@ def _earlier(blend: Path | None) -> SegmentationNetwork | None:
     """
     if blend is None:
         return None
-    network = SegmentationNetwork()
     try:
-        read_weights(blend, network)
+        state = _state(blend)
+        network = SegmentationNetwork(click_widths=CLICK_WIDTHS if _has_clicks(state) else None)
+        single.fill(network, state, blend, "those of a segmenter")
     except ValueError as error:
         raise OptionError("blend", str(error)) from None
     return network
 
 
-def read_weights(path: Path, network: SegmentationNetwork) -> None:
-    """Give a network the averaged weights of a checkpoint, or those of a segmenter.
+def _state(path: Path) -> dict[str, Tensor]:
+    """The averaged weights of a checkpoint, or those of a segmenter.
 
     Raises:
         ValueError: the file is missing, corrupt, or something else.
     """
-    if path.suffix == ".safetensors":
-        state = Segmenter.load(path).network.state_dict()
-    else:
-        state = single.read_mean(path)
+    return (
+        Segmenter.load(path).network.state_dict() if path.suffix == ".safetensors" else single.read_mean(path)
+    )
+
+
+def _has_clicks(state: dict[str, Tensor]) -> bool:
+    return any(name.startswith("clicks.") for name in state)
+
+
+def read_weights(path: Path, network: SegmentationNetwork) -> None:
+    """Give a network the averaged weights of a checkpoint, or those of a segmenter.
+
+    If they know nothing of clicks, the network's decoder of clicks stays as it is.
+
+    Raises:
+        ValueError: the file is missing, corrupt, or something else.
+    """
+    state = _state(path)
+    if not _has_clicks(state):
+        own = network.state_dict().items()
+        state = {name: values for name, values in own if name.startswith("clicks.")} | state
     single.fill(network, state, path, "those of a segmenter")
 
 
@@ -180,10 +202,13 @@ class SegmenterTrainer:
         trained = [(name, each) for name, each in self.network.named_parameters() if each.requires_grad]
         self.trained = [each for _, each in trained]
         encoder = [each for name, each in trained if name.startswith("encoder.")]
-        decoder = [each for name, each in trained if not name.startswith("encoder.")]
-        self.peaks = (config.encoder_lr, config.learning_rate)
+        clicks = [each for name, each in trained if name.startswith("clicks.")]
+        decoder = [each for name, each in trained if not name.startswith(("encoder.", "clicks."))]
+        self.peaks = (config.encoder_lr, config.learning_rate, config.click_lr)
         self.optimizer = torch.optim.AdamW(
-            [{"params": encoder}, {"params": decoder}], weight_decay=1e-4, betas=(0.9, 0.99)
+            [{"params": encoder}, {"params": decoder}, {"params": clicks}],
+            weight_decay=1e-4,
+            betas=(0.9, 0.99),
         )
         self.step, self.seconds = 0, 0.0
         self.running: float | None = None
@@ -239,8 +264,8 @@ class SegmenterTrainer:
         bar = tqdm(
             batches, initial=self.step, total=config.steps, unit="update", mininterval=1, file=sys.stderr
         )
-        for images, mask in bar:
-            self.update(images, mask)
+        for batch in bar:
+            self.update(batch)
             bar.set_postfix(loss=f"{self.running:.4f}", refresh=False)
             last = self.step == config.steps
             if last or stop.number or checkpoint.is_due(self.step, config.save_interval):
@@ -249,8 +274,8 @@ class SegmenterTrainer:
             if stop.number:
                 break
 
-    def update(self, images: Tensor, mask: Tensor) -> float:
-        """Learn from pictures ``[B, 3, H, W]`` and masks ``[B, 1, H, W]``; returns the loss.
+    def update(self, batch: Batch) -> float:
+        """Learn from a batch; returns the loss.
 
         Raises:
             InputError: the loss is not finite; nothing was changed but the counts of batch norms.
@@ -259,13 +284,10 @@ class SegmenterTrainer:
         scale = schedule(self.step, self.step / config.steps, config.final_lr)
         for group, peak in zip(self.optimizer.param_groups, self.peaks, strict=True):
             group["lr"] = peak * scale
-        images = images.contiguous(memory_format=torch.channels_last)
-        self.network.train()
-        logits, objectness = self.network(images, kind_evidence()(images))
-        loss = segmentation_loss(logits, objectness, mask)
+        loss = self._loss(batch)
         value = loss.item()
         if not math.isfinite(value):
-            wrong = not_finite({"images": images, "mask": mask})
+            wrong = not_finite({"images": batch.images, "mask": batch.masks})
             raise InputError(f"the loss became {value} {self._last_words(self.step + 1, wrong)}")
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
@@ -275,6 +297,26 @@ class SegmenterTrainer:
         self.running = value if self.running is None else self.running * 0.98 + value * 0.02
         self.step += 1
         return value
+
+    def _loss(self, batch: Batch) -> Tensor:
+        """What the salient masks cost, and those of simulated clicks, on the same features."""
+        network, decoder = self.network.train(), self.network.clicks
+        images = batch.images.contiguous(memory_format=torch.channels_last)
+        evidence = kind_evidence()(images)
+        features = network.features(images)
+        found = network.decode(features, evidence, (images.shape[-2], images.shape[-1]))
+        loss = segmentation_loss(found.mask, found.objectness, batch.masks)
+        if decoder is None or len(batch.owners) < 2:  # too few for a batch norm
+            return loss
+        rng = np.random.default_rng([self.config.seed, self.step, _CLICKS])
+        view = decoder.view(features, evidence, found.maps).of(batch.owners)
+        salient = found.mask.detach().sigmoid()[batch.owners]
+        rounds = int(rng.choice(len(ROUNDS), p=ROUNDS))
+        clicks = first_clicks(rng, batch.targets, salient, 1 + rounds)
+        still = view.detached()
+        clicks = corrected(rng, clicks, batch.targets, lambda each: decoder(still, each), rounds)
+        logits, quality = decoder(view, clicks)
+        return loss + click_loss(logits, quality, batch.targets)
 
     def _last_words(self, step: int, wrong: str | None = None) -> str:
         return single.stopped(self.config.out, step, "--learning-rate or --encoder-lr", wrong)

@@ -7,6 +7,7 @@ import re
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from semantic_guidance.apps.cli.main import main
@@ -49,6 +50,28 @@ def test_new_strokes_in_the_region_alone(painted, photo, photo_mask, tmp_path, c
     assert not changed[~inside].any()
 
 
+def test_what_lies_under_a_point_is_painted_over(painted, photo, tmp_path, monkeypatch):
+    class Bright:
+        """Stands in for the network: what is bright is under every point."""
+
+        def encode(self, image: torch.Tensor) -> torch.Tensor:
+            return (image.amin(0, keepdim=True) > 0.85).float()
+
+        def __call__(self, features: torch.Tensor, points: object, previous: object = None) -> object:
+            return features, 1.0
+
+    monkeypatch.setattr("semantic_guidance.guidance.guide.default_clicks", Bright)
+    argv = ["repaint", str(painted), str(photo), "--strokes", "10", *QUICK, "--out", str(tmp_path / "b")]
+    assert main([*argv, "--point", "30,20", "--formats", "png"]) == 0
+    old, new = (
+        np.array(Image.open(path))
+        for path in (painted.with_suffix(".png"), tmp_path / "b" / "photo_painted_repainted.png")
+    )
+    rows, columns = np.nonzero((old != new).any(axis=2))
+    assert len(rows) > 50
+    assert ((columns - 30) ** 2 + (rows - 20) ** 2).max() < 14**2  # the disc alone
+
+
 def test_the_hand_of_the_file_and_its_dials(painted, photo, photo_mask, tmp_path, capsys):
     """Its own hand paints, unless another is asked for."""
     document = json.loads(painted.read_text())
@@ -77,7 +100,11 @@ def test_what_cannot_be_painted_over(painted, photo, photo_mask, tmp_path, compl
     Image.new("RGB", (40, 40)).save(other)
     Image.new("L", (60, 40)).save(tmp_path / "black.png")
     mask = ["--mask", photo_mask]
-    assert "--mask" in complaint(painted, photo)
+    assert "--mask: nothing says where to paint, wanted --mask REGION or --point" in complaint(painted, photo)
+    assert "--point: the region is given by --mask" in complaint(painted, photo, *mask, "--point", "3,3")
+    assert "--not-point: the region is given by" in complaint(painted, photo, *mask, "--not-point", "3,3")
+    assert "--point: 60,3 lies outside the picture" in complaint(painted, photo, "--point", "60,3")
+    assert "--invert-mask: there is no mask" in complaint(painted, photo, "--point", "3,3", "--invert-mask")
     assert "other.png: the image is 40 x 40, wanted the painting's 60 x 40 or the same" in complaint(
         painted, other, *mask
     )

@@ -7,7 +7,7 @@ import pytest
 from semantic_guidance.apps.evaluate import store
 
 
-@pytest.mark.parametrize("file", ["weights/segmenter.safetensors", "weights/faces.tflite", "guidance.py"])
+@pytest.mark.parametrize("file", ["weights/segmenter.safetensors", "weights/faces.onnx", "guidance.py"])
 def test_figures_are_of_the_files_that_paint(tmp_path, monkeypatch, file):
     """Code, networks and the face detector's: another file, another figure."""
     path = tmp_path / file

@@ -47,7 +47,8 @@ def test_samples_keep_the_object_and_its_mask(folder, pack, monkeypatch):
     photographs = Photographs.load(folder)
     shares, sides = [], []
     for n in range(40):
-        image, seen = photographs.sample(np.random.default_rng(n), pack, 64, 96)
+        made = photographs.sample(np.random.default_rng(n), pack, 64, 96)
+        image, seen = made.image, made.mask
         assert image.shape == (64, 96, 3)
         assert image.dtype == seen.dtype == np.float32
         assert np.abs(image[..., 0] - seen).max() < 1e-5
@@ -64,7 +65,7 @@ def test_some_animals_get_plants(folder, pack, monkeypatch):
 
     def surround(rng, pack, image, mask):
         calls.append(1)
-        return image, mask
+        return image, mask, ()
 
     monkeypatch.setattr("semantic_guidance.learning.data.photographs.surround", surround)
     for name in ("1.jpg", "2.jpg"):

@@ -87,12 +87,14 @@ def test_loss_is_what_a_person_works_out():
 
 
 def test_loss_falls_on_a_few_pictures(pack, tmp_path):
-    config = small(tmp_path, pack, batch_size=3, samples=3000, learning_rate=5e-2, encoder_lr=5e-3)
+    config = small(
+        tmp_path, pack, batch_size=3, samples=3000, learning_rate=5e-2, encoder_lr=5e-3, click_lr=5e-2
+    )
     trainer = SegmenterTrainer(config, Sources.load(config))
-    images, mask = Batches(config, trainer.sources)[0]
+    batch = Batches(config, trainer.sources)[0]
     stem = trainer.network.encoder.stem.conv.weight.clone()
     first = trainer.mean.mask.weight.clone()
-    losses = [trainer.update(images, mask) for _ in range(12)]
+    losses = [trainer.update(batch) for _ in range(12)]
     assert losses[-1] < 0.75 * losses[0]
     assert torch.equal(trainer.network.encoder.stem.conv.weight, stem)  # it is frozen
     assert not torch.equal(trainer.mean.mask.weight, first)
@@ -178,10 +180,13 @@ def test_batches_depend_on_seed_and_number_alone(pack, photographs, tmp_path):
     sources = Sources.load(config)
     shapes = set()
     for n in range(12):
-        images, masks = Batches(config, sources)[n]
+        batch = Batches(config, sources)[n]
         again = Batches(config, sources, start=n)[0]
-        assert torch.equal(images, again[0])
-        assert torch.equal(masks, again[1])
+        assert all(torch.equal(one, other) for one, other in zip(batch, again, strict=True))
+        images, masks, targets, owners = batch
+        assert targets.shape == (len(owners), 1, *images.shape[2:])
+        assert all(0 <= owner < len(images) for owner in owners.tolist())
+        assert targets.amax((1, 2, 3)).gt(0.5).all()
         assert images.shape == (2, 3, *masks.shape[2:])
         assert masks.shape[:2] == (2, 1)
         assert 0 <= float(images.min()) <= float(images.max()) <= 1
@@ -189,8 +194,8 @@ def test_batches_depend_on_seed_and_number_alone(pack, photographs, tmp_path):
     assert (64, 64) in shapes
     assert {side for shape in shapes for side in shape} == {32, 64, 96}
     assert len(Batches(config, sources, start=15)) == 5
-    other = Batches(small(tmp_path, pack, samples=40, real=photographs, seed=1), sources)[0][0]
-    assert not torch.equal(other[:, :, :32, :32], Batches(config, sources)[0][0][:, :, :32, :32])
+    other = Batches(small(tmp_path, pack, samples=40, real=photographs, seed=1), sources)[0].images
+    assert not torch.equal(other[:, :, :32, :32], Batches(config, sources)[0].images[:, :, :32, :32])
 
 
 def test_rates_rise_and_fall():
@@ -253,6 +258,6 @@ def test_a_run_that_diverged_is_not_saved(pack, tmp_path):
 def test_pictures_that_are_no_numbers_are_blamed(pack, tmp_path):
     config = small(tmp_path, pack)
     trainer = SegmenterTrainer(config, Sources.load(config))
-    images, mask = Batches(config, trainer.sources)[0]
+    batch = Batches(config, trainer.sources)[0]
     with pytest.raises(InputError, match=r"; wanted pictures of finite numbers: their mask is not$"):
-        trainer.update(images, mask * math.nan)
+        trainer.update(batch._replace(masks=batch.masks * math.nan))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -41,10 +42,12 @@ class Composite:
     Attributes:
         image: ``[H, W, 3]`` RGB in [0, 1].
         masks: ``[H, W]`` in [0, 1], visible part of each object, largest first.
+        others: ``[H, W]`` in [0, 1], visible part of each branch, plant and stone that stands by an object.
     """
 
     image: Pixels
     masks: tuple[Plane, ...]
+    others: tuple[Plane, ...] = ()
 
     @property
     def mask(self) -> Plane:
@@ -53,6 +56,22 @@ class Composite:
         for mask in self.masks:
             total += mask
         return np.clip(total, 0, 1)
+
+
+class Part(NamedTuple):
+    """Something in a picture in the making.
+
+    Attributes:
+        mask: ``[H, W]`` in [0, 1], what is visible of it.
+        wanted: whether it is an object, or what stands by one.
+    """
+
+    mask: Plane
+    wanted: bool = True
+
+    def behind(self, cover: Plane) -> Part:
+        """What is visible of it behind something ``[H, W]`` in [0, 1]."""
+        return Part(self.mask * (1 - cover), self.wanted)
 
 
 def _cast_shadow(rng: Generator, canvas: Pixels, alpha: Plane) -> Pixels:
@@ -168,13 +187,13 @@ def _neighbour(rng: Generator, pack: CutoutPack, canvas: Pixels, alpha: Plane) -
     return blur(layer, rng.choice([0.0, 0.5, 1.0, 2.0]))
 
 
-def _in_front(rng: Generator, canvas: Pixels, masks: list[Plane]) -> tuple[Pixels, list[Plane]]:
+def _in_front(rng: Generator, canvas: Pixels, parts: list[Part]) -> tuple[Pixels, list[Part]]:
     """Twigs or blades of grass before the objects, which they hide."""
     layer = np.zeros((*canvas.shape[:2], 4), np.float32)
     draw_stems(rng, layer, int(rng.integers(1, 4)))
     layer = blur(layer, rng.choice([0.5, 1.0, 3.0]))
     cover = np.clip(layer[..., 3:], 0, 1)
-    return canvas * (1 - cover) + layer[..., :3], [mask * (1 - cover[..., 0]) for mask in masks]
+    return canvas * (1 - cover) + layer[..., :3], [part.behind(cover[..., 0]) for part in parts]
 
 
 def _fade_part(rng: Generator, layer: Pixels) -> Pixels:
@@ -185,7 +204,7 @@ def _fade_part(rng: Generator, layer: Pixels) -> Pixels:
     return np.asarray((layer * (1 - part) + smeared * part) * (1 - part * rng.uniform(0.2, 0.6)), np.float32)
 
 
-def _beat_wing(rng: Generator, layer: Pixels) -> Pixels:
+def beat_wing(rng: Generator, layer: Pixels) -> Pixels:
     """Smear an outer part of the object and let what is behind shine through, as with a beating wing."""
     height, width = layer.shape[:2]
     ys, xs = np.nonzero(layer[..., 3] > 0.5)
@@ -207,46 +226,61 @@ def _beat_wing(rng: Generator, layer: Pixels) -> Pixels:
     return np.asarray((layer * (1 - part) + smeared * part) * (1 - part * rng.uniform(0.2, 0.75)), np.float32)
 
 
-def _over(canvas: Pixels, masks: list[Plane], layer: Pixels | None) -> tuple[Pixels, list[Plane]]:
-    """Put something that is no object on the canvas; it hides the objects there."""
+def _over(canvas: Pixels, parts: list[Part], layer: Pixels | None) -> tuple[Pixels, list[Part]]:
+    """Put something that is no object on the canvas; it hides what is there."""
     if layer is None:
-        return canvas, masks
+        return canvas, parts
     cover = np.clip(layer[..., 3], 0, 1)
-    return canvas * (1 - cover[..., None]) + layer[..., :3], [mask * (1 - cover) for mask in masks]
+    hidden = [part.behind(cover) for part in parts]
+    return canvas * (1 - cover[..., None]) + layer[..., :3], [*hidden, Part(cover, wanted=False)]
 
 
-def _add(
-    rng: Generator, pack: CutoutPack, canvas: Pixels, masks: list[Plane], layer: Pixels, category: str
-) -> tuple[Pixels, list[Plane]]:
-    """Put an object on the canvas, sometimes with a branch or plants behind or before it."""
+def add(
+    rng: Generator, pack: CutoutPack, canvas: Pixels, parts: list[Part], layer: Pixels, category: str
+) -> tuple[Pixels, list[Part]]:
+    """Put an object on the canvas, sometimes with a branch or plants behind or before it.
+
+    Args:
+        rng: all randomness comes from it.
+        pack: what the plants are taken from.
+        canvas: ``[H, W, 3]`` in [0, 1].
+        parts: of the picture so far.
+        layer: ``[H, W, 4]``, the object.
+        category: of the object.
+
+    Returns:
+        The picture and its parts.
+    """
     # What is faded still belongs to the object.
     whole = np.clip(layer[..., 3], 0, 1)
     fade = rng.random()
     if category in _WINGED and fade < 0.3:
-        layer = _beat_wing(rng, layer)
+        layer = beat_wing(rng, layer)
     elif fade < 0.13:
         layer = _fade_part(rng, layer)
     alpha = np.clip(layer[..., 3], 0, 1)
     where = rng.random()
     limb = _limb(rng, pack, alpha, thin=where < 0.15) if where < 0.33 else None
     if where >= 0.15:
-        canvas, masks = _over(canvas, masks, limb)
+        canvas, parts = _over(canvas, parts, limb)
     count = int(rng.integers(1, 4)) if category in _ACTORS and rng.random() < 0.35 else 0
     near = [(_neighbour(rng, pack, canvas, alpha), rng.random() < 0.4) for _ in range(count)]
     for plant, before in near:
         if not before:
-            canvas, masks = _over(canvas, masks, plant)
+            canvas, parts = _over(canvas, parts, plant)
     canvas = canvas * (1 - alpha[..., None]) + layer[..., :3]
-    masks = [*(mask * (1 - whole) for mask in masks), whole]
+    parts = [*(part.behind(whole) for part in parts), Part(whole)]
     for plant, before in near:
         if before:
-            canvas, masks = _over(canvas, masks, plant)
+            canvas, parts = _over(canvas, parts, plant)
     if where < 0.15:
-        canvas, masks = _over(canvas, masks, limb)
-    return np.asarray(canvas, np.float32), masks
+        canvas, parts = _over(canvas, parts, limb)
+    return np.asarray(canvas, np.float32), parts
 
 
-def surround(rng: Generator, pack: CutoutPack, image: Pixels, mask: Plane) -> tuple[Pixels, Plane]:
+def surround(
+    rng: Generator, pack: CutoutPack, image: Pixels, mask: Plane
+) -> tuple[Pixels, Plane, tuple[Plane, ...]]:
     """Put branches and plants behind or before the animal or person of a photograph.
 
     Args:
@@ -256,17 +290,19 @@ def surround(rng: Generator, pack: CutoutPack, image: Pixels, mask: Plane) -> tu
         mask: ``[H, W]`` in [0, 1], the object.
 
     Returns:
-        The picture and what is visible of the object.
+        The picture, what is visible of the object, and of each branch and plant.
     """
+    parts = [Part(np.asarray(mask, np.float32))]
     for _ in range(int(rng.integers(1, 4))):
         before = rng.random() < 0.4
         kind = rng.random()
         layer = _limb(rng, pack, mask, before) if kind < 0.3 else _neighbour(rng, pack, image, mask)
         if layer is not None and not before:
             layer = layer * (1 - mask[..., None])
-        image, masks = _over(image, [mask], layer)
-        mask = masks[0] if before else mask
-    return np.asarray(image, np.float32), np.asarray(mask, np.float32)
+        image, covered = _over(image, parts, layer)
+        parts = [covered[0] if before else parts[0], *covered[1:]]
+        mask = parts[0].mask
+    return np.asarray(image, np.float32), mask, tuple(part.mask for part in parts[1:])
 
 
 def compose(rng: Generator, pack: CutoutPack, height: int, width: int) -> Composite:
@@ -289,7 +325,7 @@ def compose(rng: Generator, pack: CutoutPack, height: int, width: int) -> Compos
         canvas = _among_plants(rng, pack, canvas)
     elif scene > 0.92 and (plants := members(pack, _PLANTS)):
         pool = np.array(plants)  # so that plants alone stay a subject
-    masks: list[Plane] = []
+    parts: list[Part] = []
     same = int(rng.choice(pool)) if rng.random() < 0.4 else None
     for _ in range(count):
         index = int(rng.choice(pool)) if same is None else same
@@ -304,9 +340,16 @@ def compose(rng: Generator, pack: CutoutPack, height: int, width: int) -> Compos
             canvas = _cast_shadow(rng, canvas, alpha)
         elif rng.random() < 0.07:
             canvas = _mirror_below(rng, canvas, layer)
-        canvas, masks = _add(rng, pack, canvas, masks, layer, pack.categories[index])
-    if masks and rng.random() < 0.08:
-        canvas, masks = _in_front(rng, canvas, masks)
-    masks = [mask for mask in masks if mask.mean() >= _MIN_AREA]
-    masks.sort(key=lambda mask: -float(mask.sum()))
-    return Composite(camera(rng, canvas), tuple(masks))
+        canvas, parts = add(rng, pack, canvas, parts, layer, pack.categories[index])
+    if parts and rng.random() < 0.08:
+        canvas, parts = _in_front(rng, canvas, parts)
+    return finished(rng, canvas, parts)
+
+
+def finished(rng: Generator, canvas: Pixels, parts: list[Part]) -> Composite:
+    """The picture of these parts, as a camera would have seen it; what is next to nothing does not count."""
+    parts = sorted(
+        (part for part in parts if part.mask.mean() >= _MIN_AREA), key=lambda part: -float(part.mask.sum())
+    )
+    masks, others = (tuple(part.mask for part in parts if part.wanted is kind) for kind in (True, False))
+    return Composite(camera(rng, canvas), masks, others)

@@ -66,8 +66,7 @@ class CutoutDataset(torch.utils.data.Dataset[Example]):
             raise IndexError(f"index is {index}, wanted 0 to {self.length - 1}")
         rng = np.random.default_rng([self.seed, index])
         if self.photographs is not None and rng.random() < PHOTO_SHARE:
-            pixels, plane = self.photographs.sample(rng, self.pack, self.height, self.width)
-            made = Composite(pixels, (plane,))
+            made = self.photographs.sample(rng, self.pack, self.height, self.width)
         else:
             made = compose(rng, self.pack, self.height, self.width)
         image = torch.from_numpy(made.image).permute(2, 0, 1).contiguous()

@@ -1,4 +1,4 @@
-"""What is read from files of strokes, each value checked."""
+"""What is read from files of JSON, strokes and guidance, each value checked; and pictures as text."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
+from semantic_guidance.images.arrays import to_bytes
 from semantic_guidance.images.decoding import TooManyPixelsError, decode_stream
 
 MAX_PIXELS = 100_000_000  # of the canvas, and of all masks together
@@ -17,6 +19,14 @@ MAX_PIXELS = 100_000_000  # of the canvas, and of all masks together
 
 class FlawError(Exception):
     """What is wrong with a file, without its name."""
+
+
+def packed_picture(picture: NDArray[np.float32]) -> str:
+    """A picture ``[3, h, w]`` or mask ``[1, h, w]``, in multiples of 1/255, as a PNG picture in base64."""
+    pixels = to_bytes(picture)
+    packed = io.BytesIO()
+    Image.fromarray(pixels[..., 0] if len(picture) == 1 else pixels).save(packed, "PNG")
+    return base64.b64encode(packed.getvalue()).decode("ascii")
 
 
 def read_picture(text: Any, name: str, mode: str, most: int) -> NDArray[np.float32]:

@@ -1,0 +1,267 @@
+"""What of a mask is one thing: touching things apart, pieces of one thing together.
+
+By shape and colour alone: where a mask is much narrower than on both sides, bends inwards there, and the
+picture has an edge or its parts are rounder than the whole, it is cut.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from semantic_guidance.core.box import box_of
+from semantic_guidance.guidance.logistic import Logistic, read
+from semantic_guidance.guidance.refine import Plane, grown
+
+SIDE = 256
+"""Longer side at which parts are told apart, in pixels."""
+
+CUT_FEATURES = ("neck", "size", "edge", "step", "rounder", "solid", "round", "both", "dip", "stacked")
+
+_PERSISTENCE = (
+    0.8  # a swelling is one of its own if what joins it to another is under this share of its width
+)
+_LEAST_PEAK = 2.0  # pixels: half the width of the thinnest thing that can be split off
+_LEAST_SHARE = 0.004  # of the frame, that a thing has that is split off
+_JOIN, _SPECK = (
+    0.03,
+    0.15,
+)  # of the longer side: specks of up to this share of a thing that are so near belong to it
+_WIDEST_BAR = 0.08  # of the longer side, that may divide a thing
+_FACING, _ALIKE = 0.6, 0.6
+
+Labels = NDArray[np.int32]  # [H, W], 0 where there is nothing
+
+
+@dataclass(frozen=True, eq=False)
+class View:
+    """A picture and its mask, small.
+
+    Attributes:
+        lab: ``[H, W, 3]`` float32, CIE Lab, smoothed.
+        soft: ``[H, W]`` float32 in [0, 1], the mask.
+    """
+
+    lab: NDArray[np.float32]
+    soft: Plane
+
+    @cached_property
+    def gradient(self) -> Plane:
+        """``[H, W]`` the greatest change of colour near each pixel, in Lab a pixel."""
+        across, down = cv2.Sobel(self.lab, cv2.CV_32F, 1, 0), cv2.Sobel(self.lab, cv2.CV_32F, 0, 1)
+        strength = np.sqrt((across**2 + down**2).sum(axis=2)) / 8
+        return np.asarray(cv2.dilate(strength, np.ones((3, 3), np.uint8)), np.float32)
+
+    @staticmethod
+    def of(pixels: NDArray[np.uint8], soft: Plane, side: int = SIDE) -> View:
+        """From a picture ``[h, w, 3]`` RGB bytes and a mask ``[h', w']`` in [0, 1], of any sizes."""
+        scale = min(1.0, side / max(pixels.shape[:2]))
+        size = (max(1, round(pixels.shape[1] * scale)), max(1, round(pixels.shape[0] * scale)))
+        small = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA).astype(np.float32) / 255
+        lab = cv2.GaussianBlur(cv2.cvtColor(small, cv2.COLOR_RGB2Lab), (0, 0), 0.8)
+        return View(np.asarray(lab, np.float32), cv2.resize(soft, size, interpolation=cv2.INTER_AREA))
+
+
+def flooded(labels: Labels, inside: NDArray[np.bool_]) -> Labels:
+    """Labels ``[H, W]`` spread to the pixels inside that have none: each takes the nearest pixel's."""
+    if not labels.any():
+        return labels
+    _, nearest = cv2.distanceTransformWithLabels(
+        (labels == 0).astype(np.uint8), cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL
+    )
+    # It numbers the pixels that are zero as it likes.
+    of = np.zeros(int(nearest.max()) + 1, np.int32)
+    of[nearest[labels > 0]] = labels[labels > 0]
+    return np.where(inside, of[nearest], 0).astype(np.int32)
+
+
+def swellings(solid: NDArray[np.bool_], least: float = _LEAST_PEAK) -> tuple[Labels, Plane]:
+    """Every wide place of a shape, with what is nearest to it.
+
+    Args:
+        solid: ``[H, W]`` the shape; what the frame cuts is taken to go on.
+        least: half the width of the narrowest, in pixels.
+
+    Returns:
+        Labels ``[H, W]`` from 1 on, and the distance of each pixel to the shape's edge.
+    """
+    distance = cv2.distanceTransform(solid.astype(np.uint8), cv2.DIST_L2, 5)
+    labels, count = np.zeros(solid.shape, np.int32), 0
+    level = float(distance.max()) * _PERSISTENCE
+    while level >= least * _PERSISTENCE:
+        above = distance > level
+        labels = flooded_within(labels, above)
+        number, parts, stats, _ = cv2.connectedComponentsWithStats(above.astype(np.uint8), connectivity=8)
+        for n in range(1, number):
+            x, y, w, h, _ = stats[n]
+            here = parts[y : y + h, x : x + w] == n
+            if (labels[y : y + h, x : x + w][here] > 0).any():
+                continue
+            if distance[y : y + h, x : x + w][here].max() * _PERSISTENCE >= level:
+                count += 1
+                labels[y : y + h, x : x + w][here] = count
+        level *= 0.92
+    return flooded(labels, solid), distance
+
+
+def flooded_within(labels: Labels, above: NDArray[np.bool_]) -> Labels:
+    """Labels spread to the pixels above a level that are joined to them."""
+    if not labels.any():
+        return labels
+    _, parts = cv2.connectedComponents(above.astype(np.uint8), connectivity=8)
+    joined = np.unique(parts[labels > 0])
+    return np.maximum(labels, flooded(labels, np.isin(parts, joined[joined > 0])))
+
+
+def _solidity(shape: NDArray[np.bool_]) -> float:
+    """Area over the area of the convex hull."""
+    points = cv2.findNonZero(shape.astype(np.uint8))
+    hull = cv2.convexHull(points)
+    around = cv2.contourArea(hull) + cv2.arcLength(hull, True) / 2 + 1  # pixels are squares, not points
+    return float(len(points) / max(around, 1.0))
+
+
+def colours(lab: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Roots of the shares of 6 x 6 x 6 cells of Lab colours ``[N, 3]``: their products are overlaps."""
+    cells = np.clip((lab + np.array([0, 60, 60])) / np.array([100, 120, 120]) * 6, 0, 5).astype(int)
+    counts = np.bincount(cells @ np.array([36, 6, 1]), minlength=216)
+    return np.asarray(np.sqrt(counts / max(len(lab), 1)))
+
+
+def cut_features(view: View, a: NDArray[np.bool_], b: NDArray[np.bool_], distance: Plane) -> dict[str, float]:
+    """What speaks for a cut between two neighbouring parts ``[H, W]`` of a shape, see `CUT_FEATURES`.
+
+    - neck: width where they meet over that of the narrower part;
+    - size: area of the smaller over the larger's;
+    - edge: how much stronger the picture's gradient is along the cut than inside the parts, log;
+    - step: difference of the colours on either side of the cut, in units of 50 of Lab;
+    - rounder: how much more of their convex hulls the parts fill than their union does;
+    - solid: how much of its convex hull the less convex part fills;
+    - round: area of the greatest disc inside, over the part's area, of the less round part;
+    - both: 1 for two equal discs that touch at a point, near 0 unless all three hold;
+    - dip: by how much less the mask is sure along the cut;
+    - stacked: how far the parts lie one above the other rather than side by side, from 0 to 1.
+    """
+    x, y, w, h = cv2.boundingRect((a | b).astype(np.uint8))
+    here = slice(y, y + h), slice(x, x + w)
+    a, b, distance, soft, gradient = (plane[here] for plane in (a, b, distance, view.soft, view.gradient))
+    kernel = np.ones((3, 3), np.uint8)
+    seam = (cv2.dilate(a.astype(np.uint8), kernel) > 0) & b | (cv2.dilate(b.astype(np.uint8), kernel) > 0) & a
+    band = cv2.dilate(seam.astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
+    both = a | b
+    areas = float(a.sum()), float(b.sum())
+    inner = both & ~band & (distance > 3)
+    lab = view.lab[here]
+    solid = _solidity(a), _solidity(b)
+    parts = (areas[0] * solid[0] + areas[1] * solid[1]) / (areas[0] + areas[1])
+    peaks = float(distance[a].max()), float(distance[b].max())
+    neck, size = float(distance[seam].max()) / min(peaks), min(areas) / max(areas)
+    disc = min(np.pi * peak**2 / area for peak, area in zip(peaks, areas, strict=True))
+    down, across = np.abs(np.argwhere(a).mean(axis=0) - np.argwhere(b).mean(axis=0))
+    inside = float(gradient[inner if inner.any() else both].mean())
+    return {
+        "neck": neck,
+        "size": size,
+        "edge": float(np.log((float(gradient[seam].mean()) + 1) / (inside + 1))),
+        "step": float(np.linalg.norm(lab[a & band].mean(axis=0) - lab[b & band].mean(axis=0))) / 50,
+        "rounder": parts - _solidity(both),
+        "solid": min(solid),
+        "round": float(disc),
+        "both": float(max(0.0, 1 - neck) * np.sqrt(size) * disc),
+        "dip": float(soft[both].mean()) - float(soft[seam].mean()),
+        "stacked": float(down / max(down + across, 1e-6)),
+    }
+
+
+def neighbours(labels: Labels) -> list[tuple[int, int]]:
+    """Pairs of labels, the lower first, that touch."""
+    pairs: set[tuple[int, int]] = set()
+    for one, other in ((labels[:, 1:], labels[:, :-1]), (labels[1:], labels[:-1])):
+        meet = (one != other) & (one > 0) & (other > 0)
+        pairs |= set(
+            zip(np.minimum(one, other)[meet].tolist(), np.maximum(one, other)[meet].tolist(), strict=True)
+        )
+    return sorted(pairs)
+
+
+def split(view: View, solid: NDArray[np.bool_], model: Logistic | None = None, sure: float = 0.5) -> Labels:
+    """The things of which a shape ``[H, W]`` is made, labelled from 1 on.
+
+    Its swellings are joined, the least likely cut first, until every cut that is left is likely enough.
+
+    Args:
+        view: the picture.
+        solid: the shape.
+        model: probability of a cut by `CUT_FEATURES`.
+        sure: that a cut must be.
+    """
+    model = model or read()["cut"]
+    box = box_of(solid)
+    if box is None:
+        return np.zeros(solid.shape, np.int32)
+    x, y, w, h = grown(box, 0, *solid.shape)
+    whole, here = solid, (slice(y, y + h), slice(x, x + w))
+    view = View(view.lab[here], view.soft[here])
+    labels, distance = swellings(solid[here])
+    least = _LEAST_SHARE * whole.size
+    likely = {pair: _likely(view, labels, pair, distance, model, least) for pair in neighbours(labels)}
+    while likely:
+        (a, b), chance = min(likely.items(), key=lambda item: item[1])
+        if chance >= sure:
+            break
+        labels[labels == b] = a
+        kept = {pair: p for pair, p in likely.items() if a not in pair and b not in pair}
+        fresh = [pair for pair in neighbours(labels) if pair not in kept]
+        likely = kept | {pair: _likely(view, labels, pair, distance, model, least) for pair in fresh}
+    out = np.zeros(whole.shape, np.int32)
+    out[here] = np.searchsorted(np.unique(np.r_[0, labels.ravel()]), labels)
+    return out
+
+
+def _likely(
+    view: View, labels: Labels, pair: tuple[int, int], distance: Plane, model: Logistic, least: float
+) -> float:
+    a, b = labels == pair[0], labels == pair[1]
+    if min(a.sum(), b.sum()) < least:
+        return 0.0
+    return model.of(cut_features(view, a, b, distance))
+
+
+def joined(view: View, labels: Labels) -> Labels:
+    """Labels ``[H, W]`` with pieces of one thing given one label: what lies before it has divided it.
+
+    Pieces are joined if a gap parts them whose sides run along each other for most of the smaller piece's
+    width, and their colours are alike; specks beside a thing belong to it.
+    """
+    labels = labels.copy()
+    number = int(labels.max())
+    for a in range(1, number + 1):
+        for b in range(a + 1, number + 1):
+            one, other = labels == a, labels == b
+            if one.any() and other.any() and _belong(view, one, other):
+                labels[one] = b
+                break
+    numbers = np.unique(np.r_[0, labels.ravel()])
+    return np.searchsorted(numbers, labels).astype(np.int32)
+
+
+def _belong(view: View, one: NDArray[np.bool_], other: NDArray[np.bool_]) -> bool:
+    """Whether two pieces that do not touch are of one thing."""
+    longer = max(one.shape)
+    small, large = sorted((one, other), key=lambda shape: int(shape.sum()))
+    away = cv2.distanceTransform((~large).astype(np.uint8), cv2.DIST_L2, 5)
+    gap = float(away[small].min())
+    if gap <= 1.5 or gap > _WIDEST_BAR * longer:
+        return False
+    if small.sum() < _SPECK * large.sum():
+        return gap <= _JOIN * longer
+    rim = small & ~(cv2.erode(small.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0)
+    facing = np.argwhere(rim & (away <= 1.6 * gap + 1)).astype(float)
+    axis = np.linalg.svd(facing - facing.mean(axis=0), full_matrices=False)[2][0]
+    widths = [float(np.ptp(np.argwhere(shape) @ axis)) + 1 for shape in (small, large)]
+    along = (float(np.ptp(facing @ axis)) + 1) / min(widths)
+    return along > _FACING and float(colours(view.lab[small]) @ colours(view.lab[large])) > _ALIKE

@@ -1,7 +1,7 @@
 """Fits the confidence of instances on pictures that nothing was trained on. See README.md.
 
     python runs/segmenter/calibrate.py --pictures held_out=PHOTOS/held_out --pictures kodak=KODAK ... \\
-        --pack PACK --seen SEEN
+        --pack PACK --held-out PHOTOS/held_out --write
 
 `objects.csv` beside this file tells what a person sees in each picture: boxes (left, top, right, bottom, in
 hundredths of the sides), or `mask` for the file NAME_mask.png beside the picture. Prints how well confidences
@@ -19,15 +19,18 @@ from pathlib import Path
 import cv2
 import numpy as np
 import torch
+from cuts import fitted
 from torch import Tensor
 from tqdm import tqdm
 
 from semantic_guidance.core.resample import resample
 from semantic_guidance.guidance import logistic
-from semantic_guidance.guidance.confidence import FEATURES, Evidence, features
+from semantic_guidance.guidance.asked import Glances
+from semantic_guidance.guidance.clicks import ClickSegmenter
+from semantic_guidance.guidance.confidence import FEATURES, Evidence, confidence, features
 from semantic_guidance.guidance.instances import told
 from semantic_guidance.guidance.parts import View
-from semantic_guidance.guidance.segmenter import Sight, default_segmenter
+from semantic_guidance.guidance.segmenter import WEIGHTS, Segmenter, Sight
 from semantic_guidance.images.arrays import to_bytes
 from semantic_guidance.images.files import load_image
 from semantic_guidance.learning.data.cutouts.dataset import CutoutPack, compose
@@ -116,36 +119,45 @@ def iou(one: np.ndarray, other: np.ndarray) -> float:
     return float((one & other).sum() / max((one | other).sum(), 1))
 
 
-def seen_of(picture: Picture, folder: Path | None) -> Sight:
+def seen_of(picture: Picture, segmenter: Segmenter, folder: Path | None) -> Sight:
     """What the segmenter sees, kept in a folder for the next time."""
     path = folder / (picture.name.replace("/", "_") + ".pt") if folder else None
     if path and path.exists():
         return Sight(**torch.load(path))
-    seen = default_segmenter().see(picture.image)
+    seen = segmenter.see(picture.image)
     if path:
         path.parent.mkdir(parents=True, exist_ok=True)
         torch.save(vars(seen), path)
     return seen
 
 
-def measured(picture: Picture, seen: Sight) -> list[tuple[dict[str, float], bool]]:
+def measured(
+    picture: Picture, seen: Sight, clicks: ClickSegmenter | None
+) -> list[tuple[dict[str, float], bool]]:
     """The features of each instance in a picture, and whether it is right."""
     view = View.of(to_bytes(picture.image), seen.mask[0].numpy())
-    labels = told(view)
+    ask = None if clicks is None else Glances(clicks, picture.image)
+    labels = told(view, ask)
     shapes = [labels == n for n in range(1, int(labels.max()) + 1)]
     if not shapes:
         return []
-    rows = features(Evidence.of(picture.image, view, seen), shapes)
+    rows = features(Evidence.of(picture.image, view, seen), shapes, ask)
     return [(row, is_right(shape, picture)) for row, shape in zip(rows, shapes, strict=True)]
 
 
-def crossed(x: np.ndarray, yes: np.ndarray, group: np.ndarray, ridge: float) -> np.ndarray:
-    """Each one's probability by a fit to the other folds; a picture's instances are in one fold."""
+def crossed(rows: list[dict[str, float]], yes: np.ndarray, group: np.ndarray, ridge: float) -> np.ndarray:
+    """Each one's confidence by a fit to the other folds; a picture's instances are in one fold."""
+    x = matrix(rows)
     fold = np.random.default_rng(0).permutation(int(group.max()) + 1)[group] % FOLDS
     out = np.zeros(len(yes))
     for n in range(FOLDS):
-        out[fold == n] = logistic.fit(FEATURES, x[fold != n], yes[fold != n], ridge)(x[fold == n])
+        model = logistic.fit(FEATURES, x[fold != n], yes[fold != n], ridge)
+        out[fold == n] = confidence([rows[i] for i in np.flatnonzero(fold == n)], model)
     return out
+
+
+def matrix(rows: list[dict[str, float]]) -> np.ndarray:
+    return np.array([[row[name] for name in FEATURES] for row in rows])
 
 
 def report(name: str, said: np.ndarray, yes: np.ndarray) -> None:
@@ -161,7 +173,10 @@ def main() -> None:
     parser.add_argument("--pictures", action="append", default=[], metavar="NAME=FOLDER")
     parser.add_argument("--pack", type=Path, help="of cut-outs, for composites of those held out")
     parser.add_argument("--composites", type=int, default=80)
+    parser.add_argument("--cuts", type=int, default=100, help="composites of things that touch")
     parser.add_argument("--seen", type=Path, help="folder that keeps what was seen, for one segmenter")
+    parser.add_argument("--weights", type=Path, default=WEIGHTS, help="of the segmenter")
+    parser.add_argument("--held-out", type=Path, help="photographs of one thing, to fit cuts by clicks, too")
     parser.add_argument("--ridge", type=float, default=3.0)
     parser.add_argument("--write", action="store_true", help="into the package")
     args = parser.parse_args()
@@ -170,16 +185,23 @@ def main() -> None:
     pictures = list(photographs({k: Path(v) for k, _, v in (text.partition("=") for text in args.pictures)}))
     if args.pack:
         pictures += composites(CutoutPack.load(args.pack, "held_out"), args.composites)
+    segmenter = Segmenter.load(args.weights)
+    clicks = ClickSegmenter.of(segmenter) if segmenter.network.clicks is not None else None
+    models = dict(logistic.read())
+    if clicks is not None and args.pack and args.held_out:
+        models["asked"] = fitted(CutoutPack.load(args.pack, "held_out"), args.cuts, args.held_out, clicks)
+        if args.write:
+            logistic.write(models)
+            logistic.read.cache_clear()
     rows: list[dict[str, float]] = []
     right, group = [], []
     for n, picture in enumerate(tqdm(pictures)):
-        for row, is_so in measured(picture, seen_of(picture, args.seen)):
+        for row, is_so in measured(picture, seen_of(picture, segmenter, args.seen), clicks):
             rows.append(row)
             right.append(is_so)
             group.append(n)
-    x = np.array([[row[name] for name in FEATURES] for row in rows])
     yes, groups = np.array(right, float), np.array(group)
-    said = crossed(x, yes, groups, args.ridge)
+    said = crossed(rows, yes, groups, args.ridge)
     made = np.array([pictures[n].name.startswith("composite") for n in group])
     report("all", said, yes)
     if made.any():
@@ -187,13 +209,13 @@ def main() -> None:
     bare = np.array([not pictures[n].objects for n in group])
     if bare.any():
         print(f"nothing to see: {int(bare.sum())} instances, mean confidence {said[bare].mean():.2f}")
-    model = logistic.fit(FEATURES, x, yes, args.ridge)
+    model = logistic.fit(FEATURES, matrix(rows), yes, args.ridge)
     print(
         {name: round(weight, 2) for name, weight in zip(FEATURES, model.weights, strict=True)},
         round(model.bias, 2),
     )
     if args.write:
-        logistic.write({**logistic.read(), "object": model})
+        logistic.write({**models, "object": model})
 
 
 if __name__ == "__main__":

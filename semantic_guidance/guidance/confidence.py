@@ -10,9 +10,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from semantic_guidance.guidance.asked import Ask
 from semantic_guidance.guidance.classifier import kind_evidence
-from semantic_guidance.guidance.logistic import read
-from semantic_guidance.guidance.parts import View, colours, flooded
+from semantic_guidance.guidance.logistic import Logistic, read
+from semantic_guidance.guidance.parts import View, colours, flooded, middle
 from semantic_guidance.guidance.refine import Plane
 from semantic_guidance.guidance.segmenter import Sight
 
@@ -31,6 +32,7 @@ FEATURES = (
     "living",
     "scenery",
     "click",
+    "expected",
 )
 """What the confidence goes by, see `features`."""
 
@@ -45,7 +47,7 @@ class Evidence:
 
     Attributes:
         view: the picture and its mask.
-        presence: log odds of there being an object at all, in [-8, 8].
+        presence: log odds of there being an object at all, in [-4, 4].
         looks: ``[K, H, W]`` what the segmenter saw in the whole frame.
         near: ``[H, W]`` with its closer look.
         kinds: ``[6, H, W]`` what the classifier sees, see `KindEvidence`.
@@ -64,7 +66,7 @@ class Evidence:
         odds = float(np.log(max(seen.presence, 1e-9) / max(1 - seen.presence, 1e-9)))
         return Evidence(
             view,
-            float(np.clip(odds, -8, 8)),
+            float(np.clip(odds, -4, 4)),
             np.stack([_at(look, height, width) for look in seen.looks.numpy()]),
             _at(seen.near[0].numpy(), height, width),
             np.stack([_at(kind, height, width) for kind in _kinds(image)]),
@@ -89,9 +91,7 @@ def _kinds(image: Tensor) -> NDArray[np.float32]:
     return np.asarray(kind_evidence()(torch.from_numpy(small).permute(2, 0, 1)[None])[0].numpy(), np.float32)
 
 
-def features(
-    known: Evidence, shapes: list[Shape], clicks: list[float] | None = None
-) -> list[dict[str, float]]:
+def features(known: Evidence, shapes: list[Shape], ask: Ask | None = None) -> list[dict[str, float]]:
     """What is measured of each instance ``[H, W]`` of a picture.
 
     - presence: log odds that the picture has an object;
@@ -104,14 +104,16 @@ def features(
     - contrast: difference of its colours from those around it, in [0, 1];
     - others: log number of instances;
     - living, scenery: what the classifier sees in it, animals or people, and landscape, from -1 to 1;
-    - click: overlap that the click decoder predicts for a click at its centre; NaN where there is none.
+    - click: overlap with what lies under a click in its middle; expected: what overlap the decoder of clicks
+      expects of that; NaN where nobody is asked.
 
     Args:
         known: about the picture.
         shapes: of all its instances.
-        clicks: predicted overlaps, one an instance.
+        ask: tells what lies under a place.
     """
     zones = _zones(shapes)
+    clicks = _asked(shapes, ask)
     rows = []
     for n, shape in enumerate(shapes):
         zone = zones == n + 1
@@ -132,16 +134,20 @@ def features(
                 "others": float(np.log(len(shapes))),
                 "living": float(np.maximum(known.kinds[0], known.kinds[4])[shape].max()),
                 "scenery": float(known.kinds[3][shape].mean()),
-                "click": float("nan") if clicks is None else clicks[n],
+                "click": clicks[n][0],
+                "expected": clicks[n][1],
             }
         )
     return rows
 
 
-def confidence(rows: list[dict[str, float]]) -> list[float]:
-    """The probability that a person would say that there is an object just there, by its `features`."""
-    model = read()["object"]
-    return [model.of(row) for row in rows]
+def confidence(rows: list[dict[str, float]], model: Logistic | None = None) -> list[float]:
+    """The probability that a person would say that there is an object just there, by its `features`.
+
+    It is never above that of there being one at all.
+    """
+    model = model or read()["object"]
+    return [min(model.of(row), float(1 / (1 + np.exp(-row["presence"])))) for row in rows]
 
 
 def contrast(view: View, shape: Shape) -> float:
@@ -173,6 +179,22 @@ def salience(known: Evidence, shapes: list[Shape]) -> list[float]:
         )
     top = max(scores, default=1.0)
     return [score / max(top, 1e-9) for score in scores]
+
+
+def _asked(shapes: list[Shape], ask: Ask | None) -> list[tuple[float, float]]:
+    """The overlap of each instance with what lies under a click in its middle, and the expected one."""
+    if ask is None:
+        return [(float("nan"), float("nan"))] * len(shapes)
+    places = []
+    for shape in shapes:
+        row, column = middle(shape, cv2.distanceTransform(shape.astype(np.uint8), cv2.DIST_L2, 5))
+        places.append((column + 0.5, row + 0.5))
+    height, width = shapes[0].shape
+    masks, expected = ask(places, (height, width))
+    return [
+        (_overlap(mask > 0.5, shape, np.ones_like(shape)), each)
+        for mask, shape, each in zip(masks, shapes, expected, strict=True)
+    ]
 
 
 def _zones(shapes: list[Shape]) -> NDArray[np.int32]:

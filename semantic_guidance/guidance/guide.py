@@ -13,6 +13,7 @@ from semantic_guidance.core.check import check_picture, check_shape
 from semantic_guidance.core.guidance import Box, Guidance, Instance
 from semantic_guidance.core.memory import give_back
 from semantic_guidance.core.threads import torch_threads
+from semantic_guidance.guidance.asked import glances
 from semantic_guidance.guidance.base import Prompt
 from semantic_guidance.guidance.clicks import default_clicks
 from semantic_guidance.guidance.faces import find_faces
@@ -181,8 +182,8 @@ class Guide:
 
     def found(self, image: Tensor) -> Guidance:
         """The objects in a picture of at most `LONGEST` pixels a side, without faces."""
-        seen = (self._segmenter or default_segmenter()).see(image)
-        return self._finish(image, found_instances(image, seen))
+        segmenter = self._segmenter or default_segmenter()
+        return self._finish(image, found_instances(image, segmenter.see(image), glances(segmenter, image)))
 
     def named(self, image: Tensor, text: str, found: Guidance) -> tuple[Instance, ...]:
         """Those of the instances found that a text names, see `words.chosen`."""

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from semantic_guidance.core.check import check_shape
 from semantic_guidance.core.guidance import Instance
+from semantic_guidance.guidance.asked import Ask
 from semantic_guidance.guidance.confidence import Evidence, confidence, features, salience
 from semantic_guidance.guidance.parts import Labels, View, flooded, joined, split
 from semantic_guidance.guidance.refine import Plane, components
@@ -26,19 +27,24 @@ _LEAST_SHARE = 0.001  # of the frame: smaller pieces are specks
 _RIM = 0.02  # of the longer side: how far from a thing its soft rim reaches
 
 
-def found_instances(image: Tensor, seen: Sight) -> tuple[Instance, ...]:
+def found_instances(image: Tensor, seen: Sight, ask: Ask | None = None) -> tuple[Instance, ...]:
     """The objects of a picture ``[3, H, W]`` in [0, 1], most salient first.
 
     No two of them overlap, and where they are, they add up to the mask that was seen.
+
+    Args:
+        image: the picture.
+        seen: what the segmenter saw in it.
+        ask: tells what lies under a place; without it things are told apart by shape and colour alone.
     """
     soft = seen.mask[0].detach().float().cpu().numpy()
     view = View.of(to_bytes(image.detach().float().cpu()), soft)
-    labels = told(view)
+    labels = told(view, ask)
     shapes = [labels == n for n in range(1, int(labels.max()) + 1)]
     if not shapes:
         return ()
     known = Evidence.of(image, view, seen)
-    sure = confidence(features(known, shapes))
+    sure = confidence(features(known, shapes, ask))
     kept = [n for n, each in enumerate(sure) if each >= MIN_CONFIDENCE]
     salient = dict(zip(kept, salience(known, [shapes[n] for n in kept]), strict=True))
     kept = sorted(kept, key=lambda n: -salient[n])[:MOST_INSTANCES]
@@ -51,7 +57,7 @@ def found_instances(image: Tensor, seen: Sight) -> tuple[Instance, ...]:
     return tuple(out)
 
 
-def told(view: View) -> Labels:
+def told(view: View, ask: Ask | None = None) -> Labels:
     """What is one thing each in the mask of a view: ``[H, W]`` labels from 1 on, in no order."""
     solid = (view.soft > 0.5).astype(np.uint8)
     count, pieces, stats, _ = cv2.connectedComponentsWithStats(solid, connectivity=8)
@@ -60,7 +66,7 @@ def told(view: View) -> Labels:
     for n in range(1, count):
         if stats[n, cv2.CC_STAT_AREA] < least:
             continue
-        parts = split(view, pieces == n)
+        parts = split(view, pieces == n, ask)
         out = np.where(parts > 0, parts + found, out)
         found += int(parts.max())
     return joined(view, out)

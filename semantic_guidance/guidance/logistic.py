@@ -59,9 +59,11 @@ def fit(names: tuple[str, ...], features: Array, yes: Array, ridge: float = 1.0,
     """
     if features.shape != (len(yes), len(names)):
         raise ValueError(f"features have shape {list(features.shape)}, wanted {[len(yes), len(names)]}")
-    mean = np.nan_to_num(np.nanmean(features, axis=0))
-    spread = np.nanstd(features, axis=0)
-    scale = np.where(np.nan_to_num(spread) > 1e-9, spread, 1.0)
+    known = np.isfinite(features)
+    count = np.maximum(known.sum(axis=0), 1)
+    mean = np.where(known, features, 0).sum(axis=0) / count
+    spread = np.sqrt((np.where(known, features - mean, 0) ** 2).sum(axis=0) / count)
+    scale = np.where(spread > 1e-9, spread, 1.0)
     z = np.c_[_standard(features, mean, scale), np.ones(len(yes))]
     penalty = np.diag([ridge] * len(names) + [1e-9])
     w = np.zeros(len(names) + 1)
@@ -72,7 +74,8 @@ def fit(names: tuple[str, ...], features: Array, yes: Array, ridge: float = 1.0,
         w = w - step
         if np.abs(step).max() < 1e-10:
             break
-    return Logistic(tuple(names), tuple(mean), tuple(scale), tuple(w[:-1]), float(w[-1]))
+    usual, unit, weights = (tuple(values.tolist()) for values in (mean, scale, w[:-1]))
+    return Logistic(tuple(names), usual, unit, weights, float(w[-1]))
 
 
 def reliability(

@@ -6,6 +6,7 @@ picture has an edge or its parts are rounder than the whole, it is cut.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -14,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from semantic_guidance.core.box import box_of
+from semantic_guidance.guidance.asked import Ask
 from semantic_guidance.guidance.logistic import Logistic, read
 from semantic_guidance.guidance.refine import Plane, grown
 
@@ -21,11 +23,14 @@ SIDE = 256
 """Longer side at which parts are told apart, in pixels."""
 
 CUT_FEATURES = ("neck", "size", "edge", "step", "rounder", "solid", "round", "both", "dip", "stacked")
+ASKED_FEATURES = (*CUT_FEATURES, "crossing", "one_way")
+"""`crossing` and `one_way`: how much of the other part lies under a click on this one, mean and greater."""
 
 _PERSISTENCE = (
     0.8  # a swelling is one of its own if what joins it to another is under this share of its width
 )
 _LEAST_PEAK = 2.0  # pixels: half the width of the thinnest thing that can be split off
+_MOST_ASKED = 12
 _LEAST_SHARE = 0.004  # of the frame, that a thing has that is split off
 _JOIN, _SPECK = (
     0.03,
@@ -126,10 +131,17 @@ def _solidity(shape: NDArray[np.bool_]) -> float:
 
 
 def colours(lab: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Roots of the shares of 6 x 6 x 6 cells of Lab colours ``[N, 3]``: their products are overlaps."""
+    """Roots of the shares of 6 x 6 x 6 cells of Lab colours ``[N, 3]``: their products are overlaps.
+
+    A quarter of a share counts for each neighbour along each axis, so that little differences are little.
+    """
     cells = np.clip((lab + np.array([0, 60, 60])) / np.array([100, 120, 120]) * 6, 0, 5).astype(int)
-    counts = np.bincount(cells @ np.array([36, 6, 1]), minlength=216)
-    return np.asarray(np.sqrt(counts / max(len(lab), 1)))
+    shares = np.bincount(cells @ np.array([36, 6, 1]), minlength=216).reshape(6, 6, 6) / max(len(lab), 1)
+    for axis in range(3):
+        padded = np.pad(shares, [(int(axis == n),) * 2 for n in range(3)], mode="edge")
+        before, here, after = (np.take(padded, range(n, n + 6), axis) for n in range(3))
+        shares = before / 4 + here / 2 + after / 4
+    return np.sqrt(shares.ravel() / shares.sum())
 
 
 def cut_features(view: View, a: NDArray[np.bool_], b: NDArray[np.bool_], distance: Plane) -> dict[str, float]:
@@ -188,7 +200,71 @@ def neighbours(labels: Labels) -> list[tuple[int, int]]:
     return sorted(pairs)
 
 
-def split(view: View, solid: NDArray[np.bool_], model: Logistic | None = None, sure: float = 0.5) -> Labels:
+@dataclass(eq=False)
+class _Cells:
+    """The parts of a shape while they are joined.
+
+    Attributes:
+        view: the picture round the shape.
+        labels: ``[H, W]`` from 1 on.
+        distance: ``[H, W]`` to the shape's edge.
+        answers: for some labels ``[H, W]`` in [0, 1], what lies under a place in the middle of them.
+        least: pixels that a thing has.
+        models: probabilities of cuts.
+    """
+
+    view: View
+    labels: Labels
+    distance: Plane
+    answers: dict[int, Plane]
+    least: float
+    models: Mapping[str, Logistic]
+
+    def likely(self, pair: tuple[int, int]) -> float:
+        """The probability of a cut between two neighbours."""
+        one, other = pair
+        a, b = self.labels == one, self.labels == other
+        if min(a.sum(), b.sum()) < self.least:
+            return 0.0
+        features = cut_features(self.view, a, b, self.distance)
+        if one not in self.answers or other not in self.answers:
+            return self.models["cut"].of(features)
+        crossing = cross(self.answers[one], self.answers[other], a, b)
+        return self.models["asked"].of({**features, **crossing})
+
+    def join(self, pair: tuple[int, int]) -> None:
+        """Make two one, under the first one's label; of their answers the wider one's stays."""
+        one, other = pair
+        peaks = [float(self.distance[self.labels == each].max()) for each in pair]
+        answer = self.answers.pop(other, None)
+        if answer is not None and (peaks[1] > peaks[0] or one not in self.answers):
+            self.answers[one] = answer
+        self.labels[self.labels == other] = one
+
+
+def cross(one: Plane, other: Plane, a: NDArray[np.bool_], b: NDArray[np.bool_]) -> dict[str, float]:
+    """How far the answers of two parts reach into each other, see `ASKED_FEATURES`.
+
+    Args:
+        one: ``[H, W]`` in [0, 1], what lies under a place in the middle of `a`.
+        other: the same of `b`.
+        a: ``[H, W]`` a part.
+        b: another one.
+    """
+    reach = [
+        float(np.clip(mask[theirs].mean() / max(float(mask[mine].mean()), 0.1), 0, 1))
+        for mask, mine, theirs in ((one, a, b), (other, b, a))
+    ]
+    return {"crossing": sum(reach) / 2, "one_way": max(reach)}
+
+
+def split(
+    view: View,
+    solid: NDArray[np.bool_],
+    ask: Ask | None = None,
+    models: Mapping[str, Logistic] | None = None,
+    sure: float = 0.5,
+) -> Labels:
     """The things of which a shape ``[H, W]`` is made, labelled from 1 on.
 
     Its swellings are joined, the least likely cut first, until every cut that is left is likely enough.
@@ -196,39 +272,59 @@ def split(view: View, solid: NDArray[np.bool_], model: Logistic | None = None, s
     Args:
         view: the picture.
         solid: the shape.
-        model: probability of a cut by `CUT_FEATURES`.
+        ask: tells what lies under the middle of each swelling.
+        models: probability of a cut, "cut" by `CUT_FEATURES`, "asked" by `ASKED_FEATURES`, too.
         sure: that a cut must be.
     """
-    model = model or read()["cut"]
     box = box_of(solid)
+    out = np.zeros(solid.shape, np.int32)
     if box is None:
-        return np.zeros(solid.shape, np.int32)
+        return out
     x, y, w, h = grown(box, 0, *solid.shape)
-    whole, here = solid, (slice(y, y + h), slice(x, x + w))
-    view = View(view.lab[here], view.soft[here])
+    here = slice(y, y + h), slice(x, x + w)
     labels, distance = swellings(solid[here])
-    least = _LEAST_SHARE * whole.size
-    likely = {pair: _likely(view, labels, pair, distance, model, least) for pair in neighbours(labels)}
+    answers = {} if ask is None else asked(labels, distance, (x, y), solid.shape, ask)
+    near = View(view.lab[here], view.soft[here])
+    cells = _Cells(near, labels, distance, answers, _LEAST_SHARE * solid.size, models or read())
+    likely = {pair: cells.likely(pair) for pair in neighbours(labels)}
     while likely:
-        (a, b), chance = min(likely.items(), key=lambda item: item[1])
+        pair, chance = min(likely.items(), key=lambda item: item[1])
         if chance >= sure:
             break
-        labels[labels == b] = a
-        kept = {pair: p for pair, p in likely.items() if a not in pair and b not in pair}
-        fresh = [pair for pair in neighbours(labels) if pair not in kept]
-        likely = kept | {pair: _likely(view, labels, pair, distance, model, least) for pair in fresh}
-    out = np.zeros(whole.shape, np.int32)
+        cells.join(pair)
+        kept = {each: p for each, p in likely.items() if not set(each) & set(pair)}
+        likely = kept | {each: cells.likely(each) for each in neighbours(labels) if each not in kept}
     out[here] = np.searchsorted(np.unique(np.r_[0, labels.ravel()]), labels)
     return out
 
 
-def _likely(
-    view: View, labels: Labels, pair: tuple[int, int], distance: Plane, model: Logistic, least: float
-) -> float:
-    a, b = labels == pair[0], labels == pair[1]
-    if min(a.sum(), b.sum()) < least:
-        return 0.0
-    return model.of(cut_features(view, a, b, distance))
+def asked(
+    labels: Labels, distance: Plane, corner: tuple[int, int], size: tuple[int, ...], ask: Ask
+) -> dict[int, Plane]:
+    """What lies under the middle of each of the widest swellings, if there are several: ``[h, w]`` in [0, 1].
+
+    Args:
+        labels: ``[h, w]`` of the swellings.
+        distance: ``[h, w]`` to the edge.
+        corner: x and y of the picture's pixel at which they begin.
+        size: height and width of the picture.
+        ask: tells what lies under a place.
+    """
+    count = int(labels.max())
+    if count < 2:
+        return {}
+    peaks = [middle(labels == n, distance) for n in range(1, count + 1)]
+    widest = sorted(range(count), key=lambda n: -distance[peaks[n]])[:_MOST_ASKED]
+    places = [(corner[0] + peaks[n][1] + 0.5, corner[1] + peaks[n][0] + 0.5) for n in widest]
+    masks, _ = ask(places, (size[0], size[1]))
+    here = slice(corner[1], corner[1] + labels.shape[0]), slice(corner[0], corner[0] + labels.shape[1])
+    return {n + 1: mask[here] for n, mask in zip(widest, masks, strict=True)}
+
+
+def middle(part: NDArray[np.bool_], distance: Plane) -> tuple[int, int]:
+    """Row and column of the pixel of a part that is farthest from the edge."""
+    row, column = np.unravel_index(int(np.argmax(np.where(part, distance, -1))), part.shape)
+    return int(row), int(column)
 
 
 def joined(view: View, labels: Labels) -> Labels:

@@ -1,0 +1,86 @@
+"""What the decoder of clicks says about places of a picture, all at once and without a close look."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from semantic_guidance.core.threads import torch_threads
+from semantic_guidance.guidance.click_network import Clicks
+from semantic_guidance.guidance.clicks import ClickSegmenter, Features
+from semantic_guidance.guidance.segmenter import Segmenter
+
+Place = tuple[float, float]
+"""x and y in pixels of the size that is asked for, pixel centres at halves."""
+
+
+class Ask(Protocol):
+    """Tells what lies under places of a picture."""
+
+    def __call__(
+        self, places: Sequence[Place], size: tuple[int, int]
+    ) -> tuple[NDArray[np.float32], list[float]]:
+        """The masks of what lies under each place, and how much each is expected to overlap with that.
+
+        Args:
+            places: x and y in pixels of the size.
+            size: height and width of the masks.
+
+        Returns:
+            ``[N, H, W]`` in [0, 1], and N predicted overlaps (IoU) in [0, 1].
+        """
+
+
+class Glances:
+    """Asks a decoder of clicks about one picture, which is encoded when the first question comes.
+
+    Args:
+        clicks: whose decoder it is.
+        image: ``[3, H, W]`` in [0, 1].
+        features: of the picture, if it has been encoded already.
+    """
+
+    def __init__(self, clicks: ClickSegmenter, image: Tensor, features: Features | None = None) -> None:
+        self._clicks = clicks
+        self._image = image
+        self._features = features
+
+    @torch.inference_mode()
+    def __call__(
+        self, places: Sequence[Place], size: tuple[int, int]
+    ) -> tuple[NDArray[np.float32], list[float]]:
+        """See `Ask`."""
+        if not places:
+            return np.zeros((0, *size), np.float32), []
+        if self._features is None:
+            self._features = self._clicks.encode(self._image)
+        salient = self._features.salient
+        rows, columns = salient.shape[-2:]
+        scale = (columns / size[1], rows / size[0])
+        points = [[[x * scale[0], y * scale[1], 1.0]] for x, y in places]
+        count = len(places)
+        none = torch.zeros(count, 1, rows, columns, dtype=torch.float32)
+        asked = Clicks(
+            torch.tensor(points, dtype=torch.float32), none, salient.expand(count, -1, -1, -1), none
+        )
+        with torch_threads(self._clicks.threads):
+            view = self._features.view.of(torch.zeros(count, dtype=torch.int64))
+            logits, quality = self._clicks.decoder(view, asked)
+        masks = [
+            cv2.resize(mask, (size[1], size[0]), interpolation=cv2.INTER_LINEAR)
+            for mask in logits.sigmoid()[:, 0].numpy()
+        ]
+        return np.stack(masks).astype(np.float32), quality.sigmoid().tolist()
+
+
+def glances(segmenter: Segmenter, image: Tensor) -> Glances | None:
+    """Asks a segmenter about a picture ``[3, H, W]``; None if it knows nothing of clicks."""
+    if segmenter.network.clicks is None:
+        return None
+    return Glances(ClickSegmenter.of(segmenter), image)

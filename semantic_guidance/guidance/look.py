@@ -20,6 +20,7 @@ from semantic_guidance.core.threads import torch_threads
 from semantic_guidance.guidance.base import Prompt
 from semantic_guidance.guidance.faces import Face
 from semantic_guidance.guidance.instances import told_apart
+from semantic_guidance.guidance.matting import sharpened
 from semantic_guidance.guidance.selection import Selection, Thing, spot
 
 LONGEST = 1024
@@ -150,7 +151,12 @@ class Look:
         start, found = self._start(prompt)
         if found and not points:
             guidance = _copied(seen.found(eyes))
-            return self._faced(_enlarged(guidance, height, width), True, None) if whole else guidance
+            if not whole:
+                return guidance
+            large = _enlarged(guidance, height, width)
+            if large is not guidance:
+                large = sharpened(large, guidance, seen.image, self.image)
+            return self._faced(large, True, None)
         selection = Selection(lambda clicks: seen.under(eyes, clicks), start)
         selection.apply(points)
         _tell(selection.doubtful, height / small[0], width / small[1])

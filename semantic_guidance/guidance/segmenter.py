@@ -9,7 +9,6 @@ from pathlib import Path
 import cv2
 import numpy as np
 import torch
-import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -29,14 +28,17 @@ from semantic_guidance.core.weights import (
 )
 from semantic_guidance.guidance.classifier import kind_evidence
 from semantic_guidance.guidance.click_network import CLICK_WIDTHS
+from semantic_guidance.guidance.matting import sharp_edges
 from semantic_guidance.guidance.network import STRIDE, SegmentationNetwork, Widths
 from semantic_guidance.guidance.refine import Plane, grabcut, grown
+from semantic_guidance.guidance.thin import thin_parts
 
 WEIGHTS = Path(__file__).parent / "weights" / "segmenter.safetensors"
 FORMAT, WHAT = "semantic-guidance/segmenter", "segmenter weights"
 MOST_CHANNELS, MOST_PIXELS, MOST_SCALES, MOST_THREADS = 4096, 4096, 16, 1024
 """Bounds of what a file may ask for."""
 
+_THIN = 0.75  # probability that is given to a thin part
 _MAX_RATIO = 4.0  # of the sides the network sees; longer strips are squeezed
 
 
@@ -228,6 +230,13 @@ class Segmenter:
         out[y : y + h, x : x + w] = (1 - weight) * part + weight * cut
         return out
 
+    def _edged(self, image: NDArray[np.uint8], soft: Plane) -> Plane:
+        """`_sharpen`, and thin parts: unsure, so that at the picture's own resolution colour has a say."""
+        out = self._sharpen(image, soft).copy()
+        parts = thin_parts(image, soft, out)
+        out[parts] = np.maximum(out[parts], _THIN)
+        return out
+
     def __call__(self, image: Tensor) -> tuple[Tensor, float]:
         """Segment a picture.
 
@@ -254,11 +263,10 @@ class Segmenter:
             answers = {side: self.look(pixels, (side,)) for side in largest_first}
             looks = [answers[side][0] for side in self.config.scales]
             near = self._closer(pixels, np.stack(looks).sum(axis=0) / np.float32(len(looks)))
-        mask = torch.from_numpy(self._sharpen(pixels, near))[None]
-        if size != (height, width):
-            mask = F.interpolate(mask[None], (height, width), mode="bilinear", align_corners=False)[0]
+        full = image.detach().cpu().permute(1, 2, 0).float().numpy()
+        mask = torch.from_numpy(sharp_edges(full, self._edged(pixels, near), pixels))[None]
         return Sight(
-            mask.clamp(0, 1).to(image.device),
+            mask.to(image.device),
             sum(answers[side][1] for side in self.config.scales) / len(looks),
             torch.from_numpy(np.stack(looks)),
             torch.from_numpy(near)[None],

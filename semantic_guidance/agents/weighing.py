@@ -25,10 +25,10 @@ Array = NDArray[np.float32]
 GREATEST = 12.0
 """Weight of a pixel of an object of full confidence and salience, against 1 in the background."""
 
-FACE = 4.0
+FACE = 2.5
 """What a face's pixel counts against one of the object to which it belongs."""
 
-FOCUS = 1.0
+FOCUS = 0.5
 """A pixel of full focus counts 1 + this much."""
 
 DOUBT, SURE = 0.5, 0.9

@@ -22,7 +22,7 @@ from torch import Tensor
 from semantic_guidance.core.box import box_of
 from semantic_guidance.core.guidance import Point
 from semantic_guidance.guidance.clicks import ClickSegmenter
-from semantic_guidance.guidance.segmenter import WEIGHTS, Segmenter
+from semantic_guidance.guidance.segmenter import WEIGHTS
 from semantic_guidance.images.files import load_image
 from semantic_guidance.learning.data.cutouts.compose import Composite, compose
 from semantic_guidance.learning.data.cutouts.groups import compose_group
@@ -129,7 +129,7 @@ def main() -> None:
     args = parser.parse_args()
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
-    clicks = ClickSegmenter.of(Segmenter.load(args.weights))
+    clicks = ClickSegmenter.load(args.weights)
     clicks(clicks.encode(torch.rand(3, 64, 64)), [Point(32, 32)])  # warms up
     if args.pack:
         pack = CutoutPack.load(args.pack, "held_out")

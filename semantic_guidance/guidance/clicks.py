@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -18,41 +19,26 @@ from semantic_guidance.core.guidance import Box, Point, box_of
 from semantic_guidance.core.resample import resample
 from semantic_guidance.core.threads import torch_threads
 from semantic_guidance.guidance.classifier import kind_evidence
-from semantic_guidance.guidance.click_network import ClickDecoder, Clicks, View
-from semantic_guidance.guidance.network import SegmentationNetwork
-from semantic_guidance.guidance.segmenter import Segmenter, default_segmenter, fit
+from semantic_guidance.guidance.click_network import Clicks, View
+from semantic_guidance.guidance.network import STRIDE
+from semantic_guidance.guidance.segmenter import WEIGHTS, Segmenter, default_segmenter, fit
 
-SIDE = 320
-"""Geometric mean of the sides, in pixels, at which the whole picture is encoded."""
+SIDES = (224, 352)
+"""Geometric means of the sides, in pixels, at which the whole picture is encoded."""
 CLOSE_SIDE = 256
 """The same for a window round what was clicked."""
 
 _LONGEST = 1536  # pixels; larger pictures are looked at in this size
-_CLOSE_BELOW = 0.5  # of the frame, up to which a window is looked at closely
+_CLOSE_BELOW = 0.3  # of the frame, up to which a window is looked at closely
+_FINER = 1.25  # times as many pixels a side as the whole look had are worth a close one
+_CLOSE_SHARE = 0.5  # of the close look in the mask, where the first one found something, too
 _MARGIN = 0.35  # round the mask's box, in parts of its sides
 _LEAST_WINDOW = 48  # pixels of the picture
-_SMALL = 0.12  # of a window's area: what fills less of it is looked at again, still more closely
-_MOST_LOOKS = 2
+_AGREEING = 0.75  # IoU from which a salient object and what was found are taken for the same
+_SALIENT_SHARE = 0.5  # of the salient object's mask then
 _FOUND = 0.5
 
-
-@dataclass(frozen=True, eq=False)
-class Features:
-    """What is kept of a picture between clicks.
-
-    Attributes:
-        size: height and width of the picture in pixels.
-        pixels: ``[h, w, 3]`` RGB bytes, the picture, shrunk if it is very large.
-        view: of the whole picture.
-        salient: ``[1, 1, rows, columns]`` in [0, 1], what draws the eye, at the network's size.
-        evidence: ``[1, kinds, h, w]``, what a classifier sees where.
-    """
-
-    size: tuple[int, int]
-    pixels: NDArray[np.uint8]
-    view: View
-    salient: Tensor
-    evidence: Tensor
+Plane = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -64,60 +50,139 @@ class _Window:
     width: int
     height: int
 
+    @property
+    def part(self) -> tuple[slice, slice]:
+        """Rows and columns."""
+        return slice(self.y, self.y + self.height), slice(self.x, self.x + self.width)
+
+
+@dataclass(frozen=True, eq=False)
+class _Look:
+    """A window as the network sees it.
+
+    Attributes:
+        window: of the picture.
+        view: what does not depend on clicks.
+        salient: ``[1, 1, rows, columns]`` in [0, 1], what draws the eye, at the network's size.
+    """
+
+    window: _Window
+    view: View
+    salient: Tensor
+
+
+@dataclass(frozen=True, eq=False)
+class Features:
+    """What is kept of a picture between clicks.
+
+    Attributes:
+        size: height and width of the picture in pixels.
+        pixels: ``[h, w, 3]`` RGB bytes, the picture, shrunk if it is very large.
+        looks: at the whole of it, from several distances.
+        evidence: ``[1, kinds, h, w]``, what a classifier sees where.
+        salient: ``[h, w]`` in [0, 1], the salient objects.
+    """
+
+    size: tuple[int, int]
+    pixels: NDArray[np.uint8]
+    looks: tuple[_Look, ...]
+    evidence: Tensor
+    salient: Plane
+
+
+@dataclass(frozen=True, eq=False)
+class _Asked:
+    """What a person wants, in pixels of `Features.pixels`.
+
+    Attributes:
+        points: ``[P, 3]``, see `Clicks`.
+        box: (x, y, width, height).
+        before: ``[h, w]`` in [0, 1], the mask so far.
+    """
+
+    points: Tensor
+    box: Box | None
+    before: Plane | None
+
+    def seen(self, look: _Look) -> Clicks:
+        """The same in pixels of the network's input."""
+        window, size = look.window, (look.salient.shape[-2], look.salient.shape[-1])
+        sx, sy = size[1] / window.width, size[0] / window.height
+        corner = torch.tensor([window.x, window.y, 0.0], dtype=torch.float32)
+        points = (self.points - corner) * torch.tensor([sx, sy, 1.0], dtype=torch.float32)
+        previous, inside = (torch.zeros(1, 1, *size, dtype=torch.float32) for _ in range(2))
+        if self.before is not None:
+            previous = torch.from_numpy(_resized(self.before[window.part], *size))[None, None]
+        if self.box is not None:
+            left, top = (self.box[0] - window.x) * sx, (self.box[1] - window.y) * sy
+            edges = (left, top, left + self.box[2] * sx, top + self.box[3] * sy)
+            inside = box_plane(edges, *size)[None, None]
+        return Clicks(points[None], previous, look.salient, inside)
+
 
 class ClickSegmenter:
     """Finds what lies under clicks, or in a box.
 
     Args:
-        network: with a decoder of clicks, in eval mode.
-        threads: greatest number of torch threads, see `torch_threads`.
+        segmenter: whose network has a decoder of clicks.
 
     Raises:
-        ValueError: the network has no decoder of clicks.
+        ValueError: it has none.
     """
 
-    def __init__(self, network: SegmentationNetwork, threads: int = 1) -> None:
-        if network.clicks is None:
+    def __init__(self, segmenter: Segmenter) -> None:
+        decoder = segmenter.network.clicks
+        if decoder is None:
             raise ValueError(
                 "the segmenter knows nothing of clicks, wanted weights that were trained with them"
             )
-        self.network, self.threads = network, threads
-        self.decoder: ClickDecoder = network.clicks
+        self.segmenter, self.decoder = segmenter, decoder
 
     @staticmethod
-    def of(segmenter: Segmenter) -> ClickSegmenter:
-        """The one that shares a segmenter's weights.
+    def load(path: str | Path = WEIGHTS) -> ClickSegmenter:
+        """Read weights, as `Segmenter.load` does.
 
         Raises:
-            ValueError: they hold no decoder of clicks.
+            ValueError: the file is missing, damaged or of another kind, or knows nothing of clicks.
         """
-        return ClickSegmenter(segmenter.network, segmenter.config.threads)
+        return ClickSegmenter(Segmenter.load(path))
 
     @torch.inference_mode()
-    def encode(self, image: Tensor) -> Features:
+    def encode(self, image: Tensor, salient: Tensor | None = None) -> Features:
         """The first look at a picture ``[3, H, W]`` in [0, 1]: all that clicks on it have in common.
 
+        Args:
+            image: the picture.
+            salient: ``[1, H, W]`` in [0, 1], what the segmenter found in it, if that is known already.
+
         Raises:
-            ValueError: the picture has another shape.
+            ValueError: the picture, or the salient mask, has another shape.
         """
         check_picture("image", image)
         height, width = image.shape[-2:]
+        if salient is None:
+            salient = self.segmenter(image)[0]
+        check_shape("salient", salient, 1, height, width)
         shrink = min(1.0, _LONGEST / max(height, width))
         small = image.detach().float().cpu()
         if shrink < 1:
             small = resample(small, max(1, round(height * shrink)), max(1, round(width * shrink)))
         pixels = (small.clamp(0, 1) * 255).round().byte().permute(1, 2, 0).contiguous().numpy()
-        with torch_threads(self.threads):
-            x = _input(pixels, SIDE)
-            evidence = kind_evidence()(x)
-            view, salient = self._view(x, evidence)
-        return Features((height, width), pixels, view, salient, evidence)
+        rows, columns = pixels.shape[:2]
+        objects = _resized(salient[0].detach().float().cpu().numpy(), rows, columns)
+        with torch_threads(self.segmenter.config.threads):
+            inputs = [_input(pixels, side) for side in SIDES]
+            evidence = [kind_evidence()(x) for x in inputs]
+            whole = _Window(0, 0, columns, rows)
+            looks = tuple(self._look(whole, x, each) for x, each in zip(inputs, evidence, strict=True))
+        return Features((height, width), pixels, looks, evidence[-1], objects)
 
-    def _view(self, x: Tensor, evidence: Tensor) -> tuple[View, Tensor]:
-        """What does not depend on clicks, of ``[1, 3, H, W]``, and what draws the eye ``[1, 1, H, W]``."""
-        features = self.network.features(x)
-        found = self.network.decode(features, evidence, (x.shape[-2], x.shape[-1]))
-        return self.decoder.view(features, evidence, found.maps), found.mask.sigmoid()
+    def _look(self, window: _Window, x: Tensor, evidence: Tensor) -> _Look:
+        """A look at a window whose pixels are ``[1, 3, H, W]``."""
+        network = self.segmenter.network
+        features = network.features(x)
+        found = network.decode(features, evidence, (x.shape[-2], x.shape[-1]))
+        return _Look(window, self.decoder.view(features, evidence, found.maps), found.mask.sigmoid())
 
     @torch.inference_mode()
     def __call__(
@@ -149,65 +214,61 @@ class ClickSegmenter:
         before = None
         if previous is not None:
             before = _resized(previous[0].detach().float().cpu().numpy(), rows, columns)
-        scale = (columns / features.size[1], rows / features.size[0])
-        clicks = clicks * torch.tensor([*scale, 1.0], dtype=torch.float32)
-        frame = None if box is None else tuple(n * scale[i % 2] for i, n in enumerate(box))
-        with torch_threads(self.threads):
-            soft, quality = self._look(features, clicks, before, frame)
+        sx, sy = columns / features.size[1], rows / features.size[0]
+        clicks = clicks * torch.tensor([sx, sy, 1.0], dtype=torch.float32)
+        frame = None if box is None else (box[0] * sx, box[1] * sy, box[2] * sx, box[3] * sy)
+        asked = _Asked(clicks, frame, before)
+        with torch_threads(self.segmenter.config.threads):
+            soft, quality = self._found(features, asked)
+        soft = _with_salient(soft, features.salient, clicks)
         mask = torch.from_numpy(_resized(soft, *features.size))[None]
         return mask.clamp(0, 1), quality
 
-    def _look(
-        self, features: Features, points: Tensor, before: NDArray[np.float32] | None, box: Box | None
-    ) -> tuple[NDArray[np.float32], float]:
-        """The mask ``[h, w]`` at the size of `Features.pixels`, first of all of it, then closely."""
-        rows, columns = features.pixels.shape[:2]
-        whole = _Window(0, 0, columns, rows)
-        soft, quality = self._decode(features, features.view, whole, points, before, box)
-        window = whole
-        for _ in range(_MOST_LOOKS):
-            closer = _closer(soft, points, box, window)
-            if closer is None:
-                break
-            window = closer
-            near, quality = self._decode(features, None, window, points, soft, box)
-            soft = np.minimum(soft, 0.3)
-            soft[window.y : window.y + window.height, window.x : window.x + window.width] = near
-        return soft, quality
+    def _found(self, features: Features, asked: _Asked) -> tuple[Plane, float]:
+        """The mask ``[h, w]`` at the size of `Features.pixels`, from all of it, then closely, and its IoU."""
+        decoded = [self._decode(look, asked) for look in features.looks]
+        soft: Plane = np.asarray(sum(plane for plane, _ in decoded) / np.float32(len(decoded)), np.float32)
+        quality = float(np.mean([chance for _, chance in decoded]))
+        window = _closer(soft, asked)
+        if window is None:
+            return soft, quality
+        x = _input(features.pixels[window.part], CLOSE_SIDE)
+        cells = (max(1, x.shape[-2] // STRIDE), max(1, x.shape[-1] // STRIDE))
+        evidence = _cropped(features.evidence, window, features.pixels.shape, cells)
+        near, chance = self._decode(self._look(window, x, evidence), replace(asked, before=soft))
+        out = np.minimum(soft, 0.3)
+        out[window.part] = (1 - _CLOSE_SHARE) * soft[window.part] + _CLOSE_SHARE * near
+        return out, (quality + chance) / 2
 
-    def _decode(
-        self,
-        features: Features,
-        view: View | None,
-        window: _Window,
-        points: Tensor,
-        before: NDArray[np.float32] | None,
-        box: Box | None,
-    ) -> tuple[NDArray[np.float32], float]:
-        """The mask ``[height, width]`` inside a window and its quality; a view not given is looked up."""
-        part = slice(window.y, window.y + window.height), slice(window.x, window.x + window.width)
-        if view is None:
-            x = _input(features.pixels[part], CLOSE_SIDE)
-            size = (x.shape[-2], x.shape[-1])
-            cells = (max(1, size[0] // 32), max(1, size[1] // 32))
-            evidence = _cropped(features.evidence, window, features.pixels.shape, cells)
-            view, salient = self._view(x, evidence)
-        else:
-            salient = features.salient
-            size = (salient.shape[-2], salient.shape[-1])
-        scale = torch.tensor([size[1] / window.width, size[0] / window.height, 1.0], dtype=torch.float32)
-        placed = (points - torch.tensor([window.x, window.y, 0.0], dtype=torch.float32)) * scale
-        previous = torch.zeros(1, 1, *size, dtype=torch.float32)
-        if before is not None:
-            previous = torch.from_numpy(_resized(before[part], *size))[None, None]
-        inside = torch.zeros(1, 1, *size, dtype=torch.float32)
-        if box is not None:
-            left, top = (box[0] - window.x) * float(scale[0]), (box[1] - window.y) * float(scale[1])
-            right, bottom = left + box[2] * float(scale[0]), top + box[3] * float(scale[1])
-            inside = box_plane((left, top, right, bottom), *size)[None, None]
-        logits, quality = self.decoder(view, Clicks(placed[None], previous, salient, inside))
+    def _decode(self, look: _Look, asked: _Asked) -> tuple[Plane, float]:
+        """The mask inside a look's window and its predicted IoU."""
+        logits, quality = self.decoder(look.view, asked.seen(look))
         soft = logits.sigmoid()[0, 0].numpy()
-        return _resized(soft, window.height, window.width), float(quality.sigmoid())
+        return _resized(soft, look.window.height, look.window.width), float(quality.sigmoid())
+
+
+def _with_salient(soft: Plane, salient: Plane, points: Tensor) -> Plane:
+    """A mask ``[h, w]``, with a salient object's if that is the same object and every click agrees.
+
+    The salient object was seen from more distances, and its edges are refined.
+    """
+    solid = (salient > _FOUND).astype(np.uint8)
+    _, labels = cv2.connectedComponents(solid, connectivity=8)
+    rows, columns = labels.shape
+    clicked = [
+        (int(labels[min(int(y), rows - 1), min(int(x), columns - 1)]), sign) for x, y, sign in points.tolist()
+    ]
+    wanted = {label for label, sign in clicked if sign > 0}
+    if not wanted:
+        wanted = {int(n) for n in np.unique(labels[soft > _FOUND]) if n}
+    if 0 in wanted or not wanted or any(label in wanted for label, sign in clicked if sign < 0):
+        return soft
+    chosen = np.isin(labels, list(wanted))
+    found = soft > _FOUND
+    if (chosen & found).sum() < _AGREEING * (chosen | found).sum():
+        return soft
+    near = cv2.dilate(chosen.astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
+    return np.asarray((1 - _SALIENT_SHARE) * soft + _SALIENT_SHARE * salient * near, np.float32)
 
 
 def box_plane(edges: tuple[float, float, float, float], rows: int, columns: int) -> Tensor:
@@ -243,29 +304,23 @@ def _checked(size: tuple[int, int], points: Sequence[Point], box: Box | None) ->
     return torch.tensor(rows, dtype=torch.float32)
 
 
-def _closer(soft: NDArray[np.float32], points: Tensor, box: Box | None, window: _Window) -> _Window | None:
-    """A window round what was found in the last one, or None if that one is close enough."""
+def _closer(soft: Plane, asked: _Asked) -> _Window | None:
+    """A window round what was found ``[h, w]``, or None if a closer look would show no more."""
     rows, columns = soft.shape
-    wanted = points[points[:, 2] > 0]
     found = box_of(torch.from_numpy(soft), _FOUND)
-    edges: list[tuple[float, float, float, float]] = []
-    if found is not None:
-        edges.append((found[0], found[1], found[0] + found[2], found[1] + found[3]))
-    edges += [(float(x), float(y), float(x), float(y)) for x, y, _ in wanted.tolist()]
-    if box is not None:
-        edges.append((box[0], box[1], box[0] + box[2], box[1] + box[3]))
-    if not edges:
-        return None
+    boxes = [each for each in (found, asked.box) if each is not None]
+    edges = [(x, y, x + w, y + h) for x, y, w, h in boxes]
+    edges += [(x, y, x, y) for x, y, sign in asked.points.tolist() if sign > 0]
     left, top = min(e[0] for e in edges), min(e[1] for e in edges)
     right, bottom = max(e[2] for e in edges), max(e[3] for e in edges)
-    side = max(_LEAST_WINDOW, (right - left) * (1 + 2 * _MARGIN), (bottom - top) * (1 + 2 * _MARGIN))
     # A square, as far as the picture goes, so that surroundings are seen on all sides.
+    side = max(_LEAST_WINDOW, (right - left) * (1 + 2 * _MARGIN), (bottom - top) * (1 + 2 * _MARGIN))
     x0, y0 = (left + right - side) / 2, (top + bottom - side) / 2
     x1, y1 = min(columns, round(x0 + side)), min(rows, round(y0 + side))
     x0, y0 = max(0, round(x0)), max(0, round(y0))
-    first = window.width == columns and window.height == rows
-    limit = _CLOSE_BELOW if first else _SMALL / 0.3
-    if (x1 - x0) * (y1 - y0) > limit * window.width * window.height:
+    area, whole = (x1 - x0) * (y1 - y0), rows * columns
+    finer = (CLOSE_SIDE**2 / max(area, 1)) ** 0.5 / max(max(SIDES) / whole**0.5, 1e-6)
+    if area > _CLOSE_BELOW * whole or finer < _FINER or area < 4:
         return None
     return _Window(x0, y0, x1 - x0, y1 - y0)
 
@@ -279,7 +334,7 @@ def _input(pixels: NDArray[np.uint8], side: int) -> Tensor:
     return torch.from_numpy(resized).permute(2, 0, 1)[None].float() / 255
 
 
-def _resized(plane: NDArray[np.float32], rows: int, columns: int) -> NDArray[np.float32]:
+def _resized(plane: Plane, rows: int, columns: int) -> Plane:
     """A plane ``[h, w]`` in another size."""
     if plane.shape == (rows, columns):
         return plane.copy()
@@ -303,4 +358,4 @@ def default_clicks() -> ClickSegmenter:
     Raises:
         ValueError: the weights hold no decoder of clicks.
     """
-    return ClickSegmenter.of(default_segmenter())
+    return ClickSegmenter(default_segmenter())

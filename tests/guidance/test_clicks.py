@@ -134,7 +134,7 @@ def test_a_decoder_learns_that_a_click_selects_and_a_negative_one_removes():
 
 
 def test_masks_come_in_the_pictures_size_and_the_encoder_looks_once(network, monkeypatch):
-    clicks = ClickSegmenter(network)
+    clicks = ClickSegmenter(Segmenter(network))
     picture = torch.rand(3, 70, 100, generator=torch.Generator().manual_seed(1))
     features = clicks.encode(picture)
     mask, quality = clicks(features, [Point(60, 30)], previous=torch.ones(1, 70, 100))
@@ -149,7 +149,7 @@ def test_masks_come_in_the_pictures_size_and_the_encoder_looks_once(network, mon
 
 
 def test_clicks_that_make_no_sense(network):
-    clicks = ClickSegmenter(network)
+    clicks = ClickSegmenter(Segmenter(network))
     features = clicks.encode(torch.zeros(3, 40, 60))
     for given_points, box, wanted in (
         ([Point(70, 3)], None, r"point is 70, 3, wanted a place in the 60 x 40 image"),
@@ -177,14 +177,14 @@ def test_files_with_and_without_a_decoder_of_clicks(network, tmp_path: Path):
     assert all(
         torch.equal(values.float(), halves[name]) for name, values in read.network.state_dict().items()
     )
-    assert ClickSegmenter.of(read).decoder.widths == (8,) * 5
+    assert ClickSegmenter(read).decoder.widths == (8,) * 5
 
     earlier = SegmentationNetwork((8,) * 5, click_widths=None)
     Segmenter(earlier, replace(config, click_widths=None)).save(path)
     read = Segmenter.load(path)
     assert read.config.click_widths is None
     with pytest.raises(ValueError, match="the segmenter knows nothing of clicks, wanted weights that were"):
-        ClickSegmenter.of(read)
+        ClickSegmenter(read)
 
     Segmenter(network, config).save(path)
     tensors = load_file(path)

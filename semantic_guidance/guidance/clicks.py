@@ -25,16 +25,16 @@ from semantic_guidance.guidance.segmenter import WEIGHTS, Segmenter, default_seg
 
 SIDES = (224, 352)
 """Geometric means of the sides, in pixels, at which the whole picture is encoded."""
-CLOSE_SIDE = 256
+CLOSE_SIDE = 224
 """The same for a window round what was clicked."""
 
 _LONGEST = 1536  # pixels; larger pictures are looked at in this size
 _CLOSE_BELOW = 0.3  # of the frame, up to which a window is looked at closely
-_FINER = 1.25  # times as many pixels a side as the whole look had are worth a close one
+_FINER = 1.1  # times as many pixels a side as the whole look had are worth a close one
 _CLOSE_SHARE = 0.5  # of the close look in the mask, where the first one found something, too
 _MARGIN = 0.35  # round the mask's box, in parts of its sides
 _LEAST_WINDOW = 48  # pixels of the picture
-_AGREEING = 0.75  # IoU from which a salient object and what was found are taken for the same
+_AGREEING = 0.6  # IoU from which a salient object and what was found are taken for the same
 _SALIENT_SHARE = 0.5  # of the salient object's mask then
 _FOUND = 0.5
 
@@ -220,7 +220,7 @@ class ClickSegmenter:
         asked = _Asked(clicks, frame, before)
         with torch_threads(self.segmenter.config.threads):
             soft, quality = self._found(features, asked)
-        soft = _with_salient(soft, features.salient, clicks)
+        soft = with_salient(soft, features.salient, clicks)
         mask = torch.from_numpy(_resized(soft, *features.size))[None]
         return mask.clamp(0, 1), quality
 
@@ -247,10 +247,15 @@ class ClickSegmenter:
         return _resized(soft, look.window.height, look.window.width), float(quality.sigmoid())
 
 
-def _with_salient(soft: Plane, salient: Plane, points: Tensor) -> Plane:
+def with_salient(soft: Plane, salient: Plane, points: Tensor) -> Plane:
     """A mask ``[h, w]``, with a salient object's if that is the same object and every click agrees.
 
     The salient object was seen from more distances, and its edges are refined.
+
+    Args:
+        soft: ``[h, w]`` in [0, 1], what was found by clicks.
+        salient: ``[h, w]`` in [0, 1], the salient objects.
+        points: ``[P, 3]``, see `Clicks`.
     """
     solid = (salient > _FOUND).astype(np.uint8)
     _, labels = cv2.connectedComponents(solid, connectivity=8)

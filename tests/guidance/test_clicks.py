@@ -24,7 +24,7 @@ from semantic_guidance.guidance.click_network import (
     likeness,
     sampled,
 )
-from semantic_guidance.guidance.clicks import ClickSegmenter, box_plane
+from semantic_guidance.guidance.clicks import ClickSegmenter, box_plane, with_salient
 from semantic_guidance.guidance.efficientnet import FEATURE_CHANNELS
 from semantic_guidance.guidance.network import SegmentationNetwork
 from semantic_guidance.guidance.segmenter import Segmenter, SegmenterConfig
@@ -146,6 +146,28 @@ def test_masks_come_in_the_pictures_size_and_the_encoder_looks_once(network, mon
     # The whole of a picture needs no second look: the encoder's features serve again.
     monkeypatch.setattr(network, "features", lambda images: pytest.fail("looked again"))
     assert clicks(features, box=(0, 0, 100, 70))[0].shape == (1, 70, 100)
+
+
+def test_a_salient_object_has_a_say_where_it_is_what_was_clicked():
+    salient = np.zeros((20, 40), np.float32)
+    salient[4:16, 2:18] = 0.9  # two objects apart
+    salient[4:16, 24:38] = 0.7
+    soft = np.zeros_like(salient)
+    soft[4:14, 2:18] = 0.6
+    both = with_salient(soft, salient, points((5, 8, 1))[0])
+    assert np.allclose(both[4:14, 2:18], 0.75)
+    assert np.allclose(both[14:16, 2:18], 0.45)
+    assert not both[:, 24:].any()  # the other one was not meant
+    for clicks in (
+        points((5, 8, 1), (5, 15, -1)),  # part of it is not wanted
+        points((5, 8, 1), (21, 8, 1)),  # what lies beside it is
+        points((30, 8, 1)),  # another one is, of which nothing was found
+    ):
+        assert with_salient(soft, salient, clicks[0]) is soft
+    small = np.where(np.arange(40) < 8, soft, 0)  # less than .6 of it was found
+    assert with_salient(small, salient, points((5, 8, 1))[0]) is small
+    boxed = with_salient(soft, salient, points((0, 0, 0))[0])  # no click: what was found tells
+    assert np.array_equal(boxed, both)
 
 
 def test_clicks_that_make_no_sense(network):

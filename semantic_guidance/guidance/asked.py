@@ -43,13 +43,13 @@ class Glances:
     Args:
         clicks: whose decoder it is.
         image: ``[3, H, W]`` in [0, 1].
-        features: of the picture, if it has been encoded already.
+        salient: ``[1, H, W]`` in [0, 1], what the segmenter found in it, if that is known.
     """
 
-    def __init__(self, clicks: ClickSegmenter, image: Tensor, features: Features | None = None) -> None:
+    def __init__(self, clicks: ClickSegmenter, image: Tensor, salient: Tensor | None = None) -> None:
         self._clicks = clicks
-        self._image = image
-        self._features = features
+        self._image, self._salient = image, salient
+        self._features: Features | None = None
 
     @torch.inference_mode()
     def __call__(
@@ -59,8 +59,9 @@ class Glances:
         if not places:
             return np.zeros((0, *size), np.float32), []
         if self._features is None:
-            self._features = self._clicks.encode(self._image)
-        salient = self._features.salient
+            self._features = self._clicks.encode(self._image, self._salient)
+        look = self._features.looks[0]  # from furthest away: the quickest
+        salient = look.salient
         rows, columns = salient.shape[-2:]
         scale = (columns / size[1], rows / size[0])
         points = [[[x * scale[0], y * scale[1], 1.0]] for x, y in places]
@@ -70,7 +71,7 @@ class Glances:
             torch.tensor(points, dtype=torch.float32), none, salient.expand(count, -1, -1, -1), none
         )
         with torch_threads(self._clicks.threads):
-            view = self._features.view.of(torch.zeros(count, dtype=torch.int64))
+            view = look.view.of(torch.zeros(count, dtype=torch.int64))
             logits, quality = self._clicks.decoder(view, asked)
         masks = [
             cv2.resize(mask, (size[1], size[0]), interpolation=cv2.INTER_LINEAR)
@@ -79,8 +80,8 @@ class Glances:
         return np.stack(masks).astype(np.float32), quality.sigmoid().tolist()
 
 
-def glances(segmenter: Segmenter, image: Tensor) -> Glances | None:
-    """Asks a segmenter about a picture ``[3, H, W]``; None if it knows nothing of clicks."""
+def glances(segmenter: Segmenter, image: Tensor, salient: Tensor | None = None) -> Glances | None:
+    """Asks a segmenter about a picture; None if it knows nothing of clicks. See `Glances`."""
     if segmenter.network.clicks is None:
         return None
-    return Glances(ClickSegmenter.of(segmenter), image)
+    return Glances(ClickSegmenter.of(segmenter), image, salient)

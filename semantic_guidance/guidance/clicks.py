@@ -42,7 +42,7 @@ Plane = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
-class _Window:
+class Window:
     """A part of the picture: its left, top, width and height in pixels of `Features.pixels`."""
 
     x: int
@@ -57,7 +57,7 @@ class _Window:
 
 
 @dataclass(frozen=True, eq=False)
-class _Look:
+class ClickLook:
     """A window as the network sees it.
 
     Attributes:
@@ -66,7 +66,7 @@ class _Look:
         salient: ``[1, 1, rows, columns]`` in [0, 1], what draws the eye, at the network's size.
     """
 
-    window: _Window
+    window: Window
     view: View
     salient: Tensor
 
@@ -85,7 +85,7 @@ class Features:
 
     size: tuple[int, int]
     pixels: NDArray[np.uint8]
-    looks: tuple[_Look, ...]
+    looks: tuple[ClickLook, ...]
     evidence: Tensor
     salient: Plane
 
@@ -104,7 +104,7 @@ class _Asked:
     box: Box | None
     before: Plane | None
 
-    def seen(self, look: _Look) -> Clicks:
+    def seen(self, look: ClickLook) -> Clicks:
         """The same in pixels of the network's input."""
         window, size = look.window, (look.salient.shape[-2], look.salient.shape[-1])
         sx, sy = size[1] / window.width, size[0] / window.height
@@ -147,6 +147,16 @@ class ClickSegmenter:
         """
         return ClickSegmenter(Segmenter.load(path))
 
+    @staticmethod
+    def of(segmenter: Segmenter) -> ClickSegmenter:
+        """The one that shares a segmenter's weights; see the class."""
+        return ClickSegmenter(segmenter)
+
+    @property
+    def threads(self) -> int:
+        """Greatest number of torch threads, see `torch_threads`."""
+        return self.segmenter.config.threads
+
     @torch.inference_mode()
     def encode(self, image: Tensor, salient: Tensor | None = None) -> Features:
         """The first look at a picture ``[3, H, W]`` in [0, 1]: all that clicks on it have in common.
@@ -170,19 +180,19 @@ class ClickSegmenter:
         pixels = (small.clamp(0, 1) * 255).round().byte().permute(1, 2, 0).contiguous().numpy()
         rows, columns = pixels.shape[:2]
         objects = _resized(salient[0].detach().float().cpu().numpy(), rows, columns)
-        with torch_threads(self.segmenter.config.threads):
+        with torch_threads(self.threads):
             inputs = [_input(pixels, side) for side in SIDES]
             evidence = [kind_evidence()(x) for x in inputs]
-            whole = _Window(0, 0, columns, rows)
+            whole = Window(0, 0, columns, rows)
             looks = tuple(self._look(whole, x, each) for x, each in zip(inputs, evidence, strict=True))
         return Features((height, width), pixels, looks, evidence[-1], objects)
 
-    def _look(self, window: _Window, x: Tensor, evidence: Tensor) -> _Look:
+    def _look(self, window: Window, x: Tensor, evidence: Tensor) -> ClickLook:
         """A look at a window whose pixels are ``[1, 3, H, W]``."""
         network = self.segmenter.network
         features = network.features(x)
         found = network.decode(features, evidence, (x.shape[-2], x.shape[-1]))
-        return _Look(window, self.decoder.view(features, evidence, found.maps), found.mask.sigmoid())
+        return ClickLook(window, self.decoder.view(features, evidence, found.maps), found.mask.sigmoid())
 
     @torch.inference_mode()
     def __call__(
@@ -218,7 +228,7 @@ class ClickSegmenter:
         clicks = clicks * torch.tensor([sx, sy, 1.0], dtype=torch.float32)
         frame = None if box is None else (box[0] * sx, box[1] * sy, box[2] * sx, box[3] * sy)
         asked = _Asked(clicks, frame, before)
-        with torch_threads(self.segmenter.config.threads):
+        with torch_threads(self.threads):
             soft, quality = self._found(features, asked)
         soft = with_salient(soft, features.salient, clicks)
         mask = torch.from_numpy(_resized(soft, *features.size))[None]
@@ -240,7 +250,7 @@ class ClickSegmenter:
         out[window.part] = (1 - _CLOSE_SHARE) * soft[window.part] + _CLOSE_SHARE * near
         return out, (quality + chance) / 2
 
-    def _decode(self, look: _Look, asked: _Asked) -> tuple[Plane, float]:
+    def _decode(self, look: ClickLook, asked: _Asked) -> tuple[Plane, float]:
         """The mask inside a look's window and its predicted IoU."""
         logits, quality = self.decoder(look.view, asked.seen(look))
         soft = logits.sigmoid()[0, 0].numpy()
@@ -309,7 +319,7 @@ def _checked(size: tuple[int, int], points: Sequence[Point], box: Box | None) ->
     return torch.tensor(rows, dtype=torch.float32)
 
 
-def _closer(soft: Plane, asked: _Asked) -> _Window | None:
+def _closer(soft: Plane, asked: _Asked) -> Window | None:
     """A window round what was found ``[h, w]``, or None if a closer look would show no more."""
     rows, columns = soft.shape
     found = box_of(torch.from_numpy(soft), _FOUND)
@@ -327,7 +337,7 @@ def _closer(soft: Plane, asked: _Asked) -> _Window | None:
     finer = (CLOSE_SIDE**2 / max(area, 1)) ** 0.5 / max(max(SIDES) / whole**0.5, 1e-6)
     if area > _CLOSE_BELOW * whole or finer < _FINER or area < 4:
         return None
-    return _Window(x0, y0, x1 - x0, y1 - y0)
+    return Window(x0, y0, x1 - x0, y1 - y0)
 
 
 def _input(pixels: NDArray[np.uint8], side: int) -> Tensor:
@@ -347,7 +357,7 @@ def _resized(plane: Plane, rows: int, columns: int) -> Plane:
     return np.asarray(cv2.resize(plane, (columns, rows), interpolation=way), np.float32)
 
 
-def _cropped(maps: Tensor, window: _Window, shape: tuple[int, ...], size: tuple[int, int]) -> Tensor:
+def _cropped(maps: Tensor, window: Window, shape: tuple[int, ...], size: tuple[int, int]) -> Tensor:
     """A window's part of maps ``[1, C, h, w]`` of all of a picture of the `shape`, at the size given."""
     rows, columns = shape[:2]
     x = (torch.arange(size[1], dtype=torch.float32) + 0.5) / size[1] * window.width + window.x

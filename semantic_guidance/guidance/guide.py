@@ -184,7 +184,8 @@ class Guide:
     def found(self, image: Tensor) -> Guidance:
         """The objects in a picture of at most `LONGEST` pixels a side, without faces."""
         segmenter = self._segmenter or default_segmenter()
-        return self._finish(image, found_instances(image, segmenter.see(image), glances(segmenter, image)))
+        sight = segmenter.see(image)
+        return self._finish(image, found_instances(image, sight, glances(segmenter, image, sight.mask)))
 
     def named(self, image: Tensor, text: str, found: Guidance) -> tuple[Instance, ...]:
         """Those of the instances found that a text names, see `words.chosen`."""

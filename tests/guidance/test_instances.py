@@ -266,8 +266,9 @@ def test_glances_place_clicks_and_sizes():
 
     salient = torch.zeros(1, 1, 64, 96)
     salient[..., :48] = 1
-    features = SimpleNamespace(salient=salient, view=SimpleNamespace(of=lambda owner: owner))
-    clicks = SimpleNamespace(threads=1, decoder=decoder, encode=lambda image: features)
+    look = SimpleNamespace(salient=salient, view=SimpleNamespace(of=lambda owner: owner))
+    features = SimpleNamespace(looks=(look,))
+    clicks = SimpleNamespace(threads=1, decoder=decoder, encode=lambda image, found: features)
     masks, expected = Glances(clicks, torch.zeros(3, 100, 150))([(15.0, 10.0), (75.0, 50.0)], (100, 150))
     np.testing.assert_allclose(asked[0].points[:, 0, :2], [[9.6, 6.4], [48.0, 32.0]], rtol=1e-6)
     assert expected == [0.5, 0.5]

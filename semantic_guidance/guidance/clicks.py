@@ -258,7 +258,7 @@ class ClickSegmenter:
 
 
 def with_salient(soft: Plane, salient: Plane, points: Tensor) -> Plane:
-    """A mask ``[h, w]``, with a salient object's if that is the same object and every click agrees.
+    """A mask ``[h, w]``, with a salient object's if that is the same object, but for what clicks tell of it.
 
     The salient object was seen from more distances, and its edges are refined.
 
@@ -268,22 +268,26 @@ def with_salient(soft: Plane, salient: Plane, points: Tensor) -> Plane:
         points: ``[P, 3]``, see `Clicks`.
     """
     solid = (salient > _FOUND).astype(np.uint8)
-    _, labels = cv2.connectedComponents(solid, connectivity=8)
+    labels = cv2.connectedComponents(solid, connectivity=8)[1]
+    found, clicks = soft > _FOUND, [(int(x), int(y), sign) for x, y, sign in points.tolist()]
     rows, columns = labels.shape
-    clicked = [
-        (int(labels[min(int(y), rows - 1), min(int(x), columns - 1)]), sign) for x, y, sign in points.tolist()
-    ]
-    wanted = {label for label, sign in clicked if sign > 0}
-    if not wanted:
-        wanted = {int(n) for n in np.unique(labels[soft > _FOUND]) if n}
-    if 0 in wanted or not wanted or any(label in wanted for label, sign in clicked if sign < 0):
+    places = [(min(y, rows - 1), min(x, columns - 1)) for x, y, _ in clicks]
+    signs = [sign for *_, sign in clicks]
+    wanted = {int(labels[place]) for place, sign in zip(places, signs, strict=True) if sign > 0}
+    if not any(sign > 0 for sign in signs):
+        wanted = set(np.unique(labels[found]).tolist())
+    chosen = np.isin(labels, list(wanted - {0}))
+    if (chosen & found).sum() < _AGREEING * max((chosen | found).sum(), 1):
         return soft
-    chosen = np.isin(labels, list(wanted))
-    found = soft > _FOUND
-    if (chosen & found).sum() < _AGREEING * (chosen | found).sum():
-        return soft
+    share = _SALIENT_SHARE * np.ones_like(soft)
+    apart = cv2.connectedComponents((chosen != found).astype(np.uint8), connectivity=4)[1]
+    for place, sign in zip(places, signs, strict=True):
+        if sign and chosen[place] != (sign > 0):  # it has no say in the part that the click is about
+            if not apart[place]:
+                return soft
+            share[cv2.dilate((apart == apart[place]).astype(np.uint8), np.ones((5, 5), np.uint8)) > 0] = 0
     near = cv2.dilate(chosen.astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
-    return np.asarray((1 - _SALIENT_SHARE) * soft + _SALIENT_SHARE * salient * near, np.float32)
+    return np.asarray((1 - share) * soft + share * salient * near, np.float32)
 
 
 def box_plane(edges: tuple[float, float, float, float], rows: int, columns: int) -> Tensor:

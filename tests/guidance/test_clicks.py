@@ -158,10 +158,13 @@ def test_a_salient_object_has_a_say_where_it_is_what_was_clicked():
     assert np.allclose(both[4:14, 2:18], 0.75)
     assert np.allclose(both[14:16, 2:18], 0.45)
     assert not both[:, 24:].any()  # the other one was not meant
+    # What lies below is not wanted: there it has no say, nor next to it.
+    less = with_salient(soft, salient, points((5, 8, 1), (5, 15, -1))[0])
+    assert np.array_equal(less[:12], both[:12])
+    assert not less[14:].any()
     for clicks in (
-        points((5, 8, 1), (5, 15, -1)),  # part of it is not wanted
-        points((5, 8, 1), (21, 8, 1)),  # what lies beside it is
-        points((30, 8, 1)),  # another one is, of which nothing was found
+        points((5, 8, 1), (21, 8, 1)),  # both masks are wrong here
+        points((30, 8, 1)),  # nothing was found of this one
     ):
         assert with_salient(soft, salient, clicks[0]) is soft
     small = np.where(np.arange(40) < 8, soft, 0)  # less than .6 of it was found

@@ -95,7 +95,7 @@ def test_what_surrounds_an_object_is_not_the_object(pack):
     image = np.random.default_rng(0).random((64, 80, 3), dtype=np.float32)
     hidden, touched = 0, 0
     for index in range(40):
-        after, seen = surround(np.random.default_rng([6, index]), pack, image, mask)
+        after, seen, _ = surround(np.random.default_rng([6, index]), pack, image, mask)
         assert after.shape == image.shape
         assert (seen <= mask + 1e-6).all()
         change = np.abs(after - image).max(2)

@@ -117,7 +117,7 @@ def test_a_decoder_learns_that_a_click_selects_and_a_negative_one_removes():
         view = decoder.view(features, torch.zeros(len(pixels), 1, 1, 1), maps)
         return decoder(view, Clicks(clicked, before, pixels, torch.zeros_like(pixels)))
 
-    for _ in range(30):
+    for _ in range(20):
         pixels, squares, places = colours(generator, 8)
         logits, quality = decoded(pixels, places, torch.arange(8) % 2)
         loss = click_loss(logits, quality, squares[:, :1])

@@ -17,6 +17,10 @@ from semantic_guidance.guidance.files import Stored, read_guidance
 from semantic_guidance.images.files import load_objects
 
 
+_OPTIONS = {"points": "point", "boxes": "box", "instances": "guidance"}
+"""The options by which a person says what a prompt holds."""
+
+
 def check_given(said: GuidanceOptions) -> None:
     """Check that what a person says about the objects does not contradict itself.
 
@@ -66,11 +70,10 @@ def given_guidance(
         return Guidance.none(height, width)
     points = given_points(said, image, file_size)
     if stored is not None:
-        objects = [each.mask for each in stored.guidance.instances if each.kind == "object"]
-        if not points or not (objects or said.point):
+        instances = stored.guidance.instances
+        if not points or not (instances or said.point):
             return stored.guidance
-        start = Prompt.of_objects(torch.cat(objects)) if objects else Prompt()
-        return _asked(said, image, guide, replace(start, points=points))
+        return _asked(said, image, guide, Prompt(instances=instances, points=points))
     if said.text is not None:
         return _asked(said, image, guide, Prompt(text=said.text, points=points))
     masks = [load_objects(path, height, width, said.invert_mask) for path in said.masks]
@@ -114,7 +117,7 @@ def _asked(said: GuidanceOptions, image: Tensor, guide: GuideLike, prompt: Promp
     """
     kind = refused(guide, prompt)
     if kind is not None:
-        option = {"points": "point" if said.point is not None else "not_point"}.get(kind, kind)
+        option = _OPTIONS.get(kind, kind) if kind != "points" or said.point is not None else "not_point"
         raise OptionError(option, f"the guide {said.guide} takes no {kind}, wanted --guide default")
     try:
         return guide(image, prompt)

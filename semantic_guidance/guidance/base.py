@@ -11,7 +11,7 @@ from torch import Tensor
 
 from semantic_guidance.core.check import check_picture
 from semantic_guidance.core.errors import InputError
-from semantic_guidance.core.guidance import Box, Guidance, Point
+from semantic_guidance.core.guidance import Box, Guidance, Instance, Point
 from semantic_guidance.core.plugins import GUIDES
 
 MOST_POINTS = 64
@@ -28,8 +28,8 @@ class Prompt:
     Nothing at all: they are found. A mask or boxes: they are these. Points alone: they are what lies under
     the positive ones, exactly that; those that lie in one thing make one object, separate things separate
     ones. What lies under a negative one is taken away: from what the positive ones select, or, if there are
-    none, from what is found. With a mask, boxes or a text, points correct these: a positive one adds what
-    lies under it, a negative one takes it away, and the rest of a mask stays as it is.
+    none, from what is found. With a mask, boxes, a text or instances, points correct these: a positive one
+    adds what lies under it, a negative one takes it away, and the rest of a mask stays as it is.
 
     Attributes:
         mask: ``[1, H, W]`` in [0, 1], where they are; used unchanged where no point corrects it.
@@ -39,10 +39,12 @@ class Prompt:
         points: clicks, in pixels of the picture, in their order; pairs (x, y) are positive ones.
         boxes: round one object each; `box` alone is the same as one of them.
         text: what they are, in a word: of what is found, only what is that stays.
+        instances: what is known already, as a file of guidance tells it. Those that no point touches stay as
+            they are, in their order, and no face is looked for in them.
 
     Raises:
-        ValueError: mask and boxes are both given, or objects without a mask, or a text beside any of these,
-            or a point is none.
+        ValueError: mask and boxes are both given, or objects without a mask, or a text or instances beside any of
+            these, or a point is none.
     """
 
     mask: Tensor | None = None
@@ -51,6 +53,7 @@ class Prompt:
     points: Sequence[Point | tuple[float, float]] = ()
     boxes: Sequence[Box] = ()
     text: str | None = None
+    instances: Sequence[Instance] = ()
 
     def __post_init__(self) -> None:
         boxes = tuple(self.boxes)
@@ -68,6 +71,9 @@ class Prompt:
         if self.text is not None and (self.mask is not None or boxes):
             what = "a mask" if boxes == () else "a box"
             raise ValueError(f"text: the object is given by {what} already, wanted only one of the two")
+        object.__setattr__(self, "instances", tuple(self.instances))
+        if self.instances and (self.mask is not None or boxes or self.text is not None):
+            raise ValueError("instances: the objects are given otherwise already, wanted only one of the two")
 
     @property
     def clicks(self) -> tuple[Point, ...]:
@@ -76,12 +82,13 @@ class Prompt:
 
     @property
     def kinds(self) -> tuple[str, ...]:
-        """Which of ``mask``, ``boxes``, ``points`` and ``text`` are given."""
+        """Which of ``mask``, ``boxes``, ``points``, ``text`` and ``instances`` are given."""
         there = {
             "mask": self.mask is not None,
             "boxes": bool(self.boxes),
             "points": bool(self.points),
             "text": self.text is not None,
+            "instances": bool(self.instances),
         }
         return tuple(name for name, given in there.items() if given)
 
@@ -119,7 +126,7 @@ class GuideLike(Protocol):
 class NoGuide:
     """A guide that never finds anything."""
 
-    takes = ("mask", "boxes", "points", "text")
+    takes = ("mask", "boxes", "points", "text", "instances")
 
     def __call__(self, image: Tensor, prompt: Prompt | None = None) -> Guidance:
         """`Guidance.none` of the picture's size, whatever the prompt."""

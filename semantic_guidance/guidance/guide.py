@@ -23,7 +23,7 @@ from semantic_guidance.guidance.instances import found_instances, split_instance
 from semantic_guidance.guidance.look import Clicks, Look, Seen, small_of
 from semantic_guidance.guidance.segmenter import Segmenter, default_segmenter
 from semantic_guidance.guidance.text import with_text
-from semantic_guidance.guidance.words import chosen
+from semantic_guidance.guidance.words import chosen, understood
 from semantic_guidance.images.arrays import check_unit
 
 _KEPT = 2  # pictures
@@ -72,7 +72,7 @@ class Guide:
         clicks: finds what lies under points; by default the one that ships, loaded on first use.
     """
 
-    takes = ("mask", "boxes", "points", "text")
+    takes = ("mask", "boxes", "points", "text", "instances")
 
     def __init__(
         self,
@@ -225,6 +225,10 @@ class Guide:
             check_mask(prompt.mask, image)
         for box in () if prompt is None else prompt.boxes:
             pixels_of(box, *image.shape[-2:])
+        for each in () if prompt is None else prompt.instances:
+            check_mask(each.mask, image)
+        if prompt is not None and prompt.text is not None:
+            understood(prompt.text)  # before anything is looked at
         return prompt
 
     def _given(self, image: Tensor, instances: tuple[Instance, ...], union: Tensor | None = None) -> Guidance:

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from semantic_guidance.core.guidance import Guidance, Instance
+from semantic_guidance.core.resample import resample
 from semantic_guidance.guidance.faces import Face, find_faces, prominence, span
 
 MAX_HEAD = 0.4
@@ -63,6 +64,34 @@ def with_faces(
         heads.append(Instance.from_mask(plane, "face", face.confidence, draws / first))
         mask = torch.maximum(mask, plane)
     return Guidance(mask, focus, (*guidance.instances, *heads))
+
+
+def with_known_faces(
+    guidance: Guidance, faced: Guidance, known: Sequence[Instance], unwanted: Tensor | None
+) -> Guidance:
+    """Guidance with the faces that are known, and of those that were found only such as are new.
+
+    Args:
+        guidance: the objects.
+        faced: the same with the faces that were found in them.
+        known: what was known before: objects, and faces, which stay as they are.
+        unwanted: ``[1, h, w]`` above one half where no face is wanted, at any size.
+    """
+    mask = guidance.mask.clone()
+    there = torch.stack([torch.zeros_like(mask), *(each.mask.to(mask) for each in known)]).amax(0)
+    away = torch.zeros_like(mask) if unwanted is None else resample(unwanted.float(), *mask.shape[-2:])
+    kept = [each for each in known if each.kind == "face" and _mostly_off(each, away)]
+    found = [each for each in faced.instances if each.kind == "face" and _mostly_off(each, there)]
+    faces = (*kept, *found)
+    for each in faces:
+        mask = torch.maximum(mask, each.mask.to(mask))
+    return Guidance(mask, faced.focus, (*guidance.instances, *faces))
+
+
+def _mostly_off(face: Instance, area: Tensor) -> bool:
+    """Whether less than half of a face lies in an area ``[1, H, W]``."""
+    inside = face.mask > 0.5
+    return float((inside & (area > 0.5)).sum()) < 0.5 * float(inside.sum())
 
 
 def head_of(face: Face, height: int, width: int) -> tuple[tuple[slice, slice], Tensor]:

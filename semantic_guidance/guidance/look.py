@@ -19,6 +19,7 @@ from semantic_guidance.core.resample import resample
 from semantic_guidance.core.threads import torch_threads
 from semantic_guidance.guidance.base import Prompt
 from semantic_guidance.guidance.faces import Face
+from semantic_guidance.guidance.heads import with_known_faces
 from semantic_guidance.guidance.instances import told_apart
 from semantic_guidance.guidance.matting import sharpened
 from semantic_guidance.guidance.selection import Selection, Thing, spot
@@ -165,11 +166,15 @@ class Look:
         if not whole:
             return _copied(guidance)
         guidance = _enlarged(_copied(guidance), height, width)
-        if prompt.mask is not None and small != (height, width):
+        if (prompt.mask is not None or prompt.instances) and small != (height, width):
             guidance = _as_given(guidance, prompt, start, things)
+        unwanted = _unwanted(points, start, selection.things)
+        if prompt.instances:
+            faced = self._faced(guidance, False, unwanted)
+            return with_known_faces(guidance, faced, prompt.instances, unwanted)
         if things and all(each.kind == "face" for each in guidance.instances):
             return guidance
-        return self._faced(guidance, found, _unwanted(points, start, selection.things))
+        return self._faced(guidance, found, unwanted)
 
     def _faced(self, guidance: Guidance, everywhere: bool, unwanted: Tensor | None) -> Guidance:
         return self._eyes.faced(self.image, guidance, self._seen, everywhere, unwanted)
@@ -182,6 +187,9 @@ class Look:
         if prompt.mask is not None:
             apart = told_apart(prompt.mask, prompt.objects)
             return [Thing(resample(each.mask.float(), rows, columns), origin=each) for each in apart], False
+        if prompt.instances:
+            objects = [each for each in prompt.instances if each.kind != "face"]
+            return [Thing(resample(each.mask.float(), rows, columns), origin=each) for each in objects], False
         if prompt.boxes:
             sx, sy = columns / width, rows / height
             return [
@@ -250,9 +258,13 @@ def _instance(thing: Thing) -> Instance:
     if thing.origin is not None and thing.origin.mask is thing.mask:
         return thing.origin
     if thing.origin is not None and not thing.clicks:
-        old = thing.origin
-        return Instance.from_mask(thing.mask, old.kind, old.confidence, old.salience)
+        return _like(thing.origin, thing.mask)
     return Instance.from_mask(thing.mask)
+
+
+def _like(instance: Instance, mask: Tensor) -> Instance:
+    """An instance with another mask."""
+    return Instance.from_mask(mask, instance.kind, instance.confidence, instance.salience)
 
 
 def _copied(guidance: Guidance) -> Guidance:
@@ -283,12 +295,12 @@ def _as_given(guidance: Guidance, prompt: Prompt, start: list[Thing], things: li
             continue
         change = resample(thing.mask - old.mask, height, width)
         mask = (thing.origin.mask + change).clamp(0, 1)
-        instances.append(Instance.from_mask(mask) if bool((mask > 0.5).any()) else instance)
+        instances.append(_like(instance, mask) if bool((mask > 0.5).any()) else instance)
     union = torch.zeros_like(guidance.mask)
     for each in instances:
         union = (
             (union + each.mask).clamp(max=1)
-            if prompt.objects is not None
+            if prompt.objects is not None or prompt.instances
             else torch.maximum(union, each.mask)
         )
     return Guidance(union, guidance.focus * (union > 0.5), tuple(instances))

@@ -42,11 +42,13 @@ class Thing:
         mask: ``[1, H, W]`` in [0, 1].
         clicks: that made it; none if it was there before.
         origin: what it was before, if it was.
+        added: positive clicks, if it was there before, in it or in what was added to it.
     """
 
     mask: Tensor
     clicks: tuple[Point, ...] = ()
     origin: Instance | None = None
+    added: tuple[Point, ...] = ()
 
 
 class Selection:
@@ -82,8 +84,9 @@ class Selection:
         """One thing more, or more of one."""
         for n, thing in enumerate(self.things):
             if holds(thing.mask, point):
-                if thing.clicks:
-                    self.things[n] = self._clicked((*thing.clicks, point))
+                clicked = bool(thing.clicks)
+                added = replace(thing, added=(*thing.added, point))
+                self.things[n] = self._clicked((*thing.clicks, point)) if clicked else added
                 return
         fresh = self._clicked((point,))
         owner = next((n for n, thing in enumerate(self.things) if self._is_one(thing, fresh)), None)
@@ -94,7 +97,8 @@ class Selection:
         if old.clicks:
             self.things[owner] = self._clicked((*old.clicks, point))
         else:
-            self.things[owner] = replace(old, mask=torch.maximum(old.mask, fresh.mask))
+            mask = torch.maximum(old.mask, fresh.mask)
+            self.things[owner] = replace(old, mask=mask, added=(*old.added, point))
 
     def _remove(self, point: Point) -> None:
         """Nothing there."""
@@ -110,9 +114,10 @@ class Selection:
                 left.append(thing)
                 continue
             rest = thing.mask * (1 - torch.maximum(under, spot(point, under)))
-            if any(click.positive and not holds(rest, click) for click in thing.clicks):
+            asked = [*(click for click in thing.clicks if click.positive), *thing.added]
+            if not all(holds(rest, click) for click in asked):
                 rest = thing.mask * (1 - spot(point, thing.mask))  # it would take what was asked for along
-            elif _area(rest) < REST * _area(thing.mask):
+            elif not asked and _area(rest) < REST * _area(thing.mask):
                 continue
             left.append(replace(thing, mask=rest))
         self.things = left

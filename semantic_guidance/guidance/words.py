@@ -212,7 +212,8 @@ def chosen(
         raise ValueError(f"text is {text!r}, but no face is found, wanted another word, or a point or a box")
     if kind == "person":
         named = [each for each in objects if any(_holds(each, face) for face in faces)]
-        seen = f"{len(objects)} things without a face"
+        things = {0: "nothing", 1: "a thing without a face"}
+        seen = things.get(len(objects), f"{len(objects)} things without a face")
     else:
         likely = posteriors(image, objects, classifier) if objects else torch.zeros(0, 1, dtype=torch.float32)
         named = [

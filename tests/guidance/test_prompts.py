@@ -328,3 +328,61 @@ def test_enlarged_guidance_keeps_focus_off_the_objects():
     assert float(larger.focus[0, 10, 10]) > 0.9
     assert float(larger.focus[0, 22:, 22:].max()) == pytest.approx(0.5, abs=0.02)
     assert float(larger.focus[larger.mask <= 0.5][0]) == 0
+
+
+@pytest.mark.parametrize("scale", [1, 12])  # 12: larger than it is looked at
+def test_known_instances_stay_as_they_are_but_for_what_points_change(scale, monkeypatch):
+    """Confidence, salience, order and faces of ten instances; the barn loses its door, the car is new."""
+
+    def known(plane: Tensor, kind: str = "object", confidence: float = 0.6, salience: float = 0.4) -> Instance:
+        large = plane.repeat_interleave(scale, 1).repeat_interleave(scale, 2)
+        return Instance.from_mask(large, kind, confidence, salience)
+
+    faces = [known(part("door"), "face", 0.9), known(part("sun"), "face", 0.8)]
+    dots = []
+    for n in range(8):
+        dot = torch.zeros(1, HEIGHT, WIDTH)
+        dot[:, 54:57, 4 * n : 4 * n + 3] = 1
+        dots.append(known(dot, confidence=0.5 + 0.05 * n))
+    kept = (*dots, known(part("sun")), known(part("barn")), *faces)
+    new = Instance.from_mask(kept[0].mask * 0 + known(part("car")).mask, "face", 0.7)
+    monkeypatch.setattr(Seeing, "faced", lambda self, image, guidance, *more: Guidance(
+        guidance.mask, guidance.focus, (*guidance.instances, faces[1], new)))  # fmt: skip
+    at = [Point(scale * x, scale * y, yes) for (x, y), yes in ((middle("car"), True), (middle("door"), False))]
+    answer = Seeing()(scene(scale), Prompt(instances=kept, points=at))
+    told = [(each.kind, each.confidence, each.salience) for each in answer.instances]
+    assert told == [*((e.kind, e.confidence, e.salience) for e in kept[:10]), ("object", 1, 1),
+                    ("face", 0.8, 0.4), ("face", 0.7, 1)]  # fmt: skip
+    wanted = [*(each.mask for each in kept[:9]), known(part("barn", without="door")).mask, new.mask,
+              faces[1].mask, new.mask]  # fmt: skip
+    for each, plane in zip(answer.instances, wanted, strict=True):
+        assert float((each.mask - plane).abs().mean()) < 1e-3
+    with pytest.raises(ValueError, match="instances: the objects are given otherwise already"):
+        Prompt(instances=kept, text="dog")
+
+
+def test_a_word_that_is_not_understood_is_refused_before_anything_is_looked_at():
+    guide, _ = plain()
+    with pytest.raises(ValueError, match="did you mean 'dog'"):
+        guide(scene(), Prompt(text="dogz"))
+    assert guide.looks == 0
+
+
+@pytest.mark.parametrize(("count", "seen"), [(0, "nothing"), (1, "a thing without"), (2, "2 things without")])
+def test_what_is_found_instead_of_a_person_is_said(count, seen):
+    things = [Instance.from_mask(part("car"))] * count
+    with pytest.raises(ValueError, match=f"what is found looks like {seen}"):
+        words.chosen("person", scene(), things)
+
+
+def test_what_a_positive_point_asks_for_stays_whatever_else_is_taken_away():
+    """The door was added to the barn, of which all else is taken away; and a place in the barn is wanted."""
+    guide, _ = plain()
+    wall = part("barn", without="door")
+    points = [Point(*middle("door")), Point(*BARN_AT, False)]
+    assert same(guide(scene(), Prompt(mask=wall, points=points)), part("door"))
+    points = [Point(50.0, 46.0), Point(*BARN_AT, False)]
+    (left,) = masks(guide(scene(), Prompt(mask=wall, points=points)))
+    assert left[0, 46, 50] == 1
+    assert left[0, 24, 34] == 0
+    assert float(left.sum()) > 0.9 * float(wall.sum())

@@ -9,7 +9,6 @@ least where ``n`` is proportional to ``(weight * d) ** (1 / (1 + LAW))``.
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -17,7 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from semantic_guidance.core.guidance import Guidance, Instance
+from semantic_guidance.core.guidance import DOUBT, Instance
 from semantic_guidance.images.arrays import resize, to_array
 
 Array = NDArray[np.float32]
@@ -31,8 +30,8 @@ FACE = 2.5
 FOCUS = 0.5
 """A pixel of full focus counts 1 + this much."""
 
-DOUBT, SURE = 0.5, 0.9
-"""Confidence up to which an object counts as background, and from which on it counts fully."""
+SURE = 0.9
+"""Confidence from which on an object counts fully; up to `DOUBT` it counts as background."""
 
 LAW = 0.6
 """Exponent with which errors fall with the number of strokes: the mean PSNR of Kodak photographs rises by
@@ -59,17 +58,6 @@ def weight_of(instance: Instance) -> float:
     """What a pixel of an object counts against one of the background, at least 1."""
     greatest = GREATEST * FACE if instance.kind == "face" else GREATEST
     return 1 + (greatest - 1) * certainty(instance.confidence) * instance.salience
-
-
-def trusted(guidance: Guidance) -> Guidance:
-    """Guidance without the objects, and their focus, that count no more than the background."""
-    kept = tuple(each for each in guidance.instances if weight_of(each) > 1)
-    if len(kept) == len(guidance.instances):
-        return guidance
-    none = torch.zeros_like(guidance.mask)
-    mask = torch.stack([none, *(each.mask for each in kept)]).amax(dim=0)
-    doubted = torch.stack([none, *(each.mask for each in guidance.instances)]).amax(dim=0) - mask
-    return replace(guidance, mask=mask, focus=guidance.focus * (doubted <= 0), instances=kept)
 
 
 def weigh(

@@ -16,7 +16,6 @@ from semantic_guidance.guidance.base import MOST_POINTS, GuideLike, Prompt, refu
 from semantic_guidance.guidance.files import Stored, read_guidance
 from semantic_guidance.images.files import load_objects
 
-
 _OPTIONS = {"points": "point", "boxes": "box", "instances": "guidance"}
 """The options by which a person says what a prompt holds."""
 
@@ -117,7 +116,7 @@ def _asked(said: GuidanceOptions, image: Tensor, guide: GuideLike, prompt: Promp
     """
     kind = refused(guide, prompt)
     if kind is not None:
-        option = _OPTIONS.get(kind, kind) if kind != "points" or said.point is not None else "not_point"
+        option = "not_point" if kind == "points" and said.point is None else _OPTIONS.get(kind, kind)
         raise OptionError(option, f"the guide {said.guide} takes no {kind}, wanted --guide default")
     try:
         return guide(image, prompt)

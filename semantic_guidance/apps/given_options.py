@@ -85,7 +85,8 @@ class GuidanceOptions:
     )
     foreground_share: float | None = option(
         None,
-        "share of the strokes, 0 to 1, that objects get (default: as their errors are worth, by confidence)",
+        "share of the strokes, 0 to 1, that objects get (default: as their errors are worth, by confidence);"
+        " what is at most 50 % sure counts as background",
         metavar="SHARE",
         min=0,
         max=1,

@@ -32,6 +32,9 @@ class Point(NamedTuple):
 KINDS = ("object", "face")
 """What an instance may be; a face belongs to an object."""
 
+DOUBT = 0.5
+"""Confidence up to which an instance is doubtful."""
+
 
 @dataclass(frozen=True, eq=False)
 class Instance:
@@ -51,6 +54,11 @@ class Instance:
     kind: str = "object"
     confidence: float = 1.0
     salience: float = 1.0
+
+    @property
+    def doubtful(self) -> bool:
+        """Whether there is rather no object, or none that draws the eye."""
+        return self.confidence <= DOUBT or self.salience <= 0
 
     @staticmethod
     def from_mask(
@@ -107,6 +115,16 @@ class Guidance:
         salience = max(each.salience for each in self.instances)
         one = Instance.from_mask(self.mask, confidence=confidence, salience=salience)
         return replace(self, instances=(one,))
+
+    def trusted(self) -> Guidance:
+        """The same without doubtful instances and their focus."""
+        kept = tuple(each for each in self.instances if not each.doubtful)
+        if len(kept) == len(self.instances):
+            return self
+        none = torch.zeros_like(self.mask)
+        mask = torch.stack([none, *(each.mask for each in kept)]).amax(dim=0)
+        doubted = torch.stack([none, *(each.mask for each in self.instances)]).amax(dim=0) - mask
+        return Guidance(mask, self.focus * (doubted <= 0), kept)
 
     @property
     def boxes(self) -> tuple[Box, ...]:

@@ -34,6 +34,8 @@ Rectangle: TypeAlias = tuple[float, float, float, float]
 def guidance_overlay(image: Tensor, guidance: Guidance, longest: int = LONGEST) -> Tensor:
     """The picture with its background dimmed, objects outlined and numbered, and the focus glowing red.
 
+    Doubtful objects, which are painted as background, are dimmed, too, with thin outlines and no boxes.
+
     Args:
         image: ``[3, H, W]`` in [0, 1].
         guidance: of the picture, at any size of the same aspect.
@@ -47,8 +49,9 @@ def guidance_overlay(image: Tensor, guidance: Guidance, longest: int = LONGEST) 
     guidance = guidance.resized(height, width)
     photo = resize_array(image.permute(1, 2, 0).contiguous().numpy(), height, width)
     picture = torch.from_numpy(photo).reshape(height, width, 3).permute(2, 0, 1)
-    glow = 0.65 * guidance.focus
-    picture = picture * (SHADE + (1 - SHADE) * guidance.mask) * (1 - glow)
+    heeded = guidance.trusted()
+    glow = 0.65 * heeded.focus
+    picture = picture * (SHADE + (1 - SHADE) * heeded.mask) * (1 - glow)
     picture = picture + picture.new_tensor(GLOW).view(3, 1, 1) * glow
     canvas = np.ascontiguousarray(picture.permute(1, 2, 0).numpy())
     thick = max(1, round(max(height, width) / 300))
@@ -98,12 +101,13 @@ def color_of(index: int) -> tuple[float, float, float]:
 def _outline(
     canvas: NDArray[np.float32], instance: Instance, color: tuple[float, float, float], thick: int
 ) -> None:
-    """Draw an object's outline and its box; a face has no box."""
+    """Draw an object's outline and its box; a face has no box, nor has what is painted as background."""
+    thick = max(1, thick // 3) if instance.doubtful else thick
     inside = np.ascontiguousarray((instance.mask[0] > 0.5).numpy().astype(np.uint8))
     outline, _ = cv2.findContours(inside, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
     cv2.drawContours(canvas, outline, -1, (0.0, 0.0, 0.0), 2 * thick + 1, cv2.LINE_AA)
     cv2.drawContours(canvas, outline, -1, color, thick, cv2.LINE_AA)
-    if instance.kind != "face":
+    if instance.kind != "face" and not instance.doubtful:
         x, y, across, down = instance.box
         corners = (round(x), round(y)), (round(x + across) - 1, round(y + down) - 1)
         cv2.rectangle(canvas, *corners, color, max(1, thick // 2))
@@ -161,7 +165,7 @@ def _list(painting: Painting, width: int) -> NDArray[np.uint8]:
     font = ImageFont.load_default(size)
     instances, shares = painting.guidance.instances, painting.shares
     lines = [
-        (f"{number}", f"{each.kind}, {_percent(each.confidence)} sure, {_percent(share)} of the strokes")
+        (f"{number}", told(each, share))
         for number, (each, share) in enumerate(zip(instances, shares, strict=True), 1)
     ]
     rest = _percent(max(0.0, 1 - sum(shares)))
@@ -186,6 +190,14 @@ def _list(painting: Painting, width: int) -> NDArray[np.uint8]:
         draw.text((left + badge / 2, middle), number, _ink(color_of(index)), font, anchor="mm")
         draw.text((left + badge + 0.6 * size, middle), words, INK, font, anchor="lm")
     return np.array(sheet)
+
+
+def told(instance: Instance, share: float) -> str:
+    """What the list says of an instance that has a share of the strokes, in [0, 1]."""
+    sure = f"{instance.kind}, {_percent(instance.confidence)} sure"
+    if instance.doubtful and not share:
+        return f"{sure}: painted as background"
+    return f"{sure}, {_percent(share)} of the strokes"
 
 
 def _percent(share: float) -> str:

@@ -43,8 +43,8 @@ class Prompt:
             they are, in their order, and no face is looked for in them.
 
     Raises:
-        ValueError: mask and boxes are both given, or objects without a mask, or a text or instances beside any of
-            these, or a point is none.
+        ValueError: mask and boxes are both given, or objects without a mask, or a text or instances beside
+            any of these, or a point is none.
     """
 
     mask: Tensor | None = None

@@ -14,7 +14,6 @@ from torch import Tensor
 from semantic_guidance.agents.base import Agent
 from semantic_guidance.agents.files import load_agent
 from semantic_guidance.agents.problem import Problem, length_factor
-from semantic_guidance.agents.weighing import trusted
 from semantic_guidance.core.forks import mark_computed
 from semantic_guidance.core.guidance import Guidance
 from semantic_guidance.guidance.base import GuideLike, load_guide
@@ -214,7 +213,7 @@ class Painter:
                 self.workplace.backend.warm_up()
         with clock("guidance", shown=guidance is None and self.guided):
             found = self._guidance(picture, guidance)
-            known = self.agent.view(trusted(_visible(found)))
+            known = self.agent.view(_visible(found).trusted())
         with clock("plan"):
             problem, tools = self._problem(picture, known)
             work = self.manner.begin(problem, functools.partial(self._seen, picture, known), tools)

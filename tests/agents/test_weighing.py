@@ -20,7 +20,6 @@ from semantic_guidance.agents.weighing import (
     certainty,
     expected_cost,
     expected_shares,
-    trusted,
     weigh,
     weight_of,
 )
@@ -86,14 +85,14 @@ def test_a_doubtful_object_is_background() -> None:
     )
     guidance = guidance_of(doubtful, sure)
     focused = replace(guidance, focus=guidance.mask.clone())
-    kept = trusted(focused)
+    kept = focused.trusted()
     assert kept.instances == (sure,)
     assert torch.equal(kept.mask, sure.mask)
     assert torch.equal(kept.focus, sure.mask)
     problem = problem_of(checks(), kept)
     assert float(problem.weight[28, 100]) == float(problem.weight[2, 60]) == 1
     assert float(problem.weight[28, 28]) > 1
-    assert trusted(kept) is kept
+    assert kept.trusted() is kept
 
 
 def test_a_painting_of_doubtful_objects_is_one_without_guidance() -> None:

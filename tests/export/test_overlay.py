@@ -8,14 +8,14 @@ import torch
 
 from semantic_guidance.core.guidance import Guidance, Instance
 from semantic_guidance.core.strokes import Strokes
-from semantic_guidance.export.overlay import COLORS, SHADE, color_of, guidance_overlay, guidance_sheet
+from semantic_guidance.export.overlay import COLORS, SHADE, color_of, guidance_overlay, guidance_sheet, told
 from semantic_guidance.painting.painting import Layer, Painting
 
 
 def square(x: int, y: int, side: int, height: int, width: int, kind: str = "object") -> Instance:
     mask = torch.zeros(1, height, width)
     mask[:, y : y + side, x : x + side] = 1
-    return Instance.from_mask(mask, kind, 0.5)
+    return Instance.from_mask(mask, kind, 0.9)
 
 
 def known(height: int, width: int, count: int) -> Guidance:
@@ -116,3 +116,22 @@ def test_shares_are_those_of_the_strokes() -> None:
     painting = Painting(layers, (1.0, 1.0, 1.0), 40, 30, guidance=guidance)
     assert painting.shares == (0.4, 0.1, 0.0)
     assert Painting((), (1.0, 1.0, 1.0), 40, 30).shares == ()
+
+
+def test_what_is_painted_as_background_is_shown_as_that():
+    """Of two squares one is doubtful: dimmed, without glow, outlined thinly, and the list says why."""
+    masks = torch.zeros(2, 1, 90, 120)
+    masks[0, :, 20:70, 10:50], masks[1, :, 20:70, 70:110] = 1, 1
+    sure, doubtful = Instance.from_mask(masks[0]), Instance.from_mask(masks[1], confidence=0.4)
+    focus = torch.zeros(1, 90, 120)
+    focus[:, 40:50, 20:40] = focus[:, 40:50, 80:100] = 1
+    known = Guidance(masks.amax(0), focus, (sure, doubtful))
+    overlay = guidance_overlay(torch.full((3, 90, 120), 0.8), known)
+    assert torch.allclose(overlay[:, 60, 30], torch.full((3,), 0.8))
+    assert torch.allclose(overlay[:, 60, 90], torch.full((3,), 0.8 * SHADE))
+    assert overlay[0, 45, 30] > 2 * overlay[2, 45, 30]
+    assert torch.allclose(overlay[:, 45, 90], torch.full((3,), 0.8 * SHADE))
+    assert near(overlay, color_of(1)) <= near(overlay, color_of(0))
+    assert told(doubtful, 0.0) == "object, 40 % sure: painted as background"
+    assert told(sure, 0.0) == "object, 100 % sure, 0 % of the strokes"
+    assert told(doubtful, 0.25) == "object, 40 % sure, 25 % of the strokes"

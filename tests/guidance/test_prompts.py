@@ -334,7 +334,7 @@ def test_enlarged_guidance_keeps_focus_off_the_objects():
 def test_known_instances_stay_as_they_are_but_for_what_points_change(scale, monkeypatch):
     """Confidence, salience, order and faces of ten instances; the barn loses its door, the car is new."""
 
-    def known(plane: Tensor, kind: str = "object", confidence: float = 0.6, salience: float = 0.4) -> Instance:
+    def known(plane: Tensor, kind="object", confidence=0.6, salience=0.4) -> Instance:
         large = plane.repeat_interleave(scale, 1).repeat_interleave(scale, 2)
         return Instance.from_mask(large, kind, confidence, salience)
 
@@ -348,7 +348,8 @@ def test_known_instances_stay_as_they_are_but_for_what_points_change(scale, monk
     new = Instance.from_mask(kept[0].mask * 0 + known(part("car")).mask, "face", 0.7)
     monkeypatch.setattr(Seeing, "faced", lambda self, image, guidance, *more: Guidance(
         guidance.mask, guidance.focus, (*guidance.instances, faces[1], new)))  # fmt: skip
-    at = [Point(scale * x, scale * y, yes) for (x, y), yes in ((middle("car"), True), (middle("door"), False))]
+    clicks = (middle("car"), True), (middle("door"), False)
+    at = [Point(scale * x, scale * y, wanted) for (x, y), wanted in clicks]
     answer = Seeing()(scene(scale), Prompt(instances=kept, points=at))
     told = [(each.kind, each.confidence, each.salience) for each in answer.instances]
     assert told == [*((e.kind, e.confidence, e.salience) for e in kept[:10]), ("object", 1, 1),

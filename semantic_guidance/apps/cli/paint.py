@@ -40,6 +40,10 @@ EXAMPLES = """examples:
   semantic-guidance paint cat.jpg --strokes 1000 --preset fine --size 2048 --out painted
   semantic-guidance paint cat.jpg --mask cat_mask.png --formats png,json
   semantic-guidance paint cat.jpg --box 120,40,300,260 --json
+  semantic-guidance paint cat.jpg --point 200,150 --not-point 420,90 --show-guidance
+      paints what lies at the first place as the object, without what lies at the second
+  semantic-guidance paint cat.jpg --guidance cat.json
+      writes what is known of the picture to cat.json, or reads it, if it is there
   semantic-guidance paint cat.jpg --variations 4 --formats png
       writes cat_painted_1.png to cat_painted_4.png, and all of them on one sheet, cat_variations.png"""
 

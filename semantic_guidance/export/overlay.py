@@ -25,6 +25,7 @@ SHADE = 0.35  # brightness of what is not an object
 COLORS = ((1.0, 0.85, 0.1), (0.2, 0.85, 1.0), (1.0, 0.4, 0.8), (0.5, 1.0, 0.3))  # of the first objects
 GLOW = (1.0, 0.15, 0.05)
 PAPER, INK, FAINT = (250, 249, 246), (40, 40, 40), (120, 118, 112)
+HIDDEN = 0.1  # share of an object's box that its own plate may hide
 ROW = 1.6  # height of a line of the list, in heights of its letters
 
 Rectangle: TypeAlias = tuple[float, float, float, float]
@@ -134,7 +135,7 @@ def _numbered(pixels: NDArray[np.uint8], instances: Sequence[Instance]) -> NDArr
 def _free(
     instance: Instance, plate: tuple[float, float], size: tuple[int, int], taken: Sequence[Rectangle]
 ) -> Rectangle:
-    """Where a plate of a width and a height covers least of other plates, by an object's box."""
+    """Where a plate covers least of other plates and, if it is small, of the object, by the object's box."""
     x, y, across, down = instance.box
     wide, high = plate
     columns = (x, x + across - wide, x + (across - wide) / 2, x - wide, x + across)
@@ -146,6 +147,8 @@ def _free(
             place_top = min(max(0.0, top), max(0.0, size[1] - high - 1))
             place = (left, place_top, left + wide, place_top + high)
             cost = sum(_shared(place, other) for other in taken) / (wide * high) + 0.01 * (n + m)
+            hidden = _shared(place, (x, y, x + across, y + down)) / (across * down)
+            cost += max(0.0, hidden - HIDDEN)
             if best is None or cost < best[0]:
                 best = cost, place
     assert best is not None  # there are candidates

@@ -135,3 +135,14 @@ def test_what_is_painted_as_background_is_shown_as_that():
     assert told(doubtful, 0.0) == "object, 40 % sure: painted as background"
     assert told(sure, 0.0) == "object, 100 % sure, 0 % of the strokes"
     assert told(doubtful, 0.25) == "object, 40 % sure, 25 % of the strokes"
+
+
+def test_plates_do_not_hide_small_objects():
+    """Twenty faces of 18 pixels, smaller than the plates: all can be seen."""
+    faces = tuple(square(60 + 130 * (n % 5), 60 + 110 * (n // 5), 18, 500, 700, "face") for n in range(20))
+    mask = torch.stack([each.mask for each in faces]).amax(0)
+    overlay = guidance_overlay(torch.full((3, 500, 700), 0.6), Guidance(mask, torch.zeros_like(mask), faces))
+    for face in faces:
+        x, y, across, down = (round(side) for side in face.box)
+        inner = overlay[:, y + 5 : y + down - 5, x + 5 : x + across - 5]
+        assert torch.allclose(inner, torch.full_like(inner, 0.6), atol=0.01)

@@ -172,7 +172,7 @@ def _list(painting: Painting, width: int) -> NDArray[np.uint8]:
         for number, (each, share) in enumerate(zip(instances, shares, strict=True), 1)
     ]
     rest = _percent(max(0.0, 1 - sum(shares)))
-    last = f"background, {rest} of the strokes" if instances else "no object was found"
+    last = f"background, {rest} of the strokes" if instances else "no object"
     if bool((painting.guidance.focus > 0).any()):
         last += "; red: the focus"
     longest = max((font.getlength(words) for _, words in lines), default=0.0)

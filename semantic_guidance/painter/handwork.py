@@ -178,7 +178,8 @@ class HandRefiner(Refiner):
             worst = slots[np.argsort(costs[slots], kind="stable")[: int(REBORN * len(slots))]]
             if len(worst):
                 stay[worst] = False
-                fresh.append(self.layers.lay(error ** self.layers.placing(layer), layer, len(worst)))
+                objects = int((self.parts[worst] >= 0).sum())
+                fresh.append(self.layers.lay(error ** self.layers.placing(layer), layer, len(worst), objects))
         if fresh:
             self._exchange(np.flatnonzero(stay), fresh)
 

@@ -121,10 +121,13 @@ class Layers:
             exponent = max(exponent, PLACING[1])
         return exponent
 
-    def lay(self, error: Array, layer: int, count: int) -> Composition:
-        """`count` strokes of a layer where `error` ``[h, w]`` is greatest."""
+    def lay(self, error: Array, layer: int, count: int, objects: int | None = None) -> Composition:
+        """`count` strokes of a layer where `error` ``[h, w]`` is greatest.
+
+        Where objects have a fixed share, `objects` of them, or else that share, are theirs.
+        """
         radius, field, rng = self.radii[layer] * self.size, self.fields[layer], self.rng
-        centre, parts = self._places(error, layer, count)
+        centre, parts = self._places(error, layer, count, objects)
         calm = sample(self.calm, centre)
         own = radius * rng.uniform(0.85, 1.15, count) * (1 + 0.5 * self.hand.economy * (calm - 0.5))
         arms = own * self.hand.bounds[1] * rng.uniform(*ARMS, count)
@@ -143,12 +146,12 @@ class Layers:
         within(vectors, self.hand, torch.from_numpy(self.limits[np.full(count, layer)]))
         return Composition(vectors, np.full(count, layer), parts)
 
-    def _places(self, error: Array, layer: int, count: int) -> tuple[Array, Parts]:
+    def _places(self, error: Array, layer: int, count: int, objects: int | None) -> tuple[Array, Parts]:
         """`count` places (x, y) ``[count, 2]`` in pixels for strokes of a layer, and what they depict."""
         if self.share is None:
             centre = self._greatest(error, layer, count)
             return centre, self.parts_at(centre)
-        within = round(self.share * count)
+        within = round(self.share * count) if objects is None else objects
         behind = self._greatest(error * (1 - self.inside), layer, count - within)
         before = self._greatest(error * self.inside, layer, within)
         masks = np.moveaxis(self.problem.masks.numpy(), 0, -1)

@@ -186,3 +186,14 @@ def test_the_paper_is_the_white_of_a_watercolour():
     assert float((painting.canvas - paper).abs()[:, :, :45].mean()) < 0.01
     assert float((painting.canvas - picture).abs()[:, :, 75:].mean()) < 0.15
     assert bool((painting.strokes.color.mean(dim=-1) < 0.95).all())
+
+
+def test_a_share_that_is_asked_for_is_kept_when_strokes_are_laid_anew():
+    """Of two halves with the same detail, the object's counts twelve times as much, and has a quarter."""
+    mask = torch.zeros(1, 64, 96)
+    mask[:, :, 48:] = 1
+    noise = torch.rand(3, 8, 12, generator=torch.Generator().manual_seed(3))
+    picture = noise.repeat_interleave(8, 1).repeat_interleave(8, 2)
+    painter = Painter(style=STYLE, strokes=80, size=96, foreground_share=0.25)
+    painting = painter.paint(picture, Guidance.from_mask(mask))
+    assert painting.shares[0] == pytest.approx(0.25, abs=0.05)

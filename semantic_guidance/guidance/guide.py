@@ -110,6 +110,7 @@ class Guide:
         if prompt is not None and prompt.box is not None and kinds == ("boxes",):
             return self.from_box(image, prompt.box)
         check_image(image)
+        image = image.float()
         return Look(image, self._seen(image), self)(self._checked(image, prompt))
 
     @torch_threads()
@@ -122,6 +123,7 @@ class Guide:
             ValueError: the image has another shape or holds NaN.
         """
         check_image(image)
+        image = image.float()
         seen = self._seen(image)
         seen.encoded(self)
         return Look(image, seen, self)
@@ -138,7 +140,8 @@ class Guide:
         """
         check_image(image)
         check_mask(mask, image)
-        return self._given(image, told_apart(mask, objects), mask if objects is not None else None)
+        union = mask if objects is not None else None
+        return self._given(image.float(), told_apart(mask, objects), union)
 
     @torch_threads()
     def from_box(self, image: Tensor, box: Box) -> Guidance:
@@ -150,6 +153,7 @@ class Guide:
             ValueError: the box is not finite, is empty or lies outside the image.
         """
         check_image(image)
+        image = image.float()
         mask = self.in_box(image, box)
         return self._given(image, split_instances(mask) or (Instance.from_mask(mask),))
 

@@ -387,3 +387,20 @@ def test_what_a_positive_point_asks_for_stays_whatever_else_is_taken_away():
     assert left[0, 46, 50] == 1
     assert left[0, 24, 34] == 0
     assert float(left.sum()) > 0.9 * float(wall.sum())
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float16])
+def test_pictures_of_other_precision_are_seen_as_single_ones_are(dtype):
+    """By every way to ask, with focus, whose classifier is of single precision."""
+    image, barn = scene().to(dtype), part("barn").to(dtype)
+    x, y, w, h = PARTS["sun"]
+    asked = [
+        None,
+        Prompt(mask=dog),
+        Prompt(box=(x - 1.0, y - 1.0, w + 2.0, h + 2.0)),
+        Prompt(points=[BARN_AT]),
+    ]
+    for prompt in asked:
+        guidance = Seeing(focus=True, faces=True)(image, prompt)
+        assert guidance.instances
+        assert guidance.mask.dtype == guidance.focus.dtype == torch.float32

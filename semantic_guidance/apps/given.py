@@ -9,7 +9,7 @@ from torch import Tensor
 
 from semantic_guidance.apps.given_options import GuidanceOptions
 from semantic_guidance.apps.options import Box
-from semantic_guidance.core.guidance import Guidance, Point
+from semantic_guidance.core.guidance import DOUBT, Guidance, Point
 from semantic_guidance.core.options import OptionError
 from semantic_guidance.core.shown import printable
 from semantic_guidance.guidance.base import MOST_POINTS, GuideLike, Prompt, refused
@@ -145,6 +145,18 @@ def guidance_note(said: GuidanceOptions, stored: Stored | None, source: str) -> 
     made, now = (words.rpartition(" ")[0] for words in (stored.source, source))
     of = "another picture of that name" if made == now else printable(made)
     return f"{printable(said.guidance)} was made of {of}"
+
+
+def doubt_note(said: GuidanceOptions, stored: Stored | None, known: Guidance) -> str | None:
+    """What a person should be told who asked for objects that are all painted as background."""
+    if (stored is None and not said.foreground_share) or not known.instances or known.trusted().instances:
+        return None
+    most = 100 * max(each.confidence for each in known.instances)
+    why = f"at most {most:.0f} % sure" if most <= 100 * DOUBT else "of no salience"
+    return (
+        f"what is known as an object is {why}, and painted as background; --point, or other numbers in a file"
+        " of --guidance, make it count"
+    )
 
 
 def mask_note(said: GuidanceOptions, known: Guidance | None) -> str | None:

@@ -31,6 +31,7 @@ from semantic_guidance.apps.files import (
 )
 from semantic_guidance.apps.given import (
     check_given,
+    doubt_note,
     given_guidance,
     guidance_note,
     mask_note,
@@ -55,7 +56,7 @@ from semantic_guidance.core.options import OptionError
 from semantic_guidance.export.overlay import guidance_sheet
 from semantic_guidance.export.sheet import thumbnail, write_sheet
 from semantic_guidance.guidance.base import load_guide
-from semantic_guidance.guidance.files import write_guidance
+from semantic_guidance.guidance.files import Stored, write_guidance
 from semantic_guidance.images.files import load_picture
 from semantic_guidance.images.metrics import painting_errors
 from semantic_guidance.painter.painter import Painter
@@ -85,6 +86,7 @@ class _Work:
         outputs: the file for each format.
         notes: what a person should be told, or nothing.
         source: what pictures tell of the photograph.
+        stored: what was read from a file of guidance, if there is one.
     """
 
     image: Tensor
@@ -97,6 +99,7 @@ class _Work:
     outputs: dict[str, Path]
     notes: tuple[str | None, ...]
     source: str
+    stored: Stored | None
 
 
 def run(job: Job, progress: StageProgress | None = None) -> Result:
@@ -184,7 +187,7 @@ def _made(job: Job, work: _Work, tell: StageProgress, started: float) -> Result:
         work.painter.style.name,
         tuple(n * s for n, s in zip(boxes[0], work.scale * 2, strict=True)) if boxes else None,  # type: ignore[arg-type]
         seconds,
-        tuple(note for note in work.notes if note),
+        tuple(note for note in (*work.notes, doubt_note(job, work.stored, painting.guidance)) if note),
     )
 
 
@@ -232,6 +235,7 @@ def _prepared(job: Job, tell: StageProgress, files: Sequence[dict[str, Path]] = 
             restyle.note(job.image),
         ),
         source=source,
+        stored=stored,
     )
     prepare_folder(job.out)
     if STORED in work.outputs and not work.outputs[STORED].parent.is_dir():

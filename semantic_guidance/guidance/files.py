@@ -53,6 +53,7 @@ MAX_SIDE = 32_768  # pixels of the picture
 MOST_READ = 500_000_000  # pixels of all instances together, at the size that is wanted
 MAX_COMMAS = 32 * (MAX_INSTANCES + 1)
 MAX_SOURCE = 4000  # letters
+MOST_NAMED = 300  # letters of what may be meant as the name of a picture
 HEAD = "data:image/png;base64,"
 
 
@@ -237,6 +238,9 @@ class _Planes:
         """A plane ``[1, H, W]`` in [0, 1] of the wanted size."""
         if isinstance(text, str) and text.lower().endswith(".png"):
             return torch.from_numpy(self._beside(text, name))
+        if isinstance(text, str) and "." in text and len(text) < MOST_NAMED:
+            wanted = "the name of a PNG picture (.png) beside the file, or a grey one in base64"
+            raise FlawError(f"{name} is {shown(text)}, wanted {wanted}")
         if isinstance(text, str):
             text = text.removeprefix(HEAD)
         plane = read_picture(text, name, "L", self._left)
@@ -255,6 +259,9 @@ class _Planes:
             raise FlawError(f"{name} is {shown(text)}, wanted the name of a picture beside the file")
         try:
             path = inside(self._folder, text, name)
+        except InputError as error:
+            raise FlawError(str(error)) from None
+        try:
             return united(load_objects_array(path, *self._size))
         except (InputError, OSError) as error:
             raise FlawError(f"{name}: {error}") from None

@@ -150,7 +150,8 @@ def understood(text: str) -> tuple[str, frozenset[int]]:
         found = named or (found if len(words) == 1 else set())
     if not found:
         known = ["face", "person", *GENERAL, *imagenet_labels()]
-        close = difflib.get_close_matches(" ".join(words), known, 1)
+        close = [word for word in words[::-1] if word in GENERAL or word in PEOPLE]
+        close += difflib.get_close_matches(" ".join(words), known, 1)
         hint = f" (did you mean {close[0]!r}?)" if close else ""
         raise ValueError(
             f"text is {text!r}, which is not understood{hint}, wanted face, person, a general word such as"

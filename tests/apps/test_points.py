@@ -192,3 +192,15 @@ def test_a_point_is_in_pixels_of_the_upright_picture(tmp_path, orientation):
     assert float(picture.image[1, int(point.y), int(point.x)]) > 0.5
     (half,) = given_points(GuidanceOptions(not_point=(51, 11)), picture.image[:, ::2, ::2], picture.size)
     assert (half.x, half.y, half.positive) == (25.75, 5.75, False)
+
+
+def test_objects_of_a_file_that_are_painted_as_background_are_told_of(photo, capsys):
+    known = photo.parent / "farm.json"
+    assert paint(photo, f"--point={place('car')}", f"--guidance={known}") == 0
+    document = json.loads(known.read_text())
+    for confidence, noted in ((0.4, True), (0.6, False)):
+        document["instances"][0]["confidence"] = confidence
+        known.write_text(json.dumps(document))
+        capsys.readouterr()
+        assert paint(photo, f"--guidance={known}") == 0
+        assert ("is at most 40 % sure, and painted as background" in capsys.readouterr().err) == noted

@@ -152,6 +152,7 @@ GREY = mask_of(Image.new("L", (WIDTH, HEIGHT), 255))
         (one(mask=mask_of(Image.new("L", (12, 16), 255))), "mask of instance 1 is 12 x 16, wanted"),
         (one(mask="none.png"), "mask of instance 1: .*none.png: no such file"),
         (one(mask="../a.png"), "mask of instance 1 is '../a.png', wanted the name of a picture"),
+        (one(mask="mine.jpg"), r"mask of instance 1 is 'mine.jpg', wanted the name of a PNG picture"),
         (one(mask="/etc/a.png"), "wanted the name of a picture beside the file"),
         (one(mask="...png"), "mask of instance 1: "),
         ({"instances": [{"mask": GREY}] * 65}, "there are more than 64 instances"),
@@ -228,3 +229,11 @@ def test_any_guidance_both_ways(tmp_path_factory, height, width, count, seed):
             had.confidence,
             had.salience,
         )
+
+
+def test_a_name_that_is_refused_is_placed_once(tmp_path):
+    written(tmp_path, **one(mask="a\0.png"))
+    with pytest.raises(InputError) as caught:
+        read_guidance(tmp_path / "a.json")
+    assert str(caught.value).count("mask of instance 1: the name 'a\\x00.png' holds") == 1
+    assert str(caught.value).count("mask of") == 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
@@ -117,8 +118,10 @@ class Selection:
             asked = [*(click for click in thing.clicks if click.positive), *thing.added]
             if not all(holds(rest, click) for click in asked):
                 rest = thing.mask * (1 - spot(point, thing.mask))  # it would take what was asked for along
-            elif not asked and _area(rest) < REST * _area(thing.mask):
-                continue
+            elif _area(rest) < REST * _area(thing.mask):
+                if not asked:
+                    continue
+                rest = without_specks(rest, asked, math.inf)
             left.append(replace(thing, mask=rest))
         self.things = left
 
@@ -147,8 +150,8 @@ class Selection:
         return bool((near[one.cpu().numpy()] > 0).any())
 
 
-def without_specks(mask: Tensor, points: Sequence[Point]) -> Tensor:
-    """A mask ``[1, H, W]`` without its small pieces in which no positive point lies.
+def without_specks(mask: Tensor, points: Sequence[Point], piece: float = PIECE) -> Tensor:
+    """A mask ``[1, H, W]`` without its pieces in which no positive point lies, below `piece` of those with one.
 
     Pieces near to those with one stay: something lies before the thing, and hides what joins them.
     """
@@ -158,7 +161,7 @@ def without_specks(mask: Tensor, points: Sequence[Point]) -> Tensor:
     count, labels = cv2.connectedComponents(wide, connectivity=8)
     areas = np.bincount(labels.ravel(), weights=solid.ravel(), minlength=count)
     clicked = {int(labels[int(point.y), int(point.x)]) for point in points if point.positive} - {0}
-    least = PIECE * sum(areas[label] for label in clicked)
+    least = piece * sum(areas[label] for label in clicked)
     specks = [label for label in range(1, count) if label not in clicked and areas[label] < least]
     if not specks:
         return mask

@@ -384,7 +384,10 @@ def test_what_a_positive_point_asks_for_stays_whatever_else_is_taken_away():
     wall = part("barn", without="door")
     points = [Point(*middle("door")), Point(*BARN_AT, False)]
     assert same(guide(scene(), Prompt(mask=wall, points=points)), part("door"))
+    wall[:, 20:24, 64:68] = 1  # a remnant of what the mask had beside the barn
+    assert same(guide(scene(), Prompt(mask=wall, points=points)), part("door"))
     points = [Point(50.0, 46.0), Point(*BARN_AT, False)]
+    wall = part("barn", without="door")
     (left,) = masks(guide(scene(), Prompt(mask=wall, points=points)))
     assert left[0, 46, 50] == 1
     assert left[0, 24, 34] == 0

@@ -151,7 +151,7 @@ class Selection:
 
 
 def without_specks(mask: Tensor, points: Sequence[Point], piece: float = PIECE) -> Tensor:
-    """A mask ``[1, H, W]`` without its pieces in which no positive point lies, below `piece` of those with one.
+    """A mask ``[1, H, W]`` without its pieces that hold no positive point, below `piece` of those with one.
 
     Pieces near to those with one stay: something lies before the thing, and hides what joins them.
     """

@@ -1,4 +1,4 @@
-"""What the decoder of clicks says about places of a picture, all at once and without a close look."""
+"""What the decoder of clicks says about things in a picture, all at once and without a close look."""
 
 from __future__ import annotations
 
@@ -11,25 +11,26 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from semantic_guidance.core.guidance import Point
 from semantic_guidance.core.threads import torch_threads
 from semantic_guidance.guidance.click_network import Clicks
 from semantic_guidance.guidance.clicks import ClickSegmenter, Features
 from semantic_guidance.guidance.segmenter import Segmenter
 
-Place = tuple[float, float]
-"""x and y in pixels of the size that is asked for, pixel centres at halves."""
+Question = Sequence[Point]
+"""Clicks on one thing, in pixels of the size that is asked for."""
 
 
 class Ask(Protocol):
-    """Tells what lies under places of a picture."""
+    """Tells what lies under clicks on a picture."""
 
     def __call__(
-        self, places: Sequence[Place], size: tuple[int, int]
+        self, questions: Sequence[Question], size: tuple[int, int]
     ) -> tuple[NDArray[np.float32], list[float]]:
-        """The masks of what lies under each place, and how much each is expected to overlap with that.
+        """The masks of what each question's clicks mean, and how much it is expected to overlap with that.
 
         Args:
-            places: x and y in pixels of the size.
+            questions: clicks, at least one each.
             size: height and width of the masks.
 
         Returns:
@@ -53,10 +54,10 @@ class Glances:
 
     @torch.inference_mode()
     def __call__(
-        self, places: Sequence[Place], size: tuple[int, int]
+        self, questions: Sequence[Question], size: tuple[int, int]
     ) -> tuple[NDArray[np.float32], list[float]]:
         """See `Ask`."""
-        if not places:
+        if not questions:
             return np.zeros((0, *size), np.float32), []
         if self._features is None:
             self._features = self._clicks.encode(self._image, self._salient)
@@ -64,12 +65,13 @@ class Glances:
         salient = look.salient
         rows, columns = salient.shape[-2:]
         scale = (columns / size[1], rows / size[0])
-        points = [[[x * scale[0], y * scale[1], 1.0]] for x, y in places]
-        count = len(places)
+        count, most = len(questions), max(map(len, questions))
+        points = torch.zeros(count, most, 3, dtype=torch.float32)
+        for row, clicks in zip(points, questions, strict=True):
+            for n, (x, y, positive) in enumerate(clicks):
+                row[n] = torch.tensor([x * scale[0], y * scale[1], 1 if positive else -1])
         none = torch.zeros(count, 1, rows, columns, dtype=torch.float32)
-        asked = Clicks(
-            torch.tensor(points, dtype=torch.float32), none, salient.expand(count, -1, -1, -1), none
-        )
+        asked = Clicks(points, none, salient.expand(count, -1, -1, -1), none)
         with torch_threads(self._clicks.threads):
             view = look.view.of(torch.zeros(count, dtype=torch.int64))
             logits, quality = self._clicks.decoder(view, asked)

@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from semantic_guidance.core.guidance import Point
 from semantic_guidance.guidance.asked import Ask
 from semantic_guidance.guidance.classifier import kind_evidence
 from semantic_guidance.guidance.logistic import Logistic, read
@@ -188,7 +189,7 @@ def _asked(shapes: list[Shape], ask: Ask | None) -> list[tuple[float, float]]:
     places = []
     for shape in shapes:
         row, column = middle(shape, cv2.distanceTransform(shape.astype(np.uint8), cv2.DIST_L2, 5))
-        places.append((column + 0.5, row + 0.5))
+        places.append([Point(column + 0.5, row + 0.5)])
     height, width = shapes[0].shape
     masks, expected = ask(places, (height, width))
     return [

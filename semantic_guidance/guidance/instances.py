@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import cv2
 import numpy as np
 import torch
 from torch import Tensor
 
 from semantic_guidance.core.check import check_shape
-from semantic_guidance.core.guidance import Instance
+from semantic_guidance.core.guidance import Box, Instance
 from semantic_guidance.guidance.asked import Ask
 from semantic_guidance.guidance.confidence import Evidence, confidence, features, salience
 from semantic_guidance.guidance.parts import Labels, View, flooded, joined, split
+from semantic_guidance.guidance.people import parted
 from semantic_guidance.guidance.refine import Plane, components
 from semantic_guidance.guidance.segmenter import Sight
 from semantic_guidance.images.arrays import to_bytes
@@ -27,7 +30,9 @@ _LEAST_SHARE = 0.001  # of the frame: smaller pieces are specks
 _RIM = 0.02  # of the longer side: how far from a thing its soft rim reaches
 
 
-def found_instances(image: Tensor, seen: Sight, ask: Ask | None = None) -> tuple[Instance, ...]:
+def found_instances(
+    image: Tensor, seen: Sight, ask: Ask | None = None, faces: Sequence[Box] = ()
+) -> tuple[Instance, ...]:
     """The objects of a picture ``[3, H, W]`` in [0, 1], most salient first.
 
     No two of them overlap, and where they are, they add up to the mask that was seen.
@@ -36,10 +41,12 @@ def found_instances(image: Tensor, seen: Sight, ask: Ask | None = None) -> tuple
         image: the picture.
         seen: what the segmenter saw in it.
         ask: tells what lies under a place; without it things are told apart by shape and colour alone.
+        faces: boxes (x, y, width, height) in pixels of the picture, that tell people apart.
     """
     soft = seen.mask[0].detach().float().cpu().numpy()
     view = View.of(to_bytes(image.detach().float().cpu()), soft)
-    labels = told(view, ask)
+    scale = view.soft.shape[1] / image.shape[2]
+    labels = told(view, ask, [(x * scale, y * scale, w * scale, h * scale) for x, y, w, h in faces])
     shapes = [labels == n for n in range(1, int(labels.max()) + 1)]
     if not shapes:
         return ()
@@ -57,8 +64,14 @@ def found_instances(image: Tensor, seen: Sight, ask: Ask | None = None) -> tuple
     return tuple(out)
 
 
-def told(view: View, ask: Ask | None = None) -> Labels:
-    """What is one thing each in the mask of a view: ``[H, W]`` labels from 1 on, in no order."""
+def told(view: View, ask: Ask | None = None, faces: Sequence[Box] = ()) -> Labels:
+    """What is one thing each in the mask of a view: ``[H, W]`` labels from 1 on, in no order.
+
+    Args:
+        view: the picture and its mask.
+        ask: tells what lies under a place.
+        faces: boxes in pixels of the view, that tell people apart.
+    """
     solid = (view.soft > 0.5).astype(np.uint8)
     count, pieces, stats, _ = cv2.connectedComponentsWithStats(solid, connectivity=8)
     least = _LEAST_SHARE * solid.size
@@ -66,7 +79,9 @@ def told(view: View, ask: Ask | None = None) -> Labels:
     for n in range(1, count):
         if stats[n, cv2.CC_STAT_AREA] < least:
             continue
-        parts = split(view, pieces == n, ask)
+        parts = parted(view, pieces == n, faces, ask)
+        if parts is None:
+            parts = split(view, pieces == n, ask)
         out = np.where(parts > 0, parts + found, out)
         found += int(parts.max())
     return joined(view, out)

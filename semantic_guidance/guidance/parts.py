@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from semantic_guidance.core.box import box_of
+from semantic_guidance.core.guidance import Point
 from semantic_guidance.guidance.asked import Ask
 from semantic_guidance.guidance.logistic import Logistic, read
 from semantic_guidance.guidance.refine import Plane, grown
@@ -313,7 +314,7 @@ def asked(
         return {}
     peaks = [middle(labels == n, distance) for n in range(1, count + 1)]
     widest = sorted(range(count), key=lambda n: -distance[peaks[n]])[:_MOST_ASKED]
-    places = [(corner[0] + peaks[n][1] + 0.5, corner[1] + peaks[n][0] + 0.5) for n in widest]
+    places = [[Point(corner[0] + peaks[n][1] + 0.5, corner[1] + peaks[n][0] + 0.5)] for n in widest]
     masks, _ = ask(places, (size[0], size[1]))
     here = slice(corner[1], corner[1] + labels.shape[0]), slice(corner[0], corner[0] + labels.shape[1])
     return {n + 1: mask[here] for n, mask in zip(widest, masks, strict=True)}

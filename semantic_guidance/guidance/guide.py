@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import zlib
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -16,7 +17,7 @@ from semantic_guidance.core.threads import torch_threads
 from semantic_guidance.guidance.asked import glances
 from semantic_guidance.guidance.base import Prompt
 from semantic_guidance.guidance.clicks import default_clicks
-from semantic_guidance.guidance.faces import find_faces
+from semantic_guidance.guidance.faces import Face, find_faces
 from semantic_guidance.guidance.focus import focus_map
 from semantic_guidance.guidance.heads import with_faces
 from semantic_guidance.guidance.instances import found_instances, split_instances, told_apart
@@ -68,7 +69,8 @@ class Guide:
         segmenter: by default the one that ships, loaded on first use.
         classifier: whose attention makes the focus map, see `focus_map`; by default ImageNet's.
         focus: whether to compute a focus map of objects and text (else it is zero).
-        faces: whether faces are instances, too, after the objects, and focused on; see `with_faces`.
+        faces: whether faces are instances, too, after the objects, and focused on; see `with_faces`. They
+            tell the people of a group apart.
         clicks: finds what lies under points; by default the one that ships, loaded on first use.
     """
 
@@ -185,11 +187,20 @@ class Guide:
         """
         return default_clicks() if self._clicks is None else self._clicks
 
-    def found(self, image: Tensor) -> Guidance:
-        """The objects in a picture of at most `LONGEST` pixels a side, without faces."""
+    def found(self, image: Tensor, faces: Sequence[Box] = ()) -> Guidance:
+        """The objects in a picture of at most `LONGEST` pixels a side; faces tell people apart."""
         segmenter = self._segmenter or default_segmenter()
         sight = segmenter.see(image)
-        return self._finish(image, found_instances(image, sight, glances(segmenter, image, sight.mask)))
+        ask = glances(segmenter, image, sight.mask)
+        return self._finish(image, found_instances(image, sight, ask, faces))
+
+    def faces(self, image: Tensor, seen: Seen) -> tuple[Face, ...]:
+        """The faces of a picture at its own size, if they are looked for; they are kept in what is seen."""
+        if not self._faces:
+            return ()
+        if seen.faces is None:
+            seen.faces = tuple(find_faces(image))
+        return seen.faces
 
     def named(self, image: Tensor, text: str, found: Guidance) -> tuple[Instance, ...]:
         """Those of the instances found that a text names, see `words.chosen`."""
@@ -205,10 +216,12 @@ class Guide:
         """Guidance of a picture with its faces, but for those in an unwanted area ``[1, h, w]``."""
         if not self._faces:
             return guidance
-        if seen.faces is None:
-            seen.faces = tuple(find_faces(image))
         scale = 1.0 if unwanted is None else unwanted.shape[2] / image.shape[2]
-        faces = [face for face in seen.faces if unwanted is None or not _mostly_in(face.box, unwanted, scale)]
+        faces = [
+            face
+            for face in self.faces(image, seen)
+            if unwanted is None or not _mostly_in(face.box, unwanted, scale)
+        ]
         return with_faces(image, guidance, everywhere, faces)
 
     def _seen(self, image: Tensor) -> Seen:

@@ -13,8 +13,8 @@ from semantic_guidance.core.check import check_shape
 from semantic_guidance.core.guidance import Box, Instance
 from semantic_guidance.guidance.asked import Ask
 from semantic_guidance.guidance.confidence import Evidence, confidence, features, salience
-from semantic_guidance.guidance.parts import Labels, View, flooded, joined, split
-from semantic_guidance.guidance.people import parted
+from semantic_guidance.guidance.parts import Labels, View, flooded, joined, neighbours, split
+from semantic_guidance.guidance.people import parted, people
 from semantic_guidance.guidance.refine import Plane, components
 from semantic_guidance.guidance.segmenter import Sight
 from semantic_guidance.images.arrays import to_bytes
@@ -46,12 +46,13 @@ def found_instances(
     soft = seen.mask[0].detach().float().cpu().numpy()
     view = View.of(to_bytes(image.detach().float().cpu()), soft)
     scale = view.soft.shape[1] / image.shape[2]
-    labels = told(view, ask, [(x * scale, y * scale, w * scale, h * scale) for x, y, w, h in faces])
+    boxes = [(x * scale, y * scale, w * scale, h * scale) for x, y, w, h in faces]
+    labels = told(view, ask, boxes)
     shapes = [labels == n for n in range(1, int(labels.max()) + 1)]
     if not shapes:
         return ()
     known = Evidence.of(image, view, seen)
-    sure = confidence(features(known, shapes, ask))
+    sure = _sure(known, labels, ask, boxes)
     kept = [n for n, each in enumerate(sure) if each >= MIN_CONFIDENCE]
     salient = dict(zip(kept, salience(known, [shapes[n] for n in kept]), strict=True))
     kept = sorted(kept, key=lambda n: -salient[n])[:MOST_INSTANCES]
@@ -85,6 +86,31 @@ def told(view: View, ask: Ask | None = None, faces: Sequence[Box] = ()) -> Label
         out = np.where(parts > 0, parts + found, out)
         found += int(parts.max())
     return joined(view, out)
+
+
+def _sure(known: Evidence, labels: Labels, ask: Ask | None, faces: Sequence[Box]) -> list[float]:
+    """The confidence of each label ``[H, W]``; people of a group are no less certain than the group is."""
+    shapes = [labels == n for n in range(1, int(labels.max()) + 1)]
+    sure = confidence(features(known, shapes, ask))
+    groups = grouped(labels, faces)
+    if groups.max() < labels.max():
+        whole = [groups == n for n in range(1, int(groups.max()) + 1)]
+        together = confidence(features(known, whole, ask))
+        for n, shape in enumerate(shapes):
+            group = int(groups[shape][0]) - 1
+            if not np.array_equal(whole[group], shape):
+                sure[n] = max(sure[n], together[group])
+    return sure
+
+
+def grouped(labels: Labels, faces: Sequence[Box]) -> Labels:
+    """Labels ``[H, W]`` from 1 on, of which those that touch and hold a person's face each are one."""
+    out = labels.copy()
+    for one, other in neighbours(labels) if len(faces) > 1 else ():
+        if people(labels == one, faces) and people(labels == other, faces):
+            first, second = int(out[labels == one][0]), int(out[labels == other][0])
+            out[out == second] = first
+    return np.searchsorted(np.unique(np.r_[0, out.ravel()]), out).astype(np.int32)
 
 
 def masks_of(labels: Labels, soft: Plane) -> list[Plane]:

@@ -50,8 +50,11 @@ class Eyes(Protocol):
     def clicks(self) -> Clicks:
         """Finds what lies under clicks."""
 
-    def found(self, image: Tensor) -> Guidance:
-        """The objects in a picture of at most `LONGEST` pixels a side, without faces."""
+    def found(self, image: Tensor, faces: Sequence[Box] = ()) -> Guidance:
+        """The objects in a picture of at most `LONGEST` pixels a side; its faces tell people apart."""
+
+    def faces(self, image: Tensor, seen: Seen) -> tuple[Face, ...]:
+        """The faces of a picture at its own size; what is known of it is kept."""
 
     def in_box(self, image: Tensor, box: Box) -> Tensor:
         """The mask ``[1, H, W]`` of what is in a box."""
@@ -86,10 +89,14 @@ class Seen:
         self._planes: tuple[tuple[Tensor, Tensor], ...] = ()
         self.faces: tuple[Face, ...] | None = None
 
-    def found(self, eyes: Eyes) -> Guidance:
-        """What is found without a prompt."""
+    def found(self, eyes: Eyes, image: Tensor) -> Guidance:
+        """What is found without a prompt in a picture ``[3, H, W]``, which this is, perhaps smaller."""
         if self._found is None:
-            self._found = eyes.found(self.image)
+            scale = self.image.shape[2] / image.shape[2]
+            boxes = [face.box for face in eyes.faces(image, self)]
+            self._found = eyes.found(
+                self.image, [(x * scale, y * scale, w * scale, h * scale) for x, y, w, h in boxes]
+            )
         return self._found
 
     def encoded(self, eyes: Eyes) -> Any:
@@ -151,7 +158,7 @@ class Look:
         points = scaled_points(prompt.clicks, (height, width), small)
         start, found = self._start(prompt)
         if found and not points:
-            guidance = _copied(seen.found(eyes))
+            guidance = _copied(seen.found(eyes, self.image))
             if not whole:
                 return guidance
             large = _enlarged(guidance, height, width)
@@ -197,11 +204,11 @@ class Look:
                 for x, y, w, h in prompt.boxes
             ], False
         if prompt.text is not None:
-            named = eyes.named(seen.image, prompt.text, seen.found(eyes))
+            named = eyes.named(seen.image, prompt.text, seen.found(eyes, self.image))
             return [Thing(each.mask, origin=each) for each in named], False
         if any(point.positive for point in prompt.clicks):
             return [], False
-        return [Thing(each.mask, origin=each) for each in seen.found(eyes).instances], True
+        return [Thing(each.mask, origin=each) for each in seen.found(eyes, self.image).instances], True
 
 
 def scaled_points(

@@ -21,6 +21,7 @@ from semantic_guidance.guidance.refine import Plane
 _ALIKE = 0.55  # of the widest face in a shape: narrower ones are in the background, or on a shirt
 _LEAST_WIDTH = 4.0  # pixels of a view
 _INSIDE = 0.5  # share of a face's box that is in the shape of a person
+_BREAST = (1.0, 1.7, 0.75)  # sides of the box from its top where a breast is, and share of it in the shape
 _DOWN = 0.2  # how much a step down from a face counts against one to the side
 _SURE = 0.62  # of the distance to the second nearest face, up to which a place belongs to the nearest
 _TORSO = 1.3  # sides of the face's box from its middle to that of the breast
@@ -51,15 +52,35 @@ def parted(
     sure = solid & (order[0] <= _SURE * order[1])
     labels = np.where(sure, away.argmin(axis=0) + 1, 0).astype(np.int32)
     labels = _attached(labels, own)
+    clear = [box for n, box in enumerate(own, start=1) if (labels == n).any()]
+    if len(clear) < len(own):  # one hides the other
+        return parted(view, solid, clear, ask)
     labels = _flooded_to_edges(view, labels, solid)
     return flooded(_attached(labels, own), solid)
 
 
 def people(solid: NDArray[np.bool_], faces: Sequence[Box]) -> list[Box]:
-    """Those of the faces that mark a person of a shape ``[H, W]``: in it, and not much smaller than others."""
-    inside = [box for box in faces if box[2] >= _LEAST_WIDTH and _share(solid, box) >= _INSIDE]
+    """Those of the faces that mark a person of a shape ``[H, W]``.
+
+    They are in it, with a breast below, unlike a doll's or a mask's, and not much smaller than others.
+    """
+    inside = [
+        box
+        for box in faces
+        if box[2] >= _LEAST_WIDTH and _share(solid, box) >= _INSIDE and _has_breast(solid, box)
+    ]
     widest = max((box[2] for box in inside), default=0.0)
     return [box for box in inside if box[2] >= _ALIKE * widest]
+
+
+def _has_breast(solid: NDArray[np.bool_], box: Box) -> bool:
+    """Whether a shape goes on below a face, or the frame cuts it there."""
+    x, y, w, h = box
+    first, last, share = _BREAST
+    top = y + first * h
+    if top >= solid.shape[0] - 1:
+        return True
+    return _share(solid, (x, top, w, (last - first) * h)) >= share
 
 
 def _span(box: Box, height: int, width: int) -> tuple[slice, slice]:

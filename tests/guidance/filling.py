@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 from scipy import ndimage
 from torch import Tensor
 
 from semantic_guidance import Guidance, Guide, Instance
+from semantic_guidance.core.guidance import Box
 
 HEIGHT, WIDTH = 60, 90
 SKY, SUN, BARN, DOOR, CAR = (
@@ -81,7 +84,7 @@ class Seeing(Guide):
         super().__init__(lambda image: (image[2:].lt(0.5).float(), 1.0), clicks=clicks or Fill(), **more)
         self.looks = 0
 
-    def found(self, image: Tensor) -> Guidance:
+    def found(self, image: Tensor, faces: Sequence[Box] = ()) -> Guidance:
         self.looks += 1
         size = (image.shape[-2], image.shape[-1])
         planes = [torch.nn.functional.interpolate(part(name)[None], size)[0] for name in ("barn", "sun")]

@@ -11,11 +11,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage, optimize
 
+from semantic_guidance.core.guidance import Box, Point
 from semantic_guidance.guidance import logistic
 from semantic_guidance.guidance.asked import Glances
 from semantic_guidance.guidance.confidence import Evidence, features, salience
-from semantic_guidance.guidance.instances import MIN_CONFIDENCE, found_instances, masks_of, told
+from semantic_guidance.guidance.instances import MIN_CONFIDENCE, found_instances, grouped, masks_of, told
 from semantic_guidance.guidance.parts import View, cross, flooded, neighbours, split, swellings
+from semantic_guidance.guidance.people import parted, people
 from semantic_guidance.guidance.segmenter import Sight
 
 H, W = 192, 256
@@ -85,15 +87,92 @@ def test_a_click_that_takes_both_parts_keeps_them_together():
     model = logistic.Logistic(("crossing",), (0.5,), (0.1,), (-1.0,), 0.0)
 
     def parts(whole: bool) -> int:
-        def ask(places, size):
+        def ask(questions, size):
             assert size == (H, W)
-            masks = [shape if whole else disc(y, x, 44) for x, y in places]
-            return np.stack(masks).astype(np.float32), [0.9] * len(places)
+            masks = [shape if whole else disc(y, x, 44) for ((x, y, _),) in questions]
+            return np.stack(masks).astype(np.float32), [0.9] * len(questions)
 
         return int(split(view(shape), shape, ask, {"asked": model, "cut": model}).max())
 
     assert parts(whole=True) == 1
     assert parts(whole=False) == 2
+
+
+def person(
+    column: int, size: int = 20, top: int = 30
+) -> tuple[np.ndarray, tuple[float, float, float, float]]:
+    """A head on a body that reaches the frame, and the box of its face."""
+    head = disc(top + size * 0.6, column, size * 0.75)
+    body = bar(round(top + size * 1.2), H, round(column - 1.8 * size), round(column + 1.8 * size))
+    return head | body, (column - size / 2, top, size, 1.2 * size)
+
+
+def group(*columns: int) -> tuple[np.ndarray, list[np.ndarray], list[Box]]:
+    """A picture of people in different shirts, each before the one on the left, their shapes and faces."""
+    seen, owner, boxes = pixels(np.zeros((H, W), bool)), np.zeros((H, W), int), []
+    for n, column in enumerate(columns, start=1):
+        shape, box = person(column)
+        seen[shape] = ((220, 140, 40), (40, 150, 60), (150, 60, 160))[n - 1]
+        owner[shape] = n
+        boxes.append(box)
+    return seen, [owner == n for n in range(1, len(columns) + 1)], boxes
+
+
+def test_people_are_cut_between_where_the_picture_has_an_edge():
+    """The one in the middle stands before the first: the edge is not half-way between their faces."""
+    seen, figures, boxes = group(60, 120, 190)
+    solid = np.any(figures, axis=0)
+    labels = told(View.of(seen, solid.astype(np.float32)), faces=boxes)
+    for figure, (x, y, w, h) in zip(figures, boxes, strict=True):
+        ours = labels == labels[int(y + h / 2), int(x + w / 2)]
+        assert (ours & figure).sum() / (ours | figure).sum() > 0.97
+    assert grouped(labels, boxes).max() == 1
+    assert grouped(labels, ()).max() == 3
+
+
+@pytest.mark.parametrize(
+    "other",
+    [(150, 10, 8, 9), (152, 20, 20, 24), (118, 44, 8, 9)],
+    ids=["beside the shape", "off the body", "small, in the background"],
+)
+def test_faces_that_are_nobody_part_nothing(other):
+    shape, box = person(120)
+    assert people(shape, [box, other]) == [box]
+    assert parted(view(shape), shape, [box, other]) is None
+
+
+def test_a_doll_s_face_marks_no_person():
+    doll = disc(96, 80, 30) | disc(96, 150, 30)
+    assert people(doll, [(62, 72, 36, 44), (132, 72, 36, 44)]) == []
+
+
+def test_a_decoder_of_clicks_moves_the_cut():
+    """Where the picture says nothing, what is seen under the faces decides."""
+    shape = bar(20, H, 0, W)
+    boxes = [(60.0, 40.0, 20.0, 24.0), (160.0, 40.0, 20.0, 24.0)]
+
+    def ask(questions, size):
+        assert [point.positive for point in questions[1]] == [True, True, False, False]
+        assert questions[1][0] == Point(170, 52)
+        assert questions[0][2:] == [point._replace(positive=False) for point in questions[1][:2]]
+        return np.stack([bar(0, H, 0, 140), bar(0, H, 140, W)]).astype(np.float32), [0.9, 0.9]
+
+    cuts = [parted(View.of(pixels(shape), shape * 1.0), shape, boxes, each)[100] for each in (None, ask)]
+    places = [int((row == 1).sum()) for row in cuts]
+    assert places[0] == pytest.approx(120, abs=8)
+    assert places[1] > places[0] + 3
+
+
+@settings(max_examples=5, deadline=None)
+@given(st.lists(st.tuples(st.integers(40, W - 40), st.integers(14, 24)), min_size=2, max_size=4))
+def test_people_share_their_shape_out(places):
+    figures = [person(column, size) for column, size in places]
+    solid = np.any([shape for shape, _ in figures], axis=0)
+    boxes = [box for _, box in figures]
+    labels = parted(view(solid), solid, boxes)
+    if labels is not None:
+        assert np.array_equal(labels > 0, solid)
+        assert labels.max() <= len(people(solid, boxes))
 
 
 def test_how_far_answers_cross():
@@ -189,8 +268,8 @@ def test_what_is_measured_by_hand():
     assert np.isnan(rows[0]["click"])
     assert salience(known, [large, small])[0] == 1
 
-    def ask(places, size):
-        assert places[0] == pytest.approx((120.5, 90.5), abs=2)
+    def ask(questions, size):
+        assert questions[0][0][:2] == pytest.approx((120.5, 90.5), abs=2)
         return np.stack([large, np.zeros_like(large)]).astype(np.float32), [0.8, 0.3]
 
     asked = features(known, [large, small], ask)
@@ -269,8 +348,10 @@ def test_glances_place_clicks_and_sizes():
     look = SimpleNamespace(salient=salient, view=SimpleNamespace(of=lambda owner: owner))
     features = SimpleNamespace(looks=(look,))
     clicks = SimpleNamespace(threads=1, decoder=decoder, encode=lambda image, found: features)
-    masks, expected = Glances(clicks, torch.zeros(3, 100, 150))([(15.0, 10.0), (75.0, 50.0)], (100, 150))
-    np.testing.assert_allclose(asked[0].points[:, 0, :2], [[9.6, 6.4], [48.0, 32.0]], rtol=1e-6)
+    questions = [[Point(15, 10)], [Point(75, 50), Point(30, 20, False)]]
+    masks, expected = Glances(clicks, torch.zeros(3, 100, 150))(questions, (100, 150))
+    points = [[[9.6, 6.4, 1], [0, 0, 0]], [[48.0, 32.0, 1], [19.2, 12.8, -1]]]
+    np.testing.assert_allclose(asked[0].points, points, rtol=1e-6)
     assert expected == [0.5, 0.5]
     assert masks.shape == (2, 100, 150)
     assert masks[0, 50, 20] > 0.99 > 0.01 > masks[0, 50, 120]

@@ -119,7 +119,11 @@ def masks_of(labels: Labels, soft: Plane) -> list[Plane]:
     A pixel belongs to the nearest label, if it is not far from all.
     """
     height, width = soft.shape
-    large = np.asarray(cv2.resize(labels, (width, height), interpolation=cv2.INTER_NEAREST), np.int32)
+    large, most = np.zeros(soft.shape, np.int32), np.zeros(soft.shape, np.float32)
+    for n in range(1, int(labels.max()) + 1):
+        share = cv2.resize((labels == n).astype(np.float32), (width, height), interpolation=cv2.INTER_LINEAR)
+        large[share > most] = n
+        most = np.maximum(most, share)
     large[soft <= 0.5] = 0
     reach = max(2, round(_RIM * max(height, width)))
     around = cv2.dilate((large > 0).astype(np.uint8), np.ones((2 * reach + 1, 2 * reach + 1), np.uint8)) > 0

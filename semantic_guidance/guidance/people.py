@@ -24,6 +24,8 @@ _INSIDE = 0.5  # share of a face's box that is in the shape of a person
 _BREAST = (1.0, 1.7, 0.75)  # sides of the box from its top where a breast is, and share of it in the shape
 _DOWN = 0.2  # how much a step down from a face counts against one to the side
 _SURE = 0.62  # of the distance to the second nearest face, up to which a place belongs to the nearest
+_FAR = 3.0  # distance from which a place is rather of something else
+_LEAST_REST = 0.12  # of a shape, that is clearly of something else for there to be something else
 _TORSO = 1.3  # sides of the face's box from its middle to that of the breast
 _HEARD = 0.35  # weight of what the decoder of clicks says
 
@@ -40,7 +42,7 @@ def parted(
         ask: tells what lies under a place.
 
     Returns:
-        Labels ``[H, W]`` from 1 on that fill the shape, in the faces' order.
+        Labels ``[H, W]`` from 1 on that fill the shape: people, and last, perhaps, what is far from all.
     """
     own = people(solid, faces)
     if len(own) < 2:
@@ -48,10 +50,12 @@ def parted(
     away = np.stack([distances(box, *solid.shape) for box in own])
     if ask is not None:
         away *= _doubts(own, solid.shape, ask)
+    far = solid & (away.min(axis=0) > _FAR / _SURE)
+    if far.sum() >= _LEAST_REST * solid.sum():
+        away = np.concatenate([away, np.full_like(away[:1], _FAR)])
     order = np.sort(away, axis=0)
     sure = solid & (order[0] <= _SURE * order[1])
-    labels = np.where(sure, away.argmin(axis=0) + 1, 0).astype(np.int32)
-    labels = _attached(labels, own)
+    labels = _attached(np.where(sure, away.argmin(axis=0) + 1, 0).astype(np.int32), own)
     clear = [box for n, box in enumerate(own, start=1) if (labels == n).any()]
     if len(clear) < len(own):  # one hides the other
         return parted(view, solid, clear, ask)
@@ -74,13 +78,13 @@ def people(solid: NDArray[np.bool_], faces: Sequence[Box]) -> list[Box]:
 
 
 def _has_breast(solid: NDArray[np.bool_], box: Box) -> bool:
-    """Whether a shape goes on below a face, or the frame cuts it there."""
+    """Whether a shape goes on below a face, straight or (in profile) to a side, or the frame cuts it there."""
     x, y, w, h = box
     first, last, share = _BREAST
     top = y + first * h
     if top >= solid.shape[0] - 1:
         return True
-    return _share(solid, (x, top, w, (last - first) * h)) >= share
+    return max(_share(solid, (x + side * w, top, w, (last - first) * h)) for side in (-0.5, 0, 0.5)) >= share
 
 
 def _span(box: Box, height: int, width: int) -> tuple[slice, slice]:
@@ -122,8 +126,8 @@ def _doubts(faces: list[Box], size: tuple[int, ...], ask: Ask) -> NDArray[np.flo
 
 
 def _attached(labels: Labels, faces: list[Box]) -> Labels:
-    """The labels where they are joined to their faces."""
-    out = np.zeros_like(labels)
+    """The labels where they are joined to their faces; those beyond the faces' are what they are."""
+    out = np.where(labels > len(faces), labels, 0).astype(np.int32)
     for n, box in enumerate(faces, start=1):
         _, pieces = cv2.connectedComponents((labels == n).astype(np.uint8), connectivity=4)
         counts = np.bincount(pieces[_span(box, *labels.shape)].ravel(), minlength=int(pieces.max()) + 1)

@@ -141,6 +141,18 @@ def test_faces_that_are_nobody_part_nothing(other):
     assert parted(view(shape), shape, [box, other]) is None
 
 
+def test_what_is_far_from_all_faces_is_nobody_s():
+    """A bus behind two people is a third thing."""
+    seen, figures, boxes = group(40, 110)
+    bus = bar(70, 160, 100, W) & ~np.any(figures, axis=0)
+    boxes = [(x + 3, y, 14, 17) for x, y, _, _ in boxes]
+    seen[bus] = (60, 60, 220)
+    solid = np.any(figures, axis=0) | bus
+    labels = parted(View.of(seen, solid.astype(np.float32)), solid, boxes)
+    assert labels.max() == 3
+    assert ((labels == 3) & bus).sum() / ((labels == 3) | bus).sum() > 0.9
+
+
 def test_a_doll_s_face_marks_no_person():
     doll = disc(96, 80, 30) | disc(96, 150, 30)
     assert people(doll, [(62, 72, 36, 44), (132, 72, 36, 44)]) == []

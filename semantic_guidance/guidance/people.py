@@ -78,7 +78,7 @@ def people(solid: NDArray[np.bool_], faces: Sequence[Box]) -> list[Box]:
 
 
 def _has_breast(solid: NDArray[np.bool_], box: Box) -> bool:
-    """Whether a shape goes on below a face, straight or (in profile) to a side, or the frame cuts it there."""
+    """Whether a shape goes on below a face, or, in profile, beside that; or the frame cuts it."""
     x, y, w, h = box
     first, last, share = _BREAST
     top = y + first * h

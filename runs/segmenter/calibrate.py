@@ -23,11 +23,13 @@ from cuts import fitted
 from torch import Tensor
 from tqdm import tqdm
 
+from semantic_guidance.core.guidance import Box
 from semantic_guidance.core.resample import resample
 from semantic_guidance.guidance import logistic
 from semantic_guidance.guidance.asked import Glances
 from semantic_guidance.guidance.clicks import ClickSegmenter
 from semantic_guidance.guidance.confidence import FEATURES, Evidence, confidence, features
+from semantic_guidance.guidance.faces import find_faces
 from semantic_guidance.guidance.instances import told
 from semantic_guidance.guidance.parts import View
 from semantic_guidance.guidance.segmenter import WEIGHTS, Segmenter, Sight
@@ -131,13 +133,19 @@ def seen_of(picture: Picture, segmenter: Segmenter, folder: Path | None) -> Sigh
     return seen
 
 
+def boxes_of(picture: Picture) -> list[Box]:
+    return [face.box for face in find_faces(picture.image)]
+
+
 def measured(
     picture: Picture, seen: Sight, clicks: ClickSegmenter | None
 ) -> list[tuple[dict[str, float], bool]]:
     """The features of each instance in a picture, and whether it is right."""
     view = View.of(to_bytes(picture.image), seen.mask[0].numpy())
-    ask = None if clicks is None else Glances(clicks, picture.image)
-    labels = told(view, ask)
+    ask = None if clicks is None else Glances(clicks, picture.image, seen.mask)
+    scale = view.soft.shape[1] / picture.image.shape[2]
+    faces = [(x * scale, y * scale, w * scale, h * scale) for x, y, w, h in boxes_of(picture)]
+    labels = told(view, ask, faces)
     shapes = [labels == n for n in range(1, int(labels.max()) + 1)]
     if not shapes:
         return []

@@ -162,7 +162,8 @@ def fitted(
         size = (view.soft.shape[1], view.soft.shape[0])
         small = cv2.resize(owner.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST).astype(np.int32)
         image = torch.from_numpy(pixels).permute(2, 0, 1).float() / 255
-        for row, yes in examples(view, small, None if clicks is None else Glances(clicks, image), rng):
+        ask = None if clicks is None else Glances(clicks, image, torch.from_numpy(soft)[None])
+        for row, yes in examples(view, small, ask, rng):
             rows.append(row)
             right.append(yes)
             whole.append(index >= count)

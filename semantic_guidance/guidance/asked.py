@@ -69,7 +69,9 @@ class Glances:
         points = torch.zeros(count, most, 3, dtype=torch.float32)
         for row, clicks in zip(points, questions, strict=True):
             for n, (x, y, positive) in enumerate(clicks):
-                row[n] = torch.tensor([x * scale[0], y * scale[1], 1 if positive else -1])
+                row[n] = torch.tensor(
+                    [x * scale[0], y * scale[1], 1 if positive else -1], dtype=torch.float32
+                )
         none = torch.zeros(count, 1, rows, columns, dtype=torch.float32)
         asked = Clicks(points, none, salient.expand(count, -1, -1, -1), none)
         with torch_threads(self._clicks.threads):

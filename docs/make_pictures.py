@@ -108,7 +108,7 @@ def papers() -> None:
 def guidance() -> Tensor:
     """What was found, and 200 strokes with and without knowing it."""
     rows = []
-    for name in ("astronaut", "rocket"):
+    for name in ("astronaut", "coffee"):
         photo = load_image(EXAMPLES / f"{name}.jpg")
         painting = Painter(strokes=200, size=900).paint(photo)
         plain = Painter("baseline", strokes=200, size=900).paint(photo, Guidance.none(*photo.shape[1:]))

@@ -23,7 +23,7 @@ import itertools
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,6 +42,7 @@ from semantic_guidance.images.reading import (
     floats,
     integer,
     packed_picture,
+    parsed,
     read_picture,
     sequence,
     shown,
@@ -184,15 +185,7 @@ def _load(path: Path) -> Any:
     objects = MAX_STROKES + 1 + (b'"brush"' in text) + 2 * (b'"hand"' in text)
     if text.count(b"{") > objects or text.count(b",") > MAX_COMMAS:
         raise FlawError(f"there are more than {MAX_STROKES} strokes in it, wanted at most that many")
-
-    def refuse(constant: str) -> NoReturn:
-        raise FlawError(f"{constant} is not a number, wanted finite numbers")
-
-    try:
-        return json.loads(text, parse_constant=refuse)
-    except (ValueError, RecursionError) as error:
-        reason = str(error).splitlines()[0]
-        raise FlawError(f"not JSON ({reason}), wanted a file of strokes") from None
+    return parsed(text, "a file of strokes")
 
 
 def _drawing(document: Any) -> Drawing:

@@ -18,7 +18,7 @@ import json
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, NoReturn
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -41,6 +41,7 @@ from semantic_guidance.images.reading import (
     floats,
     integer,
     packed_picture,
+    parsed,
     read_picture,
     sequence,
     shown,
@@ -153,15 +154,7 @@ def _load(path: Path) -> Any:
     # Before parsing, which takes many times the memory of the text.
     if text.count(b"{") > MAX_INSTANCES + 1 or text.count(b",") > MAX_COMMAS:
         raise FlawError(f"there are more than {MAX_INSTANCES} instances in it, wanted at most that many")
-
-    def refuse(constant: str) -> NoReturn:
-        raise FlawError(f"{constant} is not a number, wanted finite numbers")
-
-    try:
-        return json.loads(text, parse_constant=refuse)
-    except (ValueError, RecursionError) as error:
-        reason = str(error).splitlines()[0]
-        raise FlawError(f"not JSON ({reason}), wanted {WHAT}") from None
+    return parsed(text, WHAT)
 
 
 def _stored(document: Any, folder: Path, size: tuple[int, int] | None) -> Stored:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import base64
 import io
+import json
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +20,19 @@ MAX_PIXELS = 100_000_000  # of the canvas, and of all masks together
 
 class FlawError(Exception):
     """What is wrong with a file, without its name."""
+
+
+def parsed(text: bytes, what: str) -> Any:
+    """What a file of JSON holds; `what` is the kind of file that is wanted."""
+
+    def refuse(constant: str) -> NoReturn:
+        raise FlawError(f"{constant} is not a number, wanted finite numbers")
+
+    try:
+        return json.loads(text, parse_constant=refuse)
+    except (ValueError, RecursionError) as error:
+        reason = str(error).splitlines()[0]
+        raise FlawError(f"not JSON ({reason}), wanted {what}") from None
 
 
 def packed_picture(picture: NDArray[np.float32]) -> str:

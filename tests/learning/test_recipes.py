@@ -48,4 +48,4 @@ def test_there_are_recipes_of_what_ships():
     assert {path.parent.name for path in READMES} >= {"window-agents", "segmenter"}
     found = [words for path in READMES for words in commands(path.read_text(encoding="utf-8"))]
     assert sum(words[0] == "train-agent" for words in found) == 4
-    assert sum(words[0] == "train-segmenter" for words in found) == 2
+    assert sum(words[0] == "train-segmenter" for words in found) == 4

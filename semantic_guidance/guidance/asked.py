@@ -14,7 +14,7 @@ from torch import Tensor
 from semantic_guidance.core.guidance import Point
 from semantic_guidance.core.threads import torch_threads
 from semantic_guidance.guidance.click_network import Clicks
-from semantic_guidance.guidance.clicks import ClickSegmenter, Features
+from semantic_guidance.guidance.clicks import SIDES, ClickSegmenter, Features
 from semantic_guidance.guidance.segmenter import Segmenter
 
 Question = Sequence[Point]
@@ -60,8 +60,9 @@ class Glances:
         if not questions:
             return np.zeros((0, *size), np.float32), []
         if self._features is None:
-            self._features = self._clicks.encode(self._image, self._salient)
-        look = self._features.looks[0]  # from furthest away: the quickest
+            # From furthest away, which is the quickest.
+            self._features = self._clicks.encode(self._image, self._salient, SIDES[:1])
+        (look,) = self._features.looks
         salient = look.salient
         rows, columns = salient.shape[-2:]
         scale = (columns / size[1], rows / size[0])

@@ -158,12 +158,13 @@ class ClickSegmenter:
         return self.segmenter.config.threads
 
     @torch.inference_mode()
-    def encode(self, image: Tensor, salient: Tensor | None = None) -> Features:
+    def encode(self, image: Tensor, salient: Tensor | None = None, sides: Sequence[int] = SIDES) -> Features:
         """The first look at a picture ``[3, H, W]`` in [0, 1]: all that clicks on it have in common.
 
         Args:
             image: the picture.
             salient: ``[1, H, W]`` in [0, 1], what the segmenter found in it, if that is known already.
+            sides: see `SIDES`: a look at the whole for each.
 
         Raises:
             ValueError: the picture, or the salient mask, has another shape.
@@ -181,7 +182,7 @@ class ClickSegmenter:
         rows, columns = pixels.shape[:2]
         objects = _resized(salient[0].detach().float().cpu().numpy(), rows, columns)
         with torch_threads(self.threads):
-            inputs = [_input(pixels, side) for side in SIDES]
+            inputs = [_input(pixels, side) for side in sides]
             evidence = [kind_evidence()(x) for x in inputs]
             whole = Window(0, 0, columns, rows)
             looks = tuple(self._look(whole, x, each) for x, each in zip(inputs, evidence, strict=True))

@@ -359,7 +359,7 @@ def test_glances_place_clicks_and_sizes():
     salient[..., :48] = 1
     look = SimpleNamespace(salient=salient, view=SimpleNamespace(of=lambda owner: owner))
     features = SimpleNamespace(looks=(look,))
-    clicks = SimpleNamespace(threads=1, decoder=decoder, encode=lambda image, found: features)
+    clicks = SimpleNamespace(threads=1, decoder=decoder, encode=lambda image, found, sides: features)
     questions = [[Point(15, 10)], [Point(75, 50), Point(30, 20, False)]]
     masks, expected = Glances(clicks, torch.zeros(3, 100, 150))(questions, (100, 150))
     points = [[[9.6, 6.4, 1], [0, 0, 0]], [[48.0, 32.0, 1], [19.2, 12.8, -1]]]

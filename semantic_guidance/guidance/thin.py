@@ -18,11 +18,8 @@ Plane: TypeAlias = NDArray[Any]  # [H, W]
 _WIDTH = 0.02  # of the longer side: structures narrower than this are ridges
 _CONTRAST = 0.25  # of [0, 1], between a ridge and what is beside it
 _LOW, _SEED = 0.04, 0.15  # belief that every pixel of a part needs, and one of them
-_SHORTEST, _SLENDER, _THICK = (
-    0.02,
-    6.0,
-    0.55,
-)  # of the side; length by thickness; thickness by a ridge's width
+_SHORTEST, _SLENDER = 0.02, 6.0  # least length of a part, of the side and in thicknesses
+_THICK = 0.55  # greatest thickness, in a ridge's width
 _GAP = 0.01  # of the side, from the object to where the part is seen
 _LARGEST = 0.1  # of the object's area
 _MAIN = 0.3  # of the largest piece's area: smaller pieces have no parts

@@ -16,7 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from semantic_guidance.guidance.focus import guided_relus, layer_cam
+from semantic_guidance.guidance.focus import guided_relus
 
 SIDE, PATCH = 64, 13
 
@@ -75,6 +75,11 @@ def smoothed(plane: Tensor, deviation: float = 2.0) -> Tensor:
     return F.conv2d(down, kernel.view(1, 1, 1, -1), padding=(0, 6))
 
 
+def layer_cam(activation: Tensor, gradient: Tensor) -> Tensor:
+    """LayerCAM (Jiang et al. 2021, equation 6) ``[B, 1, h, w]``: activations times positive gradients."""
+    return (activation * gradient.clamp(min=0)).sum(1, keepdim=True).clamp(min=0)
+
+
 def maps(net: nn.Sequential, x: Tensor) -> dict[str, Tensor]:
     """Every kind of map ``[B, 1, S, S]``."""
     out = {}
@@ -92,6 +97,7 @@ def maps(net: nn.Sequential, x: Tensor) -> dict[str, Tensor]:
 
         out[f"{name} gradient"] = gradient.abs().sum(1, keepdim=True)
         out[f"{name} gradient, smoothed"] = smoothed(out[f"{name} gradient"])
+        out[f"{name} gradient, smoothed, squared"] = out[f"{name} gradient, smoothed"].square()
         out[f"{name} Grad-CAM"] = up((features * inner.mean((2, 3), keepdim=True)).sum(1, True).clamp(min=0))
         out[f"{name} LayerCAM"] = up(layer_cam(features, inner))
     for cam in ("plain Grad-CAM", "plain LayerCAM", "guided LayerCAM"):

@@ -2,15 +2,14 @@
 
 Guided backpropagation (Springenberg et al. 2015, arXiv 1412.6806) is the gradient of the winning class's
 score with respect to the input, where every ReLU passes only positive gradients. It is sharp, but
-speckles, and follows whatever has contrast (Adebayo et al. 2018, arXiv 1810.03292). The focus is its average
-over a few shifted and mirrored copies (as SmoothGrad's over noise, Smilkov et al. 2017, arXiv 1706.03825),
-smoothed, times a class activation map (LayerCAM, Jiang et al. 2021, in the manner of guided Grad-CAM,
-Selvaraju et al. 2017, arXiv 1610.02391). `runs/focus` has what was compared.
+speckles. The focus is its average over a few shifted and mirrored copies (as SmoothGrad's over noise, Smilkov
+et al. 2017, arXiv 1706.03825), a little smoothed, and squared, which keeps it to what stands out. Class
+activation maps were tried beside it and follow contrast more than the class (Adebayo et al. 2018, arXiv
+1810.03292). `runs/focus` has what was compared.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -34,12 +33,11 @@ _RECTIFIERS: frozenset[Callable[..., Tensor]] = frozenset(
 )
 
 
-_SMOOTHING = 0.02  # of the square in which the classifier sees an object: standard deviation
+_SMOOTHING = 0.01  # of the square in which the classifier sees an object: standard deviation
 _MOVES = ((5, 7, False), (-5, -7, True), (5, 7, True), (-5, -7, False))
 """How the classifier sees an object's copies: shifted by pixels (down, right), and mirrored or not."""
 _MARGIN = 8  # pixels of the square that are left round the object, more than copies are shifted
 _MOST = 8  # objects that get a focus, and copies of all of them that the classifier sees
-_STRIDE = 16  # of the map by which the gradients are weighted, in pixels of the square
 
 
 class _OnlyPositive(TorchFunctionMode):
@@ -47,15 +45,7 @@ class _OnlyPositive(TorchFunctionMode):
 
     It catches the functions, not the modules: modules used twice, in-place ones and plain function calls are
     all alike to it, and the model needs no hooks.
-
-    Args:
-        least: the last rectified map ``[B, C, h, w]`` with both sides at least that long is kept.
     """
-
-    def __init__(self, least: float = math.inf) -> None:
-        super().__init__()
-        self._least = least
-        self.kept: Tensor | None = None
 
     def __torch_function__(
         self,
@@ -66,14 +56,12 @@ class _OnlyPositive(TorchFunctionMode):
     ) -> Any:
         out = func(*args, **(kwargs or {}))
         if func in _RECTIFIERS and isinstance(out, Tensor) and out.requires_grad:
-            if out.ndim == 4 and min(out.shape[2:]) >= self._least:
-                self.kept = out
             out.register_hook(lambda grad: grad.clamp(min=0))
         return out
 
 
 @contextmanager
-def guided_relus(model: nn.Module, least: float = math.inf) -> Iterator[_OnlyPositive]:
+def guided_relus(model: nn.Module) -> Iterator[None]:
     """Within this context, `model` is in eval mode and its forward passes use guided backpropagation.
 
     Afterwards the model is as it was: no hook remains, and each module is in train or eval mode as before.
@@ -81,13 +69,12 @@ def guided_relus(model: nn.Module, least: float = math.inf) -> Iterator[_OnlyPos
 
     Args:
         model: any network with ReLU, ReLU6, LeakyReLU, ELU, GELU, SiLU or the like, as modules or functions.
-        least: what is yielded keeps the last rectified map whose sides are at least that long.
     """
     modes = [(module, module.training) for module in model.modules()]
     model.eval()
     try:
-        with _OnlyPositive(least) as watched:
-            yield watched
+        with _OnlyPositive():
+            yield
     finally:
         for module, training in modes:
             module.training = training
@@ -108,23 +95,14 @@ def guided_backprop(model: nn.Module, x: Tensor, classes: Tensor | None = None) 
     Raises:
         ValueError: a shape is not as above, or the output does not depend on the input.
     """
-    return _guided(model, x, lambda logits: logits.argmax(1) if classes is None else classes)[0]
+    return _guided(model, x, lambda logits: logits.argmax(1) if classes is None else classes)
 
 
-def _guided(
-    model: nn.Module, x: Tensor, choose: Callable[[Tensor], Tensor], least: float = math.inf
-) -> tuple[Tensor, Tensor | None]:
-    """Guided gradients ``[B, 3, H, W]``, and `layer_cam` of the map that `guided_relus` keeps, if any.
-
-    Args:
-        model: see `guided_backprop`.
-        x: see there.
-        choose: from logits ``[B, classes]`` to the class ``[B]`` of each picture.
-        least: see `guided_relus`.
-    """
+def _guided(model: nn.Module, x: Tensor, choose: Callable[[Tensor], Tensor]) -> Tensor:
+    """`guided_backprop` for the classes ``[B]`` that are chosen from logits ``[B, classes]``."""
     if x.ndim != 4:
         raise ValueError(f"x has shape {list(x.shape)}, wanted [batch, channels, height, width]")
-    with torch.inference_mode(False), torch.enable_grad(), guided_relus(model, least) as watched:
+    with torch.inference_mode(False), torch.enable_grad(), guided_relus(model):
         leaf = x.detach().clone().requires_grad_(True)
         # A model may start with an in-place activation, which must not meet a leaf.
         logits = model(leaf * 1)
@@ -135,25 +113,8 @@ def _guided(
             raise ValueError("model's output does not depend on x, wanted a differentiable classifier")
         chosen = choose(logits.detach()).to(logits.device).long()
         score = logits.gather(1, chosen[:, None]).sum()
-        if watched.kept is None:
-            return torch.autograd.grad(score, leaf)[0], None
-        gradient, inner = torch.autograd.grad(score, (leaf, watched.kept))
-    return gradient, layer_cam(watched.kept.detach(), inner)
-
-
-def layer_cam(activation: Tensor, gradient: Tensor) -> Tensor:
-    """Evidence for a class at each place of a rectified map (Jiang et al. 2021, equation 6).
-
-    Args:
-        activation: ``[B, C, h, w]``.
-        gradient: ``[B, C, h, w]`` of the class's score with respect to it.
-
-    Returns:
-        ``[B, 1, h, w]`` not negative: the sum over the channels of each activation times the positive part of
-        its gradient. Where a linear layer follows the map's mean, that is the class activation map of its
-        positive weights (Zhou et al. 2016, arXiv 1512.04150).
-    """
-    return (activation * gradient.clamp(min=0)).sum(1, keepdim=True).clamp(min=0)
+        (gradient,) = torch.autograd.grad(score, leaf)
+    return gradient
 
 
 def saliency(gradient: Tensor) -> Tensor:
@@ -227,14 +188,9 @@ def _evidence(model: nn.Module, prepare: Callable[[Tensor], Tensor], squares: Te
         return logits.unflatten(0, (len(moves), count)).mean(0).argmax(1).repeat(len(moves))
 
     copies = prepare(torch.cat([_moved(squares, move) for move in moves]))
-    gradient, cam = _guided(model, copies, together, side / _STRIDE)
-    planes = saliency(gradient)
-    if cam is not None:
-        planes = torch.cat([planes, F.interpolate(cam, (side, side), mode="bilinear")], 1)
+    planes = saliency(_guided(model, copies, together))
     back = [_moved_back(part, move) for part, move in zip(planes.split(count), moves, strict=True)]
-    mean = torch.stack(back).mean(0)
-    sharp = _smoothed(mean[:, :1], _SMOOTHING * side)
-    return sharp if cam is None else sharp * mean[:, 1:]
+    return _smoothed(torch.stack(back).mean(0), _SMOOTHING * side).square()
 
 
 def focus_map(

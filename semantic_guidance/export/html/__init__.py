@@ -48,7 +48,7 @@ def write(drawing: Drawing, path: Path, options: NoOptions, progress: Progress) 
             f"{path}: there are {len(drawing.masks)} masks, wanted at most {most} on a page of"
             f" {width} x {height} pixels"
         )
-    page = _page(path.stem.removesuffix("_painted").replace("_", " "), _data(drawing))
+    page = _page(path.stem.removesuffix("_painted").replace("_", " "), page_data(drawing))
     with replacing(path) as draft:
         draft.write_text(page, encoding="utf-8", newline="\n")
     progress(1.0)
@@ -66,7 +66,7 @@ def _page(title: str, data: Mapping[str, Any]) -> str:
     )
 
 
-def _data(drawing: Drawing) -> dict[str, Any]:
+def page_data(drawing: Drawing) -> dict[str, Any]:
     """What the player reads; lengths in pixels of its canvas, except those of the strokes."""
     size = min(LONGEST, max(drawing.width, drawing.height))
     height, width = drawing.sides(size)

@@ -200,8 +200,6 @@ def picture_of(path: Path, most: int) -> np.ndarray:
             image = decode_stream(source, "the region", formats=["PNG"], most=most).image
     except ValueError as error:
         raise Refused(error, 415) from None
-    if image.mode in ("RGBA", "LA", "PA"):  # painted with a brush on nothing
-        grey = image.convert("RGBA").getchannel("A")
-    else:
-        grey = image.convert("L")
+    clear = image.mode in ("RGBA", "LA", "PA")  # painted with a brush on nothing
+    grey = image.convert("RGBA").getchannel("A") if clear else image.convert("L")
     return np.asarray(grey, np.float32) / 255

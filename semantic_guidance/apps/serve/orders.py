@@ -12,10 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from semantic_guidance.apps.job import Job
-from semantic_guidance.apps.options import TUBES
+from semantic_guidance.apps.options import TUBES, OutputOptions
+from semantic_guidance.apps.rendering import RenderOptions
 from semantic_guidance.apps.serve.records import Limits, Refused
 from semantic_guidance.core.errors import InputError
-from semantic_guidance.core.plugins import AGENTS, STYLES, Registry
+from semantic_guidance.core.options import from_json
+from semantic_guidance.core.plugins import AGENTS, EXPORTERS, STYLES, Registry
 from semantic_guidance.export.options import FileOptions
 from semantic_guidance.images.color import MAX_COLORS, parse_color
 from semantic_guidance.painter.presets import PRESETS
@@ -42,6 +44,20 @@ OWN = (
 FILES = tuple(FileOptions.__dataclass_fields__)
 """Options of files, which are said when one is asked for."""
 
+EXTRA = ("guidance.json", "guidance.png")
+"""Files beside those of formats: of what was known of the photograph."""
+
+OF_FILES = (
+    *(
+        name
+        for name in RenderOptions.__dataclass_fields__
+        if name not in (*OWN, *OutputOptions.__dataclass_fields__)
+    ),
+    "paper",
+    "margin",
+)
+"""Options of files."""
+
 PICTURES = ("palette_from", "background", "start_canvas")
 """Options that may be pictures."""
 
@@ -58,7 +74,9 @@ Find = Callable[[str], Path]
 """The file of the picture of that ID; raises `Refused` if there is none."""
 
 
-def checked_job(values: Mapping[str, Any], limits: Limits, find: Find) -> tuple[dict[str, Any], dict[str, Any]]:
+def checked_job(
+    values: Mapping[str, Any], limits: Limits, find: Find
+) -> tuple[dict[str, Any], dict[str, Any]]:
     """The options of a job, as they are told to people, and with the files of pictures in place of IDs.
 
     Args:
@@ -90,13 +108,41 @@ def checked_job(values: Mapping[str, Any], limits: Limits, find: Find) -> tuple[
     return told, paths
 
 
-def checked_words(given: Mapping[str, Any]) -> None:
-    """Check what may name a file elsewhere: a brush, a palette.
+def checked_options(format: str, values: Mapping[str, Any], limits: Limits, find: Find) -> dict[str, Any]:
+    """The options of a file, with the files of pictures in place of IDs.
+
+    Args:
+        format: of the file.
+        values: what a visitor asks for; texts will do for numbers.
+        limits: of that.
+        find: pictures.
 
     Raises:
-        Refused: it does not name what ships.
+        Refused: something of it is not usable.
     """
+    if format not in EXTRA and format not in EXPORTERS:
+        raise Refused(
+            f"format is {format[:40]!r}, wanted one of {', '.join((*EXPORTERS.names(), *EXTRA))}", 422
+        )
+    given = {name: value for name, value in _plain(values).items() if value is not None}
+    for name, value in given.items():
+        if name not in OF_FILES:
+            raise Refused(f"{name} is no option of a file, wanted one of {', '.join(OF_FILES)}", 422)
+        if isinstance(value, str) and value.lower() in ("true", "false"):
+            given[name] = value.lower() == "true"
+    if given and format in EXTRA:
+        raise Refused(f"{format} has no options", 422)
     _check_words(given)
+    if "background" in given:
+        given["background"] = picture_or_color("background", given["background"], find, True)
+    try:
+        options = from_json(
+            RenderOptions, {name: value for name, value in given.items() if name not in ("paper", "margin")}
+        )
+    except InputError as error:
+        raise Refused(error, 422) from None
+    _check_most("size", options.size or 0, limits.file_size)
+    return given
 
 
 def _check_most(name: str, value: int, most: int) -> None:
@@ -169,11 +215,12 @@ def _check_palette(value: Any) -> None:
             raise Refused(f"palette is {value}, wanted 1 to {MAX_COLORS} colours", 422)
         return
     words = value.split(",") if isinstance(value, str) else value
-    usable = isinstance(words, list | tuple) and all(isinstance(each, str) for each in words)
+    usable = isinstance(words, list | tuple) and bool(words) and all(isinstance(each, str) for each in words)
     # A single word without # may be the name of a file.
     if not usable or not all(HEX.fullmatch(each.strip()) for each in words) or not words[0].startswith("#"):
         raise Refused(
-            f"palette is {str(value)[:40]!r}, wanted a number of colours, or colours such as #204060,#fff", 422
+            f"palette is {str(value)[:40]!r}, wanted a number of colours, or colours such as #204060,#fff",
+            422,
         )
 
 

@@ -19,7 +19,6 @@ from semantic_guidance.apps.options import named
 from semantic_guidance.apps.result import Result
 from semantic_guidance.apps.serve.workers import Desk
 from semantic_guidance.core.files import replacing
-from semantic_guidance.core.options import to_json
 from semantic_guidance.export.html import page_data
 from semantic_guidance.images.arrays import resample_array, to_bytes
 from semantic_guidance.images.files import load_picture
@@ -37,9 +36,6 @@ THUMBNAIL = 320
 
 NAMES = ("strokes.json", "view.json", "guidance.json", "thumbnail.jpg")
 """Files of a painting that is done."""
-
-OWN = ("image", "out", "output", "overwrite", "formats", "guidance", "frame")
-"""Options that the studio sets itself."""
 
 
 def ready_to_paint() -> None:
@@ -70,11 +66,11 @@ def paint(task: dict[str, Any], desk: Desk) -> dict[str, Any]:
     """
     set_threads(task["threads"])
     folder = Path(task["folder"])
-    job = _job(task["job"], folder, task["frame"])
+    job, changes = _job(task["job"], folder, task["frame"]), {}
     if task.get("variation") is not None:
-        job = _varied(job, task["variation"], task["count"])
-    result = run(job, _telling(desk))
-    return {**_written(result.painting, folder), **_told(result)}
+        changes = _varied(job, task["variation"], task["count"])
+    result = run(replace(job, **changes), _telling(desk))
+    return {**_written(result.painting, folder), **_told(result), "changes": changes}
 
 
 def repaint_region(task: dict[str, Any], desk: Desk) -> dict[str, Any]:
@@ -92,8 +88,8 @@ def _job(values: dict[str, Any], folder: Path, frame: int | None) -> Job:
     return Job.from_json(json.dumps({**values, **own}))
 
 
-def _varied(job: Job, number: int, count: int) -> Job:
-    """One of several variations of a job, as `apps.jobs.run_variations` makes them."""
+def _varied(job: Job, number: int, count: int) -> dict[str, Any]:
+    """The options of one of several variations of a job, as `apps.jobs.run_variations` makes them."""
     picture = load_picture(job.image, job.frame)
     style = make_style(job, picture.image, agent=job.agent is not None)
     fixed = [name for name in DIALS if getattr(job, name) is not None]
@@ -101,17 +97,18 @@ def _varied(job: Job, number: int, count: int) -> Job:
     options: dict[str, Any] = {"seed": each.seed, **each.dials}
     if each.dials:
         options["style"] = job.style or style.name
-    return replace(job, **options)
+    return options
 
 
 def _telling(desk: Desk) -> Callable[[str, float], None]:
     """Reports progress, but not too often."""
-    last = [0.0, ""]
+    last, before = 0.0, ""
 
     def tell(stage: str, share: float) -> None:
+        nonlocal last, before
         now = time.monotonic()
-        if stage != last[1] or now - float(last[0]) >= OFTEN:
-            last[:] = [now, stage]
+        if stage != before or now - last >= OFTEN:
+            last, before = now, stage
             desk.tell("progress", {"stage": stage, "share": round(share, 4)})
 
     return tell
@@ -142,6 +139,5 @@ def _told(result: Result) -> dict[str, Any]:
         "foreground": result.errors.foreground,
         "background": result.errors.background,
     }
-    job = {name: value for name, value in to_json(result.job).items() if name not in OWN}
     notes = [note.replace(str(result.job.image), result.job.image.name) for note in result.notes]
-    return {"errors": errors, "style": result.style, "job": job, "notes": notes}
+    return {"errors": errors, "style": result.style, "notes": notes}

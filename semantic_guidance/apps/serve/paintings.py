@@ -42,6 +42,7 @@ class Known:
         began: time at which it began.
         performing: the work.
         lonely: ends it if nobody follows it for long.
+        writing: held while one of its files is written, by the file's name.
     """
 
     record: PaintingRecord
@@ -57,6 +58,7 @@ class Known:
     began: float = 0.0
     performing: asyncio.Task[None] | None = None
     lonely: asyncio.TimerHandle | None = None
+    writing: dict[str, asyncio.Lock] = field(default_factory=dict)
 
     @property
     def ended(self) -> bool:
@@ -193,7 +195,7 @@ class Paintings:
             done = await self._done(known)
             stopped = bool(known.stopping) and done.get("stopped", True)
             message = known.stopping if stopped else " ".join(done.get("notes", ()))
-            self._end(known, state="stopped" if stopped else "done", message=message, **_fields(done))
+            self._end(known, state="stopped" if stopped else "done", message=message, **_fields(known, done))
         except Refused as error:
             state = "cancelled" if known.stopping == STOPPED and isinstance(error, DiedError) else "failed"
             self._end(known, state=state, message=str(error))
@@ -291,10 +293,11 @@ class Paintings:
         self._changed(known.folder, True)
 
 
-def _fields(done: Mapping[str, Any]) -> dict[str, Any]:
+def _fields(known: Known, done: Mapping[str, Any]) -> dict[str, Any]:
     """What of a worker's answer belongs to the record."""
-    names = ("strokes", "errors", "style", "job", "width", "height", "message")
+    names = ("strokes", "errors", "style", "width", "height")
     found = {name: done[name] for name in names if name in done}
+    found["job"] = {**known.record.job, **done.get("changes", {})}
     if done.get("shares") is not None:
         found["shares"] = tuple(done["shares"])
     return found

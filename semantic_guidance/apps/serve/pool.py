@@ -304,9 +304,10 @@ class Lane:
             free = worker not in self._taken_now
             if free and worker.dead:
                 self._drop(worker)
-            elif free and worker.warm.done() and len(self.workers) > self._least:
-                if now - worker.idle_since > self._idle:
-                    self._drop(worker)
+                continue
+            long = now - worker.idle_since > self._idle
+            if free and long and worker.warm.done() and len(self.workers) > self._least:
+                self._drop(worker)
         if len(self.workers) < self._least and not self.closed:
             self._later(self._replenish())
 

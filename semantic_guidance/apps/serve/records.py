@@ -18,7 +18,7 @@ KEPT = ("done", "stopped")
 """States in which there is a painting to be looked at."""
 
 
-class Refused(InputError):
+class Refused(InputError):  # noqa: N818
     """Something that was asked for is not done; the message is for people.
 
     Args:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import hashlib
+import json
 import os
 import secrets
 import time
@@ -17,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from semantic_guidance.apps.serve.files import Store, check_room, safe_name, shown_name
-from semantic_guidance.apps.serve.orders import checked_document, checked_job
+from semantic_guidance.apps.serve.orders import EXTRA, checked_document, checked_job, checked_options
 from semantic_guidance.apps.serve.paintings import Known, Paintings, write_document
 from semantic_guidance.apps.serve.pool import Lane, context, cores
 from semantic_guidance.apps.serve.records import (
@@ -79,9 +81,7 @@ class Studio:
         """Start the workers; returns once the first of each kind is warm."""
         how, limits = context(), self.limits
         self._store = Store(limits.disk_bytes)
-        self._painters = Lane(
-            "paint", how, self.workers, NICE, 1, limits.queue + self.workers, limits.idle
-        )
+        self._painters = Lane("paint", how, self.workers, NICE, 1, limits.queue + self.workers, limits.idle)
         self._looker = Lane("look", how, 1, 0, 1, limits.tasks, limits.idle)
         self._keeper = Lane("keep", how, 1, NICE, 0, limits.tasks, limits.idle)
         self._lanes = (self._looker, self._painters, self._keeper)
@@ -322,6 +322,47 @@ class Studio:
         """
         return self._kept_file(id, "guidance.json")
 
+    async def file(self, id: str, format: str, options: Mapping[str, Any] | None = None) -> tuple[Path, str]:
+        """A file of a painting, and a name for it.
+
+        Args:
+            id: of the painting.
+            format: one of `EXPORTERS`, ``guidance.json`` or ``guidance.png``.
+            options: as ``render`` has them; texts will do for numbers.
+
+        Raises:
+            Refused: there is no such painting, it is not finished, or the options are not usable.
+        """
+        known = self._paintings.kept(id)
+        sent = self._sent(known.record.picture)
+        given = checked_options(format, options or {}, self.limits, lambda id: self._sent(id).record.path)
+        name = _file_name(sent.record.name, format)
+        if format == "guidance.json":
+            return self._kept_file(id, format), name
+        text = json.dumps([format, given], sort_keys=True)
+        path = known.folder / f"{hashlib.sha256(text.encode()).hexdigest()[:24]}.{format}"
+        async with known.writing.setdefault(path.name, asyncio.Lock()):
+            if not path.is_file():
+                await self._write(known, sent, format, given, path)
+        return path, name
+
+    async def _write(
+        self, known: Known, sent: Sent, format: str, options: Mapping[str, Any], path: Path
+    ) -> None:
+        """Let a worker write a file of a painting."""
+        self._make_room(16 << 20)
+        task = {
+            "task": "file",
+            "folder": str(known.folder),
+            "format": format,
+            "path": str(path),
+            "options": dict(options),
+            "photo": str(sent.record.path),
+            "frame": sent.record.frame,
+        }
+        await self._keeper.do(task)
+        self.store.count(known.folder)
+
     def _kept_file(self, id: str, name: str) -> Path:
         known = self._paintings.kept(id)
         with contextlib.suppress(Refused):
@@ -357,7 +398,7 @@ class Studio:
         """Remove what nobody has touched for long."""
         before = time.monotonic() - self.limits.keep_seconds
         needed: set[str] = set()
-        for name, known in list(self._paintings.known.items()):
+        for known in list(self._paintings.known.values()):
             if not known.ended or known.feed.followers:
                 needed.update(known.pictures)
             elif known.touched < before:
@@ -375,3 +416,9 @@ class Studio:
             self._expire()
             for lane in self._lanes:
                 lane.tidy()
+
+
+def _file_name(picture: str, format: str) -> str:
+    """The name of a file of a painting of the picture of that name."""
+    stem = Path(safe_name(picture)).stem
+    return f"{stem}_{format}" if format in EXTRA else f"{stem}_painted.{format}"

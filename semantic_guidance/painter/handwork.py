@@ -72,7 +72,8 @@ class HandRefiner(Refiner):
         self.levels, self.layers, self.hand = composition.levels, layers, layers.hand
         parts = composition.parts
         counts = {int(part): int((parts == part).sum()) for part in np.unique(parts)}
-        super().__init__(composition.vectors, parts, counts, ladder, config, seed, tools)
+        onlooker = layers.problem.onlooker
+        super().__init__(composition.vectors, parts, counts, ladder, config, seed, tools, onlooker=onlooker)
         self.crowds = {}
         self.thinned = False  # of strokes that are worth nothing
         self.low[:], self.high[:] = self.low.clamp(max=0), self.high.clamp(min=1)  # `within` says more

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 
 import numpy as np
@@ -181,7 +182,10 @@ class Layers:
 
 
 def compose(layers: Layers, strokes: int) -> Composition:
-    """The first strokes: each layer where the layers before it left the greatest error."""
+    """The first strokes: each layer where the layers before it left the greatest error.
+
+    Fewer layers if somebody looks on and ends it.
+    """
     hand, problem, rng = layers.hand, layers.problem, layers.rng
     counts = np.diff(np.round(np.cumsum((0, *hand.shares)) / sum(hand.shares) * strokes)).astype(int)
     canvas, laid = problem.canvas, []
@@ -193,7 +197,15 @@ def compose(layers: Layers, strokes: int) -> Composition:
         fresh = fresh[np.argsort(-light, kind="stable") if hand.pale_first else rng.permutation(len(light))]
         canvas = paint(fresh.vectors, canvas, None, problem.backend)
         laid.append(fresh)
+        if not problem.told(functools.partial(_shown, layers, laid)):
+            break
     return together(laid)
+
+
+def _shown(layers: Layers, laid: list[Composition]) -> tuple[Tensor, Parts]:
+    """Packed strokes ``[N, 13]`` of some layers, as they are painted, and what they depict."""
+    composition = layers.order(together(laid))
+    return composition.vectors, composition.parts
 
 
 def together(compositions: list[Composition]) -> Composition:

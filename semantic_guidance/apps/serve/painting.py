@@ -9,16 +9,19 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import torch
 from PIL import Image
 
-from semantic_guidance.agents.files import load_agent
+from semantic_guidance.agents.watching import Watch
 from semantic_guidance.apps.hand import DIALS, make_style
 from semantic_guidance.apps.job import Job
 from semantic_guidance.apps.jobs import run
 from semantic_guidance.apps.options import named
 from semantic_guidance.apps.result import Result
+from semantic_guidance.apps.serve.sketching import Onlooker
 from semantic_guidance.apps.serve.workers import Desk
 from semantic_guidance.core.files import replacing
+from semantic_guidance.core.guidance import Guidance
 from semantic_guidance.export.html import page_data
 from semantic_guidance.images.arrays import resample_array, to_bytes
 from semantic_guidance.images.files import load_picture
@@ -40,16 +43,21 @@ NAMES = ("strokes.json", "view.json", "guidance.json", "thumbnail.jpg")
 
 def ready_to_paint() -> None:
     """Load the kernels and the networks, by painting a picture of nothing."""
-    import torch
-
     CpuBackend().warm_up()
-    for agent in ("planner", "semantic"):
-        load_agent(agent)
     grey = torch.full((3, 24, 32), 0.5, dtype=torch.float32)
     grey[:, 6:18, 8:24] = 0.9
-    from semantic_guidance.core.guidance import Guidance
+    for preset in ("draft", "standard"):
+        painter = Painter(preset=preset, strokes=4, size=32)
+        painter.paint(grey, Guidance.none(24, 32), watch=_Glance())
 
-    Painter(preset="draft", strokes=4, size=32).paint(grey, Guidance.none(24, 32))
+
+class _Glance(Watch):
+    """Ends a painting as soon as it begins."""
+
+    @property
+    def stopped(self) -> bool:
+        """See `Watch`."""
+        return True
 
 
 def paint(task: dict[str, Any], desk: Desk) -> dict[str, Any]:
@@ -69,8 +77,10 @@ def paint(task: dict[str, Any], desk: Desk) -> dict[str, Any]:
     job, changes = _job(task["job"], folder, task["frame"]), {}
     if task.get("variation") is not None:
         changes = _varied(job, task["variation"], task["count"])
-    result = run(replace(job, **changes), _telling(desk))
-    return {**_written(result.painting, folder), **_told(result), "changes": changes}
+    result = run(replace(job, **changes), _telling(desk), Onlooker(desk))
+    stopped = desk.stopped()
+    told = {**_written(result.painting, folder), **_told(result), "changes": changes}
+    return {**told, "stopped": stopped}
 
 
 def repaint_region(task: dict[str, Any], desk: Desk) -> dict[str, Any]:

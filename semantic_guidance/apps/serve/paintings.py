@@ -20,6 +20,7 @@ LOG = logging.getLogger("semantic_guidance")
 
 UNKNOWN = "There is no such painting here, or it has been removed."
 STOPPED = "It was stopped."
+EARLY = "It was stopped before the first stroke."
 NOBODY = "It was stopped, as nobody looked on."
 SLOW = "It did not stop in time, so that it was ended, and nothing of it could be kept."
 
@@ -38,6 +39,7 @@ class Known:
         touched: time at which somebody last asked for it.
         worker: that paints it.
         stopping: why it is to end; nothing if it is not.
+        sketched: whether there are strokes.
         removed: whether it is to be forgotten.
         began: time at which it began.
         performing: the work.
@@ -54,6 +56,7 @@ class Known:
     touched: float = 0.0
     worker: Worker | None = None
     stopping: str = ""
+    sketched: bool = False
     removed: bool = False
     began: float = 0.0
     performing: asyncio.Task[None] | None = None
@@ -162,6 +165,8 @@ class Paintings:
         if self.waiting.remove(known.record.id):
             self._end(known, state="cancelled", message=why)
             self.advance()
+        elif known.worker is not None and not known.sketched:
+            known.worker.kill(EARLY)  # there is nothing to keep
         elif known.worker is not None:
             self._stop_worker(known)
 
@@ -193,11 +198,12 @@ class Paintings:
     async def _perform(self, known: Known) -> None:
         try:
             done = await self._done(known)
-            stopped = bool(known.stopping) and done.get("stopped", True)
+            stopped = bool(done.get("stopped"))
             message = known.stopping if stopped else " ".join(done.get("notes", ()))
             self._end(known, state="stopped" if stopped else "done", message=message, **_fields(known, done))
         except Refused as error:
-            state = "cancelled" if known.stopping == STOPPED and isinstance(error, DiedError) else "failed"
+            ended = known.stopping and isinstance(error, DiedError)
+            state = "cancelled" if ended else "failed"
             self._end(known, state=state, message=str(error))
         except Exception:
             LOG.exception("a painting has failed")
@@ -213,8 +219,8 @@ class Paintings:
     async def _done(self, known: Known) -> dict[str, Any]:
         worker = await self._lane.take()
         try:
-            if known.removed or (known.stopping and not known.ended):
-                raise DiedError(known.stopping or STOPPED)
+            if known.removed or known.stopping:
+                raise DiedError(EARLY)
             known.worker = worker
             threads = max(1, cores() // max(1, len(self.running)))
             watched = known.feed.followers > 0
@@ -236,6 +242,7 @@ class Paintings:
         if name == "progress":
             self._set(known, stage=data["stage"], share=data["share"])
         else:
+            known.sketched |= bool(data.get("count"))
             known.feed.tell(name, data)
 
     def _stop_worker(self, known: Known) -> None:

@@ -23,9 +23,10 @@ from semantic_guidance.apps.serve.records import Refused
 from semantic_guidance.core.ending import end_with_parent
 from semantic_guidance.core.errors import InputError, RoomError
 from semantic_guidance.core.files import discard
+from semantic_guidance.core.forks import forked_without_threads
 from semantic_guidance.core.memory import out_of_memory
 
-PRELOADED = ("semantic_guidance.apps.serve.tasks",)
+PRELOADED = ("semantic_guidance.apps.serve.preloaded",)
 """What is imported once, in the process from which workers are forked."""
 
 EXPENDABLE = 500
@@ -110,6 +111,7 @@ def work(pipe: Connection, lane: str, nice: int) -> None:
         nice: by how much others go before it.
     """
     end_with_parent()
+    forked_without_threads()
     _settle(nice)
     desk = Desk(pipe)
     from semantic_guidance.apps.serve import tasks

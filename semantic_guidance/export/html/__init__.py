@@ -93,16 +93,16 @@ def page_data(drawing: Drawing) -> dict[str, Any]:
         "layers": layers,
         "objects": list(objects.values()),
         "masks": [
-            _packed(to_bytes(resample_array(mask, height, width))[..., 0], "PNG") for mask in drawing.masks
+            packed(to_bytes(resample_array(mask, height, width))[..., 0], "PNG") for mask in drawing.masks
         ],
         "cover": None
         if drawing.cover is None
-        else _packed(to_bytes(resample_array(drawing.cover, height, width))[..., 0], "PNG"),
+        else packed(to_bytes(resample_array(drawing.cover, height, width))[..., 0], "PNG"),
         "beyond": list(drawing.beyond)
         if isinstance(drawing.beyond, tuple)
-        else _packed(to_bytes(drawing.behind(height, width)), "PNG"),
+        else packed(to_bytes(drawing.behind(height, width)), "PNG"),
         "photo": None if drawing.photo is None else _photo(drawing.photo, height, width),
-        "start": None if drawing.start is None else _packed(to_bytes(drawing.blank(size)), "PNG"),
+        "start": None if drawing.start is None else packed(to_bytes(drawing.blank(size)), "PNG"),
         "brush": None if flat else drawing.brush.style,
         "finish": None if flat else _photo(drawing.render(size), height, width),
         "pace": pace(drawing),
@@ -120,10 +120,10 @@ def _box(mask: NDArray[np.float32], height: int, width: int) -> list[float]:
 def _photo(photo: NDArray[np.float32], height: int, width: int) -> str:
     pixels = resize_array(np.ascontiguousarray(photo.transpose(1, 2, 0)), height, width)
     pixels = pixels.reshape(height, width, 3)
-    return _packed((pixels.clip(0, 1) * 255).round().astype(np.uint8), "JPEG", quality=88)
+    return packed((pixels.clip(0, 1) * 255).round().astype(np.uint8), "JPEG", quality=88)
 
 
-def _packed(pixels: NDArray[np.uint8], kind: str, **options: Any) -> str:
+def packed(pixels: NDArray[np.uint8], kind: str, **options: Any) -> str:
     """A picture ``[H, W]`` or ``[H, W, 3]`` as a data URL."""
     packed = io.BytesIO()
     Image.fromarray(pixels).save(packed, kind, **options)

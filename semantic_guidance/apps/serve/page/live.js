@@ -9,6 +9,10 @@ import { filled, text } from "/page/text.js";
 
 const words = text.paint;
 const AGAIN = 2000; // ms until a lost painting is asked for again
+const STAGES = {
+  usual: { compile: [0, 0.02], guidance: [0.02, 0.06], plan: [0.06, 0.2], polish: [0.2, 0.95], export: [0.95, 1] },
+  draft: { compile: [0, 0.02], guidance: [0.02, 0.1], plan: [0.1, 0.9], polish: [0.1, 0.9], export: [0.9, 1] },
+};
 const works = new Map(); // by id: record, handlers, close, canvas and strokes (the newest), lost, stopping
 let watched = null; // id of the work that the stage shows
 let asking = 0, offered = null;
@@ -206,10 +210,13 @@ function sentence(works) {
   return `${words.stages[record.stage] ?? words.painting}${many}`;
 }
 
-// The share of all the work that is done; a stage that has no share yet counts as none.
+// The share of all the work that is done, by what each stage takes of it; it never falls.
 function share(works) {
-  const shares = works.map(({ record }) => (record.state === "queued" ? 0 : Number(record.share) || 0));
-  return shares.reduce((sum, each) => sum + each, 0) / Math.max(1, shares.length);
+  for (const work of works) {
+    const { stage, share = 0, job } = work.record, [from, to] = STAGES[job?.preset === "draft" ? "draft" : "usual"][stage] ?? [0, 0];
+    work.done = Math.max(work.done ?? 0, from + (to - from) * share);
+  }
+  return works.reduce((sum, { done }) => sum + done, 0) / Math.max(1, works.length);
 }
 
 function refresh() {

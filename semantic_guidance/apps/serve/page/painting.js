@@ -37,9 +37,15 @@ export class Easel {
   constructor(element, shown = () => {}) {
     this.key = ++Easel.keys;
     this.shown = shown;
+    this.element = element;
     easels.set(this.key, this);
+  }
+
+  // The Worker is opened when it is needed, not for the first view of the page.
+  attach() {
+    const { element } = this;
     opened ??= openWorker();
-    this.ready = opened.then(async (there) => {
+    return opened.then(async (there) => {
       if (there) {
         const offscreen = element.transferControlToOffscreen();
         there.postMessage({ key: this.key, canvas: offscreen }, [offscreen]);
@@ -47,18 +53,25 @@ export class Easel {
         const { Drawer } = await import("/page/canvas-worker.js");
         this.drawer = new Drawer(element, (told) => this.shown(told));
       }
+      if (this.longest) this.tell("size", { longest: Math.min(LARGEST, this.longest) });
     });
   }
 
   async post(kind, message = {}) {
-    await this.ready;
+    await (this.ready ??= this.attach());
+    this.tell(kind, message);
+  }
+
+  tell(kind, message) {
     if (this.drawer) this.drawer.receive({ kind, ...message });
     else worker.postMessage({ key: this.key, kind, ...message });
   }
 
   size(width, height) {
     const longest = Math.round(Math.max(width, height) * Math.min(devicePixelRatio || 1, 3));
-    if (longest > 1 && longest !== this.longest) this.post("size", { longest: Math.min(LARGEST, (this.longest = longest)) });
+    if (longest < 2 || longest === this.longest) return;
+    this.longest = longest;
+    if (this.ready) this.post("size", { longest: Math.min(LARGEST, longest) });
   }
 
   begin(data) { this.post("begin", { data }); }
@@ -67,7 +80,7 @@ export class Easel {
   seek(wanted) { this.post("seek", { count: wanted }); }
 
   close() {
-    this.post("end");
+    if (this.ready) this.post("end");
     easels.delete(this.key);
   }
 }
@@ -189,5 +202,8 @@ export function mount() {
     else if (state.current !== null && !live && seen !== state.current) show(state.current).catch(() => {});
     reveal();
   });
-  on("picture", hide);
+  on("picture", () => {
+    hide();
+    if (state.picture) easel.ready ??= easel.attach();
+  });
 }

@@ -37,7 +37,7 @@ export const text = {
       guidance: "Looking at the picture",
       plan: "Laying in the first strokes",
       polish: "Moving strokes to where they fit",
-      finish: "Letting the paint dry",
+      export: "Letting the paint dry",
     },
     count: "{count} strokes",
     lost: "The connection is lost. Trying again …",

@@ -3,14 +3,12 @@ import * as api from "/page/api.js";
 import { job, more, styleName, take } from "/page/controls.js";
 import { button, find, make, say, toast } from "/page/dom.js";
 import * as live from "/page/live.js";
-import { Easel, viewOf } from "/page/painting.js";
-import * as stage from "/page/stage.js";
 import { on, set, state } from "/page/store.js";
 import { filled, text } from "/page/text.js";
 
-const words = text.paint, FOUR = 4;
+const words = text.paint;
 const numbers = new Map(); // of versions, by id; a version keeps its number
-let list, about, told, use, remove, grid, tiles = null;
+let list, about, told, use, remove, four = null;
 
 const numberOf = (id) => numbers.get(id) ?? numbers.set(id, numbers.size + 1).get(id);
 
@@ -50,7 +48,7 @@ function workThumb(record) {
   );
 }
 
-function pick(id, focus = false) {
+export function pick(id, focus = false) {
   if (live.running().some((record) => record.id === id)) live.watch(id);
   else live.lookAt(id);
   if (focus) list.querySelector(`[data-id="${id}"]`)?.focus();
@@ -77,8 +75,8 @@ async function away(id) {
   await api.remove(id).catch(() => {});
 }
 
-function draw() {
-  const { paintings, current, mode } = state, works = tiles ? [] : live.running();
+export function draw() {
+  const { paintings, current, mode } = state, works = four?.isOpen() ? [] : live.running();
   find("strip").hidden = mode === "guide" || mode === "start" || paintings.length + works.length === 0;
   const focused = list.contains(document.activeElement) ? document.activeElement.dataset.id : null;
   const before = new Map([...list.children].map((child) => [child.dataset.id, child]));
@@ -110,98 +108,10 @@ function reused(before, record) {
 const sorted = (given) => JSON.stringify(Object.entries(given ?? {}).filter(([, value]) => value !== null).sort());
 const sameSettings = (record) => record.of || sorted(record.job) === sorted(job());
 
-// Four paintings side by side, each in its own way.
-async function four() {
-  if (tiles) return close();
-  tiles = Array.from({ length: FOUR }, (_, number) => tile(number));
-  grid = make("div", { class: "four", role: "group", "aria-label": words.four, "data-own-pointer": true });
-  grid.append(...tiles.map(({ element }) => element));
-  grid.addEventListener("keydown", gridKeys);
-  stage.over(grid, 15);
-  document.body.toggleAttribute("data-four", true);
-  if (state.mode !== "paint") set({ mode: "paint" });
-  fitTiles();
-  say(words.fourBegun);
-  const mine = tiles;
-  for (const each of mine) {
-    if (tiles !== mine) return;
-    each.record = await live.start({ variation: { number: each.number, count: FOUR } }, handlers(each));
-    if (!each.record && tiles === mine && !mine.some(({ record }) => record)) return close();
-    draw();
-  }
-}
-
-function tile(number) {
-  const canvas = make("canvas"), finish = make("img", { alt: "", draggable: "false" });
-  const name = filled(words.variation, { number: number + 1 });
-  const element = make(
-    "button", { type: "button", class: "tile", "aria-label": filled(words.choose, { name }) },
-    canvas, finish, make("span", { class: "badge", text: number + 1 }),
-  );
-  const made = { number, element, canvas, finish, record: null, easel: new Easel(canvas), state: "" };
-  element.addEventListener("click", () => chooseTile(made));
-  return made;
-}
-
-// What a variation's painting does while it is shown among the others.
-function handlers(each) {
-  return {
-    canvas: (data) => {
-      each.easel.begin(data);
-      each.element.classList.add("on");
-    },
-    strokes: (data) => each.easel.strokes(data),
-    end: async (record) => {
-      each.record = record;
-      each.element.classList.add(live.isKept(record) ? "done" : "failed");
-      if (!live.isKept(record) || !tiles?.includes(each)) return;
-      const view = await viewOf(record.id).catch(() => null);
-      if (!view || !tiles?.includes(each)) return;
-      each.easel.view(view);
-      each.element.classList.add("on");
-      if (!view.finish) return;
-      each.finish.src = view.finish;
-      each.finish.decode().then(() => each.finish.classList.add("on"), () => {});
-    },
-  };
-}
-
-function gridKeys(event) {
-  const at = tiles.findIndex(({ element }) => element === event.target);
-  const step = { ArrowRight: 1, ArrowLeft: -1, ArrowDown: 2, ArrowUp: -2 }[event.key];
-  if (step && tiles[at + step]) tiles[at + step].element.focus();
-  else if (event.key !== "Escape") return;
-  else close();
-  event.preventDefault();
-  event.stopPropagation();
-}
-
-function fitTiles() {
-  const { width, height } = stage.size();
-  for (const { easel } of tiles ?? []) easel.size(width / 2, height / 2);
-}
-
-// One is chosen: its settings are taken over. Those that are done stay among the versions, others are dropped.
-function chooseTile(each) {
-  const { record } = each;
-  if (!record || record.state === "failed" || record.state === "cancelled") return;
-  const works = new Set(live.running().map(({ id }) => id));
-  for (const other of tiles) if (other !== each && other.record && works.has(other.record.id)) live.drop(other.record.id);
-  close();
-  if (record.job) take(record.job);
-  pick(record.id);
-  say(filled(words.chosen, { number: each.number + 1 }));
-}
-
-function close() {
-  for (const { easel } of tiles ?? []) easel.close();
-  tiles = null;
-  grid?.remove();
-  document.body.toggleAttribute("data-four", false);
-  const [first] = live.running();
-  if (first && live.watching() === null) live.watch(first.id);
-  else if (state.current === null && state.paintings.length) set({ current: state.paintings.at(-1).id });
-  draw();
+// The module of the variations comes when it is asked for.
+async function begin() {
+  four ??= await import("/page/variations.js");
+  four.toggle();
 }
 
 export function mount() {
@@ -216,12 +126,11 @@ export function mount() {
   remove = button(words.removeVersion, () => away(state.current), { icon: "trash", bare: true });
   about = make("div", { class: "about" }, told, use, remove);
   find("strip").append(list, about);
-  more.append(button(words.fourButton, four, { icon: "dice" }));
+  more.append(button(words.fourButton, begin, { icon: "dice" }));
   on(["paintings", "current", "mode", "settings"], draw);
   on("picture", () => {
     numbers.clear();
-    if (tiles) close();
+    four?.close();
   });
   live.onWorks(draw);
-  new ResizeObserver(fitTiles).observe(find("stage"));
 }

@@ -5,7 +5,9 @@ import { over } from "/page/stage.js";
 import { on, state } from "/page/store.js";
 import { text } from "/page/text.js";
 
-const STEPS = { ArrowLeft: -2, ArrowDown: -2, ArrowRight: 2, ArrowUp: 2, PageDown: -10, PageUp: 10, Home: -100, End: 100 };
+const STEPS = {
+  ArrowLeft: -2, ArrowDown: -2, ArrowRight: 2, ArrowUp: 2, PageDown: -10, PageUp: 10, Home: -100, End: 100,
+};
 let box, image, split, toggle;
 let shown = false, at = 50;
 
@@ -26,8 +28,8 @@ function build() {
   split = make(
     "div",
     {
-      class: "split", role: "slider", tabindex: 0, "aria-label": text.keep.split, "aria-valuemin": 0, "aria-valuemax": 100,
-      "data-own-pointer": true,
+      class: "split", role: "slider", tabindex: 0, "data-own-pointer": true,
+      "aria-label": text.keep.split, "aria-valuemin": 0, "aria-valuemax": 100,
     },
     make("span"),
   );

@@ -13,7 +13,7 @@ const SHAPES = ["svg", "exact.svg"], REAL = ["plotter.svg", "plotter.json", "rec
 const PROGRAMS = ["json", "height.png"], DOUBLE = ["jpeg"];
 const SIZES = { picture: [1024, 2048, 4096], film: [640, 1280, 1920] };
 const PAPERS = ["a5", "a4", "a3", "a2", "letter", "legal", "tabloid"];
-let known = new Map(), limits = {}, busy = null, kept = null;
+let known = new Map(), limits = {}, busy = null, kept = null, offer = null;
 const parts = {}; // elements that change
 
 // A labelled control; `control` gets the label's id.
@@ -25,10 +25,13 @@ function field(label, control, hint = null) {
   return make("div", { class: "field" }, make("label", { for: control.id, text: label }), control, told);
 }
 
-const choice = (pairs) => make("select", {}, ...pairs.map(([value, name]) => make("option", { value, text: name })));
+const hint = (words) => make("p", { class: "hint", text: words });
+const listed = (pairs) => pairs.map(([value, name]) => make("option", { value, text: name }));
+const choice = (pairs) => make("select", {}, ...listed(pairs));
 
 function number(min, max, step, placeholder = words.usual) {
-  return make("input", { type: "number", min, max, step, placeholder, inputmode: step < 1 ? "decimal" : "numeric" });
+  const inputmode = step < 1 ? "decimal" : "numeric";
+  return make("input", { type: "number", min, max, step, placeholder, inputmode });
 }
 
 // A number field's value: null if it is empty; throws a sentence if it cannot be.
@@ -51,8 +54,8 @@ function sizes(kind) {
   const fill = () => {
     const chosen = list.value, painted = paintedSize();
     const rest = SIZES[kind].filter((size) => size !== painted && size <= limits.size[1]);
-    const pairs = [["", sized(words.sizes.painted, painted)], ...rest.map((size) => [size, sized(size, size)])];
-    list.replaceChildren(...[...pairs, ["own", words.sizes.own]].map(([value, name]) => make("option", { value, text: name })));
+    const usual = ["", filled(words.sized, { name: words.sizes.painted, sides: sides(painted) })];
+    list.replaceChildren(...listed([usual, ...rest.map((size) => [size, sides(size)]), ["own", words.sizes.own]]));
     list.value = [...list.options].some(({ value }) => value === chosen) ? chosen : "";
     box.hidden = list.value !== "own";
   };
@@ -67,10 +70,10 @@ function paintedSize() {
   return record()?.job?.size ?? Math.min(2048, Math.max(512, width, height));
 }
 
-function sized(name, longest) {
+// Both sides of the picture, in words, if the longer one is so long.
+function sides(longest) {
   const { width = 1, height = 1 } = state.picture ?? {}, scale = longest / Math.max(width, height);
-  const sides = { width: Math.max(1, Math.round(width * scale)), height: Math.max(1, Math.round(height * scale)) };
-  return typeof name === "number" ? `${sides.width} × ${sides.height}` : filled(words.sized, { name, ...sides });
+  return [width, height].map((side) => Math.max(1, Math.round(side * scale))).join(" × ");
 }
 
 // What is asked for with a format, as `render` has it; throws a sentence.
@@ -81,7 +84,8 @@ function optionsFor(format) {
   }
   if (known.get(format)?.film) {
     const { filmSize, seconds, fps } = parts;
-    return { size: filmSize.value(), duration: numberOf(seconds, words.seconds), fps: numberOf(fps, words.fps) };
+    const duration = numberOf(seconds, words.seconds);
+    return { size: filmSize.value(), duration, fps: numberOf(fps, words.fps) };
   }
   if (SHAPES.includes(format)) return { transparent: parts.clearShapes.checked ? "painting" : null };
   if (format.startsWith("plotter")) {
@@ -99,7 +103,8 @@ const stem = () => (state.picture?.name ?? "painting").replace(/\.[a-z0-9]{2,5}$
 function complain(error) {
   if (error.name === "AbortError") return;
   const gone = error.status === 404 ? words.lost : error.status === 0 ? text.common.offline : null;
-  toast(error instanceof RangeError ? error.message : gone ?? (error.message || words.notSaved), { problem: true });
+  const told = error instanceof RangeError ? error.message : gone ?? (error.message || words.notSaved);
+  toast(told, { problem: true, closing: text.common.close });
 }
 
 // Runs one download at a time; its button stands for cancelling it meanwhile. Resolves to what `work` does.
@@ -141,43 +146,50 @@ const saveFormat = (pressed, format) =>
 // A format as a button over the whole width: its name, and what it is for.
 function row(format) {
   const [name, about] = words.formats[format] ?? [format, known.get(format).summary];
+  const label = filled(words.downloadNamed, { name, about });
+  const told = [make("b", { "data-name": true, text: name }), make("span", { text: about })];
   const element = make(
     "button",
-    { type: "button", class: "format", "data-format": format, "aria-label": filled(words.downloadNamed, { name, about }) },
-    make("span", { class: "words" }, make("b", { "data-name": true, text: name }), make("span", { text: about })),
+    { type: "button", class: "format", "data-format": format, "aria-label": label },
+    make("span", { class: "words" }, ...told),
     icon("download"),
   );
   element.addEventListener("click", () => saveFormat(element, format));
   return element;
 }
 
-const rows = (formats) => make("div", { class: "formats" }, ...formats.filter((name) => known.has(name)).map(row));
+const offered = (formats) => formats.filter((name) => known.has(name));
+const rows = (formats) => make("div", { class: "formats" }, ...offered(formats).map(row));
 
 function buildPicture() {
-  const formats = PICTURES.filter((name) => known.has(name));
+  const formats = offered(PICTURES), { clears } = words;
   const kinds = formats.map((format) => {
     const input = make("input", { type: "radio", name: "kind", value: format, checked: format === formats[0] });
     input.addEventListener("change", tell);
     return make("label", {}, input, make("span", { text: words.formats[format][0] }));
   });
-  parts.kinds = make("fieldset", { class: "kinds" }, make("legend", { class: "quiet-live", text: words.kind }), ...kinds);
+  const legend = make("legend", { class: "quiet-live", text: words.kind });
+  parts.kinds = make("fieldset", { class: "kinds" }, legend, ...kinds);
   parts.kindHint = make("p", { class: "hint" });
-  parts.clear = choice([["", words.clears.all], ["painting", words.clears.painting], ["object", words.clears.object]]);
+  parts.clear = choice([["", clears.all], ["painting", clears.painting], ["object", clears.object]]);
   parts.clearField = field(words.clear, parts.clear);
   parts.pictureSize = sizes("picture");
   const { list, box } = parts.pictureSize;
-  return section(words.picture, {}, parts.kinds, parts.kindHint, field(words.size, list), box, parts.clearField);
+  const { kinds: choose, kindHint, clearField } = parts;
+  return section(words.picture, {}, choose, kindHint, field(words.size, list), box, clearField);
 }
 
 const kind = () => parts.kinds.querySelector("input:checked").value;
+
+const pair = (...two) => make("div", { class: "pair" }, ...two);
 
 function buildFilm() {
   parts.filmSize = sizes("film");
   parts.seconds = number(0.5, 3600, 0.5);
   parts.fps = number(1, 60, 1);
   const { list, box } = parts.filmSize;
-  const pair = make("div", { class: "pair" }, field(words.seconds, parts.seconds), field(words.fps, parts.fps));
-  return section(words.film, { open: false }, rows(FILMS), field(words.size, list), box, pair);
+  const length = pair(field(words.seconds, parts.seconds), field(words.fps, parts.fps));
+  return section(words.film, { open: false }, rows(FILMS), field(words.size, list), box, length);
 }
 
 const check = (label) => {
@@ -204,9 +216,9 @@ function buildReal() {
     words.real,
     { open: false },
     rows(REAL),
-    make("div", { class: "pair" }, field(words.paper, parts.paper), field(words.margin, parts.margin)),
-    make("div", { class: "pair" }, field(words.reload, parts.reload), field(words.longest, parts.longest)),
-    make("p", { class: "hint", text: words.reloadHint }),
+    pair(field(words.paper, parts.paper), field(words.margin, parts.margin)),
+    pair(field(words.reload, parts.reload), field(words.longest, parts.longest)),
+    hint(words.reloadHint),
     label,
   );
 }
@@ -219,11 +231,10 @@ function buildPrograms() {
 }
 
 function buildProject() {
-  const project = button(words.saveProject, () => save(project, () => api.project(state.current), `${stem()}.painting`), {
-    icon: "folder", kind: "wide", id: "save-project",
-  });
+  const press = () => save(project, () => api.project(state.current), `${stem()}.painting`);
+  const project = button(words.saveProject, press, { icon: "folder", kind: "wide", id: "save-project" });
   parts.versions = button("", saveVersions, { icon: "download", kind: "wide", id: "save-versions" });
-  return section(words.project, {}, project, make("p", { class: "hint", text: words.projectHint }), parts.versions);
+  return section(words.project, {}, project, hint(words.projectHint), parts.versions);
 }
 
 const finished = () => state.paintings.filter((each) => FINISHED.includes(each.state));
@@ -261,7 +272,7 @@ function canShare() {
 }
 
 async function copyLink() {
-  const link = toLink(state.settings, state.guided);
+  const link = toLink(state.settings, state.guided, offer);
   try {
     await navigator.clipboard.writeText(link);
     toast(words.linkCopied);
@@ -273,30 +284,35 @@ async function copyLink() {
 }
 
 function buildShare() {
-  parts.share = button(words.sharePicture, share, { icon: "share", kind: "wide", id: "share", hidden: !canShare() });
+  parts.share = button(words.sharePicture, share, { icon: "share", kind: "wide", id: "share" });
+  parts.share.hidden = !canShare();
   const copy = button(words.link, copyLink, { icon: "link", kind: "wide", id: "copy-link" });
   parts.linkText = make("input", { type: "text", readonly: true });
   parts.linkField = field(words.linkHere, parts.linkText);
   parts.linkField.hidden = true;
-  return section(words.share, {}, parts.share, copy, make("p", { class: "hint", text: words.linkHint }), parts.linkField);
+  return section(words.share, {}, parts.share, copy, hint(words.linkHint), parts.linkField);
 }
 
 function tell() {
   const here = record(), ready = here !== null && FINISHED.includes(here.state);
   parts.files.disabled = !ready;
   parts.later.hidden = ready;
-  parts.deed.hidden = state.mode !== "keep";
+  parts.deed.parentNode.hidden = state.mode !== "keep";
   parts.deed.disabled = !ready || (busy !== null && busy.pressed !== parts.deed);
-  for (const element of parts.files.querySelectorAll("button.format, #save-project, #save-versions, #share")) {
+  for (const element of [...parts.files.querySelectorAll("button"), parts.share]) {
     element.disabled = busy !== null && busy.pressed !== element;
   }
   const format = kind(), count = finished().length;
-  parts.kindHint.textContent = words.formats[format][1];
+  const [name, about] = words.formats[format];
+  parts.kindHint.textContent = `${name}: ${about}`;
   parts.clearField.hidden = !known.get(format).transparent;
   parts.versions.hidden = count < 2;
-  if (busy?.pressed !== parts.versions) parts.versions.querySelector("span").textContent = filled(words.allVersions, { count });
-  const shared = kept?.of === state.current ? words.shareNow : words.sharePicture;
-  if (busy?.pressed !== parts.share) parts.share.querySelector("span").textContent = shared;
+  rename(parts.versions, filled(words.allVersions, { count }));
+  rename(parts.share, kept?.of === state.current ? words.shareNow : words.sharePicture);
+}
+
+function rename(pressed, words) {
+  if (busy?.pressed !== pressed) pressed.querySelector("span").textContent = words;
 }
 
 function fillSizes() {
@@ -305,15 +321,17 @@ function fillSizes() {
 }
 
 export function mount(options) {
+  offer = options;
   known = new Map(options.formats.map((format) => [format.name, format]));
-  const size = options.options.find(({ name }) => name === "size");
+  const size = (options.file_options ?? options.options).find(({ name }) => name === "size");
   limits = { size: [size?.min ?? 16, size?.max ?? LARGEST] };
-  parts.later = make("p", { class: "hint later", text: words.later });
+  parts.later = hint(words.later);
   const real = [buildPicture(), buildFilm(), buildShapes(), buildReal(), buildPrograms(), buildProject()];
   parts.files = make("fieldset", { class: "bare-set", "aria-label": text.common.tabs.keep }, ...real);
   find("panel-keep").append(parts.later, parts.files, buildShare());
-  parts.deed = button(words.download, () => saveFormat(parts.deed, kind()), { icon: "download", kind: "primary", id: "download" });
-  find("deed").append(parts.deed);
+  const press = () => saveFormat(parts.deed, kind());
+  parts.deed = button(words.download, press, { icon: "download", kind: "primary", id: "download" });
+  find("deed").after(make("div", { class: "deed", hidden: true }, parts.deed));
   on(["mode", "current", "paintings"], tell);
   on(["picture", "current"], fillSizes);
   fillSizes();

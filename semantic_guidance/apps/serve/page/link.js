@@ -8,15 +8,17 @@ const LONGEST = 300; // characters of a value
 const names = (things) => (things ?? []).map((thing) => thing.name ?? thing);
 
 function carried(name, value) {
-  if (value === null || value === undefined || typeof value === "object" && !Array.isArray(value)) return false;
+  if (value === null || value === undefined) return false;
   return !PICTURES.includes(name) || (name !== "palette_from" && COLOR.test(value));
 }
 
-// The address of a page with these settings; `guided` is whether the painter may know what is in the picture.
-export function toLink(settings, guided) {
-  const query = new URLSearchParams();
+// The address of a page with these settings, as far as they are among the options; `guided` is whether the
+// painter may know what is in the picture.
+export function toLink(settings, guided, options) {
+  const query = new URLSearchParams(), declared = new Set(names(options.options));
   for (const [name, value] of Object.entries(settings)) {
-    if (carried(name, value)) query.append(name, Array.isArray(value) ? value.join(",") : value);
+    const word = Array.isArray(value) ? value.join(",") : value;
+    if (declared.has(name) && carried(name, value)) query.append(name, word);
   }
   if (!guided) query.append("guided", "no");
   return `${location.origin}/#${query}`;
@@ -24,21 +26,22 @@ export function toLink(settings, guided) {
 
 // The value that a word stands for, or null if it is none of the option's.
 function valueOf(option, word, known) {
-  const { kind, min, max } = option, choices = option.choices?.length ? names(option.choices) : known;
+  const { kind, min, max } = option, choices = kind === "choice" ? option.choices : known;
   if (word.length > LONGEST) return null;
   if (kind === "bool") return { true: true, false: false, yes: true, no: false }[word] ?? null;
   if (kind === "int" || kind === "float") {
     const number = Number(word);
-    const right = word.trim() !== "" && Number.isFinite(number) && (kind === "float" || Number.isInteger(number));
+    const right = word.trim() !== "" && (kind === "float" ? Number.isFinite(number) : Number.isInteger(number));
     return right && number >= (min ?? -Infinity) && number <= (max ?? Infinity) ? number : null;
   }
   if (choices && !choices.includes(word)) return null;
   return carried(option.name, word) ? word : null;
 }
 
-// What the part of an address behind its `#` asks for: {settings, guided, unknown: names that were not usable}.
+// What the part of an address behind its `#` asks for: {settings, guided, unknown: names of no use}.
 export function fromLink(hash, options) {
-  const known = { style: names(options.styles), preset: names(options.presets), brush: names(options.brushes) };
+  const { styles, presets, brushes } = options;
+  const known = { style: names(styles), preset: names(presets), brush: names(brushes) };
   const declared = new Map(options.options.map((option) => [option.name, option]));
   const asked = { settings: {}, guided: true, unknown: [] };
   for (const [name, word] of new URLSearchParams(hash)) {

@@ -16,7 +16,8 @@ let box, play, scrub, count, levels, ring, ringed = -1;
 function strokesAt(time) {
   let done = 0;
   for (const [strokes, duration] of view.pace) {
-    if (time < duration) return done + Math.floor(strokes * Math.pow(Math.max(0, time) / duration, EASING) + 1e-9);
+    const share = Math.pow(Math.max(0, time) / duration, EASING);
+    if (time < duration) return done + Math.floor(strokes * share + 1e-9);
     done += strokes;
     time -= duration;
   }
@@ -122,20 +123,22 @@ function drawLevels() {
 function build() {
   play = button(text.keep.play, () => setPlaying(!playing), { icon: "play", bare: true, id: "play" });
   levels = make("div", { class: "levels", "aria-hidden": "true" });
-  scrub = make("input", { type: "range", id: "scrub", min: 0, max: 0, step: 1, value: 0, "aria-label": text.keep.scrub });
+  scrub = make("input", { type: "range", id: "scrub", min: 0, max: 0, value: 0, "aria-label": text.keep.scrub });
   scrub.addEventListener("input", () => seek(Number(scrub.value)));
   count = make("output", { for: "scrub" });
   const rates = SPEEDS.map((value) => make("option", { value, text: value === 0.5 ? "½×" : `${value}×` }));
-  const speeds = make("select", { id: "speed", "aria-label": text.keep.speed, title: text.keep.speed }, ...rates);
+  const speeds = make("select", { id: "speed", "aria-label": text.keep.speed }, ...rates);
   speeds.value = 1;
   speeds.addEventListener("change", () => (speed = Number(speeds.value)));
   const line = make("div", { class: "line" }, levels, scrub);
   box = make("section", { id: "replay", "aria-label": text.keep.replay, hidden: true }, play, line, count, speeds);
   find("under").append(box);
   ring = layer("ring", 50, (width, height) => {
-    Object.assign(ring ?? {}, { width: Math.round(width * devicePixelRatio), height: Math.round(height * devicePixelRatio) });
+    if (!ring) return;
+    ring.width = Math.round(width * devicePixelRatio);
+    ring.height = Math.round(height * devicePixelRatio);
     ringed = -1;
-    if (ring) drawRing();
+    drawRing();
   });
 }
 
@@ -171,7 +174,8 @@ function take(found) {
 // A finished painting that is looked at is shown whole; it plays when it is asked to.
 async function show() {
   const record = state.paintings.find(({ id }) => id === state.current);
-  const wanted = record && FINISHED.includes(record.state) && ["paint", "keep"].includes(state.mode) ? record.id : null;
+  const seen = state.mode === "paint" || state.mode === "keep";
+  const wanted = seen && record && FINISHED.includes(record.state) ? record.id : null;
   if (wanted === null) {
     box.hidden = true;
     if (view) setPlaying(false);

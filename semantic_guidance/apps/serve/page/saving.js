@@ -25,8 +25,8 @@ export function handOver(source, name) {
   if (address !== source) setTimeout(() => URL.revokeObjectURL(address), 60_000);
 }
 
-// The file at an address as {blob, name}; the blob is null if it is too large for a page. Throws a Refusal, or
-// an AbortError.
+// The file at an address as {blob, name}; the blob is null if it is too large for a page. Throws a Refusal,
+// or an AbortError.
 export async function fetched(address, usual, signal) {
   let answer;
   try {

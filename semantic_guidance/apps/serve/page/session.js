@@ -11,9 +11,8 @@ const KEY = "studio", GUIDANCE = "studio-guidance";
 const LARGEST = 3_000_000; // characters of guidance that are kept
 const PATIENCE = 400; // ms after a change
 const KEPT = ["picture", "guided", "settings", "paintings", "current", "mode"];
+const FINISHED = ["done", "stopped"];
 let options = null, waiting = null, kept = null;
-
-const GOING = ["queued", "running"];
 
 function read(key) {
   try {
@@ -35,8 +34,9 @@ function write(key, value) {
 
 function remember() {
   const { picture, guided, settings, paintings, current, mode } = state;
-  const ids = paintings.map(({ id }) => id);
-  write(KEY, JSON.stringify({ picture: picture?.id ?? null, guided, settings, paintings: ids, current, mode }));
+  const ids = (records) => records.map(({ id }) => id);
+  const here = { picture: picture?.id ?? null, guided, settings, current, mode };
+  write(KEY, JSON.stringify({ ...here, paintings: ids(paintings), running: ids(live.running()) }));
 }
 
 async function rememberGuidance() {
@@ -44,7 +44,7 @@ async function rememberGuidance() {
   if (guidance === kept) return;
   kept = guidance;
   const document = guidance === null ? null : JSON.stringify(await toDocument(guidance));
-  if (state.guidance === guidance) write(GUIDANCE, document !== null && document.length < LARGEST ? document : null);
+  if (state.guidance === guidance) write(GUIDANCE, document?.length < LARGEST ? document : null);
 }
 
 function soon() {
@@ -78,20 +78,21 @@ async function restore() {
   const [picture, guidance, ...found] = await Promise.all([
     known(api.picture(was.picture)),
     readGuidance(read(GUIDANCE)),
-    ...(was.paintings ?? []).map((id) => known(api.painting(id))),
+    ...[...(was.paintings ?? []), ...(was.running ?? [])].map((id) => known(api.painting(id))),
   ]);
   if (!picture) {
     toast(text.keep.forgotten);
     return set({ guided, settings });
   }
-  const paintings = found.filter(Boolean), last = paintings.at(-1)?.id ?? null;
-  if (paintings.length < found.length) toast(text.keep.someForgotten);
-  const there = paintings.some(({ id }) => id === was.current);
-  const current = there ? was.current : was.current ? last : null;
+  if (found.some((record) => record === null)) toast(text.keep.someForgotten);
+  const paintings = found.filter((record) => record && FINISHED.includes(record.state));
+  const ended = paintings.find(({ id }) => (was.running ?? []).includes(id)) ?? null;
+  const there = ended ?? paintings.find(({ id }) => id === was.current) ?? (was.current && paintings.at(-1));
+  const current = there?.id ?? null;
   const mode = current === null && was.mode === "keep" ? "paint" : was.mode;
   kept = guidance;
   set({ picture, guided, guidance, settings, paintings, current, mode });
-  for (const record of paintings) if (GOING.includes(record.state)) live.attach(record);
+  for (const record of found) if (record && !FINISHED.includes(record.state)) live.attach(record);
 }
 
 // The settings of a link replace those that were; then the address is plain again.
@@ -101,8 +102,7 @@ function useLink() {
   const { settings, guided, unknown } = fromLink(hash, options);
   history.replaceState(null, "", location.pathname + location.search);
   set({ settings, guided });
-  const told = unknown.length ? filled(text.keep.linkUnknown, { names: unknown.join(", ") }) : text.keep.linked;
-  toast(told);
+  toast(unknown.length ? filled(text.keep.linkUnknown, { names: unknown.join(", ") }) : text.keep.linked);
 }
 
 // Fills the page with an opened project: its picture, guidance, settings and painting.
@@ -129,6 +129,7 @@ export async function mount(given) {
   await restore();
   on(KEPT, remember);
   on("guidance", soon);
+  live.onWorks(remember);
   addEventListener("pagehide", remember);
   addEventListener("hashchange", useLink);
   useLink();

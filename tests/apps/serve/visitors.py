@@ -122,7 +122,6 @@ class Visitor:
     def paint(self) -> None:
         """Press Paint."""
         self.page.click("#paint")
-        self.page.wait_for_selector("body[data-painting]")
 
     def painted(self) -> None:
         """Wait until nothing is being painted, and the painting is seen whole."""

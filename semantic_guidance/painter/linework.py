@@ -12,6 +12,7 @@ from torch import Tensor
 
 from semantic_guidance.agents.flow import sample
 from semantic_guidance.agents.problem import Problem, length_factor
+from semantic_guidance.agents.watching import Watch
 from semantic_guidance.core.packed import POINTS
 from semantic_guidance.core.strokes import Strokes
 from semantic_guidance.images.arrays import to_array
@@ -53,7 +54,11 @@ class LineWork:
         """See `Manner`."""
         return self.style.ground if isinstance(self.style.ground, tuple) else problem.ground
 
-    def begin(self, problem: Problem, see: See, tools: Tools | None) -> Work:
+    def masks(self, problem: Problem) -> tuple[Tensor, ...]:
+        """See `Manner`: none."""
+        return ()
+
+    def begin(self, problem: Problem, see: See, tools: Tools | None, watch: Watch | None = None) -> Work:
         """See `Manner`."""
         closer = min(max(BOUNDS[0], 1.6 * (CLOSER / self.strokes) ** 0.37), BOUNDS[1])
         seen = see(SIDE * length_factor(self.strokes) * closer)
@@ -99,7 +104,11 @@ class LineCopy:
         """See `Manner`: that of the drawing."""
         return ground_of(to_array(problem.picture))
 
-    def begin(self, problem: Problem, see: See, tools: Tools | None) -> Work:
+    def masks(self, problem: Problem) -> tuple[Tensor, ...]:
+        """See `Manner`: none."""
+        return ()
+
+    def begin(self, problem: Problem, see: See, tools: Tools | None, watch: Watch | None = None) -> Work:
         """See `Manner`."""
         strokes = torch.from_numpy(as_lines(to_array(problem.picture), self.strokes).strokes)
         return Work(None, partial(_finish, strokes, problem, self.style, tools))

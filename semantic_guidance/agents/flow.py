@@ -5,6 +5,7 @@ Directions have no sign: a field holds unit vectors of the double angle, which c
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -91,7 +92,7 @@ def flow(
         cv2.Sobel(smooth, cv2.CV_32F, *order, scale=1 / 8, borderType=cv2.BORDER_REPLICATE)
         for order in ((1, 0), (0, 1))
     )
-    xx, xy, yy = (dx * dx).sum(-1), (dx * dy).sum(-1), (dy * dy).sum(-1)
+    xx, xy, yy = _summed(dx * dx), _summed(dx * dy), _summed(dy * dy)
     slope = np.sqrt(xx + yy) + 1e-6
     double = np.stack([yy - xx, -2 * xy], axis=-1) / slope[..., None]  # across the gradient
     merged = np.zeros_like(double) + np.array([math.cos(2 * LEAN), math.sin(2 * LEAN)], np.float32)
@@ -104,8 +105,13 @@ def flow(
     found = Flow(merged.astype(np.float32), np.clip(sure, 0, 1), _roughness(double, slope, scale))
     if not wander or rng is None:
         return found
-    noise = blur(rng.standard_normal(slope.shape, dtype=np.float32), 2 * scale)
-    return found.turned(wander * found.rough * noise / max(float(noise.std()), 1e-6))
+    return wandering(found, rng.standard_normal(slope.shape, dtype=np.float32), wander, scale)
+
+
+def wandering(field: Flow, noise: Array, wander: float, scale: float) -> Flow:
+    """A field at a scale whose directions differ by white noise ``[H, W]`` where the picture is rough."""
+    soft = blur(noise, 2 * scale)
+    return field.turned(wander * field.rough * soft / max(float(soft.std()), 1e-6))
 
 
 def _scales(finest: float, coarsest: float) -> list[float]:
@@ -120,7 +126,7 @@ def _integrated(double: Array, slope: Array, regions: Sequence[Array], scale: fl
     for region in regions:
         area = blur(region, scale) + 1e-4
         vector = blur(double * region[..., None], scale) / area[..., None]
-        length = np.sqrt((vector**2).sum(-1)) + 1e-9
+        length = np.sqrt(_summed(vector**2)) + 1e-9
         mean += region[..., None] * vector / length[..., None]
         coherence += region * length / (blur(slope * region, scale) / area + FAINT)
     return mean, coherence
@@ -129,7 +135,7 @@ def _integrated(double: Array, slope: Array, regions: Sequence[Array], scale: fl
 def _roughness(double: Array, slope: Array, scale: float) -> Array:
     """``[H, W]`` in [0, 1] where there is texture, and it runs in no direction."""
     mean = blur(slope, 1.5 * scale)
-    straight = np.sqrt((blur(double, 1.5 * scale) ** 2).sum(-1)) / mean
+    straight = np.sqrt(_summed(blur(double, 1.5 * scale) ** 2)) / mean
     rough = np.clip(mean / ROUGH_SLOPE, 0, 1) * np.clip(1.4 - 2 * straight, 0, 1)
     return np.asarray(rough, np.float32)
 
@@ -203,4 +209,9 @@ def blur(values: Array, scale: float) -> Array:
 
 
 def _unit(vectors: Array) -> Array:
-    return vectors / (np.sqrt((vectors**2).sum(-1, keepdims=True)) + 1e-9)
+    return vectors / (np.sqrt(_summed(vectors**2))[..., None] + 1e-9)
+
+
+def _summed(values: Array) -> Array:
+    """Sums ``[...]`` of the few channels of ``[..., C]``; much faster than numpy's, with the same bits."""
+    return np.asarray(functools.reduce(np.add, np.moveaxis(values, -1, 0)), np.float32)

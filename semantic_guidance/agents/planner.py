@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -11,7 +13,8 @@ from torch import Tensor
 
 from semantic_guidance.agents.base import Draft
 from semantic_guidance.agents.placing import pick_places, strokes_at, structure
-from semantic_guidance.agents.problem import Problem, on_top, paint, parts_of, runs
+from semantic_guidance.agents.problem import Parts, Problem, on_top, paint, parts_of, runs
+from semantic_guidance.agents.watching import Told
 from semantic_guidance.core.guidance import Guidance
 from semantic_guidance.core.strokes import NUMBERS
 from semantic_guidance.images.color import Color
@@ -38,15 +41,20 @@ class Planner:
 
     def draft(self, problem: Problem, rng: np.random.Generator) -> Draft:
         """See `Agent`."""
-        canvas, drafted, segments = problem.canvas, [torch.empty(0, NUMBERS, dtype=torch.float32)], []
+        canvas, drafted, segments = (
+            problem.canvas,
+            [torch.empty(0, NUMBERS, dtype=torch.float32)],
+            list[Segment](),
+        )
         for part in problem.parts():
-            if not part.count:
+            if not part.count or (drafted[1:] and problem.stopped):
                 continue
             weight = problem.uncovered(part.mask)
             if part.show is not None:
                 weight = problem.weight * part.show * weight
+            told = problem.telling(drafted, segments, part.mask)
             strokes, canvas = plan(
-                problem.target, weight, part.count, canvas, part.show, rng, problem.backend
+                problem.target, weight, part.count, canvas, part.show, rng, problem.backend, told
             )
             drafted.append(strokes)
             segments.append(Segment(len(strokes), part.mask))
@@ -61,6 +69,7 @@ def plan(
     show: Tensor | None,
     rng: np.random.Generator,
     backend: str | Backend = "auto",
+    told: Told | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Strokes from coarse to fine, each scale where the scales before it left the greatest error.
 
@@ -72,9 +81,10 @@ def plan(
         show: ``[H, W]`` where the strokes show, everywhere if None; radii shrink with its area.
         rng: of all random choices.
         backend: that renders.
+        told: of the strokes after each scale; if it says so, no finer one follows.
 
     Returns:
-        Packed strokes ``[count, 13]``, and the canvas with them.
+        Packed strokes ``[count, 13]``, and the canvas with them; fewer if it was not to go on.
     """
     size = max(target.shape[1:])
     extent = 1.0 if show is None else math.sqrt(float(show.numpy().mean()))
@@ -91,6 +101,8 @@ def plan(
         places = pick_places(error, number, 1.3 * radius, rng)
         parts.append(strokes_at(places, radius, structure(target, radius), rng, size).pack()[0])
         canvas = paint(parts[-1], canvas, show, backend)
+        if told is not None and not told(parts):
+            break
     return torch.cat(parts), canvas
 
 
@@ -99,21 +111,31 @@ def crowded(problem: Problem, draft: Draft, rng: np.random.Generator, surplus: f
 
     Refinement keeps the best of them.
     """
+    if problem.stopped:
+        return draft
     parts, canvas = parts_of(draft.segments), problem.painted(draft.strokes, draft.segments)
-    strokes, fresh = [draft.strokes], []
-    for index, part in enumerate(problem.parts()):
-        more = round(surplus * part.count) - int((parts == index - 1).sum())
-        if more > 0:
-            strokes.append(
-                plan(problem.target, part.weight, more, canvas, part.show, rng, problem.backend)[0]
-            )
-            fresh.append(np.full(more, index - 1))
-    together = np.concatenate([parts, *fresh])
-    order = on_top(parts, together[len(parts) :])
-    segments = tuple(
-        Segment(count, None if part < 0 else part) for part, count in runs(together[order].tolist())
-    )
-    return replace(draft, strokes=torch.cat(strokes)[torch.from_numpy(order)], segments=segments)
+    fresh: list[tuple[int, Tensor]] = []
+
+    def ordered(more: Sequence[tuple[int, Tensor]]) -> tuple[Tensor, Parts]:
+        """The strokes of the draft and more, each on top of its part, and what they depict."""
+        new = [np.full(len(each), part) for part, each in more]
+        together = np.concatenate([parts, *new])
+        order = on_top(parts, together[len(parts) :])
+        strokes = torch.cat([draft.strokes, *(each for _, each in more)])
+        return strokes[torch.from_numpy(order)], together[order]
+
+    def told(laid: Sequence[Tensor], part: int) -> bool:
+        return problem.told(lambda: ordered([*fresh, (part, torch.cat([*laid]))]))
+
+    for index, part in enumerate(problem.parts(), -1):
+        more = round(surplus * part.count) - int((parts == index).sum())
+        if more > 0 and not (fresh and problem.stopped):
+            telling = functools.partial(told, part=index)
+            planned = (problem.target, part.weight, more, canvas, part.show, rng, problem.backend, telling)
+            fresh.append((index, plan(*planned)[0]))
+    strokes, depicted = ordered(fresh)
+    segments = tuple(Segment(count, None if part < 0 else part) for part, count in runs(depicted.tolist()))
+    return replace(draft, strokes=strokes, segments=segments)
 
 
 def _shared_out(count: int, shares: tuple[float, ...]) -> list[int]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -13,7 +13,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from semantic_guidance.agents.weighing import expected_shares, weigh
+from semantic_guidance.agents.watching import Onlooker, Told
+from semantic_guidance.agents.weighing import budgets, weigh
 from semantic_guidance.core.guidance import Guidance
 from semantic_guidance.core.strokes import Strokes, affine
 from semantic_guidance.images.arrays import resize
@@ -89,6 +90,7 @@ class Problem:
             quite 1 where the problem's sides were rounded.
         start: ``[3, h, w]`` the canvas before the first stroke, if it is not of one colour.
         backend: that renders, see `render`.
+        onlooker: who is shown the strokes while they are found, and may end that.
     """
 
     picture: Tensor
@@ -104,6 +106,7 @@ class Problem:
     stretch: tuple[float, float] = (1.0, 1.0)
     start: Tensor | None = None
     backend: str | Backend = "auto"
+    onlooker: Onlooker | None = None
 
     @staticmethod
     def of(
@@ -140,7 +143,7 @@ class Problem:
             masks=masks,
             focus=focus,
             weight=weight,
-            budgets=_budgets(target, weight, masks, strokes, share, under),
+            budgets=budgets(target, weight, masks, strokes, share, under),
             bound=share is not None,
             ground=(round(red, 6), round(green, 6), round(blue, 6)),
             zooms=tuple(_zooms(picture, guidance, small, start)),
@@ -212,6 +215,35 @@ class Problem:
             )
             for zoom in self.zooms
         ]
+
+    @property
+    def stopped(self) -> bool:
+        """Whether no more strokes are to be found."""
+        return self.onlooker is not None and self.onlooker.stopped
+
+    def told(self, laid: Callable[[], tuple[Tensor, Parts]]) -> bool:
+        """Show what has been laid so far, if somebody wants to see it now; says whether to go on.
+
+        Args:
+            laid: makes packed strokes ``[N, 13]`` of the problem, in painting order, and what they depict.
+        """
+        if self.onlooker is None:
+            return True
+
+        def of_picture() -> tuple[Tensor, Parts]:
+            strokes, parts = laid()
+            return self.to_picture(strokes).pack()[0], parts
+
+        return self.onlooker.told(of_picture)
+
+    def telling(self, below: Sequence[Tensor], segments: Sequence[Segment], mask: int | None) -> Told:
+        """Tells of a part's packed strokes, on top of others ``[N, 13]`` that are laid in some segments."""
+
+        def told(fresh: Sequence[Tensor]) -> bool:
+            last = Segment(sum(map(len, fresh)), mask)
+            return self.told(lambda: (torch.cat([*below, *fresh]), parts_of([*segments, last])))
+
+        return told
 
     def to_picture(self, vectors: Tensor) -> Strokes:
         """Packed strokes ``[N, 13]`` of the problem as strokes ``[1, N]`` of the picture."""
@@ -353,25 +385,3 @@ def _zooms(
         weight = masks[index] * (1 + FOCUS_WEIGHT * focus) + 1e-6
         under = None if start is None else resize(start[part], *zoomed)
         yield Zoom(target, masks, weight, scale, shift, under)
-
-
-def _budgets(
-    target: Tensor,
-    weight: Tensor,
-    masks: Tensor,
-    strokes: int,
-    share: float | None,
-    start: Tensor | None,
-) -> tuple[int, ...]:
-    """Strokes of the background, then of each object: what they are worth, or by roots of areas."""
-    if not len(masks):
-        return (strokes,)
-    if share is None:
-        shares = np.array(expected_shares(target, weight, masks, strokes, start))
-    else:
-        sizes = np.sqrt(masks.numpy().mean(axis=(1, 2)))
-        shares = np.array([1 - share, *(share * sizes / sizes.sum())])
-    foreground = round(strokes * float(shares[1:].sum()))
-    within = shares[1:] / max(float(shares[1:].sum()), 1e-12)
-    bounds = np.round(np.cumsum(within) * foreground).astype(int)
-    return (strokes - foreground, *np.diff(bounds, prepend=0).tolist())

@@ -127,6 +127,37 @@ def expected_shares(
     return [each / sum(sums) for each in sums]
 
 
+def budgets(
+    target: Tensor,
+    weight: Tensor,
+    masks: Tensor,
+    strokes: int,
+    share: float | None,
+    start: Tensor | None = None,
+) -> tuple[int, ...]:
+    """Strokes of the background, then of each object: what they are worth, or by roots of areas.
+
+    Args:
+        target: ``[3, h, w]`` the picture.
+        weight: ``[h, w]`` of its pixels' errors.
+        masks: ``[M, h, w]`` of its objects.
+        strokes: number of them for the whole picture.
+        share: of the strokes that the objects get; by what they are worth if None.
+        start: see `expected_shares`.
+    """
+    if not len(masks):
+        return (strokes,)
+    if share is None:
+        shares = np.array(expected_shares(target, weight, masks, strokes, start))
+    else:
+        sizes = np.sqrt(masks.numpy().mean(axis=(1, 2)))
+        shares = np.array([1 - share, *(share * sizes / sizes.sum())])
+    foreground = round(strokes * float(shares[1:].sum()))
+    within = shares[1:] / max(float(shares[1:].sum()), 1e-12)
+    bounds = np.round(np.cumsum(within) * foreground).astype(int)
+    return (strokes - foreground, *np.diff(bounds, prepend=0).tolist())
+
+
 def detail_of(target: Tensor, strokes: int, start: Tensor | None = None) -> Array:
     """``[h', w']`` above 0: the squared detail around each place that is finer than strokes are wide.
 

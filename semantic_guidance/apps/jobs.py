@@ -18,6 +18,7 @@ from typing import Any
 
 from torch import Tensor
 
+from semantic_guidance.agents.watching import Watch
 from semantic_guidance.apps.agent import chosen_agent
 from semantic_guidance.apps.brush import make_brush
 from semantic_guidance.apps.files import (
@@ -102,12 +103,13 @@ class _Work:
     stored: Stored | None
 
 
-def run(job: Job, progress: StageProgress | None = None) -> Result:
+def run(job: Job, progress: StageProgress | None = None, watch: Watch | None = None) -> Result:
     """Do a job: files are written whole or not at all, and only once the painting is done.
 
     Args:
         job: what is asked for.
         progress: called with each stage and its share done.
+        watch: is shown the strokes while they are made, and may end the painting early, which is kept.
 
     Raises:
         InputError: something is wrong with the job; nothing has been written.
@@ -115,7 +117,7 @@ def run(job: Job, progress: StageProgress | None = None) -> Result:
     """
     started = time.perf_counter()
     job, tell = settled(job), progress or (lambda stage, share: None)
-    return _made(job, _prepared(job, tell), tell, started)
+    return _made(job, _prepared(job, tell), tell, started, watch)
 
 
 def run_variations(job: Job, count: int, progress: StageProgress | None = None) -> Variations:
@@ -163,9 +165,9 @@ def run_variations(job: Job, count: int, progress: StageProgress | None = None) 
     return Variations(tuple(results), sheet)
 
 
-def _made(job: Job, work: _Work, tell: StageProgress, started: float) -> Result:
+def _made(job: Job, work: _Work, tell: StageProgress, started: float, watch: Watch | None = None) -> Result:
     """The painting and its files."""
-    painting = work.restyle.finished(work.painter.paint(work.image, work.guidance, tell))
+    painting = work.restyle.finished(work.painter.paint(work.image, work.guidance, tell, watch))
     painting = replace(painting, source=work.source)
     exporting = time.perf_counter()
     shown = work.image if painting.photo is None else painting.photo

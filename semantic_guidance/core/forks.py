@@ -17,6 +17,15 @@ def threads_here(count: int) -> int:
     return 1 if _forked else count
 
 
+def forked_without_threads() -> None:
+    """Tell that this process was forked by one in which torch has started no thread, as it has loaded only.
+
+    Then torch may use threads here.
+    """
+    global _forked
+    _forked = False
+
+
 def mark_computed() -> None:
     """Tell that torch has computed here for this package, and may have started threads.
 

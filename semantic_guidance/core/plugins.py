@@ -280,6 +280,7 @@ COMMANDS: Registry[Any] = Registry(
         "evaluate": "apps.cli.evaluate",
         "render": "apps.cli.render",
         "repaint": "apps.cli.repaint",
+        "serve": "apps.cli.serve",
         "train": "apps.cli.train",
         "export-agent": "apps.cli.export_agent",
         "train-agent": "apps.cli.train_agent",

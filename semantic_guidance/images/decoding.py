@@ -73,7 +73,9 @@ class Decoded:
         return image.transpose(TURNS[self.orientation]) if self.orientation in TURNS else image
 
 
-def decode(path: str | Path, reduce: bool = False, frame: int | None = None) -> Decoded:
+def decode(
+    path: str | Path, reduce: bool = False, frame: int | None = None, most: int | None = None
+) -> Decoded:
     """The picture in a file, which may be a pipe.
 
     Of a TIFF it is the first page of full resolution, of an animation the first frame.
@@ -83,13 +85,14 @@ def decode(path: str | Path, reduce: bool = False, frame: int | None = None) -> 
         reduce: whether a JPEG may be decoded at a half, a quarter or an eighth of its size, as long as its
             longer side does not fall below `MAX_SIDE`.
         frame: which of the frames, or of the pages of full resolution, counted from 1.
+        most: pixels at most; `MAX_PIXELS` if None.
 
     Raises:
         OSError: there is no such file, it is a directory, or it cannot be read.
         InputError: it is no picture, is broken or too large; the message names it.
     """
     with _source(Path(path)) as source:
-        return decode_stream(source, str(path), reduce=reduce, frame=frame)
+        return decode_stream(source, str(path), reduce=reduce, frame=frame, most=most)
 
 
 def decode_stream(

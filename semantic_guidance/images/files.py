@@ -59,7 +59,7 @@ class Picture:
     note: str = ""
 
 
-def load_picture(path: str | Path, frame: int | None = None) -> Picture:
+def load_picture(path: str | Path, frame: int | None = None, most: int | None = None) -> Picture:
     """The picture in a file, its transparency, and its size there.
 
     A picture whose longer side is above `MAX_SIDE` is reduced to it.
@@ -68,13 +68,14 @@ def load_picture(path: str | Path, frame: int | None = None) -> Picture:
         path: the file.
         frame: which frame of an animation, or page of full resolution of a TIFF, counted from 1; the first
             if None.
+        most: pixels in the file at most; `decoding.MAX_PIXELS` if None.
 
     Raises:
         OSError: there is no such file, it is a directory, or it cannot be read.
         InputError: the file is not a picture, is broken or too large, has no such frame, or begins with a
             frame that is transparent throughout; the message names it.
     """
-    decoded = decode(path, reduce=True, frame=frame)
+    decoded = decode(path, reduce=True, frame=frame, most=most)
     note = ""
     if (blank := decoded.blank) is not None:
         kind = "transparent throughout" if blank.clear else "of a single colour"

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from semantic_guidance.agents.flow import sample
-from semantic_guidance.agents.problem import Problem, working_size
+from semantic_guidance.agents.problem import Parts, Problem, working_size
+from semantic_guidance.agents.watching import Onlooker, Watch
 from semantic_guidance.core.strokes import POINTS
 from semantic_guidance.images.color import Color
 from semantic_guidance.painter.finishing import finished, lively, loads
@@ -86,11 +87,17 @@ class Handling:
             return self.style.ground
         return toned_ground(problem) if self.style.ground == "toned" else problem.ground
 
-    def begin(self, problem: Problem, see: See, tools: Tools | None) -> Work:
+    def masks(self, problem: Problem) -> tuple[Tensor, ...]:
+        """See `Manner`: none."""
+        return ()
+
+    def begin(self, problem: Problem, see: See, tools: Tools | None, watch: Watch | None = None) -> Work:
         """See `Manner`."""
-        ground = problem.ground
+        ground, onlooker = problem.ground, None
+        if watch is not None:
+            onlooker = Onlooker(watch, self._shown)
         dense = self.strokes / max(unlike(problem), 1 / MOST_DENSE)
-        problem = replace(see(self._length(PROBLEM_PIXELS, dense, problem)), ground=ground)
+        problem = replace(see(self._length(PROBLEM_PIXELS, dense, problem)), ground=ground, onlooker=onlooker)
         sight, rng = Sight.of(problem, self.hand), np.random.default_rng(self.seed)
         layers = Layers(sight, self.hand, round(dense), rng, self.share)
         first = layers.order(compose(layers, self.strokes - self._lines()))
@@ -107,6 +114,10 @@ class Handling:
         ladder = self._ladder(see, problem, config, dense)
         refiner = HandRefiner(replace(first, vectors=vectors), layers, ladder, config, self.seed, tools)
         return Work(refiner, functools.partial(self._finish, refiner, see, tools))
+
+    def _shown(self, strokes: Tensor, parts: Parts) -> tuple[Layer, ...]:
+        """Strokes ``[N, 13]`` that have just been found, in layers."""
+        return in_layers(strokes, parts, self.style.ends)
 
     @staticmethod
     def _length(pixels: float, dense: float, problem: Problem) -> float:
@@ -133,7 +144,8 @@ class Handling:
     def _thin(self, refiner: HandRefiner, see: See) -> tuple[Tensor, Problem]:
         """Lines ``[M, 13]`` on top of the refined strokes, and the problem in which they were found."""
         length = LINES_LENGTH * max(1.0, self.strokes / FEWEST) ** LINES_GROWTH
-        problem = replace(Sight.of(see(length), self.hand).problem, ground=refiner.layers.problem.ground)
+        own = refiner.layers.problem
+        problem = replace(Sight.of(see(length), self.hand).problem, ground=own.ground, onlooker=own.onlooker)
         widest = refiner.layers.radii[-1]
         return thin_lines(problem, refiner.finished(), self._lines(), widest), problem
 
@@ -149,7 +161,7 @@ class Handling:
             own = 0 * own
         lines = strokes[:0]
         parts = refiner.parts
-        if self._lines() and not by_color:
+        if self._lines() and not by_color and not layers.problem.stopped:
             lines, problem = self._thin(refiner, see)
             parts = np.concatenate([parts, sample(problem.owner, _middles(lines) * problem.size)])
             strokes, own = torch.cat([strokes, lines]), np.pad(own, (0, len(lines)))

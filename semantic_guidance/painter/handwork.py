@@ -72,7 +72,8 @@ class HandRefiner(Refiner):
         self.levels, self.layers, self.hand = composition.levels, layers, layers.hand
         parts = composition.parts
         counts = {int(part): int((parts == part).sum()) for part in np.unique(parts)}
-        super().__init__(composition.vectors, parts, counts, ladder, config, seed, tools)
+        onlooker = layers.problem.onlooker
+        super().__init__(composition.vectors, parts, counts, ladder, config, seed, tools, onlooker=onlooker)
         self.crowds = {}
         self.thinned = False  # of strokes that are worth nothing
         self.low[:], self.high[:] = self.low.clamp(max=0), self.high.clamp(min=1)  # `within` says more
@@ -143,8 +144,10 @@ class HandRefiner(Refiner):
         """Pull every stroke towards the streamline through its middle; `left` of the pull is left."""
         points = self.vectors[:, POINTS].cpu().numpy() * self.to_pixels
         points = points.reshape(-1, 3, 2)
-        shares = np.interp(np.linspace(0, 1, len(self.layers.fields)), np.linspace(0, 1, len(PULL)), PULL)
-        for layer, field in enumerate(self.layers.fields):
+        count = len(self.layers.radii)
+        shares = np.interp(np.linspace(0, 1, count), np.linspace(0, 1, len(PULL)), PULL)
+        for layer in range(count):
+            field = self.layers.field(layer)
             own = np.flatnonzero(self.levels == layer)
             start, control, end = np.moveaxis(points[own], 1, 0)
             centre, chord = 0.25 * start + 0.5 * control + 0.25 * end, end - start
@@ -173,7 +176,7 @@ class HandRefiner(Refiner):
             error = np.asarray(cv2.resize(error, (width, height), interpolation=cv2.INTER_AREA), np.float32)
         error = error / np.float32(max(float(error.mean()), 1e-12))
         stay, fresh = np.ones(len(costs), bool), []
-        for layer in range(1, len(self.layers.fields)):
+        for layer in range(1, len(self.layers.radii)):
             slots = np.flatnonzero(self.levels == layer)
             worst = slots[np.argsort(costs[slots], kind="stable")[: int(REBORN * len(slots))]]
             if len(worst):

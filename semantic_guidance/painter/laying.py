@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from semantic_guidance.agents.flow import Array, blur, flow, sample, streamlines
+from semantic_guidance.agents.flow import Array, Flow, blur, flow, sample, streamlines, wandering
 from semantic_guidance.agents.placing import pick_places
 from semantic_guidance.agents.problem import Parts, paint
 from semantic_guidance.core.strokes import COLOR, CONTROL, END, NUMBERS, OPACITY, POINTS, RADIUS, START
@@ -95,19 +96,34 @@ class Layers:
         self.inside = problem.mask.numpy()
         self.share = share if len(masks) else None
         regions = [1 - self.inside, self.inside] if len(masks) else [np.ones_like(self.inside)]
-        toned = self.target**TONE
-        wander = WANDER * hand.looseness
-        self.fields = [
-            flow(toned, regions, max(1.0, hand.smoothness * radius * self.size), wander, rng)
-            for radius in self.radii
+        self._toned, self._regions = self.target**TONE, regions
+        self._wander = WANDER * hand.looseness
+        shape = self.inside.shape
+        self._noise = [
+            rng.standard_normal(shape, dtype=np.float32) if self._wander else None for _ in self.radii
         ]
-        self.blurred = [blur(self.target, max(0.5, 0.6 * radius * self.size)) for radius in self.radii]
+        self._fields: dict[int, Flow] = {}
+        self._blurred: dict[int, Array] = {}
         low, high = hand.spread
         opacity = hand.between("opacity")
         limits = [
             (radius * low, radius * high, each) for radius, each in zip(self.radii, opacity, strict=True)
         ]
         self.limits = np.array(limits, np.float32)
+
+    def field(self, layer: int) -> Flow:
+        """The directions of a layer, not worked out before they are needed: so the first layer comes soon."""
+        if layer not in self._fields:
+            scale = max(1.0, self.hand.smoothness * self.radii[layer] * self.size)
+            found, noise = flow(self._toned, self._regions, scale), self._noise[layer]
+            self._fields[layer] = found if noise is None else wandering(found, noise, self._wander, scale)
+        return self._fields[layer]
+
+    def blurred(self, layer: int) -> Array:
+        """``[h, w, 3]`` the picture as a layer's strokes can show it."""
+        if layer not in self._blurred:
+            self._blurred[layer] = blur(self.target, max(0.5, 0.6 * self.radii[layer] * self.size))
+        return self._blurred[layer]
 
     def parts_at(self, centre: NDArray[np.floating]) -> Parts:
         """What is at places (x, y) ``[N, 2]`` in pixels."""
@@ -126,7 +142,7 @@ class Layers:
 
         Where objects have a fixed share, `objects` of them, or else that share, are theirs.
         """
-        radius, field, rng = self.radii[layer] * self.size, self.fields[layer], self.rng
+        radius, field, rng = self.radii[layer] * self.size, self.field(layer), self.rng
         centre, parts = self._places(error, layer, count, objects)
         calm = sample(self.calm, centre)
         own = radius * rng.uniform(0.85, 1.15, count) * (1 + 0.5 * self.hand.economy * (calm - 0.5))
@@ -138,7 +154,7 @@ class Layers:
                 points.reshape(count, 6) / self.size,
                 (own / self.size)[:, None] * (1, 1 - 0.45 * self.hand.taper),
                 np.full((count, 2), self.limits[layer, 2]),
-                sample(self.blurred[layer], centre),
+                sample(self.blurred(layer), centre),
             ],
             axis=1,
         )
@@ -170,7 +186,7 @@ class Layers:
     def _stops(self, layer: int) -> list[tuple[Array, float]]:
         """What ends a streamline: other colours, and, if edges are kept, other objects."""
         low, high = UNLIKE
-        stops = [(self.blurred[layer], low + (high - low) * self.hand.looseness)]
+        stops = [(self.blurred(layer), low + (high - low) * self.hand.looseness)]
         if len(self.problem.masks) and self.hand.edges > 0:
             stops.append((self.inside[..., None], 1.1 - 0.9 * self.hand.edges))
         return stops
@@ -181,7 +197,10 @@ class Layers:
 
 
 def compose(layers: Layers, strokes: int) -> Composition:
-    """The first strokes: each layer where the layers before it left the greatest error."""
+    """The first strokes: each layer where the layers before it left the greatest error.
+
+    Fewer layers if somebody looks on and ends it.
+    """
     hand, problem, rng = layers.hand, layers.problem, layers.rng
     counts = np.diff(np.round(np.cumsum((0, *hand.shares)) / sum(hand.shares) * strokes)).astype(int)
     canvas, laid = problem.canvas, []
@@ -193,7 +212,15 @@ def compose(layers: Layers, strokes: int) -> Composition:
         fresh = fresh[np.argsort(-light, kind="stable") if hand.pale_first else rng.permutation(len(light))]
         canvas = paint(fresh.vectors, canvas, None, problem.backend)
         laid.append(fresh)
+        if not problem.told(functools.partial(_shown, layers, laid)):
+            break
     return together(laid)
+
+
+def _shown(layers: Layers, laid: list[Composition]) -> tuple[Tensor, Parts]:
+    """Packed strokes ``[N, 13]`` of some layers, as they are painted, and what they depict."""
+    composition = layers.order(together(laid))
+    return composition.vectors, composition.parts
 
 
 def together(compositions: list[Composition]) -> Composition:

@@ -13,12 +13,13 @@ from torch import Tensor
 
 from semantic_guidance.agents.base import Agent, Draft
 from semantic_guidance.agents.planner import crowded
-from semantic_guidance.agents.problem import Problem, parts_of, working_size
+from semantic_guidance.agents.problem import Parts, Problem, parts_of, working_size
+from semantic_guidance.agents.watching import Onlooker, Watch
 from semantic_guidance.core.resample import resample
 from semantic_guidance.core.strokes import Strokes
 from semantic_guidance.images.color import Color
 from semantic_guidance.painter.checks import drafted
-from semantic_guidance.painter.manner import See, Work
+from semantic_guidance.painter.manner import See, Work, in_layers
 from semantic_guidance.painter.presets import Preset, RefineConfig
 from semantic_guidance.painter.refine import Refiner
 from semantic_guidance.painter.views import Ladder, View, segments_of
@@ -59,8 +60,16 @@ class Likeness:
         """See `Manner`: the picture's mean colour."""
         return problem.ground
 
-    def begin(self, problem: Problem, see: See, tools: Tools | None) -> Work:
+    def masks(self, problem: Problem) -> tuple[Tensor, ...]:
+        """See `Manner`: those of the objects."""
+        if not self.masked:
+            return ()  # nothing stops a real brush
+        return tuple(stored(instance.mask) for instance in problem.guidance.instances)
+
+    def begin(self, problem: Problem, see: See, tools: Tools | None, watch: Watch | None = None) -> Work:
         """See `Manner`."""
+        if watch is not None:
+            problem = replace(problem, onlooker=Onlooker(watch, self._shown))
         draft = drafted(self.agent, self.name, problem, np.random.default_rng(self.seed))
         if self.preset.refine is not None:
             surplus = self.preset.refine.surplus if self.preset.refine.steps else 1.0
@@ -80,7 +89,9 @@ class Likeness:
         strokes = problem.to_picture(draft.strokes).pack()[0]
         ladder = self._ladder(problem, see, config)
         parts = parts_of(draft.segments)
-        return Refiner(strokes, parts, counts, ladder, config, self.seed, tools, problem.bound)
+        return Refiner(
+            strokes, parts, counts, ladder, config, self.seed, tools, problem.bound, problem.onlooker
+        )
 
     def _ladder(self, problem: Problem, see: See, config: RefineConfig) -> Ladder:
         """How the picture of a problem is seen while it is refined."""
@@ -110,13 +121,19 @@ class Likeness:
             segments = segments_of(refiner.parts)
         return self._layers(strokes, segments, problem, draft)
 
+    def _shown(self, strokes: Tensor, parts: Parts) -> tuple[Layer, ...]:
+        """Strokes ``[N, 13]`` that have just been found, in layers."""
+        layers = in_layers(strokes, parts, "round")
+        return tuple(
+            replace(each, mask=each.instance) if self.masked and each.level == "foreground" else each
+            for each in layers
+        )
+
     def _layers(
         self, strokes: Strokes, segments: Sequence[Segment], problem: Problem, draft: Draft
     ) -> tuple[tuple[Layer, ...], tuple[Tensor, ...]]:
         """One layer for each run of strokes under the same mask, and the painting's masks."""
-        masks: list[Tensor] = []  # nothing stops a real brush
-        if self.masked:
-            masks = [stored(instance.mask) for instance in problem.guidance.instances]
+        masks = list(self.masks(problem))
         outside, rule = None, draft.compositing
         # An agent's own strokes show as it expects: those of the background only outside the object.
         if draft.outside and self.preset.refine is None and masks:

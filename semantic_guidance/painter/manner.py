@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from semantic_guidance.agents.problem import Parts, Problem, runs
+from semantic_guidance.agents.watching import Watch
 from semantic_guidance.core.strokes import Strokes
 from semantic_guidance.images.color import Color
 from semantic_guidance.painter.refine import Refiner
@@ -42,13 +43,17 @@ class Manner(Protocol):
     def ground(self, problem: Problem) -> Color:
         """Colour of the empty canvas, if nobody asks for one."""
 
-    def begin(self, problem: Problem, see: See, tools: Tools | None) -> Work:
+    def masks(self, problem: Problem) -> tuple[Tensor, ...]:
+        """Under which strokes show, as a painting keeps them."""
+
+    def begin(self, problem: Problem, see: See, tools: Tools | None, watch: Watch | None = None) -> Work:
         """The first strokes.
 
         Args:
             problem: the picture, at a size at which little can be seen; its ground is that of the painting.
             see: the same at other sizes.
             tools: with which strokes are to be painted; any if None.
+            watch: looks on, and may end it.
         """
 
 

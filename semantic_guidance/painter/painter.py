@@ -14,6 +14,7 @@ from torch import Tensor
 from semantic_guidance.agents.base import Agent
 from semantic_guidance.agents.files import load_agent
 from semantic_guidance.agents.problem import Problem, length_factor
+from semantic_guidance.agents.watching import Easel, Sketch, Watch
 from semantic_guidance.core.forks import mark_computed
 from semantic_guidance.core.guidance import Guidance
 from semantic_guidance.guidance.base import GuideLike, load_guide
@@ -144,7 +145,11 @@ class Painter:
         return self.agent.guided
 
     def paint(
-        self, image: Any, guidance: Guidance | None = None, progress: StageProgress | None = None
+        self,
+        image: Any,
+        guidance: Guidance | None = None,
+        progress: StageProgress | None = None,
+        watch: Watch | None = None,
     ) -> Painting:
         """Paint a picture.
 
@@ -154,11 +159,12 @@ class Painter:
                 background, under its mask. The guide finds them if None; `Guidance.none()` stands
                 for no objects.
             progress: called with each stage and its share done.
+            watch: is shown the strokes while they are made, and may end the painting early.
 
         Returns:
-            The painting.
+            The painting; of the strokes that there are if it was ended.
         """
-        begun = self._begun(image, guidance, progress)
+        begun = self._begun(image, guidance, progress, watch)
         with begun.clock("polish", shown=False):
             if begun.work.refiner is not None:
                 begun.work.refiner.run(lambda share: begun.clock.tell("polish", share))
@@ -203,7 +209,13 @@ class Painter:
             each.clock.seconds["polish"] = clock.seconds["polish"] / len(begun)
         return [self._finished(each) for each in begun]
 
-    def _begun(self, image: Any, guidance: Guidance | None, progress: StageProgress | None) -> _Begun:
+    def _begun(
+        self,
+        image: Any,
+        guidance: Guidance | None,
+        progress: StageProgress | None,
+        watch: Watch | None = None,
+    ) -> _Begun:
         """A painting up to its first strokes."""
         mark_computed()
         picture, clock = to_image(image), Clock(progress or (lambda stage, share: None))
@@ -216,10 +228,13 @@ class Painter:
             known = self.agent.view(_visible(found).trusted())
         with clock("plan"):
             problem, tools = self._problem(picture, known)
-            work = self.manner.begin(problem, functools.partial(self._seen, picture, known), tools)
+            easel = self._easel(picture, problem.ground, () if watch is None else self.manner.masks(problem))
+            if watch is not None:
+                watch.begin(easel)
+            work = self.manner.begin(problem, functools.partial(self._seen, picture, known), tools, watch)
         numbers = _numbers(known, found)
         shown = found if guidance is not None or None not in numbers else known
-        return _Begun(picture, shown, numbers, problem.ground, work, clock)
+        return _Begun(picture, shown, numbers, easel, work, clock, watch)
 
     def sides(self, height: int, width: int) -> tuple[int, int]:
         """Height and width of the painting of a picture of that height and width, in pixels."""
@@ -229,16 +244,15 @@ class Painter:
 
     def _finished(self, begun: _Begun) -> Painting:
         """The painting, once its strokes are refined."""
-        picture, clock = begun.picture, begun.clock
-        sides = self.sides(*picture.shape[-2:])
+        picture, clock, easel = begun.picture, begun.clock, begun.easel
         layers, masks = begun.work.finish()
         layers = tuple(_numbered(layer, begun.numbers) for layer in layers)
         painting = Painting(
             layers=layers,
             masks=masks,
-            background=begun.ground,
-            width=sides[1],
-            height=sides[0],
+            background=easel.background,
+            width=easel.width,
+            height=easel.height,
             guidance=begun.shown,
             seconds={stage: clock.seconds[stage] for stage in ("guidance", "plan", "polish")},
             photo=picture,
@@ -246,14 +260,17 @@ class Painter:
             paper=self.medium.paper,
             margin=self.medium.margin,
             tubes=self.medium.tubes,
-            start=self._under(*picture.shape[-2:]),
+            start=easel.start,
             hand=self.style.record(),
         )
-        if not self.medium.few:
-            return painting
-        with clock("prune", shown=False):
-            painting = pruned(painting, picture, self.backend)
-        painting.seconds["polish"] += clock.seconds["prune"]
+        if self.medium.few and not _stopped(begun.watch):
+            with clock("prune", shown=False):
+                painting = pruned(painting, picture, self.backend)
+            painting.seconds["polish"] += clock.seconds["prune"]
+        if begun.watch is not None:
+            if len(masks) > len(easel.masks):
+                begun.watch.begin(replace(easel, masks=masks))
+            begun.watch.sketch(Sketch.of(painting.layers))
         return painting
 
     def _guidance(self, picture: Tensor, given: Guidance | None) -> Guidance:
@@ -297,9 +314,12 @@ class Painter:
         red, green, blue = tools.colors[nearest].tolist()
         return red, green, blue
 
-    def _under(self, height: int, width: int) -> Tensor | None:
-        """The picture on the canvas before the first stroke, if there is one, as a painting keeps it."""
-        return stored(cover(self.start, height, width)) if isinstance(self.start, Tensor) else None
+    def _easel(self, picture: Tensor, ground: Color, masks: tuple[Tensor, ...]) -> Easel:
+        """What a picture ``[3, H, W]`` is painted on: a canvas of that colour, under these masks."""
+        sides = picture.shape[-2:]
+        height, width = self.sides(*sides)
+        start = stored(cover(self.start, *sides)) if isinstance(self.start, Tensor) else None
+        return Easel(width, height, ground, start, masks)
 
 
 @dataclass(frozen=True, eq=False)
@@ -310,17 +330,24 @@ class _Begun:
         picture: ``[3, H, W]`` what is painted.
         shown: of the picture, what the painting keeps.
         numbers: of the objects that are painted, among those that are shown.
-        ground: colour of the empty canvas.
+        easel: what it is painted on; its masks are told only to those who look on.
         work: the strokes.
         clock: of this painting.
+        watch: looks on.
     """
 
     picture: Tensor
     shown: Guidance
     numbers: tuple[int | None, ...]
-    ground: Color
+    easel: Easel
     work: Work
     clock: Clock
+    watch: Watch | None
+
+
+def _stopped(watch: Watch | None) -> bool:
+    """Whether somebody looks on and wants no more."""
+    return watch is not None and watch.stopped
 
 
 def _visible(guidance: Guidance) -> Guidance:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from semantic_guidance.agents.problem import Parts, on_top
+from semantic_guidance.agents.watching import Onlooker
 from semantic_guidance.core.strokes import COLOR, END, NUMBERS, OPACITY, POINTS, RADIUS, START
 from semantic_guidance.images.color import nearest_color
 from semantic_guidance.painter.population import helpful, newborn, shared_out, worth
@@ -47,6 +48,7 @@ class Refiner:
         tools: what the strokes are to be painted with; no limits if None.
         bound: whether each part keeps its number of strokes; else they are born where the weighted error is,
             and dropped where they are worth least, whatever they depict.
+        onlooker: who is shown the strokes before each step, and may end that.
     """
 
     def __init__(
@@ -59,8 +61,10 @@ class Refiner:
         seed: int = 0,
         tools: Tools | None = None,
         bound: bool = True,
+        onlooker: Onlooker | None = None,
     ) -> None:
-        self.bound = bound
+        self.bound, self.onlooker = bound, onlooker
+        self.ended = False  # before the last step
         self.config, self.ladder, self.counts = config, ladder, counts
         self.view = ladder.views[0][1]()
         self.views = 1  # seen so far
@@ -87,11 +91,24 @@ class Refiner:
     def run(self, progress: Callable[[float], None] | None = None) -> Tensor:
         """Refine; returns the packed strokes ``[N, 13]`` in painting order, in the processor's memory."""
         for step in range(self.steps):
+            if self.onlooker is not None and not self.onlooker.told(self._so_far):
+                self.end(step)
+                break
             work = functools.partial(self._gradients, self.prepare(step), self.softness_at(step))
             self.descend(step, self.steady(work))
             if progress is not None:
                 progress((step + 1) / self.steps)
         return self.finished()
+
+    def end(self, step: int) -> None:
+        """Leave it at this step: no more strokes than are wanted, as they can be painted."""
+        self.ended = True
+        if len(self.vectors):
+            if self.crowds:
+                self._crowd(1.0, step, rounds=1)
+            self.fitted = self.tools is not None and not self.tools.free
+            if self.fitted:
+                self._recolor(step)
 
     @property
     def steps(self) -> int:
@@ -140,6 +157,10 @@ class Refiner:
         """``[N, 13]`` of each of the terms."""
         return [term.gradient(vectors, softness)[1] for term in self.terms]
 
+    def _so_far(self) -> tuple[Tensor, Parts]:
+        """The packed strokes ``[N, 13]`` that there are, and what they depict."""
+        return self._painted().cpu(), self.parts
+
     def finished(self) -> Tensor:
         """The packed strokes ``[N, 13]`` as they are painted, in the processor's memory."""
         if not self.steps and len(self.vectors) and not self.fitted:
@@ -158,16 +179,19 @@ class Refiner:
     def _breathe(self, step: int) -> None:
         """Let fresh strokes be born, or drop those that help least, where it is time."""
         crowd = self.crowds.get(step)
-        if crowd is None:
-            return
+        if crowd is not None:
+            self._crowd(crowd, step, ROUNDS)
+
+    def _crowd(self, crowd: float, step: int, rounds: int) -> None:
+        """Have so many strokes, in multiples of those wanted; surplus ones are dropped in some rounds."""
         wanted = {part: round(crowd * count) for part, count in self.counts.items()}
         if not self.bound:
             wanted = {ALL: round(crowd * sum(self.counts.values()))}
         births = {part: max(0, count) for part, count in self._beyond(wanted, -1).items()}
-        if any(births.values()):
+        if any(births.values()) and not self.ended:
             self._grow(births)
         softness = self.softness_at(step)
-        for left in range(ROUNDS, 0, -1):
+        for left in range(rounds, 0, -1):
             surplus = self._beyond(wanted, 1)
             if any(count > 0 for count in surplus.values()):
                 stay = {
@@ -241,6 +265,12 @@ class Refiner:
             self.rates[RADIUS] *= float(tools.radii is None)
             self.rates[COLOR] *= float(tools.colors is None)
         if tools.colors is not None and step % COLOR_ROUND == 0:
+            self._recolor(step)
+
+    def _recolor(self, step: int) -> None:
+        """Give every stroke the colour with which it would lower the error most."""
+        tools = self.tools
+        if tools is not None and tools.colors is not None:
             self.vectors[:, COLOR] = self._wanted_colors(self.softness_at(step))
             if tools.opaque and not tools.mixed:
                 self._sort_colors(tools.colors)

@@ -15,6 +15,7 @@ from torch import Tensor
 from semantic_guidance.agents.base import Draft
 from semantic_guidance.agents.problem import Part, Problem
 from semantic_guidance.agents.progress import Progress
+from semantic_guidance.agents.watching import Told
 from semantic_guidance.agents.window.network import WindowActor, fused
 from semantic_guidance.agents.window.view import SIDE, Array, Window, object_window, observe, strokes_of
 from semantic_guidance.core.strokes import NUMBERS, Strokes
@@ -92,7 +93,12 @@ class WindowPainter:
     patience: int = PATIENCE
 
     def paint(
-        self, target: Tensor, part: Part, canvas: Tensor, backend: str | Backend = "auto"
+        self,
+        target: Tensor,
+        part: Part,
+        canvas: Tensor,
+        backend: str | Backend = "auto",
+        told: Told | None = None,
     ) -> tuple[Tensor, Tensor]:
         """Strokes for a part, on top of the canvas.
 
@@ -101,19 +107,22 @@ class WindowPainter:
             part: what of it to paint.
             canvas: ``[3, h, w]`` in [0, 1].
             backend: that renders.
+            told: of the strokes after each look; if it says so, it is the last one.
 
         Returns:
             Packed strokes ``[N, 13]``, at most ``part.count``, in units of the canvas's longer side, and the
             canvas after them.
         """
         rollout = Rollout(target, part, canvas, backend)
-        wanted = math.ceil(SURPLUS * part.count)
+        wanted, going = math.ceil(SURPLUS * part.count), True
         for _ in range(self.first_looks):
-            if len(rollout.strokes) < wanted:
+            if len(rollout.strokes) < wanted and going:
                 rollout.add(self._whole(rollout))
+                going = told is None or told([rollout.strokes])
         idle = 0
-        while len(rollout.strokes) < wanted and idle < self.patience:
+        while len(rollout.strokes) < wanted and idle < self.patience and going:
             idle = 0 if self._paint_details(rollout) else idle + 1
+            going = told is None or told([rollout.strokes])
         rollout.prune(part.count)
         return rollout.strokes, rollout.canvas
 
@@ -145,14 +154,18 @@ class WindowPainter:
 def paint_parts(problem: Problem, parts: Iterable[tuple[Part, WindowPainter]]) -> Draft:
     """The strokes of some parts, one on top of the other, each by its painter."""
     canvas, left = problem.canvas, 0
-    drafted, segments = [torch.empty(0, NUMBERS, dtype=torch.float32)], []
+    drafted, segments = [torch.empty(0, NUMBERS, dtype=torch.float32)], list[Segment]()
     backend = load_backend(problem.backend, canvas.device, canvas.dtype)
+
     # Hundreds of short computations: on a busy machine each would wait for its slowest thread.
     with one_thread(backend):
         for part, painter in parts:
+            if segments and problem.stopped:
+                break
             # What one part does not use, the next one gets.
             budget = replace(part, count=part.count + left if part.count else 0)
-            strokes, canvas = painter.paint(problem.target, budget, canvas, backend)
+            told = problem.telling(drafted, segments, part.mask)
+            strokes, canvas = painter.paint(problem.target, budget, canvas, backend, told)
             left += part.count - len(strokes)
             drafted.append(strokes)
             segments.append(Segment(len(strokes), part.mask))

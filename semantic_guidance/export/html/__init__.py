@@ -48,7 +48,7 @@ def write(drawing: Drawing, path: Path, options: NoOptions, progress: Progress) 
             f"{path}: there are {len(drawing.masks)} masks, wanted at most {most} on a page of"
             f" {width} x {height} pixels"
         )
-    page = _page(path.stem.removesuffix("_painted").replace("_", " "), _data(drawing))
+    page = _page(path.stem.removesuffix("_painted").replace("_", " "), page_data(drawing))
     with replacing(path) as draft:
         draft.write_text(page, encoding="utf-8", newline="\n")
     progress(1.0)
@@ -66,7 +66,7 @@ def _page(title: str, data: Mapping[str, Any]) -> str:
     )
 
 
-def _data(drawing: Drawing) -> dict[str, Any]:
+def page_data(drawing: Drawing) -> dict[str, Any]:
     """What the player reads; lengths in pixels of its canvas, except those of the strokes."""
     size = min(LONGEST, max(drawing.width, drawing.height))
     height, width = drawing.sides(size)
@@ -93,16 +93,16 @@ def _data(drawing: Drawing) -> dict[str, Any]:
         "layers": layers,
         "objects": list(objects.values()),
         "masks": [
-            _packed(to_bytes(resample_array(mask, height, width))[..., 0], "PNG") for mask in drawing.masks
+            packed(to_bytes(resample_array(mask, height, width))[..., 0], "PNG") for mask in drawing.masks
         ],
         "cover": None
         if drawing.cover is None
-        else _packed(to_bytes(resample_array(drawing.cover, height, width))[..., 0], "PNG"),
+        else packed(to_bytes(resample_array(drawing.cover, height, width))[..., 0], "PNG"),
         "beyond": list(drawing.beyond)
         if isinstance(drawing.beyond, tuple)
-        else _packed(to_bytes(drawing.behind(height, width)), "PNG"),
+        else packed(to_bytes(drawing.behind(height, width)), "PNG"),
         "photo": None if drawing.photo is None else _photo(drawing.photo, height, width),
-        "start": None if drawing.start is None else _packed(to_bytes(drawing.blank(size)), "PNG"),
+        "start": None if drawing.start is None else packed(to_bytes(drawing.blank(size)), "PNG"),
         "brush": None if flat else drawing.brush.style,
         "finish": None if flat else _photo(drawing.render(size), height, width),
         "pace": pace(drawing),
@@ -120,10 +120,10 @@ def _box(mask: NDArray[np.float32], height: int, width: int) -> list[float]:
 def _photo(photo: NDArray[np.float32], height: int, width: int) -> str:
     pixels = resize_array(np.ascontiguousarray(photo.transpose(1, 2, 0)), height, width)
     pixels = pixels.reshape(height, width, 3)
-    return _packed((pixels.clip(0, 1) * 255).round().astype(np.uint8), "JPEG", quality=88)
+    return packed((pixels.clip(0, 1) * 255).round().astype(np.uint8), "JPEG", quality=88)
 
 
-def _packed(pixels: NDArray[np.uint8], kind: str, **options: Any) -> str:
+def packed(pixels: NDArray[np.uint8], kind: str, **options: Any) -> str:
     """A picture ``[H, W]`` or ``[H, W, 3]`` as a data URL."""
     packed = io.BytesIO()
     Image.fromarray(pixels).save(packed, kind, **options)

@@ -1,0 +1,1 @@
+"""The studio: a page to paint in, its worker processes and its HTTP interface."""

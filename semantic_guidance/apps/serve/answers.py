@@ -1,0 +1,82 @@
+"""What routes share: the studio, answers as JSON, and the refusals that a route can give."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import Annotated, Any
+
+from fastapi import Depends, Request
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from semantic_guidance.apps.serve.guard import is_json
+from semantic_guidance.apps.serve.schema import Problem
+from semantic_guidance.apps.serve.studio import Studio
+from semantic_guidance.apps.serve.uploads import Uploads
+
+OPENING = 60.0
+"""Seconds that a request waits for the workers, which are warmed when the server begins."""
+
+WHY = {
+    400: "The request, or the file, is not usable.",
+    403: "It comes from a page of another site.",
+    404: "There is no such thing, or no longer.",
+    408: "The body does not come.",
+    409: "Not now, as it is.",
+    413: "It is too large.",
+    415: "It is no picture; or the body is not JSON.",
+    421: "The server does not answer to this name.",
+    422: "A value is not usable.",
+    429: "Too much waits already.",
+    500: "A fault of the server's.",
+    503: "There is no room now.",
+}
+
+
+def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """The refusals of a route, for the OpenAPI document."""
+    return {status: {"model": Problem, "description": WHY[status]} for status in statuses}
+
+
+def binary(*types: str) -> dict[str, Any]:
+    """An answer that is a file, for the OpenAPI document."""
+    content = {name: {"schema": {"type": "string", "format": "binary"}} for name in types}
+    return {"description": "The file.", "content": content}
+
+
+class Json(Response):
+    """Values as JSON, in ASCII alone: half of a surrogate pair has no other spelling."""
+
+    media_type = "application/json"
+
+    def render(self, content: Any) -> bytes:
+        """The body."""
+        return json.dumps(content, allow_nan=False, separators=(",", ":")).encode()
+
+
+async def _studio(request: Request) -> Studio:
+    """The studio, once it is open."""
+    state = request.app.state
+    try:
+        async with asyncio.timeout(OPENING):
+            await state.started.wait()
+    except TimeoutError:
+        raise HTTPException(503, "The studio is not open yet; wanted a little patience.") from None
+    studio: Studio = state.studio
+    return studio
+
+
+async def _uploads(request: Request) -> Uploads:
+    uploads: Uploads = request.app.state.uploads
+    return uploads
+
+
+async def _json_only(request: Request) -> None:
+    if not is_json(request.headers):
+        raise HTTPException(415, "The body is not JSON; wanted the content type application/json.")
+
+
+TheStudio = Annotated[Studio, Depends(_studio)]
+TheUploads = Annotated[Uploads, Depends(_uploads)]
+JSON_ONLY = Depends(_json_only)

@@ -1,0 +1,109 @@
+"""Files that visitors send: written to disk as they come, whole or not at all."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import secrets
+import shutil
+from collections.abc import AsyncIterator
+from pathlib import Path
+from urllib.parse import unquote
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+
+from semantic_guidance.core.shown import printable
+
+SLOW = 20.0
+"""Seconds without a byte after which an upload is given up."""
+
+LONGEST = 600.0
+"""Seconds that an upload may take."""
+
+AT_ONCE = 16
+"""Uploads at a time."""
+
+LONGEST_NAME = 80
+"""Letters of a picture's name."""
+
+FORMS = ("multipart/form-data",)
+
+
+class Uploads:
+    """A folder for files that are being received.
+
+    Args:
+        folder: an empty one.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._free = AT_ONCE
+
+    @contextlib.asynccontextmanager
+    async def received(self, request: Request) -> AsyncIterator[Path]:
+        """The body of a request as a file, which is gone after the block unless it was taken.
+
+        Raises:
+            HTTPException: it is empty, too slow, too large or a form, or too many come at a time.
+        """
+        kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+        if kind in FORMS:
+            raise HTTPException(415, "This is a form; wanted the file's bytes alone as the body.")
+        if not self._free:
+            raise HTTPException(503, "Too many files come at a time; wanted a little patience.")
+        self._free -= 1
+        try:
+            with self._place() as path:
+                await _write(request, path)
+                yield path
+        finally:
+            self._free += 1
+
+    @contextlib.contextmanager
+    def copied(self, source: Path) -> AsyncIterator[Path]:  # type: ignore[misc]
+        """A copy of a file, which is gone after the block unless it was taken."""
+        with self._place() as path:
+            shutil.copyfile(source, path)
+            yield path
+
+    @contextlib.contextmanager
+    def _place(self) -> AsyncIterator[Path]:  # type: ignore[misc]
+        path = self.folder / secrets.token_urlsafe(18)
+        try:
+            yield path
+        finally:
+            path.unlink(missing_ok=True)
+
+
+async def _write(request: Request, path: Path) -> None:
+    """Write a body to a file.
+
+    Raises:
+        HTTPException: it is empty, or does not come.
+    """
+    parts = request.stream()
+    try:
+        async with asyncio.timeout(LONGEST):
+            with path.open("xb") as file:
+                while True:
+                    async with asyncio.timeout(SLOW):
+                        part = await anext(parts, None)
+                    if part is None:
+                        break
+                    file.write(part)
+    except TimeoutError:
+        raise HTTPException(408, "The file did not come to its end; wanted it sent once more.") from None
+    if not path.stat().st_size:
+        raise HTTPException(400, "The file is empty; wanted a picture.")
+
+
+def given_name(header: str | None, usual: str) -> str:
+    """The name of a file as the header ``X-Name`` gives it, percent-encoded, without folders.
+
+    >>> given_name("C%3A%5Choliday%5Cmy%20cat.jpg", "picture")
+    'my cat.jpg'
+    """
+    name = printable(unquote(header or "")).replace("\\", "/").rpartition("/")[2].strip()
+    return name[:LONGEST_NAME] if name.strip(".") else usual

@@ -28,6 +28,12 @@ const ICONS = {
   trash: "M4 7h16M9 7V4h6v3M6 7l1 13h10l1-13M10 11v5M14 11v5",
   sliders: "M4 7h10M18 7h2M14 5v4M4 12h2M10 12h10M8 10v4M4 17h9M17 17h3M15 15v4",
   heat: "M12 3c1 4 5 5 5 10a5 5 0 0 1-10 0c0-2 1-3 2-4 0 2 1 3 2 3 1-3 0-6 1-9z",
+  share: "M12 15V3M8 6.5 12 3l4 3.5M7 10H5v11h14V10h-2",
+  paste: "M8 5H5v16h14V5h-3M8 3h8v4H8zM12 11v6M9.5 14.5 12 17l2.5-2.5",
+  stack: "M8 4h12v10H8zM4 8v12h13",
+  not: "M12 3a9 9 0 1 0 .01 0M5.7 5.7l12.6 12.6",
+  frame: "M4 7V4h3M10.5 4h3M17 4h3v3M20 10.5v3M20 17v3h-3M13.5 20h-3M7 20H4v-3M4 13.5v-3",
+  again: "M19.5 12a7.5 7.5 0 1 1-2.2-5.3L20 9M20 4v5h-5",
 };
 
 export const find = (id) => document.getElementById(id);

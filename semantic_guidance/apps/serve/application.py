@@ -23,9 +23,7 @@ from semantic_guidance.core.errors import InputError
 from semantic_guidance.core.version import __version__
 
 DESCRIPTION = "Turns photographs into paintings, stroke by stroke. docs/serve.md tells more."
-QUIET: dict[str, Any] = {
-    "telemetry": dict.fromkeys(("tracing", "metrics", "logs", "auto_configure"), False)
-}
+QUIET: dict[str, Any] = {"telemetry": dict.fromkeys(("tracing", "metrics", "logs", "auto_configure"), False)}
 """FastAPI tells nobody of requests, whatever the environment says."""
 
 LATER = (429, 503)

@@ -10,9 +10,9 @@ import functools
 from collections.abc import Mapping
 from typing import Any
 
-from semantic_guidance.apps.cli.render import RenderOptions
 from semantic_guidance.apps.job import Job
 from semantic_guidance.apps.options import CLEAR, paper_options
+from semantic_guidance.apps.rendering import RenderOptions
 from semantic_guidance.apps.serve.orders import FILES, OWN
 from semantic_guidance.apps.serve.records import Limits
 from semantic_guidance.core.config import kind_of

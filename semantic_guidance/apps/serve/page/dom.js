@@ -32,6 +32,7 @@ const ICONS = {
   paste: "M8 5H5v16h14V5h-3M8 3h8v4H8zM12 11v6M9.5 14.5 12 17l2.5-2.5",
   stack: "M8 4h12v10H8zM4 8v12h13",
   not: "M12 3a9 9 0 1 0 .01 0M5.7 5.7l12.6 12.6",
+  frame: "M4 7V4h3M10.5 4h3M17 4h3v3M20 10.5v3M20 17v3h-3M13.5 20h-3M7 20H4v-3M4 13.5v-3",
   again: "M19.5 12a7.5 7.5 0 1 1-2.2-5.3L20 9M20 4v5h-5",
 };
 

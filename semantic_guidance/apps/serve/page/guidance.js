@@ -140,12 +140,13 @@ function queue(deed) {
 
 // Asks, and takes the answer by `join(answer, before)` as the new value; if something was corrected meanwhile it
 // asks again.
-function ask(question, join) {
+function ask(question, join, refused = (error) => { throw error; }) {
   return queue(async (picture, mine) => {
     for (let turn = 0; turn < 3; turn++) {
       const before = state.guidance, known = question.points && before ? { guidance: await toDocument({ ...before, focus: null, elsewhere: null }) } : {};
-      const answer = await fromDocument(await api.look(picture.id, { whole: false, ...question, ...known }), before);
-      if (!mine()) return;
+      const document = await api.look(picture.id, { whole: false, ...question, ...known }).catch(refused);
+      if (!mine() || !document) return;
+      const answer = await fromDocument(document, before);
       if (state.guidance !== before) continue;
       const after = join(answer, before);
       if (after.instances.length > MOST) return say(words.full);
@@ -176,7 +177,11 @@ export function look(box, old = null) {
   });
 }
 
-export const search = (word) => ask({ text: word }, keepFocus);
+export const search = (word) => ask({ text: word }, keepFocus, (error) => {
+  // What is not to be found is no failure.
+  if (![400, 422].includes(error?.status)) throw error;
+  toast(filled(words.notFound, { word }));
+});
 export const again = () => ask({}, (answer) => answer);
 
 // The first look at a picture: outlines at once; the rest follows.

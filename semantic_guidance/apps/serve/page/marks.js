@@ -10,7 +10,7 @@ import { text } from "/page/text.js";
 const COLOURS = ["#a34a21", "#20706f", "#6a4fa3", "#8a6410", "#b0375d", "#3d7438", "#2f62a8", "#8b4590"];
 const VEIL = [22, 19, 15, 118], MOST_SCALE = 2.5;
 // Heat: from nothing by amber to red; part, red, green, blue, opacity.
-const HEAT = [[0, 255, 214, 120, 0], [0.25, 255, 205, 90, 70], [0.6, 246, 133, 42, 140], [1, 205, 34, 20, 190]];
+const HEAT = [[0, 255, 214, 120, 0], [0.12, 255, 214, 120, 0], [0.35, 255, 205, 90, 55], [0.65, 246, 133, 42, 120], [1, 205, 34, 20, 180]];
 
 let veil, heat, lines, busy, size = [0, 0];
 
@@ -112,7 +112,7 @@ function label(pen, instance, taken) {
   pen.font = `600 ${instance.kind === "face" ? 10 : 12}px system-ui, sans-serif`;
   pen.textAlign = "center";
   pen.textBaseline = "middle";
-  pen.fillText(instance.kind === "face" ? `☺${number}` : number, x, y + 0.5);
+  pen.fillText(instance.kind === "face" ? `☺\uFE0E${number}` : number, x, y + 0.5);
 }
 
 function paintLines() {

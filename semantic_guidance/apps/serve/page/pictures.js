@@ -3,27 +3,28 @@ import * as api from "/page/api.js";
 import * as batch from "/page/batch.js";
 import { button, find, icon, make, say, toast } from "/page/dom.js";
 import { fromDocument } from "/page/guidance.js";
+import { paintSample } from "/page/sample.js";
 import { forget, on, set, state } from "/page/store.js";
 import { filled, text } from "/page/text.js";
 
-const words = text.start, SVG = "http://www.w3.org/2000/svg";
+const words = text.start;
 const ASIDE = ["picture", "guided", "guidance", "paintings", "current"]; // what belongs to a picture
-const RECENT = 12, LARGE = 16 << 20;
-// Strokes on the empty canvas: path, width and colour (a class).
-const STROKES = [
-  ["M-10 150C60 96 150 196 330 118", 44, "sky"], ["M-10 196C80 158 170 222 330 170", 40, "field"],
-  ["M-10 236C100 206 190 250 330 216", 46, "earth"], ["M196 92c20-26 62-12 52 16", 26, "sun"],
-];
-
-let recent = [], coming = null, front, aside, arriving, limits = null;
+const RECENT = 12, LARGE = 16 << 20, SAMPLE = 1200;
+let recent = [], coming = null, front, aside, arriving, limits = null, complaint = null;
 
 const isProject = (name) => /\.(painting|zip)$/i.test(name);
 const isPicture = (file) => file.type.startsWith("image/") || /\.(jpe?g|png|webp|heic|heif|avif|tiff?|gif|bmp|jxl)$/i.test(file.name);
 
+// Says what did not work, until it is tried again.
+function complain(sentence) {
+  complaint?.();
+  complaint = toast(sentence, { problem: true });
+}
+
 function told(error, name) {
   if (error === null || error.name === "AbortError") return;
   const plain = error.status === 0 ? text.common.offline : filled(words.unread, { name });
-  toast(error.message && error.status !== undefined ? error.message : plain, { problem: true });
+  complain(error.message && error.status !== undefined ? error.message : plain);
 }
 
 // A message with a way back.
@@ -59,7 +60,7 @@ export async function resume(entry) {
     if (error.status !== 404) return told(error, entry.picture.name);
     recent = recent.filter((other) => other !== entry);
     showAside();
-    return toast(filled(words.gone, { name: entry.picture.name }), { problem: true });
+    return complain(filled(words.gone, { name: entry.picture.name }));
   }
   begin({ ...entry, mode: entry.current ? "paint" : "guide" });
 }
@@ -79,12 +80,13 @@ export function showFront() {
 
 // Whether a file may be sent at all; says why not.
 async function fits(blob, name) {
-  if (blob.size === 0) return toast(filled(words.empty, { name }), { problem: true }) && false;
+  complaint?.();
+  if (blob.size === 0) return complain(filled(words.empty, { name }));
   if (blob.size < LARGE) return true;
   limits ??= (await api.options().catch(() => ({}))).limits ?? null;
   const most = limits?.upload_bytes ?? Infinity, mega = (bytes) => Math.ceil(bytes / 2 ** 20);
   if (blob.size <= most) return true;
-  toast(filled(words.tooLarge, { name, size: mega(blob.size), most: mega(most) }), { problem: true });
+  complain(filled(words.tooLarge, { name, size: mega(blob.size), most: mega(most) }));
   return false;
 }
 
@@ -150,7 +152,7 @@ function given(files) {
   const project = files.find((file) => isProject(file.name)), found = files.filter(isPicture);
   if (files.length === 1 && !project) return open(files[0], files[0].name);
   if (project && !found.length) return openProject(project, project.name);
-  if (!found.length) return toast(words.noPictures, { problem: true });
+  if (!found.length) return complain(words.noPictures);
   return found.length === 1 ? open(found[0], found[0].name) : batch.add(found);
 }
 
@@ -218,19 +220,6 @@ export function chooser(name, take, { shown, kind = "", ...attributes }) {
   return [press, input];
 }
 
-function emptyCanvas() {
-  const svg = document.createElementNS(SVG, "svg");
-  svg.setAttribute("viewBox", "0 0 320 240");
-  svg.setAttribute("preserveAspectRatio", "xMidYMax slice");
-  svg.setAttribute("aria-hidden", "true");
-  for (const [d, width, colour] of STROKES) {
-    const path = document.createElementNS(SVG, "path");
-    for (const [key, value] of Object.entries({ d, "stroke-width": width, class: colour, pathLength: 1 })) path.setAttribute(key, value);
-    svg.append(path);
-  }
-  return svg;
-}
-
 function card(source, title, press, quiet = false) {
   const image = make("img", { src: source, alt: "", loading: "lazy", decoding: "async" });
   return make("li", {}, make("button", { type: "button", class: "card", onclick: press, title },
@@ -258,6 +247,7 @@ const shelf = (title) => make("section", { class: "shelf", hidden: true }, make(
 
 export function mount() {
   const all = { accept: "image/*,.heic,.heif,.avif,.jxl,.tif,.tiff", multiple: true };
+  const sample = make("canvas", { width: SAMPLE, "aria-hidden": "true" });
   arriving = make("div", { class: "arriving", hidden: true });
   aside = shelf(words.recent);
   const examples = shelf(words.examples), touch = matchMedia("(any-pointer: coarse)").matches;
@@ -271,10 +261,11 @@ export function mount() {
           navigator.clipboard?.read && button(words.paste, paste, { icon: "paste" }),
           ...chooser(words.project, ([file]) => openProject(file, file.name), { shown: "folder", accept: ".painting,.zip" }),
           button(words.several, batch.show, { icon: "stack" }))),
-      make("div", { class: "easel" }, emptyCanvas(), make("p", { class: "place" }, icon("image"), words.place), arriving)),
+      make("div", { class: "easel" }, sample, make("p", { class: "place" }, icon("image"), words.place), arriving)),
     aside, examples);
   find("start").append(front);
   listen();
+  paintSample(sample);
   on(["paintings", "mode"], () => state.mode === "start" && showAside());
   showExamples(examples);
 }

@@ -2,6 +2,7 @@
 import { button, find, make, say, section, slider } from "/page/dom.js";
 import * as guidance from "/page/guidance.js";
 import { colourOf } from "/page/marks.js";
+import { overlap } from "/page/masks.js";
 import { change, on, set, settle, state } from "/page/store.js";
 import { filled, text } from "/page/text.js";
 
@@ -35,15 +36,27 @@ function cutOut(canvas, { mask, box }) {
   pen.drawImage(photo, ...place);
 }
 
+// About what the painter gives by itself: so many times as many strokes an area as the background has.
+const DENSITY = { object: 5, face: 25 };
+
+function guessed(kept) {
+  const { w, h } = state.guidance, faces = kept.filter(({ kind }) => kind === "face");
+  const own = (each) => each.area - (each.kind === "face" ? 0 : faces.filter((face) => overlap(face.mask, each.mask).within > 0.8).reduce((sum, face) => sum + face.area, 0));
+  const weights = kept.map((each) => DENSITY[each.kind] * Math.max(0, own(each)));
+  const free = Math.max(0, w * h - kept.reduce((sum, each) => sum + Math.max(0, own(each)), 0));
+  const sum = weights.reduce((total, weight) => total + weight, free);
+  return new Map(kept.map((each, n) => [each, weights[n] / sum]));
+}
+
 const parts = () => {
-  const { instances } = state.guidance, kept = instances.filter((each) => !guidance.doubtful(each));
-  const known = kept.every((each) => each.wanted !== null || each.share !== null);
+  const { instances } = state.guidance, all = instances.filter((each) => !guidance.doubtful(each)), guess = guessed(all);
+  const kept = all.map((each) => ({ ...each, self: each, share: each.share ?? guess.get(each) }));
   const wanted = kept.reduce((sum, each) => sum + (each.wanted ?? 0), 0);
-  const free = kept.reduce((sum, each) => sum + (each.wanted === null ? each.share ?? 0 : 0), 0);
+  const free = kept.reduce((sum, each) => sum + (each.wanted === null ? each.share : 0), 0);
   // What is automatic has what is left by what is asked for, as much as of itself at most.
   const scale = free > 0 ? Math.min(1, Math.max(0, 1 - wanted) / free) : 0;
-  const shares = kept.map((each) => [each, each.wanted ?? (each.share ?? 0) * scale]);
-  return { shares, known, rest: Math.max(0, 1 - shares.reduce((sum, [, share]) => sum + share, 0)) };
+  const shares = kept.map((each) => [each.self, each.wanted ?? each.share * scale]);
+  return { shares, rest: Math.max(0, 1 - shares.reduce((sum, [, share]) => sum + share, 0)) };
 };
 
 // Gives an object a share; others that were given one give way.
@@ -116,7 +129,7 @@ function showList() {
     bar.hidden = true;
     return;
   }
-  const { shares, known: sure, rest } = parts(), fresh = new Map();
+  const { shares, rest } = parts(), sure = shares.every(([each]) => each.wanted !== null), fresh = new Map();
   for (const each of known.instances) {
     const one = rows.get(each.id) ?? row(each);
     fresh.set(each.id, one);
@@ -126,7 +139,7 @@ function showList() {
   rows = fresh;
   const wanted = [...fresh.values()].map(({ element }) => element);
   if (wanted.some((element, n) => list.children[n] !== element) || list.children.length !== wanted.length) list.replaceChildren(...wanted);
-  bar.hidden = !shares.length || !(sure || shares.some(([each]) => each.wanted !== null));
+  bar.hidden = !shares.length;
   const [line, name] = bar.children;
   line.replaceChildren(...shares.map(([each, share]) => {
     const piece = make("span", { title: `${guidance.nameOf(each)}: ${percent(share)}` });
@@ -137,7 +150,7 @@ function showList() {
   const last = make("span", { class: "rest" });
   last.style.flexGrow = rest;
   line.append(last);
-  name.replaceChildren(make("span", { text: words.background }), make("output", { text: sure ? percent(rest) : words.rest }));
+  name.textContent = sure ? filled(words.restShare, { share: percent(rest) }) : words.restAutomatic;
 }
 
 function buildWord() {
@@ -159,8 +172,7 @@ export function mount() {
   };
   told = make("p", { class: "told" });
   list = make("ul", { class: "all-found" });
-  bar = make("div", { class: "shared", hidden: true, role: "img", "aria-label": words.shares }, make("div", { class: "line", "aria-hidden": "true" }), make("p", { class: "field-head hint" }));
-  bar.removeAttribute("role");
+  bar = make("div", { class: "shared", hidden: true }, make("div", { class: "line", "aria-hidden": "true" }), make("p", { class: "hint" }));
   const again = button(words.again, guidance.again, { icon: "again", title: words.againHint });
   all.more = make("div", {}, section(words.title, {}, told, bar, list), buildWord(), make("div", { class: "row" }, again));
   find("panel-guide").append(make("div", { class: "part" }, all.on, all.hint), all.more);

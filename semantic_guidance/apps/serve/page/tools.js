@@ -8,7 +8,7 @@ import { on, set, state } from "/page/store.js";
 import { filled, text } from "/page/text.js";
 
 const words = text.guide;
-const TOOLS = [["click", "c", "click"], ["not", "n", "not"], ["in", "b", "brush"], ["out", "e", "eraser"], ["box", "x", "box"]];
+const TOOLS = [["click", "c", "click"], ["not", "n", "not"], ["in", "b", "brush"], ["out", "e", "eraser"], ["box", "x", "frame"]];
 const GRAB = 22, LEAST_BOX = 8, STEP = 0.02, FINE = 0.004;
 const SIZES = { min: 4, max: 90 }; // radius of the brush in CSS pixels
 

@@ -126,6 +126,14 @@ class Paintings:
         self._watch_over(known)
         self.advance()
 
+    def restore(self, known: Known, fields: Mapping[str, Any]) -> None:
+        """Add a painting that is done, with what its record is to say."""
+        known.record = replace(known.record, **fields)
+        known.touched = time.monotonic()
+        self.known[known.record.id] = known
+        self._tell(known)
+        known.feed.tell("end", known.record.shown())
+
     def advance(self) -> None:
         """Begin what can begin; tell the others their positions."""
         while len(self.running) < self._lane.most and (name := self.waiting.take()) is not None:
@@ -200,7 +208,9 @@ class Paintings:
             done = await self._done(known)
             stopped = bool(done.get("stopped"))
             message = known.stopping if stopped else " ".join(done.get("notes", ()))
-            self._end(known, state="stopped" if stopped else "done", message=message, **_fields(known, done))
+            self._end(
+                known, state="stopped" if stopped else "done", message=message, **fields_of(known, done)
+            )
         except Refused as error:
             ended = known.stopping and isinstance(error, DiedError)
             state = "cancelled" if ended else "failed"
@@ -300,7 +310,7 @@ class Paintings:
         self._changed(known.folder, True)
 
 
-def _fields(known: Known, done: Mapping[str, Any]) -> dict[str, Any]:
+def fields_of(known: Known, done: Mapping[str, Any]) -> dict[str, Any]:
     """What of a worker's answer belongs to the record."""
     names = ("strokes", "errors", "style", "width", "height")
     found = {name: done[name] for name in names if name in done}

@@ -8,19 +8,18 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import hashlib
-import json
-import os
 import secrets
+import shutil
 import time
-from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from semantic_guidance.apps.serve.files import Store, check_room, safe_name, shown_name
-from semantic_guidance.apps.serve.orders import EXTRA, checked_document, checked_job, checked_options
+from semantic_guidance.apps.serve.files import Store, check_room
+from semantic_guidance.apps.serve.keeping import Keeping
+from semantic_guidance.apps.serve.orders import checked_document, checked_job
 from semantic_guidance.apps.serve.paintings import Known, Paintings, write_document
+from semantic_guidance.apps.serve.pictures import Pictures
 from semantic_guidance.apps.serve.pool import Lane, context, cores
 from semantic_guidance.apps.serve.records import (
     Event,
@@ -31,6 +30,7 @@ from semantic_guidance.apps.serve.records import (
     PictureRecord,
     Refused,
 )
+from semantic_guidance.painter.variations import COUNTS
 
 NICE = 5
 """By how much everything else goes before those who paint."""
@@ -38,31 +38,17 @@ NICE = 5
 TIDY = 30.0
 """Seconds between two looks at what is no longer needed, at most."""
 
-WORDS = 64
+WORD = 64
 """Letters of a visitor's word at most."""
 
-UNKNOWN = "There is no such picture here, or it has been removed."
+PAINTED = 8 << 20
+"""Bytes that a painting's files are taken to have before they are written."""
 
 __all__ = ["Event", "Limits", "Opened", "Order", "PaintingRecord", "PictureRecord", "Refused", "Studio"]
 
 
-@dataclass(eq=False)
-class Sent:
-    """A picture that somebody has sent.
-
-    Attributes:
-        record: of it.
-        folder: of its files.
-        touched: time at which somebody last asked for it.
-    """
-
-    record: PictureRecord
-    folder: Path
-    touched: float
-
-
 class Studio:
-    """Pictures, paintings and those who work on them.
+    """Pictures, paintings and those who work on them; to be started before anything else.
 
     Args:
         limits: of what visitors may ask for.
@@ -72,22 +58,27 @@ class Studio:
     def __init__(self, limits: Limits = Limits(), workers: int | None = None) -> None:  # noqa: B008
         self.limits = limits
         self.workers = cores() if workers is None else workers
-        self._pictures: dict[str, Sent] = {}
         self._store: Store | None = None
         self._lanes: tuple[Lane, ...] = ()
         self._tidying: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
-        """Start the workers; returns once the first of each kind is warm."""
+        """Start the workers; returns once the first of each kind is warm.
+
+        Raises:
+            Refused: they could not be started.
+        """
         how, limits = context(), self.limits
-        self._store = Store(limits.disk_bytes)
-        self._painters = Lane("paint", how, self.workers, NICE, 1, limits.queue + self.workers, limits.idle)
-        self._looker = Lane("look", how, 1, 0, 1, limits.tasks, limits.idle)
-        self._keeper = Lane("keep", how, 1, NICE, 0, limits.tasks, limits.idle)
-        self._lanes = (self._looker, self._painters, self._keeper)
-        self._paintings = Paintings(limits, self._painters, self._settle)
+        self._store = store = Store(limits.disk_bytes)
+        looker = Lane("look", how, 1, 0, 1, limits.tasks, limits.idle)
+        painters = Lane("paint", how, self.workers, NICE, 1, limits.queue + self.workers, limits.idle)
+        keeper = Lane("keep", how, 1, NICE, 0, limits.tasks, limits.idle)
+        self._lanes = (looker, painters, keeper)
+        self._paintings = Paintings(limits, painters, self._settle)
+        self._pictures = Pictures(limits, store, looker, self._make_room)
+        self._keeping = Keeping(limits, store, keeper, self._pictures, self._paintings, self._make_room)
         try:
-            await asyncio.gather(self._looker.start(), self._painters.start())
+            await asyncio.gather(looker.start(), painters.start())
         except BaseException:
             await self.close()
             raise
@@ -105,23 +96,22 @@ class Studio:
             await asyncio.gather(*(lane.close() for lane in self._lanes))
         if self._store is not None:
             await asyncio.to_thread(self._store.close)
-        self._pictures.clear()
-
-    @property
-    def folder(self) -> Path:
-        """Where uploads may be written to before they are handed over."""
-        return self.store.root
 
     @property
     def store(self) -> Store:
         """The files.
 
         Raises:
-            Refused: it was not started.
+            Refused: the studio was not started.
         """
         if self._store is None:
             raise Refused("The studio is not open yet.", 503)
         return self._store
+
+    @property
+    def folder(self) -> Path:
+        """Where uploads may be written to before they are handed over."""
+        return self.store.root
 
     @property
     def running(self) -> int:
@@ -144,36 +134,7 @@ class Studio:
         Raises:
             Refused: it is no picture, or too large, or there is no room for it.
         """
-        try:
-            size = upload.stat().st_size
-            if size > self.limits.upload_bytes:
-                most = self.limits.upload_bytes >> 20
-                raise Refused(f"{shown_name(name)} is larger than {most} MB.", 413)
-            self._make_room(size + (1 << 20))
-            folder = self.store.folder(word := secrets.token_urlsafe(18))
-            path, preview = folder / safe_name(name), folder / ".preview.jpg"
-            await asyncio.to_thread(os.replace, upload, path)
-        finally:
-            upload.unlink(missing_ok=True)
-        task = {
-            "task": "decode",
-            "path": str(path),
-            "name": shown_name(name),
-            "frame": frame,
-            "preview": str(preview),
-            "pixels": self.limits.pixels,
-        }
-        try:
-            known = await self._looker.do(task, seconds=self.limits.look_seconds)
-        except BaseException:
-            self.store.remove(folder)
-            raise
-        self.store.count(folder)
-        record = PictureRecord(
-            word, shown_name(name), known["width"], known["height"], known["note"], path, preview, frame
-        )
-        self._pictures[word] = Sent(record, folder, time.monotonic())
-        return record
+        return await self._pictures.add(upload, name, frame)
 
     def picture(self, id: str) -> PictureRecord:
         """The picture of that ID.
@@ -181,14 +142,7 @@ class Studio:
         Raises:
             Refused: there is none.
         """
-        return self._sent(id).record
-
-    def _sent(self, id: str) -> Sent:
-        sent = self._pictures.get(id)
-        if sent is None:
-            raise Refused(UNKNOWN, 404)
-        sent.touched = time.monotonic()
-        return sent
+        return self._pictures.find(id).record
 
     async def look(self, id: str, question: Mapping[str, Any]) -> dict[str, Any]:
         """What is known of a picture, or of what somebody says of it, as a document of guidance.
@@ -202,25 +156,7 @@ class Studio:
         Raises:
             Refused: there is no such picture, or the question is not usable.
         """
-        sent = self._sent(id)
-        asked = dict(question)
-        if asked.get("box") is not None:
-            asked["boxes"] = [*(asked.get("boxes") or ()), asked["box"]]
-        if asked.get("guidance") is not None:
-            asked["guidance"] = checked_document(asked["guidance"], self.limits.document_bytes)
-        names = ("whole", "points", "boxes", "text", "guidance")
-        asked = {name: asked[name] for name in names if asked.get(name) is not None}
-        record = sent.record
-        task = {
-            "task": "look",
-            "id": id,
-            "path": str(record.path),
-            "frame": record.frame,
-            "folder": str(sent.folder),
-            "question": asked,
-        }
-        done = await self._looker.do(task, seconds=self.limits.look_seconds)
-        return dict(done["guidance"])
+        return await self._pictures.look(id, question)
 
     def paint(self, order: Order) -> PaintingRecord:
         """Let a picture be painted, as soon as it is its turn.
@@ -228,37 +164,63 @@ class Studio:
         Raises:
             Refused: something of the order is not usable, or too many wait.
         """
-        sent, used = self._sent(order.picture), [order.picture]
+        sent, used = self._pictures.find(order.picture).record, [order.picture]
 
         def find(id: str) -> Path:
             used.append(id)
-            return self._sent(id).record.path
+            return self.picture(id).path
 
         told, values = checked_job(order.job, self.limits, find)
+        low, high = COUNTS
+        if order.variation is not None and not (
+            low <= order.count <= high and 0 <= order.variation < order.count
+        ):
+            raise Refused(f"The variation is none of {low} to {high}.", 422)
+        before = None if order.of is None else self._paintings.kept(order.of)
+        self._check_region(order, before)
         given = order.guidance
         if given is not None:
             given = checked_document(given, self.limits.document_bytes)
-        self._make_room(8 << 20)
+        self._make_room(PAINTED)
         word = secrets.token_urlsafe(18)
-        record = PaintingRecord(word, order.picture, "queued", job=told, of=order.of)
         task: dict[str, Any] = {
-            "task": "paint",
-            "job": {**values, "image": str(sent.record.path)},
-            "frame": sent.record.frame,
+            "task": "paint" if before is None else "repaint",
+            "job": {**values, "image": str(sent.path)},
+            "frame": sent.frame,
             "variation": order.variation,
             "count": order.count,
+            "erase": order.erase,
         }
         folder = self.store.folder(word)
         try:
+            if before is not None:
+                _copy(before, folder, order)
             if given is not None:
                 write_document(folder, given)
             task["folder"] = str(folder)
+            record = PaintingRecord(word, order.picture, "queued", job=told, of=order.of)
             known = Known(record, folder, order, task, tuple(used))
             self._paintings.add(known)
         except BaseException:
             self.store.remove(folder)
             raise
+        self.store.count(folder)
         return known.record
+
+    def _check_region(self, order: Order, before: Known | None) -> None:
+        """Check what is asked for of a region.
+
+        Raises:
+            Refused: it is not usable.
+        """
+        if len(order.visitor) > WORD:
+            raise Refused(f"The visitor's word is longer than {WORD} letters.", 422)
+        if (before is None) != (order.region is None):
+            raise Refused("A region is of a painting: wanted both, or none of the two.", 422)
+        if order.region is not None and len(order.region) > self.limits.region_bytes:
+            raise Refused("The picture of the region is too large.", 413)
+        if before is not None and before.record.picture != order.picture:
+            raise Refused("The painting is of another picture.", 422)
 
     def painting(self, id: str) -> PaintingRecord:
         """The painting of that ID.
@@ -304,7 +266,7 @@ class Studio:
         Raises:
             Refused: there is no such painting, or it is not finished.
         """
-        return self._kept_file(id, "view.json")
+        return self._keeping.own(id, "view.json")
 
     async def thumbnail(self, id: str) -> Path:
         """A small JPEG picture of a painting.
@@ -312,7 +274,7 @@ class Studio:
         Raises:
             Refused: there is no such painting, or it is not finished.
         """
-        return self._kept_file(id, "thumbnail.jpg")
+        return self._keeping.own(id, "thumbnail.jpg")
 
     async def guidance(self, id: str) -> Path:
         """The file of what was known of the picture when it was painted, JSON.
@@ -320,7 +282,7 @@ class Studio:
         Raises:
             Refused: there is no such painting, or it is not finished, or nothing was known.
         """
-        return self._kept_file(id, "guidance.json")
+        return self._keeping.own(id, "guidance.json")
 
     async def file(self, id: str, format: str, options: Mapping[str, Any] | None = None) -> tuple[Path, str]:
         """A file of a painting, and a name for it.
@@ -333,44 +295,38 @@ class Studio:
         Raises:
             Refused: there is no such painting, it is not finished, or the options are not usable.
         """
-        known = self._paintings.kept(id)
-        sent = self._sent(known.record.picture)
-        given = checked_options(format, options or {}, self.limits, lambda id: self._sent(id).record.path)
-        name = _file_name(sent.record.name, format)
-        if format == "guidance.json":
-            return self._kept_file(id, format), name
-        text = json.dumps([format, given], sort_keys=True)
-        path = known.folder / f"{hashlib.sha256(text.encode()).hexdigest()[:24]}.{format}"
-        async with known.writing.setdefault(path.name, asyncio.Lock()):
-            if not path.is_file():
-                await self._write(known, sent, format, given, path)
-        return path, name
+        return await self._keeping.file(id, format, options or {})
 
-    async def _write(
-        self, known: Known, sent: Sent, format: str, options: Mapping[str, Any], path: Path
-    ) -> None:
-        """Let a worker write a file of a painting."""
-        self._make_room(16 << 20)
-        task = {
-            "task": "file",
-            "folder": str(known.folder),
-            "format": format,
-            "path": str(path),
-            "options": dict(options),
-            "photo": str(sent.record.path),
-            "frame": sent.record.frame,
-        }
-        await self._keeper.do(task)
-        self.store.count(known.folder)
+    async def zip(
+        self, ids: Iterable[str], formats: Iterable[str], options: Mapping[str, Any] | None = None
+    ) -> Path:
+        """A zip of files of several paintings.
 
-    def _kept_file(self, id: str, name: str) -> Path:
-        known = self._paintings.kept(id)
-        with contextlib.suppress(Refused):
-            self._sent(known.record.picture)
-        path = known.folder / name
-        if not path.is_file():
-            raise Refused("This painting has no such file.", 404)
-        return path
+        Args:
+            ids: of the paintings.
+            formats: of each of them, see `file`.
+            options: of the files.
+
+        Raises:
+            Refused: a painting is not there or not finished, or the options are not usable.
+        """
+        return await self._keeping.zip(ids, formats, options or {})
+
+    async def project(self, id: str) -> Path:
+        """A painting with all that it was made of, to be opened again.
+
+        Raises:
+            Refused: there is no such painting, or it is not finished.
+        """
+        return await self._keeping.project(id)
+
+    async def open_project(self, upload: Path) -> Opened:
+        """Take the file of a project over, which is gone afterwards, and open it.
+
+        Raises:
+            Refused: it is no project, something in it is wrong, or there is no room for it.
+        """
+        return await self._keeping.open(upload)
 
     def _settle(self, folder: Path, gone: bool = False) -> None:
         """Count a folder's files anew, or remove it."""
@@ -392,23 +348,24 @@ class Studio:
             raise Refused("Too many pictures are here at the moment. Please try again in a while.", 503)
 
     def _many(self) -> bool:
-        return max(len(self._pictures), len(self._paintings.known)) >= self.limits.records
+        return max(len(self._pictures.sent), len(self._paintings.known)) >= self.limits.records
 
     def _expire(self) -> None:
         """Remove what nobody has touched for long."""
         before = time.monotonic() - self.limits.keep_seconds
         needed: set[str] = set()
         for known in list(self._paintings.known.values()):
-            if not known.ended or known.feed.followers:
+            if not known.ended or known.feed.followers or known.touched >= before:
                 needed.update(known.pictures)
-            elif known.touched < before:
-                self._paintings.remove(known)
             else:
-                needed.add(known.record.picture)
-        for name, sent in list(self._pictures.items()):
+                self._paintings.remove(known)
+        for name, sent in list(self._pictures.sent.items()):
             if name not in needed and sent.touched < before:
-                del self._pictures[name]
-                self.store.remove(sent.folder)
+                self._pictures.remove(name)
+        for folder, made in list(self._keeping.made.items()):
+            if made < before:
+                del self._keeping.made[folder]
+                self.store.remove(folder)
 
     async def _tidy(self) -> None:
         while True:
@@ -418,7 +375,9 @@ class Studio:
                 lane.tidy()
 
 
-def _file_name(picture: str, format: str) -> str:
-    """The name of a file of a painting of the picture of that name."""
-    stem = Path(safe_name(picture)).stem
-    return f"{stem}_{format}" if format in EXTRA else f"{stem}_painted.{format}"
+def _copy(before: Known, folder: Path, order: Order) -> None:
+    """Put a painting of which a region is painted over, and the region, where a worker looks for them."""
+    shutil.copyfile(before.folder / "strokes.json", folder / "before.json")
+    with contextlib.suppress(FileNotFoundError):
+        shutil.copyfile(before.folder / "guidance.json", folder / "guidance.json")
+    (folder / "region.png").write_bytes(order.region or b"")

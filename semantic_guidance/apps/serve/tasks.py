@@ -6,16 +6,25 @@ A task is a dict of JSON values; what it returns is another one.
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from semantic_guidance.agents.files import load_agent
 from semantic_guidance.apps.serve.exporting import write_file
 from semantic_guidance.apps.serve.looking import decode, look, ready_to_look
-from semantic_guidance.apps.serve.painting import paint, ready_to_paint, repaint_region
+from semantic_guidance.apps.serve.painting import paint, ready_to_paint, repaint_region, restore
+from semantic_guidance.apps.serve.projects import extract
+from semantic_guidance.apps.serve.records import Limits
 from semantic_guidance.apps.serve.workers import Desk
 from semantic_guidance.guidance.clicks import default_clicks
 from semantic_guidance.guidance.segmenter import default_segmenter
 from semantic_guidance.renderer.backends.cpu.native import entry
+
+
+def _extracted(task: dict[str, Any], desk: Desk) -> dict[str, Any]:
+    """Unpack a project."""
+    return {"files": extract(Path(task["path"]), Path(task["folder"]), Limits(**task["limits"]))}
+
 
 TASKS: dict[str, Callable[[dict[str, Any], Desk], dict[str, Any]]] = {
     "decode": decode,
@@ -23,6 +32,8 @@ TASKS: dict[str, Callable[[dict[str, Any], Desk], dict[str, Any]]] = {
     "paint": paint,
     "repaint": repaint_region,
     "file": write_file,
+    "extract": _extracted,
+    "restore": restore,
 }
 
 

@@ -259,7 +259,7 @@ export function mount() {
   painting.mount();
   paint = button(words.paint, press, { kind: "primary wide", id: "paint", icon: "brush" });
   paint.append(make("kbd", { text: words.key, "aria-hidden": "true" }));
-  cancel = button(text.common.cancel, () => offered?.cancel(), { kind: "wide", hidden: true });
+  cancel = button(text.common.cancel, () => offered?.cancel(), { hidden: true, id: "cancel" });
   find("deed").append(paint, cancel);
   bar = make(
     "div",

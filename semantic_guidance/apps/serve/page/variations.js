@@ -19,7 +19,7 @@ export async function toggle() {
   if (tiles) return close();
   tiles = Array.from({ length: FOUR }, (_, number) => tile(number));
   grid = make("div", { class: "four", role: "group", "aria-label": words.four, "data-own-pointer": true });
-  grid.append(...variations.map(({ element }) => element));
+  grid.append(...tiles.map(({ element }) => element));
   grid.addEventListener("keydown", gridKeys);
   line = make("div", { class: "choosing" }, make("p", { text: words.fourHint }), button(text.common.close, close, { icon: "close" }));
   find("under").append(line);

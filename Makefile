@@ -16,6 +16,7 @@ INSTALL := $(PIP) install --quiet --no-compile
 HASHED := $(INSTALL) --no-deps --require-hashes
 TORCH := $(shell grep '^torch==' requirements/torch.lock)
 TOOLS := .tools/.ready
+LONG := .long/.ready
 LOCK := .tools/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header
 EXAMPLE := chelsea
 
@@ -28,8 +29,9 @@ demo: $(READY)
 test: $(TESTED)
 	.venv/bin/python -m pytest -n 2 --dist loadfile
 
-test-long: $(TESTED)
-	.venv/bin/python -m pytest --long tests/benchmarks/test_benchmarks.py tests/renderer/test_native.py
+test-long: $(TESTED) $(LONG)
+	.venv/bin/python -m pytest --long tests/benchmarks/test_benchmarks.py tests/renderer/test_native.py \
+		tests/apps/serve
 
 lint: $(TESTED)
 	.venv/bin/ruff check .
@@ -52,9 +54,16 @@ $(READY): requirements.lock requirements/torch.lock pyproject.toml
 	$(PIP) install --quiet --no-deps --no-build-isolation --editable .
 	touch $@
 
-# What only tests need, and is large: Triton, in whose interpreter the graphics card's kernels are tested.
-$(TESTED): $(READY) requirements/triton.lock
-	$(HASHED) -r requirements/triton.lock
+# What only tests need, and is large: Triton, in whose interpreter the graphics card's kernels are tested, and
+# Playwright, which drives a browser.
+$(TESTED): $(READY) requirements/triton.lock requirements/browser.lock
+	$(HASHED) -r requirements/triton.lock -r requirements/browser.lock
+	touch $@
+
+# What only long tests need, programs alone: one attacks the server by its schema, one reads the Dockerfile.
+$(LONG): requirements/long.lock
+	$(PYTHON) -m venv .long
+	.long/bin/python -m pip --disable-pip-version-check install --quiet --no-deps --require-hashes -r $<
 	touch $@
 
 $(TOOLS): requirements/tools.lock
@@ -66,10 +75,13 @@ lock: $(TOOLS)
 	$(LOCK) pyproject.toml requirements/torch.in --extra dev --extra train --extra datasets \
 		--override requirements/apart.in --output-file requirements.lock
 	$(LOCK) requirements/triton.in --output-file requirements/triton.lock
+	$(LOCK) requirements/browser.in --output-file requirements/browser.lock
+	$(LOCK) requirements/long.in --output-file requirements/long.lock
 	$(LOCK) requirements/tools.in --output-file requirements/tools.lock
 
 audit: $(TOOLS)
-	.tools/bin/pip-audit --disable-pip --require-hashes -r requirements.lock -r requirements/triton.lock
+	.tools/bin/pip-audit --disable-pip --require-hashes -r requirements.lock -r requirements/triton.lock \
+		-r requirements/browser.lock
 	.tools/bin/pip-audit --disable-pip --no-deps -r requirements/torch.lock
 
 # The list is made where the wheel is installed with nothing but what it needs.
@@ -87,5 +99,5 @@ release: $(TOOLS) $(READY)
 	cd dist && sha256sum * > SHA256SUMS
 
 clean:
-	rm -rf .venv .tools painted dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .tools .long painted dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -144,7 +144,8 @@ class Handling:
     def _thin(self, refiner: HandRefiner, see: See) -> tuple[Tensor, Problem]:
         """Lines ``[M, 13]`` on top of the refined strokes, and the problem in which they were found."""
         length = LINES_LENGTH * max(1.0, self.strokes / FEWEST) ** LINES_GROWTH
-        problem = replace(Sight.of(see(length), self.hand).problem, ground=refiner.layers.problem.ground)
+        own = refiner.layers.problem
+        problem = replace(Sight.of(see(length), self.hand).problem, ground=own.ground, onlooker=own.onlooker)
         widest = refiner.layers.radii[-1]
         return thin_lines(problem, refiner.finished(), self._lines(), widest), problem
 

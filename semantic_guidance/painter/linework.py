@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -11,8 +12,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from semantic_guidance.agents.flow import sample
-from semantic_guidance.agents.problem import Problem, length_factor
-from semantic_guidance.agents.watching import Watch
+from semantic_guidance.agents.problem import Parts, Problem, length_factor
+from semantic_guidance.agents.watching import Onlooker, Watch
 from semantic_guidance.core.packed import POINTS
 from semantic_guidance.core.strokes import Strokes
 from semantic_guidance.images.arrays import to_array
@@ -21,6 +22,7 @@ from semantic_guidance.painter.hand import Hand
 from semantic_guidance.painter.lines.art import as_lines, ground_of
 from semantic_guidance.painter.lines.dials import COLORED_PENCIL, INK, PENCIL, LineStyle
 from semantic_guidance.painter.lines.drawing import drawn
+from semantic_guidance.painter.lines.sheet import Told
 from semantic_guidance.painter.manner import See, Work, in_layers
 from semantic_guidance.painter.styles import Style
 from semantic_guidance.painting.medium import Tools
@@ -70,6 +72,7 @@ class LineWork:
             self.strokes,
             self._dials(problem.ground),
             np.random.default_rng(self.seed),
+            _telling(seen, self.style, watch),
         )
         strokes = seen.to_picture(torch.from_numpy(found.strokes)).pack()[0]
         return Work(None, partial(_finish, strokes, seen, self.style, tools))
@@ -110,7 +113,8 @@ class LineCopy:
 
     def begin(self, problem: Problem, see: See, tools: Tools | None, watch: Watch | None = None) -> Work:
         """See `Manner`."""
-        strokes = torch.from_numpy(as_lines(to_array(problem.picture), self.strokes).strokes)
+        told = _telling(replace(problem, stretch=(1.0, 1.0)), self.style, watch)
+        strokes = torch.from_numpy(as_lines(to_array(problem.picture), self.strokes, told).strokes)
         return Work(None, partial(_finish, strokes, problem, self.style, tools))
 
 
@@ -120,6 +124,27 @@ def _finish(
     """See `Work`."""
     if tools is not None and len(strokes):
         strokes = tools(strokes)
+    return in_layers(strokes, _depicted(strokes, problem), style.ends), ()
+
+
+def _depicted(strokes: Tensor, problem: Problem) -> Parts:
+    """What strokes ``[N, 13]`` of the picture depict."""
     points = problem.from_picture(Strokes.unpack(strokes[None]))[:, POINTS]
     middle = points.reshape(-1, 3, 2).mean(dim=1).numpy() * problem.size
-    return in_layers(strokes, sample(problem.owner, middle), style.ends), ()
+    return sample(problem.owner, middle)
+
+
+def _telling(problem: Problem, style: Style, watch: Watch | None) -> Told | None:
+    """Tells who looks on of strokes of a problem."""
+    if watch is None:
+        return None
+    onlooker = Onlooker(watch, lambda strokes, parts: in_layers(strokes, parts, style.ends))
+
+    def told(drawing: Callable[[], Array]) -> bool:
+        def laid() -> tuple[Tensor, Parts]:
+            strokes = problem.to_picture(torch.from_numpy(drawing())).pack()[0]
+            return strokes, _depicted(strokes, problem)
+
+        return onlooker.told(laid)
+
+    return told

@@ -34,15 +34,22 @@ def thin_lines(problem: Problem, strokes: Tensor, count: int, widest: float) -> 
         widest: their greatest half-width, in units of the longer side.
 
     Returns:
-        ``[M, 13]`` packed strokes of the picture; those that are worth most are on top.
+        ``[M, 13]`` packed strokes of the picture; those that are worth most are on top. There are none if
+        somebody ends the painting.
     """
     if count < 1 or widest <= THINNEST:
+        return strokes[:0]
+    if problem.stopped:
         return strokes[:0]
     below = problem.from_picture(Strokes.unpack(strokes[None]))
     canvas = problem.painted(below, [Segment(len(below), None)])
     apart = np.asarray((canvas - problem.target).norm(dim=0).numpy(), np.float32)
     weight = apart * np.sqrt(problem.weight.numpy())
-    lines = ridges(to_array(problem.target), (THINNEST, widest), SPARE * count, weight)
+    lines = ridges(
+        to_array(problem.target), (THINNEST, widest), SPARE * count, weight, lambda: problem.stopped
+    )
+    if problem.stopped:
+        return strokes[:0]
     middles = (lines[:, START] + 2 * lines[:, CONTROL] + lines[:, END]) / 4 * problem.size
     found = torch.from_numpy(lines[sample(apart, middles) > WRONG])
     together = torch.cat([below, found])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 
 from semantic_guidance.agents.flow import sample
 from semantic_guidance.painter.lines.curves import fit_curve, fit_curves, length_of, resampled, smoothed
+from semantic_guidance.painter.lines.sheet import Told
 from semantic_guidance.painter.lines.skeleton import paths
 from semantic_guidance.painter.lines.tracing import bilinear
 
@@ -97,7 +99,7 @@ def line_score(picture: Array) -> float:
     return min(shares)
 
 
-def as_lines(picture: Array, count: int) -> LineArt:
+def as_lines(picture: Array, count: int, told: Told | None = None) -> LineArt:
     """A line drawing, line by line: the middle of each, its width and its colour.
 
     Lines go straight on where they cross; one that ends on another ends on its middle. Nothing is shorter
@@ -106,6 +108,7 @@ def as_lines(picture: Array, count: int) -> LineArt:
     Args:
         picture: ``[H, W, 3]`` in [0, 1].
         count: greatest number of strokes; the longest and widest are kept.
+        told: of the drawing as far as it goes, again and again; it stays so if it is not to go on.
 
     Raises:
         ValueError: the count is not positive.
@@ -119,18 +122,30 @@ def as_lines(picture: Array, count: int) -> LineArt:
     usual = float(np.median([each.half for each in traced])) if traced else 1.0
     kept = [each for each in traced if each.length >= 4 * each.half or each.half > FILLED * usual]
     kept.sort(key=lambda each: (each.half <= FILLED * usual, -each.length))
-    strokes: list[Array] = []
+    side, strokes = max(picture.shape[:2]), list[Array]()
+
+    def drawn() -> Array:
+        return _largest(strokes, count, side)
+
     for loose in (1.0, LOOSE):
-        strokes = [stroke for each in kept for stroke in each.strokes(picture, paper, zoom, loose)]
+        strokes.clear()
+        for each in kept:
+            strokes += each.strokes(picture, paper, zoom, loose)
+            if told is not None and not told(drawn):
+                return LineArt(drawn(), paper)
         if len(strokes) <= count:
             break
-    side = max(picture.shape[:2])
+    return LineArt(drawn(), paper)
+
+
+def _largest(strokes: Sequence[Array], count: int, side: int) -> Array:
+    """``[N, 13]`` the largest of packed strokes in pixels, N at most `count`, in units of a side."""
     packed = np.array(strokes, np.float32).reshape(-1, 13)
     size = np.hypot(*(packed[:, 4:6] - packed[:, :2]).T) + packed[:, 6:8].sum(axis=1)
     best = np.argsort(-size * packed[:, 6:8].mean(axis=1), kind="stable")[:count]
     packed = packed[np.sort(best)]
     packed[:, :8] /= side
-    return LineArt(packed, paper)
+    return packed
 
 
 def ground_of(picture: Array) -> Color:

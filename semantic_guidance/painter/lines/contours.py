@@ -7,6 +7,7 @@ and C. Chui, Coherent line drawing (2007): dark lines, and the dark sides of edg
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 
 import cv2
 import numpy as np
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 
 from semantic_guidance.agents.flow import Flow, blur, flow, sample
 from semantic_guidance.painter.lines.curves import fit_curves, smoothed
-from semantic_guidance.painter.lines.sheet import LUMA, Sheet, inked
+from semantic_guidance.painter.lines.sheet import LUMA, Sheet, Told, inked
 from semantic_guidance.painter.lines.tracing import bilinear, trace
 
 Array = NDArray[np.float32]
@@ -35,21 +36,38 @@ LONG = 0.7
 """A contour of N strokes is worth as much as its contrast along it by N to the power of this."""
 
 
-def contours(sheet: Sheet, count: int, rng: np.random.Generator) -> Array:
-    """``[N, 13]`` the contours that are worth most, N at most `count`."""
+Contour = tuple[float, Array, Array, Array]
+"""What it is worth, places ``[N, 2]``, curves ``[K, 3, 2]`` along them, and contrast ``[N]``."""
+
+
+def contours(sheet: Sheet, count: int, rng: np.random.Generator, told: Told | None = None) -> Array:
+    """``[N, 13]`` the contours that are worth most, N at most `count`.
+
+    Args:
+        sheet: on which they are.
+        count: greatest number of them.
+        rng: of what varies from one to the next.
+        told: of those that have been found, again and again; no more are looked for if it says so.
+    """
     scale = max(0.8, 0.75 * sheet.radius)
     strength, normal = _edges(sheet, scale)
     lines = trace(strength, normal, FAINT, CLEAR, 5 * sheet.radius)
-    found = []
+    found = list[Contour]()
     for line in lines:
         line = smoothed(line, 1.5)
         firm = sample(strength, line)
         worth = float((np.minimum(firm, FIRMEST) * sample(sheet.worth, line)).sum())
         curves = fit_curves(line, max(0.5, 0.5 * sheet.radius), arm=max(3, 2 * sheet.radius))
         found.append((worth / len(curves) ** LONG, line, curves, firm))
-    found.sort(key=lambda each: -each[0])
+        if told is not None and not told(lambda: _best(sheet, count, found, np.random.default_rng(0))):
+            break
+    return _best(sheet, count, found, rng)
+
+
+def _best(sheet: Sheet, count: int, found: Iterable[Contour], rng: np.random.Generator) -> Array:
+    """``[N, 13]`` the best of some contours."""
     parts: list[Array] = []
-    for _, line, curves, firm in found:
+    for _, line, curves, firm in sorted(found, key=lambda each: -each[0]):
         if sum(map(len, parts)) + len(curves) <= count:
             press = float(np.clip(np.mean(firm) / FIRM, 0, 1))
             width = 1 - sheet.style.fineness * min(1.0, 2 * float(sample(sheet.focus, line).mean()))

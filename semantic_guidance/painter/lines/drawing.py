@@ -16,8 +16,8 @@ from semantic_guidance.agents.flow import LEAN, Flow, blur, flow, sample
 from semantic_guidance.painter.lines.contours import contours
 from semantic_guidance.painter.lines.curves import fit_curve
 from semantic_guidance.painter.lines.dials import LineStyle
-from semantic_guidance.painter.lines.hatching import Ground, hatched
-from semantic_guidance.painter.lines.sheet import Sheet, inked
+from semantic_guidance.painter.lines.hatching import Ground, hatching
+from semantic_guidance.painter.lines.sheet import Sheet, Told, inked
 
 Array = NDArray[np.float32]
 
@@ -55,6 +55,7 @@ def drawn(
     count: int,
     style: LineStyle,
     rng: np.random.Generator,
+    told: Told | None = None,
 ) -> LineDrawing:
     """A picture, drawn by lines.
 
@@ -66,12 +67,13 @@ def drawn(
         count: greatest number of strokes; fewer are drawn where no more are worth anything.
         style: the dials.
         rng: of what varies from line to line.
+        told: of the drawing as far as it goes, again and again; it stays so if it is not to go on.
     """
     if count < 1:
         raise ValueError(f"count is {count}, wanted at least 1")
     sheet = Sheet.of(target, weight, masks, focus, style, count)
-    outlines = contours(sheet, max(1, round(style.contours * count)), rng)
-    shades = _shades(sheet, count - len(outlines), rng)
+    outlines = contours(sheet, max(1, round(style.contours * count)), rng, told)
+    shades = _shades(sheet, count - len(outlines), rng, _Growing(sheet, count, outlines, told))
     return LineDrawing(np.concatenate([outlines, shades]).astype(np.float32), len(outlines))
 
 
@@ -92,17 +94,52 @@ class _Line:
     layer: int
 
 
-def _shades(sheet: Sheet, count: int, rng: np.random.Generator) -> Array:
+class _Growing:
+    """Hatching that is told of while it is laid, and of which never less is seen than before.
+
+    Args:
+        sheet: on which it is.
+        count: greatest number of strokes of the drawing.
+        outlines: ``[N, 13]`` what is there already.
+        told: of the drawing, if anybody is.
+    """
+
+    def __init__(self, sheet: Sheet, count: int, outlines: Array, told: Told | None) -> None:
+        self.sheet, self.count, self.outlines, self._told = sheet, count - len(outlines), outlines, told
+        self.lines = list[_Line]()  # the most that there were
+        self.going = True
+
+    def told(self, lines: list[_Line]) -> bool:
+        """Tell of the lines that there are now; says whether to go on."""
+
+        def strokes() -> Array:
+            shades = _inked(self.sheet, self.count, self.lines, np.random.default_rng(0))
+            return np.concatenate([self.outlines, shades])
+
+        if len(lines) > len(self.lines):
+            self.lines = lines
+        self.going = self._told is None or self._told(strokes)
+        return self.going
+
+
+def _shades(sheet: Sheet, count: int, rng: np.random.Generator, growing: _Growing) -> Array:
     """``[N, 13]`` hatching, N at most `count`: as much tone as the lines give."""
-    if count < 1:
+    if count < 1 or not growing.told([]):
         return np.zeros((0, 13), np.float32)
     broad = _form(sheet)
     restraint, lines = 1.0, list[_Line]()
     for _ in range(TRIES):
-        lines = _hatching(sheet, broad, restraint, rng)
+        lines = _hatching(sheet, broad, restraint, rng, growing)
+        if not growing.going:
+            return _inked(sheet, count, growing.lines, rng)
         if len(lines) <= count and (restraint == 1 or len(lines) >= 0.9 * count):
             break
         restraint = _restraint(sheet, _ink(sheet, restraint) * 0.96 * count / max(1, len(lines)))
+    return _inked(sheet, count, lines, rng)
+
+
+def _inked(sheet: Sheet, count: int, lines: list[_Line], rng: np.random.Generator) -> Array:
+    """``[N, 13]`` the hardest pressed of some lines, N at most `count`."""
     lines = sorted(lines, key=lambda line: -line.press)[:count]  # the lightest go first
     lines.sort(key=lambda line: line.layer)
     parts = [inked(sheet, fit_curve(line.places)[None], line.press, rng, line.width, False) for line in lines]
@@ -146,7 +183,9 @@ def _restraint(sheet: Sheet, ink: float) -> float:
     return high
 
 
-def _hatching(sheet: Sheet, broad: Flow, restraint: float, rng: np.random.Generator) -> list[_Line]:
+def _hatching(
+    sheet: Sheet, broad: Flow, restraint: float, rng: np.random.Generator, growing: _Growing
+) -> list[_Line]:
     """The lines of all layers."""
     style, bare, found = sheet.style, _tone(sheet, restraint), list[_Line]()
     press = np.clip(bare / max(style.darkest, 1e-6), 0, 1)
@@ -161,9 +200,11 @@ def _hatching(sheet: Sheet, broad: Flow, restraint: float, rng: np.random.Genera
         shaded = _without_crumbs(cover > FAINTEST, CRUMB * width, sheet.focus)
         spacing = np.where(shaded, apart, np.inf).astype(np.float32)
         ground = Ground(broad.turned(layer.angle), spacing, region)
-        for places in hatched(ground, width, reach, rng):
+        for places in hatching(ground, width, reach, rng):
             middle = places[len(places) // 2][None]
             thin = layer.width * float(sample(fine, middle)[0])
             found.append(_Line(places, float(sample(press, places).mean()), thin, number))
+            if not growing.told(found):
+                return found
         bare = 1 - (1 - bare) / (1 - cover)
     return found

@@ -68,13 +68,20 @@ def hatched(
     Returns:
         ``[N, 2]`` places (x, y) of each line.
     """
+    return list(hatching(ground, width, reach, rng))
+
+
+def hatching(
+    ground: Ground, width: float, reach: tuple[float, float], rng: np.random.Generator
+) -> Iterator[Array]:
+    """The same, one after the other."""
     hatcher = _Hatcher(ground, width)
-    lines, waiting = [], deque[Array]()
+    waiting = deque[Array]()
     for start in _starts(ground.spacing, width, rng):
         line = hatcher.line(*start, float(rng.uniform(*reach)))
         while line is not None or waiting:
             if line is not None:
-                lines.append(line)
+                yield line
                 waiting.append(line)
             line = None
             while waiting and line is None:
@@ -83,7 +90,6 @@ def hatched(
                     waiting.popleft()
                 else:
                     line = hatcher.line(*candidate, float(rng.uniform(*reach)))
-    return lines
 
 
 def _starts(spacing: Array, width: float, rng: np.random.Generator) -> Iterator[tuple[float, float]]:

@@ -7,6 +7,7 @@ derivative across a line is greatest over some scales, linked, and given their w
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import cv2
 import numpy as np
@@ -37,7 +38,13 @@ THINNEST = 0.35
 """Least half-width that is told from a picture, in pixels; thinner lines are fainter instead."""
 
 
-def ridges(picture: Array, radius: tuple[float, float], count: int, weight: Array | None = None) -> Array:
+def ridges(
+    picture: Array,
+    radius: tuple[float, float],
+    count: int,
+    weight: Array | None = None,
+    stopped: Callable[[], bool] = lambda: False,
+) -> Array:
     """Thin lines of a picture as strokes.
 
     Args:
@@ -45,6 +52,7 @@ def ridges(picture: Array, radius: tuple[float, float], count: int, weight: Arra
         radius: least and greatest half-width of what is looked for, in units of the longer side.
         count: greatest number of strokes.
         weight: ``[H, W]`` at least 0, how much a pixel counts; all alike if None.
+        stopped: whether no more of them are wanted, asked again and again.
 
     Returns:
         ``[N, 13]`` packed strokes, opaque, in units of the longer side, those that are worth most first: by
@@ -61,6 +69,8 @@ def ridges(picture: Array, radius: tuple[float, float], count: int, weight: Arra
     weight = np.ones(picture.shape[:2], np.float32) if weight is None else weight
     found: list[tuple[float, Array]] = []
     for sign in (1, -1):
+        if stopped():
+            break
         for line, half in _lines(picture, (radius[0] * side, radius[1] * side), sign):
             curves = fit_curves(line, max(0.6, 0.4 * half), arm=max(3.0, 2 * half), least=4 * half)
             found += [_stroke(picture, weight, curve, half) for curve in curves]

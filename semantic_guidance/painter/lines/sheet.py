@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +14,9 @@ from semantic_guidance.painter.lines.curves import curve_points
 from semantic_guidance.painter.lines.dials import LineStyle
 
 Array = NDArray[np.float32]
+
+Told = Callable[[Callable[[], Array]], bool]
+"""Told of a drawing whose packed strokes ``[N, 13]`` so far the function makes; says whether to go on."""
 
 HUE = 0.6
 """How much the darkest of red, green and blue counts as darkness where lines are coloured."""

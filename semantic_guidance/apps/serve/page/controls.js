@@ -103,7 +103,7 @@ export const styleName = (name) => titled(name ?? usual("style") ?? USUAL.style)
 function styles() {
   const items = asked.styles.map(({ name, summary }) => [
     name,
-    make("img", { src: `/page/styles/${name}.webp`, alt: "", loading: "lazy", width: 96, height: 72, onerror: gone }),
+    make("img", { src: `/page/style-${name}.webp`, alt: "", loading: "lazy", width: 96, height: 72, onerror: gone }),
     make("b", { text: titled(name) }),
     make("span", { class: "hint", text: words.styles[name]?.[1] ?? summary }),
   ]);

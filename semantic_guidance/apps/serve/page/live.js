@@ -256,6 +256,7 @@ function press() {
 }
 
 export function mount() {
+  painting.mount();
   paint = button(words.paint, press, { kind: "primary wide", id: "paint", icon: "brush" });
   paint.append(make("kbd", { text: words.key, "aria-hidden": "true" }));
   cancel = button(text.common.cancel, () => offered?.cancel(), { kind: "wide", hidden: true });

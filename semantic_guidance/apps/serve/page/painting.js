@@ -192,6 +192,7 @@ function shown(told) {
 }
 
 export function mount() {
+  if (canvas) return;
   canvas = stage.layer("painting", 10, (width, height) => easel?.size(width, height));
   finish = stage.over(make("img", { id: "finish", class: "layer", alt: "", "aria-hidden": "true", draggable: "false" }), 11);
   easel = new Easel(canvas, shown);

@@ -183,6 +183,11 @@ class Look:
             return guidance
         return self._faced(guidance, found, unwanted)
 
+    @torch_threads()
+    def ready(self) -> None:
+        """Look at the picture as for clicks, so that each of them is answered quickly."""
+        self._seen.encoded(self._eyes)
+
     def _faced(self, guidance: Guidance, everywhere: bool, unwanted: Tensor | None) -> Guidance:
         return self._eyes.faced(self.image, guidance, self._seen, everywhere, unwanted)
 

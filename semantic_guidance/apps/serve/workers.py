@@ -16,6 +16,7 @@ import sys
 import threading
 import time
 import traceback
+from collections.abc import Callable
 from multiprocessing.connection import Connection
 from typing import Any, NoReturn
 
@@ -43,10 +44,12 @@ class Desk:
 
     Attributes:
         watched: whether somebody looks at what the present task tells.
+        afterwards: done when the present task is, unless another one waits.
     """
 
     def __init__(self, pipe: Connection) -> None:
         self.watched = True
+        self.afterwards: Callable[[], object] | None = None
         self._pipe = pipe
         self._tasks: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
         self._number = 0
@@ -55,7 +58,11 @@ class Desk:
         threading.Thread(target=self._listen, name="semantic-guidance-desk", daemon=True).start()
 
     def next(self) -> dict[str, Any]:
-        """The next task."""
+        """The next task; if there is none yet, what is to be done meanwhile."""
+        later, self.afterwards = self.afterwards, None
+        if later is not None and self._tasks.empty():
+            with contextlib.suppress(Exception):  # nobody has asked for it
+                later()
         task = self._tasks.get()
         self._number = task["number"]
         self._stopped.clear()

@@ -21,7 +21,6 @@ class Picture {
     this.y = new Float64Array(MAX_SEGMENTS + 1);
     this.r = new Float64Array(MAX_SEGMENTS + 1);
     this.spans = new Int32Array(3 * MAX_SEGMENTS); // of a row: segments, and their first and end columns
-    this.flatness = FLATNESS; // pixels by which a polyline may be off its curve
     this.clear();
   }
 
@@ -63,7 +62,7 @@ class Picture {
     const s = Math.max(this.width, this.height);
     const [x0, y0, x1, y1, x2, y2, r0, r2] = Array.from(data.subarray(at, at + 8), (value) => value * s);
     const bend = Math.hypot(x0 - 2 * x1 + x2, y0 - 2 * y1 + y2);
-    const count = Math.min(Math.max(Math.ceil(Math.sqrt(bend / (4 * this.flatness))), 1), MAX_SEGMENTS);
+    const count = Math.min(Math.max(Math.ceil(Math.sqrt(bend / (4 * FLATNESS))), 1), MAX_SEGMENTS);
     for (let j = 0; j <= count; j++) {
       const t = j / count, u = 1 - t;
       this.x[j] = u * u * x0 + 2 * t * u * x1 + t * t * x2;

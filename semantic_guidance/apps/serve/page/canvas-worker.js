@@ -7,6 +7,7 @@ import { Picture } from "/page/strokes.js";
 
 const SLICE = 24; // ms of painting before others get their turn
 const FRAME = 100; // ms that all strokes may take on the rough surface
+const PACE = 50, BETWEEN = 3, EASY = 30; // ms between frames and their number from one snapshot to the next, if one takes so many ms at most
 const CALM = 220; // ms without anything new, after which it gets sharp
 const LEAST = 320, FIRST = 640; // longer side of the rough surface in pixels: the smallest, and the first one
 const KEPT = 12, ROOM = 72e6; // canvases to come back to, and their bytes at most
@@ -72,6 +73,11 @@ class Strokes {
       for (let n = 0; n < count; n++) this.layers.push(kinds.get(name));
     }
     this.count = Math.min(this.count, this.layers.length);
+  }
+
+  // Whether they lie in the same layers.
+  alike(others) {
+    return this.layers.every((layer, n) => layer === others.layers[n]);
   }
 
   // How many strokes are the same as those of others, from the first one on.
@@ -265,6 +271,7 @@ export class Drawer {
     this.roughly = FIRST;
     this.calm = CALM;
     this.era = 0;
+    this.smooth = (navigator.hardwareConcurrency ?? 2) > 2; // else the painter needs the time more
   }
 
   receive(message) {
@@ -274,6 +281,7 @@ export class Drawer {
     else if (kind === "view") this.begin(message.data, false);
     else if (kind === "strokes") this.next = message.data;
     else if (kind === "seek") this.seek(message.count);
+    else if (kind === "still") this.smooth = false;
     this.wake();
   }
 
@@ -290,7 +298,7 @@ export class Drawer {
     this.scene = this.next = null;
     const scene = await Scene.from(data).catch(() => null);
     if (era !== this.era || !scene) return;
-    Object.assign(this, { scene, live, rough: null, sharp: null, shown: null, phase: null, moved: 0 });
+    Object.assign(this, { scene, live, rough: null, sharp: null, shown: null, phase: null, glide: null, moved: 0 });
     this.finished = Boolean(data.finish);
     this.strokes = new Strokes(new Float32Array(0), []);
     if (!live) this.strokes = new Strokes(new Float32Array(bytesOf(data.strokes).buffer), data.layers);
@@ -304,12 +312,26 @@ export class Drawer {
     const whole = new Uint16Array(packed.buffer, 0, packed.length >> 1);
     const strokes = new Strokes(Float32Array.from(whole, (value) => (value / 65535) * 3 - 1), layers);
     this.next = null;
-    const same = strokes.same(this.strokes);
+    const same = strokes.same(this.strokes), before = this.strokes;
+    // Strokes that have moved glide to where they are now, where there is time for that.
+    const glides = this.easy && strokes.count === before.count && same < strokes.count / 2 && strokes.alike(before);
+    this.glide = glides ? { from: before.vectors, to: strokes.vectors, frame: 0 } : null;
     this.strokes = strokes;
     this.target = strokes.count;
     for (const surface of [this.rough, this.sharp]) surface?.changed(same);
     this.phase = null;
     this.moved = performance.now();
+  }
+
+  // The next strokes on the way from one snapshot to the next; ms until then.
+  slide() {
+    const { from, to, frame } = this.glide, share = (frame + 1) / BETWEEN;
+    const vectors = share < 1 ? to.map((value, k) => from[k] + share * (value - from[k])) : to;
+    this.strokes = Object.assign(Object.create(Strokes.prototype), this.strokes, { vectors });
+    this.glide = share < 1 ? { from, to, frame: frame + 1 } : null;
+    for (const surface of [this.rough, this.sharp]) surface?.changed(0);
+    this.phase = null;
+    return frame === 0 ? 0 : Math.max(0, PACE - (performance.now() - this.begun));
   }
 
   seek(count) {
@@ -336,6 +358,7 @@ export class Drawer {
     if (!this.scene) return null;
     if (this.next && !(this.urgent && this.phase)) this.adopt(); // a frame is finished first
     this.sharp ??= new Sharp(this.scene, this.longest);
+    if (this.glide?.frame === 0) this.slide();
     if (!this.phase) {
       this.phase = this.choose();
       this.urgent = true;
@@ -355,6 +378,7 @@ export class Drawer {
     const crisp = surface === this.sharp || (this.finished && this.target === this.strokes.count);
     if (this.urgent && this.whole) this.fit(surface);
     this.urgent = false;
+    if (this.glide) return this.slide();
     this.phase = crisp ? "done" : "calm";
     return crisp ? null : 0;
   }
@@ -373,6 +397,7 @@ export class Drawer {
   fit({ longest }) {
     if (this.strokes.count < 20) return;
     this.frames = [...(this.frames ?? []), performance.now() - this.begun].slice(-3);
+    this.easy = this.smooth && this.frames.length === 3 && Math.max(...this.frames) < EASY;
     const ms = this.frames.toSorted((a, b) => a - b)[this.frames.length >> 1];
     const wanted = longest * Math.sqrt(Math.min(2, Math.max(0.4, FRAME / ms)));
     this.roughly = Math.round(Math.min(this.longest, Math.max(LEAST, (longest + wanted) / 2)));

@@ -53,6 +53,7 @@ export class Easel {
         const { Drawer } = await import("/page/canvas-worker.js");
         this.drawer = new Drawer(element, (told) => this.shown(told));
       }
+      if (calm.matches) this.tell("still");
       if (this.longest) this.tell("size", { longest: Math.min(LARGEST, this.longest) });
     });
   }

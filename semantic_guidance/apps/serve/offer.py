@@ -13,7 +13,7 @@ from typing import Any
 from semantic_guidance.apps.job import Job
 from semantic_guidance.apps.options import CLEAR, paper_options
 from semantic_guidance.apps.rendering import RenderOptions
-from semantic_guidance.apps.serve.orders import FILES, OWN
+from semantic_guidance.apps.serve.orders import FILES, OF_FILES, OWN
 from semantic_guidance.apps.serve.records import Limits
 from semantic_guidance.core.config import kind_of
 from semantic_guidance.core.plugins import AGENTS, EXPORTERS, STYLES, usable
@@ -25,9 +25,6 @@ from semantic_guidance.painting.brushes.light import SIDES
 from semantic_guidance.painting.paper import PAPERS
 
 Field = dataclasses.Field[Any]
-
-NOT_OF_FILES = ("out", "output", "overwrite", "formats", "mask", "invert_mask")
-"""The same of `RenderOptions`."""
 
 PICTURES = {"palette_from": "picture", "background": "paint", "start_canvas": "paint"}
 """Options that may be the ID of a picture, and their kinds: a picture alone, or a colour as well."""
@@ -56,7 +53,7 @@ def job_options() -> tuple[Field, ...]:
 def file_options() -> tuple[Field, ...]:
     """The options of a file that a visitor may choose."""
     fields = (*dataclasses.fields(RenderOptions), *paper_options())
-    return tuple(item for item in fields if item.name not in NOT_OF_FILES)
+    return tuple(item for item in fields if item.name in OF_FILES)
 
 
 def document(limits: Limits) -> dict[str, Any]:

@@ -6,7 +6,6 @@ import base64
 import binascii
 import json
 from collections.abc import AsyncIterator
-from contextlib import aclosing
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -59,7 +58,7 @@ async def order(
             job=asked.job,
             guidance=asked.guidance,
             attended=asked.attended,
-            variation=asked.variation and asked.variation.number,
+            variation=asked.variation.number if asked.variation else None,
             count=asked.variation.count if asked.variation else 4,
             of=asked.of,
             region=None if asked.region is None else _region(asked.region),
@@ -115,9 +114,12 @@ async def events(id: str, studio: TheStudio) -> Response:
 async def _told(studio: Studio, id: str) -> AsyncIterator[str]:
     """The stream of a painting's events."""
     yield f"retry: {RETRY}\n\n"
-    async with aclosing(studio.follow(id, PING)) as happening:
+    happening = studio.follow(id, PING)
+    try:
         async for event in happening:
             yield _spelled(event)
+    finally:
+        await happening.aclose()  # type: ignore[attr-defined]
 
 
 def _spelled(event: Event) -> str:
@@ -136,6 +138,15 @@ def _spelled(event: Event) -> str:
 async def view(id: str, studio: TheStudio) -> Response:
     """Its strokes, masks and layers, to be drawn by a page."""
     return FileResponse(await studio.view(id), media_type="application/json")
+
+
+@router.get(
+    "/api/paintings/{id}/thumbnail",
+    responses={200: binary("image/jpeg"), **problems(404, 409)},
+)
+async def thumbnail(id: str, studio: TheStudio) -> Response:
+    """It as a small JPEG."""
+    return FileResponse(await studio.thumbnail(id), media_type="image/jpeg")
 
 
 @router.get(
@@ -159,8 +170,8 @@ async def file(id: str, format: str, request: Request, studio: TheStudio) -> Res
 )
 async def project(id: str, studio: TheStudio) -> Response:
     """The photograph, the guidance, the settings and the strokes in one file that opens again."""
-    path, name = await studio.project(id)
-    return _download(path, name)
+    name = Path(studio.picture(studio.painting(id).picture).name).stem
+    return _download(await studio.project(id), f"{name}.painting", "application/zip")
 
 
 @router.post(
@@ -170,10 +181,10 @@ async def project(id: str, studio: TheStudio) -> Response:
 )
 async def archive(asked: ZipOrder, studio: TheStudio) -> Response:
     """Files of several paintings in one."""
-    path, name = await studio.zip(asked.paintings, asked.formats, asked.options)
-    return _download(path, name)
+    path = await studio.zip(asked.paintings, asked.formats, asked.options)
+    return _download(path, "paintings.zip", "application/zip")
 
 
-def _download(path: Path, name: str) -> Response:
-    """A file to be saved, under a good name."""
-    return FileResponse(path, filename=name, content_disposition_type="attachment")
+def _download(path: Path, name: str, type: str | None = None) -> Response:
+    """A file to be saved, under a good name; its type by its end if None."""
+    return FileResponse(path, media_type=type, filename=name, content_disposition_type="attachment")

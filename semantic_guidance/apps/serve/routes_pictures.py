@@ -58,7 +58,7 @@ async def send_picture(
         with uploads.copied(EXAMPLES[example].path) as path:
             picture = await studio.add_picture(path, f"{example}.jpg", None)
     else:
-        async with uploads.received(request) as path:
+        async with uploads.received(request, studio.limits.upload_bytes) as path:
             picture = await studio.add_picture(path, given_name(x_name, "picture"), frame)
     return Json(shown(picture), 201, {"Location": f"/api/pictures/{picture.id}"})
 
@@ -96,7 +96,7 @@ async def look(id: str, question: Question, studio: TheStudio) -> Response:
 )
 async def open_project(request: Request, studio: TheStudio, uploads: TheUploads) -> Response:
     """Open a project again: the body is its file."""
-    async with uploads.received(request) as path:
+    async with uploads.received(request, studio.limits.project_bytes) as path:
         opened = await studio.open_project(path)
     painting = None if opened.painting is None else opened.painting.shown()
     about = {"picture": shown(opened.picture), "guidance": opened.guidance, "job": opened.job}

@@ -148,8 +148,13 @@ class Painting(BaseModel):
     message: str = Field(description="what a person should be told")
     strokes: int
     job: dict[str, Any] = Field(description="the options that paint it again")
-    of: str | None
+    of: str | None = Field(description="the painting of which a region was painted over")
     seconds: float
+    errors: dict[str, float | None] | None = Field(description="mean squared errors")
+    shares: list[float] | None = Field(description="of the strokes, of each object")
+    style: str = Field(description="in which it is painted, once it is known")
+    width: int = Field(description="in pixels; 0 as long as it is not known")
+    height: int
 
 
 class Project(BaseModel):

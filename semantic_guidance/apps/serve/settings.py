@@ -67,6 +67,15 @@ class ServeOptions:
         group=VISITORS,
     )
 
+    grace: float = option(
+        Limits.grace,
+        "seconds after which the painting of a page that was closed is stopped (default: %(default)s)",
+        metavar="SECONDS",
+        min=0.5,
+        max=3600,
+        group=VISITORS,
+    )
+
     def __post_init__(self) -> None:
         check_ranges(self)
 
@@ -85,4 +94,5 @@ class ServeOptions:
             upload_bytes=self.max_upload << 20,
             queue=self.queue,
             keep_seconds=self.keep * 60,
+            grace=self.grace,
         )

@@ -6,13 +6,14 @@ import asyncio
 import contextlib
 import secrets
 import shutil
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from urllib.parse import unquote
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
+from semantic_guidance.apps.serve.guard import too_large
 from semantic_guidance.core.shown import printable
 
 SLOW = 20.0
@@ -42,8 +43,12 @@ class Uploads:
         self._free = AT_ONCE
 
     @contextlib.asynccontextmanager
-    async def received(self, request: Request) -> AsyncIterator[Path]:
+    async def received(self, request: Request, most: int) -> AsyncIterator[Path]:
         """The body of a request as a file, which is gone after the block unless it was taken.
+
+        Args:
+            request: whose body it is.
+            most: bytes that it may have.
 
         Raises:
             HTTPException: it is empty, too slow, too large or a form, or too many come at a time.
@@ -56,20 +61,20 @@ class Uploads:
         self._free -= 1
         try:
             with self._place() as path:
-                await _write(request, path)
+                await _write(request, path, most)
                 yield path
         finally:
             self._free += 1
 
     @contextlib.contextmanager
-    def copied(self, source: Path) -> AsyncIterator[Path]:  # type: ignore[misc]
+    def copied(self, source: Path) -> Iterator[Path]:
         """A copy of a file, which is gone after the block unless it was taken."""
         with self._place() as path:
             shutil.copyfile(source, path)
             yield path
 
     @contextlib.contextmanager
-    def _place(self) -> AsyncIterator[Path]:  # type: ignore[misc]
+    def _place(self) -> Iterator[Path]:
         path = self.folder / secrets.token_urlsafe(18)
         try:
             yield path
@@ -77,12 +82,15 @@ class Uploads:
             path.unlink(missing_ok=True)
 
 
-async def _write(request: Request, path: Path) -> None:
+async def _write(request: Request, path: Path, most: int) -> None:
     """Write a body to a file.
 
     Raises:
-        HTTPException: it is empty, or does not come.
+        HTTPException: it is empty, has more than so many bytes, or does not come.
     """
+    length, size = request.headers.get("content-length", ""), 0
+    if length.isdecimal() and int(length) > most:
+        raise HTTPException(413, too_large(most))
     parts = request.stream()
     try:
         async with asyncio.timeout(LONGEST):
@@ -92,10 +100,13 @@ async def _write(request: Request, path: Path) -> None:
                         part = await anext(parts, None)
                     if part is None:
                         break
+                    size += len(part)
+                    if size > most:
+                        raise HTTPException(413, too_large(most))
                     file.write(part)
     except TimeoutError:
         raise HTTPException(408, "The file did not come to its end; wanted it sent once more.") from None
-    if not path.stat().st_size:
+    if not size:
         raise HTTPException(400, "The file is empty; wanted a picture.")
 
 

@@ -9,6 +9,7 @@ import { filled, text } from "/page/text.js";
 const words = text.start.batch;
 export const MOST = 200;
 const AT_A_TIME = 3, AGAIN = 4000;
+const STAGES = { guidance: [0.02, 0.08], plan: [0.08, 0.3], polish: [0.3, 0.96], export: [0.96, 1] }; // parts of the bar
 const BUSY = ["sending", "queued", "running"], OVER = ["done", "stopped"];
 
 let items = [], view, grid, told, chip, tools, held = false;
@@ -125,7 +126,12 @@ async function run(item) {
 
 // Waits for a painting's end. Who goes is not followed any more, and the server stops it.
 function followed(item, record, update, signal) {
-  const known = (now) => update({ record: now, state: now.state, share: now.share ?? 0, message: now.state === "failed" ? now.message : "" });
+  let share = 0;
+  const known = (now) => {
+    const [from, to] = STAGES[now.stage] ?? [0, 0];
+    share = Math.max(share, from + (to - from) * (now.share ?? 0));
+    update({ record: now, state: now.state, share, message: now.state === "failed" ? now.message : "" });
+  };
   known(record);
   return new Promise((resolve, reject) => {
     const end = api.follow(record.id, {

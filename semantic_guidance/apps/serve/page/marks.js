@@ -90,7 +90,7 @@ export function boxOnStage({ box }) {
 
 // A number on a round label, beside those that are there already.
 function label(pen, instance, taken) {
-  const [left, top, width] = boxOnStage(instance), radius = 11;
+  const [left, top, width] = boxOnStage(instance), radius = Math.min(...size) < 420 ? 9 : 11;
   let x = instance.kind === "face" ? left + width : left, y = top;
   x = Math.max(radius + 3, Math.min(size[0] - radius - 3, x));
   y = Math.max(radius + 3, Math.min(size[1] - radius - 3, y));

@@ -183,6 +183,11 @@ class Look:
             return guidance
         return self._faced(guidance, found, unwanted)
 
+    @torch_threads()
+    def ready(self) -> None:
+        """Look at the picture as for clicks, so that each of them is answered quickly."""
+        self._seen.encoded(self._eyes)
+
     def _faced(self, guidance: Guidance, everywhere: bool, unwanted: Tensor | None) -> Guidance:
         return self._eyes.faced(self.image, guidance, self._seen, everywhere, unwanted)
 
@@ -266,12 +271,12 @@ def _instance(thing: Thing) -> Instance:
         return thing.origin
     if thing.origin is not None and not thing.clicks:
         return _like(thing.origin, thing.mask)
-    return Instance.from_mask(thing.mask)
+    return Instance.from_mask(thing.mask, share=None if thing.origin is None else thing.origin.share)
 
 
 def _like(instance: Instance, mask: Tensor) -> Instance:
     """An instance with another mask."""
-    return Instance.from_mask(mask, instance.kind, instance.confidence, instance.salience)
+    return Instance.from_mask(mask, instance.kind, instance.confidence, instance.salience, instance.share)
 
 
 def _copied(guidance: Guidance) -> Guidance:

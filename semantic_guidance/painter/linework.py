@@ -22,7 +22,7 @@ from semantic_guidance.painter.hand import Hand
 from semantic_guidance.painter.lines.art import as_lines, ground_of
 from semantic_guidance.painter.lines.dials import COLORED_PENCIL, INK, PENCIL, LineStyle
 from semantic_guidance.painter.lines.drawing import drawn
-from semantic_guidance.painter.lines.sheet import Told
+from semantic_guidance.painter.lines.sheet import Told, unwatched
 from semantic_guidance.painter.manner import See, Work, in_layers
 from semantic_guidance.painter.styles import Style
 from semantic_guidance.painting.medium import Tools
@@ -134,10 +134,10 @@ def _depicted(strokes: Tensor, problem: Problem) -> Parts:
     return sample(problem.owner, middle)
 
 
-def _telling(problem: Problem, style: Style, watch: Watch | None) -> Told | None:
+def _telling(problem: Problem, style: Style, watch: Watch | None) -> Told:
     """Tells who looks on of strokes of a problem."""
     if watch is None:
-        return None
+        return unwatched
     onlooker = Onlooker(watch, lambda strokes, parts: in_layers(strokes, parts, style.ends))
 
     def told(drawing: Callable[[], Array]) -> bool:

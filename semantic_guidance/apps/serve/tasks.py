@@ -16,6 +16,7 @@ from semantic_guidance.apps.serve.painting import paint, ready_to_paint, repaint
 from semantic_guidance.apps.serve.projects import extract
 from semantic_guidance.apps.serve.records import Limits
 from semantic_guidance.apps.serve.workers import Desk
+from semantic_guidance.guidance.classifier import folded_classifier, kind_evidence
 from semantic_guidance.guidance.clicks import default_clicks
 from semantic_guidance.guidance.segmenter import default_segmenter
 from semantic_guidance.renderer.backends.cpu.native import entry
@@ -44,6 +45,8 @@ def load() -> None:
         load_agent(agent)
     default_segmenter()
     default_clicks()
+    folded_classifier()
+    kind_evidence()
 
 
 def warm_up(lane: str) -> None:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from semantic_guidance.agents.flow import sample
 from semantic_guidance.painter.lines.curves import fit_curve, fit_curves, length_of, resampled, smoothed
-from semantic_guidance.painter.lines.sheet import Told
+from semantic_guidance.painter.lines.sheet import Told, unwatched
 from semantic_guidance.painter.lines.skeleton import paths
 from semantic_guidance.painter.lines.tracing import bilinear
 
@@ -99,7 +99,7 @@ def line_score(picture: Array) -> float:
     return min(shares)
 
 
-def as_lines(picture: Array, count: int, told: Told | None = None) -> LineArt:
+def as_lines(picture: Array, count: int, told: Told = unwatched) -> LineArt:
     """A line drawing, line by line: the middle of each, its width and its colour.
 
     Lines go straight on where they cross; one that ends on another ends on its middle. Nothing is shorter
@@ -131,7 +131,7 @@ def as_lines(picture: Array, count: int, told: Told | None = None) -> LineArt:
         strokes.clear()
         for each in kept:
             strokes += each.strokes(picture, paper, zoom, loose)
-            if told is not None and not told(drawn):
+            if not told(drawn):
                 return LineArt(drawn(), paper)
         if len(strokes) <= count:
             break

@@ -7,7 +7,7 @@ and C. Chui, Coherent line drawing (2007): dark lines, and the dark sides of edg
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import cv2
 import numpy as np
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from semantic_guidance.agents.flow import Flow, blur, flow, sample
 from semantic_guidance.painter.lines.curves import fit_curves, smoothed
-from semantic_guidance.painter.lines.sheet import LUMA, Sheet, Told, inked
+from semantic_guidance.painter.lines.sheet import LUMA, Sheet, Told, inked, unwatched
 from semantic_guidance.painter.lines.tracing import bilinear, trace
 
 Array = NDArray[np.float32]
@@ -40,7 +40,7 @@ Contour = tuple[float, Array, Array, Array]
 """What it is worth, places ``[N, 2]``, curves ``[K, 3, 2]`` along them, and contrast ``[N]``."""
 
 
-def contours(sheet: Sheet, count: int, rng: np.random.Generator, told: Told | None = None) -> Array:
+def contours(sheet: Sheet, count: int, rng: np.random.Generator, told: Told = unwatched) -> Array:
     """``[N, 13]`` the contours that are worth most, N at most `count`.
 
     Args:
@@ -49,19 +49,27 @@ def contours(sheet: Sheet, count: int, rng: np.random.Generator, told: Told | No
         rng: of what varies from one to the next.
         told: of those that have been found, again and again; no more are looked for if it says so.
     """
-    scale = max(0.8, 0.75 * sheet.radius)
-    strength, normal = _edges(sheet, scale)
-    lines = trace(strength, normal, FAINT, CLEAR, 5 * sheet.radius)
     found = list[Contour]()
-    for line in lines:
-        line = smoothed(line, 1.5)
+
+    def so_far() -> Array:
+        return _best(sheet, count, found, np.random.default_rng(0))
+
+    for contour in _found(sheet) if told(so_far) else ():
+        found.append(contour)
+        if not told(so_far):
+            break
+    return _best(sheet, count, found, rng)
+
+
+def _found(sheet: Sheet) -> Iterator[Contour]:
+    """All contours, as they are found."""
+    strength, normal = _edges(sheet, max(0.8, 0.75 * sheet.radius))
+    for traced in trace(strength, normal, FAINT, CLEAR, 5 * sheet.radius):
+        line = smoothed(traced, 1.5)
         firm = sample(strength, line)
         worth = float((np.minimum(firm, FIRMEST) * sample(sheet.worth, line)).sum())
         curves = fit_curves(line, max(0.5, 0.5 * sheet.radius), arm=max(3, 2 * sheet.radius))
-        found.append((worth / len(curves) ** LONG, line, curves, firm))
-        if told is not None and not told(lambda: _best(sheet, count, found, np.random.default_rng(0))):
-            break
-    return _best(sheet, count, found, rng)
+        yield worth / len(curves) ** LONG, line, curves, firm
 
 
 def _best(sheet: Sheet, count: int, found: Iterable[Contour], rng: np.random.Generator) -> Array:

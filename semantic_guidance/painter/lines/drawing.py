@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 
 import cv2
 import numpy as np
@@ -17,7 +18,7 @@ from semantic_guidance.painter.lines.contours import contours
 from semantic_guidance.painter.lines.curves import fit_curve
 from semantic_guidance.painter.lines.dials import LineStyle
 from semantic_guidance.painter.lines.hatching import Ground, hatching
-from semantic_guidance.painter.lines.sheet import Sheet, Told, inked
+from semantic_guidance.painter.lines.sheet import Sheet, Told, inked, unwatched
 
 Array = NDArray[np.float32]
 
@@ -55,7 +56,7 @@ def drawn(
     count: int,
     style: LineStyle,
     rng: np.random.Generator,
-    told: Told | None = None,
+    told: Told = unwatched,
 ) -> LineDrawing:
     """A picture, drawn by lines.
 
@@ -93,6 +94,11 @@ class _Line:
     width: float
     layer: int
 
+    @cached_property
+    def curve(self) -> Array:
+        """``[3, 2]`` along the places."""
+        return fit_curve(self.places)
+
 
 class _Growing:
     """Hatching that is told of while it is laid, and of which never less is seen than before.
@@ -101,10 +107,10 @@ class _Growing:
         sheet: on which it is.
         count: greatest number of strokes of the drawing.
         outlines: ``[N, 13]`` what is there already.
-        told: of the drawing, if anybody is.
+        told: of the drawing.
     """
 
-    def __init__(self, sheet: Sheet, count: int, outlines: Array, told: Told | None) -> None:
+    def __init__(self, sheet: Sheet, count: int, outlines: Array, told: Told) -> None:
         self.sheet, self.count, self.outlines, self._told = sheet, count - len(outlines), outlines, told
         self.lines = list[_Line]()  # the most that there were
         self.going = True
@@ -118,7 +124,7 @@ class _Growing:
 
         if len(lines) > len(self.lines):
             self.lines = lines
-        self.going = self._told is None or self._told(strokes)
+        self.going = self._told(strokes)
         return self.going
 
 
@@ -142,7 +148,7 @@ def _inked(sheet: Sheet, count: int, lines: list[_Line], rng: np.random.Generato
     """``[N, 13]`` the hardest pressed of some lines, N at most `count`."""
     lines = sorted(lines, key=lambda line: -line.press)[:count]  # the lightest go first
     lines.sort(key=lambda line: line.layer)
-    parts = [inked(sheet, fit_curve(line.places)[None], line.press, rng, line.width, False) for line in lines]
+    parts = [inked(sheet, line.curve[None], line.press, rng, line.width, False) for line in lines]
     return np.concatenate(parts) if parts else np.zeros((0, 13), np.float32)
 
 

@@ -103,7 +103,7 @@ export const styleName = (name) => titled(name ?? usual("style") ?? USUAL.style)
 function styles() {
   const items = asked.styles.map(({ name, summary }) => [
     name,
-    make("img", { src: `/page/styles/${name}.webp`, alt: "", loading: "lazy", width: 96, height: 72, onerror: gone }),
+    make("img", { src: `/page/style-${name}.webp`, alt: "", loading: "lazy", width: 96, height: 72, onerror: gone }),
     make("b", { text: titled(name) }),
     make("span", { class: "hint", text: words.styles[name]?.[1] ?? summary }),
   ]);
@@ -154,9 +154,9 @@ function presets() {
 }
 
 // A choice from a list; the empty value is as usual.
-function list(name, label, items, hint = null) {
+function list(name, label, items, hint = null, of = String) {
   const id = `list-${++numbers}`;
-  const select = make("select", { id, onchange: () => put({ [name]: select.value === "" ? null : select.value }) });
+  const select = make("select", { id, onchange: () => put({ [name]: select.value === "" ? null : of(select.value) }) });
   for (const [item, shown] of items) select.append(make("option", { value: item, text: shown }));
   shows(() => {
     const given = String(state.settings[name] ?? "");
@@ -311,10 +311,7 @@ function check(name, label, hint, on = true) {
 function sizes() {
   const option = asked.options.find(({ name }) => name === "size"), most = Math.min(option?.max ?? 8192, asked.limits?.size ?? 8192);
   const items = SIZES.filter((size) => size <= most).map((size) => [size, filled(words.pixels, { size })]);
-  const field = list("size", words.size, [["", words.sizeUsual], ...items], words.sizeHint);
-  const select = field.querySelector("select");
-  select.addEventListener("change", () => select.value && put({ size: Number(select.value) }));
-  return field;
+  return list("size", words.size, [["", words.sizeUsual], ...items], words.sizeHint, Number);
 }
 
 function seed() {

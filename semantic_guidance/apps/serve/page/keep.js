@@ -64,10 +64,10 @@ function sizes(kind) {
 
 const record = () => state.paintings.find(({ id }) => id === state.current) ?? null;
 
-// The painting's longer side: as asked for, else as apps/options.py says.
+// The painting's longer side; before it is known, as apps/options.py says.
 function paintedSize() {
-  const { width = 1024, height = 1024 } = state.picture ?? {};
-  return record()?.job?.size ?? Math.min(2048, Math.max(512, width, height));
+  const { width = 1024, height = 1024 } = state.picture ?? {}, here = record();
+  return Math.max(here?.width ?? 0, here?.height ?? 0) || Math.min(2048, Math.max(512, width, height));
 }
 
 // Both sides of the picture, in words, if the longer one is so long.

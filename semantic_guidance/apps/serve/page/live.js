@@ -241,7 +241,7 @@ function refresh() {
   bar.firstChild.style.transform = `scaleX(${done / 100})`;
   bar.setAttribute("aria-valuenow", done);
   bar.setAttribute("aria-valuetext", `${line} ${done} %`);
-  bar.classList.toggle("idle", !busy || all.every(({ record }) => record.state === "queued"));
+  bar.classList.toggle("idle", !busy || all.every(({ record }) => record.state === "queued" || !record.stage));
   told.textContent = line;
   const strokes = all.find(({ record }) => record.id === watched)?.strokes?.count;
   progress.lastChild.textContent = strokes ? filled(words.count, { count: strokes.toLocaleString("en") }) : "";
@@ -256,16 +256,17 @@ function press() {
 }
 
 export function mount() {
+  painting.mount();
   paint = button(words.paint, press, { kind: "primary wide", id: "paint", icon: "brush" });
   paint.append(make("kbd", { text: words.key, "aria-hidden": "true" }));
-  cancel = button(text.common.cancel, () => offered?.cancel(), { kind: "wide", hidden: true });
+  cancel = button(text.common.cancel, () => offered?.cancel(), { hidden: true, id: "cancel" });
   find("deed").append(paint, cancel);
   bar = make(
     "div",
     { class: "bar", role: "progressbar", "aria-label": words.progress, "aria-valuemin": 0, "aria-valuemax": 100 },
     make("i"),
   );
-  told = make("p", { class: "told" });
+  told = make("p", { class: "says" });
   progress = make("div", { id: "progress", hidden: true }, bar, told, make("p", { class: "count" }));
   find("under").prepend(progress);
   document.addEventListener("keydown", (event) => {

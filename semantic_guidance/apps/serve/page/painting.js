@@ -53,6 +53,7 @@ export class Easel {
         const { Drawer } = await import("/page/canvas-worker.js");
         this.drawer = new Drawer(element, (told) => this.shown(told));
       }
+      if (calm.matches) this.tell("still");
       if (this.longest) this.tell("size", { longest: Math.min(LARGEST, this.longest) });
     });
   }
@@ -192,6 +193,7 @@ function shown(told) {
 }
 
 export function mount() {
+  if (canvas) return;
   canvas = stage.layer("painting", 10, (width, height) => easel?.size(width, height));
   finish = stage.over(make("img", { id: "finish", class: "layer", alt: "", "aria-hidden": "true", draggable: "false" }), 11);
   easel = new Easel(canvas, shown);

@@ -1,6 +1,6 @@
 // Four variations side by side, of which one is chosen to go on with.
 import { take } from "/page/controls.js";
-import { make, say } from "/page/dom.js";
+import { button, find, make, say } from "/page/dom.js";
 import * as live from "/page/live.js";
 import { Easel, viewOf } from "/page/painting.js";
 import * as stage from "/page/stage.js";
@@ -9,7 +9,7 @@ import { filled, text } from "/page/text.js";
 import { draw, pick } from "/page/versions.js";
 
 const words = text.paint, FOUR = 4;
-let grid = null, tiles = null;
+let grid = null, line = null, tiles = null;
 const room = new ResizeObserver(fitTiles);
 
 export const isOpen = () => tiles !== null;
@@ -21,6 +21,8 @@ export async function toggle() {
   grid = make("div", { class: "four", role: "group", "aria-label": words.four, "data-own-pointer": true });
   grid.append(...tiles.map(({ element }) => element));
   grid.addEventListener("keydown", gridKeys);
+  line = make("div", { class: "choosing" }, make("p", { text: words.fourHint }), button(text.common.close, close, { icon: "close" }));
+  find("under").append(line);
   stage.over(grid, 15);
   room.observe(grid);
   document.body.toggleAttribute("data-four", true);
@@ -40,8 +42,8 @@ function tile(number) {
   const canvas = make("canvas"), finish = make("img", { alt: "", draggable: "false" });
   const name = filled(words.variation, { number: number + 1 });
   const element = make(
-    "button", { type: "button", class: "tile", "aria-label": filled(words.choose, { name }) },
-    canvas, finish, make("span", { class: "badge", text: number + 1 }),
+    "button", { type: "button", class: "variation waits", "aria-label": filled(words.choose, { name }) },
+    make("i"), canvas, finish, make("span", { class: "badge", text: number + 1 }),
   );
   const made = { number, element, canvas, finish, record: null, easel: new Easel(canvas), state: "" };
   element.addEventListener("click", () => chooseTile(made));
@@ -54,11 +56,13 @@ function handlers(each) {
     canvas: (data) => {
       each.easel.begin(data);
       each.element.classList.add("on");
+      each.element.classList.remove("waits");
     },
     strokes: (data) => each.easel.strokes(data),
     end: async (record) => {
       each.record = record;
-      each.element.classList.add(live.isKept(record) ? "done" : "failed");
+      each.element.classList.toggle("failed", !live.isKept(record));
+      each.element.classList.remove("waits");
       if (!live.isKept(record) || !tiles?.includes(each)) return;
       const view = await viewOf(record.id).catch(() => null);
       if (!view || !tiles?.includes(each)) return;
@@ -103,7 +107,8 @@ export function close() {
   for (const { easel } of tiles) easel.close();
   tiles = null;
   room.disconnect();
-  grid?.remove();
+  grid.remove();
+  line.remove();
   document.body.toggleAttribute("data-four", false);
   const [first] = live.running();
   if (first && live.watching() === null) live.watch(first.id);

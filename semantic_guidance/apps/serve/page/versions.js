@@ -117,7 +117,7 @@ async function begin() {
 export function mount() {
   list = make("div", { class: "thumbs", role: "listbox", "aria-label": words.versions, "aria-orientation": "horizontal" });
   list.addEventListener("keydown", arrows);
-  told = make("p", { class: "told" });
+  told = make("p", { class: "says" });
   use = button(words.useSettings, () => {
     take(state.paintings.find(({ id }) => id === state.current)?.job ?? {});
     toast(words.settingsTaken, { closing: text.common.close });

@@ -15,13 +15,14 @@ from numpy.typing import NDArray
 from PIL import Image
 
 PROGRAM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-FLAGS = ("--no-sandbox", "--force-color-profile=srgb", "--disable-gpu")
+FLAGS = ("--no-sandbox", "--force-color-profile=srgb")
 PATIENCE = 30_000  # ms
 DESKTOP, PHONE = (1280, 800), (360, 740)
 
 TOUCH = """() => {
   const seen = (e) => e.checkVisibility({ checkVisibilityCSS: true }) && !e.closest('.quiet-live, .skip');
-  const all = document.querySelectorAll('button, a[href], input, select, summary, [role=slider], [role=radio]');
+  const wanted = 'button, a[href], input, select, summary, [role=slider], [role=radio]';
+  const all = document.querySelectorAll(wanted);
   const small = [];
   for (const element of [...all].filter(seen)) {
     // What belongs to a label is as large as its label.
@@ -80,10 +81,14 @@ class Visitor:
     def __post_init__(self) -> None:
         page = self.page
         page.set_default_timeout(PATIENCE)
-        page.on("console", lambda told: told.type == "error" and self.trouble.append(told.text))
+        page.on("console", self._hear)
         page.on("pageerror", lambda error: self.trouble.append(str(error)))
         page.on("request", lambda request: self.asked.append(request.url))
         page.on("requestfinished", self._weigh)
+
+    def _hear(self, told: Any) -> None:
+        if told.type == "error":
+            self.trouble.append(f"{told.text} {urlsplit(told.location.get('url', '')).path}")
 
     def _weigh(self, request: Any) -> None:
         if not request.url.endswith("/events"):
@@ -132,6 +137,27 @@ class Visitor:
     def stored(self) -> dict[str, Any]:
         """What is remembered for the next time that the page is loaded."""
         return dict(json.loads(self.page.evaluate("sessionStorage.getItem('studio')")))
+
+    def state(self, script: str) -> Any:
+        """A value of the page's state, of which `script` is an expression."""
+        return self.page.evaluate(f"import('/page/store.js').then(({{ state }}) => {script})")
+
+    def area(self) -> float:
+        """Share of the picture that is covered by what was found."""
+        known = self.state(
+            "({ ...state.guidance, instances: state.guidance.instances.map(({ area }) => area) })"
+        )
+        return float(sum(known["instances"]) / known["w"] / known["h"])
+
+    def drag(self, *places: tuple[float, float]) -> None:
+        """Draw over the picture, from place to place, in shares of its sides."""
+        box = self.see("#stage").bounding_box()
+        points = [(box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in places]
+        self.page.mouse.move(*points[0])
+        self.page.mouse.down()
+        for x, y in points[1:]:
+            self.page.mouse.move(x, y, steps=6)
+        self.page.mouse.up()
 
     def pixels(self, selector: str = "#layer-painting", size: int = 96) -> NDArray[np.float64]:
         """``[size, size, 3]`` of a canvas or a picture, 0 to 255."""

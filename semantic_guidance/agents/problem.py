@@ -143,7 +143,9 @@ class Problem:
             masks=masks,
             focus=focus,
             weight=weight,
-            budgets=budgets(target, weight, masks, strokes, share, under),
+            budgets=budgets(
+                target, weight, masks, strokes, share, under, [each.share for each in guidance.instances]
+            ),
             bound=share is not None,
             ground=(round(red, 6), round(green, 6), round(blue, 6)),
             zooms=tuple(_zooms(picture, guidance, small, start)),
@@ -151,6 +153,11 @@ class Problem:
             start=under,
             backend=backend,
         )
+
+    @property
+    def asked(self) -> frozenset[int]:
+        """The objects for which a person asks for a share of the strokes: they keep their budgets."""
+        return frozenset(n for n, each in enumerate(self.guidance.instances) if each.share is not None)
 
     @property
     def canvas(self) -> Tensor:

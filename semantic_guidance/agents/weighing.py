@@ -9,6 +9,7 @@ least where ``n`` is proportional to ``(weight * d) ** (1 / (1 + LAW))``.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import cv2
 import numpy as np
@@ -134,8 +135,11 @@ def budgets(
     strokes: int,
     share: float | None,
     start: Tensor | None = None,
+    asked: Sequence[float | None] = (),
 ) -> tuple[int, ...]:
     """Strokes of the background, then of each object: what they are worth, or by roots of areas.
+
+    Objects for which somebody asks for a share have that; the others share what is left.
 
     Args:
         target: ``[3, h, w]`` the picture.
@@ -144,6 +148,7 @@ def budgets(
         strokes: number of them for the whole picture.
         share: of the strokes that the objects get; by what they are worth if None.
         start: see `expected_shares`.
+        asked: share of each object; nobody asks for one if None.
     """
     if not len(masks):
         return (strokes,)
@@ -152,10 +157,34 @@ def budgets(
     else:
         sizes = np.sqrt(masks.numpy().mean(axis=(1, 2)))
         shares = np.array([1 - share, *(share * sizes / sizes.sum())])
+    if any(each is not None for each in asked):
+        shares = _with_asked(shares, asked, share)
     foreground = round(strokes * float(shares[1:].sum()))
     within = shares[1:] / max(float(shares[1:].sum()), 1e-12)
     bounds = np.round(np.cumsum(within) * foreground).astype(int)
     return (strokes - foreground, *np.diff(bounds, prepend=0).tolist())
+
+
+def _with_asked(
+    shares: NDArray[np.float64], asked: Sequence[float | None], together: float | None
+) -> NDArray[np.float64]:
+    """Shares of the background and each object where some of these are asked for.
+
+    Args:
+        shares: ``[1 + M]`` if none were.
+        asked: ``[M]``.
+        together: share of all objects, if that is given; those that are asked for come first.
+    """
+    fixed = np.array([0.0, *(each or 0.0 for each in asked)])
+    free = np.array([True, *(each is None for each in asked)])
+    fixed /= max(1.0, fixed.sum())
+    left, rest = 1 - fixed.sum(), shares * free
+    if together is not None and rest[1:].sum() > 0:
+        rest[1:] *= max(0.0, together - fixed.sum()) / rest[1:].sum()
+        rest[0] = left - rest[1:].sum()
+    elif rest.sum() <= 0 or together is not None:
+        rest[0] = 1.0
+    return np.asarray(fixed + left * rest / max(rest.sum(), 1e-12))
 
 
 def detail_of(target: Tensor, strokes: int, start: Tensor | None = None) -> Array:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -32,6 +33,9 @@ class Point(NamedTuple):
 KINDS = ("object", "face")
 """What an instance may be; a face belongs to an object."""
 
+SPARE = 1e-3
+"""By how much shares may exceed all strokes together, since people round."""
+
 DOUBT = 0.5
 """Confidence up to which an instance is doubtful."""
 
@@ -47,6 +51,10 @@ class Instance:
         confidence: probability in [0, 1] that a person would say that there is an object just there; 1 for
             what a person gave.
         salience: how much it draws the eye, in [0, 1], against the other instances of the picture.
+        share: of all strokes, in [0, 1], that a person asks for; as many as it is worth if None.
+
+    Raises:
+        ValueError: the share is out of range.
     """
 
     mask: Tensor  # [1, H, W]
@@ -54,15 +62,24 @@ class Instance:
     kind: str = "object"
     confidence: float = 1.0
     salience: float = 1.0
+    share: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.share is not None and not 0 <= self.share <= 1:
+            raise ValueError(f"share is {self.share}, wanted 0 to 1")
 
     @property
     def doubtful(self) -> bool:
-        """Whether there is rather no object, or none that draws the eye."""
-        return self.confidence <= DOUBT or self.salience <= 0
+        """Whether there is rather no object, or none that draws the eye, and nobody asks for its strokes."""
+        return self.share is None and (self.confidence <= DOUBT or self.salience <= 0)
 
     @staticmethod
     def from_mask(
-        mask: Tensor, kind: str = "object", confidence: float = 1.0, salience: float = 1.0
+        mask: Tensor,
+        kind: str = "object",
+        confidence: float = 1.0,
+        salience: float = 1.0,
+        share: float | None = None,
     ) -> Instance:
         """The instance with the tight box of `mask` ``[1, H, W]``.
 
@@ -72,7 +89,14 @@ class Instance:
         box = box_of(mask[0])
         if box is None:
             raise ValueError("mask is empty, wanted at least one pixel above 0.5")
-        return Instance(mask, box, kind, confidence, salience)
+        return Instance(mask, box, kind, confidence, salience, share)
+
+
+def check_shares(shares: Sequence[float | None]) -> None:
+    """Raise ValueError if the shares that are asked for are more than all strokes."""
+    total = sum(each for each in shares if each is not None)
+    if total > 1 + SPARE:
+        raise ValueError(f"the wanted shares add up to {total:.4g}, wanted at most 1")
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,11 +108,17 @@ class Guidance:
         focus: ``[1, H, W]`` each pixel's importance for recognition in [0, 1].
         instances: the objects, most salient first (in a given mask, the last may be several), then faces;
             empty when the picture has none.
+
+    Raises:
+        ValueError: more than all strokes are asked for.
     """
 
     mask: Tensor  # [1, H, W]
     focus: Tensor  # [1, H, W]
     instances: tuple[Instance, ...] = ()
+
+    def __post_init__(self) -> None:
+        check_shares([each.share for each in self.instances])
 
     @staticmethod
     def none(height: int = 1, width: int = 1) -> Guidance:
@@ -113,7 +143,9 @@ class Guidance:
             return replace(self, instances=())
         confidence = max(each.confidence for each in self.instances)
         salience = max(each.salience for each in self.instances)
-        one = Instance.from_mask(self.mask, confidence=confidence, salience=salience)
+        shares = [each.share for each in self.instances if each.share is not None]
+        share = min(1.0, sum(shares)) if shares else None
+        one = Instance.from_mask(self.mask, "object", confidence, salience, share)
         return replace(self, instances=(one,))
 
     def trusted(self) -> Guidance:

@@ -4,12 +4,15 @@ A file is JSON: ``format`` and ``version``; ``width`` and ``height`` of the pict
 checksum of its file, if they are known; ``instances``, the objects, most salient first, and faces; ``focus``,
 what identifies the objects, and ``focus_elsewhere``, if anything off them matters, such as text. Each
 instance has its ``number``, ``kind``, ``confidence``, ``salience``, ``box`` (x, y, width, height in pixels),
-``share`` of the painting's strokes if it is known, and ``mask``.
+``share`` of the painting's strokes if it is known, ``wanted_share`` of them if a person asks for one, and
+``mask``.
 
 Masks and planes of focus are grey PNG pictures of 8 bits, as data URIs; their sides are the picture's, or
 smaller. Where a file is read, they may also be in base64 alone, or the name of a PNG picture beside the file.
-What counts there is ``kind``, ``confidence``, ``salience``, ``mask`` and the order; numbers, boxes and shares
-only tell. Nothing that is read from a file is trusted.
+What counts there is ``kind``, ``confidence``, ``salience``, ``wanted_share`` (0 to 1, together at most 1),
+``mask`` and the order; numbers, boxes and other shares only tell.
+
+Nothing that is read from a file is trusted.
 """
 
 from __future__ import annotations
@@ -27,7 +30,7 @@ from torch import Tensor
 
 from semantic_guidance.core.errors import InputError
 from semantic_guidance.core.files import replacing
-from semantic_guidance.core.guidance import KINDS, Guidance, Instance
+from semantic_guidance.core.guidance import KINDS, Guidance, Instance, check_shares
 from semantic_guidance.core.inputs import no_such_file
 from semantic_guidance.core.names import inside
 from semantic_guidance.core.resample import resample
@@ -106,6 +109,7 @@ def write_guidance(
             "salience": round(each.salience, 4),
             "box": [round(float(side), 2) for side in each.box],
             **({} if shares is None else {"share": round(shares[number - 1], 4)}),
+            **({} if each.share is None else {"wanted_share": float(each.share)}),
             "mask": packed(each.mask),
         }
         for number, each in enumerate(guidance.instances, 1)
@@ -184,6 +188,10 @@ def _stored(document: Any, folder: Path, size: tuple[int, int] | None) -> Stored
         )
     planes = _Planes(folder, (width, height), size)
     instances = [_instance(record, f"instance {n}", planes) for n, record in enumerate(records, 1)]
+    try:
+        check_shares([each.share for each in instances])
+    except ValueError as error:
+        raise FlawError(str(error)) from None
     ordered = tuple(sorted(instances, key=lambda each: KINDS.index(each.kind)))
     objects = [each.mask for each in ordered if each.kind != "face"]
     mask = torch.zeros(1, *size, dtype=torch.float32)
@@ -208,10 +216,13 @@ def _instance(record: Any, where: str, planes: _Planes) -> Instance:
         floats(record, name, (), 0, 1, where)[0] if name in record else 1.0
         for name in ("confidence", "salience")
     )
+    share = None
+    if record.get("wanted_share") is not None:
+        share = floats(record, "wanted_share", (), 0, 1, where)[0]
     mask = planes.read(field(record, "mask", where), f"mask of {where}")
     if not bool((mask > 0.5).any()):
         raise FlawError(f"mask of {where} is empty, wanted some bright pixels where it is")
-    return Instance.from_mask(mask, kind, confidence, salience)
+    return Instance.from_mask(mask, kind, confidence, salience, share)
 
 
 class _Planes:

@@ -271,12 +271,12 @@ def _instance(thing: Thing) -> Instance:
         return thing.origin
     if thing.origin is not None and not thing.clicks:
         return _like(thing.origin, thing.mask)
-    return Instance.from_mask(thing.mask)
+    return Instance.from_mask(thing.mask, share=None if thing.origin is None else thing.origin.share)
 
 
 def _like(instance: Instance, mask: Tensor) -> Instance:
     """An instance with another mask."""
-    return Instance.from_mask(mask, instance.kind, instance.confidence, instance.salience)
+    return Instance.from_mask(mask, instance.kind, instance.confidence, instance.salience, instance.share)
 
 
 def _copied(guidance: Guidance) -> Guidance:

@@ -74,6 +74,8 @@ class Likeness:
         if self.preset.refine is not None:
             surplus = self.preset.refine.surplus if self.preset.refine.steps else 1.0
             draft = crowded(problem, draft, np.random.default_rng(self.seed), surplus)
+        elif problem.asked:  # then there are as many strokes as are asked for
+            draft = crowded(problem, draft, np.random.default_rng(self.seed), 1.0)
         refiner = self._refiner(problem, see, draft, tools)
         return Work(refiner, functools.partial(self._finish, problem, draft, refiner))
 
@@ -90,7 +92,16 @@ class Likeness:
         ladder = self._ladder(problem, see, config)
         parts = parts_of(draft.segments)
         return Refiner(
-            strokes, parts, counts, ladder, config, self.seed, tools, problem.bound, problem.onlooker
+            strokes,
+            parts,
+            counts,
+            ladder,
+            config,
+            self.seed,
+            tools,
+            problem.bound,
+            problem.asked,
+            problem.onlooker,
         )
 
     def _ladder(self, problem: Problem, see: See, config: RefineConfig) -> Ladder:

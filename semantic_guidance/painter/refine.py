@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -25,7 +25,7 @@ FREE_SHARE = 0.4  # of the steps, before strokes get colours and brushes that th
 COLOR_ROUND = 8  # steps from one choice of colours to the next
 MEAN_DECAY, SQUARE_DECAY = 0.8, 0.99  # of Adam's running moments
 LOOKS = 2  # steps from one look at the unfinished painting to the next, as each costs time
-ALL = -1  # the group of all strokes, where their number alone is kept
+ALL = -1  # the group of all strokes of parts whose number is not kept; the background is among them
 ROUNDS = 3  # in which strokes are dropped, each with costs anew: two that are alike are both needed if alone
 BEYOND = 0.25  # how far points may lie over the picture's edges
 LEAST_RADIUS, LEAST_PIXELS = 0.029, 0.4  # in spacings, and in pixels of the largest view
@@ -48,6 +48,7 @@ class Refiner:
         tools: what the strokes are to be painted with; no limits if None.
         bound: whether each part keeps its number of strokes; else they are born where the weighted error is,
             and dropped where they are worth least, whatever they depict.
+        kept: parts that keep theirs even so.
         onlooker: who is shown the strokes before each step, and may end that.
     """
 
@@ -61,9 +62,12 @@ class Refiner:
         seed: int = 0,
         tools: Tools | None = None,
         bound: bool = True,
+        kept: Collection[int] = (),
         onlooker: Onlooker | None = None,
     ) -> None:
-        self.bound, self.onlooker = bound, onlooker
+        self.onlooker = onlooker
+        self.kept = sorted(counts) if bound else sorted(kept)  # parts that keep their number
+        self.free = [part for part in sorted(counts) if part not in self.kept]
         self.ended = False  # before the last step
         self.config, self.ladder, self.counts = config, ladder, counts
         self.view = ladder.views[0][1]()
@@ -184,9 +188,9 @@ class Refiner:
 
     def _crowd(self, crowd: float, step: int, rounds: int) -> None:
         """Have so many strokes, in multiples of those wanted; surplus ones are dropped in some rounds."""
-        wanted = {part: round(crowd * count) for part, count in self.counts.items()}
-        if not self.bound:
-            wanted = {ALL: round(crowd * sum(self.counts.values()))}
+        wanted = {part: round(crowd * self.counts[part]) for part in self.kept}
+        if self.free:
+            wanted[ALL] = round(crowd * sum(self.counts[part] for part in self.free))
         births = {part: max(0, count) for part, count in self._beyond(wanted, -1).items()}
         if any(births.values()) and not self.ended:
             self._grow(births)
@@ -208,8 +212,8 @@ class Refiner:
 
     @property
     def _groups(self) -> Parts:
-        """``[N]`` of which strokes each is one, where their numbers are kept: of its part, or of all."""
-        return self.parts if self.bound else np.full(len(self.parts), ALL)
+        """``[N]`` of which strokes each is one, where numbers are kept: of its part, or of all others."""
+        return np.where(np.isin(self.parts, self.kept), self.parts, ALL)
 
     def _behind(self) -> Objective | None:
         """What is about the background while objects are still missing, if anything is."""
@@ -225,8 +229,8 @@ class Refiner:
         objective = self.whole.objective
         canvas = objective.painted(self.whole.seen(self._painted()))
         counts = self.counts
-        if not self.bound:
-            births = shared_out(objective, canvas, births[ALL], sorted(self.counts))
+        if self.free:
+            births = {**births, **shared_out(objective, canvas, births[ALL], self.free)}
             counts = self._expected()
         fresh, parts = newborn(objective, canvas, births, counts, self.rng)
         fresh = fresh.to(self.device) / self.whole.scale

@@ -162,11 +162,12 @@ def paint_parts(problem: Problem, parts: Iterable[tuple[Part, WindowPainter]]) -
         for part, painter in parts:
             if segments and problem.stopped:
                 break
-            # What one part does not use, the next one gets.
-            budget = replace(part, count=part.count + left if part.count else 0)
+            # What one part does not use, the next one gets, if nobody asks for a share of it.
+            asked = part.mask in problem.asked
+            budget = replace(part, count=part.count + left if part.count and not asked else part.count)
             told = problem.telling(drafted, segments, part.mask)
             strokes, canvas = painter.paint(problem.target, budget, canvas, backend, told)
-            left += part.count - len(strokes)
+            left += 0 if asked else part.count - len(strokes)
             drafted.append(strokes)
             segments.append(Segment(len(strokes), part.mask))
     return Draft(torch.cat(drafted), tuple(segments))

@@ -70,6 +70,12 @@ def ready_to_paint() -> None:
         painter.paint(grey, Guidance.none(24, 32), watch=_Glance())
 
 
+def _use_threads(count: int) -> None:
+    """Use so many threads, here and in torch."""
+    set_threads(count)
+    torch.set_num_threads(count)
+
+
 class _Glance(Watch):
     """Ends a painting as soon as it begins."""
 
@@ -91,7 +97,7 @@ def paint(task: dict[str, Any], desk: Desk) -> dict[str, Any]:
     Raises:
         InputError: something is wrong with the job.
     """
-    set_threads(task["threads"])
+    _use_threads(task["threads"])
     folder = Path(task["folder"])
     job, changes = _job(task["job"], folder, task["frame"]), {}
     if task.get("variation") is not None:
@@ -114,7 +120,7 @@ def repaint_region(task: dict[str, Any], desk: Desk) -> dict[str, Any]:
     Raises:
         InputError: something is wrong with the job or the region.
     """
-    set_threads(task["threads"])
+    _use_threads(task["threads"])
     folder = Path(task["folder"])
     job = _job(task["job"], folder, task["frame"])
     before = read_strokes(folder / "before.json")

@@ -24,6 +24,9 @@ EARLY = "It was stopped before the first stroke."
 NOBODY = "It was stopped, as nobody looked on."
 SLOW = "It did not stop in time, so that it was ended, and nothing of it could be kept."
 
+WRITING = 20.0
+"""Seconds more in which a worker that has stopped must have written what is there."""
+
 
 @dataclass(eq=False)
 class Known:
@@ -39,6 +42,7 @@ class Known:
         touched: time at which somebody last asked for it.
         worker: that paints it.
         stopping: why it is to end; nothing if it is not.
+        answered: whether the worker has heard that it is to end.
         sketched: whether there are strokes.
         removed: whether it is to be forgotten.
         began: time at which it began.
@@ -56,6 +60,7 @@ class Known:
     touched: float = 0.0
     worker: Worker | None = None
     stopping: str = ""
+    answered: bool = False
     sketched: bool = False
     removed: bool = False
     began: float = 0.0
@@ -161,6 +166,7 @@ class Paintings:
                 yield event
         finally:
             feed.followers -= 1
+            known.touched = time.monotonic()
             if not feed.followers:
                 self._note_watched(known)
                 self._watch_over(known)
@@ -249,7 +255,9 @@ class Paintings:
         """Hear what a worker tells of a painting."""
         if known.ended:
             return
-        if name == "progress":
+        if name == "stopping":
+            known.answered = True
+        elif name == "progress":
             self._set(known, stage=data["stage"], share=data["share"])
         else:
             known.sketched |= bool(data.get("count"))
@@ -262,23 +270,30 @@ class Paintings:
         loop = asyncio.get_running_loop()
         loop.run_in_executor(None, worker.stop)
 
-        def end() -> None:
-            if known.worker is worker and not known.ended:
+        def end(answered: bool) -> None:
+            if known.worker is not worker or known.ended:
+                return
+            if known.answered and not answered:  # it only has to write what is there
+                loop.call_later(WRITING, end, True)
+            else:
                 worker.kill(SLOW)
 
-        loop.call_later(self.limits.patience, end)
+        loop.call_later(self.limits.patience, end, False)
 
     def _watch_over(self, known: Known) -> None:
-        """Stop an attended painting that nobody follows for a while."""
+        """Stop an attended painting that nobody follows, or asks for, for a while."""
         if not known.order.attended or known.ended or known.feed.followers or known.lonely is not None:
             return
 
         def end() -> None:
             known.lonely = None
-            if not known.feed.followers:
+            if time.monotonic() - known.touched < self.limits.grace:  # somebody has asked for it
+                self._watch_over(known)
+            elif not known.feed.followers:
                 self.stop(known, NOBODY)
 
-        known.lonely = asyncio.get_running_loop().call_later(self.limits.grace, end)
+        left = known.touched + self.limits.grace - time.monotonic()
+        known.lonely = asyncio.get_running_loop().call_later(max(0.01, left), end)
 
     def _note_watched(self, known: Known) -> None:
         worker = known.worker

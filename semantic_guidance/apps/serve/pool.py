@@ -8,13 +8,15 @@ import json
 import multiprocessing
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from multiprocessing.context import BaseContext
-from typing import Any
+from typing import Any, TypeVar
 
 from semantic_guidance.apps.serve.records import Refused
 from semantic_guidance.apps.serve.workers import PRELOADED, work
+
+Result = TypeVar("Result")
 
 Tell = Callable[[str, dict[str, Any]], None]
 """Called in the event loop with the name and the data of what a worker tells."""
@@ -75,8 +77,11 @@ class Worker:
         idle_since: time of the loop at which it was last free.
     """
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, lane: str) -> None:
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, lane: str, lost: Callable[[], None] = lambda: None
+    ) -> None:
         self.lane = lane
+        self._tell_lost = lost
         self.process: Any = None
         self.warm: asyncio.Future[None] = loop.create_future()
         self.idle_since = loop.time()
@@ -193,8 +198,7 @@ class Worker:
             self.warm.exception()  # which may interest nobody
         if self._asked is not None and not self._asked.answer.done():
             self._asked.answer.set_exception(DiedError())
-        if self.process is not None:
-            self.process.join(0)
+        self._tell_lost()
 
 
 class Lane:
@@ -230,6 +234,8 @@ class Lane:
     async def close(self) -> None:
         """End all of them."""
         self.closed = True
+        for worker in self._taken_now:
+            worker.kill("The server ends.")
         await asyncio.gather(*self._tasks, return_exceptions=True)  # none is being started any more
         for worker in self.workers:
             worker.end()
@@ -253,14 +259,17 @@ class Lane:
             worker = await self.take()
         finally:
             self._waiting -= 1
+        # Who no longer waits for it does not end it: it may be what others want next.
+        return await asyncio.shield(self._later(self._work(worker, task, tell, seconds)))
+
+    async def _work(
+        self, worker: Worker, task: dict[str, Any], tell: Tell | None, seconds: float | None
+    ) -> dict[str, Any]:
         try:
             return await asyncio.wait_for(worker.do(task, tell), seconds)
         except TimeoutError:
             worker.kill(STUCK)
             raise DiedError(STUCK) from None
-        except asyncio.CancelledError:
-            worker.kill()  # nobody wants it any more
-            raise
         finally:
             await self.give(worker)
 
@@ -329,7 +338,7 @@ class Lane:
             return worker
 
     def _started(self) -> Worker:
-        worker = Worker(asyncio.get_running_loop(), self.name)
+        worker = Worker(asyncio.get_running_loop(), self.name, self.tidy)
         self.workers.append(worker)
         self._later(self._begin(worker))
         return worker
@@ -358,7 +367,13 @@ class Lane:
             worker.process.kill()
             self._later(asyncio.to_thread(worker.process.join, 5))
 
-    def _later(self, what: Any) -> None:
+    def _later(self, what: Coroutine[Any, Any, Result]) -> asyncio.Task[Result]:
         task = asyncio.ensure_future(what)
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._done)
+        return task
+
+    def _done(self, task: asyncio.Task[Any]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled():
+            task.exception()  # which is told to whoever waits, if anybody does

@@ -36,12 +36,17 @@ class Onlooker(Watch):
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
         self._next = 0.0
+        self._answered = False
         self.shown = False  # whether there have been strokes
 
     @property
     def stopped(self) -> bool:
-        """See `Watch`."""
-        return self._desk.stopped()
+        """See `Watch`. The server is told that this was asked, and so that the rest will soon be done."""
+        stopped = self._desk.stopped()
+        if stopped and not self._answered:
+            self._answered = True
+            self._desk.tell("stopping", {})
+        return stopped
 
     def due(self) -> bool:
         """See `Watch`."""

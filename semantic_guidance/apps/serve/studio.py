@@ -181,6 +181,9 @@ class Studio:
         given = order.guidance
         if given is not None:
             given = checked_document(given, self.limits.document_bytes)
+            twice = [name for name in ("box", "text") if name in told]
+            if twice:
+                raise Refused(f"{twice[0]}: the guidance says what there is, wanted only one of the two", 422)
         self._make_room(PAINTED)
         word = secrets.token_urlsafe(18)
         task: dict[str, Any] = {

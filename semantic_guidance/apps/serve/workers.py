@@ -26,6 +26,7 @@ from semantic_guidance.core.errors import InputError, RoomError
 from semantic_guidance.core.files import discard
 from semantic_guidance.core.forks import forked_without_threads
 from semantic_guidance.core.memory import out_of_memory
+from semantic_guidance.core.shown import printable
 
 PRELOADED = ("semantic_guidance.apps.serve.preloaded",)
 """What is imported once, in the process from which workers are forked."""
@@ -141,17 +142,27 @@ def _settle(nice: int) -> None:
             file.write(str(EXPENDABLE))
 
 
+def _without_paths(error: Exception, task: dict[str, Any]) -> str:
+    """What an error says, without the server's folders."""
+    text = str(error)
+    words = [*task.values(), *task.get("job", {}).values(), *task.get("options", {}).values()]
+    paths = {word for word in words if isinstance(word, str) and os.path.isabs(word)}
+    for folder in sorted({*paths, *map(os.path.dirname, paths)}, key=len, reverse=True):
+        text = text.replace(f"{printable(folder)}{os.sep}", "")
+    return text
+
+
 def _done(do: Any, task: dict[str, Any], desk: Desk) -> dict[str, Any]:
     """What became of a task."""
     began = time.perf_counter()
     try:
         done = do(task, desk)
     except RoomError as error:
-        return {"error": str(error), "status": 503}
+        return {"error": _without_paths(error, task), "status": 503}
     except Refused as error:
-        return {"error": str(error), "status": error.status}
+        return {"error": _without_paths(error, task), "status": error.status}
     except (InputError, ValueError) as error:
-        return {"error": str(error), "status": 422}
+        return {"error": _without_paths(error, task), "status": 422}
     except Exception as error:
         if out_of_memory(error) is not None:
             return {"error": NO_MEMORY, "status": 503}

@@ -12,13 +12,14 @@ const AT_A_TIME = 3, AGAIN = 4000;
 const STAGES = { guidance: [0.02, 0.08], plan: [0.08, 0.3], polish: [0.3, 0.96], export: [0.96, 1] }; // parts of the bar
 const BUSY = ["sending", "queued", "running"], OVER = ["done", "stopped"];
 
-let items = [], view, grid, told, chip, tools, held = false;
+let items = [], view, grid, empty, told, chip, tools, held = false;
 
 const count = (states) => items.filter((item) => states.includes(item.state)).length;
 
 function tellAll() {
   const done = count(OVER), failures = count(["failed"]), busy = count(BUSY), waiting = count(["waiting"]);
-  const sentence = items.length ? filled(words.told, { done, count: items.length }) : words.none;
+  const sentence = items.length ? filled(words.told, { done, count: items.length }) : "";
+  empty.hidden = items.length > 0;
   told.textContent = failures ? `${sentence}. ${filled(words.failed, { count: failures })}.` : sentence;
   tools.download.disabled = !done;
   tools.stop.hidden = !busy && (held || !waiting);
@@ -32,10 +33,10 @@ function tellAll() {
 function tell(item) {
   const { tile, state: now, share = 0, record } = item, percent = Math.round(share * 100);
   const place = now === "queued" && record?.position ? ` ${record.position}` : "";
-  tile.state.textContent = item.message || words.states[now] + place + (now === "running" || now === "sending" ? ` ${percent} %` : "");
+  tile.state.textContent = item.message || words.states[now] + place + ((now === "running" || now === "sending") && share > 0 && share < 1 ? ` ${percent} %` : "");
   tile.element.dataset.state = now;
   tile.bar.hidden = !BUSY.includes(now);
-  if (now === "queued") tile.bar.removeAttribute("value");
+  if (now === "queued" || (now === "sending" && share === 1)) tile.bar.removeAttribute("value");
   else tile.bar.value = share;
   tile.retry.hidden = now !== "failed" && now !== "cancelled";
   tile.open.disabled = !item.picture || BUSY.includes(now);
@@ -52,7 +53,7 @@ function build(item) {
     retry: button(`${words.retry}: ${name}`, () => renew(item), { icon: "again", bare: true }),
   };
   const remove = button(`${words.remove}: ${name}`, () => drop(item), { icon: "close", bare: true });
-  tile.element = make("li", { class: "tile" }, tile.open, tile.bar,
+  tile.element = make("li", { class: "item" }, tile.open, tile.bar,
     make("div", { class: "label" }, make("span", { class: "name", text: name, title: name }), tile.state), make("div", { class: "deeds" }, tile.retry, remove));
   return tile;
 }
@@ -106,6 +107,7 @@ async function run(item) {
     if (items.includes(item)) tell(item);
   };
   try {
+    update({});
     item.picture ??= await api.addPicture(item.file, item.name, (share) => update({ share }), cancel.signal);
     if (cancel.signal.aborted) throw null;
     const record = await api.paint({ picture: item.picture.id, job: await controls.job(), guidance: null });
@@ -197,8 +199,9 @@ export function hide() {
 
 export function mount() {
   const pictures = { accept: "image/*,.heic,.heif,.avif,.tif,.tiff", multiple: true }, isPicture = (file) => /^image\/|^$/.test(file.type);
-  grid = make("ul", { class: "tiles" });
-  told = make("p", { class: "told", role: "status" });
+  grid = make("ul", { class: "items" });
+  empty = make("p", { class: "no-items" }, icon("stack"), words.none);
+  told = make("p", { class: "telling", role: "status" });
   tools = {
     download: button(words.download, download, { icon: "download", kind: "primary" }),
     stop: button(words.stop, stopAll, { icon: "stop" }), go: button(words.go, goOn, { icon: "play" }), clear: button(words.clear, clear, { icon: "trash" }),
@@ -207,7 +210,7 @@ export function mount() {
     make("div", { class: "several-head" }, make("div", {}, make("h2", { text: words.title }), told, make("p", { class: "hint", text: filled(words.hint, { most: MOST }) })),
       make("div", { class: "row" }, button(words.front, showFront, { icon: "undo" }), ...chooser(words.add, add, { shown: "plus", ...pictures }),
         ...chooser(words.folder, (files) => add(files.filter(isPicture)), { shown: "folder", webkitdirectory: true }), tools.stop, tools.go, tools.clear, tools.download)),
-    grid);
+    empty, grid);
   find("start").append(view);
   chip = button("0", show, { icon: "stack", kind: "chip", id: "several" });
   find("actions").prepend(chip);

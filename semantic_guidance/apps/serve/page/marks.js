@@ -152,7 +152,7 @@ export function mount() {
     size = [width, height];
     if (lines) paintLines();
   });
-  for (const canvas of [veil, heat, lines]) canvas.classList.add("mark");
+  for (const canvas of [veil, heat, lines]) canvas.classList.add("guiding");
   busy = stage.over(make("div", { class: "looking", hidden: true, "aria-hidden": "true" }, make("span", { text: text.guide.looking })), 33);
   size = [stage.size().width, stage.size().height];
   let drawn = null;

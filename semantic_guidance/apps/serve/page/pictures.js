@@ -2,8 +2,8 @@
 import * as api from "/page/api.js";
 import * as batch from "/page/batch.js";
 import { button, find, icon, make, say, toast } from "/page/dom.js";
-import { fromDocument } from "/page/guidance.js";
 import { paintSample } from "/page/sample.js";
+import { adopt } from "/page/session.js";
 import { forget, on, set, state } from "/page/store.js";
 import { filled, text } from "/page/text.js";
 
@@ -44,11 +44,17 @@ function putAside() {
 // Shows a picture in place of the present one; `values` of the state, `picture` at least.
 function begin(values) {
   const before = state.picture?.id !== values.picture.id ? putAside() : null;
-  recent = recent.filter((entry) => entry.picture.id !== values.picture.id);
-  set({ guided: true, guidance: null, paintings: [], current: null, mode: "guide", ...values });
+  // The picture first: who shows it forgets what was shown before.
+  set({ picture: null, guided: true, guidance: null, paintings: [], current: null, mode: "guide", ...values });
   forget();
-  say(values.picture.note || values.picture.name);
-  if (values.picture.note) toast(values.picture.note);
+  arrived(before);
+}
+
+function arrived(before) {
+  const { id, name, note } = state.picture;
+  recent = recent.filter((entry) => entry.picture.id !== id);
+  say(note || name);
+  if (note) toast(note);
   if (before?.paintings.length) offer(filled(words.aside, { name: before.picture.name }), words.goBack, () => resume(before));
 }
 
@@ -135,16 +141,9 @@ export async function openProject(blob, name) {
   if (!(await fits(blob, name))) return;
   const opened = await received(blob, name, (progress) => api.openProject(blob, name, progress));
   if (!opened) return;
-  const { picture, guidance, job, painting } = opened;
-  begin({
-    picture,
-    guidance: guidance && (await fromDocument(guidance)),
-    guided: !guidance || guidance.instances.length > 0,
-    settings: job ?? {},
-    paintings: painting ? [painting] : [],
-    current: painting?.id ?? null,
-    mode: painting ? "paint" : "guide",
-  });
+  const before = putAside();
+  await adopt(opened);
+  arrived(before);
 }
 
 // What a person gave: a project, one picture, or several.

@@ -75,7 +75,7 @@ function free(instance, name) {
 function row(instance) {
   const id = instance.id, now = () => state.guidance.instances.find((each) => each.id === id);
   const name = make("span", { class: "name" }), note = make("p", { class: "hint" }), thumb = make("canvas", { "aria-hidden": "true" });
-  const choose = make("button", { type: "button", class: "thumb", onclick: () => set({ chosen: state.chosen === id ? null : id }) }, thumb, make("span", { class: "dot" }));
+  const choose = make("button", { type: "button", class: "cutout", onclick: () => set({ chosen: state.chosen === id ? null : id }) }, thumb, make("span", { class: "dot" }));
   const keep = button(words.keep, () => guidance.keepOne(now()), { kind: "small" });
   const reset = button("", () => free(now(), name.textContent), { icon: "again", bare: true });
   const remove = button("", () => guidance.removeOne(now()), { icon: "close", bare: true });
@@ -170,7 +170,7 @@ export function mount() {
     on: make("label", { class: "check switch" }, make("span", { text: words.on }), check),
     hint: make("p", { class: "hint" }),
   };
-  told = make("p", { class: "told" });
+  told = make("p", { class: "telling" });
   list = make("ul", { class: "all-found" });
   bar = make("div", { class: "shared", hidden: true }, make("div", { class: "line", "aria-hidden": "true" }), make("p", { class: "hint" }));
   const again = button(words.again, guidance.again, { icon: "again", title: words.againHint });

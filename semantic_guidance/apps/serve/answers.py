@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from typing import Annotated, Any
 
@@ -14,9 +13,6 @@ from semantic_guidance.apps.serve.guard import is_json
 from semantic_guidance.apps.serve.schema import Problem
 from semantic_guidance.apps.serve.studio import Studio
 from semantic_guidance.apps.serve.uploads import Uploads
-
-OPENING = 60.0
-"""Seconds that a request waits for the workers, which are warmed when the server begins."""
 
 WHY = {
     400: "The request, or the file, is not usable.",
@@ -56,14 +52,9 @@ class Json(Response):
 
 
 async def _studio(request: Request) -> Studio:
-    """The studio, once it is open."""
-    state = request.app.state
-    try:
-        async with asyncio.timeout(OPENING):
-            await state.started.wait()
-    except TimeoutError:
-        raise HTTPException(503, "The studio is not open yet; wanted a little patience.") from None
-    studio: Studio = state.studio
+    """The studio, once it is open; its workers may be getting warm still."""
+    await request.app.state.opened.wait()
+    studio: Studio = request.app.state.studio
     return studio
 
 

@@ -46,7 +46,8 @@ def application(studio: Studio, uploads: Uploads) -> FastAPI:
         responses=problems(400, 421, 422),
     )
     app.state.studio, app.state.uploads = studio, uploads
-    app.state.page, app.state.offer, app.state.started = page_files(), None, asyncio.Event()
+    app.state.page, app.state.offer = page_files(), None
+    app.state.opened, app.state.started = asyncio.Event(), asyncio.Event()
     for each in (routes, routes_pictures, routes_paintings):
         app.include_router(each.router)
     app.add_exception_handler(HTTPException, _refused_by_http)

@@ -51,9 +51,9 @@ def _file(request: Request, name: str) -> Response:
 async def health(request: Request) -> Response:
     """How the server is."""
     studio: Studio = request.app.state.studio
-    open = request.app.state.started.is_set()
-    running, waiting = (studio.running, studio.waiting) if open else (0, 0)
-    about = {"status": "ok" if open else "starting", "version": __version__, "workers": studio.workers}
+    opened, warm = request.app.state.opened.is_set(), request.app.state.started.is_set()
+    running, waiting = (studio.running, studio.waiting) if opened else (0, 0)
+    about = {"status": "ok" if warm else "starting", "version": __version__, "workers": studio.workers}
     return Json({**about, "running": running, "waiting": waiting})
 
 

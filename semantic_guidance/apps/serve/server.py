@@ -111,7 +111,7 @@ async def _served(
         )
     )
     serving = asyncio.create_task(server.serve([listener]))
-    starting = asyncio.create_task(_started(studio, app.state.started))
+    starting = asyncio.create_task(_started(studio, app.state))
     try:
         while not (server.started or serving.done()):
             await asyncio.sleep(POLL / 5)
@@ -132,9 +132,17 @@ async def _served(
         await serving
 
 
-async def _started(studio: Studio, started: asyncio.Event) -> None:
-    await studio.start()
-    started.set()
+async def _started(studio: Studio, state: Any) -> None:
+    """Open the studio, which takes orders from then on, and wait until its workers are warm."""
+    starting = asyncio.ensure_future(studio.start())
+    await asyncio.sleep(0)
+    state.opened.set()
+    try:
+        await starting
+    except BaseException:
+        starting.cancel()
+        raise
+    state.started.set()
 
 
 class _Server(uvicorn.Server):

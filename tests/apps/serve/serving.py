@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-PATIENCE = 60.0  # seconds
+PATIENCE = 120.0  # seconds
 
 
 @dataclass

@@ -155,7 +155,8 @@ class TestPaintings:
     def test_the_record(self, studio, picture, painting):
         found = studio.get(f"/api/paintings/{painting['id']}").json
         assert found == painting
-        assert (found["picture"], found["strokes"], found["job"]) == (picture["id"], 12, SMALL)
+        assert (found["picture"], found["job"]) == (picture["id"], SMALL)
+        assert 6 <= found["strokes"] <= 12  # opaque ones need not all be worth it
         assert found["position"] is None
 
     def test_the_stream(self, studio, painting):
@@ -186,8 +187,8 @@ class TestPaintings:
 
     def test_the_view(self, studio, painting):
         view = studio.get(f"/api/paintings/{painting['id']}/view").json
-        assert len(base64.b64decode(view["strokes"])) == 12 * 13 * 4
-        assert sum(layer["count"] for layer in view["layers"]) == 12
+        assert len(base64.b64decode(view["strokes"])) == painting["strokes"] * 13 * 4
+        assert sum(layer["count"] for layer in view["layers"]) == painting["strokes"]
 
     def test_a_stop_keeps_what_is_there_and_whoever_comes_back_finds_it(self, studio, picture):
         order = {"picture": picture["id"], "job": LONG, "attended": True}
@@ -233,7 +234,11 @@ class TestPaintings:
         answer = studio.post("/api/paintings", order)
         assert answer.status == 202, answer.body
         record = studio.ended(answer.json["id"])
-        assert (record["state"], record["of"], record["strokes"]) == ("done", painting["id"], 17)
+        assert (record["state"], record["of"], record["strokes"]) == (
+            "done",
+            painting["id"],
+            painting["strokes"] + 5,
+        )
         assert studio.post("/api/paintings", {**order, "region": "data:image/png;base64,!"}).status == 422
         assert studio.post("/api/paintings", {**order, "region": region[:60]}).status in (202, 422)
 

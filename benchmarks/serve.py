@@ -284,8 +284,8 @@ class Load:
     most: float = 0.0
 
 
-def load(client: Client, server: int) -> dict[str, Any]:
-    """Twenty visitors at once."""
+def load(client: Client, server: int, visitors: int) -> dict[str, Any]:
+    """Many visitors at once."""
     found, over, lock = Load(), threading.Event(), threading.Lock()
 
     def visit(number: int) -> None:
@@ -315,9 +315,9 @@ def load(client: Client, server: int) -> dict[str, Any]:
     before = memory(server)
     looking.start()
     began = time.perf_counter()
-    with ThreadPoolExecutor(VISITORS) as pool:
-        visits = [pool.submit(visit, number) for number in range(VISITORS)]
-        while sum(found.states.values()) < VISITORS * EACH // 2 and not all(each.done() for each in visits):
+    with ThreadPoolExecutor(visitors) as pool:
+        visits = [pool.submit(visit, number) for number in range(visitors)]
+        while sum(found.states.values()) < visitors * EACH // 2 and not all(each.done() for each in visits):
             time.sleep(0.05)
         os.kill(busiest(server), signal.SIGKILL)
         for each in visits:
@@ -327,8 +327,8 @@ def load(client: Client, server: int) -> dict[str, Any]:
     looking.join()
     ranked = sorted(found.asked)
     return {
-        "visitors": VISITORS,
-        "paintings": VISITORS * EACH,
+        "visitors": visitors,
+        "paintings": visitors * EACH,
         "states": found.states,
         "mixed_up": found.mixed,
         "seconds": significant(seconds),
@@ -403,7 +403,7 @@ def measure_all(args: argparse.Namespace, scratch: Path) -> dict[str, Any]:
             "first": lambda: first(client, args.repeats),
             "whole": lambda: whole(client, args.repeats, scratch),
             "stop": lambda: stop(client, args.repeats),
-            "load": lambda: load(client, server),
+            "load": lambda: load(client, server, args.visitors),
         }
         for case in CASES:
             if case in args.cases:
@@ -415,6 +415,7 @@ def measure_all(args: argparse.Namespace, scratch: Path) -> dict[str, Any]:
 def parse() -> argparse.Namespace:
     parser = Parser(prog="serve.py", description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--repeats", type=positive, default=7)
+    parser.add_argument("--visitors", type=positive, default=VISITORS, help="of case `load`")
     parser.add_argument("--cases", nargs="+", choices=CASES, default=CASES)
     parser.add_argument("--out", metavar="JSON", type=Path, default=RESULTS / "serve.json")
     return parser.parse_args()

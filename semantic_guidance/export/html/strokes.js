@@ -20,6 +20,7 @@ class Picture {
     this.x = new Float64Array(MAX_SEGMENTS + 1);
     this.y = new Float64Array(MAX_SEGMENTS + 1);
     this.r = new Float64Array(MAX_SEGMENTS + 1);
+    this.spans = new Int32Array(3 * MAX_SEGMENTS); // of a row: segments, and their first and end columns
     this.clear();
   }
 
@@ -74,6 +75,7 @@ class Picture {
   // Paint the stroke at `at` of `data` under `mask` (a Uint8Array or null); `seedRule`: see Layer.compositing.
   paint(data, at, mask, seedRule, ends = "round") {
     const count = this.flatten(data, at), half = SOFTNESS / 2;
+    this.fades = data[at + 8] !== data[at + 9]; // else it does not matter which place covers a pixel last
     this.measureEnds(count, ends);
     let top = Infinity, bottom = -Infinity, left = this.width, right = 0;
     for (let j = 0; j <= count; j++) {
@@ -135,9 +137,8 @@ class Picture {
 
   // Signed distance, nearest place and last covering place of a row's pixels, for the columns returned.
   measureRow(y, count, half, ends) {
-    const { width, distance, place, last } = this;
-    const spans = [];
-    let first = width, end = 0;
+    const { width, distance, place, last, spans } = this;
+    let first = width, end = 0, filled = 0;
     for (let s = 0; s < count; s++) {
       const reach = Math.max(this.reach(s, count, ends, half), this.reach(s + 1, count, ends, half));
       const ax = this.x[s], ay = this.y[s], bx = this.x[s + 1], by = this.y[s + 1];
@@ -151,21 +152,18 @@ class Picture {
       const low = Math.max(0, Math.ceil(Math.min(x0, x1) - reach - 0.5));
       const high = Math.min(width, Math.floor(Math.max(x0, x1) + reach - 0.5) + 1);
       if (low >= high) continue;
-      spans.push(s, low, high);
+      spans[filled++] = s;
+      spans[filled++] = low;
+      spans[filled++] = high;
       first = Math.min(first, low);
       end = Math.max(end, high);
     }
     distance.fill(1e9, first, end);
     place.fill(0, first, end);
-    last.fill(-1, first, end);
-    const measure = (wanted) => {
-      for (let n = 0; n < spans.length; n += 3) {
-        if (this.isFar(spans[n]) === wanted) this.measure(spans[n], y, spans[n + 1], spans[n + 2]);
-      }
-    };
-    measure(false);
+    if (this.fades) last.fill(-1, first, end);
+    for (let n = 0; n < filled; n += 3) if (!this.isFar(spans[n])) this.measure(spans[n], y, spans[n + 1], spans[n + 2]);
     this.shapeEnds(y, first, end);
-    measure(true);
+    for (let n = 0; n < filled; n += 3) if (this.isFar(spans[n])) this.measure(spans[n], y, spans[n + 1], spans[n + 2]);
     return [first, end];
   }
 
@@ -174,7 +172,7 @@ class Picture {
   }
 
   measure(s, y, low, high) {
-    const { distance, place, last } = this;
+    const { distance, place, last, fades } = this;
     const r = this.r[s], growth = this.r[s + 1] - r;
     const dx = this.x[s + 1] - this.x[s], dy = this.y[s + 1] - this.y[s], py = y - this.y[s];
     const length = Math.hypot(dx, dy), ux = length > 0 ? dx / length : 1, uy = length > 0 ? dy / length : 0;
@@ -190,6 +188,7 @@ class Picture {
         distance[i] = d;
         place[i] = s + t;
       }
+      if (!fades) continue;
       const b = x * length + r * growth, c = x * x + across * across - r * r;
       if (a - 2 * b + c <= 0) {
         last[i] = Math.max(last[i], s + 1);
@@ -208,7 +207,8 @@ class Picture {
     const r = data[at + 10], g = data[at + 11], b = data[at + 12];
     for (let i = first, k = base + first; i < end; i++, k++) {
       const coverage = Math.min(Math.max(0.5 - distance[i] / SOFTNESS, 0), 1);
-      const t = Math.floor(((last[i] >= 0 ? last[i] : place[i]) / count) * (DISCS - 1)) / (DISCS - 1);
+      if (coverage === 0) continue;
+      const t = !this.fades ? 0 : Math.floor(((last[i] >= 0 ? last[i] : place[i]) / count) * (DISCS - 1)) / (DISCS - 1);
       const full = coverage * (start + t * growth), alpha = mask ? (full * mask[k]) / 255 : full;
       const lost = seedRule ? full : alpha;
       red[k] += alpha * r - lost * red[k];

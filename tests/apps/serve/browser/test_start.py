@@ -1,0 +1,101 @@
+"""The page's first view, and correcting what was found in a picture."""
+
+from __future__ import annotations
+
+import base64
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.apps.serve.browser.visitors import PHONE, Visitor
+
+FIRST_VIEW = 200_000  # bytes
+
+GIVEN = """([kind, name, data]) => {
+  const bytes = Uint8Array.from(atob(data), (c) => c.charCodeAt(0)), given = new DataTransfer();
+  given.items.add(new File([bytes], name, { type: "image/jpeg" }));
+  const made = kind === "drop"
+    ? new DragEvent("drop", { dataTransfer: given, bubbles: true, cancelable: true })
+    : new ClipboardEvent("paste", { clipboardData: given, bubbles: true, cancelable: true });
+  document.body.dispatchEvent(made);
+}"""
+
+
+def give(guest: Visitor, kind: str, photo: Path) -> None:
+    data = base64.b64encode(photo.read_bytes()).decode()
+    guest.page.evaluate(GIVEN, [kind, photo.name, data])
+
+
+def test_the_first_view_is_small_and_of_this_house(guest: Visitor) -> None:
+    guest.page.wait_for_load_state("networkidle")
+    assert guest.see("#start h2").text_content() == "Turn a photograph into a painting"
+    assert sum(guest.weights.values()) < FIRST_VIEW
+    assert guest.strangers() == []
+    assert guest.page.context.cookies() == []
+    assert guest.nameless() == []
+    light = guest.shot()
+    guest.page.emulate_media(color_scheme="dark")
+    dark = guest.shot()
+    assert light.mean() > 180 > 70 > dark.mean()
+    guest.page.set_viewport_size({"width": PHONE[0], "height": PHONE[1]})
+    assert not guest.too_wide()
+    assert guest.too_small() == []
+
+
+@pytest.mark.parametrize("way", ["drop", "paste", "example"])
+def test_ways_in(guest: Visitor, cat: Path, way: str) -> None:
+    if way == "example":
+        guest.page.locator("#start .card").first.click()
+    else:
+        give(guest, way, cat)
+    guest.see("#stage #photo")
+    guest.guided()
+    assert guest.page.locator("#panel-guide .found").count() >= 1
+    shown = "Chelsea" if way == "example" else "cat.jpg" if way == "drop" else "Pasted"
+    assert shown in str(guest.page.text_content("#title"))
+
+
+def test_what_is_no_picture_gets_a_sentence(guest: Visitor, tmp_path: Path) -> None:
+    bad = tmp_path / "holiday.jpg"
+    bad.write_bytes(b"This is no picture.")
+    guest.page.locator("#start input[type=file]").first.set_input_files(bad)
+    told = str(guest.see(".toast.problem p").text_content())
+    assert "holiday.jpg" in told
+    assert told.endswith(".")
+    assert "Error" not in told
+    assert guest.page.locator("#work").is_hidden()
+    guest.trouble = [line for line in guest.trouble if "415" not in line and "400" not in line]
+
+
+def test_correcting_what_was_found(guest: Visitor, cat: Path) -> None:
+    guest.open(cat)
+    guest.guided()
+    found = guest.page.locator("#panel-guide .found")
+    count = found.count()
+    assert count >= 1
+    area = guest.area()
+    assert area > 0.2
+    assert np.abs(guest.pixels("#layer-veil") - guest.pixels("#photo")).mean() > 3
+    # A click on the cat takes it away, and undoing brings it back.
+    box = guest.see("#stage").bounding_box()
+    guest.page.mouse.click(box["x"] + 0.45 * box["width"], box["y"] + 0.5 * box["height"])
+    guest.page.wait_for_function(
+        "n => document.querySelectorAll('#panel-guide .found').length < n", arg=count
+    )
+    assert guest.area() < area
+    guest.page.keyboard.press("Control+z")
+    guest.page.wait_for_function(
+        "n => document.querySelectorAll('#panel-guide .found').length === n", arg=count
+    )
+    assert guest.area() == area
+    # The brush takes a corner away, and puts it back.
+    for key, sign in (("e", -1), ("b", 1)):
+        before = guest.area()
+        guest.page.keyboard.press(key)
+        guest.drag((0.4, 0.4), (0.5, 0.6))
+        guest.page.wait_for_timeout(50)
+        assert sign * (guest.area() - before) > 0.005
+    guest.page.click("#undo")
+    guest.page.click("#undo")
+    assert guest.area() == area

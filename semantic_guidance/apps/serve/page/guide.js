@@ -158,7 +158,16 @@ function ask(question, join, refused = (error) => { throw error; }) {
 
 const keepFocus = (answer, before) => ({ ...answer, focus: before?.focus ?? null, elsewhere: before?.elsewhere ?? null });
 
-export const click = (x, y, positive) => ask({ points: [[x, y, positive]] }, keepFocus);
+// Quick answers tell of no faces: those that are known stay with their objects, unless they are clicked away.
+export function click(x, y, positive) {
+  return ask({ points: [[x, y, positive]] }, (answer, before) => {
+    const objects = answer.instances.filter((each) => each.kind === "object"), inside = (face, some) => some.some((each) => overlap(face.mask, each.mask).within > 0.5);
+    const known = before?.instances ?? [], gone = positive ? null : at(x, y, ["face"]);
+    const stays = (each) => each.kind === "face" && each !== gone && !answer.instances.some((other) => other.id === each.id) &&
+      (inside(each, objects) || !inside(each, known.filter((other) => other.kind === "object")));
+    return keepFocus({ ...answer, instances: [...answer.instances, ...known.filter(stays)] }, before);
+  });
+}
 
 // What is in a box joins the rest, or takes the place of `old` or of what is nearly the same.
 export function look(box, old = null) {

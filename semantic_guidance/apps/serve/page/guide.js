@@ -46,13 +46,16 @@ export async function fromDocument(document, before = null) {
   const left = new Set(before?.instances);
   const instances = document.instances.map(({ kind, confidence = 1, salience = 1, share = null, wanted_share }, n) => {
     const values = { kind: kind ?? "object", confidence, salience, share, wanted: wanted_share ?? null };
+    const found = made(masks[n], w, values);
     let known = null, best = DOUBT;
     for (const each of left) {
-      const alike = each.kind === values.kind ? overlap(each.mask, masks[n]).union : 0;
+      // Masks of very different sizes have little in common.
+      const may = each.kind === found.kind && Math.min(each.area, found.area) > best * Math.max(each.area, found.area);
+      const alike = may ? overlap(each.mask, found.mask).union : 0;
       if (alike > best) [known, best] = [each, alike];
     }
     left.delete(known);
-    return made(best > 0.999 ? known.mask : masks[n], w, known ? { ...values, id: known.id, wanted: values.wanted ?? known.wanted } : values);
+    return known ? { ...found, id: known.id, wanted: found.wanted ?? known.wanted, mask: best > 0.999 ? known.mask : found.mask } : found;
   }).filter((each) => each.area);
   return { width, height, w, h, source, instances, focus, elsewhere, whole: focus !== null };
 }
@@ -150,7 +153,7 @@ function ask(question, join, refused = (error) => { throw error; }) {
       if (state.guidance !== before) continue;
       const after = join(answer, before);
       if (after.instances.length > MOST) return say(words.full);
-      if (tellOf(before, after)) change({ guidance: { ...after, whole: false }, guided: true });
+      if (tellOf(before, after) || !before) change({ guidance: { ...after, whole: false }, guided: true });
       return;
     }
   });

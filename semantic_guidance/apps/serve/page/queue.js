@@ -23,7 +23,7 @@ function tellAll() {
   told.textContent = failures ? `${sentence}. ${filled(words.failed, { count: failures })}.` : sentence;
   tools.download.disabled = !done;
   tools.stop.hidden = !busy && (held || !waiting);
-  tools.go.hidden = !(held && waiting);
+  tools.go.hidden = busy > 0 || !(count(["cancelled"]) || (held && waiting));
   tools.clear.hidden = !items.length || busy > 0;
   chip.hidden = !items.length || (!view.hidden && state.mode === "start");
   chip.querySelector("span").textContent = `${done} / ${items.length}`;
@@ -54,7 +54,8 @@ function build(item) {
   };
   const remove = button(`${words.remove}: ${name}`, () => drop(item), { icon: "close", bare: true });
   tile.element = make("li", { class: "item" }, tile.open, tile.bar,
-    make("div", { class: "label" }, make("span", { class: "name", text: name, title: name }), tile.state), make("div", { class: "deeds" }, tile.retry, remove));
+    make("div", { class: "label" }, make("span", { class: "name", text: name, title: name }), tile.state,
+      make("div", { class: "deeds" }, remove, tile.retry)));
   return tile;
 }
 
@@ -163,6 +164,8 @@ function stopAll() {
 
 function goOn() {
   held = false;
+  for (const item of items.filter((each) => each.state === "cancelled")) Object.assign(item, { state: "waiting", share: 0 });
+  items.forEach(tell);
   next();
 }
 

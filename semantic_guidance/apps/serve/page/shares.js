@@ -144,7 +144,7 @@ function showList() {
   line.replaceChildren(...shares.map(([each, share]) => {
     const piece = make("span", { title: `${guidance.nameOf(each)}: ${percent(share)}` });
     piece.style.flexGrow = share;
-    piece.style.background = colourOf(each);
+    piece.style.setProperty("--own", colourOf(each));
     return piece;
   }));
   const last = make("span", { class: "rest" });

@@ -1,4 +1,4 @@
-"""Takes pictures of the studio in all its states, and films a session: ``python docs/make_studio_pictures.py``.
+"""Takes pictures of the studio in all its states, and films a session (python docs/make_studio_pictures.py).
 
 Needs the extras ``web`` and ``dev``, and Chromium. States are ``NAME-WINDOW-SCHEME.png`` in a folder, to be
 looked at; `--film` writes ``session.mp4`` and ``session.gif`` there, too.
@@ -119,7 +119,7 @@ def states(page: Any, url: str) -> Iterator[str]:
     page.wait_for_timeout(300)
     yield "paint"
     page.click("#paint")
-    page.wait_for_function("document.querySelector('#layer-painting').dataset.drawn > 60")
+    page.wait_for_function("() => document.querySelector('#layer-painting').dataset.drawn > 60")
     yield "painting"
     painted(page)
     yield "painted"

@@ -209,9 +209,9 @@ def blur(values: Array, scale: float) -> Array:
 
 
 def _unit(vectors: Array) -> Array:
-    return vectors / (np.sqrt(_summed(vectors**2))[..., None] + 1e-9)
+    return np.asarray(vectors / (np.sqrt(_summed(vectors**2))[..., None] + 1e-9), vectors.dtype)
 
 
 def _summed(values: Array) -> Array:
     """Sums ``[...]`` of the few channels of ``[..., C]``; much faster than numpy's, with the same bits."""
-    return np.asarray(functools.reduce(np.add, np.moveaxis(values, -1, 0)), np.float32)
+    return np.asarray(functools.reduce(np.add, np.moveaxis(values, -1, 0)), values.dtype)

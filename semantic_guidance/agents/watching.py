@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from semantic_guidance.core.strokes import NUMBERS
+from semantic_guidance.core.strokes import NUMBERS, Strokes
 from semantic_guidance.images.color import Color
 from semantic_guidance.painting.layers import Compositing, Ends, Level
 from semantic_guidance.painting.painting import Layer
@@ -83,6 +83,17 @@ class Sketch:
         )
         packed = torch.cat([each.strokes.pack()[0] for each in layers])
         return Sketch(packed.detach().clone(), tuple(runs))
+
+    @property
+    def painted(self) -> tuple[Layer, ...]:
+        """The same as layers of a painting."""
+        found, first = [], 0
+        for each in self.layers:
+            last = first + each.count
+            strokes = Strokes.unpack(self.strokes[None, first:last])
+            found.append(Layer(strokes, each.level, each.instance, each.mask, each.compositing, each.ends))
+            first = last
+        return tuple(found)
 
 
 class Watch:

@@ -100,7 +100,7 @@ class Handling:
         problem = replace(see(self._length(PROBLEM_PIXELS, dense, problem)), ground=ground, onlooker=onlooker)
         sight, rng = Sight.of(problem, self.hand), np.random.default_rng(self.seed)
         layers = Layers(sight, self.hand, round(dense), rng, self.share)
-        first = layers.order(compose(layers, self.strokes - self._lines()))
+        first = layers.order(compose(layers, self.strokes - self._lines(problem)))
         vectors = problem.to_picture(first.vectors).pack()[0]
         more = min(MOST_MORE, math.sqrt(FEW / self.strokes))
         config = RefineConfig(
@@ -137,9 +137,9 @@ class Handling:
         last = working_size(height, width, self._length(config.sizes[-1][1], dense, problem))
         return Ladder(views, max(last), math.sqrt(last[0] * last[1] / max(dense, FEWEST)))
 
-    def _lines(self) -> int:
-        """Strokes that are kept for thin lines."""
-        return round(self.hand.lines * self.hand.shares[-1] * self.strokes)
+    def _lines(self, problem: Problem) -> int:
+        """Strokes that are kept for thin lines: none where shares are, since lines are where they are."""
+        return 0 if problem.asked else round(self.hand.lines * self.hand.shares[-1] * self.strokes)
 
     def _thin(self, refiner: HandRefiner, see: See) -> tuple[Tensor, Problem]:
         """Lines ``[M, 13]`` on top of the refined strokes, and the problem in which they were found."""
@@ -147,7 +147,7 @@ class Handling:
         own = refiner.layers.problem
         problem = replace(Sight.of(see(length), self.hand).problem, ground=own.ground, onlooker=own.onlooker)
         widest = refiner.layers.radii[-1]
-        return thin_lines(problem, refiner.finished(), self._lines(), widest), problem
+        return thin_lines(problem, refiner.finished(), self._lines(problem), widest), problem
 
     def _finish(
         self, refiner: HandRefiner, see: See, tools: Tools | None
@@ -161,7 +161,7 @@ class Handling:
             own = 0 * own
         lines = strokes[:0]
         parts = refiner.parts
-        if self._lines() and not by_color and not layers.problem.stopped:
+        if self._lines(layers.problem) and not by_color and not layers.problem.stopped:
             lines, problem = self._thin(refiner, see)
             parts = np.concatenate([parts, sample(problem.owner, _middles(lines) * problem.size)])
             strokes, own = torch.cat([strokes, lines]), np.pad(own, (0, len(lines)))

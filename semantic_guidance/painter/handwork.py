@@ -100,10 +100,13 @@ class HandRefiner(Refiner):
         """See `Refiner`; without strokes that are worth nothing or hide ground that is to show."""
         if self.steps and not self.thinned:
             self.thinned = True
-            if self.hand.economy > 0:
+            groups = self.layers.groups
+            if self.hand.economy > 0 and groups is None:
                 self._take(self._useful())
             if self.hand.pale_first:
                 self._take(self._darker())
+                if groups is not None and len(self.parts):
+                    self._take(groups.kept(self._costs(self.config.steps)[0], self.parts))
             if self.hand.ground_shown > 0:
                 self._bare()
         return super().finished()
@@ -137,8 +140,10 @@ class HandRefiner(Refiner):
 
     def _shown(self) -> float:
         """Share of the canvas that may stay as it was: where it is most like the picture."""
-        there = self.layers.problem.start is not None or self.layers.share == 1  # or nothing but objects
-        return 1.0 if there or self.hand.pale_first else self.hand.ground_shown
+        groups = self.layers.groups
+        alone = self.layers.share == 1 or (groups is not None and groups.whole)  # nothing but objects
+        there = self.layers.problem.start is not None
+        return 1.0 if there or alone or self.hand.pale_first else self.hand.ground_shown
 
     def _follow(self, left: float) -> None:
         """Pull every stroke towards the streamline through its middle; `left` of the pull is left."""
@@ -181,8 +186,8 @@ class HandRefiner(Refiner):
             worst = slots[np.argsort(costs[slots], kind="stable")[: int(REBORN * len(slots))]]
             if len(worst):
                 stay[worst] = False
-                objects = int((self.parts[worst] >= 0).sum())
-                fresh.append(self.layers.lay(error ** self.layers.placing(layer), layer, len(worst), objects))
+                wanted = error ** self.layers.placing(layer)
+                fresh.append(self.layers.lay(wanted, layer, len(worst), self.parts[worst]))
         if fresh:
             self._exchange(np.flatnonzero(stay), fresh)
 
@@ -196,9 +201,9 @@ class HandRefiner(Refiner):
             setattr(self, name, torch.cat([getattr(self, name), values]))
         self.levels = np.concatenate([self.levels, *(each.levels for each in fresh)])
         self.parts = np.concatenate([self.parts, *(each.parts for each in fresh)])
-        if self.layers.share is None:  # strokes have moved: they are of what they lie on now
+        if self.layers.share is None or self.layers.groups is not None:  # strokes have moved
             middles = self.vectors[:, POINTS].cpu().numpy() * self.to_pixels
-            self.parts = self.layers.parts_at(middles.reshape(-1, 3, 2).mean(axis=1))
+            self.parts = self.layers.parts_now(self.parts, middles.reshape(-1, 3, 2).mean(axis=1))
         kept = np.concatenate([stay, np.arange(before, len(self.parts))])
         self._take(kept[np.lexsort([self.parts[kept], self.levels[kept]])])
 
@@ -222,8 +227,11 @@ class HandRefiner(Refiner):
                 return
             ground = replace(self.whole.objective, blank=blank)
             costs = ground.removal_costs(seen, softness)[0].cpu().numpy()
-            stay = np.argsort(costs, kind="stable")[math.ceil(BARED * len(costs)) :]
-            self._take(np.sort(stay))
+            fewer, groups = math.ceil(BARED * len(costs)), self.layers.groups
+            if groups is None:
+                self._take(np.sort(np.argsort(costs, kind="stable")[fewer:]))
+            else:
+                self._take(groups.kept(costs, self.parts, len(costs) - fewer))
 
     def _bare_share(self, seen: Tensor) -> float:
         """Share of the canvas on which there is no stroke."""

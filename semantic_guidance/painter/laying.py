@@ -18,6 +18,7 @@ from semantic_guidance.images.arrays import to_array
 from semantic_guidance.images.color import LUMA
 from semantic_guidance.painter.hand import Hand
 from semantic_guidance.painter.seeing import Sight, calmness
+from semantic_guidance.painter.sharing import Groups
 
 PLACING = (0.0, 0.5, 0.6, 0.8, 1.0)
 """Exponents of the error by which strokes are placed, from the first layer, laid evenly, to the last."""
@@ -95,6 +96,7 @@ class Layers:
         masks = problem.masks.numpy()
         self.inside = problem.mask.numpy()
         self.share = share if len(masks) else None
+        self.groups = Groups.of(problem)
         regions = [1 - self.inside, self.inside] if len(masks) else [np.ones_like(self.inside)]
         self._toned, self._regions = self.target**TONE, regions
         self._wander = WANDER * hand.looseness
@@ -137,13 +139,19 @@ class Layers:
             exponent = max(exponent, PLACING[1])
         return exponent
 
-    def lay(self, error: Array, layer: int, count: int, objects: int | None = None) -> Composition:
+    def parts_now(self, parts: Parts, centre: NDArray[np.floating]) -> Parts:
+        """What strokes that depicted some parts do at places (x, y) ``[N, 2]`` in pixels."""
+        if self.groups is not None:
+            return self.groups.parts_now(parts, centre)
+        return parts if self.share is not None else self.parts_at(centre)
+
+    def lay(self, error: Array, layer: int, count: int, instead: Parts | None = None) -> Composition:
         """`count` strokes of a layer where `error` ``[h, w]`` is greatest.
 
-        Where objects have a fixed share, `objects` of them, or else that share, are theirs.
+        Where objects have a fixed share, they get that, or as many as among the parts `instead` ``[count]``.
         """
         radius, field, rng = self.radii[layer] * self.size, self.field(layer), self.rng
-        centre, parts = self._places(error, layer, count, objects)
+        centre, parts = self._places(error, layer, count, instead)
         calm = sample(self.calm, centre)
         own = radius * rng.uniform(0.85, 1.15, count) * (1 + 0.5 * self.hand.economy * (calm - 0.5))
         arms = own * self.hand.bounds[1] * rng.uniform(*ARMS, count)
@@ -162,17 +170,28 @@ class Layers:
         within(vectors, self.hand, torch.from_numpy(self.limits[np.full(count, layer)]))
         return Composition(vectors, np.full(count, layer), parts)
 
-    def _places(self, error: Array, layer: int, count: int, objects: int | None) -> tuple[Array, Parts]:
+    def _places(self, error: Array, layer: int, count: int, instead: Parts | None) -> tuple[Array, Parts]:
         """`count` places (x, y) ``[count, 2]`` in pixels for strokes of a layer, and what they depict."""
+        if self.groups is not None:
+            return self._in_groups(self.groups, error, layer, self.groups.numbers(count, instead))
         if self.share is None:
             centre = self._greatest(error, layer, count)
             return centre, self.parts_at(centre)
-        within = round(self.share * count) if objects is None else objects
+        within = round(self.share * count) if instead is None else int((instead >= 0).sum())
         behind = self._greatest(error * (1 - self.inside), layer, count - within)
         before = self._greatest(error * self.inside, layer, within)
         masks = np.moveaxis(self.problem.masks.numpy(), 0, -1)
         parts = [np.full(count - within, -1), sample(masks, before).argmax(axis=-1)]
         return np.concatenate([behind, before]), np.concatenate(parts)
+
+    def _in_groups(self, groups: Groups, error: Array, layer: int, numbers: list[int]) -> tuple[Array, Parts]:
+        """So many places (x, y) of each group, and what strokes there depict."""
+        centres = [
+            self._greatest(error * plane, layer, number)
+            for plane, number in zip(groups.planes, numbers, strict=True)
+        ]
+        centre = np.concatenate(centres)
+        return centre, groups.parts_now(np.repeat(np.array(groups.parts, np.intp), numbers), centre)
 
     def _greatest(self, error: Array, layer: int, count: int) -> Array:
         """The same wherever the error ``[h, w]`` is greatest."""

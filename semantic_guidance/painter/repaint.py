@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -13,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from semantic_guidance.agents.watching import Easel, Sketch, Watch
 from semantic_guidance.core.bezier import weights
 from semantic_guidance.core.guidance import Guidance, Instance
 from semantic_guidance.core.resample import resample
@@ -56,6 +57,7 @@ def repaint(
     erase: bool = False,
     lock: bool = False,
     progress: StageProgress | None = None,
+    watch: Watch | None = None,
     **options: Any,
 ) -> Painting:
     """Paint over a region of a painting with more strokes, as the photograph is there.
@@ -73,6 +75,7 @@ def repaint(
         erase: whether strokes that lie wholly within the region are taken away before.
         lock: whether the new strokes are locked.
         progress: see `Painter.paint`.
+        watch: see `Painter.paint`; it is shown the whole painting.
         options: more arguments of `Painter`: ``preset``, ``seed``, ``guide``, ``device``, ``backend``.
 
     Returns:
@@ -106,17 +109,49 @@ def repaint(
     found = painter.guide(picture) if painter.guided else Guidance.none(height, width)
     known, origins = _within(found.resized(height, width), asked)
     cut = tuple(Instance.from_mask(each.mask[:, *box], each.kind) for each in known.instances)
-    part = painter.paint(target[:, *box], Guidance(known.mask[:, *box], known.focus[:, *box], cut), progress)
     masks = [stored(mask) for mask in (asked, *(each.mask for each in known.instances))]
     first = len(under.masks)
-    layers = tuple(_placed(layer, box, picture, painting, origins, first, lock) for layer in part.layers)
-    return replace(
-        under,
-        layers=(*under.layers, *_joined(layers)),
-        masks=(*under.masks, *masks),
-        photo=picture,
-        seconds=part.seconds,
-    )
+
+    def placed(layers: Iterable[Layer]) -> Painting:
+        new = (_placed(layer, box, picture, painting, origins, first, lock) for layer in layers)
+        return replace(
+            under, layers=(*under.layers, *_joined(new)), masks=(*under.masks, *masks), photo=picture
+        )
+
+    inside = None if watch is None else _Inside(watch, placed)
+    known = Guidance(known.mask[:, *box], known.focus[:, *box], cut)
+    part = painter.paint(target[:, *box], known, progress, inside)
+    return replace(placed(part.layers), seconds=part.seconds)
+
+
+class _Inside(Watch):
+    """Looks on while a region is painted, and shows another watch the whole painting.
+
+    Args:
+        watch: that one.
+        placed: the whole painting, with these layers of the region's.
+    """
+
+    def __init__(self, watch: Watch, placed: Callable[[Iterable[Layer]], Painting]) -> None:
+        self._watch, self._placed = watch, placed
+
+    @property
+    def stopped(self) -> bool:
+        """See `Watch`."""
+        return self._watch.stopped
+
+    def due(self) -> bool:
+        """See `Watch`."""
+        return self._watch.due()
+
+    def begin(self, easel: Easel) -> None:
+        """See `Watch`."""
+        whole = self._placed(())
+        self._watch.begin(Easel(whole.width, whole.height, whole.background, whole.start, whole.masks))
+
+    def sketch(self, sketch: Sketch) -> None:
+        """See `Watch`."""
+        self._watch.sketch(Sketch.of(self._placed(sketch.painted).layers))
 
 
 def check_aspect(picture: Tensor, painting: Painting) -> None:

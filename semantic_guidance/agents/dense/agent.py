@@ -68,6 +68,7 @@ class DenseAgent:
                 resize(problem.canvas, SIDE, SIDE).clamp(0, 1),
                 (problem.budgets[0], sum(problem.budgets[1:]))[: 1 + len(problem.guidance.instances)],
                 backend,
+                lambda: problem.stopped,
             )
         strokes = Strokes.unpack(torch.cat(levels)[None]).unsquashed(*problem.picture.shape[-2:])
         segments = (Segment(len(each), n - 1 if n else None) for n, each in enumerate(levels))

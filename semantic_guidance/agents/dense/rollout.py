@@ -6,7 +6,7 @@ There are always more strokes than wanted, of which those that help most stay.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -82,7 +82,12 @@ class DensePainter:
 
     @torch.no_grad()
     def paint(
-        self, scene: Scene, canvas: Tensor, counts: Sequence[int], backend: str | Backend = "auto"
+        self,
+        scene: Scene,
+        canvas: Tensor,
+        counts: Sequence[int],
+        backend: str | Backend = "auto",
+        stopped: Callable[[], bool] = lambda: False,
     ) -> list[Tensor]:
         """The strokes with which the actor paints a picture.
 
@@ -92,6 +97,7 @@ class DensePainter:
             counts: greatest number of strokes of each level, the background first. Without a second one, the
                 object is not painted.
             backend: that renders.
+            stopped: whether there are to be no more looks, asked after each.
 
         Returns:
             Packed strokes ``[N, 13]`` of each level, in units of the square, to be painted one level after
@@ -102,13 +108,15 @@ class DensePainter:
         wanted = [math.ceil(SURPLUS * count) for count in counts]
         for step in range(STEPS):
             painting.look(step, [math.ceil(count / (STEPS - step)) for count in painting.left(wanted)])
+            if stopped():
+                break
         painting.prune(counts)
         for _ in range(ROUNDS):
             before = painting.canvas
             for part, count in enumerate(counts):
                 painting.look_closer(part, min(CLOSE_STROKES, count))
             painting.prune(counts)
-            if torch.equal(before, painting.canvas):
+            if stopped() or torch.equal(before, painting.canvas):
                 break
         return [easel.strokes for easel in painting.easels]
 

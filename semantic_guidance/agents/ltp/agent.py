@@ -103,6 +103,7 @@ class LtpAgent:
             self.size,
             problem.canvas,
             self.antialias,
+            stopped=lambda: problem.stopped,
         )
         height, width = problem.picture.shape[-2:]
         parts, segments, left = [Strokes.empty()], [], count

@@ -7,6 +7,7 @@ rely on both; everything else here uses `render` and shrinks by averaging.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import torch
@@ -79,6 +80,7 @@ def paint_with_actor(
     canvas: Tensor | None = None,
     antialias: bool = True,
     renderer: Renderer | None = None,
+    stopped: Callable[[], bool] = lambda: False,
 ) -> list[tuple[Strokes, Level]]:
     """The strokes with which an actor paints a picture, one episode long; see `paint_with_ltp_actor`.
 
@@ -91,6 +93,7 @@ def paint_with_actor(
         canvas: ``[3, h, w]`` before the first stroke, squashed like the image; black if None.
         antialias: how it was shown pictures in training, see `resample`.
         renderer: paints what it sees of its painting; the episode's `compositor` if None.
+        stopped: whether the episode is to end, asked after each step.
 
     Returns:
         Bundles ``[1, N]`` with their levels, in the order in which they are painted.
@@ -111,5 +114,7 @@ def paint_with_actor(
     for _ in range(config.max_eps_len):
         painted = decode(actor(observation(state, config)), config)
         bundles += zip(painted, levels, strict=False)
+        if stopped():
+            break
         state = apply_strokes(state, painted, config, renderer)
     return bundles

@@ -5,7 +5,7 @@ import { change, on, settle, state } from "/page/store.js";
 import { filled, text } from "/page/text.js";
 
 const words = text.paint;
-const FEWEST = 20, STEPS = 1000; // strokes at the left end of the slider, and its steps
+const FEWEST = 20, STEPS = 200; // strokes at the left end of the slider, and its steps
 const USUAL = { strokes: 300, preset: "standard", style: "alla-prima", seed: 0 };
 const SIZES = [512, 1024, 1536, 2048, 3072, 4096];
 const LIGHTS = ["top", "right", "bottom", "left", "none"];
@@ -19,6 +19,14 @@ const DIALS = {
   saturation: [0, 2, 1], warmth: [-1, 1, 0],
 };
 const TEXTURE = { relief: [0, 1, 0.5], bristle: [0, 1, 0.5], dry: [0, 1, 0.3] };
+// What changes anything in a style or with a brush, where it is not everything: the painter refuses the rest.
+const DRAWN = ["length", "width", "opacity"], GRAINY = ["relief", "bristle", "dry", "light"];
+const TURNED = { likeness: [], lines: [], ink: DRAWN, pencil: DRAWN, "colored-pencil": [...DRAWN, "saturation"] };
+const BRUSHES = {
+  "colored-pencil": "pencil", pencil: "pencil", ink: "ink", gouache: "gouache", pointillist: "gouache", "palette-knife": "knife",
+  watercolor: "watercolor", likeness: "flat", lines: "flat",
+};
+const GRAINS = { flat: [], knife: ["relief", "dry", "light"], ink: ["bristle", "dry"] };
 const COLORS = ["palette", "palette_from"];
 const NOT_OURS = new Set(
   "image out output overwrite formats export frame mask invert_mask box point not_point text guidance guide baseline show_guidance device"
@@ -32,8 +40,15 @@ export const more = make("div", { class: "row more", hidden: true });
 const syncs = [];
 let asked = { options: [], styles: [], brushes: [], presets: [] }, numbers = 0;
 
-// The settings as a job's JSON.
-export const job = () => ({ ...state.settings });
+// The settings as a job's JSON, without those that change nothing in this style.
+export const job = () => Object.fromEntries(Object.entries(state.settings).filter(([name]) => fits(name)));
+
+function fits(name) {
+  const { brush, relief, style = USUAL.style } = state.settings;
+  if (name in DIALS) return TURNED[style]?.includes(name) ?? true;
+  if (!GRAINY.includes(name)) return true;
+  return (GRAINS[brush ?? BRUSHES[style] ?? "oil"] ?? GRAINY).includes(name) && !(name === "light" && relief === 0);
+}
 
 const usual = (name) => asked.options.find((option) => option.name === name)?.default ?? USUAL[name] ?? null;
 const value = (name) => state.settings[name] ?? usual(name);
@@ -45,7 +60,7 @@ export function put(values, series = null) {
     if (given === null || given === usual(name)) delete settings[name];
     else settings[name] = given;
   }
-  change({ settings }, series);
+  if (JSON.stringify(settings) !== JSON.stringify(state.settings)) change({ settings }, series);
 }
 
 // The settings of a painting, as its job tells them.
@@ -92,6 +107,7 @@ function dial(name, [least, most, middle, factor = false]) {
     const given = state.settings[name];
     field.set(forth(given ?? middle));
     field.classList.toggle("unset", given === undefined);
+    field.hidden = !fits(name);
     reset.hidden = given === undefined;
   });
   return field;
@@ -158,14 +174,17 @@ function list(name, label, items, hint = null, of = String) {
   const id = `list-${++numbers}`;
   const select = make("select", { id, onchange: () => put({ [name]: select.value === "" ? null : of(select.value) }) });
   for (const [item, shown] of items) select.append(make("option", { value: item, text: shown }));
-  shows(() => {
+  const sync = () => {
     const given = String(state.settings[name] ?? "");
     if (given && ![...select.options].some((option) => option.value === given)) {
       select.append(make("option", { value: given, text: given }));
     }
     select.value = given;
-  });
-  return make("div", { class: "field" }, make("label", { for: id, text: label }), select, hint && make("p", { class: "hint", text: hint }));
+    field.hidden = !fits(name);
+  };
+  const field = make("div", { class: "field" }, make("label", { for: id, text: label }), select, hint && make("p", { class: "hint", text: hint }));
+  shows(sync);
+  return field;
 }
 
 function brushes() {
@@ -302,6 +321,13 @@ function ground(name, label, hint) {
   return make("div", { class: "field" }, make("p", { class: "field-name", text: label }), group, color, picture, make("p", { class: "hint", text: hint }));
 }
 
+// Some styles have no hand that could be changed.
+function handHint() {
+  const hint = make("p", { class: "hint" });
+  shows(() => (hint.textContent = fits("length") ? words.handHint : words.noHand));
+  return hint;
+}
+
 function check(name, label, hint, on = true) {
   const input = make("input", { type: "checkbox", onchange: () => put({ [name]: input.checked ? on : null }) });
   shows(() => (input.checked = Boolean(state.settings[name])));
@@ -331,7 +357,7 @@ function closed(title, names, ...children) {
   const part = section(title, { open: false }, ...children), mark = make("span", { class: "mark" });
   part.querySelector("summary").append(mark);
   shows(() => {
-    const count = names.filter((name) => state.settings[name] !== undefined).length;
+    const count = names.filter((name) => state.settings[name] !== undefined && fits(name)).length;
     mark.textContent = count ? filled(words.changed, { count }) : "";
   });
   return part;
@@ -348,7 +374,7 @@ export function mount(options) {
     section(words.work, {}, strokes(), presets()),
     closed(words.colourTitle, COLORS.concat("saturation", "warmth", "pigments"), ...palette(),
       dial("saturation", DIALS.saturation), dial("warmth", DIALS.warmth), check("pigments", words.pigments, words.pigmentsHint, "tubes")),
-    closed(words.hand, dials.filter((name) => name !== "saturation" && name !== "warmth"), make("p", { class: "hint", text: words.handHint }),
+    closed(words.hand, dials.filter((name) => name !== "saturation" && name !== "warmth"), handHint(),
       ...dials.filter((name) => name !== "saturation" && name !== "warmth").map((name) => dial(name, DIALS[name]))),
     closed(words.brushTitle, ["brush", "light", ...textures], ...brushes()),
     closed(words.canvas, ["background", "start_canvas", "size", "opaque"], ground("background", words.background, words.backgroundHint),

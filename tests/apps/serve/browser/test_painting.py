@@ -62,13 +62,13 @@ def test_a_page_loaded_again_finds_its_painting_which_stop_ends(guest: Visitor, 
     area = guest.area()
     guest.page.wait_for_timeout(600)  # until it is remembered
     guest.paint()
-    guest.page.wait_for_function("document.querySelector('#layer-painting').dataset.drawn > 0")
+    guest.page.wait_for_function("() => document.querySelector('#layer-painting').dataset.drawn > 0")
     (running,) = guest.stored["running"]
     guest.asked.clear()
     guest.page.reload()
     guest.page.wait_for_selector("body[data-ready]")
     guest.page.wait_for_selector("body[data-painting]")
-    guest.page.wait_for_function("document.querySelector('#layer-painting').dataset.drawn > 0")
+    guest.page.wait_for_function("() => document.querySelector('#layer-painting').dataset.drawn > 0")
     assert guest.stored["running"] == [running]
     assert guest.page.locator(".found").count() == found
     assert guest.area() == pytest.approx(area, abs=0.002)
@@ -101,7 +101,7 @@ def test_more_strokes_in_a_region(painter: Visitor, tmp_path: Path) -> None:
     painter.see("#region-form")
     painter.page.locator("#region-form input[type=range]").last.press("Home")
     painter.page.click("#paint")
-    painter.page.wait_for_function(f"JSON.parse(sessionStorage.studio).current !== '{before}'")
+    painter.page.wait_for_function("was => JSON.parse(sessionStorage.studio).current !== was", arg=before)
     painter.painted()
     after = painter.stored["current"]
     assert len(painter.stored["paintings"]) == 2

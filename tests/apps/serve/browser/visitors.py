@@ -16,7 +16,7 @@ from PIL import Image
 
 PROGRAM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 FLAGS = ("--no-sandbox", "--force-color-profile=srgb")
-PATIENCE = 30_000  # ms
+PATIENCE = 60_000  # ms
 DESKTOP, PHONE = (1280, 800), (360, 740)
 
 TOUCH = """() => {
@@ -38,6 +38,13 @@ TOUCH = """() => {
   return small;
 }"""
 """Names of what is too small to be touched."""
+
+FADED = """() => {
+  const { dataset } = document.getElementById('layer-painting'), finish = document.getElementById('finish');
+  const whole = dataset.total > 0 && dataset.drawn === dataset.total;
+  return whole && (!finish.classList.contains('on') || getComputedStyle(finish).opacity === '1');
+}"""
+"""Whether the painting is drawn whole, and what its brush makes of it has been faded in."""
 
 WATCH = """() => {
   window.looks = [];
@@ -122,7 +129,7 @@ class Visitor:
         """Set what is asked for, as a link does."""
         words = "&".join(f"{name}={value}" for name, value in settings.items())
         self.page.evaluate("words => { location.hash = words }", words)
-        self.page.wait_for_function("location.hash === ''")
+        self.page.wait_for_function("() => location.hash === ''")
 
     def paint(self) -> None:
         """Press Paint."""
@@ -132,6 +139,7 @@ class Visitor:
         """Wait until nothing is being painted, and the painting is seen whole."""
         self.page.wait_for_selector("body:not([data-painting])")
         self.see("#replay")
+        self.page.wait_for_function(FADED)
 
     @property
     def stored(self) -> dict[str, Any]:
@@ -198,39 +206,15 @@ class Visitor:
     def nameless(self) -> list[str]:
         """Controls without a name for those who do not see them."""
         session = self.page.context.new_cdp_session(self.page)
-        nodes = session.send("Accessibility.getFullAXTree")["nodes"]
-        session.detach()
-        wanted = {
-            "button",
-            "link",
-            "slider",
-            "textbox",
-            "checkbox",
-            "radio",
-            "combobox",
-            "tab",
-            "spinbutton",
-            "switch",
-        }
-        wanted |= {
-            "option",
-            "listbox",
-            "radiogroup",
-            "tablist",
-            "toolbar",
-            "progressbar",
-            "image",
-            "searchbox",
-        }
+        wanted = {"button", "link", "slider", "textbox", "checkbox", "radio", "combobox", "tab", "spinbutton"}
+        wanted |= {"switch", "option", "listbox", "radiogroup", "tablist", "toolbar", "progressbar", "image"}
         found = []
-        for node in nodes:
-            role = node.get("role", {}).get("value")
-            if (
-                not node.get("ignored")
-                and role in wanted
-                and not node.get("name", {}).get("value", "").strip()
-            ):
-                found.append(f"{role} {node.get('properties', [])[:3]} {node['nodeId']}")
+        for node in session.send("Accessibility.getFullAXTree")["nodes"]:
+            name, role = (node.get(key, {}).get("value", "") for key in ("name", "role"))
+            if not node.get("ignored") and role in wanted and not name.strip():
+                place = {"backendNodeId": node["backendDOMNodeId"]}
+                found.append(f"{role}: {session.send('DOM.getOuterHTML', place)['outerHTML'][:100]}")
+        session.detach()
         return found
 
     def strangers(self) -> list[str]:

@@ -1,9 +1,9 @@
-// What is known of the picture: asked of the server, kept as a value that is never changed in place, corrected.
+// What is known of the picture: asked of the server, kept as a value that is never changed in place.
 //
 // A value: width, height (of the picture), w, h (of its masks, at most `SIDE`), source, instances, focus and
-// elsewhere (bytes like a mask, or null), whole (whether the focus is that of these instances). An instance: id
-// (on this page alone), kind, confidence, salience, mask, box and area (in pixels of the mask), wanted (share of
-// the strokes, or null) and share (as it would be of itself, or null).
+// elsewhere (bytes like a mask, or null), whole (whether the focus is that of these instances). An instance:
+// id (on this page alone), kind, confidence, salience, mask, box and area (in pixels of the mask), wanted
+// (share of the strokes, or null) and share (as it would be of itself, or null).
 import * as api from "/page/api.js";
 import { say, toast } from "/page/dom.js";
 import * as marks from "/page/marks.js";
@@ -206,8 +206,8 @@ function queue(deed) {
     .catch((error) => mine() && failed(error)));
 }
 
-// Asks, and takes the answer by `join(answer, before)` as the new value; if something was corrected meanwhile it
-// asks again.
+// Asks, and takes the answer by `join(answer, before)` as the new value; if something was corrected meanwhile
+// it asks again.
 function ask(
   question,
   join,

@@ -1,4 +1,4 @@
-// Guidance as it is seen on the photograph: a veil over what is background, heat, outlines, boxes and numbers.
+// Guidance as it is seen on the photograph: a veil over the background, heat, outlines, boxes and numbers.
 import { make } from "/page/dom.js";
 import { doubtful, nameOf } from "/page/guide.js";
 import { outline } from "/page/masks.js";

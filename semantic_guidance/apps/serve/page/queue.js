@@ -10,7 +10,8 @@ import { filled, text } from "/page/text.js";
 const words = text.start.batch;
 const AT_A_TIME = 3,
   AGAIN = 4000;
-const STAGES = { guidance: [0.02, 0.08], plan: [0.08, 0.3], polish: [0.3, 0.96], export: [0.96, 1] }; // parts of the bar
+// Parts of the bar.
+const STAGES = { guidance: [0.02, 0.08], plan: [0.08, 0.3], polish: [0.3, 0.96], export: [0.96, 1] };
 const BUSY = ["sending", "queued", "running"],
   OVER = ["done", "stopped"];
 

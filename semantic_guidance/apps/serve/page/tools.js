@@ -1,8 +1,8 @@
 // The tools by which a person corrects what was found, by pointer, pen, touch and keys.
+import { brush, mount as mountBrush, resize as resizeBrush, showRing, size, SIZES, stamp } from "/page/brush.js";
 import { button, find, make, say, slider } from "/page/dom.js";
 import * as guidance from "/page/guide.js";
-import { boxOnStage, colourOf } from "/page/marks.js";
-import { boxOf, dab, overlap } from "/page/masks.js";
+import { boxOnStage } from "/page/marks.js";
 import * as stage from "/page/stage.js";
 import { on, set, state } from "/page/store.js";
 import { filled, text } from "/page/text.js";
@@ -19,28 +19,12 @@ const GRAB = 22,
   LEAST_BOX = 8,
   STEP = 0.02,
   FINE = 0.004;
-const SIZES = { min: 4, max: 90 }; // radius of the brush in CSS pixels
 
-let radius = 20,
-  rail,
-  options,
-  sizing,
-  heatButton,
-  ring,
-  frame,
-  cross,
-  wet,
-  place = null,
-  corner = null,
-  held = null;
+let rail, options, sizing, heatButton, frame, cross;
+let place = null, corner = null, held = null; // of the cross-hair, and of boxes
 
 const shown = () => state.mode === "guide" && state.guided;
 const brushing = () => state.tool === "in" || state.tool === "out";
-const byId = (id) => state.guidance?.instances.find((each) => each.id === id) ?? null;
-const toMask = ({ x, y }) => [
-  (x * state.guidance.w) / state.guidance.width,
-  (y * state.guidance.h) / state.guidance.height,
-];
 
 // A mark where something is asked, until the answer comes.
 async function pulse(px, py, asked) {
@@ -72,111 +56,6 @@ const clicker = {
   up: (where) => click(where, state.tool === "click" && !where.event.shiftKey),
   hover,
   left: () => hover(null),
-};
-
-function showRing(where, wide) {
-  ring.hidden = !where;
-  if (!where) return;
-  ring.style.width = ring.style.height = `${2 * wide}px`;
-  ring.style.transform = `translate(${where.px - wide}px, ${where.py - wide}px)`;
-}
-
-const width = (event) =>
-  event?.pointerType === "pen" && event.pressure ? radius * (0.3 + 1.2 * event.pressure) : radius;
-
-// A stroke is seen while it is made, on a canvas of the mask's size.
-function beginStroke(where) {
-  const { w, h } = state.guidance,
-    pen = wet.getContext("2d");
-  wet.width = w;
-  wet.height = h;
-  wet.classList.toggle("out", state.tool === "out");
-  pen.lineCap = "round";
-  pen.strokeStyle =
-    state.tool === "out" ? "#15110c" : byId(state.chosen) ? colourOf(byId(state.chosen)) : "#e07a3f";
-  held = { mask: new Uint8Array(w * h), pen, from: toMask(where), w };
-  goOn(where);
-}
-
-function goOn(where) {
-  if (!held) return;
-  const { mask, pen, from, w } = held,
-    to = toMask(where),
-    wide = (width(where.event) * w) / stage.size().width;
-  dab(mask, w, from, to, wide, 255);
-  pen.lineWidth = 2 * wide;
-  pen.beginPath();
-  pen.moveTo(...from);
-  pen.lineTo(to[0], to[1] + 0.01);
-  pen.stroke();
-  held.from = to;
-  showRing(where, width(where.event));
-}
-
-function endStroke() {
-  const stroke = held;
-  dropStroke();
-  if (!stroke || stroke.w !== state.guidance?.w) return;
-  (state.tool === "out" ? takeAway : addTo)(stroke.mask, stroke.w);
-}
-
-function dropStroke() {
-  held = null;
-  wet.width = wet.height = 1;
-}
-
-// The stroke belongs to the object that is chosen, or the one that it touches most, or it is one of its own.
-function addTo(mask, w) {
-  const { instances } = state.guidance;
-  const touched = instances
-    .filter((each) => each.kind === "object")
-    .map((each) => [overlap(each.mask, mask).within, each])
-    .filter(([much]) => much > 0)
-    .sort((one, other) => other[0] - one[0])[0]?.[1];
-  const owner = byId(state.chosen) ?? touched;
-  if (!owner) {
-    const fresh = guidance.made(mask, w);
-    guidance.correct([...instances, fresh]);
-    return say(filled(words.added, { name: guidance.nameOf(fresh) }));
-  }
-  const joined = owner.mask.map((value, k) => Math.max(value, mask[k]));
-  const { box, area } = boxOf(joined, w);
-  const values = { mask: joined, box, area, confidence: 1, salience: owner.salience || 0.5 };
-  guidance.correct(instances.map((each) => (each === owner ? { ...each, ...values } : each)));
-  say(filled(words.changed, { name: guidance.nameOf(owner) }));
-}
-
-function takeAway(mask, w) {
-  const { instances } = state.guidance,
-    chosen = byId(state.chosen),
-    changed = [];
-  const least = 0.0002 * mask.length; // less is nothing
-  const left = instances.map((each) => {
-    if ((chosen && each !== chosen) || overlap(each.mask, mask).within === 0) return each;
-    changed.push(guidance.nameOf(each));
-    const rest = each.mask.map((value, k) => Math.min(value, 255 - mask[k])),
-      { box, area } = boxOf(rest, w) || { box: each.box, area: 0 };
-    return { ...each, mask: rest, box, area: area < least ? 0 : area };
-  });
-  if (!changed.length) return say(words.same);
-  guidance.correct(left);
-  say(filled(words.changed, { name: changed.join(", ") }));
-}
-
-const brush = {
-  cursor: "none",
-  down: (where) => state.guidance && beginStroke(where),
-  move: goOn,
-  up: (where) => {
-    endStroke();
-    if (where.event.pointerType === "touch") showRing(null);
-  },
-  cancel: dropStroke,
-  hover: (where) => showRing(where, radius),
-  left: () => {
-    dropStroke();
-    showRing(null);
-  },
 };
 
 function showFrame(one, other) {
@@ -287,9 +166,9 @@ function pick(tool, focus = false) {
 }
 
 function resize(wanted) {
-  radius = Math.max(SIZES.min, Math.min(SIZES.max, wanted));
-  sizing.set(radius);
-  if (place && brushing()) showRing(place, radius);
+  resizeBrush(wanted);
+  sizing.set(size());
+  if (place && brushing()) showRing(place);
 }
 
 function buildRail() {
@@ -318,7 +197,7 @@ function buildRail() {
   });
   heatButton.title = `${words.heat} (H)`;
   rail = make("div", { class: "rail" }, group, make("hr"), heatButton);
-  sizing = slider(words.size, { ...SIZES, value: radius, input: resize });
+  sizing = slider(words.size, { ...SIZES, value: size(), input: resize });
   options = make("div", { class: "tool-options" }, make("p", { class: "hint" }), sizing);
 }
 
@@ -333,16 +212,14 @@ function moveCross(at) {
   cross.hidden = !place;
   if (!place) return (corner = null);
   cross.style.transform = `translate(${place.px}px, ${place.py}px)`;
-  if (brushing()) showRing(place, radius);
+  if (brushing()) showRing(place);
   if (corner) showFrame(corner, place);
 }
 
 function use(positive) {
   if (state.tool === "click" || state.tool === "not") click(place, positive && state.tool === "click");
-  else if (brushing() && state.guidance) {
-    beginStroke(place);
-    endStroke();
-  } else if (corner) {
+  else if (brushing()) stamp(place);
+  else if (corner) {
     endBox(corner, place, null);
     corner = null;
   } else if (state.tool === "box") {
@@ -390,7 +267,7 @@ function keys(event) {
   if (tool) pick(tool);
   else if (key === "h") set({ heat: !state.heat });
   else if (brushing() && (key === "[" || key === "]"))
-    resize(Math.round(radius * (key === "]" ? 1.2 : 1 / 1.2)));
+    resize(Math.round(size() * (key === "]" ? 1.2 : 1 / 1.2)));
   else if (key === "escape") {
     corner = null;
     frame.hidden = true;
@@ -401,10 +278,10 @@ function keys(event) {
 
 export function mount() {
   buildRail();
-  wet = stage.layer("wet", 34);
+  mountBrush();
   const over = (name, order) =>
     stage.over(make("div", { class: name, hidden: true, "aria-hidden": "true" }), order);
-  [ring, frame, cross] = [over("ring", 50), over("frame", 50), over("cross", 52)];
+  [frame, cross] = [over("frame", 50), over("cross", 52)];
   const room = find("stage");
   room.addEventListener(
     "focus",

@@ -168,7 +168,7 @@ export const text = {
     strokesExact: "Number of strokes",
     strokesMean: [
       [100, "Bold and nearly abstract"],
-      [600, "Painterly: done soon, and every stroke is seen"],
+      [600, "Painterly: every stroke is seen"],
       [2000, "Rich, with room for details"],
       [6000, "Finely worked; takes some minutes"],
       [Infinity, "Very fine; takes its time"],
@@ -181,7 +181,7 @@ export const text = {
     },
     colourTitle: "Colours",
     palette: "Which colours",
-    palettes: { any: "Any", few: "A few", own: "My own", picture: "From a picture" },
+    palettes: { any: "Any", few: "A few", own: "My own", picture: "A picture" },
     colours: "Number of colours",
     paletteFrom: "The picture that the colours are from",
     palettePictureHint: "The painting takes on the colours of this picture.",

@@ -30,14 +30,14 @@ async function asked(path, options = {}) {
 
 const json = async (path, options) => (await asked(path, options)).json();
 
-const posted = (path, body, options = {}) =>
-  json(path, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body), ...options });
+const posted = (path, body, options = {}, headers = {}) =>
+  json(path, { method: "POST", headers: { "Content-Type": "application/json", ...headers }, body: JSON.stringify(body), ...options });
 
 export const options = () => json("/api/options");
 export const examples = () => json("/api/examples");
 export const picture = (id) => json(`/api/pictures/${id}`);
 export const look = (id, question, signal) => posted(`/api/pictures/${id}/look`, question, { signal });
-export const paint = (order) => posted("/api/paintings", { attended: true, visitor, ...order });
+export const paint = (order) => posted("/api/paintings", { attended: true, ...order }, {}, { "X-Visitor": visitor });
 export const painting = (id) => json(`/api/paintings/${id}`);
 export const stop = (id) => posted(`/api/paintings/${id}/stop`, {});
 export const remove = (id) => asked(`/api/paintings/${id}`, { method: "DELETE" });

@@ -1,6 +1,6 @@
 // Guidance as it is seen on the photograph: a veil over what is background, heat, outlines, boxes and numbers.
-import { find, make } from "/page/dom.js";
-import { doubtful, nameOf } from "/page/guidance.js";
+import { make } from "/page/dom.js";
+import { doubtful, nameOf } from "/page/guide.js";
 import { outline } from "/page/masks.js";
 import * as stage from "/page/stage.js";
 import { on, state } from "/page/store.js";
@@ -10,7 +10,7 @@ import { text } from "/page/text.js";
 const COLOURS = ["#a34a21", "#20706f", "#6a4fa3", "#8a6410", "#b0375d", "#3d7438", "#2f62a8", "#8b4590"];
 const VEIL = [22, 19, 15, 118], MOST_SCALE = 2.5;
 // Heat: from nothing by amber to red; part, red, green, blue, opacity.
-const HEAT = [[0, 255, 214, 120, 0], [0.12, 255, 214, 120, 0], [0.35, 255, 205, 90, 55], [0.65, 246, 133, 42, 120], [1, 205, 34, 20, 180]];
+const HEAT = [[0, 255, 214, 120, 0], [0.12, 255, 214, 120, 0], [0.35, 255, 205, 90, 45], [0.65, 246, 133, 42, 95], [1, 205, 34, 20, 160]];
 
 let veil, heat, lines, busy, size = [0, 0];
 
@@ -155,15 +155,15 @@ export function mount() {
   for (const canvas of [veil, heat, lines]) canvas.classList.add("guiding");
   busy = stage.over(make("div", { class: "looking", hidden: true, "aria-hidden": "true" }, make("span", { text: text.guide.looking })), 33);
   size = [stage.size().width, stage.size().height];
-  let drawn = null;
-  on("guidance", ({ guidance }) => {
-    if (guidance && guidance !== drawn) {
-      paintVeil();
-      paintHeat();
-    }
-    drawn = guidance;
-  });
+  const paint = ({ guidance }) => {
+    if (!guidance) return;
+    paintVeil();
+    paintHeat();
+  };
+  on("guidance", paint);
   on(["guidance", "guided", "mode", "lit", "chosen", "tool"], paintLines);
   on(["guidance", "guided", "mode", "heat", "looking", "focusing"], show);
-  find("photo").addEventListener("load", paintLines);
+  paint(state);
+  paintLines();
+  show();
 }

@@ -2,6 +2,7 @@
 import * as api from "/page/api.js";
 import * as batch from "/page/batch.js";
 import { button, find, icon, make, say, toast } from "/page/dom.js";
+import { ready } from "/page/guidance.js";
 import { paintSample } from "/page/sample.js";
 import { adopt } from "/page/session.js";
 import { forget, on, set, state } from "/page/store.js";
@@ -109,6 +110,7 @@ async function received(blob, name, send) {
   arriving.replaceChildren(...[shown, note, bar, button(words.cancel, () => mine.abort())].filter(Boolean));
   arriving.hidden = false;
   say(note.textContent);
+  ready().catch(() => {}); // meanwhile
   try {
     return await send((share) => {
       bar.value = share;

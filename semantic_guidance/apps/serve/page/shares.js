@@ -1,6 +1,6 @@
 // The panel that says what was found, and how much of it matters.
 import { button, find, make, say, section, slider } from "/page/dom.js";
-import * as guidance from "/page/guidance.js";
+import * as guidance from "/page/guide.js";
 import { colourOf } from "/page/marks.js";
 import { overlap } from "/page/masks.js";
 import { change, on, set, settle, state } from "/page/store.js";
@@ -88,7 +88,7 @@ function row(instance) {
     },
   });
   const element = make("li", { class: "found", onpointerenter: () => set({ lit: id }), onpointerleave: () => set({ lit: null }), onfocusin: () => set({ lit: id }), onfocusout: () => set({ lit: null }) },
-    choose, make("div", { class: "about" }, make("div", { class: "head" }, name, keep, reset, remove), note, field));
+    choose, make("div", { class: "facts" }, make("div", { class: "naming" }, name, keep, reset, remove), note, field));
   let cut = null;
   const show = (each, share) => {
     const title = guidance.nameOf(each), unsure = guidance.doubtful(each), named = (sentence) => filled(sentence, { name: title });

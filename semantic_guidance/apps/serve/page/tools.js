@@ -1,6 +1,6 @@
 // The tools by which a person corrects what was found, by pointer, pen, touch and keys.
 import { button, find, make, say, slider } from "/page/dom.js";
-import * as guidance from "/page/guidance.js";
+import * as guidance from "/page/guide.js";
 import { boxOnStage, colourOf } from "/page/marks.js";
 import { boxOf, dab, overlap } from "/page/masks.js";
 import * as stage from "/page/stage.js";

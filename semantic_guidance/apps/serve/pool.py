@@ -95,11 +95,14 @@ class Worker:
     def begin(self, how: BaseContext, nice: int) -> None:
         """Start the process; to be called outside of the loop, for it may take seconds."""
         self._pipe, theirs = how.Pipe()
-        self.process = how.Process(  # type: ignore[attr-defined]
+        process = how.Process(  # type: ignore[attr-defined]
             target=work, args=(theirs, self.lane, nice), name=f"semantic-guidance-{self.lane}", daemon=True
         )
-        self.process.start()
+        process.start()
+        self.process = process  # which can be killed from now on
         theirs.close()
+        if self.dead:
+            process.kill()
         threading.Thread(target=self._listen, name=f"worker-{self.process.pid}", daemon=True).start()
 
     @property

@@ -6,11 +6,15 @@ import asyncio
 import contextlib
 import json
 import logging
+import os
+import shutil
+import signal
 import socket
 import tempfile
 import threading
 import webbrowser
 from collections.abc import Callable, Iterator
+from multiprocessing import forkserver
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +23,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from semantic_guidance.apps.serve.application import application, guarded
 from semantic_guidance.apps.serve.guard import EVERYWHERE, HEADERS, Names
+from semantic_guidance.apps.serve.records import Refused
 from semantic_guidance.apps.serve.settings import ServeOptions
 from semantic_guidance.apps.serve.studio import Studio
 from semantic_guidance.apps.serve.uploads import Uploads
@@ -76,7 +81,8 @@ def _listener(options: ServeOptions) -> socket.socket:
         kind, _, _, _, address = found[0]
         listener = socket.create_server(address[:2], family=kind, backlog=512)
     except OSError as error:
-        reason = error.strerror or str(error)
+        usual = isinstance(error, socket.gaierror) or error.errno is None
+        reason = (error.strerror or str(error)) if usual else os.strerror(error.errno or 0)
         raise InputError(
             f"{options.host}:{options.port}: {reason}, wanted another --host or --port"
         ) from None
@@ -124,12 +130,16 @@ async def _served(
             if starting.done():
                 starting.result()
     finally:
-        starting.cancel()
+        if not starting.done():
+            _start_no_more()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(CLOSING):
                 await studio.close()
+        with contextlib.suppress(Refused):  # it was not opened
+            shutil.rmtree(studio.folder, ignore_errors=True)
+        starting.cancel()
         server.should_exit = True
-        await serving
+        await asyncio.gather(serving, starting, return_exceptions=True)
 
 
 async def _started(studio: Studio, state: Any) -> None:
@@ -143,6 +153,14 @@ async def _started(studio: Studio, state: Any) -> None:
         starting.cancel()
         raise
     state.started.set()
+
+
+def _start_no_more() -> None:
+    """End the process that starts workers, which may be loading torch still: a thread waits for it."""
+    number = getattr(getattr(forkserver, "_forkserver", None), "_forkserver_pid", None)
+    if number is not None:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(number, signal.SIGKILL)
 
 
 class _Server(uvicorn.Server):

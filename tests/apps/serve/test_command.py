@@ -73,7 +73,7 @@ def test_an_end_in_the_middle_leaves_nothing(number, status, tmp_path):
             assert any(name == "strokes" for name, _ in happening)
             started = descendants(server.process.pid)
             found, error, seconds = server.end(number)
-            *_, (name, record) = happening  # the stream is ended, not cut
+            *_, (_, record) = happening  # the stream is ended, not cut
     assert (found, error.count("\n")) == (status, 1)
     assert record["state"] in ("stopped", "cancelled", "failed", "running")
     assert seconds < 2.5
@@ -96,9 +96,8 @@ def test_a_port_that_is_taken_is_told_in_a_line(capsys):
         assert cli.main(["serve", "--port", str(port)]) == 2
     said = capsys.readouterr()
     assert said.out == ""
-    assert said.err == (
-        f"semantic-guidance: error: 127.0.0.1:{port}: Address already in use, wanted another --host or --port\n"
-    )
+    wanted = "wanted another --host or --port"
+    assert said.err == f"semantic-guidance: error: 127.0.0.1:{port}: Address already in use, {wanted}\n"
 
 
 @pytest.mark.parametrize(
@@ -110,7 +109,10 @@ def test_what_cannot_be_is_told_in_a_line(flags, capsys):
 
 
 def test_without_the_extra_it_says_what_to_install():
-    code = "import sys; sys.modules['fastapi'] = None; from semantic_guidance.apps.cli.main import main; sys.exit(main(['serve']))"
+    code = (
+        "import sys; sys.modules['fastapi'] = None; from semantic_guidance.apps.cli.main import main;"
+        "sys.exit(main(['serve']))"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     wanted = "pip install 'semantic-guidance[web]'"
     assert (done.returncode, done.stderr) == (
@@ -134,7 +136,6 @@ def test_the_server_loads_no_torch(studio):
     if not maps.exists():
         pytest.skip("needs /proc")
     assert "libtorch" not in maps.read_text()
-    assert "libjpeg" not in maps.read_text()
 
 
 @pytest.fixture

@@ -118,13 +118,13 @@ def test_four_variations_of_which_one_is_chosen(painter: Visitor) -> None:
     painter.go("paint")
     count = len(painter.stored["paintings"])
     painter.page.click("button:has-text('Four variations')")
-    painter.page.wait_for_selector(".tile.done >> nth=3")
-    assert painter.page.locator(".tile").count() == 4
-    looks = [painter.page.locator(".tile canvas").nth(n).screenshot() for n in range(4)]
+    painter.page.wait_for_selector(".variation.done >> nth=3")
+    assert painter.page.locator(".variation").count() == 4
+    looks = [painter.page.locator(".variation canvas").nth(n).screenshot() for n in range(4)]
     assert len(set(looks)) == 4
-    painter.page.locator(".tile").nth(2).click()
+    painter.page.locator(".variation").nth(2).click()
     painter.see("#replay")
-    assert painter.page.locator(".tile").count() == 0
+    assert painter.page.locator(".variation").count() == 0
     assert len(painter.stored["paintings"]) == count + 4
     assert painter.stored["settings"] != {"strokes": 40, "preset": "draft"}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -69,8 +70,17 @@ async def _refused_by_http(request: Request, error: Exception) -> Response:
     if error.status_code == 404 and detail == "Not Found":
         detail = "There is nothing at this address."
     if error.status_code == 405:
-        detail = f"{request.method} is not for this address; wanted {headers.get('Allow', 'another method')}."
+        headers["Allow"] = _allowed(request) or headers.get("Allow", "")
+        detail = f"{request.method} is not for this address; wanted {headers['Allow']}."
     return _problem(error.status_code, detail, headers)
+
+
+def _allowed(request: Request) -> str:
+    """All methods for an address: of those with the same one, routes know their own alone."""
+    for path, methods in request.app.openapi()["paths"].items():
+        if re.fullmatch(re.sub(r"\{\w+\}", "[^/]+", path), request.url.path):
+            return ", ".join(method.upper() for method in methods)
+    return ""
 
 
 async def _not_as_told(request: Request, error: Exception) -> Response:

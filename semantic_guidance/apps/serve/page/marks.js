@@ -153,6 +153,15 @@ function label(pen, instance, taken) {
   pen.fillText(instance.kind === "face" ? `☺\uFE0E${number}` : number, x, y + 0.5);
 }
 
+// A mask in a colour. (Its outline is open at the picture's edges, and cannot be filled.)
+function tinted(mask, w, h, colour) {
+  const canvas = new OffscreenCanvas(w, h), pen = canvas.getContext("2d"), image = pen.createImageData(w, h);
+  const parts = [1, 3, 5].map((at) => parseInt(colour.slice(at, at + 2), 16));
+  for (let k = 0; k < mask.length; k++) image.data.set([...parts, mask[k] / 3], 4 * k);
+  pen.putImageData(image, 0, 0);
+  return canvas;
+}
+
 function paintLines() {
   const scale = Math.min(MOST_SCALE, devicePixelRatio || 1),
     pen = lines.getContext("2d");
@@ -170,10 +179,7 @@ function paintLines() {
       strong = marked(each),
       whole = strong || state.tool === "box";
     path.addPath(outline(each.mask, w), new DOMMatrix([size[0] / w, 0, 0, size[1] / h, 0, 0]));
-    if (strong) {
-      pen.fillStyle = `${colourOf(each)}55`;
-      pen.fill(path, "evenodd");
-    }
+    if (strong) pen.drawImage(tinted(each.mask, w, h, colourOf(each)), 0, 0, ...size);
     line(
       pen,
       path,

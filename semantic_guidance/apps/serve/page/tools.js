@@ -259,7 +259,7 @@ function keys(event) {
     event.ctrlKey ||
     event.metaKey ||
     event.altKey ||
-    event.target.closest("input:not([type=range]), textarea, select")
+    event.target.closest("input:not([type=range], [type=checkbox]), textarea, select")
   )
     return;
   const key = event.key.toLowerCase(),

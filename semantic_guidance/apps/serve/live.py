@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from typing import Any
 
 from semantic_guidance.apps.serve.records import Event
@@ -37,7 +37,7 @@ class Feed:
         self._changed.set()
         self._changed = asyncio.Event()
 
-    async def follow(self, ping: float | None = None) -> AsyncIterator[Event]:
+    async def follow(self, ping: float | None = None) -> AsyncGenerator[Event, None]:
         """What is there now, then what comes, until the end.
 
         Args:

@@ -6,7 +6,7 @@ import asyncio
 import json
 import logging
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -152,7 +152,7 @@ class Paintings:
             if known.record.position != position:
                 self._set(known, position=position)
 
-    async def follow(self, known: Known, ping: float | None) -> AsyncIterator[Event]:
+    async def follow(self, known: Known, ping: float | None) -> AsyncGenerator[Event, None]:
         """What happens to a painting."""
         feed = known.feed
         feed.followers += 1

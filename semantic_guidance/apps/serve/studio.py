@@ -11,7 +11,7 @@ import contextlib
 import secrets
 import shutil
 import time
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncGenerator, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -233,7 +233,7 @@ class Studio:
         """
         return self._paintings.find(id).record
 
-    def follow(self, id: str, ping: float | None = None) -> AsyncIterator[Event]:
+    def follow(self, id: str, ping: float | None = None) -> AsyncGenerator[Event, None]:
         """What happens to a painting: what is there now, then what comes, until its end.
 
         Args:

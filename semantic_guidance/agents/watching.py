@@ -141,6 +141,8 @@ class Onlooker:
         Args:
             laid: makes packed strokes ``[N, 13]`` of the picture, in painting order, and what they depict.
         """
+        if self.watch.stopped:
+            return False
         if self.watch.due():
             self.watch.sketch(Sketch.of(self.layers(*laid())))
         return not self.watch.stopped

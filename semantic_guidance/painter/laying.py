@@ -145,13 +145,16 @@ class Layers:
             return self.groups.parts_now(parts, centre)
         return parts if self.share is not None else self.parts_at(centre)
 
-    def lay(self, error: Array, layer: int, count: int, instead: Parts | None = None) -> Composition:
+    def lay(
+        self, error: Array, layer: int, count: int, instead: Parts | None = None, before: int = 0
+    ) -> Composition:
         """`count` strokes of a layer where `error` ``[h, w]`` is greatest.
 
-        Where objects have a fixed share, they get that, or as many as among the parts `instead` ``[count]``.
+        Where objects have a fixed share, they get that, or as many as among the parts `instead` ``[count]``;
+        `before` is the number of strokes of other layers.
         """
         radius, field, rng = self.radii[layer] * self.size, self.field(layer), self.rng
-        centre, parts = self._places(error, layer, count, instead)
+        centre, parts = self._places(error, layer, count, instead, before)
         calm = sample(self.calm, centre)
         own = radius * rng.uniform(0.85, 1.15, count) * (1 + 0.5 * self.hand.economy * (calm - 0.5))
         arms = own * self.hand.bounds[1] * rng.uniform(*ARMS, count)
@@ -170,19 +173,22 @@ class Layers:
         within(vectors, self.hand, torch.from_numpy(self.limits[np.full(count, layer)]))
         return Composition(vectors, np.full(count, layer), parts)
 
-    def _places(self, error: Array, layer: int, count: int, instead: Parts | None) -> tuple[Array, Parts]:
+    def _places(
+        self, error: Array, layer: int, count: int, instead: Parts | None, before: int
+    ) -> tuple[Array, Parts]:
         """`count` places (x, y) ``[count, 2]`` in pixels for strokes of a layer, and what they depict."""
         if self.groups is not None:
-            return self._in_groups(self.groups, error, layer, self.groups.numbers(count, instead))
+            numbers = self.groups.numbers(count, before) if instead is None else self.groups.among(instead)
+            return self._in_groups(self.groups, error, layer, numbers)
         if self.share is None:
             centre = self._greatest(error, layer, count)
             return centre, self.parts_at(centre)
         within = round(self.share * count) if instead is None else int((instead >= 0).sum())
         behind = self._greatest(error * (1 - self.inside), layer, count - within)
-        before = self._greatest(error * self.inside, layer, within)
+        front = self._greatest(error * self.inside, layer, within)
         masks = np.moveaxis(self.problem.masks.numpy(), 0, -1)
-        parts = [np.full(count - within, -1), sample(masks, before).argmax(axis=-1)]
-        return np.concatenate([behind, before]), np.concatenate(parts)
+        parts = [np.full(count - within, -1), sample(masks, front).argmax(axis=-1)]
+        return np.concatenate([behind, front]), np.concatenate(parts)
 
     def _in_groups(self, groups: Groups, error: Array, layer: int, numbers: list[int]) -> tuple[Array, Parts]:
         """So many places (x, y) of each group, and what strokes there depict."""
@@ -226,7 +232,7 @@ def compose(layers: Layers, strokes: int) -> Composition:
     for layer, count in enumerate(counts):
         error = ((to_array(canvas) - layers.target) ** 2).sum(-1)
         error = (error * (layers.weight if layer else 1)) ** layers.placing(layer)
-        fresh = layers.lay(error, layer, int(count))
+        fresh = layers.lay(error, layer, int(count), before=int(counts[:layer].sum()))
         light = fresh.vectors[:, COLOR].numpy() @ LUMA
         fresh = fresh[np.argsort(-light, kind="stable") if hand.pale_first else rng.permutation(len(light))]
         canvas = paint(fresh.vectors, canvas, None, problem.backend)

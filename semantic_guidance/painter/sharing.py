@@ -16,6 +16,9 @@ Array = NDArray[np.float32]
 OTHERS = -1
 """The last group: all that has no group of its own, the background among it."""
 
+SHORT = 0.01
+"""Share of all strokes by which a group may fall short of its own when strokes are left out."""
+
 HIDDEN = 0.02
 """Share of an object that is to be seen; else its strokes go wherever it is, under others."""
 
@@ -59,15 +62,22 @@ class Groups:
     @property
     def whole(self) -> bool:
         """Whether there is nothing but objects with a share of their own."""
-        return self.shares[-1] <= 0
+        return self.shares[-1] < 1e-9
 
-    def numbers(self, count: int, instead: Parts | None = None) -> list[int]:
-        """How many of so many strokes each group gets: by its share, or as among the parts `instead`."""
-        if instead is None:
-            bounds = np.round(np.cumsum(self.shares) * count).astype(int)
-            return np.diff(bounds, prepend=0).tolist()
-        found = [int((instead == part).sum()) for part in self.parts[:-1]]
-        return [*found, count - sum(found)]
+    def numbers(self, count: int, before: int = 0) -> list[int]:
+        """How many of so many strokes, after others, each group gets, so that it has its share of all."""
+        own = self.shares[:-1]
+        found = [round(share * (before + count)) - round(share * before) for share in own]
+        rest = count - sum(found)
+        if rest < 0 or self.whole:  # rounded too much, or too little
+            found[int(np.argmax(found))] += rest
+            rest = 0
+        return [*found, rest]
+
+    def among(self, parts: Parts) -> list[int]:
+        """How many of some strokes are of each group."""
+        found = [int((parts == part).sum()) for part in self.parts[:-1]]
+        return [*found, len(parts) - sum(found)]
 
     def parts_now(self, parts: Parts, centre: NDArray[np.floating]) -> Parts:
         """What strokes that depicted some parts do at places (x, y) ``[N, 2]``: with a share, the same."""
@@ -82,7 +92,8 @@ class Groups:
             count: how many are to stay; as many as can be if None.
         """
         groups = np.where(np.isin(parts, self.parts[:-1]), parts, OTHERS)
-        there = [int((groups == part).sum()) for part in self.parts]
-        most = min(number / share for number, share in zip(there, self.shares, strict=True) if share > 0)
+        there = self.among(groups)
+        spare = SHORT * len(parts)
+        most = min((n + spare) / share for n, share in zip(there, self.shares, strict=True) if share > 0)
         numbers = self.numbers(int(most) if count is None else min(count, int(most)))
         return helpful(costs, groups, dict(zip(self.parts, numbers, strict=True)))

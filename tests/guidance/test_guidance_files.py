@@ -144,6 +144,9 @@ GREY = mask_of(Image.new("L", (WIDTH, HEIGHT), 255))
         (one(kind=[], mask=GREY), r"kind of instance 1 is \[\], wanted one of"),
         (one(confidence=2, mask=GREY), "confidence of instance 1 holds 2, wanted numbers from"),
         (one(salience="x", mask=GREY), "salience of instance 1 holds 'x'"),
+        (one(wanted_share=1.5, mask=GREY), "wanted_share of instance 1 holds 1.5, wanted numbers"),
+        (one(wanted_share="x", mask=GREY), "wanted_share of instance 1 holds 'x'"),
+        ({"instances": [{"mask": GREY, "wanted_share": 0.7}] * 2}, "wanted shares add up to 1.4, wanted at"),
         ({"instances": [{"mask": GREY}, {}]}, "mask is missing in instance 2"),
         (one(mask=3), "mask of instance 1 is not a grey PNG picture in base64"),
         (one(mask="data:image/png;base64,xyz"), "mask of instance 1 is not a grey PNG"),
@@ -211,7 +214,8 @@ def test_any_guidance_both_ways(tmp_path_factory, height, width, count, seed):
         plane = rng.integers(0, 256, (1, height, width)).astype(np.float32) / 255
         plane[0, rng.integers(height), rng.integers(width)] = 1
         mask = torch.from_numpy(plane)
-        instances.append(Instance.from_mask(mask, "object" if n < 3 else "face", n / 8, 1 - n / 8))
+        share = rng.random() / count if rng.random() < 0.5 else None
+        instances.append(Instance.from_mask(mask, "object" if n < 3 else "face", n / 8, 1 - n / 8, share))
     mask = torch.zeros(1, height, width)
     for each in instances:
         mask = (mask + each.mask).clamp(max=1) if each.kind == "object" else torch.maximum(mask, each.mask)
@@ -223,11 +227,12 @@ def test_any_guidance_both_ways(tmp_path_factory, height, width, count, seed):
     assert torch.allclose(read.focus, focus, atol=1e-6)
     for got, had in zip(read.instances, instances, strict=True):
         assert torch.allclose(got.mask, had.mask, atol=1e-6)
-        assert (got.box, got.kind, got.confidence, got.salience) == (
+        assert (got.box, got.kind, got.confidence, got.salience, got.share) == (
             had.box,
             had.kind,
             had.confidence,
             had.salience,
+            had.share,
         )
 
 

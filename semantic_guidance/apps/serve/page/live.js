@@ -165,7 +165,7 @@ export async function stop(work) {
   refresh();
   try {
     const record = await api.stop(work.record.id);
-    if (isOver(record)) setTimeout(() => finish(work, record), 400); // its last strokes come before
+    if (isOver(record)) setTimeout(() => finish(work, record), 150); // its end comes by itself before, mostly
   } catch (error) {
     if (error.status === 404) finish(work, { ...work.record, state: "cancelled" });
     else if (error.status === 409) retry(work);

@@ -67,7 +67,7 @@ function handlers(each) {
       const view = await viewOf(record.id).catch(() => null);
       if (!view || !tiles?.includes(each)) return;
       each.easel.view(view);
-      each.element.classList.add("on");
+      each.element.classList.add("on", "done");
       if (!view.finish) return;
       each.finish.src = view.finish;
       each.finish.decode().then(() => each.finish.classList.add("on"), () => {});

@@ -21,7 +21,7 @@ const context = () => mask.getContext("2d", { willReadFrequently: true });
 
 function begin() {
   if (mask || state.current === null || live.running().length || !state.picture) return;
-  const { width, height } = state.picture, scale = Math.min(1, LONGEST / Math.max(width, height));
+  const { width, height } = state.picture, scale = LONGEST / Math.max(width, height);
   mask = make("canvas", { width: Math.round(width * scale), height: Math.round(height * scale) });
   filledNow = false;
   if (state.mode !== "paint") set({ mode: "paint" });

@@ -133,7 +133,7 @@ def states(page: Any, url: str) -> Iterator[str]:
     yield "region"
     page.keyboard.press("Escape")
     page.locator(".more button").last.click()
-    page.wait_for_selector(".tile.done >> nth=3", timeout=300_000)
+    page.wait_for_selector(".tile img.on >> nth=3", timeout=300_000)
     page.wait_for_timeout(1200)
     yield "variations"
     page.locator(".tile").first.click()

@@ -1,6 +1,7 @@
 // Several pictures; what shows and paints them (queue.js) comes when it is asked for.
 export const MOST = 200;
-let opened = null, rest = null;
+let opened = null,
+  rest = null;
 
 function ready() {
   opened ??= import("/page/queue.js").then((module) => {

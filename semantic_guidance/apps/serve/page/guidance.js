@@ -5,10 +5,11 @@ import { on, state } from "/page/store.js";
 let opened = null;
 
 // The rest, which may be fetched before it is needed.
-export const ready = () => (opened ??= import("/page/guide.js").catch((error) => {
-  opened = null;
-  throw error;
-}));
+export const ready = () =>
+  (opened ??= import("/page/guide.js").catch((error) => {
+    opened = null;
+    throw error;
+  }));
 
 export const fromDocument = async (document) => (await ready()).fromDocument(document);
 export const toDocument = async (guidance) => (await ready()).toDocument(guidance);

@@ -8,22 +8,35 @@ import { on, set, state } from "/page/store.js";
 import { filled, text } from "/page/text.js";
 
 const words = text.start.batch;
-const AT_A_TIME = 3, AGAIN = 4000;
-const STAGES = { guidance: [0.02, 0.08], plan: [0.08, 0.3], polish: [0.3, 0.96], export: [0.96, 1] }; // parts of the bar
-const BUSY = ["sending", "queued", "running"], OVER = ["done", "stopped"];
+const AT_A_TIME = 3,
+  AGAIN = 4000;
+// Parts of the bar.
+const STAGES = { guidance: [0.02, 0.08], plan: [0.08, 0.3], polish: [0.3, 0.96], export: [0.96, 1] };
+const BUSY = ["sending", "queued", "running"],
+  OVER = ["done", "stopped"];
 
-let items = [], view, grid, empty, told, chip, tools, held = false;
+let items = [],
+  view,
+  grid,
+  empty,
+  told,
+  chip,
+  tools,
+  held = false;
 
 const count = (states) => items.filter((item) => states.includes(item.state)).length;
 
 function tellAll() {
-  const done = count(OVER), failures = count(["failed"]), busy = count(BUSY), waiting = count(["waiting"]);
+  const done = count(OVER),
+    failures = count(["failed"]),
+    busy = count(BUSY),
+    waiting = count(["waiting"]);
   const sentence = items.length ? filled(words.told, { done, count: items.length }) : "";
   empty.hidden = items.length > 0;
   told.textContent = failures ? `${sentence}. ${filled(words.failed, { count: failures })}.` : sentence;
   tools.download.disabled = !done;
   tools.stop.hidden = !busy && (held || !waiting);
-  tools.go.hidden = !(held && waiting);
+  tools.go.hidden = busy > 0 || !(count(["cancelled"]) || (held && waiting));
   tools.clear.hidden = !items.length || busy > 0;
   chip.hidden = !items.length || (!view.hidden && state.mode === "start");
   chip.querySelector("span").textContent = `${done} / ${items.length}`;
@@ -31,9 +44,14 @@ function tellAll() {
 }
 
 function tell(item) {
-  const { tile, state: now, share = 0, record } = item, percent = Math.round(share * 100);
+  const { tile, state: now, share = 0, record } = item,
+    percent = Math.round(share * 100);
   const place = now === "queued" && record?.position ? ` ${record.position}` : "";
-  tile.state.textContent = item.message || words.states[now] + place + ((now === "running" || now === "sending") && share > 0 && share < 1 ? ` ${percent} %` : "");
+  tile.state.textContent =
+    item.message ||
+    words.states[now] +
+      place +
+      ((now === "running" || now === "sending") && share > 0 && share < 1 ? ` ${percent} %` : "");
   tile.element.dataset.state = now;
   tile.bar.hidden = !BUSY.includes(now);
   if (now === "queued" || (now === "sending" && share === 1)) tile.bar.removeAttribute("value");
@@ -45,16 +63,49 @@ function tell(item) {
 }
 
 function build(item) {
-  const { name } = item, open = () => resume({ picture: item.picture, guided: true, guidance: null, paintings: item.record && OVER.includes(item.state) ? [item.record] : [], current: OVER.includes(item.state) ? item.record.id : null });
-  const image = make("img", { src: item.url, alt: "", loading: "lazy", decoding: "async", onerror: () => image.classList.add("none"), onload: () => image.classList.remove("none") });
+  const { name } = item,
+    open = () =>
+      resume({
+        picture: item.picture,
+        guided: true,
+        guidance: null,
+        paintings: item.record && OVER.includes(item.state) ? [item.record] : [],
+        current: OVER.includes(item.state) ? item.record.id : null,
+      });
+  const image = make("img", {
+    src: item.url,
+    alt: "",
+    loading: "lazy",
+    decoding: "async",
+    onerror: () => image.classList.add("none"),
+    onload: () => image.classList.remove("none"),
+  });
   const tile = {
-    image, state: make("span", { class: "hint" }), bar: make("progress", { max: 1, "aria-label": name }),
-    open: make("button", { type: "button", class: "card", onclick: open, "aria-label": `${words.open}: ${name}` }, image, icon("image")),
+    image,
+    state: make("span", { class: "hint" }),
+    bar: make("progress", { max: 1, "aria-label": name }),
+    open: make(
+      "button",
+      { type: "button", class: "card", onclick: open, "aria-label": `${words.open}: ${name}` },
+      image,
+      icon("image"),
+    ),
     retry: button(`${words.retry}: ${name}`, () => renew(item), { icon: "again", bare: true }),
   };
   const remove = button(`${words.remove}: ${name}`, () => drop(item), { icon: "close", bare: true });
-  tile.element = make("li", { class: "item" }, tile.open, tile.bar,
-    make("div", { class: "label" }, make("span", { class: "name", text: name, title: name }), tile.state), make("div", { class: "deeds" }, tile.retry, remove));
+  tile.element = make(
+    "li",
+    { class: "item" },
+    tile.open,
+    tile.bar,
+    make(
+      "div",
+      { class: "label" },
+      make("span", { class: "name", text: name, title: name }),
+      tile.state,
+      make("div", { class: "deeds" }, remove, tile.retry),
+    ),
+  );
   return tile;
 }
 
@@ -74,7 +125,8 @@ function drop(item) {
 }
 
 export function add(files) {
-  const room = MOST - items.length, some = [...files].slice(0, room);
+  const room = MOST - items.length,
+    some = [...files].slice(0, room);
   if (files.length > room) toast(filled(words.more, { most: MOST }));
   for (const file of some) {
     const item = { file, name: file.name, url: URL.createObjectURL(file), state: "waiting" };
@@ -142,10 +194,12 @@ function followed(item, record, update, signal) {
         known(now);
         resolve();
       },
-      lost: (closed) => closed && api.painting(record.id).then((now) => {
-        known(now);
-        resolve();
-      }, reject),
+      lost: (closed) =>
+        closed &&
+        api.painting(record.id).then((now) => {
+          known(now);
+          resolve();
+        }, reject),
     });
     signal.addEventListener("abort", () => {
       end();
@@ -163,6 +217,9 @@ function stopAll() {
 
 function goOn() {
   held = false;
+  for (const item of items.filter((each) => each.state === "cancelled"))
+    Object.assign(item, { state: "waiting", share: 0 });
+  items.forEach(tell);
   next();
 }
 
@@ -171,11 +228,15 @@ function clear() {
 }
 
 async function download() {
-  const { download: press } = tools, ids = items.filter((item) => OVER.includes(item.state)).map((item) => item.record.id);
+  const { download: press } = tools,
+    ids = items.filter((item) => OVER.includes(item.state)).map((item) => item.record.id);
   press.disabled = true;
   say(words.packing);
   try {
-    const link = make("a", { href: URL.createObjectURL(await api.zip(ids, ["png"])), download: "paintings.zip" });
+    const link = make("a", {
+      href: URL.createObjectURL(await api.zip(ids, ["png"])),
+      download: "paintings.zip",
+    });
     link.click();
     setTimeout(() => URL.revokeObjectURL(link.href), 60000);
   } catch (error) {
@@ -198,19 +259,48 @@ export function hide() {
 }
 
 export function mount() {
-  const pictures = { accept: "image/*,.heic,.heif,.avif,.tif,.tiff", multiple: true }, isPicture = (file) => /^image\/|^$/.test(file.type);
+  const pictures = { accept: "image/*,.heic,.heif,.avif,.tif,.tiff", multiple: true },
+    isPicture = (file) => /^image\/|^$/.test(file.type);
   grid = make("ul", { class: "items" });
   empty = make("p", { class: "no-items" }, icon("stack"), words.none);
   told = make("p", { class: "telling", role: "status" });
   tools = {
     download: button(words.download, download, { icon: "download", kind: "primary" }),
-    stop: button(words.stop, stopAll, { icon: "stop" }), go: button(words.go, goOn, { icon: "play" }), clear: button(words.clear, clear, { icon: "trash" }),
+    stop: button(words.stop, stopAll, { icon: "stop" }),
+    go: button(words.go, goOn, { icon: "play" }),
+    clear: button(words.clear, clear, { icon: "trash" }),
   };
-  view = make("div", { class: "several", hidden: true },
-    make("div", { class: "several-head" }, make("div", {}, make("h2", { text: words.title }), told, make("p", { class: "hint", text: filled(words.hint, { most: MOST }) })),
-      make("div", { class: "row" }, button(words.front, showFront, { icon: "undo" }), ...chooser(words.add, add, { shown: "plus", ...pictures }),
-        ...chooser(words.folder, (files) => add(files.filter(isPicture)), { shown: "folder", webkitdirectory: true }), tools.stop, tools.go, tools.clear, tools.download)),
-    empty, grid);
+  view = make(
+    "div",
+    { class: "several", hidden: true },
+    make(
+      "div",
+      { class: "several-head" },
+      make(
+        "div",
+        {},
+        make("h2", { text: words.title }),
+        told,
+        make("p", { class: "hint", text: filled(words.hint, { most: MOST }) }),
+      ),
+      make(
+        "div",
+        { class: "row" },
+        button(words.front, showFront, { icon: "undo" }),
+        ...chooser(words.add, add, { shown: "plus", ...pictures }),
+        ...chooser(words.folder, (files) => add(files.filter(isPicture)), {
+          shown: "folder",
+          webkitdirectory: true,
+        }),
+        tools.stop,
+        tools.go,
+        tools.clear,
+        tools.download,
+      ),
+    ),
+    empty,
+    grid,
+  );
   find("start").append(view);
   chip = button("0", show, { icon: "stack", kind: "chip", id: "several" });
   find("actions").prepend(chip);

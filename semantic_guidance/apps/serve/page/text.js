@@ -43,7 +43,7 @@ export const text = {
     pasted: "Pasted picture",
     batch: {
       title: "Several pictures",
-      hint: "Each is painted with what is set under Paint, {most} at most.",
+      hint: "Each is painted with what is set under Paint. {most} fit in.",
       none: "Drop a folder, or choose some pictures.",
       add: "Add pictures",
       folder: "Add a folder",

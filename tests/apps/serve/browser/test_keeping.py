@@ -143,6 +143,45 @@ def test_files(
     check(path)
 
 
+SHARED = """() => {
+  navigator.canShare = () => true;
+  navigator.share = async ({ files: [file] }) => {
+    if (!navigator.userActivation.isActive) throw new DOMException("", "NotAllowedError");
+    window.shared = [file.name, file.type, [...new Uint8Array(await file.arrayBuffer())].slice(1, 4)];
+  };
+}"""
+"""A browser without a window shares nothing by itself."""
+
+
+def test_sharing(guest: Visitor, painter: Visitor, tmp_path: Path) -> None:
+    painter.go("keep")
+    project = painter.download("#save-project", tmp_path)
+    guest.page.add_init_script(f"({SHARED})()")
+    guest.come()
+    guest.page.locator("#start input[accept*=painting]").set_input_files(project)
+    guest.see("#replay")
+    guest.go("keep")
+    guest.page.click("#share")
+    guest.page.wait_for_function("() => window.shared")
+    assert guest.page.evaluate("window.shared") == ["cat_painted.png", "image/png", list(b"PNG")]
+
+
+@pytest.mark.usefixtures("long")
+def test_every_format(painter: Visitor, tmp_path: Path) -> None:
+    painter.go("keep")
+    page = painter.page
+    page.evaluate("document.querySelectorAll('#panel-keep details').forEach((part) => (part.open = true))")
+    page.get_by_label("Length, in seconds").fill("1")
+    found = page.locator(".format").evaluate_all("(rows) => rows.map((row) => row.dataset.format)")
+    told = page.evaluate("fetch('/api/options').then((answer) => answer.json())")
+    known = {each["name"] for each in told["formats"]}
+    assert {*found, "png", "jpg", "jpeg", "webp"} == known
+    for name in found:
+        path = painter.download(f"[data-format='{name}']", tmp_path)
+        assert path.name == f"cat_painted.{name}"
+        assert path.stat().st_size > 500
+
+
 def test_another_size_without_the_canvas(painter: Visitor, tmp_path: Path) -> None:
     painter.go("keep")
     page = painter.page

@@ -13,7 +13,11 @@ async function toggle() {
 }
 
 export function mount() {
-  const open = button(text.paint.regionButton, toggle, { icon: "region", id: "region-open", "aria-keyshortcuts": "R" });
+  const open = button(text.paint.regionButton, toggle, {
+    icon: "region",
+    id: "region-open",
+    "aria-keyshortcuts": "R",
+  });
   more.prepend(open);
   const tell = () => (open.disabled = !able());
   on("current", () => {
@@ -23,7 +27,15 @@ export function mount() {
   live.onWorks(tell);
   tell();
   document.addEventListener("keydown", (event) => {
-    if (event.key.toLowerCase() !== "r" || event.ctrlKey || event.metaKey || event.altKey || state.mode !== "paint") return;
-    if (!event.target.closest("input:not([type=range], [type=radio], [type=checkbox]), textarea, select")) toggle();
+    if (
+      event.key.toLowerCase() !== "r" ||
+      event.ctrlKey ||
+      event.metaKey ||
+      event.altKey ||
+      state.mode !== "paint"
+    )
+      return;
+    if (!event.target.closest("input:not([type=range], [type=radio], [type=checkbox]), textarea, select"))
+      toggle();
   });
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import json
+import re
 import struct
 import time
 import zipfile
@@ -420,3 +421,20 @@ class TestPage:
     def test_the_player_draws_as_the_page_does(self, studio):
         source = Path(__file__).parents[3] / "semantic_guidance" / "export" / "html" / "strokes.js"
         assert studio.get("/page/strokes.js").body.startswith(source.read_bytes())
+
+    def test_all_that_it_names_is_there(self, studio):
+        page = studio.get("/")
+        assert page.headers["content-type"] == "text/html; charset=utf-8"
+        assert page.headers["cache-control"] == "no-cache"
+        named = re.findall(r'(?:src|href)="(/[^"]+)"', page.body.decode())
+        assert len(named) >= 3
+        types = {"js": "text/javascript", "css": "text/css", "svg": "image/svg+xml"}
+        for path in named:
+            answer = studio.get(path)
+            assert answer.status == 200, path
+            assert answer.headers["content-type"].startswith(types[path.rpartition(".")[2]])
+
+    def test_it_has_no_code_that_the_policy_would_stop(self, studio):
+        page = studio.get("/").body.decode()
+        assert not re.findall(r"<script(?![^>]*\bsrc=)|<style|\sstyle=|\son\w+=", page)
+        assert "//" not in page.replace("<!doctype html>", "")

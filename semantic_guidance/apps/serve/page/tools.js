@@ -21,7 +21,9 @@ const GRAB = 22,
   FINE = 0.004;
 
 let rail, options, sizing, heatButton, frame, cross;
-let place = null, corner = null, held = null; // of the cross-hair, and of boxes
+let place = null,
+  corner = null,
+  held = null; // of the cross-hair, and of boxes
 
 const shown = () => state.mode === "guide" && state.guided;
 const brushing = () => state.tool === "in" || state.tool === "out";

@@ -143,6 +143,7 @@ def repaint_region(task: dict[str, Any], desk: Desk) -> dict[str, Any]:
         style=style,
         erase=task["erase"],
         progress=_telling(desk),
+        watch=Onlooker(desk),
         preset=job.preset,
         seed=job.seed,
         guide=_Told(known),

@@ -9,9 +9,7 @@ import { filled, text } from "/page/text.js";
 
 const words = text.paint;
 const LONGEST = 640; // px of the mask's longer side
-const FEWEST = 10,
-  MOST = 2000,
-  USUAL = 80; // strokes
+const FEWEST = 10, MOST = 2000, USUAL = 80; // strokes
 const STEP = 0.02; // of the picture, by which an arrow key moves
 const MARCH = 110; // ms between two steps of the outline
 const ALIKE = ["style", "preset", "seed", "brush", "palette", "palette_from", "pigments", ...DIAL_NAMES];

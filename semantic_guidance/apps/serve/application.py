@@ -19,7 +19,6 @@ from semantic_guidance.apps.serve.pages import page_files
 from semantic_guidance.apps.serve.records import Limits, Refused
 from semantic_guidance.apps.serve.schema import JOB, file_parameters, job_schema, sentence
 from semantic_guidance.apps.serve.studio import Studio
-from semantic_guidance.apps.serve.uploads import Uploads
 from semantic_guidance.core.errors import InputError
 from semantic_guidance.core.version import __version__
 
@@ -33,8 +32,8 @@ LATER = (429, 503)
 FILES = "/api/paintings/{id}/files/{format}"
 
 
-def application(studio: Studio, uploads: Uploads) -> FastAPI:
-    """The application without its guard."""
+def application(studio: Studio) -> FastAPI:
+    """The application without its guard; whoever opens the studio sets ``opened`` and ``uploads``."""
     app = FastAPI(
         title="Semantic Guidance: the studio",
         version=__version__,
@@ -46,7 +45,7 @@ def application(studio: Studio, uploads: Uploads) -> FastAPI:
         **QUIET,
         responses=problems(400, 421, 422),
     )
-    app.state.studio, app.state.uploads = studio, uploads
+    app.state.studio = studio
     app.state.page, app.state.offer = page_files(), None
     app.state.opened, app.state.started = asyncio.Event(), asyncio.Event()
     for each in (routes, routes_pictures, routes_paintings):

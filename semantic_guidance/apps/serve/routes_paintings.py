@@ -115,7 +115,7 @@ async def _told(studio: Studio, id: str) -> AsyncIterator[str]:
         async for event in happening:
             yield _spelled(event)
     finally:
-        await happening.aclose()  # type: ignore[attr-defined]
+        await happening.aclose()
 
 
 def _spelled(event: Event) -> str:

@@ -10,12 +10,10 @@ import os
 import shutil
 import signal
 import socket
-import tempfile
 import threading
 import webbrowser
 from collections.abc import Callable, Iterator
 from multiprocessing import forkserver
-from pathlib import Path
 from typing import Any
 
 import uvicorn
@@ -29,8 +27,6 @@ from semantic_guidance.apps.serve.studio import Studio
 from semantic_guidance.apps.serve.uploads import Uploads
 from semantic_guidance.core.ending import Stop, saving_first
 from semantic_guidance.core.errors import InputError
-
-UPLOADS = "semantic-guidance-uploads-"
 
 POLL = 0.05
 """Seconds between two looks at whether the server is to end."""
@@ -62,12 +58,8 @@ def serve(options: ServeOptions, tell: Callable[[str], None]) -> None:
     """
     logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)  # the guard tells what matters
     listener = _listener(options)
-    with (
-        listener,
-        tempfile.TemporaryDirectory(prefix=UPLOADS, ignore_cleanup_errors=True) as folder,
-        saving_first() as stop,
-    ):
-        asyncio.run(_served(options, listener, Path(folder), stop, tell))
+    with listener, saving_first() as stop:
+        asyncio.run(_served(options, listener, stop, tell))
 
 
 def _listener(options: ServeOptions) -> socket.socket:
@@ -98,11 +90,11 @@ def address_of(host: str, port: int) -> str:
 
 
 async def _served(
-    options: ServeOptions, listener: socket.socket, folder: Path, stop: Stop, tell: Callable[[str], None]
+    options: ServeOptions, listener: socket.socket, stop: Stop, tell: Callable[[str], None]
 ) -> None:
     limits = options.limits
     studio = Studio(limits, options.workers)
-    app = application(studio, Uploads(folder))
+    app = application(studio)
     config: Any = {"lifespan": "off", "log_config": None, "access_log": False, "proxy_headers": False}
     server = _Server(
         uvicorn.Config(
@@ -146,7 +138,9 @@ async def _started(studio: Studio, state: Any) -> None:
     """Open the studio, which takes orders from then on, and wait until its workers are warm."""
     starting = asyncio.ensure_future(studio.start())
     await asyncio.sleep(0)
-    state.opened.set()
+    if not starting.done():
+        state.uploads = Uploads(studio.folder / "uploads")
+        state.opened.set()
     try:
         await starting
     except BaseException:

@@ -35,10 +35,11 @@ class Uploads:
     """A folder for files that are being received.
 
     Args:
-        folder: an empty one.
+        folder: a new one.
     """
 
     def __init__(self, folder: Path) -> None:
+        folder.mkdir()
         self.folder = folder
         self._free = AT_ONCE
 

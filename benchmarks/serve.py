@@ -220,8 +220,18 @@ def whole(client: Client, repeats: int, scratch: Path) -> dict[str, Any]:
     photo = scratch / "photo.jpg"
     photo.write_bytes(photograph("coffee"))
     picture = client.picture(photo.read_bytes())
-    flags = [f"--{name}={value}" for name, value in JOB.items()]
-    command = [sys.executable, "-m", "semantic_guidance", "paint", photo, *flags, "--formats", "json", "--overwrite"]
+    flags = [f"--{name}={value}" for name, value in JOB.items()] + ["--formats=json", "--overwrite"]
+    command = [
+        sys.executable,
+        "-m",
+        "semantic_guidance",
+        "paint",
+        photo,
+        *flags,
+        "--formats",
+        "json",
+        "--overwrite",
+    ]
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     times: dict[str, list[float]] = {"studio": [], "command": []}
     for _ in range(repeats + 1):
@@ -376,9 +386,7 @@ def show(found: dict[str, Any]) -> None:
     timed = {case: found[case] for case in ("guidance", "click", "first", "stop") if case in found}
     if "whole" in found:
         timed |= {f"whole, {name}": found["whole"][name] for name in ("studio", "command")}
-    rows = [
-        [case, milliseconds(row["median_s"]), milliseconds(row["iqr_s"])] for case, row in timed.items()
-    ]
+    rows = [[case, milliseconds(row["median_s"]), milliseconds(row["iqr_s"])] for case, row in timed.items()]
     if rows:
         print(table(("case", "median", "interquartile range"), rows), end="\n\n")
     if "load" in found:

@@ -187,12 +187,19 @@ class Guide:
         """
         return default_clicks() if self._clicks is None else self._clicks
 
-    def found(self, image: Tensor, faces: Sequence[Box] = ()) -> Guidance:
-        """The objects in a picture of at most `LONGEST` pixels a side; faces tell people apart."""
+    def found(self, image: Tensor, faces: Sequence[Box] = (), whole: bool = True) -> Guidance:
+        """The objects in a picture of at most `LONGEST` pixels a side; faces tell people apart.
+
+        Without focus, unless it is to be whole.
+        """
         segmenter = self._segmenter or default_segmenter()
         sight = segmenter.see(image)
         ask = glances(segmenter, image, sight.mask)
-        return self._finish(image, found_instances(image, sight, ask, faces))
+        return self._finish(image, found_instances(image, sight, ask, faces), whole=whole)
+
+    def finished(self, image: Tensor, found: Guidance) -> Guidance:
+        """What was found in such a picture, with focus."""
+        return self._finish(image, found.instances)
 
     def faces(self, image: Tensor, seen: Seen) -> tuple[Face, ...]:
         """The faces of a picture at its own size, if they are looked for; they are kept in what is seen."""

@@ -50,8 +50,14 @@ class Eyes(Protocol):
     def clicks(self) -> Clicks:
         """Finds what lies under clicks."""
 
-    def found(self, image: Tensor, faces: Sequence[Box] = ()) -> Guidance:
-        """The objects in a picture of at most `LONGEST` pixels a side; its faces tell people apart."""
+    def found(self, image: Tensor, faces: Sequence[Box] = (), whole: bool = True) -> Guidance:
+        """The objects in a picture of at most `LONGEST` pixels a side; its faces tell people apart.
+
+        Without focus, unless it is to be whole.
+        """
+
+    def finished(self, image: Tensor, found: Guidance) -> Guidance:
+        """What was found in such a picture, with focus."""
 
     def faces(self, image: Tensor, seen: Seen) -> tuple[Face, ...]:
         """The faces of a picture at its own size; what is known of it is kept."""
@@ -83,21 +89,25 @@ class Seen:
 
     def __init__(self, image: Tensor) -> None:
         self.image = image
-        self._found: Guidance | None = None
+        self._found: tuple[Guidance, bool] | None = None  # and whether it is whole
         self._features: tuple[Any, ...] = ()
         self._answers: tuple[tuple[Any, Tensor, float], ...] = ()
         self._planes: tuple[tuple[Tensor, Tensor], ...] = ()
         self.faces: tuple[Face, ...] | None = None
 
-    def found(self, eyes: Eyes, image: Tensor) -> Guidance:
-        """What is found without a prompt in a picture ``[3, H, W]``, which this is, perhaps smaller."""
+    def found(self, eyes: Eyes, image: Tensor, whole: bool = True) -> Guidance:
+        """What is found without a prompt in a picture ``[3, H, W]``, which this is, perhaps smaller.
+
+        It has focus if it is to be whole, or was before.
+        """
         if self._found is None:
             scale = self.image.shape[2] / image.shape[2]
-            boxes = [face.box for face in eyes.faces(image, self)]
-            self._found = eyes.found(
-                self.image, [(x * scale, y * scale, w * scale, h * scale) for x, y, w, h in boxes]
-            )
-        return self._found
+            faces = [face.box for face in eyes.faces(image, self)]
+            boxes = [(x * scale, y * scale, w * scale, h * scale) for x, y, w, h in faces]
+            self._found = eyes.found(self.image, boxes, whole), whole
+        elif whole and not self._found[1]:
+            self._found = eyes.finished(self.image, self._found[0]), True
+        return self._found[0]
 
     def encoded(self, eyes: Eyes) -> Any:
         """The features for clicks."""
@@ -156,9 +166,9 @@ class Look:
         height, width = self.image.shape[-2:]
         small = (seen.image.shape[-2], seen.image.shape[-1])
         points = scaled_points(prompt.clicks, (height, width), small)
-        start, found = self._start(prompt)
+        start, found = self._start(prompt, whole)
         if found and not points:
-            guidance = _copied(seen.found(eyes, self.image))
+            guidance = _copied(seen.found(eyes, self.image, whole))
             if not whole:
                 return guidance
             large = _enlarged(guidance, height, width)
@@ -191,8 +201,8 @@ class Look:
     def _faced(self, guidance: Guidance, everywhere: bool, unwanted: Tensor | None) -> Guidance:
         return self._eyes.faced(self.image, guidance, self._seen, everywhere, unwanted)
 
-    def _start(self, prompt: Prompt) -> tuple[list[Thing], bool]:
-        """What is there before any click, and whether it is all that is found."""
+    def _start(self, prompt: Prompt, whole: bool) -> tuple[list[Thing], bool]:
+        """What is there before any click, and whether it is all that is found, which may have to be whole."""
         seen, eyes = self._seen, self._eyes
         height, width = self.image.shape[-2:]
         rows, columns = seen.image.shape[-2:]
@@ -209,11 +219,11 @@ class Look:
                 for x, y, w, h in prompt.boxes
             ], False
         if prompt.text is not None:
-            named = eyes.named(seen.image, prompt.text, seen.found(eyes, self.image))
+            named = eyes.named(seen.image, prompt.text, seen.found(eyes, self.image, whole))
             return [Thing(each.mask, origin=each) for each in named], False
         if any(point.positive for point in prompt.clicks):
             return [], False
-        return [Thing(each.mask, origin=each) for each in seen.found(eyes, self.image).instances], True
+        return [Thing(each.mask, origin=each) for each in seen.found(eyes, self.image, whole).instances], True
 
 
 def scaled_points(

@@ -84,7 +84,7 @@ class Seeing(Guide):
         super().__init__(lambda image: (image[2:].lt(0.5).float(), 1.0), clicks=clicks or Fill(), **more)
         self.looks = 0
 
-    def found(self, image: Tensor, faces: Sequence[Box] = ()) -> Guidance:
+    def found(self, image: Tensor, faces: Sequence[Box] = (), whole: bool = True) -> Guidance:
         self.looks += 1
         size = (image.shape[-2], image.shape[-1])
         planes = [torch.nn.functional.interpolate(part(name)[None], size)[0] for name in ("barn", "sun")]

@@ -9,8 +9,8 @@ from typing import Any
 
 from semantic_guidance.apps.files import check_formats, check_plotter, check_transparent, write_outputs
 from semantic_guidance.apps.rendering import RenderOptions, rendered
+from semantic_guidance.apps.serve.desk import Desk
 from semantic_guidance.apps.serve.records import Refused
-from semantic_guidance.apps.serve.workers import Desk
 from semantic_guidance.core.errors import InputError
 from semantic_guidance.core.files import replacing
 from semantic_guidance.core.lengths import parse_length

@@ -10,10 +10,14 @@ import unicodedata
 from pathlib import Path
 
 from semantic_guidance.apps.serve.records import Refused
+from semantic_guidance.core.locks import close_own, lock, open_own
 from semantic_guidance.core.names import WINDOWS_OWN
 from semantic_guidance.core.shown import printable
 
 FULL = "There is no room for more files at the moment. Please try again in a while."
+
+PREFIX, LOCK = "semantic-guidance-", ".studio.lock"
+"""Of the folder, and of the file in it that is locked as long as its server lives."""
 
 NAME = 80
 """Letters of a file's name at most, without its end."""
@@ -29,9 +33,12 @@ class Store:
     """
 
     def __init__(self, most: int) -> None:
-        self.root = Path(tempfile.mkdtemp(prefix="semantic-guidance-"))
+        _sweep(Path(tempfile.gettempdir()))
+        self.root = Path(tempfile.mkdtemp(prefix=PREFIX))
         self.most = most
         self._bytes: dict[Path, int] = {}
+        self._lock = open_own(self.root / LOCK, os.O_RDWR | os.O_CREAT)
+        lock(self._lock)
 
     @property
     def used(self) -> int:
@@ -62,7 +69,24 @@ class Store:
     def close(self) -> None:
         """Remove everything."""
         self._bytes.clear()
+        close_own(self._lock)
         shutil.rmtree(self.root, ignore_errors=True)
+
+
+def _sweep(place: Path) -> None:
+    """Remove the folders that servers have left there that were killed."""
+    for folder in place.glob(f"{PREFIX}*"):
+        path = folder / LOCK
+        try:
+            if folder.is_symlink() or folder.stat().st_uid != os.getuid():
+                continue
+            descriptor = open_own(path, os.O_RDWR | getattr(os, "O_NOFOLLOW", 0))
+        except (AttributeError, OSError):  # on Windows; or it is another program's
+            continue
+        free = lock(descriptor)
+        close_own(descriptor)
+        if free:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _bytes(folder: Path) -> int:

@@ -12,8 +12,8 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from semantic_guidance.apps.serve.desk import Desk
 from semantic_guidance.apps.serve.records import Refused
-from semantic_guidance.apps.serve.workers import Desk
 from semantic_guidance.core.files import replacing
 from semantic_guidance.core.guidance import Box, Guidance, Point
 from semantic_guidance.core.resample import resample

@@ -21,10 +21,10 @@ from semantic_guidance.apps.jobs import run
 from semantic_guidance.apps.options import named
 from semantic_guidance.apps.result import Result
 from semantic_guidance.apps.room import check_painting_room
+from semantic_guidance.apps.serve.desk import Desk
 from semantic_guidance.apps.serve.looking import picture_of
 from semantic_guidance.apps.serve.records import Refused
 from semantic_guidance.apps.serve.sketching import Onlooker
-from semantic_guidance.apps.serve.workers import Desk
 from semantic_guidance.apps.work import MAX_WORK, work
 from semantic_guidance.core.files import replacing
 from semantic_guidance.core.guidance import KINDS, Guidance
@@ -143,6 +143,7 @@ def repaint_region(task: dict[str, Any], desk: Desk) -> dict[str, Any]:
         style=style,
         erase=task["erase"],
         progress=_telling(desk),
+        watch=Onlooker(desk),
         preset=job.preset,
         seed=job.seed,
         guide=_Told(known),

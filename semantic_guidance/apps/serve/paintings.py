@@ -90,6 +90,7 @@ class Paintings:
         self.running: set[Known] = set()
         self._lane = lane
         self._changed = changed
+        self._closed = False
 
     def find(self, name: str) -> Known:
         """The painting of that ID.
@@ -141,7 +142,11 @@ class Paintings:
 
     def advance(self) -> None:
         """Begin what can begin; tell the others their positions."""
-        while len(self.running) < self._lane.most and (name := self.waiting.take()) is not None:
+        while (
+            not self._closed
+            and len(self.running) < self._lane.most
+            and (name := self.waiting.take()) is not None
+        ):
             known = self.known[name]
             self.running.add(known)
             known.began = time.monotonic()
@@ -198,6 +203,7 @@ class Paintings:
 
     async def close(self) -> None:
         """End all work."""
+        self._closed = True
         for known in list(self.known.values()):
             if known.lonely is not None:
                 known.lonely.cancel()

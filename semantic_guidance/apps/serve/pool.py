@@ -99,9 +99,10 @@ class Worker:
             target=work, args=(theirs, self.lane, nice), name=f"semantic-guidance-{self.lane}", daemon=True
         )
         process.start()
-        self.process = process  # which can be killed from now on
         theirs.close()
-        if self.dead:
+        self.process = process
+        if self.dead:  # by now nobody wants it
+            self.end()
             process.kill()
         threading.Thread(target=self._listen, name=f"worker-{self.process.pid}", daemon=True).start()
 
@@ -111,9 +112,9 @@ class Worker:
         return None if self.process is None else self.process.pid
 
     @property
-    def busy(self) -> bool:
-        """Whether it does a task."""
-        return self._asked is not None
+    def alive(self) -> bool:
+        """Whether it can do something, now or once it is started."""
+        return not self.dead and (self.process is None or self.process.is_alive())
 
     async def do(self, task: dict[str, Any], tell: Tell | None = None) -> dict[str, Any]:
         """What becomes of a task.
@@ -293,7 +294,7 @@ class Lane:
                 await self.give(worker)
                 raise
             else:
-                if not worker.dead and worker.process.is_alive():
+                if worker.alive:
                     return worker
                 await self.give(worker)
         raise DiedError
@@ -304,7 +305,7 @@ class Lane:
             self._taken_now.discard(worker)
             worker.idle_since = asyncio.get_running_loop().time()
             self._free.notify()
-        if worker.dead or not worker.process.is_alive():
+        if not worker.alive:
             self._drop(worker)
             if not self.closed:
                 self._later(self._replenish())
@@ -354,9 +355,6 @@ class Lane:
             if not worker.warm.done():
                 worker.warm.set_exception(DiedError(f"No program could be started for this ({error})."))
                 worker.warm.exception()
-        if self.closed:
-            worker.end()
-            worker.kill()
 
     async def _replenish(self) -> None:
         while len(self.workers) < self._least and not self.closed:
@@ -366,8 +364,8 @@ class Lane:
         if worker in self.workers:
             self.workers.remove(worker)
         worker.end()
+        worker.kill()
         if worker.process is not None:
-            worker.process.kill()
             self._later(asyncio.to_thread(worker.process.join, 5))
 
     def _later(self, what: Coroutine[Any, Any, Result]) -> asyncio.Task[Result]:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from semantic_guidance.agents.watching import Easel, Sketch, Watch
-from semantic_guidance.apps.serve.workers import Desk
+from semantic_guidance.apps.serve.desk import Desk
 from semantic_guidance.core.resample import resample
 from semantic_guidance.export.html import packed
 from semantic_guidance.images.arrays import to_bytes

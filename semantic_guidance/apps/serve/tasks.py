@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from semantic_guidance.agents.files import load_agent
+from semantic_guidance.apps.serve.desk import Desk
 from semantic_guidance.apps.serve.exporting import write_file
 from semantic_guidance.apps.serve.looking import decode, look, ready_to_look
 from semantic_guidance.apps.serve.painting import paint, ready_to_paint, repaint_region, restore
 from semantic_guidance.apps.serve.projects import extract
 from semantic_guidance.apps.serve.records import Limits
-from semantic_guidance.apps.serve.workers import Desk
 from semantic_guidance.guidance.classifier import folded_classifier, kind_evidence
 from semantic_guidance.guidance.clicks import default_clicks
 from semantic_guidance.guidance.segmenter import default_segmenter

@@ -20,7 +20,8 @@ def test_it_paints(studio, photo, tmp_path):
     first, *_, last = done.stdout.splitlines()
     assert first.split()[0] in ("queued", "running")
     assert last.split()[0] == "done"
-    assert max(Image.open(tmp_path / "painted.png").size) == 1024
+    with Image.open(tmp_path / "painted.png") as painted:
+        assert max(painted.size) == 1024
 
 
 def test_it_is_short_and_in_the_page_of_documentation():

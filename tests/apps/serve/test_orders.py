@@ -5,6 +5,10 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import json
+import os
+import subprocess
+import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -12,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from semantic_guidance.apps.job import Job
-from semantic_guidance.apps.serve.files import safe_name, shown_name
+from semantic_guidance.apps.serve.files import Store, safe_name, shown_name
 from semantic_guidance.apps.serve.orders import checked_document, checked_job, checked_options
 from semantic_guidance.apps.serve.records import Limits, Refused
 from semantic_guidance.core.shown import printable
@@ -159,6 +163,24 @@ def test_any_name_makes_a_safe_one(name):
     assert safe.isprintable()
     assert not safe.startswith((".", "-"))
     assert shown_name(name) == printable(shown_name(name))
+
+
+@pytest.mark.skipif(os.name == "nt", reason="folders of others are left alone there")
+def test_what_a_killed_server_has_left_is_removed_by_the_next_one(tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    code = "import os; from semantic_guidance.apps.serve.files import Store; Store(9); os._exit(9)"
+    environment = {**os.environ, "TMPDIR": str(tmp_path)}
+    assert subprocess.run([sys.executable, "-c", code], env=environment, check=False).returncode == 9
+    (left,) = tmp_path.iterdir()
+    (tmp_path / "semantic-guidance-other").mkdir()  # which nobody knows
+    alive = Store(9)
+    assert not left.exists()
+    other = Store(9)
+    assert alive.root.exists()
+    assert (tmp_path / "semantic-guidance-other").exists()
+    for store in (alive, other):
+        store.close()
+        assert not store.root.exists()
 
 
 def test_names_stay_what_people_know_them_by():

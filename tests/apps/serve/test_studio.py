@@ -104,14 +104,22 @@ class Here:
         return next(iter(self.studio._paintings.running)).worker.pid
 
 
+async def tasks_left() -> int:
+    """How many tasks there are in a loop, beside this one."""
+    return len(asyncio.all_tasks()) - 1
+
+
 @pytest.fixture(scope="module")
-def here() -> Iterator[Here]:
+def here(photo: Path) -> Iterator[Here]:
     before = threading.active_count()
     here = Here(Studio(LIMITS, workers=1))
     folder = here.studio.folder
     workers = [worker.process for lane in here.studio._lanes for worker in lane.workers]
     yield here
+    others = [here.paint(here.add(photo, "last.png").id, LONG) for _ in range(3)]
     here(here.studio.close())
+    assert [here.do("painting", each.id).state for each in others] == ["cancelled"] * 3
+    assert here(tasks_left()) == 0
     here.loop.call_soon_threadsafe(here.loop.stop)
     here.thread.join(5)
     here.loop.close()

@@ -11,7 +11,10 @@ const words = text.guide;
 export const SIZES = { min: 4, max: 90 }; // its radius in CSS pixels
 const LEAST = 0.0002; // of the picture: less of an object is nothing
 
-let radius = 20, ring, wet, held = null;
+let radius = 20,
+  ring,
+  wet,
+  held = null;
 
 const byId = (id) => state.guidance?.instances.find((each) => each.id === id) ?? null;
 const toMask = ({ x, y }) => [

@@ -1,7 +1,7 @@
 // The controls of a painting: each shows what is set, from wherever it was set.
-import * as api from "/page/api.js";
+import { ground, palette } from "/page/colours.js";
 import { DIALS, TEXTURE, USUAL, fits, put, titled, usual, value } from "/page/controls.js";
-import { button, find, make, section, slider, toast } from "/page/dom.js";
+import { button, find, make, section, slider } from "/page/dom.js";
 import { change, on, settle, state } from "/page/store.js";
 import { filled, text } from "/page/text.js";
 
@@ -17,14 +17,20 @@ const syncs = [];
 let asked = { options: [], styles: [], brushes: [], presets: [] }, numbers = 0;
 
 // Calls `sync()` now and whenever settings are set, from here or elsewhere.
-function shows(sync) {
+export function shows(sync) {
   syncs.push(sync);
   sync();
 }
 
+// Shows all settings again.
+export function refresh() {
+  for (const sync of syncs) sync();
+}
+
 // One of several, as radio buttons that look like cards or chips: [value, ...children] each.
-function choice(name, label, kind, items, chosen, choose) {
-  const group = make("div", { class: kind, role: "radiogroup", "aria-label": label }), id = `${name}-${++numbers}`;
+export function choice(name, label, kind, items, chosen, choose) {
+  const group = make("div", { class: kind, role: "radiogroup", "aria-label": label }),
+    id = `${name}-${++numbers}`;
   for (const [item, ...children] of items) {
     const input = make("input", { type: "radio", name: id, value: item, onchange: () => choose(item) });
     group.append(make("label", { class: "choice" }, input, ...children));
@@ -37,17 +43,28 @@ function choice(name, label, kind, items, chosen, choose) {
 
 // A slider that says nothing until it is moved: then its value stands, until it is given back.
 function dial(name, [least, most, middle, factor = false]) {
-  const forth = (given) => (factor ? Math.log2(given) : given), back = (given) => (factor ? 2 ** given : given);
+  const forth = (given) => (factor ? Math.log2(given) : given),
+    back = (given) => (factor ? 2 ** given : given);
   const rounded = (given) => Math.round(back(given) * 100) / 100;
   const field = slider(words.dials[name], {
-    min: forth(least), max: forth(most), step: factor ? 0.1 : 0.05, value: forth(middle),
-    shown: (given) => (state.settings[name] === undefined ? words.asStyle : factor ? `× ${rounded(given)}` : String(rounded(given))),
+    min: forth(least),
+    max: forth(most),
+    step: factor ? 0.1 : 0.05,
+    value: forth(middle),
+    shown: (given) =>
+      state.settings[name] === undefined
+        ? words.asStyle
+        : factor
+          ? `× ${rounded(given)}`
+          : String(rounded(given)),
     hint: words.dialHints[name],
     input: (given) => put({ [name]: rounded(given) }, name),
     done: settle,
   });
   const reset = button(filled(words.resetOne, { name: words.dials[name] }), () => put({ [name]: null }), {
-    icon: "undo", bare: true, class: "button bare reset",
+    icon: "undo",
+    bare: true,
+    class: "button bare reset",
   });
   field.querySelector(".field-head").append(reset);
   shows(() => {
@@ -63,12 +80,21 @@ function dial(name, [least, most, middle, factor = false]) {
 function styles() {
   const items = asked.styles.map(({ name, summary }) => [
     name,
-    make("img", { src: `/page/style-${name}.webp`, alt: "", loading: "lazy", width: 96, height: 72, onerror: gone }),
+    make("img", {
+      src: `/page/style-${name}.webp`,
+      alt: "",
+      loading: "lazy",
+      width: 96,
+      height: 72,
+      onerror: gone,
+    }),
     make("b", { text: titled(name) }),
     make("span", { class: "hint", text: words.styles[name]?.[1] ?? summary }),
   ]);
   const chosen = () => state.settings.style ?? usual("style") ?? USUAL.style;
-  return choice("style", words.style, "cards", items, chosen, (name) => put({ style: name === USUAL.style ? null : name }));
+  return choice("style", words.style, "cards", items, chosen, (name) =>
+    put({ style: name === USUAL.style ? null : name }),
+  );
 }
 
 function gone() {
@@ -77,19 +103,34 @@ function gone() {
 
 // Strokes: from few to the server's limit, evenly in ratios, in round numbers.
 function strokes() {
-  const most = Math.min(asked.limits?.strokes ?? Infinity, asked.options.find(({ name }) => name === "strokes")?.max ?? 20000);
-  const ratio = Math.log(most / FEWEST), at = (count) => Math.round((STEPS * Math.log(count / FEWEST)) / ratio);
+  const most = Math.min(
+    asked.limits?.strokes ?? Infinity,
+    asked.options.find(({ name }) => name === "strokes")?.max ?? 20000,
+  );
+  const ratio = Math.log(most / FEWEST),
+    at = (count) => Math.round((STEPS * Math.log(count / FEWEST)) / ratio);
   const round = (count) => {
     const unit = 10 ** Math.max(0, Math.floor(Math.log10(count)) - 1);
     return Math.min(most, Math.round(count / unit) * unit);
   };
   const count = (place) => round(FEWEST * Math.exp((ratio * place) / STEPS));
   const exact = make("input", {
-    type: "number", min: 1, max: most, step: 1, "aria-label": words.strokesExact, class: "exact", inputmode: "numeric",
-    onchange: () => put({ strokes: Math.min(most, Math.max(1, Math.round(Number(exact.value)) || usual("strokes"))) }),
+    type: "number",
+    min: 1,
+    max: most,
+    step: 1,
+    "aria-label": words.strokesExact,
+    class: "exact",
+    inputmode: "numeric",
+    onchange: () =>
+      put({ strokes: Math.min(most, Math.max(1, Math.round(Number(exact.value)) || usual("strokes"))) }),
   });
   const field = slider(words.strokes, {
-    min: 0, max: STEPS, value: at(value("strokes")), shown: () => "", hint: "-",
+    min: 0,
+    max: STEPS,
+    value: at(value("strokes")),
+    shown: () => "",
+    hint: "-",
     input: (place) => put({ strokes: count(place) }, "strokes"),
     done: settle,
   });
@@ -105,18 +146,36 @@ function strokes() {
 }
 
 function presets() {
-  const names = asked.presets.length ? asked.presets.map((each) => each.name ?? each) : ["draft", "standard", "fine"];
+  const names = asked.presets.length
+    ? asked.presets.map((each) => each.name ?? each)
+    : ["draft", "standard", "fine"];
   const items = names.map((name) => [name, make("span", { text: words.presets[name]?.[0] ?? name })]);
   const hint = make("p", { class: "hint" });
   shows(() => (hint.textContent = words.presets[value("preset")]?.[1] ?? ""));
-  const group = choice("preset", words.preset, "chips", items, () => value("preset"), (name) => put({ preset: name }));
-  return make("div", { class: "field" }, make("p", { class: "field-name", text: words.preset, "aria-hidden": "true" }), group, hint);
+  const group = choice(
+    "preset",
+    words.preset,
+    "chips",
+    items,
+    () => value("preset"),
+    (name) => put({ preset: name }),
+  );
+  return make(
+    "div",
+    { class: "field" },
+    make("p", { class: "field-name", text: words.preset, "aria-hidden": "true" }),
+    group,
+    hint,
+  );
 }
 
 // A choice from a list; the empty value is as usual.
 function list(name, label, items, hint = null, of = String) {
   const id = `list-${++numbers}`;
-  const select = make("select", { id, onchange: () => put({ [name]: select.value === "" ? null : of(select.value) }) });
+  const select = make("select", {
+    id,
+    onchange: () => put({ [name]: select.value === "" ? null : of(select.value) }),
+  });
   for (const [item, shown] of items) select.append(make("option", { value: item, text: shown }));
   const sync = () => {
     const given = String(state.settings[name] ?? "");
@@ -126,7 +185,13 @@ function list(name, label, items, hint = null, of = String) {
     select.value = given;
     field.hidden = !fits(name);
   };
-  const field = make("div", { class: "field" }, make("label", { for: id, text: label }), select, hint && make("p", { class: "hint", text: hint }));
+  const field = make(
+    "div",
+    { class: "field" },
+    make("label", { for: id, text: label }),
+    select,
+    hint && make("p", { class: "hint", text: hint }),
+  );
   shows(sync);
   return field;
 }
@@ -134,135 +199,18 @@ function list(name, label, items, hint = null, of = String) {
 function brushes() {
   const names = asked.brushes.map((each) => each.name ?? each);
   return [
-    list("brush", words.brush, [["", words.asStyle], ...names.map((name) => [name, words.brushes[name] ?? name])], words.brushHint),
+    list(
+      "brush",
+      words.brush,
+      [["", words.asStyle], ...names.map((name) => [name, words.brushes[name] ?? name])],
+      words.brushHint,
+    ),
     ...Object.entries(TEXTURE).map(([name, range]) => dial(name, range)),
-    list("light", words.light, [["", words.lights.usual], ...LIGHTS.map((name) => [name, words.lights[name]])]),
+    list("light", words.light, [
+      ["", words.lights.usual],
+      ...LIGHTS.map((name) => [name, words.lights[name]]),
+    ]),
   ];
-}
-
-// Another picture is asked for, goes to the server, and `taken(id)` hears its name there.
-function chooser(label, taken) {
-  const input = make("input", { type: "file", accept: "image/*", hidden: true, tabindex: -1 });
-  const press = button(label, () => input.click(), { icon: "image", kind: "wide" });
-  input.addEventListener("change", async () => {
-    const [file] = input.files;
-    input.value = "";
-    if (!file) return;
-    press.disabled = true;
-    press.querySelector("span").textContent = words.sending;
-    try {
-      taken((await api.addPicture(file, file.name)).id);
-    } catch (error) {
-      toast(error?.message || text.common.failed, { problem: true, closing: text.common.close });
-    }
-    press.disabled = false;
-    press.querySelector("span").textContent = label;
-  });
-  return make("div", {}, press, input);
-}
-
-const isColor = (given) => /^#([0-9a-f]{3}|[0-9a-f]{6})$/i.test(given ?? "");
-const long = (color) => (color.length === 4 ? `#${[...color.slice(1)].map((digit) => digit + digit).join("")}` : color).toLowerCase();
-
-// Which colours: any, so many, those of a list, or those of another picture.
-function palette() {
-  const kindOf = () => {
-    if (state.settings.palette_from) return "picture";
-    const given = state.settings.palette;
-    return given === undefined ? "any" : /^\d+$/.test(String(given)) ? "few" : "own";
-  };
-  let wanted = null; // "picture" before one is chosen
-  const kind = () => (kindOf() === "any" && wanted === "picture" ? wanted : kindOf());
-  const start = { any: {}, few: { palette: 8 }, own: { palette: "#1f2d3d,#b5532a,#e8c26a,#f5efe2" }, picture: {} };
-  const choose = (name) => {
-    wanted = name;
-    put({ palette: null, palette_from: null, ...start[name] });
-    for (const sync of syncs) sync();
-  };
-  const items = Object.entries(words.palettes).map(([name, shown]) => [name, make("span", { text: shown })]);
-  const group = choice("palette", words.palette, "chips", items, kind, choose);
-  const few = slider(words.colours, {
-    min: 2, max: 24, value: 8, input: (count) => put({ palette: count }, "palette"), done: settle,
-  });
-  const own = ownColours();
-  const shown = make("img", { class: "source", alt: words.paletteFrom });
-  const from = chooser(words.choosePicture, (id) => put({ palette: null, palette_from: id }));
-  const picture = make("div", {}, shown, from, make("p", { class: "hint", text: words.palettePictureHint }));
-  shows(() => {
-    const now = kind();
-    few.hidden = now !== "few";
-    own.hidden = now !== "own";
-    picture.hidden = now !== "picture";
-    if (now === "few") few.set(Number(state.settings.palette));
-    shown.hidden = !state.settings.palette_from;
-    if (!shown.hidden) shown.src = api.preview(state.settings.palette_from);
-  });
-  return [group, few, own, picture];
-}
-
-function ownColours() {
-  const box = make("div", { class: "field own" }), row = make("div", { class: "row swatches" });
-  const colors = () => String(state.settings.palette ?? "").split(/[,\s]+/).filter(isColor).map(long);
-  const set = (given, series = null) => put({ palette: given.join(",") }, series);
-  const line = make("input", {
-    type: "text", "aria-label": words.hexList, spellcheck: "false", autocomplete: "off",
-    onchange: () => {
-      const given = line.value.split(/[,\s]+/).map((each) => (each.startsWith("#") ? each : `#${each}`)).filter(isColor);
-      if (given.length) set(given.map(long));
-      else line.value = colors().join(", ");
-    },
-  });
-  const draw = () => {
-    const given = colors();
-    if (document.activeElement !== line) line.value = given.join(", ");
-    if (row.childElementCount !== given.length + 1) {
-      row.replaceChildren(
-        ...given.map((_, n) => swatch(n)),
-        button(words.addColour, () => set([...colors(), "#888888"]), { icon: "plus", bare: true }),
-      );
-    }
-    given.forEach((color, n) => (row.children[n].firstChild.value = color));
-  };
-  const swatch = (n) => {
-    const name = filled(words.colourNumber, { number: n + 1 });
-    const input = make("input", { type: "color", "aria-label": name });
-    input.addEventListener("input", () => set(colors().with(n, input.value), `colour ${n}`));
-    input.addEventListener("change", settle);
-    const away = button(filled(words.removeColour, { number: n + 1 }), () => {
-      if (colors().length > 1) set(colors().filter((_, each) => each !== n));
-    }, { icon: "close", bare: true });
-    return make("div", { class: "swatch" }, input, away);
-  };
-  box.append(row, line, make("p", { class: "hint", text: words.ownHint }));
-  shows(draw);
-  return box;
-}
-
-// What is behind the object, or under the strokes: as usual, a colour, or another picture.
-function ground(name, label, hint) {
-  let wanted = null;
-  const given = () => state.settings[name];
-  const kind = () => (given() === undefined ? (wanted === "picture" ? wanted : "usual") : isColor(given()) ? "colour" : "picture");
-  const items = ["usual", "colour", "picture"].map((each) => [each, make("span", { text: words.grounds[each] })]);
-  const group = choice(name, label, "chips", items, kind, (each) => {
-    wanted = each;
-    put({ [name]: each === "colour" ? "#e9dcc3" : null });
-    for (const sync of syncs) sync();
-  });
-  const color = make("input", { type: "color", "aria-label": filled(words.colourOf, { name: label }) });
-  color.addEventListener("input", () => put({ [name]: color.value }, name));
-  color.addEventListener("change", settle);
-  const shown = make("img", { class: "source", alt: label });
-  const picture = make("div", {}, shown, chooser(words.choosePicture, (id) => put({ [name]: id })));
-  shows(() => {
-    const now = kind();
-    color.hidden = now !== "colour";
-    picture.hidden = now !== "picture";
-    if (now === "colour") color.value = long(given());
-    shown.hidden = now !== "picture" || !given();
-    if (!shown.hidden) shown.src = api.preview(given());
-  });
-  return make("div", { class: "field" }, make("p", { class: "field-name", text: label }), group, color, picture, make("p", { class: "hint", text: hint }));
 }
 
 // Some styles have no hand that could be changed.
@@ -273,13 +221,22 @@ function handHint() {
 }
 
 function check(name, label, hint, on = true) {
-  const input = make("input", { type: "checkbox", onchange: () => put({ [name]: input.checked ? on : null }) });
+  const input = make("input", {
+    type: "checkbox",
+    onchange: () => put({ [name]: input.checked ? on : null }),
+  });
   shows(() => (input.checked = Boolean(state.settings[name])));
-  return make("div", { class: "field" }, make("label", { class: "check" }, input, make("span", { text: label })), make("p", { class: "hint", text: hint }));
+  return make(
+    "div",
+    { class: "field" },
+    make("label", { class: "check" }, input, make("span", { text: label })),
+    make("p", { class: "hint", text: hint }),
+  );
 }
 
 function sizes() {
-  const option = asked.options.find(({ name }) => name === "size"), most = Math.min(option?.max ?? 8192, asked.limits?.size ?? 8192);
+  const option = asked.options.find(({ name }) => name === "size"),
+    most = Math.min(option?.max ?? 8192, asked.limits?.size ?? 8192);
   const items = SIZES.filter((size) => size <= most).map((size) => [size, filled(words.pixels, { size })]);
   return list("size", words.size, [["", words.sizeUsual], ...items], words.sizeHint, Number);
 }
@@ -287,13 +244,26 @@ function sizes() {
 function seed() {
   const id = `seed-${++numbers}`;
   const input = make("input", {
-    id, type: "number", min: 0, step: 1, inputmode: "numeric",
+    id,
+    type: "number",
+    min: 0,
+    step: 1,
+    inputmode: "numeric",
     onchange: () => put({ seed: Math.max(0, Math.round(Number(input.value)) || 0) }),
   });
-  const dice = button(words.dice, () => put({ seed: 1 + Math.floor(Math.random() * LAST_SEED) }), { icon: "dice", bare: true });
+  const dice = button(words.dice, () => put({ seed: 1 + Math.floor(Math.random() * LAST_SEED) }), {
+    icon: "dice",
+    bare: true,
+  });
   shows(() => (input.value = value("seed")));
   const field = make("div", { class: "row seed" }, input, dice);
-  return make("div", { class: "field" }, make("label", { for: id, text: words.seed }), field, make("p", { class: "hint", text: words.seedHint }));
+  return make(
+    "div",
+    { class: "field" },
+    make("label", { for: id, text: words.seed }),
+    field,
+    make("p", { class: "hint", text: words.seedHint }),
+  );
 }
 
 // A closed section tells how much in it is not as usual.
@@ -314,16 +284,26 @@ export function mount(options) {
   find("panel-paint").append(
     section(words.style, {}, styles()),
     section(words.work, {}, strokes(), presets()),
-    closed(words.colourTitle, COLOURS, ...palette(),
-      dial("saturation", DIALS.saturation), dial("warmth", DIALS.warmth), check("pigments", words.pigments, words.pigmentsHint, "tubes")),
+    closed(
+      words.colourTitle,
+      COLOURS,
+      ...palette(),
+      dial("saturation", DIALS.saturation),
+      dial("warmth", DIALS.warmth),
+      check("pigments", words.pigments, words.pigmentsHint, "tubes"),
+    ),
     closed(words.hand, HAND, handHint(), ...HAND.map((name) => dial(name, DIALS[name]))),
     closed(words.brushTitle, ["brush", "light", ...Object.keys(TEXTURE)], ...brushes()),
-    closed(words.canvas, ["background", "start_canvas", "size", "opaque"], ground("background", words.background, words.backgroundHint),
-      ground("start_canvas", words.start, words.startHint), sizes(), check("opaque", words.opaque, words.opaqueHint)),
+    closed(
+      words.canvas,
+      ["background", "start_canvas", "size", "opaque"],
+      ground("background", words.background, words.backgroundHint),
+      ground("start_canvas", words.start, words.startHint),
+      sizes(),
+      check("opaque", words.opaque, words.opaqueHint),
+    ),
     closed(words.chance, ["seed"], seed()),
     reset,
   );
-  on("settings", () => {
-    for (const sync of syncs) sync();
-  });
+  on("settings", refresh);
 }

@@ -95,14 +95,16 @@ export async function fromDocument(document, before = null) {
   return { width, height, w, h, source, instances, focus, elsewhere, whole: focus !== null };
 }
 
+// As documents have them: objects, then faces.
+const inOrder = (instances) =>
+  [...instances].sort((one, other) => (one.kind === "face") - (other.kind === "face"));
+
 // A value as a document for the server, and for files.
 export async function toDocument({ width, height, w, h, source, instances, focus, elsewhere }) {
   const sx = width / w,
     sy = height / h,
     plane = (mask) => mask && encoded(mask, w, h);
-  const kept = [...instances]
-    .sort((one, other) => (one.kind === "face") - (other.kind === "face"))
-    .slice(0, MOST);
+  const kept = inOrder(instances).slice(0, MOST);
   const document = {
     format: FORMAT,
     version: 1,
@@ -344,6 +346,20 @@ async function refresh() {
   }
 }
 
+// What each really got of the newest painting's strokes is what the painter gives it by itself.
+function learn({ paintings, guidance }) {
+  const shares = paintings.at(-1)?.shares;
+  if (!guidance || shares?.length !== guidance.instances.length) return;
+  const known = inOrder(guidance.instances);
+  const told = (each) => ({
+    ...each,
+    share: each.wanted === null ? shares[known.indexOf(each)] : each.share,
+  });
+  const value = { ...guidance, instances: guidance.instances.map(told) };
+  if (guidance === first) first = value;
+  set({ guidance: value });
+}
+
 export function mount() {
   const look = () => {
     first = null;
@@ -358,6 +374,7 @@ export function mount() {
   };
   on("picture", look);
   on(["guidance", "guided"], complete);
+  on("paintings", learn);
   set({ heat: true, tool: "click", lit: null, chosen: null, looking: false, focusing: false });
   marks.mount();
   tools.mount();

@@ -33,48 +33,50 @@ export const colourOf = (instance) => {
 
 const shows = () => state.mode === "guide" && state.guided && state.guidance !== null;
 
-function paintVeil() {
-  const { w, h, instances } = state.guidance,
-    kept = instances.filter((each) => !doubtful(each));
-  veil.width = w;
-  veil.height = h;
-  if (!kept.length) return;
-  const pen = veil.getContext("2d"),
+const LITTLE = new Uint8Array(Uint32Array.of(1).buffer)[0] === 1;
+const rgba = (red, green, blue, alpha) =>
+  LITTLE
+    ? (alpha << 24) | (blue << 16) | (green << 8) | red
+    : (red << 24) | (green << 16) | (blue << 8) | alpha;
+
+// Sets the pixels of a canvas one by one, as `rgba` has them.
+function fill(canvas, w, h, colour) {
+  const pen = canvas.getContext("2d"),
     image = pen.createImageData(w, h),
-    { data } = image;
-  for (let k = 0; k < w * h; k++) {
-    let most = 0;
-    for (const { mask } of kept) if (mask[k] > most) most = mask[k];
-    data.set(VEIL, 4 * k);
-    data[4 * k + 3] = VEIL[3] * (1 - most / 255);
-  }
+    pixels = new Uint32Array(image.data.buffer);
+  for (let k = 0; k < pixels.length; k++) pixels[k] = colour(k);
   pen.putImageData(image, 0, 0);
 }
 
+function paintVeil() {
+  const { w, h, instances } = state.guidance,
+    masks = instances.filter((each) => !doubtful(each)).map(({ mask }) => mask);
+  const [red, green, blue, alpha] = VEIL;
+  veil.width = w;
+  veil.height = h;
+  if (!masks.length) return;
+  const most = masks[0].slice();
+  for (const mask of masks) for (let k = 0; k < most.length; k++) if (mask[k] > most[k]) most[k] = mask[k];
+  fill(veil, w, h, (k) => rgba(red, green, blue, alpha * (1 - most[k] / 255)));
+}
+
+// The colour of each value of heat.
 function ramp() {
-  const colours = new Uint8ClampedArray(1024);
-  for (let v = 0, n = 0; v < 256; v++) {
+  let n = 0;
+  return Uint32Array.from({ length: 256 }, (_, v) => {
     while (v / 255 > HEAT[n + 1][0]) n++;
     const [low, high] = [HEAT[n], HEAT[n + 1]],
       part = (v / 255 - low[0]) / (high[0] - low[0]);
-    for (let c = 0; c < 4; c++) colours[4 * v + c] = low[c + 1] + part * (high[c + 1] - low[c + 1]);
-  }
-  return colours;
+    return rgba(...[1, 2, 3, 4].map((c) => low[c] + part * (high[c] - low[c])));
+  });
 }
 
 function paintHeat() {
-  const { w, h, focus, elsewhere } = state.guidance;
+  const { w, h, focus, elsewhere } = state.guidance,
+    colours = ramp();
   heat.width = w;
   heat.height = h;
-  if (!focus) return;
-  const pen = heat.getContext("2d"),
-    image = pen.createImageData(w, h),
-    colours = ramp();
-  for (let k = 0; k < w * h; k++) {
-    const v = Math.max(focus[k], elsewhere?.[k] ?? 0);
-    for (let c = 0; c < 4; c++) image.data[4 * k + c] = colours[4 * v + c];
-  }
-  pen.putImageData(image, 0, 0);
+  if (focus) fill(heat, w, h, (k) => colours[Math.max(focus[k], elsewhere?.[k] ?? 0)]);
 }
 
 // A line that is seen on dark and on light.
@@ -153,6 +155,14 @@ function label(pen, instance, taken) {
   pen.fillText(instance.kind === "face" ? `☺\uFE0E${number}` : number, x, y + 0.5);
 }
 
+// A mask in a colour. (Its outline is open at the picture's edges, and cannot be filled.)
+function tinted(mask, w, h, colour) {
+  const canvas = new OffscreenCanvas(w, h),
+    [red, green, blue] = [1, 3, 5].map((at) => parseInt(colour.slice(at, at + 2), 16));
+  fill(canvas, w, h, (k) => rgba(red, green, blue, mask[k] / 3));
+  return canvas;
+}
+
 function paintLines() {
   const scale = Math.min(MOST_SCALE, devicePixelRatio || 1),
     pen = lines.getContext("2d");
@@ -170,10 +180,7 @@ function paintLines() {
       strong = marked(each),
       whole = strong || state.tool === "box";
     path.addPath(outline(each.mask, w), new DOMMatrix([size[0] / w, 0, 0, size[1] / h, 0, 0]));
-    if (strong) {
-      pen.fillStyle = `${colourOf(each)}55`;
-      pen.fill(path, "evenodd");
-    }
+    if (strong) pen.drawImage(tinted(each.mask, w, h, colourOf(each)), 0, 0, ...size);
     line(
       pen,
       path,

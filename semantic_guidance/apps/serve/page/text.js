@@ -201,8 +201,9 @@ export const text = {
     asStyle: "as the style has it",
     resetOne: "{name}: as the style has it",
     dials: {
-      length: "Length", width: "Width", curvature: "Curves", opacity: "Opacity", flow: "Along the forms", looseness: "Looseness",
-      edges: "Edges", economy: "Economy", variety: "Variety of colour", saturation: "Strength of colour", warmth: "Warmth",
+      length: "Length", width: "Width", curvature: "Curves", opacity: "Opacity", flow: "Along the forms",
+      looseness: "Looseness", edges: "Edges", economy: "Economy", variety: "Variety of colour",
+      saturation: "Strength of colour", warmth: "Warmth",
       relief: "Relief", bristle: "Bristles", dry: "Dryness",
     },
     dialHints: {
@@ -219,11 +220,14 @@ export const text = {
     brush: "How strokes look",
     brushHint: "The brush's texture appears when the painting is done.",
     brushes: {
-      flat: "Flat, without texture", oil: "Oil", knife: "Palette knife", gouache: "Gouache", watercolor: "Watercolour",
-      ink: "Ink", pencil: "Pencil",
+      flat: "Flat, without texture", oil: "Oil", knife: "Palette knife", gouache: "Gouache",
+      watercolor: "Watercolour", ink: "Ink", pencil: "Pencil",
     },
     light: "Light comes from",
-    lights: { usual: "the upper left", top: "above", right: "the right", bottom: "below", left: "the left", none: "nowhere (no relief)" },
+    lights: {
+      usual: "the upper left", top: "above", right: "the right", bottom: "below", left: "the left",
+      none: "nowhere (no relief)",
+    },
     canvas: "Canvas",
     background: "Behind the object",
     backgroundHint: "Puts the object in front of something else.",
@@ -268,7 +272,8 @@ export const text = {
     regionWidth: "Width of the brush",
     object: "Object {number}",
     rectangle: "Rectangle",
-    rectangleKeys: "Rectangle: arrow keys move it, with Shift they change its size, Enter marks it, Escape leaves",
+    rectangleKeys:
+      "Rectangle: arrow keys move it, with Shift they change its size, Enter marks it, Escape leaves",
     clear: "Clear",
     regionEmpty: "Nothing is marked yet.",
     regionShare: "{share} % of the painting is marked.",

@@ -1,5 +1,5 @@
 // The tools by which a person corrects what was found, by pointer, pen, touch and keys.
-import { brush, mount as mountBrush, resize as resizeBrush, showRing, size, SIZES, stamp } from "/page/brush.js";
+import * as brush from "/page/brush.js";
 import { button, find, make, say, slider } from "/page/dom.js";
 import * as guidance from "/page/guide.js";
 import { boxOnStage } from "/page/marks.js";
@@ -21,7 +21,9 @@ const GRAB = 22,
   FINE = 0.004;
 
 let rail, options, sizing, heatButton, frame, cross;
-let place = null, corner = null, held = null; // of the cross-hair, and of boxes
+let place = null,
+  corner = null,
+  held = null; // of the cross-hair, and of boxes
 
 const shown = () => state.mode === "guide" && state.guided;
 const brushing = () => state.tool === "in" || state.tool === "out";
@@ -126,7 +128,7 @@ const boxer = {
   },
 };
 
-const DEEDS = { click: clicker, not: clicker, in: brush, out: brush, box: boxer };
+const DEEDS = { click: clicker, not: clicker, in: brush.brush, out: brush.brush, box: boxer };
 let taken = null;
 
 function show() {
@@ -166,9 +168,9 @@ function pick(tool, focus = false) {
 }
 
 function resize(wanted) {
-  resizeBrush(wanted);
-  sizing.set(size());
-  if (place && brushing()) showRing(place);
+  brush.resize(wanted);
+  sizing.set(brush.size());
+  if (place && brushing()) brush.showRing(place);
 }
 
 function buildRail() {
@@ -197,7 +199,7 @@ function buildRail() {
   });
   heatButton.title = `${words.heat} (H)`;
   rail = make("div", { class: "rail" }, group, make("hr"), heatButton);
-  sizing = slider(words.size, { ...SIZES, value: size(), input: resize });
+  sizing = slider(words.size, { ...brush.SIZES, value: brush.size(), input: resize });
   options = make("div", { class: "tool-options" }, make("p", { class: "hint" }), sizing);
 }
 
@@ -212,13 +214,13 @@ function moveCross(at) {
   cross.hidden = !place;
   if (!place) return (corner = null);
   cross.style.transform = `translate(${place.px}px, ${place.py}px)`;
-  if (brushing()) showRing(place);
+  if (brushing()) brush.showRing(place);
   if (corner) showFrame(corner, place);
 }
 
 function use(positive) {
   if (state.tool === "click" || state.tool === "not") click(place, positive && state.tool === "click");
-  else if (brushing()) stamp(place);
+  else if (brushing()) brush.stamp(place);
   else if (corner) {
     endBox(corner, place, null);
     corner = null;
@@ -259,7 +261,7 @@ function keys(event) {
     event.ctrlKey ||
     event.metaKey ||
     event.altKey ||
-    event.target.closest("input:not([type=range]), textarea, select")
+    event.target.closest("input:not([type=range], [type=checkbox]), textarea, select")
   )
     return;
   const key = event.key.toLowerCase(),
@@ -267,7 +269,7 @@ function keys(event) {
   if (tool) pick(tool);
   else if (key === "h") set({ heat: !state.heat });
   else if (brushing() && (key === "[" || key === "]"))
-    resize(Math.round(size() * (key === "]" ? 1.2 : 1 / 1.2)));
+    resize(Math.round(brush.size() * (key === "]" ? 1.2 : 1 / 1.2)));
   else if (key === "escape") {
     corner = null;
     frame.hidden = true;
@@ -278,7 +280,7 @@ function keys(event) {
 
 export function mount() {
   buildRail();
-  mountBrush();
+  brush.mount();
   const over = (name, order) =>
     stage.over(make("div", { class: name, hidden: true, "aria-hidden": "true" }), order);
   [frame, cross] = [over("frame", 50), over("cross", 52)];
@@ -293,7 +295,7 @@ export function mount() {
   );
   room.addEventListener("blur", () => {
     moveCross(null);
-    showRing(null);
+    brush.showRing(null);
   });
   room.addEventListener("keydown", steer);
   document.addEventListener("keydown", keys);

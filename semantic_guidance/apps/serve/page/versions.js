@@ -27,12 +27,21 @@ function described(record) {
 function thumb(record) {
   const chosen = record.id === state.current && live.watching() === null;
   const shown = make("button", {
-    type: "button", role: "option", class: "thumb", "aria-selected": chosen, tabindex: chosen ? 0 : -1, "data-id": record.id,
-    "aria-label": described(record).join(", "), onclick: () => pick(record.id),
+    type: "button",
+    role: "option",
+    class: "thumb",
+    "aria-selected": chosen,
+    tabindex: chosen ? 0 : -1,
+    "data-id": record.id,
+    "aria-label": described(record).join(", "),
+    onclick: () => pick(record.id),
   });
   const image = make("img", { src: api.thumbnail(record.id), alt: "", draggable: "false", loading: "lazy" });
   let tries = 0;
-  image.addEventListener("error", () => tries++ < 3 && setTimeout(() => (image.src = `${api.thumbnail(record.id)}?${tries}`), 700));
+  image.addEventListener(
+    "error",
+    () => tries++ < 3 && setTimeout(() => (image.src = `${api.thumbnail(record.id)}?${tries}`), 700),
+  );
   shown.append(image, make("span", { text: numberOf(record.id) }));
   return shown;
 }
@@ -42,8 +51,14 @@ function workThumb(record) {
   return make(
     "button",
     {
-      type: "button", role: "option", class: "thumb busy", "aria-selected": chosen, tabindex: chosen ? 0 : -1, "data-id": record.id,
-      "aria-label": words.beingPainted, onclick: () => pick(record.id),
+      type: "button",
+      role: "option",
+      class: "thumb busy",
+      "aria-selected": chosen,
+      tabindex: chosen ? 0 : -1,
+      "data-id": record.id,
+      "aria-label": words.beingPainted,
+      onclick: () => pick(record.id),
     },
     make("i"),
   );
@@ -77,11 +92,14 @@ function away(id) {
     box.remove();
     api.remove(id).catch(() => {});
   }, PATIENCE);
-  box.append(button(words.takeBack, () => {
-    clearTimeout(gone);
-    box.remove();
-    if (state.picture?.id === paintings[at].picture) set({ paintings: state.paintings.toSpliced(at, 0, paintings[at]), current: id });
-  }));
+  box.append(
+    button(words.takeBack, () => {
+      clearTimeout(gone);
+      box.remove();
+      if (state.picture?.id === paintings[at].picture)
+        set({ paintings: state.paintings.toSpliced(at, 0, paintings[at]), current: id });
+    }),
+  );
   find("toasts").append(box);
   (list.querySelector('[tabindex="0"]') ?? find("paint")).focus();
 }
@@ -116,7 +134,12 @@ function reused(before, record) {
   return old;
 }
 
-const sorted = (given) => JSON.stringify(Object.entries(given ?? {}).filter(([, value]) => value !== null).sort());
+const sorted = (given) =>
+  JSON.stringify(
+    Object.entries(given ?? {})
+      .filter(([, value]) => value !== null)
+      .sort(),
+  );
 const sameSettings = (record) => record.of || sorted(record.job) === sorted(job());
 
 // The module of the variations comes when it is asked for.
@@ -126,14 +149,23 @@ async function begin() {
 }
 
 export function mount() {
-  list = make("div", { class: "thumbs", role: "listbox", "aria-label": words.versions, "aria-orientation": "horizontal" });
+  list = make("div", {
+    class: "thumbs",
+    role: "listbox",
+    "aria-label": words.versions,
+    "aria-orientation": "horizontal",
+  });
   list.addEventListener("keydown", arrows);
   told = make("p", { class: "says" });
-  use = button(words.useSettings, () => {
-    take(state.paintings.find(({ id }) => id === state.current)?.job ?? {});
-    toast(words.settingsTaken, { closing: text.common.close });
-    draw();
-  }, { icon: "sliders" });
+  use = button(
+    words.useSettings,
+    () => {
+      take(state.paintings.find(({ id }) => id === state.current)?.job ?? {});
+      toast(words.settingsTaken, { closing: text.common.close });
+      draw();
+    },
+    { icon: "sliders" },
+  );
   remove = button(words.removeVersion, () => away(state.current), { icon: "trash", bare: true });
   about = make("div", { class: "about" }, told, use, remove);
   find("strip").append(list, about);

@@ -1,4 +1,4 @@
-"""Cuts the small pictures of styles for the studio's page out of ``pictures/hands.jpg``: ``make pictures``."""
+"""Cuts the small pictures of styles on the studio's page out of ``pictures/hands.jpg``."""
 
 from pathlib import Path
 

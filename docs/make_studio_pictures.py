@@ -72,7 +72,7 @@ def opened(page: Any, url: str, settings: str = "") -> None:
     page.wait_for_selector("body[data-ready]")
     page.locator("#start input[type=file]").first.set_input_files(EXAMPLES / "astronaut.jpg")
     page.wait_for_selector("#panel-guide .found")
-    page.wait_for_selector("#panel-guide .told:not(.busy)")
+    page.wait_for_selector("#panel-guide .telling:not(.busy)")
 
 
 def painted(page: Any) -> None:
@@ -133,7 +133,7 @@ def states(page: Any, url: str) -> Iterator[str]:
     yield "region"
     page.keyboard.press("Escape")
     page.locator(".more button").last.click()
-    page.wait_for_selector(".tile.done >> nth=3", timeout=300_000)
+    page.wait_for_selector(".tile img.on >> nth=3", timeout=300_000)
     page.wait_for_timeout(1200)
     yield "variations"
     page.locator(".tile").first.click()
@@ -159,10 +159,10 @@ def states(page: Any, url: str) -> Iterator[str]:
     yield "several"
 
 
-def shoot(browser: Any, url: str, folder: Path) -> None:
-    """Takes a picture of every state, in windows of both kinds, light and dark."""
+def shoot(browser: Any, url: str, folder: Path, schemes: tuple[str, ...]) -> None:
+    """Takes a picture of every state, in windows of both kinds."""
     for window, options in WINDOWS.items():
-        for scheme in SCHEMES:
+        for scheme in schemes:
             context = browser.new_context(color_scheme=scheme, **options)
             page = context.new_page()
             page.set_default_timeout(60_000)
@@ -180,7 +180,7 @@ def session(page: Any, url: str) -> None:
     page.mouse.move(700, 700)
     page.wait_for_timeout(900)
     point(page, page.locator("#start .card").nth(2))
-    page.wait_for_selector("#panel-guide .told:not(.busy)")
+    page.wait_for_selector("#panel-guide .telling:not(.busy)")
     page.wait_for_selector("#panel-guide .found")
     page.wait_for_timeout(1400)
     page.keyboard.press("e")
@@ -270,6 +270,7 @@ def main() -> None:
 
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, default=Path("studio-pictures"))
+    parser.add_argument("--scheme", choices=SCHEMES, help="only in this one")
     parser.add_argument("--film", action="store_true", help="film a session")
     parser.add_argument("--only-film", action="store_true", help="film a session, and nothing else")
     args = parser.parse_args()
@@ -278,7 +279,7 @@ def main() -> None:
     with studio() as url, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=PROGRAM, args=FLAGS)
         if not args.only_film:
-            shoot(browser, url, args.out)
+            shoot(browser, url, args.out, (args.scheme,) if args.scheme else SCHEMES)
         if args.film or args.only_film:
             film(browser, url, args.out)
         browser.close()

@@ -61,7 +61,8 @@ def locked(*names: str) -> dict[str, str]:
 
 
 def test_lock_is_complete_and_public():
-    pins = locked("requirements.lock", "requirements/torch.lock", "requirements/triton.lock")
+    names = ("requirements.lock", *(f"requirements/{name}.lock" for name in ("torch", "triton", "browser")))
+    pins = locked(*names)
     assert all(re.match(r"[0-9.]+( |$)", pin) for pin in pins.values())  # no build of one registry alone
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     needs = [*project["dependencies"], *project["optional-dependencies"]["dev"]]
@@ -71,9 +72,8 @@ def test_lock_is_complete_and_public():
 
 
 def test_all_but_torch_is_locked_by_its_hash():
-    for name, pin in locked(
-        "requirements.lock", "requirements/triton.lock", "requirements/tools.lock"
-    ).items():
+    apart = ("triton", "browser", "long", "tools")
+    for name, pin in locked("requirements.lock", *(f"requirements/{each}.lock" for each in apart)).items():
         assert re.search(r"--hash=sha256:[0-9a-f]{64}( |$)", pin), name
     assert [*locked("requirements/torch.lock")] == ["torch"]
 
@@ -104,3 +104,13 @@ def test_examples_are_small_and_attributed():
         assert picture.stat().st_size <= 250_000
         assert f"`{picture.name}`" in readme
         assert picture.with_name(f"{picture.stem}_mask.png").is_file()
+
+
+def test_the_studio_ships_with_its_page_and_examples(wheel):
+    folder = "semantic_guidance/apps/serve"
+    examples = [info for info in wheel.infolist() if info.filename.startswith(f"{folder}/examples/")]
+    assert len(examples) >= 3
+    credited = (ROOT / "examples" / "README.md").read_text()
+    for info in examples:
+        assert info.file_size <= 60_000
+        assert f"`{Path(info.filename).name}`" in credited

@@ -43,11 +43,14 @@ def run(args: argparse.Namespace) -> int:
         if str(error.name).partition(".")[0] not in NEEDED:
             raise
         raise InputError("serve needs FastAPI and uvicorn: pip install 'semantic-guidance[web]'") from None
-    if not _alone(options.host):
-        tell_note(
-            f"--host {options.host} lets in whoever reaches this machine, without a password: docs/serve.md"
-        )
-    serve(options, lambda url: print(f"Studio at {url} (Ctrl-C ends it)", flush=True))
+
+    def tell(url: str) -> None:
+        print(f"Studio at {url} (Ctrl-C ends it)", flush=True)
+        if not _alone(options.host):
+            about = "lets in whoever reaches this machine, without a password: docs/serve.md"
+            tell_note(f"--host {options.host} {about}")
+
+    serve(options, tell)
     return 0
 
 

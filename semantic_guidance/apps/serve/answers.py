@@ -59,6 +59,7 @@ async def _studio(request: Request) -> Studio:
 
 
 async def _uploads(request: Request) -> Uploads:
+    await request.app.state.opened.wait()
     uploads: Uploads = request.app.state.uploads
     return uploads
 

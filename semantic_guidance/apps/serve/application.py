@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -18,7 +19,6 @@ from semantic_guidance.apps.serve.pages import page_files
 from semantic_guidance.apps.serve.records import Limits, Refused
 from semantic_guidance.apps.serve.schema import JOB, file_parameters, job_schema, sentence
 from semantic_guidance.apps.serve.studio import Studio
-from semantic_guidance.apps.serve.uploads import Uploads
 from semantic_guidance.core.errors import InputError
 from semantic_guidance.core.version import __version__
 
@@ -32,8 +32,8 @@ LATER = (429, 503)
 FILES = "/api/paintings/{id}/files/{format}"
 
 
-def application(studio: Studio, uploads: Uploads) -> FastAPI:
-    """The application without its guard."""
+def application(studio: Studio) -> FastAPI:
+    """The application without its guard; whoever opens the studio sets ``opened`` and ``uploads``."""
     app = FastAPI(
         title="Semantic Guidance: the studio",
         version=__version__,
@@ -45,7 +45,7 @@ def application(studio: Studio, uploads: Uploads) -> FastAPI:
         **QUIET,
         responses=problems(400, 421, 422),
     )
-    app.state.studio, app.state.uploads = studio, uploads
+    app.state.studio = studio
     app.state.page, app.state.offer = page_files(), None
     app.state.opened, app.state.started = asyncio.Event(), asyncio.Event()
     for each in (routes, routes_pictures, routes_paintings):
@@ -69,8 +69,17 @@ async def _refused_by_http(request: Request, error: Exception) -> Response:
     if error.status_code == 404 and detail == "Not Found":
         detail = "There is nothing at this address."
     if error.status_code == 405:
-        detail = f"{request.method} is not for this address; wanted {headers.get('Allow', 'another method')}."
+        headers["Allow"] = _allowed(request) or headers.get("Allow", "")
+        detail = f"{request.method} is not for this address; wanted {headers['Allow']}."
     return _problem(error.status_code, detail, headers)
+
+
+def _allowed(request: Request) -> str:
+    """All methods for an address: of those with the same one, routes know their own alone."""
+    for path, methods in request.app.openapi()["paths"].items():
+        if re.fullmatch(re.sub(r"\{\w+\}", "[^/]+", path), request.url.path):
+            return ", ".join(method.upper() for method in methods)
+    return ""
 
 
 async def _not_as_told(request: Request, error: Exception) -> Response:

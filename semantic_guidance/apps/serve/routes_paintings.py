@@ -15,7 +15,7 @@ from starlette.responses import FileResponse, Response, StreamingResponse
 
 from semantic_guidance.apps.serve.answers import JSON_ONLY, Json, TheStudio, binary, problems
 from semantic_guidance.apps.serve.records import Event, Order
-from semantic_guidance.apps.serve.schema import Painting, PaintingOrder, ZipOrder
+from semantic_guidance.apps.serve.schema import PNG, Painting, PaintingOrder, ZipOrder
 from semantic_guidance.apps.serve.studio import Studio
 
 router = APIRouter()
@@ -25,8 +25,6 @@ RETRY = 1000
 
 PING = 2.0
 """Seconds of silence after which a comment tells both sides that the other one is there."""
-
-PNG = "data:image/png;base64,"
 
 STREAM = {
     "description": "Server-sent events `state`, `canvas`, `strokes` and `end`, see docs/serve.md.",
@@ -76,11 +74,9 @@ def _region(text: str) -> bytes:
         HTTPException: it is none.
     """
     try:
-        if text.startswith(PNG):
-            return base64.b64decode(text[len(PNG) :], validate=True)
+        return base64.b64decode(text.removeprefix(PNG), validate=True)
     except binascii.Error:
-        pass
-    raise HTTPException(422, f"region is no PNG; wanted a data URL that begins with {PNG}.")
+        raise HTTPException(422, f"region is no PNG; wanted a data URL: {PNG}...") from None
 
 
 @router.get("/api/paintings/{id}", responses={200: {"model": Painting}, **problems(404)})
@@ -119,7 +115,7 @@ async def _told(studio: Studio, id: str) -> AsyncIterator[str]:
         async for event in happening:
             yield _spelled(event)
     finally:
-        await happening.aclose()  # type: ignore[attr-defined]
+        await happening.aclose()
 
 
 def _spelled(event: Event) -> str:

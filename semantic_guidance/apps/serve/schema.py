@@ -12,6 +12,7 @@ from semantic_guidance.apps.serve.records import Limits
 from semantic_guidance.painter.variations import COUNTS
 
 LONGEST_ID = 64
+PNG = "data:image/png;base64,"
 DOCUMENT = 'Guidance, as `--guidance FILE.json` keeps it: docs/formats.md, "Guidance to keep and edit".'
 JOB = "JobOptions"
 """Name of the schema of a job's options."""
@@ -60,7 +61,17 @@ Place = Annotated[list[Any], AfterValidator(_point), _items([NUMBER, NUMBER, {"t
 Box = Annotated[
     list[Any], AfterValidator(_box), _items([NUMBER, NUMBER, *2 * [{**NUMBER, "exclusiveMinimum": 0}]])
 ]
-Guidance = Annotated[dict[str, Any], Field(description=DOCUMENT)]
+Guidance = Annotated[
+    dict[str, Any],
+    WithJsonSchema(
+        {
+            "type": "object",
+            "required": ["instances"],
+            "properties": {"instances": {"type": "array", "items": {"type": "object"}}},
+            "description": DOCUMENT,
+        }
+    ),
+]
 JobOptions = Annotated[dict[str, Any], WithJsonSchema({"type": "object", "title": JOB})]
 
 
@@ -93,7 +104,10 @@ class PaintingOrder(Asked):
     variation: Variation | None = None
     of: Id | None = Field(None, description="the painting of which a region is painted over")
     region: str | None = Field(
-        None, max_length=8 << 20, description="of it, a PNG as a data URL, bright where to paint"
+        None,
+        max_length=8 << 20,
+        pattern=f"^{PNG}[A-Za-z0-9+/]+={{0,2}}$",
+        description="of it, a PNG, bright where to paint",
     )
     erase: bool = Field(False, description="first take away strokes that lie wholly in the region")
 
@@ -233,11 +247,18 @@ def file_parameters(limits: Limits) -> list[dict[str, Any]]:
             "name": item.name,
             "in": "query",
             "required": False,
-            "schema": {key: part for key, part in offer.schema(item, most).items() if key != "description"},
+            "schema": _in_query(offer.schema(item, most)),
             "description": offer.help_of(item),
         }
         for item in offer.file_options()
     ]
+
+
+def _in_query(schema: dict[str, Any]) -> dict[str, Any]:
+    """The same of a text in a query: it is there or not, and lists are spelled with commas."""
+    kinds = [each for each in schema.get("anyOf", [schema]) if each["type"] not in ("array", "null")]
+    plain = [{key: part for key, part in each.items() if key != "description"} for each in kinds]
+    return plain[0] if len(plain) == 1 else {"anyOf": plain}
 
 
 def sentence(errors: list[Any]) -> str:

@@ -6,12 +6,14 @@ import asyncio
 import contextlib
 import json
 import logging
+import os
+import shutil
+import signal
 import socket
-import tempfile
 import threading
 import webbrowser
 from collections.abc import Callable, Iterator
-from pathlib import Path
+from multiprocessing import forkserver
 from typing import Any
 
 import uvicorn
@@ -19,13 +21,12 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from semantic_guidance.apps.serve.application import application, guarded
 from semantic_guidance.apps.serve.guard import EVERYWHERE, HEADERS, Names
+from semantic_guidance.apps.serve.records import Refused
 from semantic_guidance.apps.serve.settings import ServeOptions
 from semantic_guidance.apps.serve.studio import Studio
 from semantic_guidance.apps.serve.uploads import Uploads
 from semantic_guidance.core.ending import Stop, saving_first
 from semantic_guidance.core.errors import InputError
-
-UPLOADS = "semantic-guidance-uploads-"
 
 POLL = 0.05
 """Seconds between two looks at whether the server is to end."""
@@ -57,12 +58,8 @@ def serve(options: ServeOptions, tell: Callable[[str], None]) -> None:
     """
     logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)  # the guard tells what matters
     listener = _listener(options)
-    with (
-        listener,
-        tempfile.TemporaryDirectory(prefix=UPLOADS, ignore_cleanup_errors=True) as folder,
-        saving_first() as stop,
-    ):
-        asyncio.run(_served(options, listener, Path(folder), stop, tell))
+    with listener, saving_first() as stop:
+        asyncio.run(_served(options, listener, stop, tell))
 
 
 def _listener(options: ServeOptions) -> socket.socket:
@@ -76,7 +73,8 @@ def _listener(options: ServeOptions) -> socket.socket:
         kind, _, _, _, address = found[0]
         listener = socket.create_server(address[:2], family=kind, backlog=512)
     except OSError as error:
-        reason = error.strerror or str(error)
+        usual = isinstance(error, socket.gaierror) or error.errno is None
+        reason = (error.strerror or str(error)) if usual else os.strerror(error.errno or 0)
         raise InputError(
             f"{options.host}:{options.port}: {reason}, wanted another --host or --port"
         ) from None
@@ -92,11 +90,11 @@ def address_of(host: str, port: int) -> str:
 
 
 async def _served(
-    options: ServeOptions, listener: socket.socket, folder: Path, stop: Stop, tell: Callable[[str], None]
+    options: ServeOptions, listener: socket.socket, stop: Stop, tell: Callable[[str], None]
 ) -> None:
     limits = options.limits
     studio = Studio(limits, options.workers)
-    app = application(studio, Uploads(folder))
+    app = application(studio)
     config: Any = {"lifespan": "off", "log_config": None, "access_log": False, "proxy_headers": False}
     server = _Server(
         uvicorn.Config(
@@ -124,25 +122,39 @@ async def _served(
             if starting.done():
                 starting.result()
     finally:
-        starting.cancel()
+        if not starting.done():
+            _start_no_more()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(CLOSING):
                 await studio.close()
+        with contextlib.suppress(Refused):  # it was not opened
+            shutil.rmtree(studio.folder, ignore_errors=True)
+        starting.cancel()
         server.should_exit = True
-        await serving
+        await asyncio.gather(serving, starting, return_exceptions=True)
 
 
 async def _started(studio: Studio, state: Any) -> None:
     """Open the studio, which takes orders from then on, and wait until its workers are warm."""
     starting = asyncio.ensure_future(studio.start())
     await asyncio.sleep(0)
-    state.opened.set()
+    if not starting.done():
+        state.uploads = Uploads(studio.folder / "uploads")
+        state.opened.set()
     try:
         await starting
     except BaseException:
         starting.cancel()
         raise
     state.started.set()
+
+
+def _start_no_more() -> None:
+    """End the process that starts workers, which may be loading torch still: a thread waits for it."""
+    number = getattr(getattr(forkserver, "_forkserver", None), "_forkserver_pid", None)
+    if number is not None:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(number, signal.SIGKILL)
 
 
 class _Server(uvicorn.Server):

@@ -35,10 +35,11 @@ class Uploads:
     """A folder for files that are being received.
 
     Args:
-        folder: an empty one.
+        folder: a new one.
     """
 
     def __init__(self, folder: Path) -> None:
+        folder.mkdir()
         self.folder = folder
         self._free = AT_ONCE
 
@@ -107,7 +108,7 @@ async def _write(request: Request, path: Path, most: int) -> None:
     except TimeoutError:
         raise HTTPException(408, "The file did not come to its end; wanted it sent once more.") from None
     if not size:
-        raise HTTPException(400, "The file is empty; wanted a picture.")
+        raise HTTPException(400, "The file is empty; wanted one with something in it.")
 
 
 def given_name(header: str | None, usual: str) -> str:

@@ -19,7 +19,7 @@ def temporary(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def studio(temporary: Path) -> Iterator[Served]:
     """A server for all tests of a session, which they leave as it is."""
-    flags = ("--workers", "1", "--max-upload", "8", "--grace", "3")
+    flags = ("--workers", "1", "--max-upload", "8", "--grace", "4")
     with served(*flags, TMPDIR=str(temporary)) as server:
         yield server
 

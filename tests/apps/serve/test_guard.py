@@ -202,7 +202,7 @@ def test_json_is_bounded(studio, length):
 
 def uploads(temporary: Path) -> list[Path]:
     """Files that are being received."""
-    return [path for path in temporary.glob("semantic-guidance-uploads-*/*") if path.is_file()]
+    return [path for path in temporary.glob("semantic-guidance-*/uploads/*") if path.is_file()]
 
 
 def test_a_broken_upload_leaves_nothing(studio, temporary):

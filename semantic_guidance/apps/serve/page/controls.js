@@ -1,57 +1,75 @@
 // What can be asked of the painter. Only what is not as usual stands in `state.settings`.
-import * as api from "/page/api.js";
-import { button, find, icon, make, section, slider, toast } from "/page/dom.js";
-import { change, on, settle, state } from "/page/store.js";
-import { filled, text } from "/page/text.js";
+import { find, make, toast } from "/page/dom.js";
+import { change, on, state } from "/page/store.js";
+import { text } from "/page/text.js";
 
 const words = text.paint;
-const FEWEST = 20, STEPS = 200; // strokes at the left end of the slider, and its steps
-const USUAL = { strokes: 300, preset: "standard", style: "alla-prima", seed: 0 };
-const SIZES = [512, 1024, 1536, 2048, 3072, 4096];
-const LIGHTS = ["top", "right", "bottom", "left", "none"];
-const LAST_SEED = 9999;
+export const USUAL = { strokes: 300, preset: "standard", style: "alla-prima", seed: 0 };
 
 // Dials: the least and most that the slider gives, where it stands if the style decides, and whether it is a
 // factor, for which the slider is logarithmic.
-const DIALS = {
-  length: [0.25, 4, 1, true], width: [0.25, 4, 1, true], curvature: [0, 1, 0.5], opacity: [0.05, 1, 0.9],
-  flow: [0, 1, 0.6], looseness: [0, 1, 0.2], edges: [0, 1, 0.8], economy: [0, 1, 0.5], variety: [0, 3, 1],
-  saturation: [0, 2, 1], warmth: [-1, 1, 0],
+export const DIALS = {
+  length: [0.25, 4, 1, true],
+  width: [0.25, 4, 1, true],
+  curvature: [0, 1, 0.5],
+  opacity: [0.05, 1, 0.9],
+  flow: [0, 1, 0.6],
+  looseness: [0, 1, 0.2],
+  edges: [0, 1, 0.8],
+  economy: [0, 1, 0.5],
+  variety: [0, 3, 1],
+  saturation: [0, 2, 1],
+  warmth: [-1, 1, 0],
 };
-const TEXTURE = { relief: [0, 1, 0.5], bristle: [0, 1, 0.5], dry: [0, 1, 0.3] };
+export const TEXTURE = { relief: [0, 1, 0.5], bristle: [0, 1, 0.5], dry: [0, 1, 0.3] };
+
 // What changes anything in a style or with a brush, where it is not everything: the painter refuses the rest.
 const DRAWN = ["length", "width", "opacity"], GRAINY = ["relief", "bristle", "dry", "light"];
-const TURNED = { likeness: [], lines: [], ink: DRAWN, pencil: DRAWN, "colored-pencil": [...DRAWN, "saturation"] };
+const TURNED = {
+  likeness: [],
+  lines: [],
+  ink: DRAWN,
+  pencil: DRAWN,
+  "colored-pencil": [...DRAWN, "saturation"],
+};
 const BRUSHES = {
-  "colored-pencil": "pencil", pencil: "pencil", ink: "ink", gouache: "gouache", pointillist: "gouache", "palette-knife": "knife",
-  watercolor: "watercolor", likeness: "flat", lines: "flat",
+  "colored-pencil": "pencil",
+  pencil: "pencil",
+  ink: "ink",
+  gouache: "gouache",
+  pointillist: "gouache",
+  "palette-knife": "knife",
+  watercolor: "watercolor",
+  likeness: "flat",
+  lines: "flat",
 };
 const GRAINS = { flat: [], knife: ["relief", "dry", "light"], ink: ["bristle", "dry"] };
-const COLORS = ["palette", "palette_from"];
-const NOT_OURS = new Set(
-  "image out output overwrite formats export frame mask invert_mask box point not_point text guidance guide baseline show_guidance device"
-    .split(" "),
-);
+const NOT_OURS = new Set([
+  ..."image out output overwrite formats export frame device".split(" "),
+  ..."mask invert_mask box point not_point text guidance guide baseline show_guidance".split(" "),
+]);
 export const DIAL_NAMES = Object.keys(DIALS);
 
 // The buttons of what else can be done with a painting; other modules add theirs.
 export const more = make("div", { class: "row more", hidden: true });
 
-const syncs = [];
-let asked = { options: [], styles: [], brushes: [], presets: [] }, numbers = 0;
+let asked = { options: [] };
 
 // The settings as a job's JSON, without those that change nothing in this style.
 export const job = () => Object.fromEntries(Object.entries(state.settings).filter(([name]) => fits(name)));
 
-function fits(name) {
+export function fits(name) {
   const { brush, relief, style = USUAL.style } = state.settings;
   if (name in DIALS) return TURNED[style]?.includes(name) ?? true;
   if (!GRAINY.includes(name)) return true;
-  return (GRAINS[brush ?? BRUSHES[style] ?? "oil"] ?? GRAINY).includes(name) && !(name === "light" && relief === 0);
+  return (
+    (GRAINS[brush ?? BRUSHES[style] ?? "oil"] ?? GRAINY).includes(name) && !(name === "light" && relief === 0)
+  );
 }
 
-const usual = (name) => asked.options.find((option) => option.name === name)?.default ?? USUAL[name] ?? null;
-const value = (name) => state.settings[name] ?? usual(name);
+export const usual = (name) =>
+  asked.options.find((option) => option.name === name)?.default ?? USUAL[name] ?? null;
+export const value = (name) => state.settings[name] ?? usual(name);
 
 // Sets some settings; what is as usual, or null, is not kept.
 export function put(values, series = null) {
@@ -65,324 +83,31 @@ export function put(values, series = null) {
 
 // The settings of a painting, as its job tells them.
 export function take(told) {
-  const kept = Object.entries(told).filter(([name, given]) => !NOT_OURS.has(name) && given !== null && given !== usual(name));
+  const kept = Object.entries(told).filter(
+    ([name, given]) => !NOT_OURS.has(name) && given !== null && given !== usual(name),
+  );
   change({ settings: Object.fromEntries(kept) });
 }
 
-// Calls `sync()` now and whenever settings are set, from here or elsewhere.
-function shows(sync) {
-  syncs.push(sync);
-  sync();
-}
-
-// One of several, as radio buttons that look like cards or chips: [value, ...children] each.
-function choice(name, label, kind, items, chosen, choose) {
-  const group = make("div", { class: kind, role: "radiogroup", "aria-label": label }), id = `${name}-${++numbers}`;
-  for (const [item, ...children] of items) {
-    const input = make("input", { type: "radio", name: id, value: item, onchange: () => choose(item) });
-    group.append(make("label", { class: "choice" }, input, ...children));
-  }
-  shows(() => {
-    for (const input of group.querySelectorAll("input")) input.checked = input.value === String(chosen());
-  });
-  return group;
-}
-
-// A slider that says nothing until it is moved: then its value stands, until it is given back.
-function dial(name, [least, most, middle, factor = false]) {
-  const forth = (given) => (factor ? Math.log2(given) : given), back = (given) => (factor ? 2 ** given : given);
-  const rounded = (given) => Math.round(back(given) * 100) / 100;
-  const field = slider(words.dials[name], {
-    min: forth(least), max: forth(most), step: factor ? 0.1 : 0.05, value: forth(middle),
-    shown: (given) => (state.settings[name] === undefined ? words.asStyle : factor ? `× ${rounded(given)}` : String(rounded(given))),
-    hint: words.dialHints[name],
-    input: (given) => put({ [name]: rounded(given) }, name),
-    done: settle,
-  });
-  const reset = button(filled(words.resetOne, { name: words.dials[name] }), () => put({ [name]: null }), {
-    icon: "undo", bare: true, class: "button bare reset",
-  });
-  field.querySelector(".field-head").append(reset);
-  shows(() => {
-    const given = state.settings[name];
-    field.set(forth(given ?? middle));
-    field.classList.toggle("unset", given === undefined);
-    field.hidden = !fits(name);
-    reset.hidden = given === undefined;
-  });
-  return field;
-}
-
-const titled = (name) => (words.styles[name] ?? [name[0].toUpperCase() + name.slice(1).replaceAll("-", " ")])[0];
+export const titled = (name) =>
+  (words.styles[name] ?? [name[0].toUpperCase() + name.slice(1).replaceAll("-", " ")])[0];
 export const styleName = (name) => titled(name ?? usual("style") ?? USUAL.style);
 
-function styles() {
-  const items = asked.styles.map(({ name, summary }) => [
-    name,
-    make("img", { src: `/page/style-${name}.webp`, alt: "", loading: "lazy", width: 96, height: 72, onerror: gone }),
-    make("b", { text: titled(name) }),
-    make("span", { class: "hint", text: words.styles[name]?.[1] ?? summary }),
-  ]);
-  const chosen = () => state.settings.style ?? usual("style") ?? USUAL.style;
-  return choice("style", words.style, "cards", items, chosen, (name) => put({ style: name === USUAL.style ? null : name }));
-}
-
-function gone() {
-  this.remove();
-}
-
-// Strokes: from few to the server's limit, evenly in ratios, in round numbers.
-function strokes() {
-  const most = Math.min(asked.limits?.strokes ?? Infinity, asked.options.find(({ name }) => name === "strokes")?.max ?? 20000);
-  const ratio = Math.log(most / FEWEST), at = (count) => Math.round((STEPS * Math.log(count / FEWEST)) / ratio);
-  const round = (count) => {
-    const unit = 10 ** Math.max(0, Math.floor(Math.log10(count)) - 1);
-    return Math.min(most, Math.round(count / unit) * unit);
-  };
-  const count = (place) => round(FEWEST * Math.exp((ratio * place) / STEPS));
-  const exact = make("input", {
-    type: "number", min: 1, max: most, step: 1, "aria-label": words.strokesExact, class: "exact", inputmode: "numeric",
-    onchange: () => put({ strokes: Math.min(most, Math.max(1, Math.round(Number(exact.value)) || usual("strokes"))) }),
-  });
-  const field = slider(words.strokes, {
-    min: 0, max: STEPS, value: at(value("strokes")), shown: () => "", hint: "-",
-    input: (place) => put({ strokes: count(place) }, "strokes"),
-    done: settle,
-  });
-  field.querySelector(".field-head").append(exact);
-  shows(() => {
-    const given = value("strokes");
-    if (count(Number(field.range.value)) !== given) field.range.value = at(given);
-    field.range.setAttribute("aria-valuetext", filled(words.count, { count: given.toLocaleString("en") }));
-    exact.value = given;
-    field.querySelector(".hint").textContent = words.strokesMean.find(([bound]) => given < bound)[1];
-  });
-  return field;
-}
-
-function presets() {
-  const names = asked.presets.length ? asked.presets.map((each) => each.name ?? each) : ["draft", "standard", "fine"];
-  const items = names.map((name) => [name, make("span", { text: words.presets[name]?.[0] ?? name })]);
-  const hint = make("p", { class: "hint" });
-  shows(() => (hint.textContent = words.presets[value("preset")]?.[1] ?? ""));
-  const group = choice("preset", words.preset, "chips", items, () => value("preset"), (name) => put({ preset: name }));
-  return make("div", { class: "field" }, make("p", { class: "field-name", text: words.preset, "aria-hidden": "true" }), group, hint);
-}
-
-// A choice from a list; the empty value is as usual.
-function list(name, label, items, hint = null, of = String) {
-  const id = `list-${++numbers}`;
-  const select = make("select", { id, onchange: () => put({ [name]: select.value === "" ? null : of(select.value) }) });
-  for (const [item, shown] of items) select.append(make("option", { value: item, text: shown }));
-  const sync = () => {
-    const given = String(state.settings[name] ?? "");
-    if (given && ![...select.options].some((option) => option.value === given)) {
-      select.append(make("option", { value: given, text: given }));
-    }
-    select.value = given;
-    field.hidden = !fits(name);
-  };
-  const field = make("div", { class: "field" }, make("label", { for: id, text: label }), select, hint && make("p", { class: "hint", text: hint }));
-  shows(sync);
-  return field;
-}
-
-function brushes() {
-  const names = asked.brushes.map((each) => each.name ?? each);
-  return [
-    list("brush", words.brush, [["", words.asStyle], ...names.map((name) => [name, words.brushes[name] ?? name])], words.brushHint),
-    ...Object.entries(TEXTURE).map(([name, range]) => dial(name, range)),
-    list("light", words.light, [["", words.lights.usual], ...LIGHTS.map((name) => [name, words.lights[name]])]),
-  ];
-}
-
-// Another picture is asked for, goes to the server, and `taken(id)` hears its name there.
-function chooser(label, taken) {
-  const input = make("input", { type: "file", accept: "image/*", hidden: true, tabindex: -1 });
-  const press = button(label, () => input.click(), { icon: "image", kind: "wide" });
-  input.addEventListener("change", async () => {
-    const [file] = input.files;
-    input.value = "";
-    if (!file) return;
-    press.disabled = true;
-    press.querySelector("span").textContent = words.sending;
-    try {
-      taken((await api.addPicture(file, file.name)).id);
-    } catch (error) {
-      toast(error?.message || text.common.failed, { problem: true, closing: text.common.close });
-    }
-    press.disabled = false;
-    press.querySelector("span").textContent = label;
-  });
-  return make("div", {}, press, input);
-}
-
-const isColor = (given) => /^#([0-9a-f]{3}|[0-9a-f]{6})$/i.test(given ?? "");
-const long = (color) => (color.length === 4 ? `#${[...color.slice(1)].map((digit) => digit + digit).join("")}` : color).toLowerCase();
-
-// Which colours: any, so many, those of a list, or those of another picture.
-function palette() {
-  const kindOf = () => {
-    if (state.settings.palette_from) return "picture";
-    const given = state.settings.palette;
-    return given === undefined ? "any" : /^\d+$/.test(String(given)) ? "few" : "own";
-  };
-  let wanted = null; // "picture" before one is chosen
-  const kind = () => (kindOf() === "any" && wanted === "picture" ? wanted : kindOf());
-  const start = { any: {}, few: { palette: 8 }, own: { palette: "#1f2d3d,#b5532a,#e8c26a,#f5efe2" }, picture: {} };
-  const choose = (name) => {
-    wanted = name;
-    put({ palette: null, palette_from: null, ...start[name] });
-    for (const sync of syncs) sync();
-  };
-  const items = Object.entries(words.palettes).map(([name, shown]) => [name, make("span", { text: shown })]);
-  const group = choice("palette", words.palette, "chips", items, kind, choose);
-  const few = slider(words.colours, {
-    min: 2, max: 24, value: 8, input: (count) => put({ palette: count }, "palette"), done: settle,
-  });
-  const own = ownColours();
-  const shown = make("img", { class: "source", alt: words.paletteFrom });
-  const from = chooser(words.choosePicture, (id) => put({ palette: null, palette_from: id }));
-  const picture = make("div", {}, shown, from, make("p", { class: "hint", text: words.palettePictureHint }));
-  shows(() => {
-    const now = kind();
-    few.hidden = now !== "few";
-    own.hidden = now !== "own";
-    picture.hidden = now !== "picture";
-    if (now === "few") few.set(Number(state.settings.palette));
-    shown.hidden = !state.settings.palette_from;
-    if (!shown.hidden) shown.src = api.preview(state.settings.palette_from);
-  });
-  return [group, few, own, picture];
-}
-
-function ownColours() {
-  const box = make("div", { class: "field own" }), row = make("div", { class: "row swatches" });
-  const colors = () => String(state.settings.palette ?? "").split(/[,\s]+/).filter(isColor).map(long);
-  const set = (given, series = null) => put({ palette: given.join(",") }, series);
-  const line = make("input", {
-    type: "text", "aria-label": words.hexList, spellcheck: "false", autocomplete: "off",
-    onchange: () => {
-      const given = line.value.split(/[,\s]+/).map((each) => (each.startsWith("#") ? each : `#${each}`)).filter(isColor);
-      if (given.length) set(given.map(long));
-      else line.value = colors().join(", ");
-    },
-  });
-  const draw = () => {
-    const given = colors();
-    if (document.activeElement !== line) line.value = given.join(", ");
-    if (row.childElementCount !== given.length + 1) {
-      row.replaceChildren(
-        ...given.map((_, n) => swatch(n)),
-        button(words.addColour, () => set([...colors(), "#888888"]), { icon: "plus", bare: true }),
-      );
-    }
-    given.forEach((color, n) => (row.children[n].firstChild.value = color));
-  };
-  const swatch = (n) => {
-    const name = filled(words.colourNumber, { number: n + 1 });
-    const input = make("input", { type: "color", "aria-label": name });
-    input.addEventListener("input", () => set(colors().with(n, input.value), `colour ${n}`));
-    input.addEventListener("change", settle);
-    const away = button(filled(words.removeColour, { number: n + 1 }), () => {
-      if (colors().length > 1) set(colors().filter((_, each) => each !== n));
-    }, { icon: "close", bare: true });
-    return make("div", { class: "swatch" }, input, away);
-  };
-  box.append(row, line, make("p", { class: "hint", text: words.ownHint }));
-  shows(draw);
-  return box;
-}
-
-// What is behind the object, or under the strokes: as usual, a colour, or another picture.
-function ground(name, label, hint) {
-  let wanted = null;
-  const given = () => state.settings[name];
-  const kind = () => (given() === undefined ? (wanted === "picture" ? wanted : "usual") : isColor(given()) ? "colour" : "picture");
-  const items = ["usual", "colour", "picture"].map((each) => [each, make("span", { text: words.grounds[each] })]);
-  const group = choice(name, label, "chips", items, kind, (each) => {
-    wanted = each;
-    put({ [name]: each === "colour" ? "#e9dcc3" : null });
-    for (const sync of syncs) sync();
-  });
-  const color = make("input", { type: "color", "aria-label": filled(words.colourOf, { name: label }) });
-  color.addEventListener("input", () => put({ [name]: color.value }, name));
-  color.addEventListener("change", settle);
-  const shown = make("img", { class: "source", alt: label });
-  const picture = make("div", {}, shown, chooser(words.choosePicture, (id) => put({ [name]: id })));
-  shows(() => {
-    const now = kind();
-    color.hidden = now !== "colour";
-    picture.hidden = now !== "picture";
-    if (now === "colour") color.value = long(given());
-    shown.hidden = now !== "picture" || !given();
-    if (!shown.hidden) shown.src = api.preview(given());
-  });
-  return make("div", { class: "field" }, make("p", { class: "field-name", text: label }), group, color, picture, make("p", { class: "hint", text: hint }));
-}
-
-// Some styles have no hand that could be changed.
-function handHint() {
-  const hint = make("p", { class: "hint" });
-  shows(() => (hint.textContent = fits("length") ? words.handHint : words.noHand));
-  return hint;
-}
-
-function check(name, label, hint, on = true) {
-  const input = make("input", { type: "checkbox", onchange: () => put({ [name]: input.checked ? on : null }) });
-  shows(() => (input.checked = Boolean(state.settings[name])));
-  return make("div", { class: "field" }, make("label", { class: "check" }, input, make("span", { text: label })), make("p", { class: "hint", text: hint }));
-}
-
-function sizes() {
-  const option = asked.options.find(({ name }) => name === "size"), most = Math.min(option?.max ?? 8192, asked.limits?.size ?? 8192);
-  const items = SIZES.filter((size) => size <= most).map((size) => [size, filled(words.pixels, { size })]);
-  return list("size", words.size, [["", words.sizeUsual], ...items], words.sizeHint, Number);
-}
-
-function seed() {
-  const id = `seed-${++numbers}`;
-  const input = make("input", {
-    id, type: "number", min: 0, step: 1, inputmode: "numeric",
-    onchange: () => put({ seed: Math.max(0, Math.round(Number(input.value)) || 0) }),
-  });
-  const dice = button(words.dice, () => put({ seed: 1 + Math.floor(Math.random() * LAST_SEED) }), { icon: "dice", bare: true });
-  shows(() => (input.value = value("seed")));
-  const field = make("div", { class: "row seed" }, input, dice);
-  return make("div", { class: "field" }, make("label", { for: id, text: words.seed }), field, make("p", { class: "hint", text: words.seedHint }));
-}
-
-// A closed section tells how much in it is not as usual.
-function closed(title, names, ...children) {
-  const part = section(title, { open: false }, ...children), mark = make("span", { class: "mark" });
-  part.querySelector("summary").append(mark);
-  shows(() => {
-    const count = names.filter((name) => state.settings[name] !== undefined && fits(name)).length;
-    mark.textContent = count ? filled(words.changed, { count }) : "";
-  });
-  return part;
-}
-
+// The controls themselves come with the first picture.
 export function mount(options) {
-  asked = { ...asked, ...options };
-  const dials = Object.keys(DIALS), textures = Object.keys(TEXTURE);
-  const reset = button(words.reset, () => change({ settings: {} }), { icon: "undo", kind: "wide" });
-  shows(() => (reset.disabled = Object.keys(state.settings).length === 0));
-  find("panel-paint").append(
-    more,
-    section(words.style, {}, styles()),
-    section(words.work, {}, strokes(), presets()),
-    closed(words.colourTitle, COLORS.concat("saturation", "warmth", "pigments"), ...palette(),
-      dial("saturation", DIALS.saturation), dial("warmth", DIALS.warmth), check("pigments", words.pigments, words.pigmentsHint, "tubes")),
-    closed(words.hand, dials.filter((name) => name !== "saturation" && name !== "warmth"), handHint(),
-      ...dials.filter((name) => name !== "saturation" && name !== "warmth").map((name) => dial(name, DIALS[name]))),
-    closed(words.brushTitle, ["brush", "light", ...textures], ...brushes()),
-    closed(words.canvas, ["background", "start_canvas", "size", "opaque"], ground("background", words.background, words.backgroundHint),
-      ground("start_canvas", words.start, words.startHint), sizes(), check("opaque", words.opaque, words.opaqueHint)),
-    closed(words.chance, ["seed"], seed()),
-    reset,
-  );
-  on("settings", () => {
-    for (const sync of syncs) sync();
-  });
+  asked = options;
+  let begun = false;
+  const begin = async () => {
+    if (begun || !state.picture) return;
+    begun = true;
+    try {
+      (await import("/page/dials.js")).mount(options);
+    } catch {
+      begun = false;
+      toast(words.noAnswer, { problem: true, closing: text.common.close });
+    }
+  };
+  find("panel-paint").prepend(more);
+  on("picture", begin);
+  begin();
 }

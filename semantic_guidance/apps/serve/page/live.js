@@ -10,8 +10,20 @@ import { filled, text } from "/page/text.js";
 const words = text.paint;
 const AGAIN = 2000; // ms until a lost painting is asked for again
 const STAGES = {
-  usual: { compile: [0, 0.02], guidance: [0.02, 0.06], plan: [0.06, 0.2], polish: [0.2, 0.95], export: [0.95, 1] },
-  draft: { compile: [0, 0.02], guidance: [0.02, 0.1], plan: [0.1, 0.9], polish: [0.1, 0.9], export: [0.9, 1] },
+  usual: {
+    compile: [0, 0.02],
+    guidance: [0.02, 0.06],
+    plan: [0.06, 0.2],
+    polish: [0.2, 0.95],
+    export: [0.95, 1],
+  },
+  draft: {
+    compile: [0, 0.02],
+    guidance: [0.02, 0.1],
+    plan: [0.1, 0.9],
+    polish: [0.1, 0.9],
+    export: [0.9, 1],
+  },
 };
 const works = new Map(); // by id: record, handlers, close, canvas and strokes (the newest), lost, stopping
 let watched = null; // id of the work that the stage shows
@@ -58,7 +70,15 @@ export function attach(record, handlers = onStage) {
     if (isKept(record)) keep(record);
     return;
   }
-  const work = { record, handlers, close: () => {}, canvas: null, strokes: null, lost: false, stopping: false };
+  const work = {
+    record,
+    handlers,
+    close: () => {},
+    canvas: null,
+    strokes: null,
+    lost: false,
+    stopping: false,
+  };
   works.set(record.id, work);
   follow(work);
   if (handlers === onStage) watch(record.id);
@@ -145,7 +165,9 @@ function finish(work, record) {
     }
   }
   if (record.state === "failed") toast(complaint(record), { problem: true, closing: text.common.close });
-  say({ done: words.ended, stopped: words.stopped, cancelled: words.cancelled }[record.state] ?? words.failed);
+  say(
+    { done: words.ended, stopped: words.stopped, cancelled: words.cancelled }[record.state] ?? words.failed,
+  );
   tellWorks();
 }
 
@@ -165,7 +187,7 @@ export async function stop(work) {
   refresh();
   try {
     const record = await api.stop(work.record.id);
-    if (isOver(record)) setTimeout(() => finish(work, record), 400); // its last strokes come before
+    if (isOver(record)) setTimeout(() => finish(work, record), 150); // its end comes by itself before, mostly
   } catch (error) {
     if (error.status === 404) finish(work, { ...work.record, state: "cancelled" });
     else if (error.status === 409) retry(work);
@@ -210,7 +232,11 @@ function sentence(works) {
   if (lost) return words.lost;
   if (record.state === "queued") {
     const before = record.position ?? 0;
-    return before > 1 ? filled(words.waiting, { count: before }) : before === 1 ? words.waitingOne : words.waitingNext;
+    return before > 1
+      ? filled(words.waiting, { count: before })
+      : before === 1
+        ? words.waitingOne
+        : words.waitingNext;
   }
   const many = works.length > 1 ? filled(words.several, { count: works.length }) : "";
   return `${words.stages[record.stage] ?? words.painting}${many}`;
@@ -219,7 +245,8 @@ function sentence(works) {
 // The share of all the work that is done, by what each stage takes of it; it never falls.
 function share(works) {
   for (const work of works) {
-    const { stage, share = 0, job } = work.record, [from, to] = STAGES[job?.preset === "draft" ? "draft" : "usual"][stage] ?? [0, 0];
+    const { stage, share = 0, job } = work.record,
+      [from, to] = STAGES[job?.preset === "draft" ? "draft" : "usual"][stage] ?? [0, 0];
     work.done = Math.max(work.done ?? 0, from + (to - from) * share);
   }
   return works.reduce((sum, { done }) => sum + done, 0) / Math.max(1, works.length);
@@ -227,11 +254,18 @@ function share(works) {
 
 function refresh() {
   if (!paint) return;
-  const all = [...works.values()], busy = all.length > 0, stopping = busy && all.every((work) => work.stopping);
+  const all = [...works.values()], busy = all.length > 0,
+    stopping = busy && all.every((work) => work.stopping);
   document.body.toggleAttribute("data-painting", busy || asking > 0);
   document.body.toggleAttribute("data-waiting", busy && all.every(({ strokes }) => !strokes));
   const deed = offered && !busy ? offered : null;
-  const name = stopping ? words.stopping : busy ? words.stop : asking ? words.asking : (deed?.words ?? words.paint);
+  const name = stopping
+    ? words.stopping
+    : busy
+      ? words.stop
+      : asking
+        ? words.asking
+        : (deed?.words ?? words.paint);
   paint.querySelector("span").textContent = name;
   paint.classList.toggle("primary", !busy);
   paint.classList.toggle("stop", busy);
@@ -247,10 +281,15 @@ function refresh() {
   bar.firstChild.style.transform = `scaleX(${done / 100})`;
   bar.setAttribute("aria-valuenow", done);
   bar.setAttribute("aria-valuetext", `${line} ${done} %`);
-  bar.classList.toggle("idle", !busy || all.every(({ record }) => record.state === "queued" || !record.stage));
+  bar.classList.toggle(
+    "idle",
+    !busy || all.every(({ record }) => record.state === "queued" || !record.stage),
+  );
   told.textContent = line;
   const strokes = all.find(({ record }) => record.id === watched)?.strokes?.count;
-  progress.lastChild.textContent = strokes ? filled(words.count, { count: strokes.toLocaleString("en") }) : "";
+  progress.lastChild.textContent = strokes
+    ? filled(words.count, { count: strokes.toLocaleString("en") })
+    : "";
   if (line !== said) say((said = line));
 }
 
@@ -269,14 +308,21 @@ export function mount() {
   find("deed").append(paint, cancel);
   bar = make(
     "div",
-    { class: "bar", role: "progressbar", "aria-label": words.progress, "aria-valuemin": 0, "aria-valuemax": 100 },
+    {
+      class: "bar",
+      role: "progressbar",
+      "aria-label": words.progress,
+      "aria-valuemin": 0,
+      "aria-valuemax": 100,
+    },
     make("i"),
   );
   told = make("p", { class: "says" });
   progress = make("div", { id: "progress", hidden: true }, bar, told, make("p", { class: "count" }));
   find("under").prepend(progress);
   document.addEventListener("keydown", (event) => {
-    if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey) || state.mode === "start" || works.size) return;
+    if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey) || state.mode === "start" || works.size)
+      return;
     event.preventDefault();
     press();
   });

@@ -74,7 +74,7 @@ function showMode() {
 
 // Keys that work everywhere but where one writes.
 document.addEventListener("keydown", (event) => {
-  if (event.target.closest("input:not([type=range]), textarea, select")) return;
+  if (event.target.closest("input:not([type=range], [type=checkbox], [type=radio]), textarea, select")) return;
   if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "z") (event.shiftKey ? redo : undo)();
   else if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "y") redo();
   else return;

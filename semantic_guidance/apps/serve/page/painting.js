@@ -16,7 +16,8 @@ let live = false, count = 0, awaited = null, heard = 0, held = null, ended = fal
 // The Worker, once it works; null where there cannot be one.
 function openWorker() {
   return new Promise((resolve) => {
-    if (!HTMLCanvasElement.prototype.transferControlToOffscreen || typeof OffscreenCanvas === "undefined") resolve(null);
+    if (!HTMLCanvasElement.prototype.transferControlToOffscreen || typeof OffscreenCanvas === "undefined")
+      resolve(null);
     try {
       const made = new Worker("/page/canvas-worker.js", { type: "module" });
       made.onerror = () => resolve(null);
@@ -75,10 +76,18 @@ export class Easel {
     if (this.ready) this.post("size", { longest: Math.min(LARGEST, longest) });
   }
 
-  begin(data) { this.post("begin", { data }); }
-  strokes(data) { this.post("strokes", { data }); }
-  view(data) { this.post("view", { data }); }
-  seek(wanted) { this.post("seek", { count: wanted }); }
+  begin(data) {
+    this.post("begin", { data });
+  }
+  strokes(data) {
+    this.post("strokes", { data });
+  }
+  view(data) {
+    this.post("view", { data });
+  }
+  seek(wanted) {
+    this.post("seek", { count: wanted });
+  }
 
   close() {
     if (this.ready) this.post("end");
@@ -180,7 +189,12 @@ async function fadeIn(id) {
 }
 
 function shown(told) {
-  Object.assign(canvas.dataset, { drawn: told.count, total: told.total, side: told.longest, ms: Math.round(told.ms) });
+  Object.assign(canvas.dataset, {
+    drawn: told.count,
+    total: told.total,
+    side: told.longest,
+    ms: Math.round(told.ms),
+  });
   if (!fresh && (live || seen !== null)) {
     fresh = true;
     reveal();
@@ -195,7 +209,10 @@ function shown(told) {
 export function mount() {
   if (canvas) return;
   canvas = stage.layer("painting", 10, (width, height) => easel?.size(width, height));
-  finish = stage.over(make("img", { id: "finish", class: "layer", alt: "", "aria-hidden": "true", draggable: "false" }), 11);
+  finish = stage.over(
+    make("img", { id: "finish", class: "layer", alt: "", "aria-hidden": "true", draggable: "false" }),
+    11,
+  );
   easel = new Easel(canvas, shown);
   const { width, height } = stage.size();
   easel.size(width, height);

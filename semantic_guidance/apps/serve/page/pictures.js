@@ -2,6 +2,7 @@
 import * as api from "/page/api.js";
 import * as batch from "/page/batch.js";
 import { button, find, icon, make, say, toast } from "/page/dom.js";
+import { ready } from "/page/guidance.js";
 import { paintSample } from "/page/sample.js";
 import { adopt } from "/page/session.js";
 import { forget, on, set, state } from "/page/store.js";
@@ -9,11 +10,20 @@ import { filled, text } from "/page/text.js";
 
 const words = text.start;
 const ASIDE = ["picture", "guided", "guidance", "paintings", "current"]; // what belongs to a picture
-const RECENT = 12, LARGE = 16 << 20, SAMPLE = 1200;
-let recent = [], coming = null, front, aside, arriving, limits = null, complaint = null;
+const RECENT = 12,
+  LARGE = 16 << 20,
+  SAMPLE = 1200;
+let recent = [],
+  coming = null,
+  front,
+  aside,
+  arriving,
+  limits = null,
+  complaint = null;
 
 const isProject = (name) => /\.(painting|zip)$/i.test(name);
-const isPicture = (file) => file.type.startsWith("image/") || /\.(jpe?g|png|webp|heic|heif|avif|tiff?|gif|bmp|jxl)$/i.test(file.name);
+const isPicture = (file) =>
+  file.type.startsWith("image/") || /\.(jpe?g|png|webp|heic|heif|avif|tiff?|gif|bmp|jxl)$/i.test(file.name);
 
 // Says what did not work, until it is tried again.
 function complain(sentence) {
@@ -30,7 +40,16 @@ function told(error, name) {
 // A message with a way back.
 function offer(sentence, deed, press) {
   const gone = toast(sentence);
-  find("toasts").lastElementChild.lastElementChild.before(button(deed, () => { gone(); press(); }, { kind: "offer" }));
+  find("toasts").lastElementChild.lastElementChild.before(
+    button(
+      deed,
+      () => {
+        gone();
+        press();
+      },
+      { kind: "offer" },
+    ),
+  );
 }
 
 // Keeps what is there of the present picture, to come back to.
@@ -45,7 +64,15 @@ function putAside() {
 function begin(values) {
   const before = state.picture?.id !== values.picture.id ? putAside() : null;
   // The picture first: who shows it forgets what was shown before.
-  set({ picture: null, guided: true, guidance: null, paintings: [], current: null, mode: "guide", ...values });
+  set({
+    picture: null,
+    guided: true,
+    guidance: null,
+    paintings: [],
+    current: null,
+    mode: "guide",
+    ...values,
+  });
   forget();
   arrived(before);
 }
@@ -55,7 +82,8 @@ function arrived(before) {
   recent = recent.filter((entry) => entry.picture.id !== id);
   say(note || name);
   if (note) toast(note);
-  if (before?.paintings.length) offer(filled(words.aside, { name: before.picture.name }), words.goBack, () => resume(before));
+  if (before?.paintings.length)
+    offer(filled(words.aside, { name: before.picture.name }), words.goBack, () => resume(before));
 }
 
 // Goes back to a picture that was put aside, if the server still has it.
@@ -90,7 +118,8 @@ async function fits(blob, name) {
   if (blob.size === 0) return complain(filled(words.empty, { name }));
   if (blob.size < LARGE) return true;
   limits ??= (await api.options().catch(() => ({}))).limits ?? null;
-  const most = limits?.upload_bytes ?? Infinity, mega = (bytes) => Math.ceil(bytes / 2 ** 20);
+  const most = limits?.upload_bytes ?? Infinity,
+    mega = (bytes) => Math.ceil(bytes / 2 ** 20);
   if (blob.size <= most) return true;
   complain(filled(words.tooLarge, { name, size: mega(blob.size), most: mega(most) }));
   return false;
@@ -99,7 +128,8 @@ async function fits(blob, name) {
 // Runs `send(progress, signal)` while the canvas shows what comes; resolves to null if it did not work.
 async function received(blob, name, send) {
   coming?.abort();
-  const mine = (coming = new AbortController()), url = blob && URL.createObjectURL(blob);
+  const mine = (coming = new AbortController()),
+    url = blob && URL.createObjectURL(blob);
   const from = state.mode;
   if (from !== "start") set({ mode: "start" });
   showFront();
@@ -109,6 +139,7 @@ async function received(blob, name, send) {
   arriving.replaceChildren(...[shown, note, bar, button(words.cancel, () => mine.abort())].filter(Boolean));
   arriving.hidden = false;
   say(note.textContent);
+  ready().catch(() => {}); // meanwhile
   try {
     return await send((share) => {
       bar.value = share;
@@ -128,7 +159,9 @@ async function received(blob, name, send) {
 
 export async function open(blob, name) {
   if (!(await fits(blob, name))) return;
-  const picture = await received(blob, name, (progress, signal) => api.addPicture(blob, name, progress, signal));
+  const picture = await received(blob, name, (progress, signal) =>
+    api.addPicture(blob, name, progress, signal),
+  );
   if (picture) begin({ picture });
 }
 
@@ -148,7 +181,8 @@ export async function openProject(blob, name) {
 
 // What a person gave: a project, one picture, or several.
 function given(files) {
-  const project = files.find((file) => isProject(file.name)), found = files.filter(isPicture);
+  const project = files.find((file) => isProject(file.name)),
+    found = files.filter(isPicture);
   if (files.length === 1 && !project) return open(files[0], files[0].name);
   if (project && !found.length) return openProject(project, project.name);
   if (!found.length) return complain(words.noPictures);
@@ -165,16 +199,22 @@ async function dropped(transfer) {
     if (entry.isFile) files.push(await new Promise((resolve, reject) => entry.file(resolve, reject)));
     if (!entry.isDirectory) return;
     const reader = entry.createReader(); // it tells of a hundred at a time
-    for (let some; (some = await new Promise((resolve, reject) => reader.readEntries(resolve, reject))).length; ) {
+    for (
+      let some;
+      (some = await new Promise((resolve, reject) => reader.readEntries(resolve, reject))).length;
+    ) {
       for (const inner of some) await walk(inner);
     }
   };
   for (const entry of entries) await walk(entry);
-  return files.filter(isPicture).sort((one, two) => one.name.localeCompare(two.name, undefined, { numeric: true }));
+  return files
+    .filter(isPicture)
+    .sort((one, two) => one.name.localeCompare(two.name, undefined, { numeric: true }));
 }
 
 function listen() {
-  const veil = find("drop"), files = (event) => event.dataTransfer?.types.includes("Files");
+  const veil = find("drop"),
+    files = (event) => event.dataTransfer?.types.includes("Files");
   let depth = 0;
   const over = (now) => {
     depth = now;
@@ -210,58 +250,106 @@ async function paste() {
 
 // A button that opens a chooser of files.
 export function chooser(name, take, { shown, kind = "", ...attributes }) {
-  const input = make("input", { type: "file", hidden: true, ...attributes, onchange: () => {
-    const files = [...input.files];
-    input.value = ""; // so that the same can be chosen again
-    if (files.length) take(files);
-  } });
+  const input = make("input", {
+    type: "file",
+    hidden: true,
+    ...attributes,
+    onchange: () => {
+      const files = [...input.files];
+      input.value = ""; // so that the same can be chosen again
+      if (files.length) take(files);
+    },
+  });
   const press = button(name, () => input.click(), { icon: shown, kind });
   return [press, input];
 }
 
 function card(source, title, press, quiet = false) {
   const image = make("img", { src: source, alt: "", loading: "lazy", decoding: "async" });
-  return make("li", {}, make("button", { type: "button", class: "card", onclick: press, title },
-    image, make("span", { class: quiet ? "hint" : null, text: title })));
+  return make(
+    "li",
+    {},
+    make(
+      "button",
+      { type: "button", class: "card", onclick: press, title },
+      image,
+      make("span", { class: quiet ? "hint" : null, text: title }),
+    ),
+  );
 }
 
 function showAside() {
   const entries = [...recent];
-  if (state.picture && !entries.some((entry) => entry.picture.id === state.picture.id)) entries.unshift(state);
+  if (state.picture && !entries.some((entry) => entry.picture.id === state.picture.id))
+    entries.unshift(state);
   aside.hidden = !entries.length;
-  aside.lastElementChild.replaceChildren(...entries.map(({ picture, current, ...entry }) => {
-    const source = current ? api.thumbnail(current) : api.preview(picture.id);
-    const back = () => (picture === state.picture ? set({ mode: current ? "paint" : "guide" }) : resume({ picture, current, ...entry }));
-    return card(source, picture.name, back);
-  }));
+  aside.lastElementChild.replaceChildren(
+    ...entries.map(({ picture, current, ...entry }) => {
+      const source = current ? api.thumbnail(current) : api.preview(picture.id);
+      const back = () =>
+        picture === state.picture
+          ? set({ mode: current ? "paint" : "guide" })
+          : resume({ picture, current, ...entry });
+      return card(source, picture.name, back);
+    }),
+  );
 }
 
 async function showExamples(shelf) {
   const examples = await api.examples().catch(() => []);
   shelf.hidden = !examples.length;
-  shelf.lastElementChild.append(...examples.map((each) => card(each.url, each.title, () => openExample(each))));
+  shelf.lastElementChild.append(
+    ...examples.map((each) => card(each.url, each.title, () => openExample(each))),
+  );
 }
 
-const shelf = (title) => make("section", { class: "shelf", hidden: true }, make("h2", { text: title }), make("ul"));
+const shelf = (title) =>
+  make("section", { class: "shelf", hidden: true }, make("h2", { text: title }), make("ul"));
 
 export function mount() {
   const all = { accept: "image/*,.heic,.heif,.avif,.jxl,.tif,.tiff", multiple: true };
   const sample = make("canvas", { width: SAMPLE, "aria-hidden": "true" });
   arriving = make("div", { class: "arriving", hidden: true });
   aside = shelf(words.recent);
-  const examples = shelf(words.examples), touch = matchMedia("(any-pointer: coarse)").matches;
-  front = make("div", { class: "front" },
-    make("div", { class: "hero" },
-      make("div", { class: "words" },
-        make("h2", { id: "start-title", text: words.title }), make("p", { class: "lead", text: words.lead }),
-        make("div", { class: "ways" },
+  const examples = shelf(words.examples),
+    touch = matchMedia("(any-pointer: coarse)").matches;
+  front = make(
+    "div",
+    { class: "front" },
+    make(
+      "div",
+      { class: "hero" },
+      make(
+        "div",
+        { class: "words" },
+        make("h2", { id: "start-title", text: words.title }),
+        make("p", { class: "lead", text: words.lead }),
+        make(
+          "div",
+          { class: "ways" },
           ...chooser(words.choose, given, { shown: "image", kind: "primary", ...all }),
-          ...(touch ? chooser(words.take, given, { shown: "camera", accept: "image/*", capture: "environment" }) : []),
+          ...(touch
+            ? chooser(words.take, given, { shown: "camera", accept: "image/*", capture: "environment" })
+            : []),
           navigator.clipboard?.read && button(words.paste, paste, { icon: "paste" }),
-          ...chooser(words.project, ([file]) => openProject(file, file.name), { shown: "folder", accept: ".painting,.zip" }),
-          button(words.several, batch.show, { icon: "stack" }))),
-      make("div", { class: "easel" }, sample, make("p", { class: "place" }, icon("image"), words.place), arriving)),
-    aside, examples);
+          ...chooser(words.project, ([file]) => openProject(file, file.name), {
+            shown: "folder",
+            accept: ".painting,.zip",
+          }),
+          button(words.several, batch.show, { icon: "stack" }),
+        ),
+      ),
+      make(
+        "div",
+        { class: "easel" },
+        sample,
+        make("p", { class: "place" }, icon("image"), words.place),
+        arriving,
+      ),
+    ),
+    aside,
+    examples,
+  );
   find("start").append(front);
   listen();
   paintSample(sample);

@@ -21,7 +21,7 @@ const context = () => mask.getContext("2d", { willReadFrequently: true });
 
 function begin() {
   if (mask || state.current === null || live.running().length || !state.picture) return;
-  const { width, height } = state.picture, scale = Math.min(1, LONGEST / Math.max(width, height));
+  const { width, height } = state.picture, scale = LONGEST / Math.max(width, height);
   mask = make("canvas", { width: Math.round(width * scale), height: Math.round(height * scale) });
   filledNow = false;
   if (state.mode !== "paint") set({ mode: "paint" });
@@ -59,9 +59,15 @@ async function order() {
   const flat = make("canvas", { width: mask.width, height: mask.height }), paint = flat.getContext("2d");
   paint.fillRect(0, 0, flat.width, flat.height);
   paint.drawImage(mask, 0, 0);
-  const settings = job(), alike = Object.fromEntries(ALIKE.filter((name) => name in settings).map((name) => [name, settings[name]]));
+  const settings = job(),
+    alike = Object.fromEntries(
+      ALIKE.filter((name) => name in settings).map((name) => [name, settings[name]]),
+    );
   const record = await live.start({
-    of: state.current, region: flat.toDataURL("image/png"), erase, job: { ...alike, strokes },
+    of: state.current,
+    region: flat.toDataURL("image/png"),
+    erase,
+    job: { ...alike, strokes },
   });
   if (record) end();
 }
@@ -121,7 +127,9 @@ function changed() {
   filledNow = marked > 0;
   const share = (100 * marked) / (mask.width * mask.height);
   const empty = form.querySelector(".empty");
-  empty.textContent = filledNow ? filled(words.regionShare, { share: share < 1 ? "<1" : Math.round(share) }) : words.regionEmpty;
+  empty.textContent = filledNow
+    ? filled(words.regionShare, { share: share < 1 ? "<1" : Math.round(share) })
+    : words.regionEmpty;
   empty.classList.toggle("asked", false);
   ring = null;
   draw();
@@ -142,7 +150,11 @@ function draw() {
     paint.globalCompositeOperation = "source-over";
     if (!path) {
       paint.drawImage(stripes(unit), 0, 0);
-      if (!calm.matches) timer = setTimeout(() => { march += 1; draw(); }, MARCH);
+      if (!calm.matches)
+        timer = setTimeout(() => {
+          march += 1;
+          draw();
+        }, MARCH);
     }
   }
   paint.lineWidth = 1.5 * unit;
@@ -151,7 +163,10 @@ function draw() {
 }
 
 function line(paint, unit) {
-  for (const [color, dash] of [["#000", []], ["#fff", [5 * unit, 5 * unit]]]) {
+  for (const [color, dash] of [
+    ["#000", []],
+    ["#fff", [5 * unit, 5 * unit]],
+  ]) {
     paint.beginPath();
     for (const { px, py } of path) paint.lineTo(px * unit, py * unit);
     paint.strokeStyle = color;
@@ -162,9 +177,18 @@ function line(paint, unit) {
 }
 
 function ringAt(paint, unit) {
-  for (const [color, more] of [["rgb(0 0 0 / .6)", 1], ["#fff", 0]]) {
+  for (const [color, more] of [
+    ["rgb(0 0 0 / .6)", 1],
+    ["#fff", 0],
+  ]) {
     paint.beginPath();
-    paint.arc(pointer.px * unit, pointer.py * unit, radius * Math.max(canvas.width, canvas.height) + more * unit, 0, 7);
+    paint.arc(
+      pointer.px * unit,
+      pointer.py * unit,
+      radius * Math.max(canvas.width, canvas.height) + more * unit,
+      0,
+      7,
+    );
     paint.strokeStyle = color;
     paint.stroke();
   }
@@ -177,7 +201,13 @@ function stripes(unit) {
     ring = make("canvas", { width, height });
     const paint = ring.getContext("2d"), wide = 1.6 * unit;
     for (let n = 0; n < 8; n++) {
-      paint.drawImage(mask, wide * Math.cos((n * Math.PI) / 4), wide * Math.sin((n * Math.PI) / 4), width, height);
+      paint.drawImage(
+        mask,
+        wide * Math.cos((n * Math.PI) / 4),
+        wide * Math.sin((n * Math.PI) / 4),
+        width,
+        height,
+      );
     }
     paint.globalCompositeOperation = "destination-out";
     paint.drawImage(mask, 0, 0, width, height);
@@ -199,11 +229,14 @@ function stripes(unit) {
 // Whole objects as the region, as far as they are known.
 async function listThings() {
   things.replaceChildren();
-  const known = state.guidance && (await Promise.resolve(guidance.toDocument?.(state.guidance)).catch(() => null));
+  const known =
+    state.guidance && (await Promise.resolve(guidance.toDocument?.(state.guidance)).catch(() => null));
   if (!mask || !known?.instances) return;
   known.instances.forEach((each, n) => {
     if (typeof each.mask !== "string") return;
-    const press = button(filled(words.object, { number: n + 1 }), () => toggleThing(press, each.mask), { "aria-pressed": "false" });
+    const press = button(filled(words.object, { number: n + 1 }), () => toggleThing(press, each.mask), {
+      "aria-pressed": "false",
+    });
     things.append(press);
   });
 }
@@ -234,18 +267,30 @@ async function toggleThing(press, source) {
 function beginKeyed() {
   endKeyed();
   const box = { x: 0.35, y: 0.35, w: 0.3, h: 0.3 };
-  const element = make("div", { class: "keyed", tabindex: 0, role: "application", "aria-label": words.rectangleKeys, "data-own-pointer": true });
+  const element = make("div", {
+    class: "keyed",
+    tabindex: 0,
+    role: "application",
+    "aria-label": words.rectangleKeys,
+    "data-own-pointer": true,
+  });
   const place = () => {
     box.w = Math.min(1, Math.max(STEP, box.w));
     box.h = Math.min(1, Math.max(STEP, box.h));
     box.x = Math.min(1 - box.w, Math.max(0, box.x));
     box.y = Math.min(1 - box.h, Math.max(0, box.y));
-    for (const [side, share] of [["left", box.x], ["top", box.y], ["width", box.w], ["height", box.h]]) {
+    for (const [side, share] of [
+      ["left", box.x],
+      ["top", box.y],
+      ["width", box.w],
+      ["height", box.h],
+    ]) {
       element.style[side] = `${100 * share}%`;
     }
   };
   element.addEventListener("keydown", (event) => {
-    const [dx, dy] = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }[event.key] ?? [];
+    const [dx, dy] =
+      { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }[event.key] ?? [];
     if (dx !== undefined) {
       box[event.shiftKey ? "w" : "x"] += dx * STEP;
       box[event.shiftKey ? "h" : "y"] += dy * STEP;
@@ -278,18 +323,34 @@ function endKeyed() {
 function build() {
   const kinds = make("div", { class: "chips", role: "radiogroup", "aria-label": words.regionTool });
   for (const name of ["brush", "lasso", "away"]) {
-    const input = make("input", { type: "radio", name: "region-tool", value: name, checked: name === kind, onchange: () => (kind = name) });
+    const input = make("input", {
+      type: "radio",
+      name: "region-tool",
+      value: name,
+      checked: name === kind,
+      onchange: () => (kind = name),
+    });
     kinds.append(make("label", { class: "choice" }, input, make("span", { text: words.regionTools[name] })));
   }
   const wide = slider(words.regionWidth, {
-    min: 1, max: 20, value: Math.round(100 * radius), shown: (given) => `${given} %`, input: (given) => (radius = given / 100),
+    min: 1,
+    max: 20,
+    value: Math.round(100 * radius),
+    shown: (given) => `${given} %`,
+    input: (given) => (radius = given / 100),
   });
-  const ratio = Math.log(MOST / FEWEST) / 100, count = (place) => {
-    const exact = FEWEST * Math.exp(ratio * place), unit = exact < 100 ? 5 : 10 ** Math.floor(Math.log10(exact) - 1);
-    return Math.round(exact / unit) * unit;
-  };
+  const ratio = Math.log(MOST / FEWEST) / 100,
+    count = (place) => {
+      const exact = FEWEST * Math.exp(ratio * place),
+        unit = exact < 100 ? 5 : 10 ** Math.floor(Math.log10(exact) - 1);
+      return Math.round(exact / unit) * unit;
+    };
   const many = slider(words.regionStrokes, {
-    min: 0, max: 100, value: Math.log(USUAL / FEWEST) / ratio, step: "any", shown: (place) => count(place).toLocaleString("en"),
+    min: 0,
+    max: 100,
+    value: Math.log(USUAL / FEWEST) / ratio,
+    step: "any",
+    shown: (place) => count(place).toLocaleString("en"),
     input: (place) => (strokes = count(place)),
   });
   const before = make("input", { type: "checkbox", onchange: () => (erase = before.checked) });
@@ -300,11 +361,21 @@ function build() {
     changed();
   };
   return make(
-    "section", { id: "region-form", class: "part", hidden: true, "aria-label": words.regionTitle },
-    make("h2", { text: words.regionTitle }), make("p", { class: "hint", text: words.regionHint }), kinds, wide, things,
-    make("div", { class: "row" },
-      button(words.rectangle, beginKeyed, { icon: "box", id: "region-rectangle" }), button(words.clear, clear, { icon: "close" })),
-    make("p", { class: "hint empty", role: "status", text: words.regionEmpty }), many,
+    "section",
+    { id: "region-form", class: "part", hidden: true, "aria-label": words.regionTitle },
+    make("h2", { text: words.regionTitle }),
+    make("p", { class: "hint", text: words.regionHint }),
+    kinds,
+    wide,
+    things,
+    make(
+      "div",
+      { class: "row" },
+      button(words.rectangle, beginKeyed, { icon: "box", id: "region-rectangle" }),
+      button(words.clear, clear, { icon: "close" }),
+    ),
+    make("p", { class: "hint empty", role: "status", text: words.regionEmpty }),
+    many,
     make("label", { class: "check" }, before, make("span", { text: words.regionErase })),
   );
 }

@@ -18,17 +18,30 @@ const STROKES =
   "gIeFjIg/PxkEA2qDbnlzcz8/KQUCYH1gdmZuPD8mBAKHbJNomV8vPaJVLYZzhIKGiD8/HgYBS4xSmWGcPz8eBwKYaZxZoE8/L30bC0Ro" +
   "RG1Hdiok8MuxiHCKcI5xKDXqzrVtlXeXe5chKtyTa5dnl2WYYywh6ODQj4aWhZqBOC50PitgZGRqZmwgKrxzR45vj3KReT8zj2NDZW1f" +
   "c2B+Pz8xBAGJe4x6j3crOuXVv4VziHSNcS8/ZTMgpEyqU61aExPPTxqhSqhRrFoeHvjNonNNekqATCMj2pdcgEyITotVIyPywII=";
-const SIZE = 11, STEPS = 24, SIDES = [3, 2], FIRST = 500, LASTS = 5200; // ms
+const SIZE = 11,
+  STEPS = 24,
+  SIDES = [3, 2],
+  FIRST = 500,
+  LASTS = 5200; // ms
 
 // One stroke: discs along a quadratic curve, filled as one.
 function stroke(pen, data, at, side) {
-  const [x0, y0, x1, y1, x2, y2] = Array.from(data.subarray(at, at + 6), (n) => ((n / 255) * 1.5 - 0.25) * side);
+  const [x0, y0, x1, y1, x2, y2] = Array.from(
+    data.subarray(at, at + 6),
+    (n) => ((n / 255) * 1.5 - 0.25) * side,
+  );
   const [r0, r2] = [data[at + 6], data[at + 7]].map((n) => (n / 255) ** 2 * 0.16 * side);
   pen.fillStyle = `rgb(${data.subarray(at + 8, at + 11).join(" ")})`;
   pen.beginPath();
-  const count = Math.max(STEPS, Math.ceil((3 * Math.hypot(x2 - x0, y2 - y0)) / Math.max(1, Math.min(r0, r2))));
+  const count = Math.max(
+    STEPS,
+    Math.ceil((3 * Math.hypot(x2 - x0, y2 - y0)) / Math.max(1, Math.min(r0, r2))),
+  );
   for (let n = 0; n <= count; n++) {
-    const t = n / count, u = 1 - t, x = u * u * x0 + 2 * t * u * x1 + t * t * x2, y = u * u * y0 + 2 * t * u * y1 + t * t * y2;
+    const t = n / count,
+      u = 1 - t,
+      x = u * u * x0 + 2 * t * u * x1 + t * t * x2,
+      y = u * u * y0 + 2 * t * u * y1 + t * t * y2;
     const r = u * r0 + t * r2;
     pen.moveTo(x + r, y);
     pen.arc(x, y, r, 0, 7);
@@ -38,13 +51,18 @@ function stroke(pen, data, at, side) {
 
 // Paints it on a canvas, stroke by stroke while one looks; at once for those who want no motion.
 export function paintSample(canvas) {
-  const data = Uint8Array.from(atob(STROKES), (letter) => letter.charCodeAt(0)), pen = canvas.getContext("2d"), side = canvas.width;
-  const count = data.length / SIZE, still = matchMedia("(prefers-reduced-motion: reduce)").matches;
+  const data = Uint8Array.from(atob(STROKES), (letter) => letter.charCodeAt(0)),
+    pen = canvas.getContext("2d"),
+    side = canvas.width;
+  const count = data.length / SIZE,
+    still = matchMedia("(prefers-reduced-motion: reduce)").matches;
   canvas.height = (side * SIDES[1]) / SIDES[0];
-  let done = 0, began = null;
+  let done = 0,
+    began = null;
   const frame = (now) => {
     began ??= now + FIRST;
-    const part = still ? 1 : Math.max(0, Math.min(1, (now - began) / LASTS)), wanted = Math.round(count * (1 - (1 - part) ** 1.6));
+    const part = still ? 1 : Math.max(0, Math.min(1, (now - began) / LASTS)),
+      wanted = Math.round(count * (1 - (1 - part) ** 1.6));
     while (done < wanted) stroke(pen, data, SIZE * done++, side);
     if (done < count) requestAnimationFrame(frame);
   };

@@ -1,8 +1,11 @@
-// A quick likeness of strokes by the browser's own paths, for frames that have to be there at once: each stroke
-// is of one opacity. What stays is drawn by the player's `Picture`.
+// A quick likeness of strokes by the browser's own paths, for frames that have to be there at once: each
+// stroke is of one opacity. What stays is drawn by the player's `Picture`.
 const NUMBERS = 13, FLAT = 0.35, MOST = 12; // numbers of a stroke; px off the curve; pieces of it
 const SQUARE = Math.PI / 4, FILBERT = 0.8472130847939787; // how far ends reach, in radii: see strokes.js
-const QUARTER = [0.2, 0.45, 0.7, 0.9].map((turn) => [Math.sqrt(Math.sin((turn * Math.PI) / 2)), Math.sqrt(Math.cos((turn * Math.PI) / 2))]);
+const QUARTER = [0.2, 0.45, 0.7, 0.9].map((turn) => [
+  Math.sqrt(Math.sin((turn * Math.PI) / 2)),
+  Math.sqrt(Math.cos((turn * Math.PI) / 2)),
+]);
 const x = new Float64Array(MOST + 1), y = new Float64Array(MOST + 1), r = new Float64Array(MOST + 1);
 const nx = new Float64Array(MOST + 1), ny = new Float64Array(MOST + 1);
 

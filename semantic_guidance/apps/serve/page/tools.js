@@ -1,23 +1,32 @@
 // The tools by which a person corrects what was found, by pointer, pen, touch and keys.
+import * as brush from "/page/brush.js";
 import { button, find, make, say, slider } from "/page/dom.js";
-import * as guidance from "/page/guidance.js";
-import { boxOnStage, colourOf } from "/page/marks.js";
-import { boxOf, dab, overlap } from "/page/masks.js";
+import * as guidance from "/page/guide.js";
+import { boxOnStage } from "/page/marks.js";
 import * as stage from "/page/stage.js";
 import { on, set, state } from "/page/store.js";
 import { filled, text } from "/page/text.js";
 
 const words = text.guide;
-const TOOLS = [["click", "c", "click"], ["not", "n", "not"], ["in", "b", "brush"], ["out", "e", "eraser"], ["box", "x", "frame"]];
-const GRAB = 22, LEAST_BOX = 8, STEP = 0.02, FINE = 0.004;
-const SIZES = { min: 4, max: 90 }; // radius of the brush in CSS pixels
+const TOOLS = [
+  ["click", "c", "click"],
+  ["not", "n", "not"],
+  ["in", "b", "brush"],
+  ["out", "e", "eraser"],
+  ["box", "x", "frame"],
+];
+const GRAB = 22,
+  LEAST_BOX = 8,
+  STEP = 0.02,
+  FINE = 0.004;
 
-let radius = 20, rail, options, sizing, heatButton, ring, frame, cross, wet, place = null, corner = null, held = null;
+let rail, options, sizing, heatButton, frame, cross;
+let place = null,
+  corner = null,
+  held = null; // of the cross-hair, and of boxes
 
 const shown = () => state.mode === "guide" && state.guided;
 const brushing = () => state.tool === "in" || state.tool === "out";
-const byId = (id) => state.guidance?.instances.find((each) => each.id === id) ?? null;
-const toMask = ({ x, y }) => [(x * state.guidance.w) / state.guidance.width, (y * state.guidance.h) / state.guidance.height];
 
 // A mark where something is asked, until the answer comes.
 async function pulse(px, py, asked) {
@@ -37,7 +46,10 @@ function click(where, positive) {
 
 // What lies under the pointer is marked here and in the list.
 function hover(where) {
-  const there = where && state.guidance && (state.tool === "click" || state.tool === "not") ? guidance.at(where.x, where.y) : null;
+  const there =
+    where && state.guidance && (state.tool === "click" || state.tool === "not")
+      ? guidance.at(where.x, where.y)
+      : null;
   set({ lit: there?.id ?? null });
 }
 
@@ -48,112 +60,29 @@ const clicker = {
   left: () => hover(null),
 };
 
-function showRing(where, wide) {
-  ring.hidden = !where;
-  if (!where) return;
-  ring.style.width = ring.style.height = `${2 * wide}px`;
-  ring.style.transform = `translate(${where.px - wide}px, ${where.py - wide}px)`;
-}
-
-const width = (event) => (event?.pointerType === "pen" && event.pressure ? radius * (0.3 + 1.2 * event.pressure) : radius);
-
-// A stroke is seen while it is made, on a canvas of the mask's size.
-function beginStroke(where) {
-  const { w, h } = state.guidance, pen = wet.getContext("2d");
-  wet.width = w;
-  wet.height = h;
-  wet.classList.toggle("out", state.tool === "out");
-  pen.lineCap = "round";
-  pen.strokeStyle = state.tool === "out" ? "#15110c" : byId(state.chosen) ? colourOf(byId(state.chosen)) : "#e07a3f";
-  held = { mask: new Uint8Array(w * h), pen, from: toMask(where), w };
-  goOn(where);
-}
-
-function goOn(where) {
-  if (!held) return;
-  const { mask, pen, from, w } = held, to = toMask(where), wide = (width(where.event) * w) / stage.size().width;
-  dab(mask, w, from, to, wide, 255);
-  pen.lineWidth = 2 * wide;
-  pen.beginPath();
-  pen.moveTo(...from);
-  pen.lineTo(to[0], to[1] + 0.01);
-  pen.stroke();
-  held.from = to;
-  showRing(where, width(where.event));
-}
-
-function endStroke() {
-  const stroke = held;
-  dropStroke();
-  if (!stroke || stroke.w !== state.guidance?.w) return;
-  (state.tool === "out" ? takeAway : addTo)(stroke.mask, stroke.w);
-}
-
-function dropStroke() {
-  held = null;
-  wet.width = wet.height = 1;
-}
-
-// The stroke belongs to the object that is chosen, or the one that it touches most, or it is one of its own.
-function addTo(mask, w) {
-  const { instances } = state.guidance;
-  const touched = instances.filter((each) => each.kind === "object").map((each) => [overlap(each.mask, mask).within, each])
-    .filter(([much]) => much > 0).sort((one, other) => other[0] - one[0])[0]?.[1];
-  const owner = byId(state.chosen) ?? touched;
-  if (!owner) {
-    const fresh = guidance.made(mask, w);
-    guidance.correct([...instances, fresh]);
-    return say(filled(words.added, { name: guidance.nameOf(fresh) }));
-  }
-  const joined = owner.mask.map((value, k) => Math.max(value, mask[k]));
-  const { box, area } = boxOf(joined, w);
-  const values = { mask: joined, box, area, confidence: 1, salience: owner.salience || 0.5 };
-  guidance.correct(instances.map((each) => (each === owner ? { ...each, ...values } : each)));
-  say(filled(words.changed, { name: guidance.nameOf(owner) }));
-}
-
-function takeAway(mask, w) {
-  const { instances } = state.guidance, chosen = byId(state.chosen), changed = [];
-  const least = 0.0002 * mask.length; // less is nothing
-  const left = instances.map((each) => {
-    if ((chosen && each !== chosen) || overlap(each.mask, mask).within === 0) return each;
-    changed.push(guidance.nameOf(each));
-    const rest = each.mask.map((value, k) => Math.min(value, 255 - mask[k])), { box, area } = boxOf(rest, w) || { box: each.box, area: 0 };
-    return { ...each, mask: rest, box, area: area < least ? 0 : area };
-  });
-  if (!changed.length) return say(words.same);
-  guidance.correct(left);
-  say(filled(words.changed, { name: changed.join(", ") }));
-}
-
-const brush = {
-  cursor: "none",
-  down: (where) => state.guidance && beginStroke(where),
-  move: goOn,
-  up: (where) => {
-    endStroke();
-    if (where.event.pointerType === "touch") showRing(null);
-  },
-  cancel: dropStroke,
-  hover: (where) => showRing(where, radius),
-  left: () => {
-    dropStroke();
-    showRing(null);
-  },
-};
-
 function showFrame(one, other) {
   const [left, top] = [Math.min(one.px, other.px), Math.min(one.py, other.py)];
   frame.hidden = false;
-  Object.assign(frame.style, { left: `${left}px`, top: `${top}px`, width: `${Math.abs(one.px - other.px)}px`, height: `${Math.abs(one.py - other.py)}px` });
+  Object.assign(frame.style, {
+    left: `${left}px`,
+    top: `${top}px`,
+    width: `${Math.abs(one.px - other.px)}px`,
+    height: `${Math.abs(one.py - other.py)}px`,
+  });
 }
 
 // The object and the opposite corner of the box whose corner is near.
 function grabbed({ px, py }) {
-  const { instances, width, height } = state.guidance ?? { instances: [] }, { width: across, height: down } = stage.size();
+  const { instances, width, height } = state.guidance ?? { instances: [] },
+    { width: across, height: down } = stage.size();
   for (const each of instances.filter(({ kind }) => kind === "object")) {
     const [x, y, wide, high] = boxOnStage(each);
-    for (const [cx, cy, ox, oy] of [[x, y, x + wide, y + high], [x + wide, y, x, y + high], [x + wide, y + high, x, y], [x, y + high, x + wide, y]]) {
+    for (const [cx, cy, ox, oy] of [
+      [x, y, x + wide, y + high],
+      [x + wide, y, x, y + high],
+      [x + wide, y + high, x, y],
+      [x, y + high, x + wide, y],
+    ]) {
       if (Math.hypot(cx - px, cy - py) > GRAB) continue;
       return { each, from: { px: ox, py: oy, x: (ox * width) / across, y: (oy * height) / down } };
     }
@@ -162,8 +91,10 @@ function grabbed({ px, py }) {
 }
 
 function endBox(from, to, old) {
-  if (Math.abs(from.px - to.px) < LEAST_BOX || Math.abs(from.py - to.py) < LEAST_BOX) return (frame.hidden = true);
-  const { width, height } = state.picture, within = (value, most) => Math.max(0, Math.min(most, value));
+  if (Math.abs(from.px - to.px) < LEAST_BOX || Math.abs(from.py - to.py) < LEAST_BOX)
+    return (frame.hidden = true);
+  const { width, height } = state.picture,
+    within = (value, most) => Math.max(0, Math.min(most, value));
   const [x0, x1] = [from.x, to.x].map((x) => within(x, width)).sort((a, b) => a - b);
   const [y0, y1] = [from.y, to.y].map((y) => within(y, height)).sort((a, b) => a - b);
   frame.classList.add("asking");
@@ -197,11 +128,12 @@ const boxer = {
   },
 };
 
-const DEEDS = { click: clicker, not: clicker, in: brush, out: brush, box: boxer };
+const DEEDS = { click: clicker, not: clicker, in: brush.brush, out: brush.brush, box: boxer };
 let taken = null;
 
 function show() {
-  const now = shown(), tool = now ? DEEDS[state.tool] : null;
+  const now = shown(),
+    tool = now ? DEEDS[state.tool] : null;
   if (now && !rail.isConnected) {
     find("tools").append(rail);
     find("under").append(options);
@@ -211,7 +143,8 @@ function show() {
     moveCross(null);
   }
   for (const [name] of TOOLS) {
-    const radio = rail.querySelector(`[data-tool=${name}]`), checked = name === state.tool;
+    const radio = rail.querySelector(`[data-tool=${name}]`),
+      checked = name === state.tool;
     radio.setAttribute("aria-checked", checked);
     radio.tabIndex = checked ? 0 : -1;
   }
@@ -220,7 +153,11 @@ function show() {
   sizing.hidden = !brushing();
   const room = find("stage");
   room.tabIndex = now ? 0 : -1;
-  for (const [name, value] of [["role", "application"], ["aria-label", words.stage]]) now ? room.setAttribute(name, value) : room.removeAttribute(name);
+  for (const [name, value] of [
+    ["role", "application"],
+    ["aria-label", words.stage],
+  ])
+    now ? room.setAttribute(name, value) : room.removeAttribute(name);
   if (tool !== taken || now) stage.take(tool); // others may have had it
   taken = tool;
 }
@@ -231,15 +168,21 @@ function pick(tool, focus = false) {
 }
 
 function resize(wanted) {
-  radius = Math.max(SIZES.min, Math.min(SIZES.max, wanted));
-  sizing.set(radius);
-  if (place && brushing()) showRing(place, radius);
+  brush.resize(wanted);
+  sizing.set(brush.size());
+  if (place && brushing()) brush.showRing(place);
 }
 
 function buildRail() {
   const group = make("div", { role: "radiogroup", class: "rail", "aria-label": words.tools.label });
   TOOLS.forEach(([name, key, shape], n) => {
-    const radio = button(words.tools[name], () => pick(name), { icon: shape, bare: true, role: "radio", "data-tool": name, "aria-keyshortcuts": key.toUpperCase() });
+    const radio = button(words.tools[name], () => pick(name), {
+      icon: shape,
+      bare: true,
+      role: "radio",
+      "data-tool": name,
+      "aria-keyshortcuts": key.toUpperCase(),
+    });
     radio.title = `${words.tools[name]} (${key.toUpperCase()})`;
     radio.addEventListener("keydown", (event) => {
       const step = { ArrowDown: 1, ArrowRight: 1, ArrowUp: -1, ArrowLeft: -1 }[event.key];
@@ -249,29 +192,36 @@ function buildRail() {
     });
     group.append(radio);
   });
-  heatButton = button(words.heat, () => set({ heat: !state.heat }), { icon: "heat", bare: true, "aria-keyshortcuts": "H" });
+  heatButton = button(words.heat, () => set({ heat: !state.heat }), {
+    icon: "heat",
+    bare: true,
+    "aria-keyshortcuts": "H",
+  });
   heatButton.title = `${words.heat} (H)`;
   rail = make("div", { class: "rail" }, group, make("hr"), heatButton);
-  sizing = slider(words.size, { ...SIZES, value: radius, input: resize });
+  sizing = slider(words.size, { ...brush.SIZES, value: brush.size(), input: resize });
   options = make("div", { class: "tool-options" }, make("p", { class: "hint" }), sizing);
 }
 
 // The cross-hair for those who use keys: `at` in pixels of the picture.
 function moveCross(at) {
-  place = at && { ...at, px: (at.x * stage.size().width) / state.picture.width, py: (at.y * stage.size().height) / state.picture.height, event: null };
+  place = at && {
+    ...at,
+    px: (at.x * stage.size().width) / state.picture.width,
+    py: (at.y * stage.size().height) / state.picture.height,
+    event: null,
+  };
   cross.hidden = !place;
   if (!place) return (corner = null);
   cross.style.transform = `translate(${place.px}px, ${place.py}px)`;
-  if (brushing()) showRing(place, radius);
+  if (brushing()) brush.showRing(place);
   if (corner) showFrame(corner, place);
 }
 
 function use(positive) {
   if (state.tool === "click" || state.tool === "not") click(place, positive && state.tool === "click");
-  else if (brushing() && state.guidance) {
-    beginStroke(place);
-    endStroke();
-  } else if (corner) {
+  else if (brushing()) brush.stamp(place);
+  else if (corner) {
     endBox(corner, place, null);
     corner = null;
   } else if (state.tool === "box") {
@@ -282,24 +232,44 @@ function use(positive) {
 
 function steer(event) {
   if (!shown() || event.ctrlKey || event.metaKey || event.altKey || event.target !== find("stage")) return;
-  const { width, height } = state.picture, step = Math.max(width, height) * (event.shiftKey ? FINE : STEP);
-  const way = { ArrowLeft: [-step, 0], ArrowRight: [step, 0], ArrowUp: [0, -step], ArrowDown: [0, step] }[event.key];
+  const { width, height } = state.picture,
+    step = Math.max(width, height) * (event.shiftKey ? FINE : STEP);
+  const way = { ArrowLeft: [-step, 0], ArrowRight: [step, 0], ArrowUp: [0, -step], ArrowDown: [0, step] }[
+    event.key
+  ];
   if (!way && event.key !== "Enter") return;
   event.preventDefault();
   if (!way) return place && use(!event.shiftKey);
-  const within = (value, most) => Math.max(0.5, Math.min(most - 0.5, value)), { x, y } = place ?? { x: width / 2, y: height / 2 };
+  const within = (value, most) => Math.max(0.5, Math.min(most - 0.5, value)),
+    { x, y } = place ?? { x: width / 2, y: height / 2 };
   moveCross({ x: within(x + way[0], width), y: within(y + way[1], height) });
-  const there = state.guidance && guidance.at(place.x, place.y), percent = (part) => Math.round(part * 100);
+  const there = state.guidance && guidance.at(place.x, place.y),
+    percent = (part) => Math.round(part * 100);
   set({ lit: there?.id ?? null });
-  say(filled(words.here, { name: there ? guidance.nameOf(there) : words.background, x: percent(place.x / width), y: percent(place.y / height) }));
+  say(
+    filled(words.here, {
+      name: there ? guidance.nameOf(there) : words.background,
+      x: percent(place.x / width),
+      y: percent(place.y / height),
+    }),
+  );
 }
 
 function keys(event) {
-  if (!shown() || event.ctrlKey || event.metaKey || event.altKey || event.target.closest("input:not([type=range]), textarea, select")) return;
-  const key = event.key.toLowerCase(), tool = TOOLS.find(([, own]) => own === key)?.[0];
+  if (
+    !shown() ||
+    event.ctrlKey ||
+    event.metaKey ||
+    event.altKey ||
+    event.target.closest("input:not([type=range], [type=checkbox]), textarea, select")
+  )
+    return;
+  const key = event.key.toLowerCase(),
+    tool = TOOLS.find(([, own]) => own === key)?.[0];
   if (tool) pick(tool);
   else if (key === "h") set({ heat: !state.heat });
-  else if (brushing() && (key === "[" || key === "]")) resize(Math.round(radius * (key === "]" ? 1.2 : 1 / 1.2)));
+  else if (brushing() && (key === "[" || key === "]"))
+    resize(Math.round(brush.size() * (key === "]" ? 1.2 : 1 / 1.2)));
   else if (key === "escape") {
     corner = null;
     frame.hidden = true;
@@ -310,14 +280,22 @@ function keys(event) {
 
 export function mount() {
   buildRail();
-  wet = stage.layer("wet", 34);
-  const over = (name, order) => stage.over(make("div", { class: name, hidden: true, "aria-hidden": "true" }), order);
-  [ring, frame, cross] = [over("ring", 50), over("frame", 50), over("cross", 52)];
+  brush.mount();
+  const over = (name, order) =>
+    stage.over(make("div", { class: name, hidden: true, "aria-hidden": "true" }), order);
+  [frame, cross] = [over("frame", 50), over("cross", 52)];
   const room = find("stage");
-  room.addEventListener("focus", () => room.matches(":focus-visible") && shown() && !place && moveCross({ x: state.picture.width / 2, y: state.picture.height / 2 }));
+  room.addEventListener(
+    "focus",
+    () =>
+      room.matches(":focus-visible") &&
+      shown() &&
+      !place &&
+      moveCross({ x: state.picture.width / 2, y: state.picture.height / 2 }),
+  );
   room.addEventListener("blur", () => {
     moveCross(null);
-    showRing(null);
+    brush.showRing(null);
   });
   room.addEventListener("keydown", steer);
   document.addEventListener("keydown", keys);

@@ -21,7 +21,12 @@ export async function toggle() {
   grid = make("div", { class: "four", role: "group", "aria-label": words.four, "data-own-pointer": true });
   grid.append(...tiles.map(({ element }) => element));
   grid.addEventListener("keydown", gridKeys);
-  line = make("div", { class: "choosing" }, make("p", { text: words.fourHint }), button(text.common.close, close, { icon: "close" }));
+  line = make(
+    "div",
+    { class: "choosing" },
+    make("p", { text: words.fourHint }),
+    button(text.common.close, close, { icon: "close" }),
+  );
   find("under").append(line);
   stage.over(grid, 15);
   room.observe(grid);
@@ -42,8 +47,12 @@ function tile(number) {
   const canvas = make("canvas"), finish = make("img", { alt: "", draggable: "false" });
   const name = filled(words.variation, { number: number + 1 });
   const element = make(
-    "button", { type: "button", class: "variation waits", "aria-label": filled(words.choose, { name }) },
-    make("i"), canvas, finish, make("span", { class: "badge", text: number + 1 }),
+    "button",
+    { type: "button", class: "variation waits", "aria-label": filled(words.choose, { name }) },
+    make("i"),
+    canvas,
+    finish,
+    make("span", { class: "badge", text: number + 1 }),
   );
   const made = { number, element, canvas, finish, record: null, easel: new Easel(canvas), state: "" };
   element.addEventListener("click", () => chooseTile(made));
@@ -67,10 +76,13 @@ function handlers(each) {
       const view = await viewOf(record.id).catch(() => null);
       if (!view || !tiles?.includes(each)) return;
       each.easel.view(view);
-      each.element.classList.add("on");
+      each.element.classList.add("on", "done");
       if (!view.finish) return;
       each.finish.src = view.finish;
-      each.finish.decode().then(() => each.finish.classList.add("on"), () => {});
+      each.finish.decode().then(
+        () => each.finish.classList.add("on"),
+        () => {},
+      );
     },
   };
 }
@@ -90,12 +102,14 @@ function fitTiles() {
   for (const { easel } of tiles ?? []) easel.size(width / 2, height / 2);
 }
 
-// One is chosen: its settings are taken over. Those that are done stay among the versions, others are dropped.
+// One is chosen: its settings are taken over. Those that are done stay among the versions, others are
+// dropped.
 function chooseTile(each) {
   const { record } = each;
   if (!record || record.state === "failed" || record.state === "cancelled") return;
   const works = new Set(live.running().map(({ id }) => id));
-  for (const other of tiles) if (other !== each && other.record && works.has(other.record.id)) live.drop(other.record.id);
+  for (const other of tiles)
+    if (other !== each && other.record && works.has(other.record.id)) live.drop(other.record.id);
   close();
   if (record.job) take(record.job);
   pick(record.id);

@@ -1,12 +1,13 @@
 // The versions of a painting, to go back to any of them; and four variations to choose from.
 import * as api from "/page/api.js";
 import { job, more, styleName, take } from "/page/controls.js";
-import { button, find, make, say, toast } from "/page/dom.js";
+import { button, find, make, toast } from "/page/dom.js";
 import * as live from "/page/live.js";
 import { on, set, state } from "/page/store.js";
 import { filled, text } from "/page/text.js";
 
 const words = text.paint;
+const PATIENCE = 8000; // ms in which a version that was removed can be taken back
 const numbers = new Map(); // of versions, by id; a version keeps its number
 let list, about, told, use, remove, four = null;
 
@@ -26,12 +27,21 @@ function described(record) {
 function thumb(record) {
   const chosen = record.id === state.current && live.watching() === null;
   const shown = make("button", {
-    type: "button", role: "option", class: "thumb", "aria-selected": chosen, tabindex: chosen ? 0 : -1, "data-id": record.id,
-    "aria-label": described(record).join(", "), onclick: () => pick(record.id),
+    type: "button",
+    role: "option",
+    class: "thumb",
+    "aria-selected": chosen,
+    tabindex: chosen ? 0 : -1,
+    "data-id": record.id,
+    "aria-label": described(record).join(", "),
+    onclick: () => pick(record.id),
   });
   const image = make("img", { src: api.thumbnail(record.id), alt: "", draggable: "false", loading: "lazy" });
   let tries = 0;
-  image.addEventListener("error", () => tries++ < 3 && setTimeout(() => (image.src = `${api.thumbnail(record.id)}?${tries}`), 700));
+  image.addEventListener(
+    "error",
+    () => tries++ < 3 && setTimeout(() => (image.src = `${api.thumbnail(record.id)}?${tries}`), 700),
+  );
   shown.append(image, make("span", { text: numberOf(record.id) }));
   return shown;
 }
@@ -41,8 +51,14 @@ function workThumb(record) {
   return make(
     "button",
     {
-      type: "button", role: "option", class: "thumb busy", "aria-selected": chosen, tabindex: chosen ? 0 : -1, "data-id": record.id,
-      "aria-label": words.beingPainted, onclick: () => pick(record.id),
+      type: "button",
+      role: "option",
+      class: "thumb busy",
+      "aria-selected": chosen,
+      tabindex: chosen ? 0 : -1,
+      "data-id": record.id,
+      "aria-label": words.beingPainted,
+      onclick: () => pick(record.id),
     },
     make("i"),
   );
@@ -63,16 +79,29 @@ function arrows(event) {
   event.preventDefault();
 }
 
-// Removes a version here and on the server.
-async function away(id) {
-  const at = state.paintings.findIndex((record) => record.id === id);
+// Removes a version: here at once, on the server when it can no longer be taken back.
+function away(id) {
+  const { paintings, current } = state, at = paintings.findIndex((record) => record.id === id);
   if (at < 0) return;
-  const paintings = state.paintings.filter((record) => record.id !== id);
-  const current = state.current === id ? (paintings[Math.min(at, paintings.length - 1)]?.id ?? null) : state.current;
-  set({ paintings, current });
-  list.querySelector('[tabindex="0"]')?.focus();
-  say(words.removed);
-  await api.remove(id).catch(() => {});
+  const others = paintings.filter((record) => record.id !== id);
+  const next = current === id ? (others[Math.min(at, others.length - 1)]?.id ?? null) : current;
+  set({ paintings: others, current: next, mode: next === null ? "paint" : state.mode });
+  const line = filled(words.removed, { number: numberOf(id) });
+  const box = make("div", { class: "toast" }, make("p", { text: line }));
+  const gone = setTimeout(() => {
+    box.remove();
+    api.remove(id).catch(() => {});
+  }, PATIENCE);
+  box.append(
+    button(words.takeBack, () => {
+      clearTimeout(gone);
+      box.remove();
+      if (state.picture?.id === paintings[at].picture)
+        set({ paintings: state.paintings.toSpliced(at, 0, paintings[at]), current: id });
+    }),
+  );
+  find("toasts").append(box);
+  (list.querySelector('[tabindex="0"]') ?? find("paint")).focus();
 }
 
 export function draw() {
@@ -105,7 +134,12 @@ function reused(before, record) {
   return old;
 }
 
-const sorted = (given) => JSON.stringify(Object.entries(given ?? {}).filter(([, value]) => value !== null).sort());
+const sorted = (given) =>
+  JSON.stringify(
+    Object.entries(given ?? {})
+      .filter(([, value]) => value !== null)
+      .sort(),
+  );
 const sameSettings = (record) => record.of || sorted(record.job) === sorted(job());
 
 // The module of the variations comes when it is asked for.
@@ -115,14 +149,23 @@ async function begin() {
 }
 
 export function mount() {
-  list = make("div", { class: "thumbs", role: "listbox", "aria-label": words.versions, "aria-orientation": "horizontal" });
+  list = make("div", {
+    class: "thumbs",
+    role: "listbox",
+    "aria-label": words.versions,
+    "aria-orientation": "horizontal",
+  });
   list.addEventListener("keydown", arrows);
   told = make("p", { class: "says" });
-  use = button(words.useSettings, () => {
-    take(state.paintings.find(({ id }) => id === state.current)?.job ?? {});
-    toast(words.settingsTaken, { closing: text.common.close });
-    draw();
-  }, { icon: "sliders" });
+  use = button(
+    words.useSettings,
+    () => {
+      take(state.paintings.find(({ id }) => id === state.current)?.job ?? {});
+      toast(words.settingsTaken, { closing: text.common.close });
+      draw();
+    },
+    { icon: "sliders" },
+  );
   remove = button(words.removeVersion, () => away(state.current), { icon: "trash", bare: true });
   about = make("div", { class: "about" }, told, use, remove);
   find("strip").append(list, about);

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from tests.apps.serve.browser.visitors import FLAGS, PROGRAM, Visitor, visitor
+from tests.apps.serve.browser.visitors import FLAGS, PHONE, PROGRAM, Visitor, visitor
 from tests.conftest import EXAMPLES
 
 
@@ -34,26 +34,48 @@ def cat(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@pytest.fixture
-def guest(browser: Any, studio_url: str) -> Iterator[Visitor]:
-    """Somebody who has just come; nothing may have gone wrong when they leave."""
+@pytest.fixture(scope="module")
+def window(browser: Any, studio_url: str) -> Iterator[Visitor]:
+    """A window that the tests of a module share, as opening one takes as long as all that is done in it."""
     person = visitor(browser, studio_url)
-    person.come()
     yield person
-    trouble = person.trouble
     person.leave()
-    assert trouble == []
+
+
+@pytest.fixture
+def guest(window: Visitor) -> Iterator[Visitor]:
+    """Somebody who has just come; nothing may have gone wrong when they leave."""
+    window.come()
+    window.trouble.clear()
+    window.asked.clear()
+    yield window
+    assert window.trouble == []
 
 
 @pytest.fixture(scope="module")
-def painter(browser: Any, studio_url: str, cat: Path) -> Iterator[Visitor]:
+def painted(window: Visitor, cat: Path) -> Visitor:
     """Somebody who has painted the cat in 40 strokes."""
-    person = visitor(browser, studio_url)
-    person.come("/#strokes=40&preset=draft")
-    person.open(cat)
-    person.guided()
-    person.paint()
-    person.painted()
+    window.come("/#strokes=40&preset=draft")
+    window.open(cat)
+    window.guided()
+    window.paint()
+    window.painted()
+    return window
+
+
+@pytest.fixture
+def painter(painted: Visitor) -> Iterator[Visitor]:
+    """The same, whose first painting is shown; nothing may have gone wrong when they leave."""
+    painted.trouble.clear()
+    yield painted
+    assert painted.trouble == []
+
+
+@pytest.fixture
+def phone(browser: Any, studio_url: str) -> Iterator[Visitor]:
+    """Somebody else with a small phone, in the dark, who has just come."""
+    person = visitor(browser, studio_url, PHONE, color_scheme="dark")
+    person.come()
     yield person
     trouble = person.trouble
     person.leave()

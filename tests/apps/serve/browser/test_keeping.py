@@ -1,4 +1,4 @@
-"""Keeping a painting: compare slider, replay, files, projects and links; with keys alone, and on a phone."""
+"""Keeping a painting: the compare slider, the replay, files, projects and links."""
 
 from __future__ import annotations
 
@@ -7,14 +7,13 @@ import xml.etree.ElementTree as ET
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import av
 import numpy as np
 import pytest
 from PIL import Image
 
-from tests.apps.serve.browser.visitors import PHONE, Visitor, visitor
+from tests.apps.serve.browser.visitors import Visitor
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -143,6 +142,43 @@ def test_files(
     check(path)
 
 
+SHARED = """() => {
+  navigator.canShare = () => true;
+  navigator.share = async ({ files: [file] }) => {
+    if (!navigator.userActivation.isActive) throw new DOMException("", "NotAllowedError");
+    window.shared = [file.name, file.type, [...new Uint8Array(await file.arrayBuffer())].slice(1, 4)];
+  };
+}"""
+"""A browser without a window shares nothing by itself."""
+
+
+@pytest.mark.usefixtures("long")
+def test_sharing(painter: Visitor) -> None:
+    painter.page.add_init_script(f"({SHARED})()")
+    painter.page.reload()
+    painter.painted()
+    painter.go("keep")
+    painter.page.click("#share")
+    painter.page.wait_for_function("() => window.shared")
+    assert painter.page.evaluate("window.shared") == ["cat_painted.png", "image/png", list(b"PNG")]
+
+
+@pytest.mark.usefixtures("long")
+def test_every_format(painter: Visitor, tmp_path: Path) -> None:
+    painter.go("keep")
+    page = painter.page
+    page.evaluate("document.querySelectorAll('#panel-keep details').forEach((part) => (part.open = true))")
+    page.get_by_label("Length, in seconds").fill("1")
+    found = page.locator(".format").evaluate_all("(rows) => rows.map((row) => row.dataset.format)")
+    told = page.evaluate("fetch('/api/options').then((answer) => answer.json())")
+    known = {each["name"] for each in told["formats"]}
+    assert {*found, "png", "jpg", "jpeg", "webp"} == known
+    for name in found:
+        path = painter.download(f"[data-format='{name}']", tmp_path)
+        assert path.name == f"cat_painted.{name}"
+        assert path.stat().st_size > 500
+
+
 def test_another_size_without_the_canvas(painter: Visitor, tmp_path: Path) -> None:
     painter.go("keep")
     page = painter.page
@@ -164,89 +200,31 @@ def test_another_size_without_the_canvas(painter: Visitor, tmp_path: Path) -> No
     page.check(".kinds [value=png]")
 
 
-def test_a_project_is_opened_again(painter: Visitor, guest: Visitor, tmp_path: Path) -> None:
+def test_a_project_is_opened_again(painter: Visitor, tmp_path: Path) -> None:
     painter.go("keep")
     project = painter.download("#save-project", tmp_path)
-    guest.page.locator("#start input[accept*=painting]").set_input_files(project)
-    guest.see("#replay")
-    assert guest.page.locator("#replay output").text_content() == "40 / 40"
-    assert guest.area() == pytest.approx(painter.area(), abs=0.01)
-    assert guest.stored["settings"] == {"strokes": 40, "preset": "draft"}
-    assert guest.page.text_content("#title") == painter.page.text_content("#title")
-    assert np.abs(guest.pixels("#photo") - painter.pixels("#photo")).mean() < 2
+    area, title, photo = painter.area(), painter.page.text_content("#title"), painter.pixels("#photo")
+    first, painting = painter.stored["current"], painter.pixels()
+    painter.come()
+    painter.page.locator("#start input[accept*=painting]").set_input_files(project)
+    painter.painted()
+    assert painter.stored["current"] != first
+    assert painter.page.locator("#replay output").text_content() == "40 / 40"
+    assert painter.area() == pytest.approx(area, abs=0.01)
+    assert painter.stored["settings"] == {"strokes": 40, "preset": "draft"}
+    assert painter.page.text_content("#title") == title
+    assert np.abs(painter.pixels("#photo") - photo).mean() < 2
+    assert np.abs(painter.pixels() - painting).mean() < 1
 
 
-def test_a_link_of_settings(painter: Visitor, guest: Visitor) -> None:
+def test_a_link_of_settings(painter: Visitor) -> None:
     painter.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     painter.go("keep")
     painter.page.click("#copy-link")
-    painter.page.wait_for_selector(".toast:has-text('copied')")
+    painter.see(".toast:has-text('copied')")
     link = painter.page.evaluate("navigator.clipboard.readText()")
-    assert link == f"{painter.url.rstrip('/')}/#strokes=40&preset=draft"
-    guest.set(strokes="90", style="pencil", seed="-3", agent="/etc/passwd", nonsense="1")
-    told = str(guest.see(".toast p").text_content())
-    assert "seed, agent, nonsense" in told
-    assert guest.stored["settings"] == {"strokes": 90, "style": "pencil"}
-
-
-def tabbed(guest: Visitor, selector: str) -> None:
-    """Press Tab until something is focused that a person can see is."""
-    for _ in range(60):
-        guest.page.keyboard.press("Tab")
-        if guest.page.evaluate("selector => document.activeElement.matches(selector)", selector):
-            ring = guest.page.evaluate(
-                "() => { const { outlineStyle, outlineWidth } = getComputedStyle(document.activeElement);"
-                " return outlineStyle !== 'none' && parseFloat(outlineWidth) > 1; }"
-            )
-            assert ring, selector
-            return
-    raise AssertionError(f"Tab does not come to {selector}")
-
-
-def test_with_keys_alone(guest: Visitor, tmp_path: Path) -> None:
-    keyboard = guest.page.keyboard
-    tabbed(guest, "#start .card")
-    keyboard.press("Enter")
-    guest.see("#stage #photo")
-    guest.guided()
-    tabbed(guest, "#tab-guide")
-    keyboard.press("ArrowRight")
-    assert guest.stored["mode"] == "paint"
-    tabbed(guest, "input.exact")
-    keyboard.press("Control+a")
-    keyboard.type("30")
-    tabbed(guest, "#paint")
-    keyboard.press("Enter")
-    guest.painted()
-    for _ in range(80):
-        keyboard.press("Shift+Tab")
-        if guest.page.evaluate("document.activeElement.id") == "tab-paint":
-            break
-    keyboard.press("ArrowRight")
-    assert guest.stored["mode"] == "keep"
-    tabbed(guest, "#download")
-    with guest.page.expect_download() as coming:
-        keyboard.press("Enter")
-    coming.value.save_as(tmp_path / "painted.png")
-    with Image.open(tmp_path / "painted.png") as picture:
-        assert picture.format == "PNG"
-
-
-def test_on_a_phone(browser: Any, studio_url: str, cat: Path) -> None:
-    guest = visitor(browser, studio_url, PHONE, color_scheme="dark", reduced_motion="reduce")
-    guest.come("/#strokes=30&preset=draft")
-    guest.open(cat)
-    guest.guided()
-    found = {}
-    for mode in ("guide", "paint", "keep"):
-        if mode == "paint":
-            guest.go("paint")
-            guest.page.tap("#paint")
-            guest.painted()
-        guest.go(mode)
-        guest.page.evaluate("document.querySelectorAll('details').forEach((part) => (part.open = true))")
-        found[mode] = (guest.too_wide(), guest.too_small(), guest.nameless())
-    trouble = guest.trouble
-    guest.leave()
-    assert found == {mode: (False, [], []) for mode in found}
-    assert trouble == []
+    assert link == f"{painter.url}/#strokes=40&preset=draft"
+    painter.set(strokes="90", style="pencil", seed="-3", agent="/etc/passwd", nonsense="1")
+    assert painter.stored["settings"] == {"strokes": 90, "style": "pencil"}
+    painter.see(".toast:has-text('seed, agent, nonsense')")
+    painter.set(strokes=40, preset="draft")

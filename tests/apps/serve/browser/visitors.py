@@ -17,7 +17,7 @@ from PIL import Image
 PROGRAM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 FLAGS = ("--no-sandbox", "--force-color-profile=srgb")
 PATIENCE = 60_000  # ms
-DESKTOP, PHONE = (1280, 800), (360, 740)
+DESKTOP, PHONE = (1000, 640), (360, 740)
 
 TOUCH = """() => {
   const seen = (e) => e.checkVisibility({ checkVisibilityCSS: true }) && !e.closest('.quiet-live, .skip');
@@ -38,6 +38,12 @@ TOUCH = """() => {
   return small;
 }"""
 """Names of what is too small to be touched."""
+
+FORGET = """() => {
+  sessionStorage.clear();
+  Storage.prototype.setItem = () => {};
+}"""
+"""A page that is left remembers nothing."""
 
 FADED = """() => {
   const { dataset } = document.getElementById('layer-painting'), finish = document.getElementById('finish');
@@ -102,7 +108,10 @@ class Visitor:
             self.weights[request.url] = request.sizes()["responseBodySize"]
 
     def come(self, to: str = "/") -> None:
-        """Open the page and wait until it works."""
+        """Open the page as if for the first time, and wait until it works."""
+        if self.page.url != "about:blank":
+            self.page.evaluate(FORGET)
+            self.page.goto("about:blank")  # or only what is behind a # would change
         self.page.goto(self.url + to)
         self.page.wait_for_selector("body[data-ready]")
 
@@ -119,7 +128,7 @@ class Visitor:
 
     def guided(self) -> None:
         """Wait until it is known what the picture is of."""
-        self.page.wait_for_selector("#panel-guide .found, #panel-guide .told:not(.busy)")
+        self.page.wait_for_selector("#panel-guide .found, #panel-guide .telling:not(.busy)")
 
     def go(self, mode: str) -> None:
         """Choose a tab."""
@@ -243,7 +252,7 @@ def visitor(browser: Any, url: str, size: tuple[int, int] = DESKTOP, **context: 
     phone = {"has_touch": True, "is_mobile": True, "device_scale_factor": 2} if size[0] < 600 else {}
     options = {
         "viewport": {"width": size[0], "height": size[1]},
-        "reduced_motion": "no-preference",
+        "reduced_motion": "reduce",
         **phone,
         **context,
     }

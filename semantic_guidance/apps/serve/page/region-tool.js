@@ -56,16 +56,13 @@ async function order() {
     form.querySelector(".empty").classList.add("asked");
     return;
   }
-  const flat = make("canvas", { width: mask.width, height: mask.height }), paint = flat.getContext("2d");
-  paint.fillRect(0, 0, flat.width, flat.height);
-  paint.drawImage(mask, 0, 0);
   const settings = job(),
     alike = Object.fromEntries(
       ALIKE.filter((name) => name in settings).map((name) => [name, settings[name]]),
     );
   const record = await live.start({
     of: state.current,
-    region: flat.toDataURL("image/png"),
+    region: mask.toDataURL("image/png"),
     erase,
     job: { ...alike, strokes },
   });

@@ -13,8 +13,9 @@ from tests.apps.serve.browser.visitors import FLAGS, PHONE, PROGRAM, Visitor, vi
 from tests.conftest import EXAMPLES
 
 
-# Not for the whole session: while Playwright is there, its loop of asyncio runs in this thread.
-@pytest.fixture(scope="module")
+# Not for the whole session: while Playwright is there, its loop of asyncio runs in this thread. Pytest takes
+# a folder for a package, of which a fixture can be, if it has an __init__.py.
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Any]:
     if PROGRAM is None:
         pytest.skip("there is no Chromium (apt-get install chromium)")
@@ -34,9 +35,9 @@ def cat(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def window(browser: Any, studio_url: str) -> Iterator[Visitor]:
-    """A window that the tests of a module share, as opening one takes as long as all that is done in it."""
+    """A window that all tests share, as opening one takes as long as all that is done in it."""
     person = visitor(browser, studio_url)
     yield person
     person.leave()
@@ -54,7 +55,7 @@ def guest(window: Visitor) -> Iterator[Visitor]:
 
 @pytest.fixture(scope="module")
 def painted(window: Visitor, cat: Path) -> Visitor:
-    """Somebody who has painted the cat in 40 strokes."""
+    """Somebody who has painted the cat in 40 strokes; in a module, guests come before them."""
     window.come("/#strokes=40&preset=draft")
     window.open(cat)
     window.guided()

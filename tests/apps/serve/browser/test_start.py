@@ -1,4 +1,4 @@
-"""The page's first view, and correcting what was found in a picture."""
+"""Ways into the page, and correcting what was found in a picture; all of a session with keys alone."""
 
 from __future__ import annotations
 
@@ -6,11 +6,10 @@ import base64
 from pathlib import Path
 
 import numpy as np
+import pytest
 from PIL import Image
 
-from tests.apps.serve.browser.visitors import DESKTOP, PHONE, Visitor
-
-FIRST_VIEW = 200_000  # bytes
+from tests.apps.serve.browser.visitors import Visitor
 
 GIVEN = """([kind, name, data]) => {
   const bytes = Uint8Array.from(atob(data), (c) => c.charCodeAt(0)), given = new DataTransfer();
@@ -27,26 +26,7 @@ def give(guest: Visitor, kind: str, photo: Path) -> None:
     guest.page.evaluate(GIVEN, [kind, photo.name, data])
 
 
-def test_the_first_view_is_small_and_of_this_house(guest: Visitor) -> None:
-    guest.weights.clear()
-    guest.come()
-    guest.page.wait_for_load_state("networkidle")
-    assert guest.see("#start h2").text_content() == "Turn a photograph into a painting"
-    assert sum(guest.weights.values()) < FIRST_VIEW
-    assert guest.strangers() == []
-    assert guest.page.context.cookies() == []
-    assert guest.nameless() == []
-    guest.page.set_viewport_size({"width": PHONE[0], "height": PHONE[1]})
-    assert not guest.too_wide()
-    assert guest.too_small() == []
-    light = guest.shot()
-    guest.page.emulate_media(color_scheme="dark")
-    dark = guest.shot()
-    guest.page.emulate_media(color_scheme="light")
-    guest.page.set_viewport_size({"width": DESKTOP[0], "height": DESKTOP[1]})
-    assert light.mean() > dark.mean() + 80
-
-
+@pytest.mark.usefixtures("long")
 def test_ways_in(guest: Visitor, cat: Path) -> None:
     for way, shown in (("drop", "cat.jpg"), ("paste", "Pasted picture")):
         give(guest, way, cat)
@@ -63,10 +43,12 @@ def test_ways_in(guest: Visitor, cat: Path) -> None:
     guest.guided()
 
 
-def test_what_is_no_picture_gets_a_sentence(guest: Visitor, tmp_path: Path) -> None:
+def test_what_is_no_picture_gets_a_sentence_and_what_is_found_in_one_can_be_corrected(
+    guest: Visitor, cat: Path, tmp_path: Path
+) -> None:
     bad = tmp_path / "holiday.jpg"
     bad.write_bytes(b"This is no picture.")
-    guest.page.locator("#start input[type=file]").first.set_input_files(bad)
+    give(guest, "drop", bad)
     told = str(guest.see(".toast.problem p").text_content())
     assert "holiday.jpg" in told
     assert told.endswith(".")
@@ -74,10 +56,8 @@ def test_what_is_no_picture_gets_a_sentence(guest: Visitor, tmp_path: Path) -> N
     assert guest.page.locator("#work").is_hidden()
     assert [line.rpartition(" ")[2] for line in guest.trouble] == ["/api/pictures"]
     guest.trouble.clear()
-
-
-def test_correcting_what_was_found(guest: Visitor, cat: Path) -> None:
-    guest.open(cat)
+    give(guest, "drop", cat)
+    guest.see("#stage #photo")
     guest.guided()
     found = guest.page.locator("#panel-guide .found")
     count = found.count()

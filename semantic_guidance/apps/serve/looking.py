@@ -201,6 +201,6 @@ def picture_of(path: Path, most: int) -> np.ndarray:
             image = decode_stream(source, "the region", formats=["PNG"], most=most).image
     except ValueError as error:
         raise Refused(error, 415) from None
-    clear = image.mode in ("RGBA", "LA", "PA")  # painted with a brush on nothing
-    grey = image.convert("RGBA").getchannel("A") if clear else image.convert("L")
-    return np.asarray(grey, np.float32) / 255
+    clear = image.convert("RGBA")  # perhaps painted with a brush on nothing, which is black
+    grey, alpha = (np.asarray(each, np.float32) / 255 for each in (clear.convert("L"), clear.getchannel("A")))
+    return grey * alpha

@@ -77,7 +77,7 @@ export function mount() {
   on("picture", () => show(false));
   document.addEventListener("keydown", (event) => {
     if (event.key.toLowerCase() !== "v" || event.ctrlKey || event.metaKey || event.altKey || !possible()) return;
-    if (event.target.closest("input:not([type=range]), textarea, select")) return;
+    if (event.target.closest("input:not([type=range], [type=checkbox], [type=radio]), textarea, select")) return;
     show(!shown);
     if (shown) split.focus();
     else if (document.activeElement === document.body) find("compare-toggle").focus();

@@ -22,7 +22,9 @@ function buildTop() {
   for (const element of document.querySelectorAll("[data-text]")) element.textContent = textAt(element.dataset.text);
   document.title = find("home").textContent = text.common.name;
   find("home").addEventListener("click", pictures.startOver);
-  find("tools").setAttribute("aria-label", text.common.tools);
+  for (const [id, words] of Object.entries({ tools: text.common.tools, actions: text.common.actions, tabs: text.common.parts })) {
+    find(id).setAttribute("aria-label", words);
+  }
   const back = button(text.common.undo, undo, { icon: "undo", bare: true, id: "undo" });
   const forth = button(text.common.redo, redo, { icon: "redo", bare: true, id: "redo" });
   const tell = () => {
@@ -74,7 +76,7 @@ function showMode() {
 
 // Keys that work everywhere but where one writes.
 document.addEventListener("keydown", (event) => {
-  if (event.target.closest("input:not([type=range], [type=checkbox], [type=radio]), textarea, select")) return;
+  if (event.target.closest("input:not([type=range], [type=checkbox], [type=radio], [type=color]), textarea, select")) return;
   if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "z") (event.shiftKey ? redo : undo)();
   else if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "y") redo();
   else return;

@@ -13,6 +13,8 @@ export const text = {
     failed: "That did not work.",
     tabs: { guide: "Guide", paint: "Paint", keep: "Keep" },
     tools: "Tools",
+    actions: "Undo and new picture",
+    parts: "What to do",
     stage: "Picture",
   },
   start: {

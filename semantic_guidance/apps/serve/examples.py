@@ -24,7 +24,16 @@ class Example:
     @property
     def path(self) -> Path:
         """Of the file."""
-        return Path(str(files("semantic_guidance.apps.serve") / "examples" / f"{self.name}.jpg"))
+        return _file(f"{self.name}.jpg")
+
+    @property
+    def thumbnail(self) -> Path:
+        """Of a small one, which the page shows first."""
+        return _file(f"{self.name}_small.jpg")
+
+
+def _file(name: str) -> Path:
+    return Path(str(files("semantic_guidance.apps.serve") / "examples" / name))
 
 
 EXAMPLES = {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from pathlib import Path
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -13,6 +14,7 @@ from starlette.responses import FileResponse, Response
 from semantic_guidance.apps.serve import offer
 from semantic_guidance.apps.serve.answers import Json, binary, problems
 from semantic_guidance.apps.serve.examples import EXAMPLES
+from semantic_guidance.apps.serve.examples import Example as Photograph
 from semantic_guidance.apps.serve.pages import Resource
 from semantic_guidance.apps.serve.records import Limits
 from semantic_guidance.apps.serve.schema import Example, Health, Offer
@@ -77,17 +79,31 @@ async def examples() -> Response:
     found: list[dict[str, Any]] = []
     for each in EXAMPLES.values():
         url = f"/api/examples/{each.name}"
-        found.append({"name": each.name, "title": each.title, "credit": each.credit, "url": url})
+        small = {"url": url, "thumbnail": f"{url}/thumbnail"}
+        found.append({"name": each.name, "title": each.title, "credit": each.credit, **small})
     return Json(found)
 
 
 @router.get("/api/examples/{name}", responses={200: binary("image/jpeg"), **problems(404)})
 async def example(name: str) -> Response:
     """One of them."""
+    return _shown(_example(name).path)
+
+
+@router.get("/api/examples/{name}/thumbnail", responses={200: binary("image/jpeg"), **problems(404)})
+async def example_thumbnail(name: str) -> Response:
+    """The same, small."""
+    return _shown(_example(name).thumbnail)
+
+
+def _example(name: str) -> Photograph:
     if name not in EXAMPLES:
         raise HTTPException(404, "There is no such example.")
-    headers = {"Cache-Control": "max-age=3600"}
-    return FileResponse(EXAMPLES[name].path, media_type="image/jpeg", headers=headers)
+    return EXAMPLES[name]
+
+
+def _shown(path: Path) -> Response:
+    return FileResponse(path, media_type="image/jpeg", headers={"Cache-Control": "max-age=3600"})
 
 
 @router.get("/api/openapi.json", include_in_schema=False)

@@ -137,6 +137,7 @@ class Example(BaseModel):
     title: str
     credit: str
     url: str
+    thumbnail: str
 
 
 class Picture(BaseModel):

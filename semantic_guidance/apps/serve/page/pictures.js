@@ -299,7 +299,7 @@ async function showExamples(shelf) {
   const examples = await api.examples().catch(() => []);
   shelf.hidden = !examples.length;
   shelf.lastElementChild.append(
-    ...examples.map((each) => card(each.url, each.title, () => openExample(each))),
+    ...examples.map((each) => card(each.thumbnail, each.title, () => openExample(each))),
   );
 }
 

@@ -87,9 +87,9 @@ def same(a: Painting, b: Painting) -> bool:
     return kinds[0] == kinds[1] and torch.equal(a.strokes.pack(), b.strokes.pack())
 
 
-@pytest.mark.parametrize("style", ["likeness", "alla-prima", "ink"])
+@pytest.mark.parametrize("style", ["likeness", "alla-prima"])
 def test_nothing_changes_for_being_looked_on_and_the_last_sketch_is_the_painting(cup, style):
-    painter, album = painter_of(style), Album(every=3)
+    painter, album = painter_of(style), Album(every=6)
     painting = painter.paint(*cup, watch=album)
     assert same(painting, painter.paint(*cup))
     assert torch.equal(album.sketches[-1].strokes, painting.strokes.pack()[0])
@@ -111,23 +111,24 @@ def test_nothing_changes_for_being_looked_on_and_the_last_sketch_is_the_painting
 
 @pytest.mark.parametrize("style", ["likeness", "alla-prima"])
 def test_sketches_come_closer_and_closer(cup, style):
-    album = Album(every=3 if style == "likeness" else 2)
+    album = Album(every=2)
     painter_of(style).paint(*cup, watch=album)
-    errors = [error(plain(each, album.easels[0]), cup[0]) for each in album.sketches]
-    assert len(errors) >= 6
+    some = [album.sketches[n * (len(album.sketches) - 1) // 5] for n in range(6)]
+    errors = [error(plain(each, album.easels[0]), cup[0]) for each in some]
     assert errors[0] < error(plain(Sketch(), album.easels[0]), cup[0])
-    third = len(errors) // 3
-    assert min(errors[:third]) > 1.05 * min(errors[third : 2 * third])
-    assert min(errors[third : 2 * third]) > min(errors[2 * third :])
+    assert min(errors[:2]) > 1.05 * min(errors[2:4])
+    assert min(errors[2:4]) > min(errors[4:])
     assert len(album.sketches[0].strokes) < STROKES / 2
 
 
 def test_a_drawing_is_shown_line_by_line(cup):
-    album = Album(every=2)
-    painter_of("ink").paint(*cup, watch=album)
+    album, painter = Album(every=5), painter_of("ink")
+    painting = painter.paint(*cup, watch=album)
+    assert same(painting, painter.paint(*cup))
+    assert torch.equal(album.sketches[-1].strokes, painting.strokes.pack()[0])
     counts = [len(each.strokes) for each in album.sketches]
-    assert counts[0] < 5
-    assert len(set(counts)) > 8
+    assert counts[0] < STROKES / 2
+    assert len(set(counts)) >= 6
     assert max(counts) <= STROKES
 
 
@@ -153,7 +154,7 @@ def test_what_is_there_when_it_is_stopped_is_the_painting(cup, style, after):
         )
 
 
-@pytest.mark.parametrize("agent", ["planner", "semantic", "paper-dense", "paper-semantic"])
+@pytest.mark.parametrize("agent", ["planner", "semantic", "paper-dense"])
 def test_every_agent_ends_a_draft(cup, agent):
     painter = Painter(agent, preset="draft", strokes=STROKES, size=WIDTH)
     album = Album(every=0, stop=0)
@@ -184,15 +185,17 @@ def test_a_region_is_shown_within_the_whole_painting(cup):
     before = painter_of("likeness", "draft", agent="planner").paint(image, guidance)
     region = torch.zeros(1, HEIGHT, WIDTH)
     region[:, 8:28, 14:40] = 1
-    options = {"preset": SHORT, "guide": "none"}
-    album = Album()
+    options = {"preset": replace(SHORT, refine=RefineConfig(steps=6)), "guide": "none"}
+    album = Album(every=2)
     after = repaint(before, image, region, 20, watch=album, **options)
     assert same(after, repaint(before, image, region, 20, **options))
     assert torch.equal(album.sketches[-1].strokes, after.strokes.pack()[0])
     assert [len(each.masks) for each in album.easels] == [len(after.masks)]
     for sketch in album.sketches:
         assert torch.equal(sketch.strokes[:STROKES], before.strokes.pack()[0])
-    errors = [error(plain(each, album.easels[0]), image) for each in album.sketches]
+    errors = [
+        error(plain(each, album.easels[0]), image) for each in album.sketches[:: len(album.sketches) - 1]
+    ]
     assert errors[-1] < min(errors[0], error(plain(Sketch.of(before.layers), album.easels[0]), image))
     stopped = repaint(before, image, region, 20, watch=Album(stop=1), **options)
     assert STROKES < len(stopped.strokes) < len(after.strokes)

@@ -22,7 +22,7 @@ from semantic_guidance.guidance.focus import focus_map
 from semantic_guidance.guidance.heads import with_faces
 from semantic_guidance.guidance.instances import found_instances, split_instances, told_apart
 from semantic_guidance.guidance.look import Clicks, Look, Seen, small_of
-from semantic_guidance.guidance.segmenter import Segmenter, default_segmenter
+from semantic_guidance.guidance.segmenter import Segmenter, Sight, default_segmenter
 from semantic_guidance.guidance.text import with_text
 from semantic_guidance.guidance.words import chosen, understood
 from semantic_guidance.images.arrays import check_unit
@@ -187,14 +187,16 @@ class Guide:
         """
         return default_clicks() if self._clicks is None else self._clicks
 
-    def found(self, image: Tensor, faces: Sequence[Box] = (), whole: bool = True) -> Guidance:
-        """The objects in a picture of at most `LONGEST` pixels a side; faces tell people apart.
+    def see(self, image: Tensor) -> Sight:
+        """What the segmenter makes of a picture of at most `LONGEST` pixels a side."""
+        return (self._segmenter or default_segmenter()).see(image)
+
+    def found(self, image: Tensor, sight: Sight, faces: Sequence[Box] = (), whole: bool = True) -> Guidance:
+        """The objects in such a picture, as it was seen; faces tell people apart.
 
         Without focus, unless it is to be whole.
         """
-        segmenter = self._segmenter or default_segmenter()
-        sight = segmenter.see(image)
-        ask = glances(segmenter, image, sight.mask)
+        ask = glances(self._segmenter or default_segmenter(), image, sight.mask)
         return self._finish(image, found_instances(image, sight, ask, faces), whole=whole)
 
     def finished(self, image: Tensor, found: Guidance) -> Guidance:

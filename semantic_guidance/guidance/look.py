@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any, Protocol
 
@@ -22,6 +23,7 @@ from semantic_guidance.guidance.faces import Face
 from semantic_guidance.guidance.heads import with_known_faces
 from semantic_guidance.guidance.instances import told_apart
 from semantic_guidance.guidance.matting import sharpened
+from semantic_guidance.guidance.segmenter import Sight
 from semantic_guidance.guidance.selection import Selection, Thing, spot
 
 LONGEST = 1024
@@ -50,8 +52,11 @@ class Eyes(Protocol):
     def clicks(self) -> Clicks:
         """Finds what lies under clicks."""
 
-    def found(self, image: Tensor, faces: Sequence[Box] = (), whole: bool = True) -> Guidance:
-        """The objects in a picture of at most `LONGEST` pixels a side; its faces tell people apart.
+    def see(self, image: Tensor) -> Sight:
+        """What the segmenter makes of a picture of at most `LONGEST` pixels a side."""
+
+    def found(self, image: Tensor, sight: Sight, faces: Sequence[Box] = (), whole: bool = True) -> Guidance:
+        """The objects in such a picture, as it was seen; its faces tell people apart.
 
         Without focus, unless it is to be whole.
         """
@@ -89,11 +94,20 @@ class Seen:
 
     def __init__(self, image: Tensor) -> None:
         self.image = image
+        self._sight: tuple[Sight, ...] = ()
         self._found: tuple[Guidance, bool] | None = None  # and whether it is whole
         self._features: tuple[Any, ...] = ()
         self._answers: tuple[tuple[Any, Tensor, float], ...] = ()
         self._planes: tuple[tuple[Tensor, Tensor], ...] = ()
         self.faces: tuple[Face, ...] | None = None
+
+    def ahead(self, eyes: Eyes, image: Tensor) -> None:
+        """Do what takes long of `found`, in two threads: both halves leave the interpreter to others."""
+        if self._found is None:
+            with ThreadPoolExecutor(1) as other:
+                faces = other.submit(eyes.faces, image, self)
+                self._sight = (eyes.see(self.image),)
+                faces.result()
 
     def found(self, eyes: Eyes, image: Tensor, whole: bool = True) -> Guidance:
         """What is found without a prompt in a picture ``[3, H, W]``, which this is, perhaps smaller.
@@ -104,7 +118,9 @@ class Seen:
             scale = self.image.shape[2] / image.shape[2]
             faces = [face.box for face in eyes.faces(image, self)]
             boxes = [(x * scale, y * scale, w * scale, h * scale) for x, y, w, h in faces]
-            self._found = eyes.found(self.image, boxes, whole), whole
+            sight = self._sight[0] if self._sight else eyes.see(self.image)
+            self._found = eyes.found(self.image, sight, boxes, whole), whole
+            self._sight = ()  # it is large
         elif whole and not self._found[1]:
             self._found = eyes.finished(self.image, self._found[0]), True
         return self._found[0]
@@ -192,6 +208,11 @@ class Look:
         if things and all(each.kind == "face" for each in guidance.instances):
             return guidance
         return self._faced(guidance, found, unwanted)
+
+    @torch_threads()
+    def ahead(self) -> None:
+        """Look at the picture, on two cores: what is found in it is known sooner."""
+        self._seen.ahead(self._eyes, self.image)
 
     @torch_threads()
     def ready(self) -> None:

@@ -84,8 +84,10 @@ class Seeing(Guide):
         super().__init__(lambda image: (image[2:].lt(0.5).float(), 1.0), clicks=clicks or Fill(), **more)
         self.looks = 0
 
-    def found(self, image: Tensor, faces: Sequence[Box] = (), whole: bool = True) -> Guidance:
+    def see(self, image: Tensor) -> None:
         self.looks += 1
+
+    def found(self, image: Tensor, sight: None, faces: Sequence[Box] = (), whole: bool = True) -> Guidance:
         size = (image.shape[-2], image.shape[-1])
         planes = [torch.nn.functional.interpolate(part(name)[None], size)[0] for name in ("barn", "sun")]
         return self._finish(image, tuple(Instance.from_mask(plane) for plane in planes))

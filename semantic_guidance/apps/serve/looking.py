@@ -105,6 +105,8 @@ def look(task: dict[str, Any], desk: Desk) -> dict[str, Any]:
     question = task["question"]
     prompt = _prompt(question, known, Path(task["folder"]))
     whole = bool(question.get("whole", False))
+    if not question or set(question) == {"whole"}:
+        known.look.ahead()
     desk.afterwards = known.look.ready  # for clicks
     return {"guidance": document(known.look(prompt, whole), known.size, Path(task["folder"]), whole)}
 

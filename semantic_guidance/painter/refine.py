@@ -98,11 +98,20 @@ class Refiner:
             if self.onlooker is not None and not self.onlooker.told(self._so_far):
                 self.end(step)
                 break
-            work = functools.partial(self._gradients, self.prepare(step), self.softness_at(step))
+            vectors = self.prepare(step)
+            if self._stopped:
+                self.end(step)
+                break
+            work = functools.partial(self._gradients, vectors, self.softness_at(step))
             self.descend(step, self.steady(work))
             if progress is not None:
                 progress((step + 1) / self.steps)
         return self.finished()
+
+    @property
+    def _stopped(self) -> bool:
+        """Whether somebody looks on and wants no more."""
+        return self.onlooker is not None and self.onlooker.stopped
 
     def end(self, step: int) -> None:
         """Leave it at this step: no more strokes than are wanted, as they can be painted."""
@@ -197,18 +206,21 @@ class Refiner:
         softness = self.softness_at(step)
         for left in range(rounds, 0, -1):
             surplus = self._beyond(wanted, 1)
+            if self._stopped and not self.ended:
+                return  # `end` drops them all at once
             if any(count > 0 for count in surplus.values()):
                 stay = {
                     part: count + max(0, surplus[part]) * (left - 1) // left for part, count in wanted.items()
                 }
-                costs = worth(
-                    self.whole.objective,
-                    self.whole.seen(self._painted()),
-                    softness,
-                    1 / LOOKS,
-                    self._behind(),
-                )
+                costs = self._worth(softness)
                 self._take(helpful(costs, self._groups, stay))
+
+    def _worth(self, softness: float) -> NDArray[np.float32]:
+        """What each stroke is worth ``[N]``; for the finished painting alone if that is near."""
+        objective, seen = self.whole.objective, self.whole.seen(self._painted())
+        if self.ended:
+            return np.asarray(objective.removal_costs(seen, softness)[0].cpu().numpy(), np.float32)
+        return worth(objective, seen, softness, 1 / LOOKS, self._behind())
 
     @property
     def _groups(self) -> Parts:

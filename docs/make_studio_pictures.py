@@ -132,11 +132,11 @@ def states(page: Any, url: str) -> Iterator[str]:
     page.wait_for_timeout(300)
     yield "region"
     page.keyboard.press("Escape")
-    page.locator(".more button").last.click()
-    page.wait_for_selector(".tile img.on >> nth=3", timeout=300_000)
+    page.click("button:has-text('Four variations')")
+    page.wait_for_selector(".variation.done >> nth=3", timeout=300_000)
     page.wait_for_timeout(1200)
     yield "variations"
-    page.locator(".tile").first.click()
+    page.locator(".variation").nth(1).click()
     page.click("#tab-keep")
     page.wait_for_timeout(1500)
     yield "keep"
@@ -153,7 +153,7 @@ def states(page: Any, url: str) -> Iterator[str]:
     yield "start-again"
     names = ("chelsea", "coffee", "rocket")
     chooser = page.locator(".several input[type=file]").first
-    page.get_by_text("Paint several pictures").click()
+    page.get_by_text("Several pictures").first.click()
     chooser.set_input_files([EXAMPLES / f"{name}.jpg" for name in names])
     page.wait_for_timeout(4000)
     yield "several"

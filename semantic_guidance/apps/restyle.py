@@ -217,8 +217,11 @@ def _own_colors(picture: Tensor, alpha: Tensor, marks: str) -> Tensor:
 def _seen(guidance: Guidance, alpha: Tensor) -> Guidance:
     """What is known, of what is seen."""
     seen = (alpha >= LEAST_SEEN).float()
-    parts = tuple(each.mask * seen for each in guidance.instances)
-    instances = tuple(Instance.from_mask(part) for part in parts if bool((part > 0).any()))
+    instances = tuple(
+        Instance.from_mask(mask, each.kind, each.confidence, each.salience, each.share)
+        for each in guidance.instances
+        if bool(((mask := each.mask * seen) > 0.5).any())
+    )
     return Guidance(guidance.mask * seen, guidance.focus * seen, instances)
 
 

@@ -5,6 +5,7 @@ Written by the server, which copies files alone; read by a worker, for nothing i
 
 from __future__ import annotations
 
+import errno
 import json
 import re
 import zipfile
@@ -30,6 +31,9 @@ DOCUMENTS = {
 """The other members, and how many bytes each may have."""
 
 MEMBER = re.compile(rf"({'|'.join(PICTURES)})(\.[a-z0-9]{{1,5}})?")
+
+DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError, RuntimeError, ValueError)
+"""What reading a broken zip ends in; among those of the system, that there is no such place in the file."""
 
 BLOCK = 1 << 20
 
@@ -81,8 +85,8 @@ def extract(path: Path, folder: Path, limits: Limits) -> dict[str, str]:
                 most = DOCUMENTS.get(kind, limits.upload_bytes)
                 _unpack(archive, member, folder / member.filename, most)
                 found[kind] = member.filename
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError) as error:
-        if isinstance(error, Refused):
+    except DAMAGED as error:
+        if isinstance(error, Refused) or (isinstance(error, OSError) and error.errno != errno.EINVAL):
             raise
         raise Refused(BROKEN, 415) from None
     about = read_json(folder / "project.json")

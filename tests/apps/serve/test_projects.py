@@ -110,7 +110,16 @@ def test_bombs_are_refused_before_they_burst(tmp_path):
     assert refused(zipped(bomb, documents), tmp_path).status == 413
 
 
-@settings(max_examples=60, deadline=None)
+def test_a_member_that_would_lie_before_the_file_is_refused(tmp_path):
+    path = written(tmp_path)
+    whole = bytearray(path.read_bytes())
+    place = slice(len(whole) - 6, len(whole) - 2)  # of the directory, by the file's last 22 bytes
+    whole[place] = (int.from_bytes(whole[place], "little") + 5).to_bytes(4, "little")
+    path.write_bytes(whole)
+    assert refused(path, tmp_path).status == 415
+
+
+@settings(max_examples=40, deadline=None)
 @given(st.data())
 def test_damaged_projects_are_refused_or_open(data):
     with tempfile.TemporaryDirectory() as name:

@@ -26,6 +26,7 @@ ROUTES = {
     "/api/options": {"get"},
     "/api/examples": {"get"},
     "/api/examples/{name}": {"get"},
+    "/api/examples/{name}/thumbnail": {"get"},
     "/api/pictures": {"post"},
     "/api/pictures/{id}": {"get"},
     "/api/pictures/{id}/preview": {"get"},

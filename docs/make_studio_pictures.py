@@ -35,7 +35,7 @@ WINDOWS = {
 }
 SCHEMES = ("light", "dark")
 FILM = {"width": 1280, "height": 800}
-RATE, GIF_RATE, GIF_WIDTH = 15, 5, 640
+RATE, GIF_RATE, GIF_WIDTH = 15, 3, 560
 
 POINTER = """() => {
   const ring = document.createElement('div');
@@ -66,9 +66,9 @@ def studio() -> Iterator[str]:
             process.terminate()
 
 
-def opened(page: Any, url: str, settings: str = "") -> None:
+def opened(page: Any, url: str) -> None:
     """The page with a photograph whose guidance is known."""
-    page.goto(f"{url}/#{settings}" if settings else url)
+    page.goto(url)
     page.wait_for_selector("body[data-ready]")
     page.locator("#start input[type=file]").first.set_input_files(EXAMPLES / "astronaut.jpg")
     page.wait_for_selector("#panel-guide .found")
@@ -108,7 +108,7 @@ def states(page: Any, url: str) -> Iterator[str]:
     page.locator("#start input[type=file]").first.set_input_files(bad)
     page.wait_for_selector(".toast.problem")
     yield "refused"
-    opened(page, url, "strokes=300")
+    opened(page, url)
     page.wait_for_timeout(1200)
     yield "guide"
     page.keyboard.press("b")
@@ -174,11 +174,11 @@ def shoot(browser: Any, url: str, folder: Path, schemes: tuple[str, ...]) -> Non
 
 def session(page: Any, url: str) -> None:
     """What the film shows."""
-    page.goto(f"{url}/#strokes=600")
+    page.goto(url)
     page.wait_for_selector("body[data-ready]")
     page.evaluate(POINTER)
     page.mouse.move(700, 700)
-    page.wait_for_timeout(900)
+    page.wait_for_timeout(3000)
     point(page, page.locator("#start .card").nth(2))
     page.wait_for_selector("#panel-guide .telling:not(.busy)")
     page.wait_for_selector("#panel-guide .found")

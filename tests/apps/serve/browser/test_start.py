@@ -103,6 +103,7 @@ def tabbed(guest: Visitor, selector: str) -> None:
     raise AssertionError(f"Tab does not come to {selector}")
 
 
+@pytest.mark.usefixtures("long")
 def test_with_keys_alone(guest: Visitor, tmp_path: Path) -> None:
     guest.set(preset="draft", size=256)
     keyboard = guest.page.keyboard

@@ -33,7 +33,7 @@ function buildTop() {
   };
   on("history", tell);
   tell();
-  find("actions").append(back, forth, button(text.common.newPicture, pictures.startOver, { icon: "plus", id: "new" }));
+  find("actions").append(back, forth, button(text.common.newPicture, pictures.startOver, { icon: "plus", id: "new", "aria-label": text.common.newPicture }));
 }
 
 // Tabs as the ARIA pattern has them: one tab stop, arrows choose.

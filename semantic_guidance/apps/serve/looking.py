@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import OrderedDict
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,10 +18,13 @@ from semantic_guidance.apps.serve.records import Refused
 from semantic_guidance.core.files import replacing
 from semantic_guidance.core.guidance import Box, Guidance, Point
 from semantic_guidance.core.resample import resample
+from semantic_guidance.core.threads import torch_threads
 from semantic_guidance.guidance.base import Prompt
 from semantic_guidance.guidance.files import read_guidance, write_guidance
 from semantic_guidance.guidance.guide import Guide
+from semantic_guidance.guidance.instances import split_instances
 from semantic_guidance.guidance.look import LONGEST, Look
+from semantic_guidance.guidance.segmenter import default_segmenter
 from semantic_guidance.images.arrays import to_bytes
 from semantic_guidance.images.decoding import TooManyPixelsError, decode_stream
 from semantic_guidance.images.files import load_picture
@@ -95,7 +99,8 @@ def look(task: dict[str, Any], desk: Desk) -> dict[str, Any]:
 
     Args:
         task: ``id`` and ``path`` of the picture, ``frame`` or None, a ``folder`` for drafts, and the
-            ``question``, see `Studio.look`.
+            ``question``, see `Studio.look`; if it is ``rough``, the answer comes soon, and a better one is
+            to be asked for.
         desk: of the worker.
 
     Raises:
@@ -103,9 +108,11 @@ def look(task: dict[str, Any], desk: Desk) -> dict[str, Any]:
     """
     known = _looked_at(task["id"], Path(task["path"]), task["frame"])
     question = task["question"]
+    if question.get("rough", False):
+        return {"guidance": document(glance(known.look.image), known.size, Path(task["folder"]), False)}
     prompt = _prompt(question, known, Path(task["folder"]))
     whole = bool(question.get("whole", False))
-    if not question or set(question) == {"whole"}:
+    if not any(question.get(name) for name in ("points", "boxes", "text", "guidance")):
         known.look.ahead()
     desk.afterwards = known.look.ready  # for clicks
     return {"guidance": document(known.look(prompt, whole), known.size, Path(task["folder"]), whole)}
@@ -129,6 +136,16 @@ def first_look(image: Tensor) -> Look:
     shrink = min(1.0, LONGEST / max(height, width))
     small = resample(image, max(1, round(height * shrink)), max(1, round(width * shrink))).clamp(0, 1)
     return Look(small, _guide._seen(small), _guide)
+
+
+def glance(image: Tensor) -> Guidance:
+    """What the segmenter sees of a picture ``[3, H, W]`` at one look, soon: objects that are apart."""
+    segmenter = default_segmenter()
+    with torch_threads():
+        plane, presence = segmenter.look(to_bytes(image), segmenter.config.scales[:1])
+    mask = torch.from_numpy(plane)[None]
+    found = tuple(replace(each, confidence=presence) for each in split_instances(mask))
+    return Guidance(mask, torch.zeros_like(mask), found)
 
 
 def _prompt(question: dict[str, Any], known: Known, folder: Path) -> Prompt:

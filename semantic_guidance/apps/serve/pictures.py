@@ -18,7 +18,7 @@ from semantic_guidance.apps.serve.records import Limits, PictureRecord, Refused
 
 UNKNOWN = "There is no such picture here, or it has been removed."
 
-QUESTIONS = ("whole", "points", "boxes", "text", "guidance")
+QUESTIONS = ("rough", "whole", "points", "boxes", "text", "guidance")
 """What may be asked of a picture."""
 
 

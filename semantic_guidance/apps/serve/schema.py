@@ -78,6 +78,7 @@ JobOptions = Annotated[dict[str, Any], WithJsonSchema({"type": "object", "title"
 class Question(Asked):
     """What is to be found in a picture; coordinates in pixels of the upright picture."""
 
+    rough: bool = Field(False, description="what one glance tells, soon; all else asked for does not count")
     whole: bool = Field(False, description="everything that matters, with the focus")
     points: list[Place] = Field(
         [], max_length=64, description="[x, y, whether it is of an object or of none], ..."

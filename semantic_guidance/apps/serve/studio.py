@@ -151,7 +151,8 @@ class Studio:
             id: of the picture.
             question: ``points``, triples of x, y and whether it is wanted, in pixels of the upright picture;
                 ``box`` or ``boxes`` of x, y, width and height; a ``text``; ``guidance`` as it is known
-                already; ``whole``, whether focus and faces are wanted, too.
+                already; ``whole``, whether focus and faces are wanted, too; ``rough``, whether one glance
+                at the picture is to do.
 
         Raises:
             Refused: there is no such picture, or the question is not usable.

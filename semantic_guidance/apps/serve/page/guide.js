@@ -1,7 +1,8 @@
 // What is known of the picture: asked of the server, kept as a value that is never changed in place.
 //
 // A value: width, height (of the picture), w, h (of its masks, at most `SIDE`), source, instances, focus and
-// elsewhere (bytes like a mask, or null), whole (whether the focus is that of these instances). An instance:
+// elsewhere (bytes like a mask, or null), whole (whether the focus is that of these instances), rough (while
+// more is being found). An instance:
 // id (on this page alone), kind, confidence, salience, mask, box and area (in pixels of the mask), wanted
 // (share of the strokes, or null) and share (as it would be of itself, or null).
 import * as api from "/page/api.js";
@@ -142,12 +143,12 @@ export function correct(instances, series = null) {
   const { guidance } = state,
     left = instances.filter((each) => each.area > 0);
   if (left.length > MOST) return say(words.full);
-  change({ guidance: { ...guidance, instances: left, whole: false } }, series);
+  change({ guidance: { ...guidance, instances: left, whole: false, rough: false } }, series);
 }
 
 // What only says how much something matters leaves the focus as it is.
 export function weigh(instances, series = null) {
-  change({ guidance: { ...state.guidance, instances } }, series);
+  change({ guidance: { ...state.guidance, instances, rough: false } }, series);
 }
 
 export function without(gone) {
@@ -230,7 +231,7 @@ function ask(
       if (state.guidance !== before) continue;
       const after = join(answer, before);
       if (after.instances.length > MOST) return say(words.full);
-      if (tellOf(before, after) || !before) change({ guidance: { ...after, whole: false }, guided: true });
+      if (tellOf(before, after) || !before) change({ guidance: { ...after, whole: false, rough: false }, guided: true });
       return;
     }
   });
@@ -298,15 +299,19 @@ export const search = (word) =>
   });
 export const again = () => ask({}, (answer) => answer);
 
-// The first look at a picture: outlines at once; the rest follows.
+// The first look at a picture: at once what one glance tells, then what is found, and then the focus.
 function begin() {
   if (!state.picture || state.guidance) return;
   set({ looking: true });
   queue(async (picture, mine) => {
     try {
       if (state.guidance) return;
-      const found = await fromDocument(await api.look(picture.id, { whole: false }));
+      const guess = await fromDocument(await api.look(picture.id, { rough: true }));
       if (!mine() || state.guidance) return;
+      first = { ...guess, rough: true };
+      set({ guidance: first });
+      const found = await fromDocument(await api.look(picture.id, { whole: false }), guess);
+      if (!mine() || state.guidance !== first) return;
       first = found;
       set({ guidance: found });
       say(shares.summary(found));
@@ -370,7 +375,7 @@ export function mount() {
   const complete = ({ guidance, guided }) => {
     clearTimeout(soon);
     refreshing?.abort();
-    if (guidance && guided && !guidance.whole) soon = setTimeout(refresh, guidance === first ? 0 : SOON);
+    if (guidance && guided && !guidance.whole && !guidance.rough) soon = setTimeout(refresh, guidance === first ? 0 : SOON);
   };
   on("picture", look);
   on(["guidance", "guided"], complete);

@@ -7,7 +7,7 @@ from urllib.request import Request, urlopen
 
 server, photo = sys.argv[1:]
 picture = json.load(urlopen(Request(f"{server}/api/pictures", pathlib.Path(photo).read_bytes())))
-order = {"picture": picture["id"], "job": {"strokes": 100, "style": "watercolor", "size": 512}}
+order = {"picture": picture["id"], "job": {"strokes": 100, "style": "gouache", "size": 512}}
 asking = Request(f"{server}/api/paintings", json.dumps(order).encode(), {"Content-Type": "application/json"})
 place = f"{server}/api/paintings/{json.load(urlopen(asking))['id']}"  # POST place/stop ends it early
 for line in urlopen(f"{place}/events"):

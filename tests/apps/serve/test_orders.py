@@ -99,7 +99,7 @@ def test_what_cannot_be_painted_is_refused_by_its_name(job, word):
     assert error.status in (404, 422)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(
     st.dictionaries(
         st.sampled_from([item.name for item in dataclasses.fields(Job)]) | st.text(max_size=8),

@@ -119,7 +119,7 @@ def test_a_member_that_would_lie_before_the_file_is_refused(tmp_path):
     assert refused(path, tmp_path).status == 415
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(st.data())
 def test_damaged_projects_are_refused_or_open(data):
     with tempfile.TemporaryDirectory() as name:

@@ -1,4 +1,5 @@
 # make demo   set everything up and paint a photograph into painted/
+# make studio set everything up and open the studio, a page to paint in
 # make test   set everything up and run the tests
 # make test-long   the tests that take longer than ten seconds each, which 'make test' leaves out
 # make lint   set everything up and run the linters and the type checker
@@ -20,11 +21,14 @@ LONG := .long/.ready
 LOCK := .tools/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header
 EXAMPLE := chelsea
 
-.PHONY: demo test test-long lint pictures setup lock audit release clean
+.PHONY: demo studio test test-long lint pictures setup lock audit release clean
 
 demo: $(READY)
 	.venv/bin/semantic-guidance paint examples/$(EXAMPLE).jpg --out painted
 	@echo "Look at painted/$(EXAMPLE)_painted.png, and at painted/$(EXAMPLE)_painted.mp4 to see how it came to be."
+
+studio: $(READY)
+	.venv/bin/semantic-guidance serve --open
 
 test: $(TESTED)
 	.venv/bin/python -m pytest -n 2 --dist loadfile

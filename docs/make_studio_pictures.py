@@ -1,7 +1,8 @@
 """Takes pictures of the studio in all its states, and films a session (python docs/make_studio_pictures.py).
 
 Needs the extras ``web`` and ``dev``, and Chromium. States are ``NAME-WINDOW-SCHEME.png`` in a folder, to be
-looked at; `--film` writes ``session.mp4`` and ``session.gif`` there, too.
+looked at; `--film` writes ``session.mp4`` and ``session.gif`` there, too. `--readme` makes the pictures of
+the README of those that are there.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ import av
 from PIL import Image
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
+PICTURES = Path(__file__).parent / "pictures"
+PHONE, GAP = (390, 844), 20
 PROGRAM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 FLAGS = ["--no-sandbox", "--force-color-profile=srgb"]
 WINDOWS = {
@@ -172,6 +175,18 @@ def shoot(browser: Any, url: str, folder: Path, schemes: tuple[str, ...]) -> Non
             context.close()
 
 
+def for_readme(folder: Path) -> None:
+    """Makes the README's two pictures of those in a folder."""
+    with Image.open(folder / "desktop-light-02-guide.png") as page:
+        page.convert("RGB").save(PICTURES / "studio.jpg", quality=86)
+    names = ("light-02-guide", "light-05-painting", "dark-06-painted", "dark-10-keep")
+    phones = [Image.open(folder / f"phone-{name}.png").convert("RGB").resize(PHONE) for name in names]
+    row = Image.new("RGB", (len(phones) * (PHONE[0] + GAP) - GAP, PHONE[1]), "white")
+    for n, phone in enumerate(phones):
+        row.paste(phone, (n * (PHONE[0] + GAP), 0))
+    row.save(PICTURES / "studio_phone.jpg", quality=84)
+
+
 def session(page: Any, url: str) -> None:
     """What the film shows."""
     page.goto(url)
@@ -273,7 +288,12 @@ def main() -> None:
     parser.add_argument("--scheme", choices=SCHEMES, help="only in this one")
     parser.add_argument("--film", action="store_true", help="film a session")
     parser.add_argument("--only-film", action="store_true", help="film a session, and nothing else")
+    parser.add_argument(
+        "--readme", action="store_true", help="take none: make the README pictures"
+    )
     args = parser.parse_args()
+    if args.readme:
+        return for_readme(args.out)
     args.out.mkdir(parents=True, exist_ok=True)
     began = time.monotonic()
     with studio() as url, sync_playwright() as playwright:

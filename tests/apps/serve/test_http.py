@@ -140,6 +140,8 @@ class TestPictures:
         [
             ({"points": [[1, 2]]}, "points.0"),
             ({"points": [[1, 2, 1]]}, "points.0"),
+            ({"points": [[10**400, 2, True]]}, "points.0"),
+            ({"boxes": [[1, 2, 10**400, 4]]}, "boxes.0"),
             ({"boxes": [[1, 2, 0, 4]]}, "boxes.0"),
             ({"where": "here"}, "where"),
             ({"text": 7}, "text"),

@@ -14,8 +14,16 @@ State = Literal["queued", "running", "done", "stopped", "failed", "cancelled"]
 ENDED = ("done", "stopped", "failed", "cancelled")
 """States in which nothing more happens."""
 
+VALUES = 200_000
+"""Values in JSON of a visitor's at most: each takes far more memory than its letters."""
+
 KEPT = ("done", "stopped")
 """States in which there is a painting to be looked at."""
+
+
+def values_in(text: bytes) -> int:
+    """How many values JSON may have, before it is read; base64, which fills most of it, counts as one."""
+    return sum(text.count(mark) for mark in (b",", b"[", b"{"))
 
 
 class Refused(InputError):  # noqa: N818

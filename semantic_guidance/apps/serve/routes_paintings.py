@@ -40,7 +40,7 @@ VISITOR = Header(
     "/api/paintings",
     status_code=202,
     dependencies=[JSON_ONLY],
-    responses={202: {"model": Painting}, **problems(404, 409, 413, 415, 422, 429, 503)},
+    responses={202: {"model": Painting}, **problems(404, 408, 409, 413, 415, 422, 429, 503)},
 )
 async def order(
     request: Request,
@@ -173,7 +173,7 @@ async def project(id: str, studio: TheStudio) -> Response:
 @router.post(
     "/api/zip",
     dependencies=[JSON_ONLY],
-    responses={200: binary("application/zip"), **problems(404, 409, 413, 415, 422, 429, 503)},
+    responses={200: binary("application/zip"), **problems(404, 408, 409, 413, 415, 422, 429, 503)},
 )
 async def archive(asked: ZipOrder, studio: TheStudio) -> Response:
     """Files of several paintings in one."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import secrets
 import shutil
@@ -15,12 +14,6 @@ from starlette.requests import Request
 
 from semantic_guidance.apps.serve.guard import too_large
 from semantic_guidance.core.shown import printable
-
-SLOW = 20.0
-"""Seconds without a byte after which an upload is given up."""
-
-LONGEST = 600.0
-"""Seconds that an upload may take."""
 
 AT_ONCE = 16
 """Uploads at a time."""
@@ -84,29 +77,20 @@ class Uploads:
 
 
 async def _write(request: Request, path: Path, most: int) -> None:
-    """Write a body to a file.
+    """Write a body to a file; that it comes in time is the guard's business.
 
     Raises:
-        HTTPException: it is empty, has more than so many bytes, or does not come.
+        HTTPException: it is empty, or has more than so many bytes.
     """
     length, size = request.headers.get("content-length", ""), 0
     if length.isdecimal() and int(length) > most:
         raise HTTPException(413, too_large(most))
-    parts = request.stream()
-    try:
-        async with asyncio.timeout(LONGEST):
-            with path.open("xb") as file:
-                while True:
-                    async with asyncio.timeout(SLOW):
-                        part = await anext(parts, None)
-                    if part is None:
-                        break
-                    size += len(part)
-                    if size > most:
-                        raise HTTPException(413, too_large(most))
-                    file.write(part)
-    except TimeoutError:
-        raise HTTPException(408, "The file did not come to its end; wanted it sent once more.") from None
+    with path.open("xb") as file:
+        async for part in request.stream():
+            size += len(part)
+            if size > most:
+                raise HTTPException(413, too_large(most))
+            file.write(part)
     if not size:
         raise HTTPException(400, "The file is empty; wanted one with something in it.")
 

@@ -53,6 +53,7 @@ class Limits:
         strokes: of a painting.
         size: pixels of a painting's longer side.
         file_size: pixels of a file's longer side.
+        film_seconds: length of a film.
         document_bytes: of guidance, as JSON.
         region_bytes: of a picture of a region.
         keep_seconds: after which what nobody has touched is removed.
@@ -62,6 +63,7 @@ class Limits:
         patience: seconds in which a worker must have answered to a stop.
         idle: seconds after which a worker that has nothing to do is ended, but for one.
         look_seconds: that looking at a picture may take.
+        file_seconds: that writing a file may take.
     """
 
     upload_bytes: int = 64 << 20
@@ -72,6 +74,7 @@ class Limits:
     strokes: int = 20_000
     size: int = 4096
     file_size: int = 8192
+    film_seconds: int = 60
     document_bytes: int = 16 << 20
     region_bytes: int = 4 << 20
     keep_seconds: float = 3600.0
@@ -81,6 +84,7 @@ class Limits:
     patience: float = 2.0
     idle: float = 300.0
     look_seconds: float = 60.0
+    file_seconds: float = 300.0
 
 
 @dataclass(frozen=True)

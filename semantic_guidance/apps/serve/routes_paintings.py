@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Request
+from starlette.background import BackgroundTask
 from starlette.exceptions import HTTPException
 from starlette.responses import FileResponse, Response, StreamingResponse
 
@@ -178,7 +179,9 @@ async def project(id: str, studio: TheStudio) -> Response:
 async def archive(asked: ZipOrder, studio: TheStudio) -> Response:
     """Files of several paintings in one."""
     path = await studio.zip(asked.paintings, asked.formats, asked.options)
-    return _download(path, "paintings.zip", "application/zip")
+    answer = _download(path, "paintings.zip", "application/zip")
+    answer.background = BackgroundTask(studio.forget, path)
+    return answer
 
 
 def _download(path: Path, name: str, type: str | None = None) -> Response:

@@ -242,7 +242,7 @@ def job_schema(limits: Limits) -> dict[str, Any]:
 
 def file_parameters(limits: Limits) -> list[dict[str, Any]]:
     """The parameters of a file's query, from where they are declared."""
-    most = {"size": limits.file_size}
+    most = offer.most_of_file(limits)
     return [
         {
             "name": item.name,

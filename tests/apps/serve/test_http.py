@@ -379,12 +379,16 @@ class TestFiles:
         answer = studio.get(f"/api/paintings/{painting['id']}/files/{format}?{query}")
         assert (answer.status, bool(answer.detail)) == (status, True)
 
-    def test_zip(self, studio, painting):
+    def test_zip(self, studio, painting, temporary):
         answer = studio.post("/api/zip", {"paintings": [painting["id"]], "formats": ["png", "svg"]})
         assert answer.headers["content-type"] == "application/zip"
         with zipfile.ZipFile(io.BytesIO(answer.body)) as archive:
             assert archive.testzip() is None
             assert sorted(name.rpartition(".")[2] for name in archive.namelist()) == ["png", "svg"]
+        deadline = time.monotonic() + 5  # and once it is sent it is gone
+        while list(temporary.glob("semantic-guidance-*/*/paintings.zip")):
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
 
     def test_a_project_opens_again(self, studio, painting):
         packed = studio.get(f"/api/paintings/{painting['id']}/project")

@@ -343,10 +343,39 @@ def test_files_have_options_and_are_written_once(here, picture):
     page, _ = here(here.studio.file(record.id, "html"))
     assert '"photo": "data:image/jpeg' in page.read_text()
     with pytest.raises(Refused) as caught:
-        here(here.studio.file(record.id, "gif", {"duration": "9999"}))
+        here(here.studio.file(record.id, "gif", {"duration": "61"}))
     assert caught.value.status == 422
     with zipfile.ZipFile(here(here.studio.zip([record.id, record.id], ["png", "svg"]))) as archive:
         assert archive.namelist() == ["photo_painted.png", "photo_painted.svg"]
+
+
+def test_a_film_is_not_waited_for_and_ends_with_its_painting_or_its_time(here, picture):
+    record, other = here.painted(picture, QUICK), here.painted(picture, QUICK)
+    film = {"size": 1024, "duration": 60, "fps": 60, "brush": "watercolor"}
+
+    def begun() -> Any:
+        known = here.studio._paintings.known[record.id]
+        writing = asyncio.run_coroutine_threadsafe(here.studio.file(record.id, "mp4", film), here.loop)
+        deadline = time.monotonic() + 20
+        while not any(known.folder.glob(".*.part*")):
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        return writing
+
+    keeping, limits = here.studio._keeping, here.studio.limits
+    keeping._limits = dataclasses.replace(limits, file_seconds=1.0)
+    try:
+        with pytest.raises(Refused, match="too long"):
+            begun().result(20)
+    finally:
+        keeping._limits = limits
+    writing = begun()
+    assert here(here.studio.file(other.id, "svg"))[0].is_file()
+    assert not writing.done()
+    here.do("remove", record.id)
+    with pytest.raises(Refused) as caught:
+        writing.result(20)
+    assert caught.value.status == 404
 
 
 def test_a_project_opens_again_with_the_same_painting(here, picture, known):

@@ -271,6 +271,28 @@ def test_a_worker_whose_server_is_gone_ends_itself_while_it_paints(here, photo, 
     assert process.exitcode == 0
 
 
+def test_a_worker_that_is_given_up_is_no_longer_read_from(here):
+    """Else a thread would go on to read whatever is opened next under the number of its pipe."""
+
+    async def given_up() -> None:
+        worker = Worker(here.loop, "paint")
+        worker._pipe, theirs = context().Pipe()
+        listener = threading.Thread(target=worker._listen, daemon=True)
+        listener.start()
+        os.write(theirs.fileno(), (1000).to_bytes(4, "big") + b"half of it")
+        await asyncio.sleep(0.1)
+        worker.end()
+        await asyncio.to_thread(listener.join, 2)
+        assert not listener.is_alive()
+        assert worker._pipe.closed
+        worker.end()
+        with pytest.raises(Refused):
+            worker._send({})
+        theirs.close()
+
+    here(given_up())
+
+
 def test_what_waits_is_cancelled_at_once_and_what_is_removed_is_gone(here, picture):
     first, second = here.paint(picture, LONG), here.paint(picture, LONG, visitor="other")
     third = here.paint(picture, LONG, visitor="")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import secrets
 import shutil
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -18,6 +18,9 @@ from semantic_guidance.core.shown import printable
 AT_ONCE = 16
 """Uploads at a time."""
 
+OFTEN = 1 << 20
+"""Bytes of a file after which it is seen again whether there is room."""
+
 LONGEST_NAME = 80
 """Letters of a picture's name."""
 
@@ -29,11 +32,14 @@ class Uploads:
 
     Args:
         folder: a new one.
+        check: raises `Refused` if there is no room for so many bytes.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, check: Callable[[int], None]) -> None:
         folder.mkdir()
         self.folder = folder
+        self._check = check
+        self._coming: dict[Path, int] = {}  # bytes of each that is not taken yet
         self._free = AT_ONCE
 
     @contextlib.asynccontextmanager
@@ -55,10 +61,37 @@ class Uploads:
         self._free -= 1
         try:
             with self._place() as path:
-                await _write(request, path, most)
-                yield path
+                try:
+                    await self._write(request, path, most)
+                    yield path
+                finally:
+                    self._coming.pop(path, None)
         finally:
             self._free += 1
+
+    async def _write(self, request: Request, path: Path, most: int) -> None:
+        """Write a body to a file; that it comes in time is the guard's business.
+
+        Raises:
+            HTTPException: it is empty, or has more than so many bytes.
+            Refused: there is no room for it, and for all others that come now.
+        """
+        length, size = request.headers.get("content-length", ""), 0
+        if length.isdecimal() and int(length) > most:
+            raise HTTPException(413, too_large(most))
+        checked = 0
+        with path.open("xb") as file:
+            async for part in request.stream():
+                size += len(part)
+                self._coming[path] = size
+                if size > most:
+                    raise HTTPException(413, too_large(most))
+                if size - checked >= OFTEN:
+                    self._check(sum(self._coming.values()))
+                    checked = size
+                file.write(part)
+        if not size:
+            raise HTTPException(400, "The file is empty; wanted one with something in it.")
 
     @contextlib.contextmanager
     def copied(self, source: Path) -> Iterator[Path]:
@@ -74,25 +107,6 @@ class Uploads:
             yield path
         finally:
             path.unlink(missing_ok=True)
-
-
-async def _write(request: Request, path: Path, most: int) -> None:
-    """Write a body to a file; that it comes in time is the guard's business.
-
-    Raises:
-        HTTPException: it is empty, or has more than so many bytes.
-    """
-    length, size = request.headers.get("content-length", ""), 0
-    if length.isdecimal() and int(length) > most:
-        raise HTTPException(413, too_large(most))
-    with path.open("xb") as file:
-        async for part in request.stream():
-            size += len(part)
-            if size > most:
-                raise HTTPException(413, too_large(most))
-            file.write(part)
-    if not size:
-        raise HTTPException(400, "The file is empty; wanted one with something in it.")
 
 
 def given_name(header: str | None, usual: str) -> str:

@@ -12,9 +12,12 @@ from urllib.parse import urlsplit
 
 import pytest
 from starlette.exceptions import HTTPException
+from starlette.requests import Request
 
 from semantic_guidance.apps.serve import guard
 from semantic_guidance.apps.serve.guard import Names
+from semantic_guidance.apps.serve.records import Refused
+from semantic_guidance.apps.serve.uploads import Uploads
 from tests.apps.serve.serving import Served, served
 
 WANTED = {
@@ -266,6 +269,33 @@ def until(true, patience: float = 10.0) -> None:
     while not true():
         assert time.monotonic() < end, "still not"
         time.sleep(0.02)
+
+
+def test_files_that_come_count_as_files_that_are_there(tmp_path):
+    asked = []
+
+    def check(more: int) -> None:
+        asked.append(more)
+        if more > 3 << 20:
+            raise Refused("full", 503)
+
+    uploads = Uploads(tmp_path / "uploads", check)
+
+    async def receive():
+        return {"type": "http.request", "body": bytes(1 << 20), "more_body": True}
+
+    async def sent() -> None:
+        async with uploads.received(Request({"type": "http", "headers": []}, receive), 64 << 20):
+            pass
+
+    async def both() -> list[object]:
+        return await asyncio.gather(sent(), sent(), return_exceptions=True)
+
+    found = asyncio.run(both())
+    assert [type(error) for error in found] == [Refused, Refused]
+    assert asked[-1] == max(asked) == 4 << 20
+    assert uploads._coming == {}
+    assert list(uploads.folder.iterdir()) == []
 
 
 @pytest.mark.usefixtures("long")

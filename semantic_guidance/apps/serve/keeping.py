@@ -182,16 +182,19 @@ class Keeping:
         job = {key: value for key, value in job.items() if key not in PICTURES or _is_color(value)}
         checked_job(job, self._limits, lambda id: self._pictures.find(id).record.path)
         picture = await self._pictures.add(files["photo"], name, frame)
+        added = [picture.id]
         try:
             for kind, path in others.items():
                 job[kind] = (await self._pictures.add(path, path.name, None)).id
+                added.append(job[kind])
             guidance = None
             if "guidance.json" in files:
                 found = await asyncio.to_thread(read_json, files["guidance.json"])
                 guidance = checked_document(found, 4 * self._limits.document_bytes)
             painting = await self._restored(picture.id, job, files)
         except BaseException:
-            self._pictures.remove(picture.id)
+            for id in added:
+                self._pictures.remove(id)
             raise
         return Opened(picture, guidance, job, painting)
 

@@ -418,6 +418,15 @@ def test_a_project_opens_again_with_the_same_painting(here, picture, known):
         for format in ("png", "json")
     ]
     assert files[:2] == files[2:]
+    with zipfile.ZipFile(upload, "w") as archive, zipfile.ZipFile(project) as whole:
+        for name in ("project.json", "job.json", "photo.png"):
+            archive.writestr(name, whole.read(name))
+        archive.writestr("palette_from.png", whole.read("photo.png"))
+        archive.writestr("guidance.json", "{}")
+    before = set(here.studio._pictures.sent)
+    with pytest.raises(Refused, match="guidance"):
+        here(here.studio.open_project(upload))
+    assert set(here.studio._pictures.sent) == before  # not even the picture of the palette is left
     upload.write_bytes(project.read_bytes().replace(b"strokes.json", b"strikes.json"))
     with pytest.raises(Refused) as caught:
         here(here.studio.open_project(upload))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from numbers import Real
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from semantic_guidance.apps.options import Box, Place, parse_box, parse_place
+from semantic_guidance.core.config import finite
 from semantic_guidance.core.options import OptionError, option
 from semantic_guidance.core.plugins import GUIDES
 
@@ -170,11 +170,11 @@ def _is_place(place: Any) -> bool:
     """Whether it is two finite numbers."""
     if not isinstance(place, tuple | list) or len(place) != 2:
         return False
-    return all(isinstance(n, Real) and math.isfinite(n) for n in place)
+    return all(isinstance(n, Real) and finite(n) for n in place)
 
 
 def _is_box(box: Any) -> bool:
     """Whether it is four finite numbers, the last two above 0."""
     if not isinstance(box, tuple | list) or len(box) != 4:
         return False
-    return all(isinstance(n, Real) and math.isfinite(n) for n in box) and min(box[2:]) > 0
+    return all(isinstance(n, Real) and finite(n) for n in box) and min(box[2:]) > 0

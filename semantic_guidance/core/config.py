@@ -51,11 +51,19 @@ def fits(number: Any, whole: bool, bounds: Mapping[str, Any]) -> bool:
     if isinstance(number, bool) or not isinstance(number, int if whole else int | float):
         return False
     return (
-        (whole or math.isfinite(number))
+        (whole or finite(number))
         and number >= bounds.get("min", -math.inf)
         and number <= bounds.get("max", math.inf)
         and ("above" not in bounds or number > bounds["above"])
     )
+
+
+def finite(number: Any) -> bool:
+    """Whether a number is finite, and no whole one that is too large for a float."""
+    try:
+        return math.isfinite(number)
+    except OverflowError:
+        return False
 
 
 def wanted(bounds: Mapping[str, Any], whole: bool) -> str:

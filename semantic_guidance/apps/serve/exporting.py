@@ -36,9 +36,11 @@ def write_file(task: dict[str, Any], desk: Desk) -> dict[str, Any]:
         desk: of the worker.
 
     Raises:
-        InputError: the options are not usable, or memory is short.
+        InputError: the options are not usable, memory is short, or the painting was removed.
     """
     folder, path, kind = Path(task["folder"]), Path(task["path"]), task["format"]
+    if not folder.is_dir():
+        raise Refused("The painting has been removed.", 404)
     drawing = read_drawing(folder / "strokes.json")
     if kind == "guidance.png":
         _write_sheet(drawing, folder, path, task)

@@ -24,6 +24,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from semantic_guidance.apps.serve.records import VALUES, values_in
 from semantic_guidance.core.shown import printable
 
 FAULT = "Something went wrong here; the server's log tells what."
@@ -36,8 +37,17 @@ EVERYWHERE = ("0.0.0.0", "::", "")
 
 SAFE = ("GET", "HEAD")
 
+UPLOADS = ("/api/pictures", "/api/projects")
+"""Addresses whose bodies are files, which are written to disk as they come; all others are kept in memory."""
+
 JSON_BYTES = 32 << 20
 """Of a body of JSON at most: guidance holds masks."""
+
+HELD = 8 * JSON_BYTES
+"""Bytes of the bodies that are kept in memory at a time."""
+
+SLOW, LONGEST = 20.0, 600.0
+"""Seconds without a byte after which a body is given up, and that all of one may take."""
 
 LINGER_SECONDS, LINGER_BYTES = 5.0, 256 << 20
 """How long, and for how much, a body that is not wanted is received still: a browser that may not finish
@@ -120,11 +130,15 @@ class Guard:
     Args:
         app: what is guarded.
         names: that it answers to.
-        upload_bytes: of a body that is no JSON, at most.
+        upload_bytes: of a body that is a file, at most.
+
+    Attributes:
+        held: bytes of bodies that are in memory.
     """
 
     def __init__(self, app: ASGIApp, names: Names, upload_bytes: int) -> None:
         self.app, self.names, self.upload_bytes = app, names, upload_bytes
+        self.held = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, or refuse it."""
@@ -135,8 +149,8 @@ class Guard:
             scope["headers"]
         ):  # parts of files, which nobody needs, have refusals of their own
             scope["headers"] = [pair for pair in scope["headers"] if pair[0] not in (b"range", b"if-range")]
-        exchange = _Exchange(scope, receive, send, self._most(headers))
-        refusal = self._refusal(scope["method"], headers)
+        exchange = _Exchange(self, scope, receive, send)
+        refusal = self._refusal(scope, headers)
         if refusal is not None:
             await exchange.answer(*refusal)
             return
@@ -150,12 +164,14 @@ class Guard:
                 traceback.print_exc()
             if not exchange.started:
                 await exchange.answer(500, FAULT)
+        finally:
+            exchange.let_go()
 
-    def _most(self, headers: Headers) -> int:
-        """Bytes that a body may have."""
-        return JSON_BYTES if is_json(headers) else self.upload_bytes
+    def most(self, path: str) -> int:
+        """Bytes that a body for an address may have."""
+        return self.upload_bytes if path in UPLOADS else JSON_BYTES
 
-    def _refusal(self, method: str, headers: Headers) -> tuple[int, str] | None:
+    def _refusal(self, scope: Scope, headers: Headers) -> tuple[int, str] | None:
         """The status and the sentence with which a request is refused; None if it is not."""
         hosts = headers.getlist("host")
         if len(hosts) != 1:
@@ -165,15 +181,15 @@ class Guard:
                 f"This server does not answer to the name {hosts[0][:80]!r}; whoever runs it can allow it"
                 " with --allow-host."
             )
-        if method not in SAFE:
+        if scope["method"] not in SAFE:
             origin, site = headers.get("origin"), headers.get("sec-fetch-site")
             if origin is not None and not _same(origin, hosts[0]):
                 return 403, "The request comes from a page of another site; wanted one from the studio's own."
             if site not in (None, "same-origin", "none"):
                 return 403, "The request comes from another site; wanted one from the studio's own page."
         length = headers.get("content-length", "")
-        if length.isdecimal() and int(length) > self._most(headers):
-            return 413, too_large(self._most(headers))
+        if length.isdecimal() and int(length) > (most := self.most(scope["path"])):
+            return 413, too_large(most)
         return None
 
 
@@ -201,13 +217,22 @@ def _same(origin: str, host: str) -> bool:
 class _Exchange:
     """One request and its answer, with the body counted and the headers added.
 
+    Args:
+        guard: that lets it pass.
+        scope: of the request.
+        receive: its parts.
+        send: parts of the answer.
+
     Attributes:
         started: whether the answer has begun.
         gone: whether the other side has.
     """
 
-    def __init__(self, scope: Scope, receive: Receive, send: Send, most: int) -> None:
-        self._receive, self._send, self._most = receive, send, most
+    def __init__(self, guard: Guard, scope: Scope, receive: Receive, send: Send) -> None:
+        self._guard, self._receive, self._send = guard, receive, send
+        self._most, self._kept = guard.most(scope["path"]), scope["path"] not in UPLOADS
+        self._held = self._values = 0
+        self._until = asyncio.get_running_loop().time() + LONGEST
         self._private = scope["path"].startswith("/api/")
         headers = Headers(scope=scope)
         self._expects = headers.get("expect") is not None
@@ -219,17 +244,51 @@ class _Exchange:
         """The next part of the request.
 
         Raises:
-            HTTPException: the body is too large.
+            HTTPException: the body is too large, does not come, or there is no room for it.
         """
-        message = await self._receive()
+        message = await self._next()
         if message["type"] == "http.disconnect":
             self.gone = True
-        else:
-            self._read += len(message.get("body", b""))
-            self._all_read = not message.get("more_body", False)
-            if self._read > self._most and not self.started:
+            return message
+        body = message.get("body", b"")
+        self._read += len(body)
+        self._all_read = not message.get("more_body", False)
+        if not self.started:
+            if self._read > self._most:
                 raise HTTPException(413, too_large(self._most))
+            if self._kept:
+                self._hold(body)
         return message
+
+    async def _next(self) -> Message:
+        """The next part of the request, if it comes in time."""
+        if self._all_read or self.started:
+            return await self._receive()
+        try:
+            left = self._until - asyncio.get_running_loop().time()
+            return await asyncio.wait_for(self._receive(), min(SLOW, max(0.0, left)))
+        except TimeoutError:
+            late = "The request did not come to its end; wanted it once more."
+            raise HTTPException(408, late, {"Connection": "close"}) from None
+
+    def _hold(self, body: bytes) -> None:
+        """Count a part of a body that is kept in memory.
+
+        Raises:
+            HTTPException: it has too many values, or too much is kept already.
+        """
+        self._values += values_in(body)
+        if self._values > VALUES:
+            raise HTTPException(413, f"The request has too many parts; wanted at most {VALUES} values.")
+        if self._guard.held + len(body) > HELD:
+            raise HTTPException(503, "Too much comes at a time; wanted a little patience.")
+        self._guard.held += len(body)
+        self._held += len(body)
+
+    def let_go(self) -> None:
+        """Count the body as no longer kept."""
+        self._guard.held -= self._held
+        self._held = 0
 
     async def send(self, message: Message) -> None:
         """A part of the answer."""

@@ -22,7 +22,7 @@ from semantic_guidance.apps.serve.orders import (
     checked_job,
     checked_options,
 )
-from semantic_guidance.apps.serve.paintings import Known, Paintings, fields_of
+from semantic_guidance.apps.serve.paintings import UNKNOWN, Known, Paintings, fields_of
 from semantic_guidance.apps.serve.pictures import Pictures, Sent
 from semantic_guidance.apps.serve.pool import Lane
 from semantic_guidance.apps.serve.projects import read_json, write_project
@@ -103,7 +103,13 @@ class Keeping:
             "photo": str(sent.record.path),
             "frame": sent.record.frame,
         }
-        await self._lane.do(task)
+        try:
+            await self._lane.do(task, seconds=self._limits.file_seconds)
+        except Refused:
+            if not known.removed:
+                raise
+        if known.removed:
+            raise Refused(UNKNOWN, 404)
         self._store.count(known.folder)
 
     async def zip(self, ids: Iterable[str], formats: Iterable[str], options: Mapping[str, Any]) -> Path:
@@ -114,9 +120,16 @@ class Keeping:
         if len(wanted) > MANY:
             raise Refused(f"{len(wanted)} files are too many at once, wanted at most {MANY}.", 422)
         files = [await self.file(id, format, options) for id, format in wanted]
-        self._make_room(sum(path.stat().st_size for path, _ in files))
-        folder = self._new_folder()
-        await asyncio.to_thread(_pack, files, folder / "paintings.zip")
+        try:
+            self._make_room(sum(path.stat().st_size for path, _ in files))
+            folder = self._new_folder()
+            try:
+                await asyncio.to_thread(_pack, files, folder / "paintings.zip")
+            except BaseException:
+                self.forget(folder)
+                raise
+        except FileNotFoundError:  # removed by now
+            raise Refused(UNKNOWN, 404) from None
         self._store.count(folder)
         return folder / "paintings.zip"
 
@@ -153,8 +166,7 @@ class Keeping:
             try:
                 return await self._opened(upload, folder)
             finally:
-                self.made.pop(folder, None)
-                self._store.remove(folder)
+                self.forget(folder)
         finally:
             upload.unlink(missing_ok=True)
 
@@ -170,16 +182,19 @@ class Keeping:
         job = {key: value for key, value in job.items() if key not in PICTURES or _is_color(value)}
         checked_job(job, self._limits, lambda id: self._pictures.find(id).record.path)
         picture = await self._pictures.add(files["photo"], name, frame)
+        added = [picture.id]
         try:
             for kind, path in others.items():
                 job[kind] = (await self._pictures.add(path, path.name, None)).id
+                added.append(job[kind])
             guidance = None
             if "guidance.json" in files:
                 found = await asyncio.to_thread(read_json, files["guidance.json"])
                 guidance = checked_document(found, 4 * self._limits.document_bytes)
             painting = await self._restored(picture.id, job, files)
         except BaseException:
-            self._pictures.remove(picture.id)
+            for id in added:
+                self._pictures.remove(id)
             raise
         return Opened(picture, guidance, job, painting)
 
@@ -214,6 +229,11 @@ class Keeping:
         known = Known(record, folder, Order(picture, job), {}, (picture, *others))
         self._paintings.restore(known, fields_of(known, done))
         return known.record
+
+    def forget(self, folder: Path) -> None:
+        """Remove the folder of a zip, or of a project that is opened."""
+        self.made.pop(folder, None)
+        self._store.remove(folder)
 
     def _new_folder(self) -> Path:
         folder = self._store.folder(secrets.token_urlsafe(18))

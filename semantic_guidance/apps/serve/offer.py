@@ -58,7 +58,7 @@ def file_options() -> tuple[Field, ...]:
 
 def document(limits: Limits) -> dict[str, Any]:
     """The answer to what can be asked for."""
-    most, most_of_files = {"strokes": limits.strokes, "size": limits.size}, {"size": limits.file_size}
+    most, most_of_files = {"strokes": limits.strokes, "size": limits.size}, most_of_file(limits)
     return {
         "version": __version__,
         "options": [described(item, most) for item in job_options()],
@@ -70,6 +70,11 @@ def document(limits: Limits) -> dict[str, Any]:
         "formats": formats(),
         "limits": dataclasses.asdict(limits),
     }
+
+
+def most_of_file(limits: Limits) -> dict[str, float]:
+    """What options of a file may be at most, where a server allows less than there could be."""
+    return {"size": limits.file_size, "duration": limits.film_seconds}
 
 
 def formats() -> list[dict[str, Any]]:

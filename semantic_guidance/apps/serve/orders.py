@@ -142,10 +142,11 @@ def checked_options(format: str, values: Mapping[str, Any], limits: Limits, find
     except InputError as error:
         raise Refused(error, 422) from None
     _check_most("size", options.size or 0, limits.file_size)
+    _check_most("duration", options.duration or 0, limits.film_seconds)
     return given
 
 
-def _check_most(name: str, value: int, most: int) -> None:
+def _check_most(name: str, value: float, most: int) -> None:
     if value > most:
         raise Refused(f"{name} is {value}, wanted at most {most} here", 422)
 

@@ -7,6 +7,7 @@ import contextlib
 import json
 import multiprocessing
 import os
+import socket
 import threading
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
@@ -53,6 +54,19 @@ def context() -> BaseContext:
     return chosen
 
 
+def _shut(pipe: Any) -> None:
+    """End what goes through a pipe, both ways, so that whoever reads from it or writes to it now is told so.
+
+    It is closed by who reads: the system may give its number to another file at once.
+    """
+    with contextlib.suppress(OSError):
+        if os.name == "nt":
+            pipe.close()
+        else:
+            with socket.socket(fileno=os.dup(pipe.fileno())) as both:
+                both.shutdown(socket.SHUT_RDWR)
+
+
 @dataclass(eq=False)
 class Asked:
     """A task that a worker does.
@@ -90,7 +104,7 @@ class Worker:
         self._pipe: Any = None
         self._asked: Asked | None = None
         self._number = 0
-        self._sending = threading.Lock()
+        self._sending, self._closing = threading.Lock(), threading.Lock()
 
     def begin(self, how: BaseContext, nice: int) -> None:
         """Start the process; to be called outside of the loop, for it may take seconds."""
@@ -157,8 +171,8 @@ class Worker:
         """Let the process end: nobody listens any more."""
         self.dead = True
         if self._pipe is not None:
-            with contextlib.suppress(OSError):
-                self._pipe.close()
+            with self._closing:
+                _shut(self._pipe)
 
     def _send(self, message: dict[str, Any]) -> None:
         try:
@@ -176,6 +190,8 @@ class Worker:
                 break
             with contextlib.suppress(RuntimeError):  # the loop is closed
                 self._loop.call_soon_threadsafe(self._heard, message)
+        with self._sending, self._closing:  # nobody else uses its number any more
+            self._pipe.close()
         with contextlib.suppress(RuntimeError):
             self._loop.call_soon_threadsafe(self._lost)
 

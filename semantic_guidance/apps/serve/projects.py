@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from semantic_guidance.apps.serve.records import Limits, Refused
+from semantic_guidance.apps.serve.records import VALUES, Limits, Refused, values_in
 from semantic_guidance.core.files import replacing
 
 FORMAT, VERSION = "semantic-guidance/project", 1
@@ -140,10 +140,13 @@ def read_json(path: Path) -> dict[str, Any]:
     """An object of a project's.
 
     Raises:
-        Refused: it is none.
+        Refused: it is none, or has too many values.
     """
+    text = path.read_bytes()
+    if values_in(text) > VALUES:
+        raise Refused(f"{path.name} in the project has more than {VALUES} values.", 413)
     try:
-        found = json.loads(path.read_bytes(), parse_constant=_refuse)
+        found = json.loads(text, parse_constant=_refuse)
     except (ValueError, RecursionError):
         raise Refused(BROKEN, 415) from None
     if not isinstance(found, dict):

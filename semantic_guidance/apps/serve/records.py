@@ -14,8 +14,16 @@ State = Literal["queued", "running", "done", "stopped", "failed", "cancelled"]
 ENDED = ("done", "stopped", "failed", "cancelled")
 """States in which nothing more happens."""
 
+VALUES = 200_000
+"""Values in JSON of a visitor's at most: each takes far more memory than its letters."""
+
 KEPT = ("done", "stopped")
 """States in which there is a painting to be looked at."""
+
+
+def values_in(text: bytes) -> int:
+    """How many values JSON may have, before it is read; base64, which fills most of it, counts as one."""
+    return sum(text.count(mark) for mark in (b",", b"[", b"{"))
 
 
 class Refused(InputError):  # noqa: N818
@@ -45,6 +53,7 @@ class Limits:
         strokes: of a painting.
         size: pixels of a painting's longer side.
         file_size: pixels of a file's longer side.
+        film_seconds: length of a film.
         document_bytes: of guidance, as JSON.
         region_bytes: of a picture of a region.
         keep_seconds: after which what nobody has touched is removed.
@@ -54,6 +63,7 @@ class Limits:
         patience: seconds in which a worker must have answered to a stop.
         idle: seconds after which a worker that has nothing to do is ended, but for one.
         look_seconds: that looking at a picture may take.
+        file_seconds: that writing a file may take.
     """
 
     upload_bytes: int = 64 << 20
@@ -64,6 +74,7 @@ class Limits:
     strokes: int = 20_000
     size: int = 4096
     file_size: int = 8192
+    film_seconds: int = 60
     document_bytes: int = 16 << 20
     region_bytes: int = 4 << 20
     keep_seconds: float = 3600.0
@@ -73,6 +84,7 @@ class Limits:
     patience: float = 2.0
     idle: float = 300.0
     look_seconds: float = 60.0
+    file_seconds: float = 300.0
 
 
 @dataclass(frozen=True)

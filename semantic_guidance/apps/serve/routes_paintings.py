@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Request
+from starlette.background import BackgroundTask
 from starlette.exceptions import HTTPException
 from starlette.responses import FileResponse, Response, StreamingResponse
 
@@ -40,7 +41,7 @@ VISITOR = Header(
     "/api/paintings",
     status_code=202,
     dependencies=[JSON_ONLY],
-    responses={202: {"model": Painting}, **problems(404, 409, 413, 415, 422, 429, 503)},
+    responses={202: {"model": Painting}, **problems(404, 408, 409, 413, 415, 422, 429, 503)},
 )
 async def order(
     request: Request,
@@ -173,12 +174,14 @@ async def project(id: str, studio: TheStudio) -> Response:
 @router.post(
     "/api/zip",
     dependencies=[JSON_ONLY],
-    responses={200: binary("application/zip"), **problems(404, 409, 413, 415, 422, 429, 503)},
+    responses={200: binary("application/zip"), **problems(404, 408, 409, 413, 415, 422, 429, 503)},
 )
 async def archive(asked: ZipOrder, studio: TheStudio) -> Response:
     """Files of several paintings in one."""
     path = await studio.zip(asked.paintings, asked.formats, asked.options)
-    return _download(path, "paintings.zip", "application/zip")
+    answer = _download(path, "paintings.zip", "application/zip")
+    answer.background = BackgroundTask(studio.forget, path)
+    return answer
 
 
 def _download(path: Path, name: str, type: str | None = None) -> Response:

@@ -80,7 +80,7 @@ async def preview(id: str, studio: TheStudio) -> Response:
     dependencies=[JSON_ONLY],
     responses={
         200: {"description": DOCUMENT, "content": {"application/json": {"schema": {"type": "object"}}}},
-        **problems(404, 413, 415, 422, 429, 503),
+        **problems(404, 408, 413, 415, 422, 429, 503),
     },
 )
 async def look(id: str, question: Question, studio: TheStudio) -> Response:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema
 
 from semantic_guidance.apps.serve import offer
 from semantic_guidance.apps.serve.records import Limits
+from semantic_guidance.core.config import finite
 from semantic_guidance.painter.variations import COUNTS
 
 LONGEST_ID = 64
@@ -34,7 +34,7 @@ class Problem(BaseModel):
 
 def _numbers(value: list[Any], count: int) -> bool:
     return len(value) == count and all(
-        isinstance(n, int | float) and not isinstance(n, bool) and math.isfinite(n) for n in value
+        isinstance(n, int | float) and not isinstance(n, bool) and finite(n) for n in value
     )
 
 
@@ -243,7 +243,7 @@ def job_schema(limits: Limits) -> dict[str, Any]:
 
 def file_parameters(limits: Limits) -> list[dict[str, Any]]:
     """The parameters of a file's query, from where they are declared."""
-    most = {"size": limits.file_size}
+    most = offer.most_of_file(limits)
     return [
         {
             "name": item.name,

@@ -20,6 +20,7 @@ import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from semantic_guidance.apps.serve.application import application, guarded
+from semantic_guidance.apps.serve.files import check_room
 from semantic_guidance.apps.serve.guard import EVERYWHERE, HEADERS, Names
 from semantic_guidance.apps.serve.records import Refused
 from semantic_guidance.apps.serve.settings import ServeOptions
@@ -139,7 +140,7 @@ async def _started(studio: Studio, state: Any) -> None:
     starting = asyncio.ensure_future(studio.start())
     await asyncio.sleep(0)
     if not starting.done():
-        state.uploads = Uploads(studio.folder / "uploads")
+        state.uploads = Uploads(studio.folder / "uploads", lambda more: check_room(studio.store, more))
         state.opened.set()
     try:
         await starting

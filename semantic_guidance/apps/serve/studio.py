@@ -35,6 +35,9 @@ from semantic_guidance.painter.variations import COUNTS
 NICE = 5
 """By how much everything else goes before those who paint."""
 
+KEEPERS = 2
+"""Files that are written at a time: a short one need not wait for a film."""
+
 TIDY = 30.0
 """Seconds between two looks at what is no longer needed, at most."""
 
@@ -72,7 +75,7 @@ class Studio:
         self._store = store = Store(limits.disk_bytes)
         looker = Lane("look", how, 1, 0, 1, limits.tasks, limits.idle)
         painters = Lane("paint", how, self.workers, NICE, 1, limits.queue + self.workers, limits.idle)
-        keeper = Lane("keep", how, 1, NICE, 0, limits.tasks, limits.idle)
+        keeper = Lane("keep", how, KEEPERS, NICE, 0, limits.tasks, limits.idle)
         self._lanes = (looker, painters, keeper)
         self._paintings = Paintings(limits, painters, self._settle)
         self._pictures = Pictures(limits, store, looker, self._make_room)
@@ -316,6 +319,10 @@ class Studio:
         """
         return await self._keeping.zip(ids, formats, options or {})
 
+    def forget(self, zip: Path) -> None:
+        """Remove a zip that has been handed over."""
+        self._keeping.forget(zip.parent)
+
     async def project(self, id: str) -> Path:
         """A painting with all that it was made of, to be opened again.
 
@@ -368,8 +375,7 @@ class Studio:
                 self._pictures.remove(name)
         for folder, made in list(self._keeping.made.items()):
             if made < before:
-                del self._keeping.made[folder]
-                self.store.remove(folder)
+                self._keeping.forget(folder)
 
     async def _tidy(self) -> None:
         while True:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import secrets
 import shutil
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -16,14 +15,11 @@ from starlette.requests import Request
 from semantic_guidance.apps.serve.guard import too_large
 from semantic_guidance.core.shown import printable
 
-SLOW = 20.0
-"""Seconds without a byte after which an upload is given up."""
-
-LONGEST = 600.0
-"""Seconds that an upload may take."""
-
 AT_ONCE = 16
 """Uploads at a time."""
+
+OFTEN = 1 << 20
+"""Bytes of a file after which it is seen again whether there is room."""
 
 LONGEST_NAME = 80
 """Letters of a picture's name."""
@@ -36,11 +32,14 @@ class Uploads:
 
     Args:
         folder: a new one.
+        check: raises `Refused` if there is no room for so many bytes.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, check: Callable[[int], None]) -> None:
         folder.mkdir()
         self.folder = folder
+        self._check = check
+        self._coming: dict[Path, int] = {}  # bytes of each that is not taken yet
         self._free = AT_ONCE
 
     @contextlib.asynccontextmanager
@@ -62,10 +61,37 @@ class Uploads:
         self._free -= 1
         try:
             with self._place() as path:
-                await _write(request, path, most)
-                yield path
+                try:
+                    await self._write(request, path, most)
+                    yield path
+                finally:
+                    self._coming.pop(path, None)
         finally:
             self._free += 1
+
+    async def _write(self, request: Request, path: Path, most: int) -> None:
+        """Write a body to a file; that it comes in time is the guard's business.
+
+        Raises:
+            HTTPException: it is empty, or has more than so many bytes.
+            Refused: there is no room for it, and for all others that come now.
+        """
+        length, size = request.headers.get("content-length", ""), 0
+        if length.isdecimal() and int(length) > most:
+            raise HTTPException(413, too_large(most))
+        checked = 0
+        with path.open("xb") as file:
+            async for part in request.stream():
+                size += len(part)
+                self._coming[path] = size
+                if size > most:
+                    raise HTTPException(413, too_large(most))
+                if size - checked >= OFTEN:
+                    self._check(sum(self._coming.values()))
+                    checked = size
+                file.write(part)
+        if not size:
+            raise HTTPException(400, "The file is empty; wanted one with something in it.")
 
     @contextlib.contextmanager
     def copied(self, source: Path) -> Iterator[Path]:
@@ -81,34 +107,6 @@ class Uploads:
             yield path
         finally:
             path.unlink(missing_ok=True)
-
-
-async def _write(request: Request, path: Path, most: int) -> None:
-    """Write a body to a file.
-
-    Raises:
-        HTTPException: it is empty, has more than so many bytes, or does not come.
-    """
-    length, size = request.headers.get("content-length", ""), 0
-    if length.isdecimal() and int(length) > most:
-        raise HTTPException(413, too_large(most))
-    parts = request.stream()
-    try:
-        async with asyncio.timeout(LONGEST):
-            with path.open("xb") as file:
-                while True:
-                    async with asyncio.timeout(SLOW):
-                        part = await anext(parts, None)
-                    if part is None:
-                        break
-                    size += len(part)
-                    if size > most:
-                        raise HTTPException(413, too_large(most))
-                    file.write(part)
-    except TimeoutError:
-        raise HTTPException(408, "The file did not come to its end; wanted it sent once more.") from None
-    if not size:
-        raise HTTPException(400, "The file is empty; wanted one with something in it.")
 
 
 def given_name(header: str | None, usual: str) -> str:

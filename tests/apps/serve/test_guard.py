@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
 import socket
@@ -10,9 +11,14 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
 
+from semantic_guidance.apps.serve import guard
 from semantic_guidance.apps.serve.guard import Names
-from tests.apps.serve.serving import Served
+from semantic_guidance.apps.serve.records import Refused
+from semantic_guidance.apps.serve.uploads import Uploads
+from tests.apps.serve.serving import Served, served
 
 WANTED = {
     "x-content-type-options": "nosniff",
@@ -200,6 +206,49 @@ def test_json_is_bounded(studio, length):
     assert (answer.status, "32 MB" in answer.detail) == (413, True)
 
 
+def memory(studio: Served) -> int:
+    """MB of memory that the server has had at most."""
+    lines = Path(f"/proc/{studio.process.pid}/status").read_text().splitlines()
+    return int(next(line for line in lines if line.startswith("VmHWM")).split()[1]) >> 10
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").is_file(), reason="memory is asked for as Linux tells it")
+def test_what_is_not_written_to_disk_is_small_and_has_few_values():
+    with served("--workers", "1") as studio:
+        before = memory(studio)
+        answer = studio.ask(
+            "POST", "/api/paintings", bytes(60 << 20), {"Content-Type": "application/octet-stream"}
+        )
+        assert answer.status == 413
+        body = b'{"guidance": {"instances": [], "x": [' + b"[]," * (2 << 20) + b"[]]}}"
+        path = f"/api/pictures/{UNKNOWN}/look"
+        answer = studio.ask("POST", path, body, {"Content-Type": "application/json"})
+        assert (answer.status, "values" in answer.detail) == (413, True)
+        assert memory(studio) - before < 40
+
+
+def test_there_is_an_end_to_what_is_kept_in_memory(monkeypatch):
+    monkeypatch.setattr(guard, "HELD", 10)
+    scope = {"type": "http", "method": "POST", "path": "/api/zip", "headers": [(b"host", b"localhost")]}
+    held = []
+
+    async def receive():
+        return {"type": "http.request", "body": b"0123456", "more_body": False}
+
+    async def app(scope, received, send):
+        try:
+            await received()
+        except HTTPException as refused:
+            held.append(refused.status_code)
+            return
+        held.append(gate.held)
+        await gate(scope, receive, send)  # another one, while this one is answered
+
+    gate = guard.Guard(app, Names("localhost"), 1)
+    asyncio.run(gate(scope, receive, receive))
+    assert (held, gate.held) == ([7, 503], 0)
+
+
 def uploads(temporary: Path) -> list[Path]:
     """Files that are being received."""
     return [path for path in temporary.glob("semantic-guidance-*/uploads/*") if path.is_file()]
@@ -220,6 +269,42 @@ def until(true, patience: float = 10.0) -> None:
     while not true():
         assert time.monotonic() < end, "still not"
         time.sleep(0.02)
+
+
+def test_files_that_come_count_as_files_that_are_there(tmp_path):
+    asked = []
+
+    def check(more: int) -> None:
+        asked.append(more)
+        if more > 3 << 20:
+            raise Refused("full", 503)
+
+    uploads = Uploads(tmp_path / "uploads", check)
+
+    async def receive():
+        return {"type": "http.request", "body": bytes(1 << 20), "more_body": True}
+
+    async def sent() -> None:
+        async with uploads.received(Request({"type": "http", "headers": []}, receive), 64 << 20):
+            pass
+
+    async def both() -> list[object]:
+        return await asyncio.gather(sent(), sent(), return_exceptions=True)
+
+    found = asyncio.run(both())
+    assert [type(error) for error in found] == [Refused, Refused]
+    assert asked[-1] == max(asked) == 4 << 20
+    assert uploads._coming == {}
+    assert list(uploads.folder.iterdir()) == []
+
+
+@pytest.mark.usefixtures("long")
+@pytest.mark.parametrize("path", ["/api/zip", "/api/pictures"])
+def test_half_a_body_is_not_waited_for(studio, path):
+    head = f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: 9"
+    began = time.monotonic()
+    assert b" 408 " in raw(studio, head + "\r\n\r\n{", 40)
+    assert 15 < time.monotonic() - began < 35
 
 
 @pytest.mark.usefixtures("long")

@@ -142,6 +142,8 @@ class TestPictures:
         [
             ({"points": [[1, 2]]}, "points.0"),
             ({"points": [[1, 2, 1]]}, "points.0"),
+            ({"points": [[10**400, 2, True]]}, "points.0"),
+            ({"boxes": [[1, 2, 10**400, 4]]}, "boxes.0"),
             ({"boxes": [[1, 2, 0, 4]]}, "boxes.0"),
             ({"where": "here"}, "where"),
             ({"text": 7}, "text"),
@@ -379,12 +381,16 @@ class TestFiles:
         answer = studio.get(f"/api/paintings/{painting['id']}/files/{format}?{query}")
         assert (answer.status, bool(answer.detail)) == (status, True)
 
-    def test_zip(self, studio, painting):
+    def test_zip(self, studio, painting, temporary):
         answer = studio.post("/api/zip", {"paintings": [painting["id"]], "formats": ["png", "svg"]})
         assert answer.headers["content-type"] == "application/zip"
         with zipfile.ZipFile(io.BytesIO(answer.body)) as archive:
             assert archive.testzip() is None
             assert sorted(name.rpartition(".")[2] for name in archive.namelist()) == ["png", "svg"]
+        deadline = time.monotonic() + 5  # and once it is sent it is gone
+        while list(temporary.glob("semantic-guidance-*/*/paintings.zip")):
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
 
     def test_a_project_opens_again(self, studio, painting):
         packed = studio.get(f"/api/paintings/{painting['id']}/project")

@@ -46,6 +46,14 @@ def refused(path: Path, tmp_path: Path) -> Refused:
     return caught.value
 
 
+def test_an_object_of_millions_of_values_is_not_read(tmp_path):
+    path = tmp_path / "guidance.json"
+    path.write_text('{"instances": [], "x": [' + "[]," * 500_000 + "[]]}")
+    with pytest.raises(Refused) as caught:
+        read_json(path)
+    assert caught.value.status == 413
+
+
 def test_what_was_written_opens_again(tmp_path):
     folder = tmp_path / "opened"
     folder.mkdir()

@@ -271,6 +271,28 @@ def test_a_worker_whose_server_is_gone_ends_itself_while_it_paints(here, photo, 
     assert process.exitcode == 0
 
 
+def test_a_worker_that_is_given_up_is_no_longer_read_from(here):
+    """Else a thread would go on to read whatever is opened next under the number of its pipe."""
+
+    async def given_up() -> None:
+        worker = Worker(here.loop, "paint")
+        worker._pipe, theirs = context().Pipe()
+        listener = threading.Thread(target=worker._listen, daemon=True)
+        listener.start()
+        os.write(theirs.fileno(), (1000).to_bytes(4, "big") + b"half of it")
+        await asyncio.sleep(0.1)
+        worker.end()
+        await asyncio.to_thread(listener.join, 2)
+        assert not listener.is_alive()
+        assert worker._pipe.closed
+        worker.end()
+        with pytest.raises(Refused):
+            worker._send({})
+        theirs.close()
+
+    here(given_up())
+
+
 def test_what_waits_is_cancelled_at_once_and_what_is_removed_is_gone(here, picture):
     first, second = here.paint(picture, LONG), here.paint(picture, LONG, visitor="other")
     third = here.paint(picture, LONG, visitor="")
@@ -343,10 +365,39 @@ def test_files_have_options_and_are_written_once(here, picture):
     page, _ = here(here.studio.file(record.id, "html"))
     assert '"photo": "data:image/jpeg' in page.read_text()
     with pytest.raises(Refused) as caught:
-        here(here.studio.file(record.id, "gif", {"duration": "9999"}))
+        here(here.studio.file(record.id, "gif", {"duration": "61"}))
     assert caught.value.status == 422
     with zipfile.ZipFile(here(here.studio.zip([record.id, record.id], ["png", "svg"]))) as archive:
         assert archive.namelist() == ["photo_painted.png", "photo_painted.svg"]
+
+
+def test_a_film_is_not_waited_for_and_ends_with_its_painting_or_its_time(here, picture):
+    record, other = here.painted(picture, QUICK), here.painted(picture, QUICK)
+    film = {"size": 1024, "duration": 60, "fps": 60, "brush": "watercolor"}
+
+    def begun() -> Any:
+        known = here.studio._paintings.known[record.id]
+        writing = asyncio.run_coroutine_threadsafe(here.studio.file(record.id, "mp4", film), here.loop)
+        deadline = time.monotonic() + 20
+        while not any(known.folder.glob(".*.part*")):
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        return writing
+
+    keeping, limits = here.studio._keeping, here.studio.limits
+    keeping._limits = dataclasses.replace(limits, file_seconds=1.0)
+    try:
+        with pytest.raises(Refused, match="too long"):
+            begun().result(20)
+    finally:
+        keeping._limits = limits
+    writing = begun()
+    assert here(here.studio.file(other.id, "svg"))[0].is_file()
+    assert not writing.done()
+    here.do("remove", record.id)
+    with pytest.raises(Refused) as caught:
+        writing.result(20)
+    assert caught.value.status == 404
 
 
 def test_a_project_opens_again_with_the_same_painting(here, picture, known):
@@ -367,6 +418,15 @@ def test_a_project_opens_again_with_the_same_painting(here, picture, known):
         for format in ("png", "json")
     ]
     assert files[:2] == files[2:]
+    with zipfile.ZipFile(upload, "w") as archive, zipfile.ZipFile(project) as whole:
+        for name in ("project.json", "job.json", "photo.png"):
+            archive.writestr(name, whole.read(name))
+        archive.writestr("palette_from.png", whole.read("photo.png"))
+        archive.writestr("guidance.json", "{}")
+    before = set(here.studio._pictures.sent)
+    with pytest.raises(Refused, match="guidance"):
+        here(here.studio.open_project(upload))
+    assert set(here.studio._pictures.sent) == before  # not even the picture of the palette is left
     upload.write_bytes(project.read_bytes().replace(b"strokes.json", b"strikes.json"))
     with pytest.raises(Refused) as caught:
         here(here.studio.open_project(upload))

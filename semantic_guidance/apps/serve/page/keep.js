@@ -185,7 +185,7 @@ const pair = (...two) => make("div", { class: "pair" }, ...two);
 
 function buildFilm() {
   parts.filmSize = sizes("film");
-  parts.seconds = number(0.5, 3600, 0.5);
+  parts.seconds = number(0.5, limits.seconds, 0.5);
   parts.fps = number(1, 60, 1);
   const { list, box } = parts.filmSize;
   const length = pair(field(words.seconds, parts.seconds), field(words.fps, parts.fps));
@@ -324,7 +324,7 @@ export function mount(options) {
   offer = options;
   known = new Map(options.formats.map((format) => [format.name, format]));
   const size = (options.file_options ?? options.options).find(({ name }) => name === "size");
-  limits = { size: [size?.min ?? 16, size?.max ?? LARGEST] };
+  limits = { size: [size?.min ?? 16, size?.max ?? LARGEST], seconds: options.limits?.film_seconds ?? 60 };
   parts.later = hint(words.later);
   const real = [buildPicture(), buildFilm(), buildShapes(), buildReal(), buildPrograms(), buildProject()];
   parts.files = make("fieldset", { class: "bare-set", "aria-label": text.common.tabs.keep }, ...real);

@@ -288,9 +288,7 @@ def main() -> None:
     parser.add_argument("--scheme", choices=SCHEMES, help="only in this one")
     parser.add_argument("--film", action="store_true", help="film a session")
     parser.add_argument("--only-film", action="store_true", help="film a session, and nothing else")
-    parser.add_argument(
-        "--readme", action="store_true", help="take none: make the README pictures"
-    )
+    parser.add_argument("--readme", action="store_true", help="take none: make the README pictures")
     args = parser.parse_args()
     if args.readme:
         return for_readme(args.out)

@@ -328,6 +328,8 @@ class Lane:
 
     def tidy(self) -> None:
         """End those that have had nothing to do for long, and see that there are as many as there should."""
+        if self.closed:  # which ends them itself
+            return
         now = asyncio.get_running_loop().time()
         for worker in list(self.workers):
             free = worker not in self._taken_now
@@ -337,7 +339,7 @@ class Lane:
             long = now - worker.idle_since > self._idle
             if free and long and worker.warm.done() and len(self.workers) > self._least:
                 self._drop(worker)
-        if len(self.workers) < self._least and not self.closed:
+        if len(self.workers) < self._least:
             self._later(self._replenish())
 
     async def _taken(self) -> Worker:

@@ -35,7 +35,7 @@ test: $(TESTED)
 
 test-long: $(TESTED) $(LONG)
 	.venv/bin/python -m pytest --long tests/benchmarks/test_benchmarks.py tests/renderer/test_native.py \
-		tests/apps/serve
+		tests/apps/serve tests/painter/test_watching.py
 
 lint: $(TESTED)
 	.venv/bin/ruff check .

@@ -121,6 +121,7 @@ def test_sketches_come_closer_and_closer(cup, style):
     assert len(album.sketches[0].strokes) < STROKES / 2
 
 
+@pytest.mark.usefixtures("long")
 def test_a_drawing_is_shown_line_by_line(cup):
     album, painter = Album(every=5), painter_of("ink")
     painting = painter.paint(*cup, watch=album)

@@ -7,12 +7,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from PIL import Image
 
 ROOT = Path(__file__).parents[3]
 EXAMPLE = ROOT / "examples" / "paint_over_http.py"
 
 
+@pytest.mark.usefixtures("long")
 def test_it_paints(studio, photo, tmp_path):
     command = [sys.executable, str(EXAMPLE), studio.url, str(photo)]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)

@@ -8,6 +8,8 @@ import pytest
 
 from tests.apps.serve.browser.visitors import Visitor
 
+pytestmark = pytest.mark.usefixtures("long")
+
 DRAWN_TWICE = """async ([ends, masked]) => {
   const { Drawer } = await import('/page/canvas-worker.js');
   const disc = new OffscreenCanvas(60, 40), pen = disc.getContext('2d');

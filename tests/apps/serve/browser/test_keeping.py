@@ -200,6 +200,7 @@ def test_another_size_without_the_canvas(painter: Visitor, tmp_path: Path) -> No
     page.check(".kinds [value=png]")
 
 
+@pytest.mark.usefixtures("long")
 def test_a_project_is_opened_again(painter: Visitor, tmp_path: Path) -> None:
     painter.go("keep")
     project = painter.download("#save-project", tmp_path)

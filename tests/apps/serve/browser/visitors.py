@@ -128,7 +128,7 @@ class Visitor:
 
     def guided(self) -> None:
         """Wait until it is known what the picture is of."""
-        self.page.wait_for_selector("#panel-guide .found, #panel-guide .telling:not(.busy)")
+        self.page.wait_for_selector("#panel-guide .telling:not(.busy)")
 
     def go(self, mode: str) -> None:
         """Choose a tab."""

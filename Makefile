@@ -34,8 +34,8 @@ test: $(TESTED)
 	.venv/bin/python -m pytest -n 2 --dist loadfile
 
 test-long: $(TESTED) $(LONG)
-	.venv/bin/python -m pytest --long tests/benchmarks/test_benchmarks.py tests/benchmarks/test_serve.py tests/renderer/test_native.py \
-		tests/apps/serve tests/painter/test_watching.py
+	.venv/bin/python -m pytest --long tests/benchmarks tests/renderer/test_native.py tests/apps/serve \
+		tests/painter/test_watching.py tests/painter/test_batch.py
 
 lint: $(TESTED)
 	.venv/bin/ruff check .

@@ -75,6 +75,7 @@ def test_paint_complains_of_folder(case: str, tmp_path: Path, capsys: pytest.Cap
     assert not (tmp_path / "paint.json").exists()
 
 
+@pytest.mark.usefixtures("long")
 def test_render(tmp_path: Path):
     out = tmp_path / "render.json"
     done = run("render.py", "--tiny", "--out", out)
@@ -127,6 +128,7 @@ def test_render_says_that_there_is_no_card(tmp_path: Path, capsys: pytest.Captur
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.usefixtures("long")
 def test_guidance(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     done = run("guidance.py", folder, "--preset", "draft", "--strokes", 12, "--out", tmp_path / "a.json")
     assert done.returncode == 0, done.stderr
@@ -211,6 +213,7 @@ def test_start_reports_medians_and_their_ratios() -> None:
     assert done.stdout.strip() == "{'wall': 0.25, 'cpu': 0.5, 'peak_mib': 0.25}"
 
 
+@pytest.mark.usefixtures("long")
 def test_kodak(tmp_path: Path) -> None:
     photos, out, paintings = tmp_path / "photos", tmp_path / "kodak.json", tmp_path / "paintings"
     photos.mkdir()

@@ -157,6 +157,7 @@ class TestOnAGraphicsCard:
         config = Preset(side=32, refine=RefineConfig(steps=3, sizes=sizes, surplus=2.0, breaths=1))
         return Painter("planner", config, backend="triton", device=DEVICE, strokes=6, guide="none")
 
+    @pytest.mark.usefixtures("long")
     def test_a_batch_is_its_pictures_bit_for_bit_and_what_the_processor_paints(self, painter):
         images = [numbers(3, 24, 32, seed=1), numbers(3, 24, 32, seed=2)]
         mask = torch.zeros(1, 24, 32)

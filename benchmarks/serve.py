@@ -1,13 +1,14 @@
 """What visitors of the studio wait for, and how it bears twenty of them at once.
 
-    python benchmarks/serve.py [--repeats 7] [--cases guidance first whole stop load]
+    python benchmarks/serve.py [--repeats 7] [--cases glance first whole stop load]
 
 The command serves on loopback, and is asked as a page asks it. Prints tables in Markdown and writes
 `benchmarks/results/serve.json`: medians and interquartile ranges.
 
-Cases: `guidance` is from a photograph that was chosen to what was found in it; `click` is each further click;
-`first` is from an order to the first strokes that are told; `whole` is a painting of 300 strokes, and the
-command line's of the same job, in turns; `stop` is from a stop to the end of the work. In `load`, twenty
+Cases: `glance` is from a photograph that was chosen to its first outlines, `guidance` to all that was found in
+it; `click` is each further click; `first` is from an order to the first strokes that are told; `whole` is a
+painting of 300 strokes, and the command line's of the same job, in turns; `stop` is from a stop to the end of
+the work. In `load`, twenty
 visitors order three small paintings each while somebody asks for the page again and again and one painter is
 killed: how many came back, whose they were, how long requests took, and how much memory it all took.
 """
@@ -52,7 +53,7 @@ from common import (
 from paint import positive
 from PIL import Image
 
-CASES = ("guidance", "click", "first", "whole", "stop", "load")
+CASES = ("glance", "guidance", "click", "first", "whole", "stop", "load")
 PHOTOGRAPHS = ("astronaut", "chelsea", "coffee", "rocket")
 SIDE = 400
 JOB = {"strokes": 300}
@@ -170,14 +171,14 @@ def photographs() -> Iterator[bytes]:
         yield photograph(PHOTOGRAPHS[number % len(PHOTOGRAPHS)], number)
 
 
-def guidance(client: Client, repeats: int) -> dict[str, Any]:
+def guidance(client: Client, repeats: int, **question: bool) -> dict[str, Any]:
     """From a photograph to what was found in it."""
     photos = photographs()
 
     def once(number: int) -> float:
         photo = next(photos)
         began = time.perf_counter()
-        client.look(client.picture(photo), whole=True)
+        client.look(client.picture(photo), **question)
         return time.perf_counter() - began
 
     return repeated(once, repeats).record()
@@ -383,7 +384,7 @@ def busiest(server: int) -> int:
 
 def show(found: dict[str, Any]) -> None:
     """Print the tables."""
-    timed = {case: found[case] for case in ("guidance", "click", "first", "stop") if case in found}
+    timed = {case: found[case] for case in ("glance", "guidance", "click", "first", "stop") if case in found}
     if "whole" in found:
         timed |= {f"whole, {name}": found["whole"][name] for name in ("studio", "command")}
     rows = [[case, milliseconds(row["median_s"]), milliseconds(row["iqr_s"])] for case, row in timed.items()]
@@ -398,7 +399,8 @@ def measure_all(args: argparse.Namespace, scratch: Path) -> dict[str, Any]:
     found: dict[str, Any] = {}
     with serving(scratch) as (client, server):
         made: dict[str, Callable[[], dict[str, Any]]] = {
-            "guidance": lambda: guidance(client, args.repeats),
+            "glance": lambda: guidance(client, args.repeats, rough=True),
+            "guidance": lambda: guidance(client, args.repeats, whole=True),
             "click": lambda: click(client, args.repeats),
             "first": lambda: first(client, args.repeats),
             "whole": lambda: whole(client, args.repeats, scratch),

@@ -5,8 +5,8 @@
 The command serves on loopback, and is asked as a page asks it. Prints tables in Markdown and writes
 `benchmarks/results/serve.json`: medians and interquartile ranges.
 
-Cases: `glance` is from a photograph that was chosen to its first outlines, `guidance` to all that was found in
-it; `click` is each further click; `first` is from an order to the first strokes that are told; `whole` is a
+Cases: `glance` is from a photograph that was chosen to its first outlines, `guidance` to all that was found
+in it; `click` is each further click; `first` is from an order to the first strokes that are told; `whole` is a
 painting of 300 strokes, and the command line's of the same job, in turns; `stop` is from a stop to the end of
 the work. In `load`, twenty
 visitors order three small paintings each while somebody asks for the page again and again and one painter is

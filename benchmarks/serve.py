@@ -6,9 +6,9 @@ The command serves on loopback, and is asked as a page asks it. Prints tables in
 `benchmarks/results/serve.json`: medians and interquartile ranges.
 
 Cases: `glance` is from a photograph that was chosen to its first outlines, `guidance` to all that was found
-in it; `click` is each further click; `first` is from an order to the first strokes that are told; `whole` is a
-painting of 300 strokes, and the command line's of the same job, in turns; `stop` is from a stop to the end of
-the work. In `load`, twenty
+in it; `click` is each further click; `first` is from an order to the first strokes that are told; `whole` is
+a painting of 300 strokes, and the command line's of the same job, in turns; `stop` is from a stop to the end
+of the work. In `load`, twenty
 visitors order three small paintings each while somebody asks for the page again and again and one painter is
 killed: how many came back, whose they were, how long requests took, and how much memory it all took.
 """

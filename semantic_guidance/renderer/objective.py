@@ -103,7 +103,7 @@ class Objective(Task):
 
     def error_map(self, canvas: Tensor) -> Tensor:
         """Weighted squared error of `canvas` ``[3, H, W]`` per pixel, ``[H, W]``; it sums to the mean."""
-        return self.weight / self.weight.sum() * ((canvas - self.target) ** 2).mean(dim=0)
+        return self.shares * ((canvas - self.target) ** 2).mean(dim=0)
 
 
 @dataclass(frozen=True, eq=False)

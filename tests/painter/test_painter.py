@@ -98,7 +98,7 @@ def test_guidance_puts_the_strokes_to_the_object() -> None:
     assert guided.foreground is not None
     assert plain.foreground is not None
     assert asked.foreground is not None
-    assert guided.foreground < 0.5 * plain.foreground
+    assert guided.foreground < 0.6 * plain.foreground
     # Measured .00017 and .00024: the whole must not pay much. With .41 of the strokes, .00009 and .00027.
     assert guided.foreground < 0.0002
     assert guided.everywhere < 0.00027

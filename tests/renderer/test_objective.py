@@ -184,3 +184,25 @@ def test_no_strokes() -> None:
     assert gradient.shape == (0, 13)
     assert costs.shape == (0,)
     assert torch.equal(canvas, planes[1])
+
+
+def test_it_is_the_same_for_any_number_of_torchs_threads() -> None:
+    """Weights of so many pixels are summed by several threads, each a part."""
+    generator = torch.Generator().manual_seed(3)
+    vectors, small = case()
+    masks, blank, target = (
+        torch.rand(count, 300, 450, generator=generator, dtype=torch.float32) for count in (2, 3, 3)
+    )
+    weight = 10 * torch.rand(300, 450, generator=generator, dtype=torch.float32) ** 3
+    objective = Objective(small.segments, masks, blank, target, weight)
+    found = []
+    before = torch.get_num_threads()
+    try:
+        for threads in (1, 2, 3):
+            torch.set_num_threads(threads)
+            costs = objective.removal_costs(vectors, 1.0)[0]
+            found.append((objective.gradient(vectors, 1.0)[1], costs, objective.error_map(blank)))
+    finally:
+        torch.set_num_threads(before)
+    for other in found[1:]:
+        assert all(torch.equal(one, same) for one, same in zip(found[0], other, strict=True))

@@ -85,6 +85,11 @@ class Task:
         if self.weight.device.type == "cpu" and not bool((self.weight >= 0).all()):
             raise ValueError("weight has numbers below 0, wanted none")
 
+    @property
+    def shares(self) -> Tensor:
+        """``[H, W]`` the weights as shares of their sum, which is the same however many threads add it up."""
+        return self.weight / self.weight.double().sum().to(self.weight.dtype)
+
     def check_count(self, strokes: Tensor) -> None:
         """Check that there are as many strokes as the segments say.
 

@@ -164,7 +164,7 @@ def _walk(
         "weights": memory(weights),
         "source": _flat(task.blank),
         "target": _flat(task.target),
-        "weight": _flat(task.weight / task.weight.sum() / 3),  # so that a sum is a mean over pixels and RGB
+        "weight": _flat(task.shares / 3),  # so that a sum is a mean over pixels and RGB
         "out": memory(out),
         "errors": memory(errors),
         "canvas": _flat(canvas),

@@ -183,7 +183,7 @@ def _scene(strokes: Sequence[Tensor], tasks: Sequence[Task], softness: float) ->
         softness,
     )
     # Scaled so that a sum over pixels and colours is a mean.
-    weight = torch.stack([task.weight / task.weight.sum() / 3 for task in tasks])
+    weight = torch.stack([task.shares / 3 for task in tasks])
     wanted = operations.Wanted(
         target, weight, torch.tensor(factors, dtype=target.dtype, device=device).view(len(tasks), most)
     )

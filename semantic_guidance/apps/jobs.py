@@ -63,7 +63,7 @@ from semantic_guidance.images.metrics import painting_errors
 from semantic_guidance.painter.painter import Painter
 from semantic_guidance.painter.presets import PRESETS
 from semantic_guidance.painter.styles import Style
-from semantic_guidance.painter.variations import check_count, variations
+from semantic_guidance.painter.variations import Variation, check_count, variations
 
 STORED = "guidance.json"
 """Stands among the formats for the file of guidance."""
@@ -149,10 +149,7 @@ def run_variations(job: Job, count: int, progress: StageProgress | None = None) 
     pictures = []
     chosen = named(lambda: variations(work.painter.style, count, job.seed, fixed))
     for each, outputs in zip(chosen, files, strict=True):
-        options: dict[str, Any] = {"seed": each.seed, **each.dials}
-        if each.dials:  # which would be others' if nobody named a style
-            options["style"] = job.style or work.painter.style.name
-        varied = replace(job, **options)
+        varied = replace(job, **varied_options(job, each, work.painter.style))
         if results:
             painter = _painter(varied, work.restyle, _style(varied, work.original))
             known = results[0].painting.guidance
@@ -163,6 +160,14 @@ def run_variations(job: Job, count: int, progress: StageProgress | None = None) 
         results.append(replace(result, painting=replace(result.painting)))  # without its large canvas
     write_sheet(pictures, [f"{n}   seed {each.job.seed}" for n, each in enumerate(results, 1)], sheet)
     return Variations(tuple(results), sheet)
+
+
+def varied_options(job: Job, variation: Variation, style: Style) -> dict[str, Any]:
+    """The options in which a variation of a job, painted in that style, differs from it."""
+    options: dict[str, Any] = {"seed": variation.seed, **variation.dials}
+    if variation.dials:  # which would be others' if nobody named a style
+        options["style"] = job.style or style.name
+    return options
 
 
 def _made(job: Job, work: _Work, tell: StageProgress, started: float, watch: Watch | None = None) -> Result:

@@ -190,25 +190,14 @@ def _prepared(before: Painting, args: argparse.Namespace, options: RepaintOption
         OSError: a file cannot be read.
     """
     from semantic_guidance.apps.hand import make_style
-    from semantic_guidance.apps.room import check_painting_room
-    from semantic_guidance.core.resample import resample
+    from semantic_guidance.apps.repainting import photograph_of
     from semantic_guidance.images.files import load_picture
-    from semantic_guidance.images.restyle import replace_background
-    from semantic_guidance.painter.repaint import check_aspect, repaint
+    from semantic_guidance.painter.repaint import repaint
     from semantic_guidance.painter.styles import Style
 
     style = make_style(options, own=Style.of_record(before.hand, str(args.strokes_file)))
     picture = load_picture(args.photo, options.frame)
-    photo = picture.image
-    try:
-        check_aspect(photo, before)
-    except ValueError as error:
-        raise InputError(f"{args.photo}: the {error}") from None
-    if before.cover is not None and picture.alpha is None:  # it is not transparent, as the painting is
-        photo = replace_background(photo, resample(before.cover, *photo.shape[1:]), (1.0, 1.0, 1.0))
-    sides, pixels = (before.height, before.width), photo.shape[1] * photo.shape[2]
-    start = 0 if before.start is None else before.start.shape[-2] * before.start.shape[-1]
-    check_painting_room(sides, pixels, options.strokes, options.formats, args.strokes_file, start=start)
+    photo = photograph_of(before, picture, options.strokes, options.formats, args.photo, args.strokes_file)
     return functools.partial(
         repaint,
         before,

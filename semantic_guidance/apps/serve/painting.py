@@ -17,8 +17,9 @@ from semantic_guidance.agents.watching import Watch
 from semantic_guidance.apps.brush import make_brush
 from semantic_guidance.apps.hand import DIALS, make_style
 from semantic_guidance.apps.job import Job
-from semantic_guidance.apps.jobs import run
+from semantic_guidance.apps.jobs import run, varied_options
 from semantic_guidance.apps.options import named
+from semantic_guidance.apps.repainting import photograph_of
 from semantic_guidance.apps.result import Result
 from semantic_guidance.apps.room import check_painting_room
 from semantic_guidance.apps.serve.desk import Desk
@@ -28,7 +29,6 @@ from semantic_guidance.apps.serve.sketching import Onlooker
 from semantic_guidance.apps.work import MAX_WORK, work
 from semantic_guidance.core.files import replacing
 from semantic_guidance.core.guidance import KINDS, Guidance
-from semantic_guidance.core.resample import resample
 from semantic_guidance.export.html import page_data
 from semantic_guidance.export.strokes_json import read_strokes
 from semantic_guidance.guidance.base import Prompt
@@ -36,7 +36,6 @@ from semantic_guidance.guidance.files import read_guidance
 from semantic_guidance.images.arrays import resample_array, to_bytes
 from semantic_guidance.images.files import load_picture
 from semantic_guidance.images.metrics import Errors, painting_errors
-from semantic_guidance.images.restyle import replace_background
 from semantic_guidance.painter.painter import Painter
 from semantic_guidance.painter.repaint import check_aspect, repaint
 from semantic_guidance.painter.styles import Style
@@ -127,12 +126,7 @@ def repaint_region(task: dict[str, Any], desk: Desk) -> dict[str, Any]:
     before = replace(before, brush=make_brush(job.brush, None, job, before.brush))
     style = make_style(job, own=Style.of_record(before.hand, "the painting"))
     picture = load_picture(job.image, job.frame)
-    photo = picture.image
-    if before.cover is not None and picture.alpha is None:  # it is not transparent, as the painting is
-        photo = replace_background(photo, resample(before.cover, *photo.shape[1:]), (1.0, 1.0, 1.0))
-    start = 0 if before.start is None else before.start.shape[-2] * before.start.shape[-1]
-    pixels = photo.shape[1] * photo.shape[2]
-    check_painting_room((before.height, before.width), pixels, job.strokes, ("json",), WHERE, start=start)
+    photo = photograph_of(before, picture, job.strokes, job.formats, "the photograph", WHERE)
     known = _known(folder, photo)
     region = torch.from_numpy(picture_of(folder / "region.png", REGION))[None]
     painting = repaint(
@@ -219,10 +213,7 @@ def _varied(job: Job, number: int, count: int) -> dict[str, Any]:
     style = make_style(job, picture.image, agent=job.agent is not None)
     fixed = [name for name in DIALS if getattr(job, name) is not None]
     each = named(lambda: variations(style, count, job.seed, fixed))[number]
-    options: dict[str, Any] = {"seed": each.seed, **each.dials}
-    if each.dials:
-        options["style"] = job.style or style.name
-    return options
+    return varied_options(job, each, style)
 
 
 def _telling(desk: Desk) -> Callable[[str, float], None]:

@@ -125,9 +125,9 @@ def _photo(photo: NDArray[np.float32], height: int, width: int) -> str:
 
 def packed(pixels: NDArray[np.uint8], kind: str, **options: Any) -> str:
     """A picture ``[H, W]`` or ``[H, W, 3]`` as a data URL."""
-    packed = io.BytesIO()
-    Image.fromarray(pixels).save(packed, kind, **options)
-    return f"data:image/{kind.lower()};base64,{base64.b64encode(packed.getvalue()).decode('ascii')}"
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, kind, **options)
+    return f"data:image/{kind.lower()};base64,{base64.b64encode(file.getvalue()).decode('ascii')}"
 
 
 page = Exporter(write, "a page that replays the strokes", plain=True)

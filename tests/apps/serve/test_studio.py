@@ -16,7 +16,7 @@ import sys
 import threading
 import time
 import zipfile
-from collections.abc import Coroutine, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -28,85 +28,20 @@ from PIL import Image
 from semantic_guidance.apps.job import Job
 from semantic_guidance.apps.jobs import run
 from semantic_guidance.apps.serve.pool import Worker, context
-from semantic_guidance.apps.serve.records import ENDED, KEPT, Limits, Order, Refused
+from semantic_guidance.apps.serve.records import ENDED, KEPT, Limits, Refused
 from semantic_guidance.apps.serve.studio import Studio
 from semantic_guidance.core.guidance import Guidance
 from semantic_guidance.export.strokes_json import read_drawing
 from semantic_guidance.guidance.files import write_guidance
 from semantic_guidance.painter.styles import Style
 from semantic_guidance.painter.variations import variations
+from tests.apps.serve.studios import Here, opened, tasks_left
 
 LIMITS = Limits(pixels=300_000, upload_bytes=1 << 20, grace=0.4, patience=1.5, queue=6)
 QUICK = {"strokes": 12, "size": 64, "preset": "draft", "baseline": True}
 LONG = {"strokes": 400, "size": 256, "preset": "fine", "baseline": True}
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="workers are killed here as Unix does it")
-
-
-def opened(path: Path) -> Image.Image:
-    """The picture in a file, which is closed."""
-    return Image.open(io.BytesIO(path.read_bytes()))
-
-
-class Here:
-    """A studio in a thread of its own, and its answers in this one."""
-
-    def __init__(self, studio: Studio) -> None:
-        self.studio = studio
-        self.loop = asyncio.new_event_loop()
-        self.thread = threading.Thread(target=self.loop.run_forever, daemon=True)
-        self.thread.start()
-        self(studio.start())
-
-    def __call__(self, what: Coroutine[Any, Any, Any]) -> Any:
-        return asyncio.run_coroutine_threadsafe(what, self.loop).result(60)
-
-    def do(self, name: str, *args: Any) -> Any:
-        """What a method of the studio that is no coroutine returns."""
-
-        async def called() -> Any:
-            return getattr(self.studio, name)(*args)
-
-        return self(called())
-
-    def add(self, path: Path, name: str) -> Any:
-        upload = self.studio.folder / f"upload{time.monotonic_ns()}"
-        shutil.copyfile(path, upload)
-        try:
-            return self(self.studio.add_picture(upload, name))
-        finally:
-            assert not upload.exists()
-
-    def paint(self, picture: str, job: dict[str, Any], **more: Any) -> Any:
-        return self.do("paint", Order(picture, job, **more))
-
-    def until(self, id: str, event: str = "end") -> list[Any]:
-        """All events up to the first of that name."""
-
-        async def followed() -> list[Any]:
-            found = []
-            async for each in self.studio.follow(id):
-                found.append(each)
-                if each.name == event:
-                    break
-            return found
-
-        return self(followed())
-
-    def painted(self, picture: str, job: dict[str, Any], **more: Any) -> Any:
-        record = self.paint(picture, job, **more)
-        assert self.until(record.id)[-1].data["state"] == "done", self.do("painting", record.id)
-        return self.do("painting", record.id)
-
-    @property
-    def painter(self) -> int:
-        """The process that paints."""
-        return next(iter(self.studio._paintings.running)).worker.pid
-
-
-async def tasks_left() -> int:
-    """How many tasks there are in a loop, beside this one."""
-    return len(asyncio.all_tasks()) - 1
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,1 @@
+"""Films painted frame after frame, with strokes that stay the same ones."""

@@ -5,7 +5,8 @@ stored along with them, so that replaying the file gives the same canvas bit for
 strokes' own numbers, ``masks`` lists grey PNG pictures in base64, and a stroke's ``mask``, if it has one,
 is an index into that list; strokes that an actor of the papers' code painted by itself say so in
 ``compositing``, and those that do not end round or carry little paint in ``ends`` and ``load``, which
-version 1 did not have; ``locked`` ones are not to be changed; ``brush`` says how the strokes look, if not
+version 1 did not have; a ``key`` is what a stroke's texture is made of, if not of its place, as in frames of
+films; ``locked`` ones are not to be changed; ``brush`` says how the strokes look, if not
 flat, by its style, seed, dials and the direction of the light (null for none), and for a person's own brush
 its ``picture`` (grey PNG in base64), which version 1 did not have either; ``hand`` tells whose strokes they
 are, if a hand made them, by its ``style`` and its ``dials``; ``paper`` is the size in mm of the paper that a
@@ -61,6 +62,7 @@ READABLE = (1, 2)
 MAX_STROKES = 200_000
 MAX_COMMAS = 32 * MAX_STROKES  # a stroke has 20; this bounds the memory of parsing
 MAX_MASKS = 10_000
+MAX_KEY = 2**53 - 1  # what any reader of JSON tells apart
 MAX_SIDE = 32_768  # pixels of a canvas or a mask
 MAX_BYTES = 128 << 20
 ASPECT_TOLERANCE = 0.05  # of a mask's sides against the canvas's, besides rounding
@@ -125,6 +127,8 @@ def _stroke_lines(layer: DrawnLayer) -> Iterator[str]:
         }
         if loads is not None:
             stroke["load"] = loads[number]
+        if layer.keys is not None:
+            stroke["key"] = int(layer.keys[number])
         yield json.dumps(stroke, allow_nan=False)
 
 
@@ -210,8 +214,7 @@ def _drawing(document: Any) -> Drawing:
     cover, beyond = _cover(document, width, height) if "cover" in document else (None, WHITE)
     parsed = [_stroke(stroke, n, len(masks)) for n, stroke in enumerate(strokes)]
     layers = tuple(
-        _layer(key, [numbers for _, numbers in group])
-        for key, group in itertools.groupby(parsed, key=lambda pair: pair[0])
+        _layer(shared, list(group)) for shared, group in itertools.groupby(parsed, key=lambda each: each[0])
     )
     across, down = floats(document, "paper", (2,), *SIDES, "the file") if "paper" in document else (0.0, 0.0)
     paper = (across, down) if across else None
@@ -258,19 +261,23 @@ def _cover(
     return cover, (red, green, blue)
 
 
-_Key = tuple[Level, int, int | None, Compositing, Ends, bool]
-"""What strokes of one layer share: level, instance, mask, compositing, ends, and whether they are locked."""
+_Shared = tuple[Level, int, int | None, Compositing, Ends, bool, bool]
+"""What strokes of one layer share: level, instance, mask, compositing, ends, and whether they are locked and
+have keys."""
 
 
-def _layer(key: _Key, numbers: list[list[float]]) -> DrawnLayer:
-    """The layer of strokes ``[N][14]``, each of 13 numbers and a load."""
-    values = np.array(numbers, np.float32)
+def _layer(shared: _Shared, strokes: list[tuple[_Shared, list[float], int]]) -> DrawnLayer:
+    """The layer of strokes, see `_stroke`."""
+    values = np.array([numbers for _, numbers, _ in strokes], np.float32)
     load = None if bool((values[:, -1] == 1).all()) else np.ascontiguousarray(values[:, -1])
-    return DrawnLayer(np.ascontiguousarray(values[:, :-1]), *key[:5], load=load, locked=key[5])
+    keys = np.array([key for *_, key in strokes], np.int64) if shared[6] else None
+    return DrawnLayer(
+        np.ascontiguousarray(values[:, :-1]), *shared[:5], load=load, locked=shared[5], keys=keys
+    )
 
 
-def _stroke(stroke: Any, number: int, masks: int) -> tuple[_Key, list[float]]:
-    """What a stroke shares with others of its layer, its 13 numbers and its load."""
+def _stroke(stroke: Any, number: int, masks: int) -> tuple[_Shared, list[float], int]:
+    """What a stroke shares with others of its layer, its 13 numbers and its load, and its key or 0."""
     where = f"stroke {number}"
     if not isinstance(stroke, dict):
         raise FlawError(f"{where} is {shown(stroke)}, wanted an object")
@@ -295,7 +302,8 @@ def _stroke(stroke: Any, number: int, masks: int) -> tuple[_Key, list[float]]:
         *floats(stroke, "color", (3,), 0, 1, where),
         *(floats(stroke, "load", (), 0, 1, where) if "load" in stroke else [1.0]),
     ]
-    return (level, instance, mask, compositing, ends, locked), vector
+    key = integer(stroke, "key", 0, MAX_KEY, where) if "key" in stroke else 0
+    return (level, instance, mask, compositing, ends, locked, "key" in stroke), vector, key
 
 
 def _masks(texts: list[Any], width: int, height: int) -> list[NDArray[np.float32]]:

@@ -107,4 +107,5 @@ def _kept(layer: Layer, numbers: NDArray[np.intp]) -> Layer:
         return layer
     chosen = torch.from_numpy(numbers)
     strokes = Strokes.unpack(layer.strokes.pack()[:, chosen])
-    return replace(layer, strokes=strokes, load=None if layer.load is None else layer.load[chosen])
+    load, keys = (None if each is None else each[chosen] for each in (layer.load, layer.keys))
+    return replace(layer, strokes=strokes, load=load, keys=keys)

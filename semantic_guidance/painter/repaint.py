@@ -247,7 +247,7 @@ def _joined(layers: Iterable[Layer]) -> Iterator[Layer]:
     """Consecutive layers that differ in their strokes alone as one, as files have them."""
 
     def kind(layer: Layer) -> tuple[object, ...]:
-        return layer.level, layer.instance, layer.mask, layer.compositing, layer.ends
+        return layer.level, layer.instance, layer.mask, layer.compositing, layer.ends, layer.keys is None
 
     for _, run in itertools.groupby(layers, kind):
         group = list(run)
@@ -256,7 +256,10 @@ def _joined(layers: Iterable[Layer]) -> Iterator[Layer]:
             for each in group
         ]
         strokes = Strokes.cat([each.strokes for each in group])
-        yield replace(group[0], strokes=strokes, load=torch.cat(loads))
+        keys = [each.keys for each in group if each.keys is not None]
+        yield replace(
+            group[0], strokes=strokes, load=torch.cat(loads), keys=torch.cat(keys) if keys else None
+        )
 
 
 def erased(painting: Painting, region: Tensor) -> Painting:
@@ -269,8 +272,8 @@ def erased(painting: Painting, region: Tensor) -> Painting:
         stay = np.ones(len(layer.strokes), bool) if layer.locked else ~_covered(layer, away, sides)
         kept = torch.from_numpy(np.flatnonzero(stay))
         if len(kept):
-            load = None if layer.load is None else layer.load[kept]
-            layers.append(replace(layer, strokes=layer.strokes[kept], load=load))
+            load, keys = (None if each is None else each[kept] for each in (layer.load, layer.keys))
+            layers.append(replace(layer, strokes=layer.strokes[kept], load=load, keys=keys))
     return replace(painting, layers=tuple(layers))
 
 

@@ -298,7 +298,8 @@ class Replay:
             self._canvas.paint(strokes, mask, SOFTNESS, layer.ends)
         else:
             load = None if layer.load is None else layer.load[part]
-            self._canvas.paint(strokes, mask, load, layer.ends)
+            keys = None if layer.keys is None else layer.keys[part]
+            self._canvas.paint(strokes, mask, load, layer.ends, keys)
 
     def _mask(self, index: int) -> Array:
         """The drawing's mask at the canvas's size, ``[H, W]``."""

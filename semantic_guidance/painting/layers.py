@@ -32,6 +32,7 @@ class DrawnLayer:
         ends: see `painting.Layer`.
         load: ``[N]``, see `painting.Layer`.
         locked: see `painting.Layer`.
+        keys: ``[N]``, see `painting.Layer`.
     """
 
     strokes: Array
@@ -42,6 +43,7 @@ class DrawnLayer:
     ends: Ends = "round"
     load: Array | None = None
     locked: bool = False
+    keys: NDArray[np.int64] | None = None
 
 
 def boxes(strokes: Array, height: int, width: int, ends: Ends = "round") -> NDArray[np.int64]:

@@ -40,6 +40,9 @@ class Layer:
         load: ``[N]`` in [0, 1], how much paint each stroke carries, which a brush shows as relief and as
             running dry; 1 for all if None.
         locked: whether the strokes stay as they are when the painting is changed.
+        keys: ``[N]`` int64, at least 0, what each stroke's texture is made of where a brush has one: with
+            the same key it is the same wherever the stroke lies, so in a film it moves with the stroke. It is
+            made of the stroke's place if None.
     """
 
     strokes: Strokes  # [1, N]
@@ -50,6 +53,7 @@ class Layer:
     ends: Ends = "round"
     load: Tensor | None = None
     locked: bool = False
+    keys: Tensor | None = None
 
     def paint(self, canvas: Tensor, mask: Tensor | None, part: slice = slice(None)) -> Tensor:
         """`canvas` ``[3, H, W]`` with (a part of) the layer's strokes on it, under ``[1, H, W]`` or none.
@@ -131,6 +135,7 @@ class Painting:
                 layer.ends,
                 None if layer.load is None else torch.from_numpy(layer.load),
                 layer.locked,
+                None if layer.keys is None else torch.from_numpy(layer.keys),
             )
             for layer in drawing.layers
         )
@@ -172,6 +177,7 @@ class Painting:
                 layer.ends,
                 None if layer.load is None else _array(layer.load),
                 layer.locked,
+                None if layer.keys is None else layer.keys.detach().cpu().numpy().astype(np.int64),
             )
             for layer in self.layers
         )

@@ -54,8 +54,12 @@ class TexturedCanvas:
         mask: Array | None = None,
         load: Array | None = None,
         ends: str = "round",
+        keys: NDArray[np.int64] | None = None,
     ) -> None:
-        """Paint packed strokes ``[N, 13]`` of loads ``[N]`` (1 if None) under a mask ``[H, W]`` or none."""
+        """Paint packed strokes ``[N, 13]`` of loads ``[N]`` (1 if None) under a mask ``[H, W]`` or none.
+
+        Their textures are those of `keys` ``[N]``, see `painting.Layer`, or of their places.
+        """
         paint_textured(
             self.state,
             strokes,
@@ -69,6 +73,7 @@ class TexturedCanvas:
             mask=mask,
             grain=self.grain,
             levels=self.brush.levels,
+            keys=keys,
         )
 
     def height_map(self) -> Array:

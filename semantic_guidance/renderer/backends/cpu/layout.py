@@ -108,7 +108,10 @@ KERNELS = {
             *("levels_count", "levels_height", "levels_wide"),
         ),
         ("unit", "bristle", "dry"),
-        {"strokes": F32, "load": F32, "canvas": F32, "masks": F32, "grain": F32, "levels": F32},
+        {
+            **{"strokes": F32, "load": F32, "canvas": F32, "masks": F32, "grain": F32, "levels": F32},
+            "keys": I64,
+        },
     ),
 }
 

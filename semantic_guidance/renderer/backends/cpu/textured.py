@@ -22,6 +22,8 @@ from semantic_guidance.renderer.definition import ENDS
 
 Array = NDArray[np.float32]
 
+NO_KEYS = memory(np.zeros(0, np.int64))
+
 CODES = {
     "oil": OIL,
     "knife": KNIFE,
@@ -48,6 +50,7 @@ def paint_textured(
     mask: Array | None,
     grain: Array | None,
     levels: Array | None,
+    keys: NDArray[np.int64] | None = None,
 ) -> None:
     """Paint with a textured brush, in place; equal for any number of threads.
 
@@ -55,7 +58,7 @@ def paint_textured(
         canvas: ``[4, H, W]`` red, green, blue, and height of the paint.
         strokes: packed, ``[N, 13]``.
         style: one of `CODES`.
-        seed: of all texture; each stroke's own also depends on where it lies.
+        seed: of all texture; each stroke's own also depends on where it lies, or on its key.
         unit: pixels of a fine detail.
         bristle: strength of streaks and grains, 0 to 1.
         dry: how early long strokes run dry, 0 to 1.
@@ -63,6 +66,7 @@ def paint_textured(
         mask: ``[H, W]`` in [0, 1] where the strokes show, None for everywhere.
         grain: ``[H, W]`` the paper's tooth in [0, 1], for brushes that have one.
         levels: ``[L, h, w]`` the brush picture, each level smoother than the one before, for ``picture``.
+        keys: ``[N]`` of the strokes' textures, which then move with them; they belong to places if None.
 
     Raises:
         InputError: there are no compiled kernels on this machine.
@@ -95,6 +99,7 @@ def paint_textured(
         masks=NOTHING if mask is None else memory(mask),
         grain=NOTHING if grain is None else memory(grain),
         levels=NOTHING if levels is None else memory(levels),
+        keys=NO_KEYS if keys is None else memory(keys),
     )
     POOL.run(lambda first, step: _call(wide, [first, step, *head[2:]]), bands)
 

@@ -53,12 +53,20 @@ ALIKE, UNLIKE = F(0.05), F(0.2)
 
 
 @part
-def _own_seed(strokes, vector, seed):
-    """The seed of a stroke's texture, by its place: a stroke that covers it exactly has the same ends."""
+def _own_seed(strokes, vector, seed, keys, n):
+    """The seed of a stroke's texture: by key, or by place: then one that covers it has its ends."""
+    if keys.shape[0] > 0:
+        return int(hashed(int(keys[n]), 2, int(seed)) * F(2**30))
     own = int(seed)
     for k in range(6):
         own = int(hashed(int(np.floor(strokes[vector + k] * F(65536))), k, own) * F(2**30))
     return own
+
+
+@part
+def _middle(strokes, at):
+    """One coordinate of a curve's middle, of which the first control point's is at `at`."""
+    return F(0.25) * (strokes[at] + strokes[at + 2]) + F(0.25) * (strokes[at + 2] + strokes[at + 4])
 
 
 @part
@@ -72,11 +80,14 @@ def _kin(red, green, blue, alpha, canvas, at, plane):
 
 @part
 def brush_row(
-    style, strokes, vector, y, first, end, length, ends, thick, distance, course, across, radius, canvas,
+    style, strokes, vector, x0, y, first, end, length, ends, thick, distance, course, across, radius, canvas,
     row_at, plane, masks, mask_at, grain, grain_at, levels, levels_count, levels_height, levels_wide, unit,
     bristle, dry, load, seed, place,
 ):  # fmt: skip
-    """Paint one row of the stroke at `vector` on the four planes of `canvas`: red, green, blue and height."""
+    """Paint one row of the stroke at `vector` on the four planes of `canvas`: red, green, blue and height.
+
+    Texture that does not run along the stroke is measured from column `x0`; `y` is the row on that plane.
+    """
     w0, growth = strokes[vector + 8], strokes[vector + 9] - strokes[vector + 8]
     red, green, blue = strokes[vector + 10], strokes[vector + 11], strokes[vector + 12]
     dark = ONE - (F(0.3) * red + F(0.59) * green + F(0.11) * blue)
@@ -87,7 +98,7 @@ def brush_row(
         tooth = grain[grain_at + i] if grain_at >= 0 else ZERO
         t = min(max(s / max(length, F(1e-3)), ZERO), ONE)
         shine = w0 + t * growth
-        x, kin = F(i) + HALF, ZERO
+        x, kin = F(i) + HALF - x0, ZERO
         if style in (OIL, GOUACHE, KNIFE):
             kin = _kin(red, green, blue, shine, canvas, row_at + i, plane)
         if style == OIL:
@@ -132,8 +143,8 @@ def brush_row(
 @part
 def brush(
     first, step, bands, count, height, wide, style, ends, seed, levels_count, levels_height, levels_wide,
-    unit, bristle, dry, strokes, load, canvas, masks, grain, levels, seg, spans, distance, column, place,
-    through,
+    unit, bristle, dry, strokes, load, canvas, masks, grain, levels, keys, seg, spans, distance, column,
+    place, through,
 ):  # fmt: skip
     """Paint with a textured brush, in place.
 
@@ -157,6 +168,7 @@ def brush(
         masks: ``[H, W]`` where the strokes show, or nothing for everywhere.
         grain: ``[H, W]`` the paper's tooth in [0, 1], or nothing for brushes without one.
         levels: of the brush picture, for PICTURE.
+        keys: ``[N]`` of textures that move with their strokes, or nothing for textures of their places.
         seg: scratch, as all that follows.
     """
     scale, plane, fine = F(max(height, wide)), height * wide, F(unit)
@@ -166,7 +178,14 @@ def brush(
         for n in range(count):
             number = polyline(strokes, n, scale, seg)
             length = lengths_along(number, seg)
-            own = _own_seed(strokes, n * NUMBERS, seed)
+            own = _own_seed(strokes, n * NUMBERS, seed, keys, n)
+            paint = load[n] if load.shape[0] > 0 else ONE
+            x0, y0 = ZERO, ZERO
+            edge = shared
+            if keys.shape[0] > 0:  # all of it is measured from the stroke's middle
+                x0 = _middle(strokes, n * NUMBERS) * scale
+                y0 = _middle(strokes, n * NUMBERS + 1) * scale
+                edge = own + 17
             r0, r1 = seg[R * STRIDE], seg[R * STRIDE + number]
             thick = max(r0, r1)
             margin = F(0.45) * thick if style == PICTURE else min(F(0.4) * thick, F(8) * fine)
@@ -181,13 +200,13 @@ def brush(
                 left, right = whole_span(number, spans)
                 if left >= right:
                     continue
+                under = y * wide if masks.shape[0] > 0 else -1
+                tooth = y * wide if grain.shape[0] > 0 else -1
                 measure_row(number, ends, seg, spans, middle, left, right, distance, column, place, through)
                 brush_row(
-                    style, strokes, n * NUMBERS, middle, left, right, length, r0 + r1, max(thick, HALF),
-                    distance, column, place, through, canvas, y * wide, plane, masks,
-                    y * wide if masks.shape[0] > 0 else -1, grain,
-                    y * wide if grain.shape[0] > 0 else -1, levels, levels_count, levels_height,
-                    levels_wide, fine, F(bristle), F(dry), load[n] if load.shape[0] > 0 else ONE, own,
-                    shared,
+                    style, strokes, n * NUMBERS, x0, middle - y0, left, right, length, r0 + r1,
+                    max(thick, HALF), distance, column, place, through, canvas, y * wide, plane, masks, under,
+                    grain, tooth, levels, levels_count, levels_height, levels_wide, fine, F(bristle), F(dry),
+                    paint, own, edge,
                 )  # fmt: skip
     return 0

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import importlib
 import runpy
 import subprocess
 import sys
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 import torch
@@ -17,6 +19,13 @@ def run(script: str, *words: object) -> subprocess.CompletedProcess[str]:
     """A benchmark in a process of its own."""
     command = [sys.executable, str(FOLDER / script), *map(str, words)]
     return subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
+
+
+def load(name: str) -> ModuleType:
+    """A module of the benchmarks, which is in no package, with those that it imports."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(FOLDER)
+        return importlib.import_module(name)
 
 
 def complaint(capsys: pytest.CaptureFixture[str], script: str, *words: object) -> str:

@@ -7,24 +7,19 @@ colours; and the encoder works in a thread of its own, while the next frames are
 
 from __future__ import annotations
 
+import itertools
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack
-from dataclasses import dataclass, field
-from fractions import Fraction
 from pathlib import Path
 from typing import Any, TypeVar
 
 import av
 import numpy as np
-from av.filter import Graph
 from numpy.typing import NDArray
 
-from semantic_guidance.core.errors import InputError
-from semantic_guidance.core.files import replacing
-from semantic_guidance.core.machine import has_avx512
 from semantic_guidance.export.base import Exporter, Progress
+from semantic_guidance.export.encoder import BT709, KINDS, LIMITED, WAITING, Encoder, Kind
 from semantic_guidance.export.frames import Pace, pace, schedule
 from semantic_guidance.export.options import VideoOptions
 from semantic_guidance.painting.cover import Rectangle
@@ -32,60 +27,10 @@ from semantic_guidance.painting.drawing import Drawing, Replay
 from semantic_guidance.renderer.backends.cpu.threads import renderer_threads
 
 HOLD, HOLD_SHARE = 2.0, 0.25  # seconds that the finished painting stays; at most this share of the video
-SHORTEST = 16  # pixels of any side: smaller videos do not play
-BT709, LIMITED = 1, 1  # the numbers of the colour matrix and of the range in H.264 and FFmpeg
-TICKS = 1000  # of an animation's clock in a second
 PALETTE_STATES = 24  # canvases of which a GIF's palette is made
-WAITING = 8  # frames that wait for the encoder at most
-
 
 T = TypeVar("T")
 R = TypeVar("R")
-
-
-@dataclass(frozen=True)
-class Kind:
-    """One kind of video.
-
-    Attributes:
-        container: FFmpeg's name of the file format.
-        codec: FFmpeg's name of the encoder.
-        pixels: format of the encoder's frames.
-        longest: pixels of the longer side at most.
-        rate: frames per second, by default.
-        coding: options of the encoder.
-        packing: options of the container.
-        steady: whether every frame is written; else only those that differ from the previous one.
-    """
-
-    container: str
-    codec: str
-    pixels: str
-    longest: int
-    rate: int
-    coding: dict[str, str] = field(default_factory=dict)
-    packing: dict[str, str] = field(default_factory=dict)
-    steady: bool = False
-
-
-VP9 = {"crf": "30", "b": "0", "deadline": "realtime", "cpu-used": "7"}
-KINDS = {
-    "mp4": Kind(
-        "mp4",
-        "libx264",
-        "yuv420p",
-        720,
-        30,
-        {"crf": "18", "preset": "veryfast"},
-        {"movflags": "+faststart"},
-        steady=True,
-    ),
-    # Without this, the container's numbers of its parts are random ones.
-    "webm": Kind("webm", "libvpx-vp9", "yuv420p", 720, 30, VP9, {"fflags": "+bitexact"}, steady=True),
-    "gif": Kind("gif", "gif", "pal8", 480, 15, packing={"loop": "0"}),
-    "anim.webp": Kind("webp", "libwebp_anim", "bgra", 640, 20, {"quality": "80"}, {"loop": "0"}),
-    "apng": Kind("apng", "apng", "rgb24", 480, 15, {"pred": "mixed"}, {"plays": "0"}),
-}
 
 
 def write(drawing: Drawing, path: Path, options: VideoOptions, progress: Progress) -> None:
@@ -96,37 +41,25 @@ def write(drawing: Drawing, path: Path, options: VideoOptions, progress: Progres
         OSError: the file cannot be written.
     """
     kind = next(kind for name, kind in KINDS.items() if path.name.lower().endswith(f".{name}"))
-    if kind.codec not in av.codecs_available:  # x264 is under the GPL: some builds leave it out
-        others = ", ".join(name for name, other in KINDS.items() if other.codec in av.codecs_available)
-        raise InputError(
-            f"{path}: PyAV's FFmpeg has no {kind.codec} to write it with, wanted one of {others}"
-        )
     rate = options.fps or kind.rate
     parts, hold = _timing(drawing, options.duration)
     counts, held = schedule(parts, rate), round(hold * rate)
     size = min(kind.longest, max(drawing.width, drawing.height))
-    with ExitStack() as stack:
+    height, width = drawing.sides(size)
+    samples = _samples(drawing, counts, size, kind) if kind.codec == "gif" else ()
+    with (
         # For many small pieces of work: on a busy machine, waiting for another thread takes ten times longer.
-        stack.enter_context(renderer_threads(1))
-        draft = stack.enter_context(replacing(path))
-        container: Any = stack.enter_context(
-            av.open(str(draft), "w", format=kind.container, options=_packing(kind, rate))
-        )
-        stream = _stream(container, kind, rate, *_video_size(drawing, size, kind))
-        palette = _Palette(drawing, counts, size, kind) if kind.codec == "gif" else None
+        renderer_threads(1),
+        Encoder(path, kind, rate, width, height, options, samples=samples) as video,
+    ):
 
         def encode(numbered: tuple[int, av.VideoFrame]) -> float:
             """Encode a frame; returns which share of the video it ends."""
             number, frame = numbered
-            frame.pts = number
-            if not kind.steady:
-                frame.pts, frame.time_base = round(number * TICKS / rate), Fraction(1, TICKS)
-            for ready in [frame] if palette is None else palette.applied(frame):
-                container.mux(stream.encode(ready))
+            video.put(frame, number)
             return (number + 1) / (len(counts) + held)
 
         _in_second_thread(encode, _frames(drawing, counts, held, size, kind), progress)
-        container.mux(stream.encode(None))
 
 
 def _in_second_thread(function: Callable[[T], R], items: Iterable[T], tell: Callable[[R], None]) -> None:
@@ -153,11 +86,6 @@ def _in_second_thread(function: Callable[[T], R], items: Iterable[T], tell: Call
         second.shutdown(cancel_futures=True)
 
 
-def _packing(kind: Kind, rate: int) -> dict[str, str]:
-    # Without this, APNG's last frame, which ends the hold, would last as long again.
-    return kind.packing | ({"final_delay": f"1/{rate}"} if kind.container == "apng" else {})
-
-
 def _timing(drawing: Drawing, duration: float | None) -> tuple[Pace, float]:
     """How the video's time is spent, and how long it holds at its end."""
     if duration is None:
@@ -166,11 +94,11 @@ def _timing(drawing: Drawing, duration: float | None) -> tuple[Pace, float]:
     return pace(drawing, duration - hold), hold
 
 
-def _video_size(drawing: Drawing, size: int, kind: Kind) -> tuple[int, int]:
-    """Width and height: even numbers, as 4:2:0 colour wants them, where it is used."""
-    height, width = drawing.sides(size)
-    even = 2 if kind.pixels == "yuv420p" else 1
-    return max(SHORTEST, width + width % even), max(SHORTEST, height + height % even)
+def _samples(drawing: Drawing, counts: list[int], size: int, kind: Kind) -> Iterator[av.VideoFrame]:
+    """Canvases from all of the video."""
+    screen = _Screen(drawing, size, kind)
+    for count in sorted({counts[n * (len(counts) - 1) // PALETTE_STATES] for n in range(PALETTE_STATES + 1)}):
+        yield screen.frame(count)
 
 
 def _frames(
@@ -200,7 +128,8 @@ class _Screen:
 
     def __init__(self, drawing: Drawing, size: int, kind: Kind) -> None:
         self.replay = Replay(drawing, size)
-        self.width, self.height = width, height = _video_size(drawing, size, kind)
+        height, width = drawing.sides(size)
+        self.width, self.height = width, height = kind.size(width, height)
         self.form = "bgra" if kind.pixels == "pal8" else kind.pixels  # a palette's pixels come later
         self.blank = True
         shape = {"yuv420p": (height * 3 // 2, width), "rgb24": (height, width, 3), "bgra": (height, width, 4)}
@@ -240,70 +169,6 @@ class _Screen:
             easel.yuv420((luma, rest[0], rest[1]), top, bottom, left, right)
 
 
-def _stream(container: Any, kind: Kind, rate: int, width: int, height: int) -> Any:
-    coding = kind.coding
-    if kind.codec == "libx264" and has_avx512():
-        coding = coding | {"x264-params": "asm=AVX2"}  # its code for AVX-512 gives other bytes now and then
-    stream = container.add_stream(kind.codec, rate=rate, options=coding)
-    stream.width, stream.height, stream.pix_fmt = width, height, kind.pixels
-    coder = stream.codec_context
-    coder.thread_count = 1  # with more, x264's bytes depend on the number of cores
-    if kind.steady:
-        # Players guess the colours of untagged videos from their size, each in its own way.
-        coder.colorspace = coder.color_primaries = coder.color_trc = BT709
-        coder.color_range = LIMITED
-    else:
-        coder.time_base = stream.time_base = Fraction(1, TICKS)
-    return stream
-
-
-class _Palette:
-    """The 256 colours of a GIF, chosen for the whole video, and frames reduced to them."""
-
-    def __init__(self, drawing: Drawing, counts: list[int], size: int, kind: Kind) -> None:
-        width, height = _video_size(drawing, size, kind)
-        chooser = Graph()
-        source = self._source(chooser, width, height)
-        choose, sink = chooser.add("palettegen", "reserve_transparent=1"), chooser.add("buffersink")
-        source.link_to(choose)
-        choose.link_to(sink)
-        chooser.configure()
-        some = sorted({counts[n * (len(counts) - 1) // PALETTE_STATES] for n in range(PALETTE_STATES + 1)})
-        screen = _Screen(drawing, size, kind)
-        for number, count in enumerate(some):
-            frame = screen.frame(count)
-            frame.pts, frame.time_base = number, Fraction(1, TICKS)
-            source.push(frame)
-        source.push(None)
-        palette: Any = sink.pull()
-        self.graph = Graph()
-        self.source, given = self._source(self.graph, width, height), self._source(self.graph, 16, 16)
-        use = self.graph.add("paletteuse", "dither=sierra2_4a:diff_mode=rectangle")
-        self.sink = self.graph.add("buffersink")
-        self.source.link_to(use, 0, 0)
-        given.link_to(use, 0, 1)
-        use.link_to(self.sink)
-        self.graph.configure()
-        palette.pts = 0
-        given.push(palette)
-        given.push(None)
-
-    @staticmethod
-    def _source(graph: Graph, width: int, height: int) -> Any:
-        form: Any = "bgra"
-        return graph.add_buffer(width=width, height=height, format=form, time_base=Fraction(1, TICKS))
-
-    def applied(self, frame: av.VideoFrame) -> Iterator[av.VideoFrame]:
-        """The frames that are ready when `frame` has come in."""
-        self.source.push(frame)
-        while True:
-            try:
-                ready: Any = self.sink.pull()
-            except (av.BlockingIOError, av.EOFError):
-                return
-            yield ready
-
-
 def write_clip(pictures: Iterable[NDArray[np.uint8]], path: Path, rate: int) -> None:
     """Write given pictures, one after the other, as an MP4 video.
 
@@ -315,16 +180,11 @@ def write_clip(pictures: Iterable[NDArray[np.uint8]], path: Path, rate: int) -> 
     Raises:
         OSError: the file cannot be written.
     """
-    kind, stream = KINDS["mp4"], None
-    with replacing(path) as draft, av.open(str(draft), "w", format="mp4", options=kind.packing) as container:
-        for number, pixels in enumerate(pictures):
-            stream = stream or _stream(container, kind, rate, pixels.shape[1], pixels.shape[0])
-            frame: Any = av.VideoFrame.from_ndarray(pixels, format="rgb24")
-            frame = frame.reformat(format=kind.pixels, dst_colorspace=BT709, dst_color_range=LIMITED)
-            frame.pts = number
-            container.mux(stream.encode(frame))
-        if stream is not None:
-            container.mux(stream.encode(None))
+    frames = iter(pictures)
+    first = next(frames)
+    with Encoder(path, KINDS["mp4"], rate, first.shape[1], first.shape[0]) as video:
+        for pixels in itertools.chain([first], frames):
+            video.add(pixels)
 
 
 def _video(summary: str) -> Exporter:

@@ -20,9 +20,10 @@ from av.video.reformatter import ColorRange, Colorspace
 from PIL import Image
 
 from semantic_guidance.core.errors import InputError
-from semantic_guidance.export import VideoOptions, save_painting, video
+from semantic_guidance.export import VideoOptions, encoder, save_painting
+from semantic_guidance.export.encoder import KINDS, SHORTEST, WAITING
 from semantic_guidance.export.frames import pace, schedule
-from semantic_guidance.export.video import HOLD, KINDS, SHORTEST, WAITING, _in_second_thread, _Screen
+from semantic_guidance.export.video import HOLD, _in_second_thread, _Screen
 from semantic_guidance.images.arrays import to_bytes
 from semantic_guidance.painting.brushes.brush import Brush
 from semantic_guidance.painting.drawing import Replay
@@ -209,7 +210,7 @@ class StopError(Exception):
 
 def failing_stream(fail: Callable[[], None]) -> Callable[..., Any]:
     """`_stream`, whose stream fails when `fail` does."""
-    make = video._stream
+    make = encoder._stream
 
     class Stream:
         def __init__(self, *arguments: Any) -> None:
@@ -286,7 +287,7 @@ class TestTheSecondThread:
             frame = _Screen.frame
             monkeypatch.setattr(_Screen, "frame", lambda self, count: (fail(), frame(self, count))[1])
         elif place != "progress":
-            monkeypatch.setattr("semantic_guidance.export.video._stream", failing_stream(fail))
+            monkeypatch.setattr("semantic_guidance.export.encoder._stream", failing_stream(fail))
         before = threading.active_count()
         path = tmp_path / f"a.{name}"
         path.write_bytes(b"before")

@@ -224,14 +224,14 @@ class Painter:
             if self.workplace.backend is not self.backend:
                 self.workplace.backend.warm_up()
         with clock("guidance", shown=guidance is None and self.guided):
-            found = self._guidance(picture, guidance)
-            known = self.agent.view(_visible(found).trusted())
+            found = self.found(picture, guidance)
+            known = self.known(found)
         with clock("plan"):
-            problem, tools = self._problem(picture, known)
+            problem, tools = self.problem(picture, known)
             easel = self._easel(picture, problem.ground, () if watch is None else self.manner.masks(problem))
             if watch is not None:
                 watch.begin(easel)
-            work = self.manner.begin(problem, functools.partial(self._seen, picture, known), tools, watch)
+            work = self.manner.begin(problem, functools.partial(self.seen, picture, known), tools, watch)
         numbers = _numbers(known, found)
         shown = found if guidance is not None or None not in numbers else known
         return _Begun(picture, shown, numbers, easel, work, clock, watch)
@@ -242,19 +242,14 @@ class Painter:
         size = self.size or min(max(longer, DEFAULT_SIZES[0]), DEFAULT_SIZES[1])
         return max(1, round(height * size / longer)), max(1, round(width * size / longer))
 
-    def _finished(self, begun: _Begun) -> Painting:
-        """The painting, once its strokes are refined."""
-        picture, clock, easel = begun.picture, begun.clock, begun.easel
-        layers, masks = begun.work.finish()
-        layers = tuple(_numbered(layer, begun.numbers) for layer in layers)
-        painting = Painting(
-            layers=layers,
-            masks=masks,
+    def empty(self, picture: Tensor, ground: Color) -> Painting:
+        """The painting of a picture ``[3, H, W]`` on a canvas of that colour, before its first stroke."""
+        easel = self._easel(picture, ground, ())
+        return Painting(
+            layers=(),
             background=easel.background,
             width=easel.width,
             height=easel.height,
-            guidance=begun.shown,
-            seconds={stage: clock.seconds[stage] for stage in ("guidance", "plan", "polish")},
             photo=picture,
             brush=self.brush,
             paper=self.medium.paper,
@@ -262,6 +257,19 @@ class Painter:
             tubes=self.medium.tubes,
             start=easel.start,
             hand=self.style.record(),
+        )
+
+    def _finished(self, begun: _Begun) -> Painting:
+        """The painting, once its strokes are refined."""
+        picture, clock, easel = begun.picture, begun.clock, begun.easel
+        layers, masks = begun.work.finish()
+        layers = tuple(_numbered(layer, begun.numbers) for layer in layers)
+        painting = replace(
+            self.empty(picture, easel.background),
+            layers=layers,
+            masks=masks,
+            guidance=begun.shown,
+            seconds={stage: clock.seconds[stage] for stage in ("guidance", "plan", "polish")},
         )
         if self.medium.few and not _stopped(begun.watch):
             with clock("prune", shown=False):
@@ -273,8 +281,12 @@ class Painter:
             begun.watch.sketch(Sketch.of(painting.layers))
         return painting
 
-    def _guidance(self, picture: Tensor, given: Guidance | None) -> Guidance:
-        """What is known about the picture, at its size."""
+    def known(self, found: Guidance) -> Guidance:
+        """What is used of what was found."""
+        return self.agent.view(_visible(found).trusted())
+
+    def found(self, picture: Tensor, given: Guidance | None) -> Guidance:
+        """What is known about a picture ``[3, H, W]``, at its size: what is given, or is found."""
         height, width = picture.shape[-2:]
         if given is None:
             given = self.guide(picture) if self.guided else Guidance.none(height, width)
@@ -282,19 +294,19 @@ class Painter:
         check_unit(given.focus, "guidance: its focus")
         return given.resized(height, width)
 
-    def _problem(self, picture: Tensor, guidance: Guidance) -> tuple[Problem, Tools | None]:
-        """What is to be painted first, and the tools if they are limited."""
+    def problem(self, picture: Tensor, guidance: Guidance) -> tuple[Problem, Tools | None]:
+        """What is to be painted first, by what is known of it, and the tools if they are limited."""
         height, width = picture.shape[-2:]
-        problem = self._seen(picture, guidance, self.preset.side * length_factor(self.strokes))
+        problem = self.seen(picture, guidance, self.preset.side * length_factor(self.strokes))
         tools = None
         if not self.medium.free:
-            close = self._seen(picture, guidance, CLOSE * length_factor(self.strokes))
+            close = self.seen(picture, guidance, CLOSE * length_factor(self.strokes))
             weight = close.weight * (1 + FOCUS_COLORS * close.focus * close.mask)
             tools = self.medium.tools(close.target, weight, height, width)
         return replace(problem, ground=self._ground(problem, tools)), tools
 
-    def _seen(self, picture: Tensor, guidance: Guidance, length: float) -> Problem:
-        """What is to be painted, on about ``length`` squared pixels."""
+    def seen(self, picture: Tensor, guidance: Guidance, length: float) -> Problem:
+        """What is to be painted, by what is known of it, on about ``length`` squared pixels."""
         under = cover(self.start, *picture.shape[-2:]) if isinstance(self.start, Tensor) else None
         share = self.foreground_share
         return Problem.of(picture, guidance, length, self.strokes, share, under, self.backend)

@@ -1,0 +1,283 @@
+"""A film, painted frame after frame with strokes that keep their identity.
+
+The first frame, and the first one after a cut, is a painting of its own. In all others strokes are carried to
+where what they show has moved, some are exchanged for others that do more, and all are refined a little,
+towards the frame and towards the painting before as it moved, so that they hold.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from semantic_guidance.core.guidance import Guidance
+from semantic_guidance.images.color import Color
+from semantic_guidance.images.files import to_image
+from semantic_guidance.painter.film.carry import carried, shown
+from semantic_guidance.painter.film.cast import GROWN, Cast
+from semantic_guidance.painter.film.flow import Motion, find_motion
+from semantic_guidance.painter.film.following import AnyStrokes
+from semantic_guidance.painter.film.frame import FilmFrame
+from semantic_guidance.painter.film.masks import followed
+from semantic_guidance.painter.film.population import turned_over
+from semantic_guidance.painter.film.presets import DRAFT, FINE, HOLDS, STANDARD, Effort, Hold
+from semantic_guidance.painter.film.refining import refined
+from semantic_guidance.painter.film.scene import Scene
+from semantic_guidance.painter.film.state import following_state, guidance_of, guidance_state, tools_of
+from semantic_guidance.painter.painter import Painter
+from semantic_guidance.painter.presets import Preset
+from semantic_guidance.painting.medium import Tools
+from semantic_guidance.painting.painting import Painting
+
+Array = NDArray[np.float32]
+
+UNCHANGED = 2.5 / 255
+"""Difference of a channel up to which a pixel has not changed since its strokes were found."""
+
+MANY_STEPS = 1000
+"""Steps of refinement of a preset from which on it is a fine one."""
+
+
+@dataclass(frozen=True, eq=False)
+class _Last:
+    """What is remembered of the frame before.
+
+    Attributes:
+        target: ``[h, w, 3]`` that frame.
+        settled: ``[h, w, 3]`` each of its pixels as it was when it changed last.
+        canvas: ``[h, w, 3]`` its painting.
+        error: ``[h, w]`` of that.
+    """
+
+    target: Array
+    settled: Array
+    canvas: Array
+    error: Array
+
+
+class Film:
+    """Paints a film; frames are given one after the other.
+
+    Args:
+        painter: of its first frame, and of those after cuts; all other frames are in its manner.
+        hold: how long strokes hold: a name in `HOLDS`, or a `Hold`.
+
+    Raises:
+        ValueError: the name is unknown.
+    """
+
+    def __init__(self, painter: Painter, hold: Hold | str = "steady") -> None:
+        if isinstance(hold, str) and hold not in HOLDS:
+            raise ValueError(f"hold is {hold!r}, wanted one of {', '.join(HOLDS)}")
+        self.painter = painter
+        self.hold = HOLDS[hold] if isinstance(hold, str) else hold
+        self.effort = _effort(painter.preset)
+        self.number = 0
+        self._next_id = 0
+        self._rng = np.random.default_rng(painter.seed)
+        self._sides: tuple[int, int] | None = None
+        self._ground: Color = (0.0, 0.0, 0.0)
+        self._known = Guidance.none()
+        self._following = self._follower(False, None)
+        self._cast: Cast | None = None
+        self._last: _Last | None = None
+        self._steady = painter.workplace.backend.steady()
+
+    def next(self, picture: Any, guidance: Guidance | None = None) -> FilmFrame:
+        """Paint the next frame.
+
+        Args:
+            picture: as `Painter.paint` takes it, of the size of all frames before.
+            guidance: its objects; if None, they are found in the first frame and after cuts, and followed.
+
+        Returns:
+            Its painting.
+
+        Raises:
+            ValueError: the frame has another size.
+        """
+        image = to_image(picture)
+        sides = (image.shape[1], image.shape[2])
+        if self._sides is not None and sides != self._sides:
+            wanted = f"{self._sides[1]} x {self._sides[0]}"
+            raise ValueError(
+                f"frame {self.number} is {sides[1]} x {sides[0]}, wanted {wanted} as those before"
+            )
+        self._sides = sides
+        frame = self._followed(image, guidance) or self._begun(image, guidance)
+        self.number += 1
+        return frame
+
+    def _begun(self, image: Tensor, guidance: Guidance | None) -> FilmFrame:
+        """A frame with strokes of its own."""
+        painter = self.painter
+        found = painter.found(image, guidance)
+        painting = painter.paint(image, found)
+        self._known = painter.known(found)
+        self._ground = painting.background
+        _, tools = painter.problem(image, self._known)
+        loads = [layer.load for layer in painting.layers]
+        loaded = any(load is not None for load in loads)
+        self._following = self._follower(loaded, tools)
+        scene = self._scene(image, self._known)
+        vectors = painting.strokes.pack()[0].numpy().copy()
+        count = len(vectors)
+        ids = np.arange(self._next_id, self._next_id + count)
+        self._next_id += count
+        ones = np.ones(count, np.float32)
+        load = ones
+        if loaded:
+            each = [
+                np.ones(len(layer.strokes), np.float32) if layer.load is None else layer.load.numpy()
+                for layer in painting.layers
+            ]
+            load = np.concatenate([np.empty(0, np.float32), *each])
+        self._cast = Cast.of(vectors, ids, self._parts(painting, found), load, ones, GROWN)
+        self._remember(scene, scene.target)
+        return FilmFrame(self.number, painting, ids, True)
+
+    def _follower(self, loaded: bool, tools: Tools | None) -> AnyStrokes:
+        """How strokes of this painter's manner go on."""
+        return AnyStrokes(self.painter.strokes, self.painter.style.ends, loaded, tools)
+
+    def _parts(self, painting: Painting, found: Guidance) -> NDArray[np.intp]:
+        """``[N]`` what the strokes of a painting depict, of the objects that are known."""
+        numbers = {
+            n: k
+            for k, known in enumerate(self._known.instances)
+            for n, each in enumerate(found.instances)
+            if each is known
+        }
+        parts = [
+            np.full(
+                len(layer.strokes),
+                -1 if layer.level == "background" else numbers.get(layer.instance, layer.instance),
+                np.intp,
+            )
+            for layer in painting.layers
+        ]
+        return np.concatenate([np.empty(0, np.intp), *parts])
+
+    def _scene(self, image: Tensor, known: Guidance) -> Scene:
+        """A frame as its strokes are found."""
+        painter, (height, width) = self.painter, image.shape[1:]
+        length = min(math.sqrt(self.effort.pixels * painter.strokes), math.sqrt(height * width))
+        problem = replace(painter.seen(image, known, length), ground=self._ground, zooms=())
+        masked = bool(painter.manner.masks(problem))
+        return Scene(problem, painter.workplace, masked, max(painter.sides(height, width)))
+
+    def _followed(self, image: Tensor, guidance: Guidance | None) -> FilmFrame | None:
+        """A frame that follows another one; None after a cut, or if there is none."""
+        if self._last is None or self._cast is None:
+            return None
+        last = self._last
+        bare = self._scene(image, Guidance.none(*image.shape[1:]))
+        still = _still(bare.target, last.settled)
+        motion = find_motion(last.target, bare.target, still)
+        if motion.cut:
+            return None
+        self._known = followed(self._known, motion, guidance)
+        scene = self._scene(image, self._known) if self._known.instances else bare
+        self._move(scene, motion)
+        self._remember(scene, np.where(still[..., None], last.settled, scene.target))
+        cast = self._cast
+        layers, masks = self._following.layers(cast, scene)
+        painting = replace(
+            self.painter.empty(image, self._ground), layers=layers, masks=masks, guidance=self._known
+        )
+        return FilmFrame(self.number, painting, cast.ids.copy(), False)
+
+    def _move(self, scene: Scene, motion: Motion) -> None:
+        """Carry the strokes to a scene, exchange some of them, and refine them."""
+        cast, last, following = self._cast, self._last, self._following
+        assert cast is not None
+        assert last is not None
+        moved = cast.aged(self.hold.fade)
+        if motion.still.all():
+            self._cast = moved
+            return
+        seen = shown(scene.task(cast.parts), scene.seen(following.painted(cast)), motion, scene.softness)
+        vectors = carried(cast.vectors, seen, motion)
+        limits = following.limits(cast, scene)
+        vectors = np.where(
+            seen.still[:, None], vectors, following.within(vectors.clip(limits.low, limits.high), cast)
+        ).astype(np.float32)
+        rested = dict(zip(cast.ids.tolist(), seen.still.tolist(), strict=True))
+        cast = replace(cast, vectors=vectors).aged(self.hold.fade)
+        cast = turned_over(
+            cast, scene, motion, last.error, following, self.hold, self.painter.strokes, self._rng
+        )
+        cast = self._numbered(cast)
+        rests = np.array([rested.get(number, False) for number in cast.ids.tolist()], bool)
+        pull = self.hold.pull * motion.trust
+        target = (scene.target + pull[..., None] * motion.carried(last.canvas)) / (1 + pull[..., None])
+        weight = scene.problem.weight.numpy() * (1 + pull)
+        task = scene.task(cast.parts, target.astype(np.float32), weight.astype(np.float32))
+        self._cast = refined(cast, scene, task, following, self.effort, rests, self._steady)
+
+    def _numbered(self, cast: Cast) -> Cast:
+        """The same with numbers for strokes that have none yet."""
+        fresh = np.flatnonzero(cast.ids < 0)
+        ids = cast.ids.copy()
+        ids[fresh] = np.arange(self._next_id, self._next_id + len(fresh))
+        self._next_id += len(fresh)
+        return replace(cast, ids=ids)
+
+    def _remember(self, scene: Scene, settled: Array) -> None:
+        """What the next frame needs to know of this one."""
+        cast = self._cast
+        assert cast is not None
+        task = scene.task(cast.parts)
+        canvas, error = scene.painted(task, self._following.painted(cast))
+        self._last = _Last(scene.target, settled, canvas, error)
+
+    def state(self) -> dict[str, Any]:
+        """All that the next frame depends on, as arrays and JSON values by name; see `restore`."""
+        if self._cast is None or self._last is None:
+            return {"number": self.number}
+        found: dict[str, Any] = {
+            "number": self.number,
+            "next_id": self._next_id,
+            "random": self._rng.bit_generator.state,
+            "sides": self._sides,
+            "ground": self._ground,
+        }
+        for name, thing in (("cast", self._cast), ("last", self._last)):
+            found |= {f"{name}.{each.name}": getattr(thing, each.name) for each in fields(thing)}
+        return found | guidance_state(self._known) | following_state(self._following)
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on where a film by the same painter was when it gave this `state`, with the same bits."""
+        self.number = int(state["number"])
+        self._cast = self._last = None
+        if "next_id" not in state:
+            return
+        self._next_id = int(state["next_id"])
+        self._rng.bit_generator.state = state["random"]
+        height, width = state["sides"]
+        red, green, blue = state["ground"]
+        self._sides, self._ground = (int(height), int(width)), (float(red), float(green), float(blue))
+        self._cast = Cast(*(np.asarray(state[f"cast.{each.name}"]) for each in fields(Cast)))
+        self._last = _Last(*(np.asarray(state[f"last.{each.name}"]) for each in fields(_Last)))
+        self._known = guidance_of(state)
+        self._following = self._follower(bool(state["loaded"]), tools_of(state))
+
+
+def _effort(preset: Preset) -> Effort:
+    """How much work goes into a frame, by that which goes into a painting."""
+    if preset.refine is None:
+        return DRAFT
+    return FINE if preset.refine.steps >= MANY_STEPS else STANDARD
+
+
+def _still(now: Array, settled: Array) -> NDArray[np.bool_]:
+    """``[h, w]`` where a frame is what it was when its strokes were found; not beside what has changed."""
+    changed = np.abs(now - settled).max(axis=-1) > UNCHANGED
+    return cv2.dilate(changed.astype(np.uint8), np.ones((3, 3), np.uint8)) == 0

@@ -1,0 +1,133 @@
+"""How strokes of some manner go on from frame to frame."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from semantic_guidance.agents.placing import strokes_at, structure
+from semantic_guidance.core.packed import COLOR, NUMBERS, OPACITY, POINTS, RADIUS
+from semantic_guidance.painter.film.cast import Cast
+from semantic_guidance.painter.film.scene import Scene
+from semantic_guidance.painter.likeness import stored
+from semantic_guidance.painter.manner import in_layers
+from semantic_guidance.painter.presets import RefineConfig
+from semantic_guidance.painter.refine import (
+    BEYOND,
+    GREATEST_RADIUS,
+    LEAST_OPACITY,
+    LEAST_PIXELS,
+    LEAST_RADIUS,
+)
+from semantic_guidance.painting.layers import Ends
+from semantic_guidance.painting.medium import Tools
+from semantic_guidance.painting.painting import Layer
+
+Array = NDArray[np.float32]
+
+
+@dataclass(frozen=True, eq=False)
+class Limits:
+    """Of packed strokes, for each of their numbers.
+
+    Attributes:
+        rates: ``[13]`` or ``[N, 13]`` of refinement.
+        low: ``[13]`` or ``[N, 13]``.
+        high: ``[13]`` or ``[N, 13]``.
+    """
+
+    rates: Array
+    low: Array
+    high: Array
+
+
+class Following(Protocol):
+    """What a manner of painting makes of strokes that are carried along. Strokes are those of the picture."""
+
+    def limits(self, cast: Cast, scene: Scene) -> Limits:
+        """Within which strokes are refined."""
+
+    def within(self, vectors: Array, cast: Cast) -> Array:
+        """Strokes ``[N, 13]`` as the manner may have them; asked after they were carried, and each step."""
+
+    def painted(self, cast: Cast) -> Array:
+        """Strokes ``[N, 13]`` as they are painted: with their fading."""
+
+    def born(self, scene: Scene, places: NDArray[np.intp], radius: float, rng: np.random.Generator) -> Cast:
+        """Fresh strokes, without numbers yet, at places (row, column) ``[M, 2]`` of a scene."""
+
+    def layers(self, cast: Cast, scene: Scene) -> tuple[tuple[Layer, ...], tuple[Tensor, ...]]:
+        """Layers and masks of the painting."""
+
+
+@dataclass(frozen=True, eq=False)
+class AnyStrokes:
+    """A `Following` of free strokes, as a likeness has them.
+
+    Attributes:
+        count: strokes of the film.
+        ends: of the strokes.
+        loaded: whether strokes carry more or less paint.
+        tools: with which strokes are painted; any if None.
+    """
+
+    count: int
+    ends: Ends = "round"
+    loaded: bool = False
+    tools: Tools | None = None
+
+    def limits(self, cast: Cast, scene: Scene) -> Limits:
+        """See `Following`: as the strokes of a painting are refined."""
+        height, width = scene.target.shape[:2]
+        config, unit = RefineConfig(), np.sqrt(height * width / max(1, self.count)) / scene.size
+        least = max(LEAST_RADIUS * unit, LEAST_PIXELS / scene.size)
+        rates = _columns(
+            unit * config.position_rate, unit * config.radius_rate, config.opacity_rate, config.color_rate
+        )
+        if self.tools is not None:
+            rates[RADIUS] *= self.tools.radii is None
+            rates[COLOR] *= self.tools.colors is None
+        low = _columns(-BEYOND, least, LEAST_OPACITY, 0)
+        return Limits(rates, low, _columns(1 + BEYOND, GREATEST_RADIUS, 1, 1))
+
+    def within(self, vectors: Array, cast: Cast) -> Array:
+        """See `Following`: as they are."""
+        return vectors
+
+    def painted(self, cast: Cast) -> Array:
+        """See `Following`: as the tools can; opaque strokes do not fade."""
+        if self.tools is None or not len(cast):
+            return cast.shown
+        return np.asarray(self.tools(torch.from_numpy(cast.shown)).numpy(), np.float32)
+
+    def born(self, scene: Scene, places: NDArray[np.intp], radius: float, rng: np.random.Generator) -> Cast:
+        """See `Following`: along the picture's structure."""
+        field = structure(scene.problem.target, radius)
+        fresh = strokes_at(places, radius, field, rng, scene.size).pack()[0].numpy()
+        parts = scene.problem.owner[places[:, 0], places[:, 1]]
+        count = len(fresh)
+        ones = np.ones(count, np.float32)
+        return Cast.of(scene.found(fresh), np.full(count, -1, np.int64), parts, ones, ones, 0)
+
+    def layers(self, cast: Cast, scene: Scene) -> tuple[tuple[Layer, ...], tuple[Tensor, ...]]:
+        """See `Following`."""
+        strokes = torch.from_numpy(self.painted(cast))
+        layers = in_layers(strokes, cast.parts, self.ends, cast.load if self.loaded else None)
+        if not scene.masked:
+            return layers, ()
+        masks = tuple(stored(each.mask) for each in scene.problem.guidance.instances)
+        shown = (replace(each, mask=each.instance) if each.level == "foreground" else each for each in layers)
+        return tuple(shown), masks
+
+
+def _columns(position: float, radius: float, opacity: float, color: float) -> Array:
+    """``[13]`` one number for each kind of a stroke's numbers."""
+    columns = np.empty(NUMBERS, np.float32)
+    for where, value in ((POINTS, position), (RADIUS, radius), (OPACITY, opacity), (COLOR, color)):
+        columns[where] = value
+    return columns

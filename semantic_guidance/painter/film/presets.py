@@ -1,0 +1,49 @@
+"""How films are followed: how long strokes hold, and how much work goes into a frame."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Hold:
+    """How long strokes hold.
+
+    Attributes:
+        pull: weight of the difference from the last painting, carried along by the picture's motion, against
+            1 of that from the frame, where the motion can be trusted.
+        births: share of the strokes that are exchanged from frame to frame for others that do more.
+        shown: the same with those that are born in places that came into view.
+        gain: a newborn stroke must lower the error by so many times what the one it replaces does.
+        fade: frames within which strokes appear, and others disappear.
+    """
+
+    pull: float = 3.0
+    births: float = 0.005
+    shown: float = 0.03
+    gain: float = 2.0
+    fade: int = 5
+
+
+HOLDS = {"steady": Hold(), "lively": Hold(pull=0.3, births=0.01)}
+"""By name: strokes that hold as long as they can, or that follow the picture more closely."""
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How much work goes into a frame that follows another one.
+
+    Attributes:
+        steps: of refinement.
+        pixels: for each stroke, on which frames are looked at, but not more than they have.
+        rates: factors of the usual rates at the first and at the last step.
+    """
+
+    steps: int = 10
+    pixels: float = 200.0
+    rates: tuple[float, float] = (0.12, 0.03)
+
+
+DRAFT = Effort(steps=3, pixels=100.0, rates=(0.12, 0.06))
+STANDARD = Effort()
+FINE = Effort(steps=30, pixels=384.0)

@@ -1,0 +1,72 @@
+"""What a film remembers, as arrays and JSON values, and back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from semantic_guidance.core.guidance import Guidance, Instance
+from semantic_guidance.painter.film.following import AnyStrokes
+from semantic_guidance.painting.medium import Tools
+
+INSTANCE = ("box", "kind", "confidence", "salience", "share")
+
+
+def guidance_state(known: Guidance) -> dict[str, Any]:
+    """Guidance by name."""
+    masks = [each.mask for each in known.instances]
+    return {
+        "known.mask": known.mask.numpy(),
+        "known.focus": known.focus.numpy(),
+        "known.masks": torch.stack(masks).numpy() if masks else np.empty((0, *known.mask.shape), np.float32),
+        "known.instances": [{name: getattr(each, name) for name in INSTANCE} for each in known.instances],
+    }
+
+
+def guidance_of(state: Mapping[str, Any]) -> Guidance:
+    """Inverse of `guidance_state`."""
+    instances = []
+    for mask, each in zip(state["known.masks"], state["known.instances"], strict=True):
+        x, y, width, height = each["box"]
+        instances.append(Instance(_tensor(mask), **{**each, "box": (x, y, width, height)}))
+    return Guidance(_tensor(state["known.mask"]), _tensor(state["known.focus"]), tuple(instances))
+
+
+def following_state(following: AnyStrokes) -> dict[str, Any]:
+    """How strokes are followed, by name."""
+    found: dict[str, Any] = {"loaded": following.loaded, "tools": None}
+    tools = following.tools
+    if tools is not None:
+        found["tools"] = {
+            "colors": None if tools.colors is None else tools.colors.tolist(),
+            "radii": None if tools.radii is None else tools.radii.tolist(),
+            "min_radius": tools.min_radius,
+            "max_radius": None if tools.max_radius == float("inf") else tools.max_radius,
+            "opaque": tools.opaque,
+            "mixed": tools.mixed,
+        }
+    return found
+
+
+def tools_of(state: Mapping[str, Any]) -> Tools | None:
+    """The tools in what `following_state` made."""
+    found = state["tools"]
+    if found is None:
+        return None
+    most = found["max_radius"]
+    return Tools(
+        None if found["colors"] is None else torch.tensor(found["colors"], dtype=torch.float32),
+        None if found["radii"] is None else torch.tensor(found["radii"], dtype=torch.float32),
+        found["min_radius"],
+        float("inf") if most is None else most,
+        found["opaque"],
+        found["mixed"],
+    )
+
+
+def _tensor(values: Any) -> Tensor:
+    return torch.from_numpy(np.asarray(values, np.float32))

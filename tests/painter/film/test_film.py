@@ -1,0 +1,98 @@
+"""Films: strokes that stay the same ones, where they are or where what they show has moved."""
+
+from __future__ import annotations
+
+import io
+import json
+from functools import cache
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from semantic_guidance.core.guidance import Guidance
+from semantic_guidance.core.strokes import POINTS
+from semantic_guidance.painter.film.film import Film
+from semantic_guidance.painter.painter import Painter
+from semantic_guidance.painter.presets import Preset, RefineConfig
+
+QUICK = Preset(side=85, refine=RefineConfig(steps=12, breaths=1))
+SIZE = 72
+
+
+@cache
+def scenery() -> np.ndarray:
+    """A picture ``[3, 120, 120]`` with something to see everywhere."""
+    rng = np.random.default_rng(3)
+    coarse, fine = rng.random((8, 8, 3), np.float32), rng.random((30, 30, 3), np.float32)
+    picture = 0.7 * cv2.resize(coarse, (120, 120), interpolation=cv2.INTER_CUBIC)
+    picture += 0.3 * cv2.resize(fine, (120, 120), interpolation=cv2.INTER_CUBIC)
+    return np.ascontiguousarray(picture.clip(0, 1).transpose(2, 0, 1))
+
+
+def window(x: int, y: int) -> torch.Tensor:
+    """A frame of the scenery, from this column and row."""
+    return torch.from_numpy(scenery()[:, y : y + SIZE, x : x + SIZE].copy())
+
+
+def film(**options) -> Film:
+    return Film(Painter(None, QUICK, strokes=40, size=SIZE, **options))
+
+
+def none() -> Guidance:
+    return Guidance.none(SIZE, SIZE)
+
+
+def strokes(frame) -> dict[int, np.ndarray]:
+    return dict(zip(frame.ids.tolist(), frame.painting.strokes.pack()[0].numpy(), strict=True))
+
+
+def test_the_first_frame_is_the_painting_of_its_picture():
+    frame = film().next(window(20, 20), none())
+    painting = Painter(None, QUICK, strokes=40, size=SIZE).paint(window(20, 20), none())
+    assert frame.fresh
+    assert frame.number == 0
+    assert torch.equal(frame.painting.strokes.pack(), painting.strokes.pack())
+    assert torch.equal(frame.painting.canvas, painting.canvas)
+
+
+def test_strokes_move_with_a_picture_that_moves():
+    own = film()
+    before = strokes(own.next(window(20, 20), none()))
+    after = strokes(own.next(window(17, 18), none()))  # what is seen moves by (3, 2)
+    moves = np.array([after[n] - before[n] for n in before.keys() & after.keys()])[:, POINTS] * SIZE
+    assert np.abs(np.median(moves.reshape(-1, 3, 2), axis=(0, 1)) - [3, 2]).max() < 0.3
+
+
+def test_a_film_of_one_picture_keeps_all_bits():
+    own = film()
+    first, *others = (own.next(window(20, 20), none()) for _ in range(3))
+    for frame in others:
+        assert not frame.fresh
+        assert np.array_equal(frame.ids, first.ids)
+        assert torch.equal(frame.painting.strokes.pack(), first.painting.strokes.pack())
+
+
+def test_a_film_goes_on_from_its_state_with_the_same_bits():
+    own, other = film(), film()
+    for place in (20, 22):
+        own.next(window(place, 20), none())
+    file = io.BytesIO()
+    state = own.state()
+    np.savez(file, **{name: each for name, each in state.items() if isinstance(each, np.ndarray)})
+    rest = json.dumps({name: each for name, each in state.items() if not isinstance(each, np.ndarray)})
+    file.seek(0)
+    other.restore({**np.load(file), **json.loads(rest)})
+    one, two = own.next(window(23, 21)), other.next(window(23, 21))
+    assert one.number == two.number == 2
+    assert np.array_equal(one.ids, two.ids)
+    assert torch.equal(one.painting.strokes.pack(), two.painting.strokes.pack())
+    assert torch.equal(one.painting.canvas, two.painting.canvas)
+
+
+def test_a_frame_of_another_size_is_refused():
+    own = film()
+    own.next(window(20, 20), none())
+    with pytest.raises(ValueError, match="frame 1 is 60 x 72, wanted 72 x 72"):
+        own.next(window(20, 20)[:, :, :60])

@@ -69,6 +69,15 @@ class Kind:
         even = 2 if "420" in self.pixels else 1
         return max(SHORTEST, width + width % even), max(SHORTEST, height + height % even)
 
+    def packed(self, rate: Fraction) -> dict[str, str]:
+        """Options of the container of a video of so many frames per second."""
+        packing = dict(self.packing)
+        if self.container == "apng":  # else its last frame, which ends the hold, would last as long again
+            packing["final_delay"] = f"{rate.denominator}/{rate.numerator}"
+        if self.container == "mp4" and rate.denominator != 1:  # in milliseconds, its length is not exact
+            packing["movie_timescale"] = str(rate.numerator)
+        return packing
+
     def check(self, path: object) -> None:
         """See that there is an encoder for it.
 
@@ -182,9 +191,11 @@ class Encoder:
         with ExitStack() as stack:
             draft = stack.enter_context(replacing(self.path))
             self._container: Any = stack.enter_context(
-                av.open(str(draft), "w", format=self.kind.container, options=_packing(self.kind, self.rate))
+                av.open(str(draft), "w", format=self.kind.container, options=self.kind.packed(self.rate))
             )
-            self._stream = _stream(self._container, self.kind, self.rate, self.width, self.height, self.tags)
+            self._stream = new_stream(
+                self._container, self.kind, self.rate, self.width, self.height, self.tags
+            )
             self._sound = None
             if self.sound is not None:
                 self._sound = stack.enter_context(self.sound.into(self._container, self.kind.container))
@@ -251,16 +262,8 @@ class Encoder:
                 self._container.mux(packet)
 
 
-def _packing(kind: Kind, rate: Fraction) -> dict[str, str]:
-    packing = dict(kind.packing)
-    if kind.container == "apng":  # else its last frame, which ends the hold, would last as long again
-        packing["final_delay"] = f"{rate.denominator}/{rate.numerator}"
-    if kind.container == "mp4" and rate.denominator != 1:  # in milliseconds, its length would not be exact
-        packing["movie_timescale"] = str(rate.numerator)
-    return packing
-
-
-def _stream(container: Any, kind: Kind, rate: Fraction, width: int, height: int, tags: Tags) -> Any:
+def new_stream(container: Any, kind: Kind, rate: Fraction, width: int, height: int, tags: Tags) -> Any:
+    """A stream of an open container that encodes frames of a kind."""
     coding = kind.coding
     if kind.codec == "libx264" and has_avx512():
         coding = coding | {"x264-params": "asm=AVX2"}  # its code for AVX-512 gives other bytes now and then

@@ -209,8 +209,8 @@ class StopError(Exception):
 
 
 def failing_stream(fail: Callable[[], None]) -> Callable[..., Any]:
-    """`_stream`, whose stream fails when `fail` does."""
-    make = encoder._stream
+    """`new_stream`, whose stream fails when `fail` does."""
+    make = encoder.new_stream
 
     class Stream:
         def __init__(self, *arguments: Any) -> None:
@@ -287,7 +287,7 @@ class TestTheSecondThread:
             frame = _Screen.frame
             monkeypatch.setattr(_Screen, "frame", lambda self, count: (fail(), frame(self, count))[1])
         elif place != "progress":
-            monkeypatch.setattr("semantic_guidance.export.encoder._stream", failing_stream(fail))
+            monkeypatch.setattr("semantic_guidance.export.encoder.new_stream", failing_stream(fail))
         before = threading.active_count()
         path = tmp_path / f"a.{name}"
         path.write_bytes(b"before")

@@ -14,6 +14,7 @@ from semantic_guidance.core.options import OptionError
 from semantic_guidance.core.shown import printable
 from semantic_guidance.guidance.base import MOST_POINTS, GuideLike, Prompt, refused
 from semantic_guidance.guidance.files import Stored, read_guidance
+from semantic_guidance.guidance.words import understood
 from semantic_guidance.images.files import load_objects
 
 _OPTIONS = {"points": "point", "boxes": "box", "instances": "guidance"}
@@ -41,6 +42,18 @@ def check_given(said: GuidanceOptions) -> None:
     if others and said.guidance is not None and said.guidance.exists():
         there = f"the objects are given by --guidance {printable(said.guidance)} already"
         raise OptionError(others[0], f"{there}, wanted only one of the two, or another file")
+
+
+def check_word(text: str) -> None:
+    """Check that a word for the object is one of those that are known.
+
+    Raises:
+        OptionError: it is not.
+    """
+    try:
+        understood(text)
+    except ValueError as error:
+        raise OptionError("text", str(error).removeprefix("text is "), " is ") from None
 
 
 def given_guidance(

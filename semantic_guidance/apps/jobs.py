@@ -32,6 +32,7 @@ from semantic_guidance.apps.files import (
 )
 from semantic_guidance.apps.given import (
     check_given,
+    check_word,
     doubt_note,
     given_guidance,
     guidance_note,
@@ -58,7 +59,7 @@ from semantic_guidance.export.overlay import guidance_sheet
 from semantic_guidance.export.sheet import thumbnail, write_sheet
 from semantic_guidance.guidance.base import load_guide
 from semantic_guidance.guidance.files import Stored, write_guidance
-from semantic_guidance.images.files import load_picture
+from semantic_guidance.images.files import Picture, load_picture
 from semantic_guidance.images.metrics import painting_errors
 from semantic_guidance.painter.painter import Painter
 from semantic_guidance.painter.presets import PRESETS
@@ -118,6 +119,18 @@ def run(job: Job, progress: StageProgress | None = None, watch: Watch | None = N
     started = time.perf_counter()
     job, tell = settled(job), progress or (lambda stage, share: None)
     return _made(job, _prepared(job, tell), tell, started, watch)
+
+
+def check(job: Job) -> None:
+    """See that a job's options are usable, as far as that does not depend on what is in the photograph.
+
+    Raises:
+        InputError: something is wrong with them.
+        OSError: a file cannot be read.
+    """
+    _read(settled(job))
+    if job.text is not None:
+        check_word(job.text)
 
 
 def run_variations(job: Job, count: int, progress: StageProgress | None = None) -> Variations:
@@ -198,12 +211,33 @@ def _made(job: Job, work: _Work, tell: StageProgress, started: float, watch: Wat
     )
 
 
-def _prepared(job: Job, tell: StageProgress, files: Sequence[dict[str, Path]] = ()) -> _Work:
-    """What the job asks for, in the first of these files by format, or in those it names.
+@dataclass(frozen=True, eq=False)
+class _Read:
+    """What a job names, read and checked, before anything is looked for in the photograph.
+
+    Attributes:
+        picture: the photograph.
+        source: what pictures tell of it.
+        files: that are to be written, by format, several times if it is done several times.
+        stored: what was read from a file of guidance, if there is one.
+        restyle: what it is painted on, and in which colours.
+        painter: ready to paint.
+    """
+
+    picture: Picture
+    source: str
+    files: Sequence[dict[str, Path]]
+    stored: Stored | None
+    restyle: Restyle
+    painter: Painter
+
+
+def _read(job: Job, files: Sequence[dict[str, Path]] = ()) -> _Read:
+    """What the job names; the files are these, or those it names.
 
     Raises:
         InputError: something is wrong with it.
-        OSError: a file cannot be read, or the folder not written to.
+        OSError: a file cannot be read.
     """
     check_given(job)
     check_formats(job.formats, job)
@@ -222,6 +256,19 @@ def _prepared(job: Job, tell: StageProgress, files: Sequence[dict[str, Path]] = 
     photo = picture.image.shape[1] * picture.image.shape[2]
     start = restyle.start.shape[1] * restyle.start.shape[2] if isinstance(restyle.start, Tensor) else 0
     check_painting_room(sides, photo, job.strokes, job.formats, job.image, clear, start)
+    return _Read(picture, source, files, stored, restyle, painter)
+
+
+def _prepared(job: Job, tell: StageProgress, files: Sequence[dict[str, Path]] = ()) -> _Work:
+    """What the job asks for, in the first of these files by format, or in those it names.
+
+    Raises:
+        InputError: something is wrong with it.
+        OSError: a file cannot be read, or the folder not written to.
+    """
+    read = _read(job, files)
+    picture, source, stored = read.picture, read.source, read.stored
+    restyle, painter = read.restyle, read.painter
     tell("guidance", 0.0)
     looking = time.perf_counter()
     known = given_guidance(job, picture.image, picture.size, painter.guide, stored)
@@ -234,7 +281,7 @@ def _prepared(job: Job, tell: StageProgress, files: Sequence[dict[str, Path]] = 
         scale=(picture.size[0] / image.shape[2], picture.size[1] / image.shape[1]),
         painter=painter,
         restyle=restyle,
-        outputs=files[0],
+        outputs=read.files[0],
         notes=(
             picture.note,
             mask_note(job, known),

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
+import math
 import os
 import platform
 import time
@@ -38,6 +40,28 @@ def _own_seconds() -> float:
     """Core seconds used by this process, and by those that it has started and that have ended."""
     used = os.times()
     return used.user + used.system + used.children_user + used.children_system
+
+
+def cores() -> int:
+    """Cores that this process may use: as many as it is allowed to run on, or to have the time of."""
+    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, math.ceil(min(allowed, _granted())))
+
+
+def _granted() -> float:
+    """How many cores' time the process's control group has (version 2); infinity if nothing bounds it."""
+    try:
+        group = Path("/proc/self/cgroup").read_text().partition("0::/")[2].partition("\n")[0]
+    except OSError:
+        return math.inf
+    home, bounds = Path("/sys/fs/cgroup"), [math.inf]
+    for folder in (home / group, *(home / group).parents):
+        with contextlib.suppress(OSError, ValueError):
+            quota, period = (float(word) for word in (folder / "cpu.max").read_text().split())  # or "max"
+            bounds.append(quota / period)
+        if folder == home:
+            break
+    return min(bounds)
 
 
 def has_avx512() -> bool:

@@ -10,16 +10,23 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from semantic_guidance.apps.batch.inputs import many
+from semantic_guidance.apps.batch.naming import FIELDS
+from semantic_guidance.apps.batch.options import BatchOptions, usual_workers
 from semantic_guidance.apps.cli.flags import add_flags, flag_values
 from semantic_guidance.apps.cli.output import tell_flat, tell_note
 from semantic_guidance.apps.given_options import GuidanceOptions, PictureOptions
 from semantic_guidance.apps.hand_options import HandOptions, VariationOptions
+from semantic_guidance.apps.job import Job
 from semantic_guidance.apps.options import (
     MediumOptions,
     OutputOptions,
     PainterOptions,
     RestyleOptions,
+    parse_name,
 )
+from semantic_guidance.core.errors import InputError
+from semantic_guidance.core.options import OptionError
 from semantic_guidance.core.plugins import EXPORTERS, PluginError
 from semantic_guidance.core.shown import printable
 from semantic_guidance.core.start import quick_imports
@@ -27,11 +34,13 @@ from semantic_guidance.export.options import NoOptions, PlotterOptions, VideoOpt
 from semantic_guidance.painter.presets import DEFAULT_STYLE
 
 if TYPE_CHECKING:
+    from semantic_guidance.apps.batch.run import BatchResult
     from semantic_guidance.apps.jobs import Result, Variations
 
 LEAST_BARE = 1.0  # per mille of the canvas, of which people are told
 
 SUMMARY = "turn a photograph into a painting"
+FAILED = 1  # exit status
 SMALLER = "a smaller --size, fewer --strokes or fewer --formats"
 
 EXAMPLES = """examples:
@@ -56,27 +65,107 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.epilog = EXAMPLES
     parser.add_argument(
-        "image", metavar="IMAGE", type=Path, help="the photograph: JPEG, PNG, WebP, TIFF, ..."
+        "images",
+        metavar="IMAGE",
+        nargs="+",
+        help="the photograph: JPEG, PNG, WebP, TIFF, ...; or many: files, folders, patterns such as"
+        " 'photos/**/*.jpg', @LIST (a file that names one a line; @- reads it from standard input)",
     )
     kinds = (PictureOptions, OutputOptions, PainterOptions, VariationOptions, GuidanceOptions, VideoOptions)
     for kind in kinds:
-        add_flags(parser, dataclasses.fields(kind))
+        add_flags(parser, map(_with_pattern, dataclasses.fields(kind)))
     parser.add_argument("--json", action="store_true", help="print a summary as one line of JSON")
     add_flags(parser, dataclasses.fields(HandOptions))
     add_flags(parser, dataclasses.fields(MediumOptions))
     add_flags(parser, dataclasses.fields(PlotterOptions))
     add_flags(parser, dataclasses.fields(RestyleOptions))
+    add_flags(parser, dataclasses.fields(BatchOptions))
     add_export_flags(parser)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Paint; returns the exit status."""
+    """Paint one picture or many; returns the exit status."""
+    if many(args.images):
+        return _run_batch(args)
+    return _run_one(args)
+
+
+def _with_pattern(item: dataclasses.Field[Any]) -> dataclasses.Field[Any]:
+    """A field; that of the files' name or folder is taken as a word, which means more for many pictures."""
+    if item.name not in ("out", "output"):
+        return item
+    about = {**item.metadata, "parse": str}
+    if item.name == "output":
+        about["help"] += "; of many, a pattern such as {stem}_{seed}.{ext}, with any of " + ", ".join(
+            f"{{{name}}}" for name in FIELDS[1:-1]
+        )
+    copy: dataclasses.Field[Any] = dataclasses.field(default=item.default, metadata=about)
+    copy.name, copy.type = item.name, item.type
+    return copy
+
+
+def _name(word: str | None) -> str | None:
+    """The name of a single picture's files.
+
+    Raises:
+        InputError: it is none.
+    """
+    try:
+        return None if word is None else parse_name(word)
+    except ValueError as error:
+        raise InputError(f"--output: {error} (see 'semantic-guidance paint --help')") from None
+
+
+def _job(args: argparse.Namespace, image: str, **changes: Any) -> Job:
+    """What is asked for."""
+    return Job(**{**flag_values(args, Job), "image": image, "export": export_values(args), **changes})
+
+
+def _run_batch(args: argparse.Namespace) -> int:
+    """Paint many pictures; returns 0, or `FAILED` if one could not be painted."""
+    from semantic_guidance.apps.batch.inputs import sources
+    from semantic_guidance.apps.batch.manifest import Manifest
+    from semantic_guidance.apps.batch.run import PRELOADED, run_batch
+    from semantic_guidance.apps.cli.progress import BatchBar
+    from semantic_guidance.core.engines.local import LocalEngine
+
+    if args.variations is not None:
+        raise OptionError(
+            "variations", "it is about one picture, and there are several, wanted one at a time"
+        )
+    options = BatchOptions(
+        **{**flag_values(args, BatchOptions), "out": str(args.out), "pattern": args.output}
+    )
+    job = _job(args, "-", out=Path(options.out), output=None)
+    before = Manifest(Path(options.out))
+    before.read()
+    pictures = sources(args.images, options.out, before.files())
+    workers = options.workers or usual_workers(len(pictures))
+    with BatchBar() as bar:
+        result = run_batch(job, pictures, options, LocalEngine(workers, preload=PRELOADED), bar)
+    if args.json:
+        print(json.dumps(result.summary()))
+    else:
+        _tell_batch(result)
+    return FAILED if result.failed else 0
+
+
+def _tell_batch(result: BatchResult) -> None:
+    """Say in words what was done."""
+    before = f", {result.before} were done before" if result.before else ""
+    failed = f", {result.failed} failed" if result.failed else ""
+    print(f"{result.painted} of {result.pictures} pictures painted{before}{failed}, {result.seconds:.1f} s")
+    print(printable(result.manifest))
+
+
+def _run_one(args: argparse.Namespace) -> int:
+    """Paint one picture; returns the exit status."""
     with quick_imports():
         from semantic_guidance.apps.cli.progress import StageBar
-        from semantic_guidance.apps.jobs import Job, run_variations
         from semantic_guidance.apps.jobs import run as paint
+        from semantic_guidance.apps.jobs import run_variations
 
-    job = Job(**flag_values(args, Job), export=export_values(args))
+    job = _job(args, args.images[0], out=Path(args.out), output=_name(args.output))
     if args.variations is not None:
         with StageBar() as bar:
             several = run_variations(job, args.variations, bar)

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from semantic_guidance.core.shown import printable
+
+if TYPE_CHECKING:
+    from semantic_guidance.apps.batch.manifest import Record
 
 NAMES = {
     "compile": "preparing",
@@ -41,3 +47,38 @@ class StageBar:
             self._bar.reset()
             self._bar.set_description_str(NAMES.get(stage, stage))
         self._bar.update(max(0.0, min(1.0, fraction) - self._bar.n))
+
+
+class BatchBar:
+    """One bar for many pictures, with an estimate of the time left and the number that failed.
+
+    Those are told as they come, above it.
+    """
+
+    def __init__(self) -> None:
+        self._bar: Any = None
+        self._failed = 0
+
+    def __enter__(self) -> BatchBar:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._bar is not None:
+            self._bar.close()
+
+    def begin(self, total: int, done: int) -> None:
+        """See `apps.batch.run.Progress`."""
+        from tqdm import tqdm
+
+        form = "{percentage:3.0f}% |{bar}| {n_fmt}/{total_fmt} pictures, {elapsed}, {remaining} left{postfix}"
+        self._bar = tqdm(total=total, initial=done, disable=None, bar_format=form, smoothing=0.05)
+
+    def tell(self, record: Record) -> None:
+        """See `apps.batch.run.Progress`."""
+        if record.error:
+            self._failed += 1
+            self._bar.set_postfix_str(f"{self._failed} failed", refresh=False)
+            self._bar.write(f"semantic-guidance: failed: {printable(record.error)}", file=sys.stderr)
+        self._bar.update()

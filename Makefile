@@ -18,6 +18,7 @@ HASHED := $(INSTALL) --no-deps --require-hashes
 TORCH := $(shell grep '^torch==' requirements/torch.lock)
 TOOLS := .tools/.ready
 LONG := .long/.ready
+CLUSTERED := .venv/.clustered
 LOCK := .tools/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header
 EXAMPLE := chelsea
 
@@ -33,9 +34,9 @@ studio: $(READY)
 test: $(TESTED)
 	.venv/bin/python -m pytest -n 2 --dist loadfile
 
-test-long: $(TESTED) $(LONG)
+test-long: $(TESTED) $(LONG) $(CLUSTERED)
 	.venv/bin/python -m pytest --long tests/benchmarks tests/renderer/test_native.py tests/apps/serve \
-		tests/painter/test_watching.py tests/painter/test_batch.py
+		tests/painter/test_watching.py tests/painter/test_batch.py tests/cluster
 
 lint: $(TESTED)
 	.venv/bin/ruff check .
@@ -64,7 +65,13 @@ $(TESTED): $(READY) requirements/triton.lock requirements/browser.lock
 	$(HASHED) -r requirements/triton.lock -r requirements/browser.lock
 	touch $@
 
-# What only long tests need, programs alone: one attacks the server by its schema, one reads the Dockerfile.
+# What work on a cluster needs: large, and for long tests alone. Without it, their others are skipped.
+$(CLUSTERED): $(TESTED) requirements/cluster.lock
+	$(HASHED) -r requirements/cluster.lock
+	touch $@
+
+# What only long tests need, programs alone: one attacks the server by its schema, one reads the Dockerfile,
+# one is a server that speaks S3's language.
 $(LONG): requirements/long.lock
 	$(PYTHON) -m venv .long
 	.long/bin/python -m pip --disable-pip-version-check install --quiet --no-deps --require-hashes -r $<
@@ -80,12 +87,14 @@ lock: $(TOOLS)
 		--override requirements/apart.in --output-file requirements.lock
 	$(LOCK) requirements/triton.in --output-file requirements/triton.lock
 	$(LOCK) requirements/browser.in --output-file requirements/browser.lock
+	$(LOCK) requirements/cluster.in --constraint requirements.lock --output-file requirements/cluster.lock
 	$(LOCK) requirements/long.in --output-file requirements/long.lock
 	$(LOCK) requirements/tools.in --output-file requirements/tools.lock
 
 audit: $(TOOLS)
 	.tools/bin/pip-audit --disable-pip --require-hashes -r requirements.lock -r requirements/triton.lock \
 		-r requirements/browser.lock
+	.tools/bin/pip-audit --disable-pip --require-hashes -r requirements/cluster.lock
 	.tools/bin/pip-audit --disable-pip --no-deps -r requirements/torch.lock
 
 # The list is made where the wheel is installed with nothing but what it needs.

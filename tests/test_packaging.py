@@ -72,10 +72,18 @@ def test_lock_is_complete_and_public():
 
 
 def test_all_but_torch_is_locked_by_its_hash():
-    apart = ("triton", "browser", "long", "tools")
+    apart = ("triton", "browser", "cluster", "long", "tools")
     for name, pin in locked("requirements.lock", *(f"requirements/{each}.lock" for each in apart)).items():
         assert re.search(r"--hash=sha256:[0-9a-f]{64}( |$)", pin), name
     assert [*locked("requirements/torch.lock")] == ["torch"]
+
+
+def test_what_a_cluster_needs_changes_nothing_that_is_there():
+    there, added = locked("requirements.lock"), locked("requirements/cluster.lock")
+    assert {"ray", "s3fs"} <= {*added}
+    assert not {"torch", "numpy", "av", "pillow"} & {*added}
+    both = {*there} & {*added}
+    assert [added[name].split()[0] for name in both] == [there[name].split()[0] for name in both]
 
 
 def test_torch_brings_nothing_that_is_not_locked():

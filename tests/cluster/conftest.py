@@ -1,0 +1,75 @@
+"""Real clusters and object stores on this machine, for tests that take long."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PROGRAMS = os.pathsep.join([str(ROOT / ".long" / "bin"), os.environ.get("PATH", "")])
+
+
+def free_port() -> int:
+    """A port of this machine that nobody listens at."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def until_open(port: int, seconds: float = 60.0) -> None:
+    """Wait until somebody listens at a port."""
+    end = time.monotonic() + seconds
+    while True:
+        try:
+            socket.create_connection(("127.0.0.1", port), 1).close()
+            return
+        except OSError:
+            assert time.monotonic() < end, f"nobody listens at port {port}"
+            time.sleep(0.1)
+
+
+@pytest.fixture(scope="module")
+def store() -> Iterator[str]:
+    """The address of a server that speaks S3's language, whose programs are those of ``make test-long``."""
+    program = shutil.which("moto_server", path=PROGRAMS)
+    if program is None:
+        pytest.skip("moto is not installed (make test-long installs it)")
+    port = free_port()
+    server = subprocess.Popen(
+        [program, "-H", "127.0.0.1", "-p", str(port)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    try:
+        until_open(port)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        server.kill()
+        server.wait()
+
+
+@pytest.fixture
+def s3(long: None, store: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """The address of an empty bucket there, for this process and those that it starts."""
+    fsspec = pytest.importorskip("fsspec")
+    system = pytest.importorskip("s3fs").S3FileSystem
+    for name, value in (
+        ("AWS_ENDPOINT_URL", store),
+        ("AWS_ACCESS_KEY_ID", "nobody"),
+        ("AWS_SECRET_ACCESS_KEY", "nothing"),
+        ("AWS_DEFAULT_REGION", "us-east-1"),
+        ("AWS_CONFIG_FILE", os.devnull),
+        ("AWS_SHARED_CREDENTIALS_FILE", os.devnull),
+    ):
+        monkeypatch.setenv(name, value)
+    system.clear_instance_cache()
+    files = fsspec.filesystem("s3")
+    bucket = f"bucket-{time.monotonic_ns()}"
+    files.mkdir(bucket)
+    yield f"s3://{bucket}"
+    system.clear_instance_cache()

@@ -25,6 +25,8 @@ class Cast:
         ids: ``[N]`` which stroke each is.
         parts: ``[N]`` what they depict.
         load: ``[N]`` paint that they carry, see `painting.Layer`.
+        levels: ``[N]`` number of their layer, from wide to fine; 0 where a manner has no layers.
+        traits: ``[N, K]`` what a manner keeps of each stroke while it lives, such as how its colour differs.
         fade: ``[N]`` in [0, 1], how much is there of each.
         age: ``[N]`` in frames.
         dying: ``[N]`` whether they fade out.
@@ -36,6 +38,8 @@ class Cast:
     ids: NDArray[np.int64]
     parts: Parts
     load: Array
+    levels: NDArray[np.intp]
+    traits: Array
     fade: Array
     age: NDArray[np.int64]
     dying: NDArray[np.bool_]
@@ -43,19 +47,29 @@ class Cast:
     steps: Array
 
     @staticmethod
-    def of(vectors: Array, ids: NDArray[np.int64], parts: Parts, load: Array, fade: Array, age: int) -> Cast:
-        """Strokes that begin."""
+    def of(
+        vectors: Array,
+        parts: Parts,
+        load: Array | None = None,
+        levels: NDArray[np.intp] | None = None,
+        traits: Array | None = None,
+        age: int = 0,
+    ) -> Cast:
+        """Strokes that begin, without numbers yet; what is not said is 1, 0, and nothing."""
         count = len(vectors)
+        ones = np.ones(count, np.float32)
         return Cast(
-            vectors,
-            ids,
-            parts,
-            load,
-            fade,
-            np.full(count, age, np.int64),
-            np.zeros(count, bool),
-            np.zeros((count, NUMBERS), np.float32),
-            np.zeros((count, 1), np.float32),
+            vectors=vectors,
+            ids=np.full(count, -1, np.int64),
+            parts=parts,
+            load=ones if load is None else load,
+            levels=np.zeros(count, np.intp) if levels is None else levels,
+            traits=np.zeros((count, 0), np.float32) if traits is None else traits,
+            fade=ones,
+            age=np.full(count, age, np.int64),
+            dying=np.zeros(count, bool),
+            square=np.zeros((count, NUMBERS), np.float32),
+            steps=np.zeros((count, 1), np.float32),
         )
 
     def __len__(self) -> int:

@@ -21,19 +21,18 @@ from semantic_guidance.core.guidance import Guidance
 from semantic_guidance.images.color import Color
 from semantic_guidance.images.files import to_image
 from semantic_guidance.painter.film.carry import carried, shown
-from semantic_guidance.painter.film.cast import GROWN, Cast
+from semantic_guidance.painter.film.cast import Cast
 from semantic_guidance.painter.film.flow import Motion, find_motion
-from semantic_guidance.painter.film.following import AnyStrokes
 from semantic_guidance.painter.film.frame import FilmFrame
 from semantic_guidance.painter.film.masks import followed
 from semantic_guidance.painter.film.population import turned_over
 from semantic_guidance.painter.film.presets import DRAFT, FINE, HOLDS, STANDARD, Effort, Hold
 from semantic_guidance.painter.film.refining import refined
 from semantic_guidance.painter.film.scene import Scene
-from semantic_guidance.painter.film.state import following_state, guidance_of, guidance_state, tools_of
+from semantic_guidance.painter.film.state import guidance_of, guidance_state
+from semantic_guidance.painter.film.styles import following
 from semantic_guidance.painter.painter import Painter
 from semantic_guidance.painter.presets import Preset
-from semantic_guidance.painting.medium import Tools
 from semantic_guidance.painting.painting import Painting
 
 Array = NDArray[np.float32]
@@ -43,6 +42,10 @@ UNCHANGED = 2.5 / 255
 
 MANY_STEPS = 1000
 """Steps of refinement of a preset from which on it is a fine one."""
+
+
+FOLLOWING = "following."
+"""Prefix of names in a film's state."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,7 +88,7 @@ class Film:
         self._sides: tuple[int, int] | None = None
         self._ground: Color = (0.0, 0.0, 0.0)
         self._known = Guidance.none()
-        self._following = self._follower(False, None)
+        self._following = following(painter)
         self._cast: Cast | None = None
         self._last: _Last | None = None
         self._steady = painter.workplace.backend.steady()
@@ -123,29 +126,12 @@ class Film:
         self._known = painter.known(found)
         self._ground = painting.background
         _, tools = painter.problem(image, self._known)
-        loads = [layer.load for layer in painting.layers]
-        loaded = any(load is not None for load in loads)
-        self._following = self._follower(loaded, tools)
+        self._following = following(painter)
         scene = self._scene(image, self._known)
-        vectors = painting.strokes.pack()[0].numpy().copy()
-        count = len(vectors)
-        ids = np.arange(self._next_id, self._next_id + count)
-        self._next_id += count
-        ones = np.ones(count, np.float32)
-        load = ones
-        if loaded:
-            each = [
-                np.ones(len(layer.strokes), np.float32) if layer.load is None else layer.load.numpy()
-                for layer in painting.layers
-            ]
-            load = np.concatenate([np.empty(0, np.float32), *each])
-        self._cast = Cast.of(vectors, ids, self._parts(painting, found), load, ones, GROWN)
+        parts = self._parts(painting, found)
+        self._cast = self._numbered(self._following.begin(painting, scene, parts, tools))
         self._remember(scene, scene.target)
-        return FilmFrame(self.number, painting, ids, True)
-
-    def _follower(self, loaded: bool, tools: Tools | None) -> AnyStrokes:
-        """How strokes of this painter's manner go on."""
-        return AnyStrokes(self.painter.strokes, self.painter.style.ends, loaded, tools)
+        return FilmFrame(self.number, painting, self._cast.ids.copy(), True)
 
     def _parts(self, painting: Painting, found: Guidance) -> NDArray[np.intp]:
         """``[N]`` what the strokes of a painting depict, of the objects that are known."""
@@ -211,6 +197,9 @@ class Film:
         ).astype(np.float32)
         rested = dict(zip(cast.ids.tolist(), seen.still.tolist(), strict=True))
         cast = replace(cast, vectors=vectors).aged(self.hold.fade)
+        if not following.by_error:
+            self._cast = self._numbered(following.redrawn(cast, scene, motion, self._rng))
+            return
         cast = turned_over(
             cast, scene, motion, last.error, following, self.hold, self.painter.strokes, self._rng
         )
@@ -251,7 +240,8 @@ class Film:
         }
         for name, thing in (("cast", self._cast), ("last", self._last)):
             found |= {f"{name}.{each.name}": getattr(thing, each.name) for each in fields(thing)}
-        return found | guidance_state(self._known) | following_state(self._following)
+        own = {FOLLOWING + name: each for name, each in self._following.state().items()}
+        return found | guidance_state(self._known) | own
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Go on where a film by the same painter was when it gave this `state`, with the same bits."""
@@ -267,7 +257,10 @@ class Film:
         self._cast = Cast(*(np.asarray(state[f"cast.{each.name}"]) for each in fields(Cast)))
         self._last = _Last(*(np.asarray(state[f"last.{each.name}"]) for each in fields(_Last)))
         self._known = guidance_of(state)
-        self._following = self._follower(bool(state["loaded"]), tools_of(state))
+        self._following = following(self.painter)
+        self._following.restore(
+            {name.removeprefix(FOLLOWING): each for name, each in state.items() if name.startswith(FOLLOWING)}
+        )
 
 
 def _effort(preset: Preset) -> Effort:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -11,9 +12,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from semantic_guidance.agents.placing import strokes_at, structure
+from semantic_guidance.agents.problem import Parts
 from semantic_guidance.core.packed import COLOR, NUMBERS, OPACITY, POINTS, RADIUS
-from semantic_guidance.painter.film.cast import Cast
+from semantic_guidance.painter.film.cast import GROWN, Cast
+from semantic_guidance.painter.film.flow import Motion
 from semantic_guidance.painter.film.scene import Scene
+from semantic_guidance.painter.film.state import tools_of, tools_state
 from semantic_guidance.painter.likeness import stored
 from semantic_guidance.painter.manner import in_layers
 from semantic_guidance.painter.presets import RefineConfig
@@ -26,7 +30,7 @@ from semantic_guidance.painter.refine import (
 )
 from semantic_guidance.painting.layers import Ends
 from semantic_guidance.painting.medium import Tools
-from semantic_guidance.painting.painting import Layer
+from semantic_guidance.painting.painting import Layer, Painting
 
 Array = NDArray[np.float32]
 
@@ -47,7 +51,24 @@ class Limits:
 
 
 class Following(Protocol):
-    """What a manner of painting makes of strokes that are carried along. Strokes are those of the picture."""
+    """What a manner of painting makes of strokes that are carried along. Strokes are those of the picture.
+
+    Attributes:
+        by_error: whether strokes are exchanged by the error that they lower, and refined. If not, `redrawn`
+            says which go and which come, and nothing is refined.
+    """
+
+    by_error: bool
+
+    def begin(self, painting: Painting, scene: Scene, parts: Parts, tools: Tools | None) -> Cast:
+        """The strokes, without numbers yet, of the first frame's painting, or of one after a cut.
+
+        Args:
+            painting: by the painter.
+            scene: the frame.
+            parts: ``[N]`` what its strokes depict.
+            tools: with which they are painted.
+        """
 
     def limits(self, cast: Cast, scene: Scene) -> Limits:
         """Within which strokes are refined."""
@@ -61,25 +82,44 @@ class Following(Protocol):
     def born(self, scene: Scene, places: NDArray[np.intp], radius: float, rng: np.random.Generator) -> Cast:
         """Fresh strokes, without numbers yet, at places (row, column) ``[M, 2]`` of a scene."""
 
+    def redrawn(self, cast: Cast, scene: Scene, motion: Motion, rng: np.random.Generator) -> Cast:
+        """Strokes that were carried to a scene, without such as no longer fit, and fresh ones."""
+
     def layers(self, cast: Cast, scene: Scene) -> tuple[tuple[Layer, ...], tuple[Tensor, ...]]:
-        """Layers and masks of the painting."""
+        """Layers and masks of the painting; all strokes of the cast, in their order."""
+
+    def state(self) -> dict[str, Any]:
+        """What it needs to go on with the same bits: arrays and JSON values by name."""
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on from a state."""
 
 
-@dataclass(frozen=True, eq=False)
 class AnyStrokes:
     """A `Following` of free strokes, as a likeness has them.
 
-    Attributes:
+    Args:
         count: strokes of the film.
         ends: of the strokes.
-        loaded: whether strokes carry more or less paint.
-        tools: with which strokes are painted; any if None.
     """
 
-    count: int
-    ends: Ends = "round"
-    loaded: bool = False
-    tools: Tools | None = None
+    by_error = True
+
+    def __init__(self, count: int, ends: Ends = "round") -> None:
+        self.count, self.ends = count, ends
+        self.loaded = False  # whether strokes carry more or less paint
+        self.tools: Tools | None = None
+
+    def begin(self, painting: Painting, scene: Scene, parts: Parts, tools: Tools | None) -> Cast:
+        """See `Following`."""
+        self.tools = tools
+        self.loaded = any(layer.load is not None for layer in painting.layers)
+        loads = [
+            np.ones(len(layer.strokes), np.float32) if layer.load is None else layer.load.numpy()
+            for layer in painting.layers
+        ]
+        vectors = painting.strokes.pack()[0].numpy().copy()
+        return Cast.of(vectors, parts, np.concatenate([np.empty(0, np.float32), *loads]), age=GROWN)
 
     def limits(self, cast: Cast, scene: Scene) -> Limits:
         """See `Following`: as the strokes of a painting are refined."""
@@ -109,10 +149,11 @@ class AnyStrokes:
         """See `Following`: along the picture's structure."""
         field = structure(scene.problem.target, radius)
         fresh = strokes_at(places, radius, field, rng, scene.size).pack()[0].numpy()
-        parts = scene.problem.owner[places[:, 0], places[:, 1]]
-        count = len(fresh)
-        ones = np.ones(count, np.float32)
-        return Cast.of(scene.found(fresh), np.full(count, -1, np.int64), parts, ones, ones, 0)
+        return Cast.of(scene.found(fresh), scene.problem.owner[places[:, 0], places[:, 1]])
+
+    def redrawn(self, cast: Cast, scene: Scene, motion: Motion, rng: np.random.Generator) -> Cast:
+        """See `Following`: as they are."""
+        return cast
 
     def layers(self, cast: Cast, scene: Scene) -> tuple[tuple[Layer, ...], tuple[Tensor, ...]]:
         """See `Following`."""
@@ -123,6 +164,14 @@ class AnyStrokes:
         masks = tuple(stored(each.mask) for each in scene.problem.guidance.instances)
         shown = (replace(each, mask=each.instance) if each.level == "foreground" else each for each in layers)
         return tuple(shown), masks
+
+    def state(self) -> dict[str, Any]:
+        """See `Following`."""
+        return {"loaded": self.loaded, "tools": tools_state(self.tools)}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """See `Following`."""
+        self.loaded, self.tools = bool(state["loaded"]), tools_of(state["tools"])
 
 
 def _columns(position: float, radius: float, opacity: float, color: float) -> Array:

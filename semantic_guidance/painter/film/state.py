@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,7 +11,6 @@ import torch
 from torch import Tensor
 
 from semantic_guidance.core.guidance import Guidance, Instance
-from semantic_guidance.painter.film.following import AnyStrokes
 from semantic_guidance.painting.medium import Tools
 
 INSTANCE = ("box", "kind", "confidence", "salience", "share")
@@ -36,35 +36,32 @@ def guidance_of(state: Mapping[str, Any]) -> Guidance:
     return Guidance(_tensor(state["known.mask"]), _tensor(state["known.focus"]), tuple(instances))
 
 
-def following_state(following: AnyStrokes) -> dict[str, Any]:
-    """How strokes are followed, by name."""
-    found: dict[str, Any] = {"loaded": following.loaded, "tools": None}
-    tools = following.tools
-    if tools is not None:
-        found["tools"] = {
-            "colors": None if tools.colors is None else tools.colors.tolist(),
-            "radii": None if tools.radii is None else tools.radii.tolist(),
-            "min_radius": tools.min_radius,
-            "max_radius": None if tools.max_radius == float("inf") else tools.max_radius,
-            "opaque": tools.opaque,
-            "mixed": tools.mixed,
-        }
-    return found
-
-
-def tools_of(state: Mapping[str, Any]) -> Tools | None:
-    """The tools in what `following_state` made."""
-    found = state["tools"]
-    if found is None:
+def tools_state(tools: Tools | None) -> dict[str, Any] | None:
+    """Palette and brushes by name."""
+    if tools is None:
         return None
-    most = found["max_radius"]
+    return {
+        "colors": None if tools.colors is None else tools.colors.tolist(),
+        "radii": None if tools.radii is None else tools.radii.tolist(),
+        "min_radius": tools.min_radius,
+        "max_radius": None if tools.max_radius == math.inf else tools.max_radius,
+        "opaque": tools.opaque,
+        "mixed": tools.mixed,
+    }
+
+
+def tools_of(state: Mapping[str, Any] | None) -> Tools | None:
+    """Inverse of `tools_state`."""
+    if state is None:
+        return None
+    colors, radii, most = state["colors"], state["radii"], state["max_radius"]
     return Tools(
-        None if found["colors"] is None else torch.tensor(found["colors"], dtype=torch.float32),
-        None if found["radii"] is None else torch.tensor(found["radii"], dtype=torch.float32),
-        found["min_radius"],
-        float("inf") if most is None else most,
-        found["opaque"],
-        found["mixed"],
+        colors=None if colors is None else torch.tensor(colors, dtype=torch.float32),
+        radii=None if radii is None else torch.tensor(radii, dtype=torch.float32),
+        min_radius=state["min_radius"],
+        max_radius=math.inf if most is None else most,
+        opaque=state["opaque"],
+        mixed=state["mixed"],
     )
 
 

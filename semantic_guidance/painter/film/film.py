@@ -24,12 +24,11 @@ from semantic_guidance.painter.film.carry import carried, shown
 from semantic_guidance.painter.film.cast import Cast
 from semantic_guidance.painter.film.flow import Motion, find_motion
 from semantic_guidance.painter.film.frame import FilmFrame
-from semantic_guidance.painter.film.masks import followed
+from semantic_guidance.painter.film.masks import Tracked, sharp
 from semantic_guidance.painter.film.population import turned_over
 from semantic_guidance.painter.film.presets import DRAFT, FINE, HOLDS, STANDARD, Effort, Hold
 from semantic_guidance.painter.film.refining import refined
 from semantic_guidance.painter.film.scene import Scene
-from semantic_guidance.painter.film.state import guidance_of, guidance_state
 from semantic_guidance.painter.film.styles import following
 from semantic_guidance.painter.painter import Painter
 from semantic_guidance.painter.presets import Preset
@@ -88,6 +87,8 @@ class Film:
         self._sides: tuple[int, int] | None = None
         self._ground: Color = (0.0, 0.0, 0.0)
         self._known = Guidance.none()
+        self._tracked: Tracked | None = None
+        self._told = False  # of the objects, so that nobody looks for them
         self._following = following(painter)
         self._cast: Cast | None = None
         self._last: _Last | None = None
@@ -128,6 +129,7 @@ class Film:
         _, tools = painter.problem(image, self._known)
         self._following = following(painter)
         scene = self._scene(image, self._known)
+        self._tracked, self._told = Tracked.of(self._known, sharp(image, scene)), guidance is not None
         parts = self._parts(painting, found)
         self._cast = self._numbered(self._following.begin(painting, scene, parts, tools))
         self._remember(scene, scene.target)
@@ -169,7 +171,7 @@ class Film:
         motion = find_motion(last.target, bare.target, still)
         if motion.cut:
             return None
-        self._known = followed(self._known, motion, guidance)
+        self._known = self._objects(image, sharp(image, bare), motion, guidance)
         scene = self._scene(image, self._known) if self._known.instances else bare
         self._move(scene, motion)
         self._remember(scene, np.where(still[..., None], last.settled, scene.target))
@@ -179,6 +181,21 @@ class Film:
             self.painter.empty(image, self._ground), layers=layers, masks=masks, guidance=self._known
         )
         return FilmFrame(self.number, painting, cast.ids.copy(), False)
+
+    def _objects(self, image: Tensor, frame: Array, motion: Motion, given: Guidance | None) -> Guidance:
+        """What is known of a frame ``[h, w, 3]`` that follows another one: given, followed, or looked for."""
+        painter, tracked = self.painter, self._tracked
+        assert tracked is not None
+        if given is not None:
+            self._told = True
+            known = painter.known(painter.found(image, given))
+            self._tracked = Tracked.of(known, frame)
+            return known
+        tracked = tracked.followed(frame, motion, self.number)
+        if painter.guided and not self._told and tracked.doubtful(motion, self.hold.look_every):
+            tracked = tracked.corrected(painter.known(painter.found(image, None)), frame)
+        self._tracked = tracked
+        return tracked.known(*painter.sides(*image.shape[1:]))
 
     def _move(self, scene: Scene, motion: Motion) -> None:
         """Carry the strokes to a scene, exchange some of them, and refine them."""
@@ -241,7 +258,9 @@ class Film:
         for name, thing in (("cast", self._cast), ("last", self._last)):
             found |= {f"{name}.{each.name}": getattr(thing, each.name) for each in fields(thing)}
         own = {FOLLOWING + name: each for name, each in self._following.state().items()}
-        return found | guidance_state(self._known) | own
+        if self._tracked is not None:
+            found |= {"told": self._told, **self._tracked.state()}
+        return found | own
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Go on where a film by the same painter was when it gave this `state`, with the same bits."""
@@ -256,7 +275,8 @@ class Film:
         self._sides, self._ground = (int(height), int(width)), (float(red), float(green), float(blue))
         self._cast = Cast(*(np.asarray(state[f"cast.{each.name}"]) for each in fields(Cast)))
         self._last = _Last(*(np.asarray(state[f"last.{each.name}"]) for each in fields(_Last)))
-        self._known = guidance_of(state)
+        self._tracked, self._told = Tracked.restored(state), bool(state["told"])
+        self._known = self._tracked.known(*self.painter.sides(*self._sides))
         self._following = following(self.painter)
         self._following.restore(
             {name.removeprefix(FOLLOWING): each for name, each in state.items() if name.startswith(FOLLOWING)}

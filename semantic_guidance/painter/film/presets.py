@@ -16,6 +16,7 @@ class Hold:
         shown: the same with those that are born in places that came into view.
         gain: a newborn stroke must lower the error by so many times what the one it replaces does.
         fade: frames within which strokes appear, and others disappear.
+        look_every: frames after which the guide looks for objects again; sooner where they are lost.
     """
 
     pull: float = 3.0
@@ -23,6 +24,7 @@ class Hold:
     shown: float = 0.03
     gain: float = 2.0
     fade: int = 5
+    look_every: int = 36
 
 
 HOLDS = {"steady": Hold(), "lively": Hold(pull=0.3, births=0.01)}

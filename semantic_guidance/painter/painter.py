@@ -35,7 +35,7 @@ from semantic_guidance.painter.presets import (
     Preset,
 )
 from semantic_guidance.painter.pruning import pruned
-from semantic_guidance.painter.refine import refine_together
+from semantic_guidance.painter.refine import Refiner, refine_together
 from semantic_guidance.painter.stages import Clock, StageProgress
 from semantic_guidance.painter.styles import Style
 from semantic_guidance.painting.brushes.brush import Brush
@@ -164,11 +164,21 @@ class Painter:
         Returns:
             The painting; of the strokes that there are if it was ended.
         """
+        return self.painted(image, guidance, progress, watch)[0]
+
+    def painted(
+        self,
+        image: Any,
+        guidance: Guidance | None = None,
+        progress: StageProgress | None = None,
+        watch: Watch | None = None,
+    ) -> tuple[Painting, Refiner | None]:
+        """As `paint`; also what has refined the strokes, if anything has: as they were before they dried."""
         begun = self._begun(image, guidance, progress, watch)
         with begun.clock("polish", shown=False):
             if begun.work.refiner is not None:
                 begun.work.refiner.run(lambda share: begun.clock.tell("polish", share))
-        return self._finished(begun)
+        return self._finished(begun), begun.work.refiner
 
     def paint_batch(
         self,

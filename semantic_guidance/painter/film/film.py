@@ -14,6 +14,7 @@ from typing import Any
 
 import cv2
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -25,7 +26,6 @@ from semantic_guidance.painter.film.cast import Cast
 from semantic_guidance.painter.film.flow import Motion, find_motion
 from semantic_guidance.painter.film.frame import FilmFrame
 from semantic_guidance.painter.film.masks import Tracked, sharp
-from semantic_guidance.painter.film.population import turned_over
 from semantic_guidance.painter.film.presets import DRAFT, FINE, HOLDS, STANDARD, Effort, Hold
 from semantic_guidance.painter.film.refining import refined
 from semantic_guidance.painter.film.scene import Scene
@@ -123,17 +123,31 @@ class Film:
         """A frame with strokes of its own."""
         painter = self.painter
         found = painter.found(image, guidance)
-        painting = painter.paint(image, found)
+        painting, refiner = painter.painted(image, found)
         self._known = painter.known(found)
         self._ground = painting.background
         _, tools = painter.problem(image, self._known)
         self._following = following(painter)
-        scene = self._scene(image, self._known)
-        self._tracked, self._told = Tracked.of(self._known, sharp(image, scene)), guidance is not None
-        parts = self._parts(painting, found)
-        self._cast = self._numbered(self._following.begin(painting, scene, parts, tools))
-        self._remember(scene, scene.target)
-        return FilmFrame(self.number, painting, self._cast.ids.copy(), True)
+        bare = self._scene(image, self._known)
+        self._tracked, self._told = Tracked.of(self._known, sharp(image, bare)), guidance is not None
+        parts, scene = self._parts(painting, found), self._as_seen(bare)
+        self._cast = self._numbered(self._following.begin(painting, scene, parts, tools, refiner))
+        self._remember(scene, bare.target, bare.target)
+        ids = self._cast.ids.copy()
+        return FilmFrame(self.number, self._keyed(painting, ids), ids, True)
+
+    def _as_seen(self, scene: Scene) -> Scene:
+        """A frame as it is to be painted."""
+        return replace(scene, problem=self._following.seen(scene.problem))
+
+    def _keyed(self, painting: Painting, ids: NDArray[np.int64]) -> Painting:
+        """A painting whose textures, if it has any, are those of its strokes' numbers `ids` ``[N]``."""
+        if self.painter.brush.style == "flat":
+            return painting
+        ends = np.cumsum([len(layer.strokes) for layer in painting.layers])
+        keys = [torch.from_numpy(part) for part in np.split(ids, ends[:-1])] if len(ends) else []
+        layers = (replace(layer, keys=own) for layer, own in zip(painting.layers, keys, strict=True))
+        return replace(painting, layers=tuple(layers))
 
     def _parts(self, painting: Painting, found: Guidance) -> NDArray[np.intp]:
         """``[N]`` what the strokes of a painting depict, of the objects that are known."""
@@ -172,15 +186,15 @@ class Film:
         if motion.cut:
             return None
         self._known = self._objects(image, sharp(image, bare), motion, guidance)
-        scene = self._scene(image, self._known) if self._known.instances else bare
+        scene = self._as_seen(self._scene(image, self._known) if self._known.instances else bare)
         self._move(scene, motion)
-        self._remember(scene, np.where(still[..., None], last.settled, scene.target))
+        self._remember(scene, bare.target, np.where(still[..., None], last.settled, bare.target))
         cast = self._cast
         layers, masks = self._following.layers(cast, scene)
         painting = replace(
             self.painter.empty(image, self._ground), layers=layers, masks=masks, guidance=self._known
         )
-        return FilmFrame(self.number, painting, cast.ids.copy(), False)
+        return FilmFrame(self.number, self._keyed(painting, cast.ids), cast.ids.copy(), False)
 
     def _objects(self, image: Tensor, frame: Array, motion: Motion, given: Guidance | None) -> Guidance:
         """What is known of a frame ``[h, w, 3]`` that follows another one: given, followed, or looked for."""
@@ -214,13 +228,10 @@ class Film:
         ).astype(np.float32)
         rested = dict(zip(cast.ids.tolist(), seen.still.tolist(), strict=True))
         cast = replace(cast, vectors=vectors).aged(self.hold.fade)
-        if not following.by_error:
-            self._cast = self._numbered(following.redrawn(cast, scene, motion, self._rng))
+        cast = self._numbered(following.exchanged(cast, scene, motion, last.error, self.hold, self._rng))
+        if not following.refines:
+            self._cast = cast
             return
-        cast = turned_over(
-            cast, scene, motion, last.error, following, self.hold, self.painter.strokes, self._rng
-        )
-        cast = self._numbered(cast)
         rests = np.array([rested.get(number, False) for number in cast.ids.tolist()], bool)
         pull = self.hold.pull * motion.trust
         target = (scene.target + pull[..., None] * motion.carried(last.canvas)) / (1 + pull[..., None])
@@ -236,13 +247,13 @@ class Film:
         self._next_id += len(fresh)
         return replace(cast, ids=ids)
 
-    def _remember(self, scene: Scene, settled: Array) -> None:
-        """What the next frame needs to know of this one."""
+    def _remember(self, scene: Scene, frame: Array, settled: Array) -> None:
+        """What the next frame needs to know of this one, which is `frame` ``[h, w, 3]``."""
         cast = self._cast
         assert cast is not None
         task = scene.task(cast.parts)
         canvas, error = scene.painted(task, self._following.painted(cast))
-        self._last = _Last(scene.target, settled, canvas, error)
+        self._last = _Last(frame, settled, canvas, error)
 
     def state(self) -> dict[str, Any]:
         """All that the next frame depends on, as arrays and JSON values by name; see `restore`."""

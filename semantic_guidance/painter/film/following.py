@@ -12,10 +12,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from semantic_guidance.agents.placing import strokes_at, structure
-from semantic_guidance.agents.problem import Parts
+from semantic_guidance.agents.problem import Parts, Problem
 from semantic_guidance.core.packed import COLOR, NUMBERS, OPACITY, POINTS, RADIUS
 from semantic_guidance.painter.film.cast import GROWN, Cast
 from semantic_guidance.painter.film.flow import Motion
+from semantic_guidance.painter.film.population import turned_over
+from semantic_guidance.painter.film.presets import Hold
 from semantic_guidance.painter.film.scene import Scene
 from semantic_guidance.painter.film.state import tools_of, tools_state
 from semantic_guidance.painter.likeness import stored
@@ -27,6 +29,7 @@ from semantic_guidance.painter.refine import (
     LEAST_OPACITY,
     LEAST_PIXELS,
     LEAST_RADIUS,
+    Refiner,
 )
 from semantic_guidance.painting.layers import Ends
 from semantic_guidance.painting.medium import Tools
@@ -54,20 +57,25 @@ class Following(Protocol):
     """What a manner of painting makes of strokes that are carried along. Strokes are those of the picture.
 
     Attributes:
-        by_error: whether strokes are exchanged by the error that they lower, and refined. If not, `redrawn`
-            says which go and which come, and nothing is refined.
+        refines: whether strokes are refined.
     """
 
-    by_error: bool
+    refines: bool
 
-    def begin(self, painting: Painting, scene: Scene, parts: Parts, tools: Tools | None) -> Cast:
+    def seen(self, problem: Problem) -> Problem:
+        """A frame as it is to be painted."""
+
+    def begin(
+        self, painting: Painting, scene: Scene, parts: Parts, tools: Tools | None, refiner: Refiner | None
+    ) -> Cast:
         """The strokes, without numbers yet, of the first frame's painting, or of one after a cut.
 
         Args:
             painting: by the painter.
-            scene: the frame.
+            scene: the frame, as it is seen.
             parts: ``[N]`` what its strokes depict.
             tools: with which they are painted.
+            refiner: that has refined them, if one has.
         """
 
     def limits(self, cast: Cast, scene: Scene) -> Limits:
@@ -79,11 +87,19 @@ class Following(Protocol):
     def painted(self, cast: Cast) -> Array:
         """Strokes ``[N, 13]`` as they are painted: with their fading."""
 
-    def born(self, scene: Scene, places: NDArray[np.intp], radius: float, rng: np.random.Generator) -> Cast:
-        """Fresh strokes, without numbers yet, at places (row, column) ``[M, 2]`` of a scene."""
+    def exchanged(
+        self, cast: Cast, scene: Scene, motion: Motion, before: Array, hold: Hold, rng: np.random.Generator
+    ) -> Cast:
+        """Strokes that were carried to a scene, with fresh ones, without numbers yet, for some of them.
 
-    def redrawn(self, cast: Cast, scene: Scene, motion: Motion, rng: np.random.Generator) -> Cast:
-        """Strokes that were carried to a scene, without such as no longer fit, and fresh ones."""
+        Args:
+            cast: that was carried.
+            scene: the frame, as it is seen.
+            motion: from the frame before.
+            before: ``[h, w]`` error of its painting.
+            hold: how long strokes hold.
+            rng: of all random choices.
+        """
 
     def layers(self, cast: Cast, scene: Scene) -> tuple[tuple[Layer, ...], tuple[Tensor, ...]]:
         """Layers and masks of the painting; all strokes of the cast, in their order."""
@@ -103,14 +119,20 @@ class AnyStrokes:
         ends: of the strokes.
     """
 
-    by_error = True
+    refines = True
 
     def __init__(self, count: int, ends: Ends = "round") -> None:
         self.count, self.ends = count, ends
         self.loaded = False  # whether strokes carry more or less paint
         self.tools: Tools | None = None
 
-    def begin(self, painting: Painting, scene: Scene, parts: Parts, tools: Tools | None) -> Cast:
+    def seen(self, problem: Problem) -> Problem:
+        """See `Following`: as it is."""
+        return problem
+
+    def begin(
+        self, painting: Painting, scene: Scene, parts: Parts, tools: Tools | None, refiner: Refiner | None
+    ) -> Cast:
         """See `Following`."""
         self.tools = tools
         self.loaded = any(layer.load is not None for layer in painting.layers)
@@ -146,14 +168,16 @@ class AnyStrokes:
         return np.asarray(self.tools(torch.from_numpy(cast.shown)).numpy(), np.float32)
 
     def born(self, scene: Scene, places: NDArray[np.intp], radius: float, rng: np.random.Generator) -> Cast:
-        """See `Following`: along the picture's structure."""
+        """Fresh strokes, see `Born`, along the picture's structure."""
         field = structure(scene.problem.target, radius)
         fresh = strokes_at(places, radius, field, rng, scene.size).pack()[0].numpy()
         return Cast.of(scene.found(fresh), scene.problem.owner[places[:, 0], places[:, 1]])
 
-    def redrawn(self, cast: Cast, scene: Scene, motion: Motion, rng: np.random.Generator) -> Cast:
-        """See `Following`: as they are."""
-        return cast
+    def exchanged(
+        self, cast: Cast, scene: Scene, motion: Motion, before: Array, hold: Hold, rng: np.random.Generator
+    ) -> Cast:
+        """See `Following`: by the error that they lower."""
+        return turned_over(cast, scene, motion, before, self.painted, self.born, hold, self.count, rng)
 
     def layers(self, cast: Cast, scene: Scene) -> tuple[tuple[Layer, ...], tuple[Tensor, ...]]:
         """See `Following`."""

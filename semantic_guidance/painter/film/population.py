@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import cv2
@@ -13,12 +14,14 @@ from numpy.typing import NDArray
 from semantic_guidance.agents.placing import pick_places
 from semantic_guidance.painter.film.cast import Cast
 from semantic_guidance.painter.film.flow import Motion
-from semantic_guidance.painter.film.following import Following
 from semantic_guidance.painter.film.presets import Hold
 from semantic_guidance.painter.film.scene import Scene
 from semantic_guidance.painter.population import APART, RADIUS
 
 Array = NDArray[np.float32]
+
+Born = Callable[[Scene, NDArray[np.intp], float, np.random.Generator], Cast]
+"""Makes fresh strokes, without numbers yet, at places (row, column) ``[M, 2]`` of a scene, of a radius."""
 
 ELSEWHERE = 0.35
 """How much an error counts, where fresh strokes are placed, that was there before."""
@@ -61,7 +64,8 @@ def turned_over(
     scene: Scene,
     motion: Motion,
     error_before: Array,
-    following: Following,
+    painted: Callable[[Cast], Array],
+    born: Born,
     hold: Hold,
     budget: int,
     rng: np.random.Generator,
@@ -73,12 +77,13 @@ def turned_over(
         scene: the frame.
         motion: from the frame before.
         error_before: ``[h, w]`` error of its painting.
-        following: makes fresh strokes.
+        painted: strokes ``[N, 13]`` as they are painted.
+        born: makes fresh strokes.
         hold: how long strokes hold.
         budget: strokes of the film.
         rng: of all random choices.
     """
-    costs, error = scene.worth(scene.task(cast.parts), following.painted(cast))
+    costs, error = scene.worth(scene.task(cast.parts), painted(cast))
     places = _places(error, motion, motion.carried(error_before), hold, budget, rng)
     worth = np.where(cast.dying | (cast.age < YOUNG), NEVER, costs)
     chosen, leaving = _exchanged(places, worth, hold, budget)
@@ -88,7 +93,7 @@ def turned_over(
     dying[leaving] = True
     stay = np.ones(len(cast), bool)
     stay[leaving[costs[leaving] < HIDDEN]] = False
-    fresh = following.born(scene, places.where[chosen], places.radius, rng)
+    fresh = born(scene, places.where[chosen], places.radius, rng)
     appears = np.where(places.new[chosen], 1, 1 / max(1, hold.fade)).astype(np.float32)
     return replace(cast, dying=dying)[stay].joined(replace(fresh, fade=appears))
 

@@ -72,6 +72,8 @@ class Record:
         with contextlib.suppress(ValueError, TypeError):
             values: dict[str, Any] = json.loads(text)
             known = {item.name for item in fields(Record)}
+            if not isinstance(values, dict):
+                return None
             values = {name: value for name, value in values.items() if name in known}
             record = Record(**{**values, "notes": tuple(values.get("notes", ()))})
             sound = isinstance(record.key, str) and isinstance(record.outputs, dict)
@@ -114,12 +116,12 @@ class Manifest:
         Raises:
             OSError: the manifest cannot be written.
         """
-        found = []
-        for path in sorted(self.journal.glob("*.json")):
-            record = Record.from_json(path.read_bytes())
-            if record is not None and self._last.get(record.key) != record:
-                self.add(record)
-                found.append(record)
+        there = [(path, Record.from_json(path.read_bytes())) for path in self.journal.glob("*.json")]
+        found = [record for _, record in there if record and self._last.get(record.key) != record]
+        found.sort(key=lambda record: record.finished)
+        for record in found:
+            self.add(record)
+        for path, _ in there:
             path.unlink(missing_ok=True)
         return found
 

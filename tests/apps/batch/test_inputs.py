@@ -6,7 +6,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from semantic_guidance.apps.batch.inputs import many, parse_list, sources
@@ -94,6 +94,7 @@ def test_what_holds_no_picture(tree) -> None:
 NAMES = st.binary(min_size=1, max_size=12).filter(lambda name: name.strip() and b"\0" not in name)
 
 
+@settings(max_examples=40)
 @given(st.lists(NAMES, min_size=1))
 def test_lists_as_find_writes_them(names) -> None:
     """Whatever a file is called: what ``find -print0`` writes is read as it is."""

@@ -53,7 +53,7 @@ def folded(name: str) -> str:
     return unicodedata.normalize("NFD", unicodedata.normalize("NFD", name).casefold())
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(
     words=st.lists(PATHS, unique=True, max_size=12),
     seed=st.randoms(use_true_random=False),
@@ -155,7 +155,7 @@ def test_a_pattern_that_gives_two_the_same_name_is_refused() -> None:
     assert paths(naming("{name}"), ["same.jpg", "same.png"]) == ["same.jpg", "same.png"]
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(text=st.lists(st.sampled_from(["{", "}", "a", "/", ".", "..", "{{", *(f"{{{f}}}" for f in FIELDS)])))
 def test_any_pattern_is_followed_or_refused(text) -> None:
     word = "".join(text)

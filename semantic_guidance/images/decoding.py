@@ -181,6 +181,17 @@ def noted(path: Path, formats: Collection[str], tag: int) -> Any:
     return None
 
 
+def stored_size(path: Path) -> tuple[int, int] | None:
+    """Width and height of a picture as its file has it, its pixels unread; None if that cannot be told.
+
+    Args:
+        path: the file, which may be anything.
+    """
+    with contextlib.suppress(Exception), _strict(None), path.open("rb") as source:
+        return _identified(source, path.name, None).size
+    return None
+
+
 @contextlib.contextmanager
 def refusing(name: str) -> Iterator[None]:
     """Whatever goes wrong with a picture within is an `InputError` that names it, or the system's OSError.

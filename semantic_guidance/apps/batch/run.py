@@ -119,17 +119,18 @@ def run_batch(
     began, out = time.perf_counter(), Path(options.out)
     job, pattern = settled(job, options)
     settings = settings_hash(job, options)
-    manifest = Manifest(out)
-    tally = _Tally(len(sources))
+    manifest = Manifest(out, options.part)
+    tally = _Tally(len(options.shared(sources)))
     _check_folder(out)
+    check_shard(sources, options)
     with contextlib.closing(engine), _guarded(manifest), contextlib.closing(manifest):
         manifest.read()
         manifest.take_up()
         naming = Naming(job, settings, job.style or "auto", pattern)
-        items = _open_items(sources, naming, manifest, options.overwrite)
-        tally.before = len(sources) - len(items)
+        items = open_items(sources, naming, manifest, options)
+        tally.before = tally.pictures - len(items)
         if progress is not None:
-            progress.begin(len(sources), tally.before)
+            progress.begin(tally.pictures, tally.before)
         work = Work(FACTORY, work_settings(job, settings, out))
         with _ended_well(manifest, items, tally):
             for record in _records(engine, work, items, settings):
@@ -220,17 +221,17 @@ class _Tally:
         return f"{done} of {self.pictures} pictures are done{failed}; the same command goes on from here"
 
 
-def _open_items(
-    sources: Sequence[Source], naming: Naming, manifest: Manifest, overwrite: bool
+def open_items(
+    sources: Sequence[Source], naming: Naming, manifest: Manifest, options: BatchOptions
 ) -> list[dict[str, Any]]:
-    """What is to be done, for each picture that is not done yet."""
-    taken = {} if naming.pattern and overwrite else manifest.taken()
-    names = naming.names(sources, taken)
+    """What is to be done, for each picture of this part that is not done yet."""
+    taken = {} if naming.pattern and options.overwrite else manifest.taken()
+    names = naming.names(sources, taken)  # of all: a part's are the same whatever the parts
     items = []
-    for source, name in zip(sources, names, strict=True):
+    for source, name in options.shared([*zip(sources, names, strict=True)]):
         key = key_of(source.path, naming.settings)
         known = manifest.done(key)
-        if known is not None and not overwrite and _is_same(source, known):
+        if known is not None and not options.overwrite and _is_same(source, known):
             continue
         items.append(_item(source, key, name))
     return items
@@ -298,6 +299,18 @@ def _guarded(manifest: Manifest) -> Iterator[None]:
             yield
     finally:
         manifest.tidy()
+
+
+def check_shard(sources: Sequence[Source], options: BatchOptions) -> None:
+    """See that all parts, whenever they begin, are parts of the same pictures.
+
+    Raises:
+        OptionError: paintings of the others come among the pictures.
+    """
+    home = os.path.join(os.path.realpath(options.out), "")
+    inside = (source.path for source in sources if os.path.realpath(source.path).startswith(home))
+    if options.shard is not None and (path := next(inside, None)) is not None:
+        raise OptionError("out", f"{path} lies there, wanted a folder without pictures for --shard")
 
 
 def _check_folder(out: Path) -> None:

@@ -25,6 +25,7 @@ from semantic_guidance.apps.options import (
     RestyleOptions,
     parse_name,
 )
+from semantic_guidance.core.engines.base import Engine
 from semantic_guidance.core.errors import InputError
 from semantic_guidance.core.options import OptionError
 from semantic_guidance.core.plugins import EXPORTERS, PluginError
@@ -34,6 +35,7 @@ from semantic_guidance.export.options import NoOptions, PlotterOptions, VideoOpt
 from semantic_guidance.painter.presets import DEFAULT_STYLE
 
 if TYPE_CHECKING:
+    from semantic_guidance.apps.batch.inputs import Source
     from semantic_guidance.apps.batch.run import BatchResult
     from semantic_guidance.apps.jobs import Result, Variations
 
@@ -85,8 +87,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Paint one picture or many; returns the exit status."""
-    if many(args.images):
-        return _run_batch(args)
+    options = BatchOptions(
+        **{**flag_values(args, BatchOptions), "out": str(args.out), "pattern": args.output}
+    )
+    if many(args.images) or options.asked:
+        return _run_batch(args, options)
     return _run_one(args)
 
 
@@ -121,33 +126,67 @@ def _job(args: argparse.Namespace, image: str, **changes: Any) -> Job:
     return Job(**{**flag_values(args, Job), "image": image, "export": export_values(args), **changes})
 
 
-def _run_batch(args: argparse.Namespace) -> int:
+def _run_batch(args: argparse.Namespace, options: BatchOptions) -> int:
     """Paint many pictures; returns 0, or `FAILED` if one could not be painted."""
     from semantic_guidance.apps.batch.inputs import sources
     from semantic_guidance.apps.batch.manifest import Manifest
-    from semantic_guidance.apps.batch.run import PRELOADED, run_batch
+    from semantic_guidance.apps.batch.run import run_batch
     from semantic_guidance.apps.cli.progress import BatchBar
-    from semantic_guidance.core.engines.local import LocalEngine
 
     if args.variations is not None:
         raise OptionError(
             "variations", "it is about one picture, and there are several, wanted one at a time"
         )
-    options = BatchOptions(
-        **{**flag_values(args, BatchOptions), "out": str(args.out), "pattern": args.output}
-    )
     job = _job(args, "-", out=Path(options.out), output=None)
     before = Manifest(Path(options.out))
     before.read()
     pictures = sources(args.images, options.out, before.files())
-    workers = options.workers or usual_workers(len(pictures))
+    if options.dry_run:
+        return _tell_plan(job, pictures, options, args.json)
     with BatchBar() as bar:
-        result = run_batch(job, pictures, options, LocalEngine(workers, preload=PRELOADED), bar)
+        result = run_batch(job, pictures, options, _engine(job, options, len(pictures)), bar)
     if args.json:
         print(json.dumps(result.summary()))
     else:
         _tell_batch(result)
     return FAILED if result.failed else 0
+
+
+def _engine(job: Job, options: BatchOptions, pictures: int) -> Engine:
+    """Who paints them.
+
+    Raises:
+        InputError: Ray is wanted, and not installed.
+    """
+    if options.ray is None:
+        from semantic_guidance.apps.batch.run import PRELOADED
+        from semantic_guidance.core.engines.local import LocalEngine
+
+        return LocalEngine(options.workers or usual_workers(pictures), preload=PRELOADED)
+    from semantic_guidance.core.engines.ray_engine import LOCAL, RayEngine
+
+    workers = options.workers or (usual_workers(pictures) if options.ray == LOCAL else None)
+    return RayEngine(options.ray, workers, gpus=0.0 if job.device == "cpu" else options.gpu_share)
+
+
+def _tell_plan(job: Job, pictures: list[Source], options: BatchOptions, as_json: bool) -> int:
+    """Say what would be painted, and what it would take; returns the exit status."""
+    from tqdm import tqdm
+
+    from semantic_guidance.apps.batch.estimate import estimate
+
+    with tqdm(total=1, disable=None, leave=False, bar_format="measuring |{bar}| {elapsed}") as bar:
+
+        def tell(done: int, total: int) -> None:
+            bar.total = total
+            bar.update(done - bar.n)
+
+        plan = estimate(job, pictures, options, tell)
+    if as_json:
+        print(json.dumps(plan.summary()))
+    else:
+        print("\n".join(map(printable, plan.lines())))
+    return 0
 
 
 def _tell_batch(result: BatchResult) -> None:

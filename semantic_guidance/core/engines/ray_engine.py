@@ -36,6 +36,9 @@ from semantic_guidance.core.version import __version__
 LOCAL = "local"
 """The address that stands for a cluster of this machine alone, which is started and ended here."""
 
+AUTO = "auto"
+"""That which stands for the cluster of which this machine is a node."""
+
 ANSWER = 5.0
 """Seconds in which a cluster must accept a connection."""
 
@@ -118,7 +121,7 @@ class RayEngine:
     """Does work in Ray's actors, one item after the other in each. See `Engine`.
 
     Args:
-        address: `LOCAL`, or ``HOST:PORT`` of a cluster of which this machine is a node, or ``auto`` for the
+        address: `LOCAL`, or ``HOST:PORT`` of a cluster of which this machine is a node, or `AUTO` for the
             one that it is a node of, or that the environment's ``RAY_ADDRESS`` names.
         workers: actors; by default as many as the cores that the cluster has now are enough for, or, with
             `gpus`, its graphics cards.
@@ -126,28 +129,28 @@ class RayEngine:
         gpus: how much of a graphics card each needs; 0 for none.
 
     Raises:
-        InputError: Ray is not installed, or there is no such cluster.
+        InputError: Ray is not installed, or the address is none.
     """
 
     def __init__(
         self, address: str = LOCAL, workers: int | None = None, threads: int = 1, gpus: float = 0.0
     ) -> None:
         self.address, self.threads, self.gpus = address, threads, gpus
+        self.workers = workers or 0  # until it is known
         self._lanes: list[_Lane] = []
         self._begin_deaths = 0
+        self._own = False
+        if address not in (LOCAL, AUTO):
+            _parsed(address)
         self._ray = _imported()
-        self._own = not self._ray.is_initialized()
-        if self._own:
-            count = (workers or max(1, cores() // threads)) * threads
-            _connect(self._ray, address, count)
-        self.workers = workers or self._fitting()
 
     def run(self, work: Work, items: Iterable[Item]) -> Iterator[Outcome]:
         """See `Engine`.
 
         Raises:
-            InputError: the work cannot be begun, or the cluster has gone.
+            InputError: there is no such cluster, or it has gone, or the work cannot be begun.
         """
+        self._connect()
         settings = {**work.settings, "threads": self.threads}
         about = {"factory": work.factory, "settings": settings, "version": __version__}
         begin, ahead, again = json.dumps(about), map(_Task, items), deque[_Task]()
@@ -171,6 +174,18 @@ class RayEngine:
         if self._own:
             self._own = False
             self._ray.shutdown()
+
+    def _connect(self) -> None:
+        """See that there is a cluster, and who works there.
+
+        Raises:
+            InputError: there is none.
+        """
+        if not self._ray.is_initialized():  # else a program that uses Ray itself has said where
+            count = (self.workers or max(1, cores() // self.threads)) * self.threads
+            _connect(self._ray, self.address, count)
+            self._own = True
+        self.workers = self.workers or self._fitting()
 
     def _fitting(self) -> int:
         """How many workers the cluster has cores for, or graphics cards."""
@@ -327,23 +342,32 @@ def _check_there(address: str) -> None:
     Raises:
         InputError: nothing does.
     """
-    name = os.environ.get("RAY_ADDRESS") or address if address == "auto" else address
-    if name == "auto":
+    name = os.environ.get("RAY_ADDRESS") or address if address == AUTO else address
+    if name == AUTO:
         return  # Ray finds it, or says at once that there is none
-    host, _, port = name.removeprefix("[").replace("]:", ":").rpartition(":")
-    if "://" in name or not host or not port.isdecimal() or int(port) > 65535:
-        raise InputError(f"--ray: got {name!r}, wanted {_wanted()}")
     try:
-        socket.create_connection((host, int(port)), ANSWER).close()
+        socket.create_connection(_parsed(name), ANSWER).close()
     except OSError as error:
         raise InputError(
             f"--ray {name}: no Ray cluster answers there ({error.strerror or error}), wanted {_wanted()}"
         ) from None
 
 
+def _parsed(address: str) -> tuple[str, int]:
+    """Host and port.
+
+    Raises:
+        InputError: it is no such address.
+    """
+    host, _, port = address.removeprefix("[").replace("]:", ":").rpartition(":")
+    if "://" in address or not host or not port.isdecimal() or int(port) > 65535:
+        raise InputError(f"--ray: got {address!r}, wanted {_wanted()}")
+    return host, int(port)
+
+
 def _wanted() -> str:
     return (
-        f"{LOCAL}, auto, or HOST:PORT of the head of a cluster, from one of its nodes, where 'ray job submit'"
+        f"{LOCAL}, {AUTO}, or HOST:PORT of the head of a cluster, on one of its nodes, where 'ray job submit'"
         " runs commands, too"
     )
 

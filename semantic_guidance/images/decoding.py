@@ -192,6 +192,34 @@ def stored_size(path: Path) -> tuple[int, int] | None:
     return None
 
 
+def decode_frames(path: Path, most: int) -> Iterator[tuple[Image.Image, int]]:
+    """All frames of an animation, one after the other: RGBA, and how many milliseconds each says it lasts.
+
+    Args:
+        path: the file.
+        most: pixels of a frame at most.
+
+    Raises:
+        OSError: it cannot be read.
+        InputError: it is no picture, or broken there, or too large; the message names it.
+    """
+    with _source(path) as source, refusing(str(path)):
+        with _strict(None):
+            image = _identified(source, str(path), None)
+        _check_size(image, str(path), most)
+        number = 1 if getattr(image, "default_image", False) else 0  # a PNG's, which is no frame
+        while True:
+            with _strict(MAX_PIXELS // 2):
+                try:
+                    image.seek(number)
+                except EOFError:
+                    return
+                image.load()
+                frame = image.convert("RGBA")
+            yield frame, int(image.info.get("duration") or 0)
+            number += 1
+
+
 @contextlib.contextmanager
 def refusing(name: str) -> Iterator[None]:
     """Whatever goes wrong with a picture within is an `InputError` that names it, or the system's OSError.

@@ -164,7 +164,7 @@ def run_variations(job: Job, count: int, progress: StageProgress | None = None) 
     for each, outputs in zip(chosen, files, strict=True):
         varied = replace(job, **varied_options(job, each, work.painter.style))
         if results:
-            painter = _painter(varied, work.restyle, _style(varied, work.original))
+            painter = painter_of(varied, work.restyle, style_of(varied, work.original))
             known = results[0].painting.guidance
             work = replace(work, painter=painter, outputs=outputs, guidance=known, guidance_seconds=0.0)
             started = time.perf_counter()
@@ -247,11 +247,11 @@ def _read(job: Job, files: Sequence[dict[str, Path]] = ()) -> _Read:
     source = source_note(job.image, picture.image.numpy())
     check_replaced(files, source, job)
     check_transparent(job.transparent, job.formats)
-    style = _style(job, picture.image)
+    style = style_of(job, picture.image)
     stored = stored_guidance(job, picture.image)
     given = job.pointed or stored is not None
     restyle = Restyle.of(job, picture, job.image, job.baseline, given, style.marks)
-    painter = _painter(job, restyle, style)
+    painter = painter_of(job, restyle, style)
     sides, clear = painter.sides(*picture.image.shape[1:]), job.transparent is not None
     photo = picture.image.shape[1] * picture.image.shape[2]
     start = restyle.start.shape[1] * restyle.start.shape[2] if isinstance(restyle.start, Tensor) else 0
@@ -315,12 +315,13 @@ def _outputs(job: Job, mark: str = "", *others: Path) -> dict[str, Path]:
     return outputs
 
 
-def _style(job: Job, image: Tensor) -> Style:
+def style_of(job: Job, image: Tensor) -> Style:
     """In which the photograph ``[3, H, W]`` is painted."""
     return make_style(job, image, agent=job.agent is not None, plotter=plotted(job.formats))
 
 
-def _painter(job: Job, restyle: Restyle, style: Style) -> Painter:
+def painter_of(job: Job, restyle: Restyle, style: Style) -> Painter:
+    """Who paints the job in that style, on the canvas that is asked for."""
     share = 1.0 if restyle.alone and job.foreground_share is None else job.foreground_share
     medium = make_medium(job, job.formats)
     plain = job.baseline and style.hand is None

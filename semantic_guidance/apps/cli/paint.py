@@ -15,6 +15,7 @@ from semantic_guidance.apps.batch.naming import FIELDS
 from semantic_guidance.apps.batch.options import BatchOptions, usual_workers
 from semantic_guidance.apps.cli.flags import add_flags, flag_values
 from semantic_guidance.apps.cli.output import tell_flat, tell_note
+from semantic_guidance.apps.film.options import FilmOptions
 from semantic_guidance.apps.given_options import GuidanceOptions, PictureOptions
 from semantic_guidance.apps.hand_options import HandOptions, VariationOptions
 from semantic_guidance.apps.job import Job
@@ -32,6 +33,7 @@ from semantic_guidance.core.plugins import EXPORTERS, PluginError
 from semantic_guidance.core.shown import printable
 from semantic_guidance.core.start import quick_imports
 from semantic_guidance.export.options import NoOptions, PlotterOptions, VideoOptions
+from semantic_guidance.images.clips import is_film
 from semantic_guidance.painter.presets import DEFAULT_STYLE
 
 if TYPE_CHECKING:
@@ -56,7 +58,9 @@ EXAMPLES = """examples:
   semantic-guidance paint cat.jpg --guidance cat.json
       writes what is known of the picture to cat.json, or reads it, if it is there
   semantic-guidance paint cat.jpg --variations 4 --formats png
-      writes cat_painted_1.png to cat_painted_4.png, and all of them on one sheet, cat_variations.png"""
+      writes cat_painted_1.png to cat_painted_4.png, and all of them on one sheet, cat_variations.png
+  semantic-guidance paint clip.mp4 --strokes 500 --preset draft --formats mp4,track.json
+      paints a film, with its sound; interrupted, the same command goes on"""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -71,7 +75,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="IMAGE",
         nargs="+",
         help="the photograph: JPEG, PNG, WebP, TIFF, ...; or many: files, folders, patterns such as"
-        " 'photos/**/*.jpg', @LIST (a file that names one a line; @- reads it from standard input)",
+        " 'photos/**/*.jpg', @LIST (a file that names one a line; @- reads it from standard input); or a"
+        " film: clip.mp4, frames/%%04d.png",
     )
     kinds = (PictureOptions, OutputOptions, PainterOptions, VariationOptions, GuidanceOptions, VideoOptions)
     for kind in kinds:
@@ -81,12 +86,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_flags(parser, dataclasses.fields(MediumOptions))
     add_flags(parser, dataclasses.fields(PlotterOptions))
     add_flags(parser, dataclasses.fields(RestyleOptions))
+    add_flags(parser, dataclasses.fields(FilmOptions))
     add_flags(parser, dataclasses.fields(BatchOptions))
     add_export_flags(parser)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Paint one picture or many; returns the exit status."""
+    """Paint one picture or many, or films; returns the exit status."""
+    if all(is_film(Path(word), args.film) for word in args.images):
+        return _run_films(args)
     options = BatchOptions(
         **{**flag_values(args, BatchOptions), "out": str(args.out), "pattern": args.output}
     )
@@ -195,6 +203,18 @@ def _tell_batch(result: BatchResult) -> None:
     failed = f", {result.failed} failed" if result.failed else ""
     print(f"{result.painted} of {result.pictures} pictures painted{before}{failed}, {result.seconds:.1f} s")
     print(printable(result.manifest))
+
+
+def _run_films(args: argparse.Namespace) -> int:
+    """Paint films, one after the other; returns the exit status."""
+    from semantic_guidance.apps.cli.film import paint_film
+
+    if args.variations is not None:
+        raise OptionError("variations", "it is about a picture, and this is a film, wanted one at a time")
+    for word in args.images:
+        job = _job(args, word, out=Path(args.out), output=_name(args.output))
+        paint_film(job, FilmOptions(**flag_values(args, FilmOptions)), args.json)
+    return 0
 
 
 def _run_one(args: argparse.Namespace) -> int:

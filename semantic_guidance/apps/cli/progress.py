@@ -82,3 +82,46 @@ class BatchBar:
             self._bar.set_postfix_str(f"{self._failed} failed", refresh=False)
             self._bar.write(f"semantic-guidance: failed: {printable(record.error)}", file=sys.stderr)
         self._bar.update()
+
+
+class FilmBar:
+    """A bar of a film's frames: how many a second are painted, and how long that still takes."""
+
+    def __init__(self) -> None:
+        self._bar: Any = None
+
+    def __enter__(self) -> FilmBar:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._bar is not None:
+            self._bar.close()
+
+    def begin(self, total: int | None, done: int, again: int = 0) -> None:
+        """See `apps.film.run.Progress`."""
+        from tqdm import tqdm
+
+        if self._bar is not None:
+            self._bar.close()
+        word = "drawn again" if again else "painted"
+        form = (
+            "{percentage:3.0f}% |{bar}| {n_fmt}/{total_fmt} frames, {rate_fmt}, {elapsed}, {remaining} left"
+        )
+        if total is None and not again:
+            form = "{n_fmt} frames, {rate_fmt}, {elapsed}"
+        self._bar = tqdm(
+            total=again or total,
+            initial=done,
+            disable=None,
+            bar_format=f"{word} {form}",
+            unit="",
+            smoothing=0.05,
+            leave=False,
+        )
+        self._bar.refresh()
+
+    def tell(self) -> None:
+        """See `apps.film.run.Progress`."""
+        self._bar.update()

@@ -1,0 +1,166 @@
+"""The files that a painted film becomes, all written frame by frame."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import ExitStack
+from dataclasses import fields
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from semantic_guidance.core.errors import InputError
+from semantic_guidance.core.files import replacing
+from semantic_guidance.core.options import OptionError
+from semantic_guidance.core.plugins import EXPORTERS
+from semantic_guidance.export.base import Exporter
+from semantic_guidance.export.encoder import KINDS, Encoder
+from semantic_guidance.export.options import SETS, FileOptions, VideoOptions
+from semantic_guidance.export.sound import Sound
+from semantic_guidance.images.clips import Clip
+from semantic_guidance.painting.drawing import Drawing, Replay
+
+USUAL = ("mp4",)
+"""Formats of a film, if none are given."""
+
+TRACK, FRAMES = "track.json", "frames"
+
+Pixels = NDArray[np.uint8]
+
+
+class Sink(Protocol):
+    """Something that takes one frame after the other."""
+
+    def add(self, pixels: Pixels) -> None:
+        """Take the next frame ``[H, W, 3]``."""
+        ...
+
+
+class NumberedFrames:
+    """Frames as PNG files in a folder, by numbers from 1.
+
+    Args:
+        folder: where they go; made if it is missing.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.count = folder, 0
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def add(self, pixels: Pixels) -> None:
+        """Write the next frame."""
+        self.count += 1
+        with replacing(self.folder / f"{self.count:06d}.png") as draft:
+            Image.fromarray(pixels).save(draft, "PNG", compress_level=4)
+
+    def end(self) -> None:
+        """Remove the frames of a longer film that was there before."""
+        for path in self.folder.glob("[0-9]" * 6 + ".png"):
+            if int(path.stem) > self.count:
+                path.unlink()
+
+
+def check_formats(formats: Iterable[str]) -> None:
+    """See that a film can be written in these formats.
+
+    Raises:
+        OptionError: one is for pictures alone.
+    """
+    for name in formats:
+        if name in SETS["plotter"] or name in SETS["recipes"] or name == "html":
+            raise OptionError("formats", f"{name} is for a picture, and this is a film, wanted mp4 or others")
+
+
+@contextlib.contextmanager
+def sinks(
+    outputs: Mapping[str, Path],
+    rate: Fraction,
+    size: tuple[int, int],
+    options: FileOptions,
+    clip: Clip | None,
+) -> Iterator[list[Sink]]:
+    """What takes the frames for all videos, and for numbered frames, among the files.
+
+    Args:
+        outputs: the file for each format.
+        rate: frames per second.
+        size: width and height of the frames that come.
+        options: of the formats.
+        clip: whose sound they get; none if None.
+
+    Raises:
+        InputError: one cannot be encoded.
+        OSError: one cannot be written.
+    """
+    sound = Sound(clip.path.absolute(), clip.start) if clip is not None and clip.sound else None
+    chosen = VideoOptions(**{item.name: getattr(options, item.name) for item in fields(VideoOptions)})
+    with ExitStack() as stack:
+        found: list[Sink] = []
+        for name, path in outputs.items():
+            if name in KINDS:
+                video = Encoder(path, KINDS[name], rate, *size, chosen, sound=sound)
+                found.append(stack.enter_context(video))
+            elif name == FRAMES:
+                frames = NumberedFrames(path)
+                stack.push(lambda kind, *rest, frames=frames: frames.end() if kind is None else None)
+                found.append(frames)
+        yield found
+
+
+def pixels_of(drawing: Drawing, size: int) -> Pixels:
+    """A frame as it is drawn with `size` pixels on its longer side, ``[H, W, 3]``."""
+    replay = Replay(drawing, size)
+    replay.paint(len(drawing.strokes))
+    pixels = np.empty((replay.height, replay.width, 3), np.uint8)
+    replay.easel().rgb(pixels, 0, replay.height, 0, replay.width)
+    return pixels
+
+
+def write_stills(
+    drawing: Drawing, outputs: Mapping[str, Path], export: Mapping[str, Mapping[str, Any]]
+) -> None:
+    """Write the files of one frame, those that are pictures and the like.
+
+    Args:
+        drawing: of it.
+        outputs: the file for each format of the film.
+        export: options of formats that plug-ins bring.
+
+    Raises:
+        OSError: one cannot be written.
+    """
+    from semantic_guidance.core.options import from_json
+
+    for name, path in outputs.items():
+        if is_still(name):
+            exporter: Exporter = EXPORTERS.get(name)
+            exporter.write(drawing, path, from_json(exporter.options, dict(export.get(name, {}))))
+
+
+def is_still(name: str) -> bool:
+    """Whether a format shows one frame of a film."""
+    return name not in KINDS and name not in (TRACK, FRAMES)
+
+
+def film_files(outputs: Mapping[str, Path]) -> dict[str, Path]:
+    """The files of a film: its numbered frames go into a folder.
+
+    Args:
+        outputs: as for a picture.
+
+    Raises:
+        InputError: a file is where the folder of frames is to be.
+    """
+    found = dict(outputs)
+    if FRAMES in found:
+        path = found[FRAMES]
+        stem = path.name.removesuffix(f".{FRAMES}")
+        found[FRAMES] = path.with_name(f"{stem}_{FRAMES}")
+        if found[FRAMES].is_file():
+            raise InputError(f"{found[FRAMES]}: this is a file, wanted a folder for frames, or another --out")
+    return found

@@ -1,0 +1,264 @@
+"""One whole film: frames and options become painted frames and their files.
+
+What ``semantic-guidance paint clip.mp4`` does, from Python, without a command line:
+
+    from semantic_guidance.apps.film.options import FilmOptions
+    from semantic_guidance.apps.film.run import run_film
+    from semantic_guidance.apps.job import Job
+
+    run_film(Job("clip.mp4", strokes=500, preset="draft"), FilmOptions(hold="lively"))
+
+Painting can end at any moment, however it ends: the same call again goes on from the last second of the film
+that was painted, and what comes out is the same to the last bit. What was painted before is only drawn again.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, Protocol
+
+from semantic_guidance.apps.film.options import FilmOptions
+from semantic_guidance.apps.film.outputs import TRACK, Pixels, Sink, pixels_of, sinks, write_stills
+from semantic_guidance.apps.film.parts import Parts, remove
+from semantic_guidance.apps.film.work import Work, key, prepared, tensor_of
+from semantic_guidance.apps.job import Job
+from semantic_guidance.core.ending import Terminated
+from semantic_guidance.core.errors import InputError
+from semantic_guidance.export.track import Stage
+from semantic_guidance.export.track_json import blank_of, header, part_text, stage_of, write_track
+from semantic_guidance.export.track_reading import read_part
+from semantic_guidance.images.reading import parsed
+from semantic_guidance.images.shots import Trouble
+from semantic_guidance.painter.film.film import Film
+from semantic_guidance.painting.drawing import Drawing
+
+
+class Progress(Protocol):
+    """Is told how far a film is."""
+
+    def begin(self, total: int | None, done: int, again: int = 0) -> None:
+        """Painting begins.
+
+        Args:
+            total: frames that there will be, as far as that is known.
+            done: that were painted before,
+            again: and that are to be drawn again first.
+        """
+        ...
+
+    def tell(self) -> None:
+        """Another frame is done."""
+        ...
+
+
+class Silence:
+    """Nobody is told."""
+
+    def begin(self, total: int | None, done: int, again: int = 0) -> None:
+        """See `Progress`."""
+
+    def tell(self) -> None:
+        """See `Progress`."""
+
+
+@dataclass(frozen=True, eq=False)
+class FilmResult:
+    """What became of a film.
+
+    Attributes:
+        job: what was asked for.
+        options: how it was painted as a film.
+        outputs: the file for each format.
+        rate: frames per second.
+        frames: number of painted frames,
+        before: and of those that were painted before this run.
+        strokes: that there are in all frames together.
+        size: width and height of the painting.
+        sound: whether there is any.
+        style: in which it was painted.
+        brush: name of the brush.
+        seconds: that it took.
+        notes: what a person should be told; mostly nothing.
+    """
+
+    job: Job
+    options: FilmOptions
+    outputs: dict[str, Path]
+    rate: Fraction
+    frames: int
+    before: int
+    strokes: int
+    size: tuple[int, int]
+    sound: bool
+    style: str
+    brush: str
+    seconds: float
+    notes: tuple[str, ...] = ()
+
+    def summary(self) -> dict[str, Any]:
+        """The result as JSON values: what ``paint clip.mp4 --json`` prints."""
+        return {
+            "input": str(self.job.image),
+            "outputs": {name: str(path) for name, path in self.outputs.items()},
+            "style": self.style,
+            "frames": self.frames,
+            "before": self.before,
+            "rate": [self.rate.numerator, self.rate.denominator],
+            "width": self.size[0],
+            "height": self.size[1],
+            "strokes": self.strokes,
+            "sound": self.sound,
+            "seconds": round(self.seconds, 4),
+        }
+
+
+def run_film(job: Job, options: FilmOptions | None = None, progress: Progress | None = None) -> FilmResult:
+    """Paint a film: its files are written whole or not at all, and only once all of it is painted.
+
+    Args:
+        job: what is asked for; its `image` is the film.
+        options: how it is painted as a film.
+        progress: is told how far it is.
+
+    Raises:
+        InputError: something is wrong with the job or the film.
+        OSError: a file cannot be read or written.
+        KeyboardInterrupt: Ctrl-C was pressed; it says how to go on.
+    """
+    started = time.perf_counter()
+    work = prepared(job, options or FilmOptions())
+    with Parts.opened(work.folder, key(work)) as parts:
+        painting = _Painting(work, parts, progress or Silence())
+        try:
+            painting.run()
+        except KeyboardInterrupt:
+            raise KeyboardInterrupt(f"interrupted{painting.kept}") from None
+        except Terminated as end:
+            raise Terminated(end.number, f"terminated{painting.kept}") from None
+        remove(work.folder)
+    if words := painting.trouble.words():
+        work.notes.append(f"{work.job.image}: {words}")
+    stage = painting.stage
+    return FilmResult(
+        job=work.job,
+        options=work.options,
+        outputs=work.outputs,
+        rate=work.rate,
+        frames=stage.count,
+        before=painting.before,
+        strokes=stage.strokes,
+        size=(stage.blank.width, stage.blank.height),
+        sound=work.clip.sound,
+        style=work.painter.style.name,
+        brush=work.painter.brush.style,
+        seconds=time.perf_counter() - started,
+        notes=tuple(work.notes),
+    )
+
+
+class _Painting:
+    """A film on its way.
+
+    Args:
+        work: what is to be painted.
+        parts: what is painted, and is kept.
+        progress: is told how far it is.
+    """
+
+    def __init__(self, work: Work, parts: Parts, progress: Progress) -> None:
+        self.work, self.parts, self.progress = work, parts, progress
+        self.trouble = Trouble()
+        self.before = 0  # frames that were painted before
+        self.size = work.painter.sides(work.clip.height, work.clip.width)
+        self._stage: Stage | None = None
+        self._first: Drawing | None = None
+        self._pixels: Pixels | None = None  # of the last frame
+
+    @property
+    def stage(self) -> Stage:
+        """Where the film is.
+
+        Raises:
+            InputError: nowhere, as there is no frame in it.
+        """
+        if self._stage is None:
+            image = self.work.job.image
+            raise InputError(f"{image}: no frame of the film can be decoded, wanted an intact one")
+        return self._stage
+
+    @property
+    def kept(self) -> str:
+        """What is kept of it, in words."""
+        if not self.parts.count:
+            return ""
+        frames = self.parts.count * self.work.beat
+        return f": the first {frames} frames are kept, and the same command goes on from there"
+
+    def run(self) -> None:
+        """Paint what is not painted yet; all frames go into their files."""
+        work = self.work
+        height, width = self.size
+        total = work.clip.told(work.options.every)
+        with sinks(work.outputs, work.rate, (width, height), work.job, work.clip) as into:
+            if self.parts.count:
+                self.progress.begin(total, 0, again=self.parts.count * work.beat)
+                for drawing in self._again():
+                    self._draw(drawing, into)
+                self.before = self.stage.count
+            self.progress.begin(total, self.before)
+            for drawing in self._painted():
+                self._draw(drawing, into)
+            stage = self.stage
+        if TRACK in work.outputs:
+            write_track(work.outputs[TRACK], self.parts.head, self.parts.texts(), stage)
+        if self._first is not None:
+            write_stills(self._first, work.outputs, work.job.export)
+
+    def _draw(self, drawing: Drawing | None, into: list[Sink]) -> None:
+        """Draw a frame, if it is not as the one before, and hand it on."""
+        if drawing is not None:
+            self._pixels = pixels_of(drawing, max(self.size))
+            self._first = self._first or drawing
+        assert self._pixels is not None  # since the first frame
+        for sink in into:
+            sink.add(self._pixels)
+        self.progress.tell()
+
+    def _again(self) -> Iterator[Drawing | None]:
+        """The frames that were painted before; None for one that is as the one before."""
+        self._stage, _ = stage_of(self.parts.head)
+        for text in self.parts.texts():
+            for drawing, _ in read_part(self._stage, parsed(text.encode(), "a part of a track")):
+                yield drawing
+
+    def _painted(self) -> Iterator[Drawing | None]:
+        """The frames that are painted now; each second is kept when it is done."""
+        work, done = self.work, self.before
+        film = Film(work.painter, work.options.hold)
+        if done:
+            film.restore(self.parts.memory())
+        kept = True
+        for pixels in work.clip.pictures(work.options.every, done, self.trouble):
+            yield self._next(film, pixels)
+            kept = self.stage.count % work.beat == 0
+            if kept:
+                self.parts.add(part_text(self.stage.part()), film.state())
+        if not kept:
+            self.parts.add(part_text(self.stage.part()), film.state())
+
+    def _next(self, film: Film, pixels: Pixels | None) -> Drawing | None:
+        """Paint the next frame; None for one that is as the one before."""
+        work, stage = self.work, self._stage
+        if pixels is None:
+            self.stage.tell_same()
+            return None
+        frame = film.next(tensor_of(pixels), work.guidance if stage is None or work.job.baseline else None)
+        found = replace(frame.painting.drawing, source=work.source)
+        if stage is None:
+            self._stage = stage = Stage(blank_of(found))
+            self.parts.begin(header(stage.blank, work.rate))
+        return stage.tell(found, frame.ids, frame.fresh)

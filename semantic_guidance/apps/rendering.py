@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 FORMATS = ("png",)
 ALTER = "what is changed"
+TRACK = "films"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,6 +75,20 @@ class RenderOptions(FileOptions, AlterOptions, ClearOptions, DialOptions, Output
         min=0,
         max=MAX_SEED,
     )
+    frame: int | None = option(
+        None,
+        "of a film's track: the picture of that frame alone, counted from 1 (default: the film)",
+        metavar="N",
+        min=1,
+        group=TRACK,
+    )
+    sound: Path | None = option(
+        None,
+        "of a film's track: a file whose sound the film gets, such as the clip that was painted",
+        metavar="FILE",
+        parse=Path,
+        group=TRACK,
+    )
     size: int | None = option(
         None,
         "longer side of the painting (default: that of the painting in the file)",
@@ -114,7 +129,7 @@ def rendered(
     if options.size is not None:
         height, width = drawing.sides(options.size)
         drawing = dataclasses.replace(drawing, width=width, height=height)
-    drawing = _altered(drawing, options)
+    drawing = altered(drawing, options)
     transparent: Any = options.transparent
     drawing = on_paper(drawing, paper, margin)
     try:
@@ -143,7 +158,7 @@ def _kept(drawing: Drawing) -> int:
     return sum(picture.nbytes for picture in pictures if picture is not None)
 
 
-def _altered(drawing: Drawing, options: AlterOptions) -> Drawing:
+def altered(drawing: Drawing, options: AlterOptions) -> Drawing:
     """The drawing with other colours, before another background, under a mask.
 
     Raises:

@@ -220,6 +220,7 @@ EXPORTERS: SuffixRegistry[Any] = SuffixRegistry(
         "anim.webp": "export.video:anim_webp",
         "apng": "export.video:apng",
         "json": "export.strokes_json:strokes",
+        "track.json": "export.track_json:track",
         "html": "export.html:page",
         "svg": "export.svg_sheet:editing",
         "exact.svg": "export.svg:showing",

@@ -16,10 +16,15 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any, BinaryIO
 
+import numpy as np
+from numpy.typing import NDArray
+
 from semantic_guidance.core.errors import InputError
 from semantic_guidance.core.files import replacing
 from semantic_guidance.core.inputs import no_such_file
 from semantic_guidance.core.shown import printable
+from semantic_guidance.export.base import Exporter, Progress
+from semantic_guidance.export.options import NoOptions
 from semantic_guidance.export.records import brush_record, read_brush, read_hand
 from semantic_guidance.export.track import Stage
 from semantic_guidance.export.track_reading import MAX_FRAMES, MAX_STROKES, read_part
@@ -37,6 +42,7 @@ from semantic_guidance.painting.drawing import Drawing
 
 FORMAT = "semantic-guidance/track"
 VERSION = 1
+TRACK_END = ".track.json"
 WANTED = "a track of a painted film"
 MAX_LINE = 128 << 20  # bytes of a part
 MAX_COMMAS = 32 * MAX_STROKES  # of a part, which bounds the memory of parsing
@@ -122,6 +128,15 @@ def write_track(path: Path, head: str, parts: Iterable[str], stage: Stage) -> No
         file.write(f'\n], "frames": {stage.count}, "strokes": {stage.strokes}}}\n')
 
 
+def write(drawing: Drawing, path: Path, options: NoOptions, progress: Progress) -> None:
+    """Write a picture as a film of one frame."""
+    blank = blank_of(drawing)
+    stage = Stage(blank)
+    stage.tell(drawing, np.arange(len(drawing.strokes)), fresh=True)
+    write_track(path, header(blank, Fraction(1)), [part_text(stage.part())], stage)
+    progress(1.0)
+
+
 @dataclass(frozen=True, eq=False)
 class Track:
     """A track in a file.
@@ -149,12 +164,16 @@ class Track:
             OSError: the file cannot be read.
             InputError: something in it is wrong; the message names the file and the place.
         """
+        return (drawing for drawing, _, _ in self.steps())
+
+    def steps(self) -> Iterator[tuple[Drawing | None, NDArray[np.int64], bool]]:
+        """The same, with the numbers of its strokes, and whether all of them are new; see `frames`."""
         stage = Stage(self.blank)
         try:
             with self.path.open("rb") as file:
                 for part in _parts(file):
-                    for drawing, _ in read_part(stage, part):
-                        yield drawing
+                    for drawing, fresh in read_part(stage, part):
+                        yield drawing, stage.standing.ids, fresh
             if (stage.count, stage.strokes) != (self.count, self.strokes):
                 raise FlawError(
                     f"there are {stage.count} frames and {stage.strokes} strokes in it, wanted {self.count}"
@@ -246,3 +265,6 @@ def _stage(document: Any) -> tuple[Stage, Fraction]:
         hand=read_hand(document["hand"]) if "hand" in document else None,
     )
     return Stage(blank), Fraction(above, below)
+
+
+track = Exporter(write, "the strokes of a film, from frame to frame", plain=True)

@@ -22,7 +22,6 @@ from semantic_guidance.export.base import Exporter
 from semantic_guidance.export.encoder import KINDS, Encoder
 from semantic_guidance.export.options import SETS, FileOptions, VideoOptions
 from semantic_guidance.export.sound import Sound
-from semantic_guidance.images.clips import Clip
 from semantic_guidance.painting.drawing import Drawing, Replay
 
 USUAL = ("mp4",)
@@ -82,7 +81,7 @@ def sinks(
     rate: Fraction,
     size: tuple[int, int],
     options: FileOptions,
-    clip: Clip | None,
+    sound: Sound | None,
 ) -> Iterator[list[Sink]]:
     """What takes the frames for all videos, and for numbered frames, among the files.
 
@@ -91,13 +90,12 @@ def sinks(
         rate: frames per second.
         size: width and height of the frames that come.
         options: of the formats.
-        clip: whose sound they get; none if None.
+        sound: that videos get, if there is any.
 
     Raises:
         InputError: one cannot be encoded.
         OSError: one cannot be written.
     """
-    sound = Sound(clip.path.absolute(), clip.start) if clip is not None and clip.sound else None
     chosen = VideoOptions(**{item.name: getattr(options, item.name) for item in fields(VideoOptions)})
     with ExitStack() as stack:
         found: list[Sink] = []

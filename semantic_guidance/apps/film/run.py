@@ -28,6 +28,7 @@ from semantic_guidance.apps.film.work import Work, key, prepared, tensor_of
 from semantic_guidance.apps.job import Job
 from semantic_guidance.core.ending import Terminated
 from semantic_guidance.core.errors import InputError
+from semantic_guidance.export.sound import Sound
 from semantic_guidance.export.track import Stage
 from semantic_guidance.export.track_json import blank_of, header, part_text, stage_of, write_track
 from semantic_guidance.export.track_reading import read_part
@@ -203,7 +204,9 @@ class _Painting:
         work = self.work
         height, width = self.size
         total = work.clip.told(work.options.every)
-        with sinks(work.outputs, work.rate, (width, height), work.job, work.clip) as into:
+        clip = work.clip
+        sound = Sound(clip.path.absolute(), clip.start) if clip.sound else None
+        with sinks(work.outputs, work.rate, (width, height), work.job, sound) as into:
             if self.parts.count:
                 self.progress.begin(total, 0, again=self.parts.count * work.beat)
                 for drawing in self._again():

@@ -1,0 +1,190 @@
+"""Whole films: what comes out, and that it is the same however often painting was interrupted."""
+
+from __future__ import annotations
+
+import json
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+from PIL import Image
+
+from semantic_guidance.apps.cli.main import main
+from semantic_guidance.apps.film.options import FilmOptions
+from semantic_guidance.apps.film.run import FilmResult, run_film
+from semantic_guidance.apps.job import Job
+from semantic_guidance.core.errors import InputError
+from semantic_guidance.export.track_json import read_track
+from tests.films import NTSC, moving, read_film, write_film
+
+FAST = {"strokes": 12, "preset": "draft", "baseline": True}
+
+
+class Interrupting:
+    """Ends painting after some frames, as Ctrl-C does; what was told before."""
+
+    def __init__(self, after: int) -> None:
+        self.left = after
+        self.begun: list[tuple[int | None, int, int]] = []
+
+    def begin(self, total: int | None, done: int, again: int = 0) -> None:
+        self.begun.append((total, done, again))
+
+    def tell(self) -> None:
+        self.left -= 1
+        if not self.left:
+            raise KeyboardInterrupt
+
+
+def painted(film: Path, out: Path, every: int = 1, **job) -> FilmResult:
+    return run_film(Job(film, out=out, **FAST, **job), FilmOptions(every=every))
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A film of 9 frames with sound, which has parts of two frames if every fourth is painted."""
+    path: Path = tmp_path_factory.mktemp("clip") / "clip.mp4"
+    write_film(path, moving(9), NTSC, sound="aac")
+    return path
+
+
+def streams(path: Path) -> dict[str, object]:
+    """What FFmpeg says of a film."""
+    with av.open(str(path)) as container:
+        video, sounds = container.streams.video[0], container.streams.audio
+        coder = video.codec_context
+        found = {
+            "rate": video.average_rate,
+            "length": video.duration * video.time_base,
+            "tags": (coder.colorspace, coder.color_primaries, coder.color_trc, coder.color_range),
+            "sound": [sound.codec_context.name for sound in sounds],
+        }
+        frames = sum(1 for _ in container.decode(video=0))
+    return {**found, "frames": frames}
+
+
+def test_a_film_keeps_its_rate_its_length_and_its_sound(clip, tmp_path):
+    result = painted(clip, tmp_path, formats=("mp4", "track.json", "png"))
+    assert (result.frames, result.rate, result.size, result.before) == (9, NTSC, (64, 48), 0)
+    told = streams(result.outputs["mp4"])
+    assert told["frames"] == 9
+    assert told["rate"] == NTSC
+    assert told["length"] == 9 / NTSC
+    assert told["tags"] == (1, 1, 1, 1)
+    assert told["sound"] == ["aac"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "clip_painted.mp4", "clip_painted.png", "clip_painted.track.json"
+    ]  # fmt: skip
+    found = read_film(result.outputs["mp4"])
+    near = [np.abs(a.astype(int) - b).mean() for a, b in zip(found, moving(9), strict=True)]
+    assert max(near) < 40
+    assert read_track(result.outputs["track.json"]).count == 9
+
+
+def test_every_nth_frame_lasts_n_times_as_long(clip, tmp_path):
+    result = painted(clip, tmp_path, every=4)
+    told = streams(result.outputs["mp4"])
+    assert (told["frames"], told["rate"], told["length"]) == (3, NTSC / 4, 3 / (NTSC / 4))
+
+
+@pytest.mark.parametrize("stop", [4, 7])
+def test_a_film_that_was_interrupted_is_the_same_to_the_last_bit(tmp_path, stop):
+    film = tmp_path / "a.mp4"
+    write_film(film, moving(8), Fraction(3))
+    formats = ("mp4", "gif", "track.json")
+    whole = painted(film, tmp_path / "whole", formats=formats)
+    job = Job(film, out=tmp_path / "again", formats=formats, **FAST)
+    with pytest.raises(KeyboardInterrupt, match=r"the first \d frames are kept"):
+        run_film(job, FilmOptions(), Interrupting(stop))
+    assert [path.name for path in job.out.iterdir()] == [".a_painted.parts"]
+    rest = Interrupting(0)
+    result = run_film(job, FilmOptions(), rest)
+    kept = stop - 1 - (stop - 1) % 3
+    assert rest.begun == [(8, 0, kept), (8, kept, 0)]
+    assert result.before == kept
+    for name, path in whole.outputs.items():
+        assert path.read_bytes() == result.outputs[name].read_bytes(), name
+    assert len(list(job.out.iterdir())) == len(formats)
+
+
+def test_another_setting_begins_afresh(tmp_path):
+    film = tmp_path / "a.mp4"
+    write_film(film, moving(6), Fraction(3))
+    job = Job(film, out=tmp_path / "out", **FAST)
+    with pytest.raises(KeyboardInterrupt):
+        run_film(job, FilmOptions(), Interrupting(5))
+    lively = Interrupting(0)
+    run_film(job, FilmOptions(hold="lively"), lively)
+    assert lively.begun == [(6, 0, 0)]
+
+
+def test_damaged_parts_are_painted_anew(tmp_path):
+    film = tmp_path / "a.mp4"
+    write_film(film, moving(6), Fraction(3))
+    job = Job(film, out=tmp_path / "out", **FAST)
+    with pytest.raises(KeyboardInterrupt):
+        run_film(job, FilmOptions(), Interrupting(5))
+    (job.out / ".a_painted.parts" / "memory.npz").write_bytes(b"PK")
+    fresh = Interrupting(0)
+    run_film(job, FilmOptions(), fresh)
+    assert fresh.begun == [(6, 0, 0)]
+
+
+def test_a_track_is_rendered_to_the_same_film(clip, tmp_path, capsys):
+    result = painted(clip, tmp_path, every=3, formats=("mp4", "track.json", "png"))
+    track = str(result.outputs["track.json"])
+    again = tmp_path / "again"
+    assert (
+        main(["render", track, "--sound", str(clip), "--formats", "mp4,track.json", "--out", str(again)]) == 0
+    )
+    for name in ("mp4", "track.json"):
+        assert (again / f"clip_painted.{name}").read_bytes() == result.outputs[name].read_bytes()
+    assert main(["render", track, "--frame", "1", "--out", str(again)]) == 0
+    with Image.open(again / "clip_painted.png") as one, Image.open(result.outputs["png"]) as two:
+        assert np.array_equal(np.array(one), np.array(two))
+    capsys.readouterr()
+    assert main(["render", track, "--size", "128", "--brush", "oil", "--out", str(again), "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["width"], told["height"], told["frames"]) == (128, 96, 3)
+    assert main(["render", track, "--frame", "4", "--out", str(again)]) == 2
+    assert "--frame: got 4, wanted 1 to 3" in capsys.readouterr().err
+
+
+def test_a_gif_is_a_film_if_that_is_asked_for(tmp_path, capsys):
+    pictures = [Image.fromarray(frame) for frame in moving(3)]
+    path = tmp_path / "a.gif"
+    pictures[0].save(path, save_all=True, append_images=pictures[1:], duration=[100, 200, 100])
+    words = [str(path), "--strokes", "8", "--preset", "draft", "--baseline", "--out", str(tmp_path)]
+    assert main(["paint", *words, "--film", "--formats", "mp4,gif", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["frames"], told["rate"], told["sound"]) == (4, [10, 1], False)
+    assert len(read_film(Path(told["outputs"]["mp4"]))) == 4
+    with Image.open(told["outputs"]["gif"]) as image:
+        assert image.is_animated
+
+
+@pytest.mark.parametrize(
+    ("words", "complaint"),
+    [
+        ("--frame 2", "--frame: this is a film"),
+        ("--background #204060", "--background: it is for a picture"),
+        ("--fps 30", "--fps: a film keeps its own rate"),
+        ("--formats plotter", "--formats: plotter.svg is for a picture"),
+        ("--variations 3", "--variations: it is about a picture"),
+        ("--every 0", "--every: got '0', wanted"),
+        ("--hold soft", "--hold"),
+    ],
+)
+def test_what_films_do_not_have_is_told(clip, tmp_path, capsys, words, complaint):
+    assert main(["paint", str(clip), "--out", str(tmp_path / "out"), *words.split()]) == 2
+    assert complaint in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_film_is_not_painted_over(clip, tmp_path):
+    copy = tmp_path / "clip.mp4"
+    copy.write_bytes(clip.read_bytes())
+    with pytest.raises(InputError, match="would overwrite its own input"):
+        run_film(Job(copy, out=tmp_path, output="clip.mp4", **FAST))

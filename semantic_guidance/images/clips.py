@@ -16,15 +16,8 @@ from pathlib import Path
 from semantic_guidance.core.errors import InputError
 from semantic_guidance.core.inputs import STDIN, no_such_file
 from semantic_guidance.core.shown import printable
+from semantic_guidance.images.film_names import NUMBER, is_pattern
 from semantic_guidance.images.shots import Clip
-
-VIDEOS = frozenset(
-    re.findall(
-        r"\w+",
-        "3g2 3gp asf avi dv f4v flv m2ts m2v m4v mkv mov mp4 mpeg mpg mts mxf ogv qt ts vob webm wmv y4m",
-    )
-)
-"""Ends of the names of files that are films, without a dot."""
 
 ANIMATIONS = {b"GIF8": "GIF", b"\x89PNG": "PNG", b"RIFF": "WEBP"}
 """How files begin that may be animated pictures, and Pillow's names of them."""
@@ -32,22 +25,7 @@ ANIMATIONS = {b"GIF8": "GIF", b"\x89PNG": "PNG", b"RIFF": "WEBP"}
 USUAL_RATE = Fraction(24)
 """Of numbered frames, of which nothing tells it."""
 
-_NUMBER = re.compile(r"%(0\d)?d")
 _NUMBERED = re.compile(r"(.*?)(\d+)(\.\w+)")
-
-
-def is_film(path: Path, asked: bool = False) -> bool:
-    """Whether what a path leads to is painted as a film.
-
-    Videos are, by their names, and patterns of numbered frames; animated pictures, and folders of frames, if
-    that is asked for.
-    """
-    return asked or path.suffix.lower().removeprefix(".") in VIDEOS or is_pattern(path)
-
-
-def is_pattern(path: Path) -> bool:
-    """Whether it is one of numbered frames, such as ``frames/%04d.png``."""
-    return _NUMBER.search(path.name) is not None and not path.exists()
 
 
 def open_clip(path: Path, rate: Fraction | None = None) -> Clip:
@@ -90,7 +68,7 @@ def numbered_files(path: Path) -> list[Path]:
         OSError: the folder cannot be read.
     """
     if not path.is_dir():
-        before, after = _NUMBER.split(path.name)[0], _NUMBER.split(path.name)[-1]
+        before, after = NUMBER.split(path.name)[0], NUMBER.split(path.name)[-1]
         folder = path.parent
         names = [each.name for each in folder.iterdir()] if folder.is_dir() else []
         inner = [(name, name[len(before) : len(name) - len(after)]) for name in names if name.endswith(after)]

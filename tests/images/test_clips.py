@@ -11,7 +11,8 @@ from PIL import Image
 
 from semantic_guidance.core.errors import InputError
 from semantic_guidance.images import videos
-from semantic_guidance.images.clips import is_film, open_clip
+from semantic_guidance.images.clips import open_clip
+from semantic_guidance.images.film_names import is_film
 from semantic_guidance.images.rates import evened, named
 from semantic_guidance.images.shots import Trouble
 from tests.films import NTSC, moving, write_film

@@ -33,7 +33,7 @@ from semantic_guidance.core.plugins import EXPORTERS, PluginError
 from semantic_guidance.core.shown import printable
 from semantic_guidance.core.start import quick_imports
 from semantic_guidance.export.options import NoOptions, PlotterOptions, VideoOptions
-from semantic_guidance.images.clips import is_film
+from semantic_guidance.images.film_names import is_film
 from semantic_guidance.painter.presets import DEFAULT_STYLE
 
 if TYPE_CHECKING:

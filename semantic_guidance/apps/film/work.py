@@ -26,8 +26,9 @@ from semantic_guidance.core.guidance import Guidance
 from semantic_guidance.core.options import OptionError, to_json
 from semantic_guidance.core.version import __version__
 from semantic_guidance.export.options import VideoOptions
-from semantic_guidance.images.clips import is_pattern, open_clip
+from semantic_guidance.images.clips import open_clip
 from semantic_guidance.images.files import Picture
+from semantic_guidance.images.film_names import is_pattern
 from semantic_guidance.images.shots import Clip
 from semantic_guidance.painter.painter import Painter
 from semantic_guidance.painter.presets import SIZES

@@ -54,15 +54,26 @@ def finished(vectors: Array, hand: Hand, own: Array, rng: np.random.Generator) -
         return vectors
     color = vectors[:, COLOR]
     grey = color @ LUMA[:, None]
-    mixed: NDArray[np.floating] = grey + hand.saturation * (color - grey)
-    mixed = mixed + (hand.jitter * LIGHTNESS * own * rng.standard_normal(count))[:, None]
-    mixed = mixed + (hand.temperature * TEMPERATURE * own * rng.standard_normal(count))[:, None] * WARM
-    turn = hand.hue * HUE * own[:, None] * rng.standard_normal((count, 3))
-    mixed = mixed + turn - turn @ LUMA[:, None]
+    mixed: NDArray[np.floating] = saturated(color, hand) + departures(hand, own, rng)
     if hand.colors:
         mixed = _chosen(mixed, grey + PURE * (color - grey), min(hand.colors, count))
     vectors[:, COLOR] = np.clip(mixed, 0, 1)
     return vectors
+
+
+def saturated(color: NDArray[np.floating], hand: Hand) -> NDArray[np.floating]:
+    """Colours ``[N, 3]`` with the chroma that a hand gives them."""
+    grey = color @ LUMA[:, None]
+    return np.asarray(grey + hand.saturation * (color - grey))
+
+
+def departures(hand: Hand, own: Array, rng: np.random.Generator) -> NDArray[np.float64]:
+    """``[N, 3]`` by how much finished colours differ from what they show; see `finished`."""
+    count = len(own)
+    lighter = (hand.jitter * LIGHTNESS * own * rng.standard_normal(count))[:, None]
+    warmer = (hand.temperature * TEMPERATURE * own * rng.standard_normal(count))[:, None] * WARM
+    turn = hand.hue * HUE * own[:, None] * rng.standard_normal((count, 3))
+    return np.asarray(lighter + warmer + turn - turn @ LUMA[:, None])
 
 
 def _chosen(mixed: NDArray[np.floating], pure: NDArray[np.floating], count: int) -> NDArray[np.floating]:

@@ -89,11 +89,13 @@ class Cast:
 
     def joined(self, fresh: Cast) -> Cast:
         """These and fresh ones, each on top of its part."""
-        order = on_top(self.parts, fresh.parts)
-        both = Cast(
+        return self.beside(fresh)[on_top(self.parts, fresh.parts)]
+
+    def beside(self, fresh: Cast) -> Cast:
+        """These, then fresh ones."""
+        return Cast(
             *(np.concatenate([getattr(self, each.name), getattr(fresh, each.name)]) for each in fields(Cast))
         )
-        return both[order]
 
     def aged(self, frames: int) -> Cast:
         """One frame later, where fading takes some frames; strokes that have disappeared are not there."""

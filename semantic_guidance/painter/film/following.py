@@ -148,14 +148,14 @@ class AnyStrokes:
         height, width = scene.target.shape[:2]
         config, unit = RefineConfig(), np.sqrt(height * width / max(1, self.count)) / scene.size
         least = max(LEAST_RADIUS * unit, LEAST_PIXELS / scene.size)
-        rates = _columns(
+        rates = columns(
             unit * config.position_rate, unit * config.radius_rate, config.opacity_rate, config.color_rate
         )
         if self.tools is not None:
             rates[RADIUS] *= self.tools.radii is None
             rates[COLOR] *= self.tools.colors is None
-        low = _columns(-BEYOND, least, LEAST_OPACITY, 0)
-        return Limits(rates, low, _columns(1 + BEYOND, GREATEST_RADIUS, 1, 1))
+        low = columns(-BEYOND, least, LEAST_OPACITY, 0)
+        return Limits(rates, low, columns(1 + BEYOND, GREATEST_RADIUS, 1, 1))
 
     def within(self, vectors: Array, cast: Cast) -> Array:
         """See `Following`: as they are."""
@@ -198,7 +198,7 @@ class AnyStrokes:
         self.loaded, self.tools = bool(state["loaded"]), tools_of(state["tools"])
 
 
-def _columns(position: float, radius: float, opacity: float, color: float) -> Array:
+def columns(position: float, radius: float, opacity: float, color: float) -> Array:
     """``[13]`` one number for each kind of a stroke's numbers."""
     columns = np.empty(NUMBERS, np.float32)
     for where, value in ((POINTS, position), (RADIUS, radius), (OPACITY, opacity), (COLOR, color)):

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from semantic_guidance.painter.film.following import AnyStrokes, Following
+from semantic_guidance.painter.film.hands import HandStrokes
 from semantic_guidance.painter.painter import Painter
 
 
 def following(painter: Painter) -> Following:
     """How strokes of a painter's manner are followed."""
-    return AnyStrokes(painter.strokes, painter.style.ends)
+    style, count = painter.style, painter.strokes
+    if style.hand is not None and style.marks == "strokes":
+        return HandStrokes(style.hand, style.ends, count, painter.foreground_share)
+    return AnyStrokes(count, style.ends)

@@ -1,0 +1,71 @@
+"""Films and many pictures are measured: what is told fits together."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.benchmarks.running import complaint, load, run
+
+
+def test_video_complains_of_too_few_frames(capsys: pytest.CaptureFixture[str], tmp_path: Path):
+    said = complaint(capsys, "video.py", "--frames", 3, "--out", tmp_path / "video.json")
+    assert said == "video.py: error: --frames is 3, wanted at least 4\n"
+    assert not (tmp_path / "video.json").exists()
+
+
+def test_what_a_film_misses_is_told():
+    video = load("video")
+    row = {
+        "clip": "bikes",
+        "preset": "standard",
+        "film": {"ratio": 1.1, "strict_ratio": 1.3},
+        "psnr_below_alone": 0.51,
+        "objects_below_alone": [0.9, 1.1],
+        "frame": {"median_s": 0.2},
+        "cuts": {"missed": [], "false": []},
+    }
+    assert video.missed(row) == [
+        "bikes, standard: strict E_warp 1.30 times the source's, wanted 1.2",
+        "bikes, standard: 0.51 dB below painting alone, wanted 0.5",
+        "bikes, standard: object 1 1.10 dB below painting alone, wanted 1.0",
+    ]
+    slow = row | {"clip": "pan", "preset": "draft", "cuts": {"missed": [3], "false": []}}
+    assert [each.split(": ")[1] for each in video.missed(slow)][-2:] == [
+        "5.0 frames a second, wanted 8",
+        "cuts missed [3], false []",
+    ]
+
+
+@pytest.mark.usefixtures("long")
+def test_video(tmp_path: Path):
+    out, sheets = tmp_path / "video.json", tmp_path / "sheets"
+    done = run("video.py", "--quick", "--out", out, "--sheets", sheets)
+    assert done.returncode == 0, done.stderr
+    moving, cut = json.loads(out.read_text())["results"]
+    assert moving["clip"] == "object"
+    assert len(moving["objects_below_alone"]) == 1
+    assert moving["film"]["ratio"] < moving["alone"]["ratio"]
+    assert moving["cuts"] == {"found": [], "missed": [], "false": []}
+    assert cut["cuts"] == {"found": [3], "missed": [], "false": []}
+    assert cut["life"] <= 3
+    assert {path.name for path in sheets.iterdir()} == {
+        f"{name}_draft.{end}" for name in ("object", "cut") for end in ("png", "mp4")
+    }
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="its processes are looked up as Linux tells of them")
+@pytest.mark.usefixtures("long")
+def test_batch(tmp_path: Path):
+    out = tmp_path / "batch.json"
+    done = run("batch.py", "--quick", "--cases", "workers", "memory", "--out", out)
+    assert done.returncode == 0, done.stderr
+    found = json.loads(out.read_text())["results"]
+    assert [row["workers"] for row in found["workers"]] == [1, 1, 2]
+    assert all(row["a_minute"] > 0 for row in found["workers"])
+    (large,) = found["memory"]
+    assert len(large["workers_pss_mib"]) == 2
+    assert 100 < max(large["workers_pss_mib"]) < 1500

@@ -11,8 +11,17 @@ from semantic_guidance.core.errors import InputError
 from semantic_guidance.core.files import check_target, check_writable
 from semantic_guidance.core.options import OptionError, from_json
 from semantic_guidance.core.plugins import EXPORTERS, usable
+from semantic_guidance.core.whole_folders import check_folder
 from semantic_guidance.export.base import Exporter
-from semantic_guidance.export.options import SETS, FileOptions, NoOptions, PlotterOptions, VideoOptions
+from semantic_guidance.export.numbered import NUMBERED, is_numbered
+from semantic_guidance.export.options import (
+    SETS,
+    FileOptions,
+    NoOptions,
+    PlotterOptions,
+    VideoOptions,
+    check_coding,
+)
 from semantic_guidance.images.color import Color, parse_color
 
 if TYPE_CHECKING:  # so that a file of strokes is rendered without waiting for torch
@@ -54,16 +63,23 @@ def color_or_file(option: str, word: str) -> Color | Path:
 def check_outputs(outputs: Iterable[Path], inputs: Iterable[Path]) -> None:
     """Check that none of the files to be written is a directory, a disk, or one of the files that are read.
 
+    Of folders of numbered pictures, that nothing else is in them, and none of the files that are read.
+
     Raises:
         InputError: one is.
+        NotADirectoryError: a file is in the place of such a folder.
     """
     inputs = list(inputs)
     for output in outputs:
-        if output.is_dir():
+        numbered = is_numbered(output.name)
+        if numbered:
+            check_folder(output, NUMBERED)
+        elif output.is_dir():
             raise InputError(f"{output}: this is a directory, wanted a file name")
-        check_target(output)
+        else:
+            check_target(output)
         for path in inputs:
-            if output.exists() and output.samefile(path):
+            if output.exists() and output.samefile(path.parent if numbered else path):
                 raise InputError(f"{output}: painting would overwrite its own input, wanted another --out")
 
 
@@ -80,6 +96,7 @@ def check_formats(formats: tuple[str, ...], options: FileOptions) -> None:
         if getattr(options, item.name) is not None and not filmed:
             videos = ", ".join(name for name, exporter in usable(EXPORTERS).items() if exporter.film)
             raise OptionError(item.name, f"--formats has no video, wanted one of {videos} in it")
+    check_coding(options, formats)
     for item in fields(PlotterOptions):
         if getattr(options, item.name) not in (None, False) and not plotted(formats):
             raise OptionError(item.name, "--formats has no plotter's file, wanted plotter in it")

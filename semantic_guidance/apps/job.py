@@ -15,7 +15,7 @@ from semantic_guidance.apps.outputs import check_name
 from semantic_guidance.core.config import check_ranges
 from semantic_guidance.core.errors import InputError
 from semantic_guidance.core.options import combined, from_json, to_json
-from semantic_guidance.export.options import FileOptions, check_dip
+from semantic_guidance.export.options import FileOptions, check_dip, keep_exactly
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,6 +55,7 @@ class Job(
         for name, values in many:
             object.__setattr__(self, name, combined(values) if values else None)
         check_ranges(self)
+        keep_exactly(self)
         check_dip(self.dip)
         check_name(self.output)
 

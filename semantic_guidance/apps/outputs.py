@@ -21,6 +21,8 @@ from semantic_guidance.core.options import OptionError
 from semantic_guidance.core.plugins import EXPORTERS
 from semantic_guidance.core.shown import printable
 from semantic_guidance.export.image import source_of, write
+from semantic_guidance.export.numbered import FIRST, is_numbered
+from semantic_guidance.export.numbered import FOLDER as NUMBERED
 from semantic_guidance.export.options import SETS
 
 Options = TypeVar("Options", bound=OutputOptions)
@@ -33,7 +35,7 @@ PIPE = "standard input"
 FOREIGN = frozenset(SETS) | frozenset(
     re.findall(
         r"\w+",
-        "ai avi avif bmp cdr dxf emf eps exr gcode heic heif hpgl htm ico j2k jfif jp2 jxl kra m4v mkv mov"
+        "ai avi avif bmp cdr dxf emf eps exr gcode heic heif hpgl htm ico j2k jfif jp2 jxl kra m4v"
         " mpeg mpg ogv ora pdf plt ppm ps psd tga tif tiff txt wmf wmv xcf",
     )
 )
@@ -55,7 +57,7 @@ def settled(options: Options, usual: tuple[str, ...] = OutputOptions.formats) ->
     word, name = options.out.name, options.output
     if options.out == STDIN:
         raise OptionError("out", "files do not go to standard output, wanted a folder, or a file's name")
-    if not options.out.is_dir():
+    if not options.out.is_dir() or is_numbered(word):
         if _format(word) is not None:
             if name is not None:
                 raise OptionError("output", f"--out {options.out} names the file, wanted only one of the two")
@@ -94,7 +96,8 @@ def job_files(options: OutputOptions, source: Path, word: str = "", mark: str = 
         mark: goes before the ends of the names.
     """
     stem = _stem(options, source, word)
-    files = {format: options.out / f"{stem}{mark}.{format}" for format in options.formats}
+    joints = {format: "_" if format == NUMBERED else "." for format in options.formats}
+    files = {format: options.out / f"{stem}{mark}{joint}{format}" for format, joint in joints.items()}
     name = options.output
     if name is not None and not mark and (asked := _format(name)) is not None:
         files[asked] = options.out / name  # as it is spelled
@@ -146,10 +149,14 @@ def check_replaced(files: Iterable[Mapping[str, Path]], note: str, options: Outp
     Raises:
         InputError: such a picture is among them.
     """
-    there = {path: name for each in files for name, path in each.items() if path.is_file()}
+    there = {path: name for each in files for name, path in each.items() if _is_there(path, name)}
     if options.overwrite or not there:
         return
-    known = {path: source_of(path) for path, name in there.items() if _tells(name)}
+    known = {
+        path: source_of(path / FIRST if name == NUMBERED else path)
+        for path, name in there.items()
+        if _tells(name)
+    }
     name = _name(note)
     for path, found in known.items():
         if found and _name(found) != name and found != note:
@@ -166,9 +173,14 @@ def check_replaced(files: Iterable[Mapping[str, Path]], note: str, options: Outp
         )
 
 
+def _is_there(path: Path, format: str) -> bool:
+    """Whether there is such a file, or such a folder that is not empty."""
+    return path.is_dir() and any(path.iterdir()) if format == NUMBERED else path.is_file()
+
+
 def _tells(format: str) -> bool:
     """Whether files of a format say of what they were made."""
-    return format == "guidance" or EXPORTERS.get(format).function is write
+    return format in ("guidance", NUMBERED) or EXPORTERS.get(format).function is write
 
 
 def _name(note: str) -> str:

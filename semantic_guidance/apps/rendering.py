@@ -142,7 +142,7 @@ def rendered(
     sides, clear = (drawing.height, drawing.width), transparent is not None
     covered = drawing.cover is not None
     check_room(sides, brush, options.formats, where, clear, _kept(drawing), covered)
-    touched = work(drawing, options.formats)
+    touched = work(drawing, options.formats, options)
     if touched > MAX_WORK:
         raise InputError(
             f"{where}: its strokes touch {touched:.1e} pixels at size {size}, as many as take the time of"

@@ -14,6 +14,7 @@ import numpy as np
 
 from semantic_guidance.core.packed import OPACITY, POINTS, RADIUS
 from semantic_guidance.core.plugins import EXPORTERS
+from semantic_guidance.export.options import VideoOptions
 
 if TYPE_CHECKING:
     from semantic_guidance.painting.drawing import Drawing
@@ -25,6 +26,7 @@ LIT = 45  # a pixel of a textured canvas on which light falls,
 WATER = 65  # and where water runs
 MASKED = 2  # a pixel of a layer under a mask, which is enlarged
 FRAME = 10  # a pixel of a film's frame, changed and encoded
+CLEAR_FRAME = 20  # more of a frame with alpha
 SEED = 2  # a pixel composited by the papers' rule
 OUTLINE = 36 * 10**4  # an outline of SVG,
 SHORT, GROWTH = 128, 0.3  # whose stroke is so many pixels long; of longer ones by this power of the length
@@ -34,12 +36,13 @@ COVERED = 4  # a pixel under a cover
 FILLED = 35  # a pixel where a cut-out's colours are continued
 
 
-def work(drawing: Drawing, formats: Iterable[str] = ()) -> float:
-    """Units of the file that is the most work, or of a picture if there are none."""
-    return max((_of_format(drawing, name) for name in formats), default=_of_picture(drawing))
+def work(drawing: Drawing, formats: Iterable[str] = (), options: VideoOptions | None = None) -> float:
+    """Units of the file that is the most work, or of a picture if there are none; `options` are of films."""
+    films = options or VideoOptions()
+    return max((_of_format(drawing, name, films) for name in formats), default=_of_picture(drawing))
 
 
-def _of_format(drawing: Drawing, name: str) -> float:
+def _of_format(drawing: Drawing, name: str, options: VideoOptions) -> float:
     if name in ("svg", "exact.svg"):
         exact = name == "exact.svg"
         return _outlines(drawing, exact) * OUTLINE + (0 if exact else _ramps(drawing) * RAMP)
@@ -48,22 +51,31 @@ def _of_format(drawing: Drawing, name: str) -> float:
         pictures = len(page.masks) + (page.cover is not None)
         return _of_picture(page) + PACKED * pictures * page.height * page.width
     if EXPORTERS.get(name).film:
-        return _of_film(drawing, name)
+        return _of_film(drawing, name, options)
     return _of_picture(drawing)
 
 
-def _of_film(drawing: Drawing, name: str) -> float:
-    """Units of a film of the usual length, whose light falls anew on each frame."""
+def _of_film(drawing: Drawing, name: str, options: VideoOptions) -> float:
+    """Units of a film, whose light falls anew on each frame."""
     from semantic_guidance.export.frames import MANY
-    from semantic_guidance.export.video import HOLD, KINDS
+    from semantic_guidance.export.kinds import KINDS
+    from semantic_guidance.export.video import HOLD
 
     kind = KINDS.get(name)
     if kind is None:  # a plug-in's
         return _of_picture(drawing)
-    screen = _within(drawing, kind.longest)
-    frames = kind.rate * (MANY + HOLD)
+    if options.film_size is None:
+        screen = _within(drawing, kind.longest)
+    else:
+        height, width = drawing.sides(options.film_size)
+        screen = replace(drawing, width=width, height=height)
+    clear = drawing.transparent is not None and bool(kind.clear)
+    screen = screen if clear else replace(screen, transparent=None)
+    frames = (options.fps or kind.rate) * (options.duration or MANY + HOLD)
     each = FRAME + _lit(screen) + COVERED * (screen.cover is not None)
-    return _of_picture(screen) + frames * each * screen.width * screen.height
+    if clear:  # as many canvases as transparency needs, each lit anew
+        each += CLEAR_FRAME + 2 * _lit(screen)
+    return _of_picture(screen) + float(frames) * each * screen.width * screen.height
 
 
 def _within(drawing: Drawing, longest: int) -> Drawing:

@@ -28,6 +28,9 @@ FORGOTTEN = 24 * 3600.0
 PROBE = bytes(1 << 20)
 """What a disk must have room for if it is not full: no program fails to write for less."""
 
+FOLDER = ".folder"
+"""What follows a draft's name in that of a folder which is somebody's as long as the draft is."""
+
 _DRAFT = re.compile(r"\.[0-9a-f]{8}([0-9a-f]{4})\.part(\.\w.*)?")
 _DESCRIPTOR = re.compile(r"(?:/dev|/proc/([^/]+)(?:/task/[^/]+)?)/fd/(\d{1,9})")
 _LINKS = 40  # that are followed, as systems do
@@ -56,7 +59,7 @@ def replacing(path: Path) -> Iterator[Path]:
     if final.is_dir():
         raise IsADirectoryError(f"{final}: this is a directory, wanted a file name")
     beside = _temporary() / path.name if stream else final
-    with _draft(beside, final) as draft:
+    with drafted(beside, final) as draft:
         yield draft
         if stream:
             _copy(draft, path)
@@ -132,6 +135,8 @@ def sweep(folder: Path, alone: bool = False) -> None:
     except OSError:
         return
     for name, match in found:
+        if name.endswith(FOLDER) and not os.path.lexists(folder / name.removesuffix(FOLDER)):
+            shutil.rmtree(folder / name, ignore_errors=True)
         _sweep(folder / name, alone or match[1] == _HERE)
 
 
@@ -139,6 +144,7 @@ def discard() -> None:
     """Remove the drafts of this process, which is about to end without unwinding."""
     for draft in list(_drafts):
         with contextlib.suppress(OSError):
+            shutil.rmtree(draft.with_name(f"{draft.name}{FOLDER}"), ignore_errors=True)
             draft.unlink()
 
 
@@ -147,8 +153,8 @@ def _name(suffix: str) -> str:
 
 
 @contextlib.contextmanager
-def _draft(beside: Path, final: Path) -> Iterator[Path]:
-    """A locked draft in the folder of `beside`; errors name `final`."""
+def drafted(beside: Path, final: Path) -> Iterator[Path]:
+    """A locked draft in the folder of `beside`, removed at the end; errors name `final`."""
     if beside.parent not in _swept:
         _swept.add(beside.parent)
         sweep(beside.parent)

@@ -9,20 +9,21 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Callable, Iterable, Mapping
+from fractions import Fraction
 from pathlib import Path
 from typing import Any, TypeVar
 
 from semantic_guidance.core.config import fits, kind_of, wanted
 from semantic_guidance.core.errors import InputError
 
-KINDS = frozenset({"str", "Path", "bool", "int", "float", "tuple", "Mapping", "None"})
+KINDS = frozenset({"str", "Path", "bool", "int", "float", "Fraction", "tuple", "Mapping", "None"})
 FITTING: tuple[tuple[type, frozenset[str]], ...] = (
     (type(None), frozenset({"None"})),
     (bool, frozenset({"bool"})),
     (str, KINDS - {"bool", "Mapping", "None"}),
     (dict, frozenset({"Mapping"})),
-    (int, frozenset({"int", "float"})),
-    (float, frozenset({"int", "float"})),
+    (int, frozenset({"int", "float", "Fraction"})),
+    (float, frozenset({"int", "float", "Fraction"})),
 )
 """What JSON's values may be for, the first that fits; texts are parsed."""
 
@@ -92,6 +93,8 @@ def _default(item: dataclasses.Field[Any]) -> Any:
 def _plain(value: Any) -> Any:
     if isinstance(value, Path):
         return str(value)
+    if isinstance(value, Fraction):
+        return value.numerator if value.denominator == 1 else str(value)
     if isinstance(value, tuple):
         return [_plain(part) for part in value]
     return dict(value) if isinstance(value, Mapping) else value

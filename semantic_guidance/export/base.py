@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from semantic_guidance.core.plugins import EXPORTERS
 from semantic_guidance.export.options import NoOptions
 
 if TYPE_CHECKING:  # so that a command line can list plug-ins' options without waiting for torch
@@ -43,6 +44,7 @@ class Exporter:
         transparent: whether it supports transparency.
         options: a dataclass of what can be chosen; each field's metadata has a ``help`` for its flag.
         flat: whether the strokes of a textured brush are flat shapes in it.
+        folder: whether it is a folder of files, `path` being its name.
         plain: whether the function takes a `painting.drawing.Drawing` in the painting's place.
     """
 
@@ -54,6 +56,7 @@ class Exporter:
     options: type = NoOptions
     plain: bool = False
     flat: bool = False
+    folder: bool = False
 
     def write(
         self,
@@ -77,6 +80,11 @@ class Exporter:
         chosen = self.options() if options is None else options
         given = _drawing(painting) if self.plain else _painting(painting)
         self.function(given, path, chosen, progress or (lambda fraction: None))
+
+
+def folder_of(format: str) -> bool:
+    """Whether a format, which may be a plug-in's, is a folder of files."""
+    return bool(getattr(EXPORTERS.get(format), "folder", False))
 
 
 def _drawing(painting: Painting | Drawing) -> Drawing:

@@ -65,14 +65,25 @@ def source_of(path: Path) -> str:
 def _write(picture: NDArray[np.float32], path: Path, source: str = "") -> None:
     check_range(picture)
     kind, options = OPTIONS[path.suffix.lower()]
-    if source:
-        exif = Image.Exif()
-        exif[SOURCE] = source
-        options = {**options, "exif": exif}
+    options = {**options, **_noted(source)}
     packed = io.BytesIO()  # given a file of the system's, Pillow does not see that a full disk took half
     Image.fromarray(to_bytes(picture)).save(packed, kind, **options)
     with replacing(path) as draft:
         draft.write_bytes(packed.getbuffer())
+
+
+def png_options(source: str) -> dict[str, Any]:
+    """What Pillow's `save` takes for a PNG picture made of a source."""
+    return {**OPTIONS[".png"][1], **_noted(source)}
+
+
+def _noted(source: str) -> dict[str, Any]:
+    """What tells Pillow's `save` of the source."""
+    if not source:
+        return {}
+    exif = Image.Exif()
+    exif[SOURCE] = source
+    return {"exif": exif}
 
 
 clear = Exporter(write, "the painting", still=True, transparent=True, plain=True)

@@ -12,7 +12,8 @@ import av
 
 from semantic_guidance.core.errors import InputError
 from semantic_guidance.core.files import replacing
-from semantic_guidance.export.encoder import Kind, Tags, new_stream
+from semantic_guidance.export.kinds import Kind, Tags, new_stream
+from semantic_guidance.export.options import VideoOptions
 from semantic_guidance.export.sound import Sound
 
 REORDERED = {"libx264": 2}
@@ -20,7 +21,12 @@ REORDERED = {"libx264": 2}
 
 
 def join(
-    parts: Sequence[Path], path: Path, kind: Kind, rate: Fraction | int, sound: Sound | Path | None = None
+    parts: Sequence[Path],
+    path: Path,
+    kind: Kind,
+    rate: Fraction | int,
+    sound: Sound | Path | None = None,
+    options: VideoOptions | None = None,
 ) -> int:
     """Write the videos of several files, one after the other, as one file, which is whole or untouched.
 
@@ -31,6 +37,7 @@ def join(
         kind: of them all, a `Kind.steady` one.
         rate: frames per second.
         sound: what the whole gets, see `encoder.Encoder`.
+        options: of the parts.
 
     Returns:
         Number of frames.
@@ -52,7 +59,9 @@ def join(
                 stream = whole.add_stream_from_template(like, opaque=True)
                 stream.time_base = 1 / rate
             else:  # which write the rate down, and a copy has none
-                stream = new_stream(whole, kind, rate, like.width, like.height, _tags(like))
+                coding = kind.coded(options or VideoOptions(), like.codec_context.pix_fmt == kind.clear)
+                size = like.width, like.height
+                stream = new_stream(whole, kind, rate, size, _tags(like), coding, like.codec_context.pix_fmt)
         heard = None if sound is None else stack.enter_context(sound.into(whole, kind.container))
         done = 0
         for part in parts:

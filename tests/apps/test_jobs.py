@@ -27,7 +27,10 @@ jobs = st.builds(
     words.map(Path),
     out=words.map(Path),
     formats=st.lists(st.sampled_from(list(EXPORTERS.shipped)), min_size=1, unique=True).map(tuple),
-    fps=st.none() | st.integers(1, 60),
+    fps=st.none() | st.integers(1, 60) | st.fractions(1, 60, max_denominator=1001),
+    film_size=st.none() | st.integers(16, 4096),
+    crf=st.none() | st.integers(0, 63),
+    quality=st.none() | st.integers(0, 100),
     duration=st.none() | st.floats(0.5, 3600),
     strokes=st.integers(1, 100_000),
     preset=words,
@@ -89,7 +92,7 @@ def test_json_has_only_what_was_said():
         ('{"image": "a.jpg", "strokes": 0}', "strokes is 0, wanted a whole number from 1 to 100000"),
         ('{"image": "a.jpg", "strokes": 2.5}', "strokes is 2.5, wanted a whole number"),
         ('{"image": "a.jpg", "formats": "png,doc"}', "^formats: got 'doc', wanted one of png,"),
-        ('{"image": "a.jpg", "fps": 1e99}', "fps is 1e[+]99, wanted a whole number from 1 to 60"),
+        ('{"image": "a.jpg", "fps": 1e99}', "fps is 1e[+]99, wanted a number from 1 to 60"),
     ],
 )
 def test_bad_json(text, complaint):

@@ -18,7 +18,7 @@ from semantic_guidance.core.errors import InputError
 from semantic_guidance.core.options import from_json, parser_of, to_json
 from semantic_guidance.core.plugins import EXPORTERS
 from semantic_guidance.export import save, save_painting
-from semantic_guidance.export.base import Exporter
+from semantic_guidance.export.base import Exporter, folder_of
 from semantic_guidance.export.options import VideoOptions
 from semantic_guidance.images.files import load_image
 from semantic_guidance.painting.brushes.brush import Brush
@@ -43,6 +43,42 @@ def short(name: str) -> Any:
     """The format's options, of a film one that is soon written."""
     options = exporter_of(name).options
     return VideoOptions(fps=6, duration=1) if options is VideoOptions else options()
+
+
+def content(path: Path) -> bytes:
+    """What a file holds, or all files of a folder."""
+    if not path.is_dir():
+        return path.read_bytes()
+    return b"".join(file.name.encode() + file.read_bytes() for file in sorted(path.iterdir()))
+
+
+def earlier(path: Path, name: str) -> bytes:
+    """Something of an earlier day in place of what is to be written."""
+    if folder_of(name):
+        path.mkdir()
+        (path / "000001.png").write_bytes(b"before")
+    else:
+        path.write_bytes(b"before")
+    return content(path)
+
+
+def frames_of(path: Path) -> list[np.ndarray]:
+    """A film's frames ``[H, W, 4]``, as another program sees them: the alpha of one without it is 255."""
+    if path.is_dir() or path.name.endswith("anim.webp"):  # which FFmpeg cannot read
+        pictures = []
+        for file in sorted(path.iterdir()) if path.is_dir() else [path]:
+            with Image.open(file) as film:
+                for number in range(getattr(film, "n_frames", 1)):
+                    film.seek(number)
+                    pictures.append(np.asarray(film.convert("RGBA"), float))
+        return pictures
+    with av.open(str(path)) as film:
+        stream = film.streams.video[0]
+        if stream.metadata.get("alpha_mode") != "1":
+            return [frame.to_ndarray(format="rgba").astype(float) for frame in film.decode(stream)]
+        decoder: Any = av.CodecContext.create("libvpx-vp9", "r")  # the other one does not look at alpha
+        found = [frame for packet in film.demux(stream) for frame in decoder.decode(packet)]
+        return [frame.to_ndarray(format="rgba").astype(float) for frame in found]
 
 
 def write(painting: Painting, path: Path, name: str) -> list[float]:
@@ -107,7 +143,7 @@ def test_it_writes_whatever_is_painted(name, case, tmp_path):
 @pytest.mark.parametrize("name", NAMES)
 def test_it_writes_all_or_nothing(name, tmp_path, monkeypatch):
     painting, path = paintings()["an object alone"], tmp_path / f"a.{name}"
-    path.write_bytes(b"before")
+    before = earlier(path, name)
 
     class StopError(Exception):
         pass
@@ -117,16 +153,17 @@ def test_it_writes_all_or_nothing(name, tmp_path, monkeypatch):
 
     with monkeypatch.context() as patched:
         patched.setattr("os.replace", stop)
+        patched.setattr("semantic_guidance.core.whole_folders.exchange", stop)
         with pytest.raises(StopError):
             write(painting, path, name)
-    assert path.read_bytes() == b"before"
+    assert content(path) == before
     with pytest.raises(StopError):
         exporter_of(name).write(painting, path, short(name), stop)
-    left = path.read_bytes()
+    left = content(path)
     assert os.listdir(tmp_path) == [path.name]
     write(painting, path, name)
-    assert path.read_bytes() != b"before"
-    assert left in (b"before", path.read_bytes())  # at the end, which is told of, too, it is whole
+    assert content(path) != before
+    assert left in (before, content(path))  # at the end, which is told of, too, it is whole
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -135,11 +172,16 @@ def test_a_place_that_cannot_be_written_is_named(name, painting, tmp_path):
     with pytest.raises(OSError, match=r"cannot be written .*, wanted a writable folder") as raised:
         save_painting(painting, path, options=short(name))
     assert str(path) in str(raised.value)
-    path.mkdir(parents=True)
-    with pytest.raises(IsADirectoryError, match="wanted a file name") as raised:
+    path.parent.mkdir()
+    wrong: type[OSError] = NotADirectoryError if folder_of(name) else IsADirectoryError
+    if folder_of(name):
+        path.touch()
+    else:
+        path.mkdir()
+    with pytest.raises(wrong, match="wanted (a file name|the name of a folder)") as raised:
         save_painting(painting, path, options=short(name))
     assert str(path) in str(raised.value)
-    assert not os.listdir(path)
+    assert not content(path)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -150,7 +192,7 @@ def test_the_same_painting_is_the_same_file_and_stays_as_it_was(name, tmp_path):
         (tmp_path / folder).mkdir()
         write(painting, tmp_path / folder / f"a.{name}", name)
     one, two = (tmp_path / folder / f"a.{name}" for folder in ("one", "two"))
-    assert one.read_bytes() == two.read_bytes()
+    assert content(one) == content(two)
     assert torch.equal(painting.strokes.pack(), strokes)
 
 
@@ -200,14 +242,20 @@ def test_transparent_ones_alone_show_what_is_behind(name, painting, tmp_path):
     path = tmp_path / f"a.{name}"
     few = dataclasses.replace(painting, layers=painting.layers[1:2], width=48, height=32)
     write(few, path, name)
-    opaque = path.read_bytes()
+    opaque = content(path)
     assert name not in STILL or opacity(path).min() == 255
+    assert name not in FILMS or min(frame[..., 3].min() for frame in frames_of(path)) == 255
     write(dataclasses.replace(few, transparent="painting"), path, name)
     if name not in CLEAR:
-        assert path.read_bytes() == opaque
+        assert content(path) == opaque
     elif name in STILL:
         assert opacity(path).min() == 0
         assert opacity(path).max() > 150
+    elif name in FILMS:
+        first, *_, last = frames_of(path)
+        assert first[..., 3].max() == 0
+        assert last[..., 3].min() == 0
+        assert last[..., 3].max() > 150
     else:
         assert b'id="canvas"' in opaque
         assert b'id="canvas"' not in path.read_bytes()
@@ -217,15 +265,7 @@ def test_transparent_ones_alone_show_what_is_behind(name, painting, tmp_path):
 def test_films_show_how_it_was_painted(name, painting, tmp_path):
     path = tmp_path / f"a.{name}"
     write(painting, path, name)
-    if name == "anim.webp":  # which FFmpeg cannot read
-        with Image.open(path) as film:
-            frames = []
-            for number in range(film.n_frames):
-                film.seek(number)
-                frames.append(np.asarray(film.convert("RGB"), float))
-    else:
-        with av.open(str(path)) as film:
-            frames = [frame.to_ndarray(format="rgb24").astype(float) for frame in film.decode(video=0)]
+    frames = [frame[..., :3] for frame in frames_of(path)]
     assert len(frames) > 3
     wanted = painting.blank(), painting.canvas
     for frame, canvas in zip((frames[0], frames[-1]), wanted, strict=True):

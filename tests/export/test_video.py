@@ -21,9 +21,11 @@ from PIL import Image
 
 from semantic_guidance.core.errors import InputError
 from semantic_guidance.export import VideoOptions, encoder, save_painting
-from semantic_guidance.export.encoder import KINDS, SHORTEST, WAITING
+from semantic_guidance.export.encoder import WAITING
 from semantic_guidance.export.frames import pace, schedule
-from semantic_guidance.export.video import HOLD, _in_second_thread, _Screen
+from semantic_guidance.export.kinds import KINDS, SHORTEST
+from semantic_guidance.export.screen import Screen
+from semantic_guidance.export.video import HOLD, _in_second_thread
 from semantic_guidance.images.arrays import to_bytes
 from semantic_guidance.painting.brushes.brush import Brush
 from semantic_guidance.painting.drawing import Replay
@@ -179,11 +181,11 @@ def test_memory_does_not_grow_with_length(painting, tmp_path):
 def test_frames_converted_in_parts_are_those_of_whole_canvases(painting, name, style, width, height):
     drawing = replace(painting, width=width, height=height, brush=Brush(style)).drawing
     size = max(width, height)
-    screen = _Screen(drawing, size, KINDS[name])
+    screen = Screen(drawing, size, KINDS[name])
     for count in (0, 1, 2, 2, 3, 7, 25, 36, 37):
         got = screen.frame(count)
         assert (got.width, got.height) == (max(SHORTEST, screen.width), max(SHORTEST, screen.height))
-        whole = _Screen(drawing, size, KINDS[name]).frame(count)
+        whole = Screen(drawing, size, KINDS[name]).frame(count)
         assert got.format.name == whole.format.name
         assert np.array_equal(got.to_ndarray(), whole.to_ndarray())
         assert whole.colorspace == got.colorspace
@@ -284,8 +286,8 @@ class TestTheSecondThread:
                 raise error
 
         if place == "frame":
-            frame = _Screen.frame
-            monkeypatch.setattr(_Screen, "frame", lambda self, count: (fail(), frame(self, count))[1])
+            frame = Screen.frame
+            monkeypatch.setattr(Screen, "frame", lambda self, count: (fail(), frame(self, count))[1])
         elif place != "progress":
             monkeypatch.setattr("semantic_guidance.export.encoder.new_stream", failing_stream(fail))
         before = threading.active_count()

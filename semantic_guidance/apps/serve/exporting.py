@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+import zipfile
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,6 +17,7 @@ from semantic_guidance.core.errors import InputError
 from semantic_guidance.core.files import replacing
 from semantic_guidance.core.lengths import parse_length
 from semantic_guidance.core.options import from_json
+from semantic_guidance.export.base import folder_of
 from semantic_guidance.export.image import write_picture
 from semantic_guidance.export.overlay import guidance_sheet
 from semantic_guidance.export.strokes_json import read_drawing
@@ -64,7 +67,22 @@ def _write(drawing: Drawing, kind: str, path: Path, task: dict[str, Any]) -> Non
     drawing = rendered(drawing, WHERE, options, None if paper is None else (paper[0], paper[1]), margin)
     if kind == "html":
         drawing = replace(drawing, photo=load_array(task["photo"], task["frame"]))
-    write_outputs(drawing, {kind: path}, options, lambda share: None)
+    if not folder_of(kind):
+        write_outputs(drawing, {kind: path}, options, lambda share: None)
+        return
+    folder = path.with_name(f"{path.stem}_{kind}")
+    try:
+        write_outputs(drawing, {kind: folder}, options, lambda share: None)
+        _pack(folder, path)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _pack(folder: Path, path: Path) -> None:
+    """Write the files of a folder as a zip; pictures are small already."""
+    with replacing(path) as draft, zipfile.ZipFile(draft, "w", zipfile.ZIP_STORED) as archive:
+        for file in sorted(folder.iterdir()):
+            archive.write(file, file.name)
 
 
 def _write_sheet(drawing: Drawing, folder: Path, path: Path, task: dict[str, Any]) -> None:

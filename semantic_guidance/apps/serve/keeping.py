@@ -27,6 +27,7 @@ from semantic_guidance.apps.serve.pictures import Pictures, Sent
 from semantic_guidance.apps.serve.pool import Lane
 from semantic_guidance.apps.serve.projects import read_json, write_project
 from semantic_guidance.apps.serve.records import Limits, Opened, Order, PaintingRecord, Refused
+from semantic_guidance.export.base import folder_of
 
 MANY = 200
 """Paintings in a zip at most."""
@@ -248,7 +249,9 @@ def _is_color(value: Any) -> bool:
 def _file_name(picture: str, format: str) -> str:
     """The name of a file of a painting of the picture of that name."""
     stem = Path(safe_name(picture)).stem
-    return f"{stem}_{format}" if format in EXTRA else f"{stem}_painted.{format}"
+    if format in EXTRA:
+        return f"{stem}_{format}"
+    return f"{stem}_painted_{format}.zip" if folder_of(format) else f"{stem}_painted.{format}"
 
 
 def _pack(files: Iterable[tuple[Path, str]], path: Path) -> None:

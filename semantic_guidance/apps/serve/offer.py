@@ -18,6 +18,7 @@ from semantic_guidance.apps.serve.records import Limits
 from semantic_guidance.core.config import kind_of
 from semantic_guidance.core.plugins import AGENTS, EXPORTERS, STYLES, usable
 from semantic_guidance.core.version import __version__
+from semantic_guidance.export.base import folder_of
 from semantic_guidance.painter.presets import PRESETS
 from semantic_guidance.painter.variations import COUNTS
 from semantic_guidance.painting.brushes import BRUSHES
@@ -74,7 +75,7 @@ def document(limits: Limits) -> dict[str, Any]:
 
 def most_of_file(limits: Limits) -> dict[str, float]:
     """What options of a file may be at most, where a server allows less than there could be."""
-    return {"size": limits.file_size, "duration": limits.film_seconds}
+    return {"size": limits.file_size, "film_size": limits.file_size, "duration": limits.film_seconds}
 
 
 def formats() -> list[dict[str, Any]]:
@@ -86,7 +87,7 @@ def formats() -> list[dict[str, Any]]:
             "film": exporter.film,
             "still": exporter.still,
             "transparent": exporter.transparent,
-            "suffix": f".{name}",
+            "suffix": f"_{name}.zip" if folder_of(name) else f".{name}",
         }
         for name, exporter in usable(EXPORTERS).items()
     ]
@@ -118,6 +119,8 @@ def kind(item: Field) -> str:
         return "choice"
     if item.default is False:
         return "bool"
+    if "Fraction" in str(item.type):
+        return "float"
     if "tuple[" in str(item.type) or str(item.type).startswith(("Box", "Place")):
         return "list"
     plain = kind_of(item)
@@ -147,6 +150,8 @@ def schema(item: Field, most: Mapping[str, float]) -> dict[str, Any]:
     found = list(kinds.get(kind(item), kinds["str"]))
     if "int" in str(item.type).split(" | ") and kind(item) == "str":
         found.append({"type": "integer"})
+    if "Fraction" in str(item.type):
+        found.append({"type": "string"})
     if item.default is None:
         found.append({"type": "null"})
     whole = found[0] if len(found) == 1 else {"anyOf": found}

@@ -142,6 +142,7 @@ def checked_options(format: str, values: Mapping[str, Any], limits: Limits, find
     except InputError as error:
         raise Refused(error, 422) from None
     _check_most("size", options.size or 0, limits.file_size)
+    _check_most("film_size", options.film_size or 0, limits.file_size)
     _check_most("duration", options.duration or 0, limits.film_seconds)
     return given
 

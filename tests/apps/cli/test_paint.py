@@ -176,9 +176,13 @@ def test_bad_pictures(refused, tmp_path, photo):
         ("--brush", "crayon", "flat, oil, knife, gouache, watercolor, ink, pencil, or the file"),
         ("--formats", "png,tiff", "png,jpg"),
         ("--formats", "avi", "png,jpg"),
-        ("--fps", "0", "a whole number from 1 to 60"),
-        ("--fps", "61", "a whole number from 1 to 60"),
-        ("--fps", "29.97", "a whole number from 1 to 60"),
+        ("--fps", "0", "a number from 1 to 60, such as 25 or 23.976, or a fraction such as 24000/1001"),
+        ("--fps", "61", "a number from 1 to 60"),
+        ("--fps", "24000/0", "a number from 1 to 60"),
+        ("--fps", "1e1", "a number from 1 to 60"),
+        ("--film-size", "4097", "a whole number from 16 to 4096"),
+        ("--crf", "64", "a whole number from 0 to 63"),
+        ("--quality", "101", "a whole number from 0 to 100"),
         ("--duration", "0", "a number from 0.5 to 3600"),
         ("--duration", "nan", "a number from 0.5 to 3600"),
         ("--duration", "inf", "a number from 0.5 to 3600"),
@@ -259,7 +263,7 @@ def test_interruption_leaves_nothing(photo, tmp_path, capsys, monkeypatch):
     def interrupt(*arguments: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("semantic_guidance.export.video._Screen.frame", interrupt)
+    monkeypatch.setattr("semantic_guidance.export.screen.Screen.frame", interrupt)
     argv = ["paint", str(photo), *QUICK, "--out", str(tmp_path / "out"), "--formats", "mp4"]
     assert main(argv) == 130
     assert capsys.readouterr().err == "semantic-guidance: interrupted\n"

@@ -8,10 +8,11 @@ import { filled, text } from "/page/text.js";
 
 const words = text.keep;
 const FINISHED = ["done", "stopped"], LARGEST = 16384;
-const PICTURES = ["png", "jpg", "webp"], FILMS = ["mp4", "webm", "gif", "anim.webp", "apng", "html"];
+const PICTURES = ["png", "jpg", "webp"];
+const FILMS = ["mp4", "webm", "gif", "anim.webp", "apng", "html", "mov", "mkv", "frames"];
 const SHAPES = ["svg", "exact.svg"], REAL = ["plotter.svg", "plotter.json", "recipes.svg", "recipes.json"];
 const PROGRAMS = ["json", "height.png"], DOUBLE = ["jpeg"];
-const SIZES = { picture: [1024, 2048, 4096], film: [640, 1280, 1920] };
+const SIZES = { picture: [1024, 2048, 4096], film: [1280, 1920, 3840] }, FILM = 720;
 const PAPERS = ["a5", "a4", "a3", "a2", "letter", "legal", "tabloid"];
 let known = new Map(), limits = {}, busy = null, kept = null, offer = null;
 const parts = {}; // elements that change
@@ -44,7 +45,7 @@ function numberOf(control, name) {
 
 // Sizes to choose from, told by both sides; the list is made new for each painting.
 function sizes(kind) {
-  const list = make("select"), own = number(limits.size[0], limits.size[1], 1, "");
+  const list = make("select"), [least, most] = limits[kind], own = number(least, most, 1, "");
   const box = field(words.pixels, own);
   box.hidden = true;
   list.addEventListener("change", () => {
@@ -52,9 +53,10 @@ function sizes(kind) {
     if (!box.hidden) own.focus();
   });
   const fill = () => {
-    const chosen = list.value, painted = paintedSize();
-    const rest = SIZES[kind].filter((size) => size !== painted && size <= limits.size[1]);
-    const usual = ["", filled(words.sized, { name: words.sizes.painted, sides: sides(painted) })];
+    const film = kind === "film", name = film ? words.sizes.usual : words.sizes.painted;
+    const chosen = list.value, first = film ? Math.min(FILM, paintedSize()) : paintedSize();
+    const rest = SIZES[kind].filter((size) => size !== first && size <= most);
+    const usual = ["", filled(words.sized, { name, sides: sides(first) })];
     list.replaceChildren(...listed([usual, ...rest.map((size) => [size, sides(size)]), ["own", words.sizes.own]]));
     list.value = [...list.options].some(({ value }) => value === chosen) ? chosen : "";
     box.hidden = list.value !== "own";
@@ -85,7 +87,8 @@ function optionsFor(format) {
   if (known.get(format)?.film) {
     const { filmSize, seconds, fps } = parts;
     const duration = numberOf(seconds, words.seconds);
-    return { size: filmSize.value(), duration, fps: numberOf(fps, words.fps) };
+    const clear = known.get(format).transparent && parts.clearFilm.checked ? "painting" : null;
+    return { film_size: filmSize.value(), duration, fps: numberOf(fps, words.fps), transparent: clear };
   }
   if (SHAPES.includes(format)) return { transparent: parts.clearShapes.checked ? "painting" : null };
   if (format.startsWith("plotter")) {
@@ -183,19 +186,21 @@ const kind = () => parts.kinds.querySelector("input:checked").value;
 
 const pair = (...two) => make("div", { class: "pair" }, ...two);
 
-function buildFilm() {
-  parts.filmSize = sizes("film");
-  parts.seconds = number(0.5, limits.seconds, 0.5);
-  parts.fps = number(1, 60, 1);
-  const { list, box } = parts.filmSize;
-  const length = pair(field(words.seconds, parts.seconds), field(words.fps, parts.fps));
-  return section(words.film, { open: false }, rows(FILMS), field(words.size, list), box, length);
-}
-
 const check = (label) => {
   const input = make("input", { type: "checkbox" });
   return [input, make("label", { class: "check" }, input, make("span", { text: label }))];
 };
+
+function buildFilm() {
+  parts.filmSize = sizes("film");
+  parts.seconds = number(0.5, limits.seconds, 0.5);
+  parts.fps = number(1, 60, 0.001);
+  const [input, label] = check(words.clearFilm);
+  parts.clearFilm = input;
+  const { list, box } = parts.filmSize;
+  const length = pair(field(words.seconds, parts.seconds), field(words.fps, parts.fps));
+  return section(words.film, { open: false }, rows(FILMS), field(words.size, list), box, length, label);
+}
 
 function buildShapes() {
   const [input, label] = check(words.clearShapes);
@@ -323,8 +328,12 @@ function fillSizes() {
 export function mount(options) {
   offer = options;
   known = new Map(options.formats.map((format) => [format.name, format]));
-  const size = (options.file_options ?? options.options).find(({ name }) => name === "size");
-  limits = { size: [size?.min ?? 16, size?.max ?? LARGEST], seconds: options.limits?.film_seconds ?? 60 };
+  const bounds = (word, most) => {
+    const option = (options.file_options ?? options.options).find(({ name }) => name === word);
+    return [option?.min ?? 16, option?.max ?? most];
+  };
+  limits = { picture: bounds("size", LARGEST), film: bounds("film_size", 4096) };
+  limits.seconds = options.limits?.film_seconds ?? 60;
   parts.later = hint(words.later);
   const real = [buildPicture(), buildFilm(), buildShapes(), buildReal(), buildPrograms(), buildProject()];
   parts.files = make("fieldset", { class: "bare-set", "aria-label": text.common.tabs.keep }, ...real);

@@ -70,7 +70,7 @@ def test_files_are_called_as_asked(here, words, names):
         (("--output", "r.svg", "--formats", "png"), "--formats: png is without svg"),
         (("--out", "r.png", "--output", "r"), "only one of the two"),
         (("--out", "r.tiff"), "--out: r.tiff is of no format that can be written, wanted png"),
-        (("--out", "r.mov"), "no format that can be written"),
+        (("--out", "r.avi"), "no format that can be written"),
         (("--out", "R.JXL"), "no format that can be written"),  # which no table of the system need know
         (("--out", "r.plotter"), "no format that can be written"),
         (("--out", "-"), "standard output"),

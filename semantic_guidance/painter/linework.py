@@ -62,23 +62,28 @@ class LineWork:
 
     def begin(self, problem: Problem, see: See, tools: Tools | None, watch: Watch | None = None) -> Work:
         """See `Manner`."""
-        closer = min(max(BOUNDS[0], 1.6 * (CLOSER / self.strokes) ** 0.37), BOUNDS[1])
-        seen = see(SIDE * length_factor(self.strokes) * closer)
+        seen = see(self.length)
         found = drawn(
             to_array(seen.target),
             seen.weight.numpy(),
             seen.masks.numpy(),
             seen.focus.numpy(),
             self.strokes,
-            self._dials(problem.ground),
+            self.dials(problem.ground),
             np.random.default_rng(self.seed),
             _telling(seen, self.style, watch),
         )
         strokes = seen.to_picture(torch.from_numpy(found.strokes)).pack()[0]
         return Work(None, partial(_finish, strokes, seen, self.style, tools))
 
-    def _dials(self, ground: Color) -> LineStyle:
-        """The dials of the drawing, as the hand changes them."""
+    @property
+    def length(self) -> float:
+        """Root of the pixels of what is drawn."""
+        closer = min(max(BOUNDS[0], 1.6 * (CLOSER / self.strokes) ** 0.37), BOUNDS[1])
+        return SIDE * length_factor(self.strokes) * closer
+
+    def dials(self, ground: Color) -> LineStyle:
+        """The dials of the drawing, as the hand changes them, on paper of that colour."""
         own, hand = STYLES[self.style.marks], self.style.hand or Hand()
         low, high = own.reach
         return replace(

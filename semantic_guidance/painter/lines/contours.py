@@ -63,7 +63,7 @@ def contours(sheet: Sheet, count: int, rng: np.random.Generator, told: Told = un
 
 def _found(sheet: Sheet) -> Iterator[Contour]:
     """All contours, as they are found."""
-    strength, normal = _edges(sheet, max(0.8, 0.75 * sheet.radius))
+    strength, normal = edges(sheet, max(0.8, 0.75 * sheet.radius))
     for traced in trace(strength, normal, FAINT, CLEAR, 5 * sheet.radius):
         line = smoothed(traced, 1.5)
         firm = sample(strength, line)
@@ -83,7 +83,7 @@ def _best(sheet: Sheet, count: int, found: Iterable[Contour], rng: np.random.Gen
     return np.concatenate(parts) if parts else np.zeros((0, 13), np.float32)
 
 
-def _edges(sheet: Sheet, scale: float) -> tuple[Array, Array]:
+def edges(sheet: Sheet, scale: float) -> tuple[Array, Array]:
     """How much a contour is wanted ``[H, W]``, and the unit vectors across it ``[H, W, 2]``."""
     fine = flow(sheet.target, [np.ones_like(sheet.dark)], max(1.5, 1.2 * scale))
     light = 0.8 * (sheet.target @ LUMA) + 0.2 * sheet.target.min(axis=-1)

@@ -164,18 +164,18 @@ def _form(sheet: Sheet) -> Flow:
     return Flow(double, found.sure, found.rough)
 
 
-def _tone(sheet: Sheet, restraint: float) -> Array:
+def tone(sheet: Sheet, restraint: float) -> Array:
     """``[H, W]`` share of the paper to cover, the more restrained the less, and the more in the darks."""
     style, root = sheet.style, math.sqrt(restraint)
     dark = np.clip((sheet.dark - style.light) / (1 - style.light), 0, 1)
-    tone = style.darkest / min(root, 1.5) * dark ** (style.gamma * root)
-    return blur(tone.astype(np.float32), max(1.0, 1.5 * sheet.radius))
+    wanted = style.darkest / min(root, 1.5) * dark ** (style.gamma * root)
+    return blur(wanted.astype(np.float32), max(1.0, 1.5 * sheet.radius))
 
 
 def _ink(sheet: Sheet, restraint: float) -> float:
     """The tone that lines are drawn for, in all."""
-    tone = _tone(sheet, restraint)
-    return float(tone[tone > FAINTEST].sum())
+    wanted = tone(sheet, restraint)
+    return float(wanted[wanted > FAINTEST].sum())
 
 
 def _restraint(sheet: Sheet, ink: float) -> float:
@@ -193,7 +193,7 @@ def _hatching(
     sheet: Sheet, broad: Flow, restraint: float, rng: np.random.Generator, growing: _Growing
 ) -> list[_Line]:
     """The lines of all layers."""
-    style, bare, found = sheet.style, _tone(sheet, restraint), list[_Line]()
+    style, bare, found = sheet.style, tone(sheet, restraint), list[_Line]()
     press = np.clip(bare / max(style.darkest, 1e-6), 0, 1)
     opacity = style.opacity[0] + (style.opacity[1] - style.opacity[0]) * press
     fine = 1 - style.fineness * np.clip(2 * sheet.focus, 0, 1)

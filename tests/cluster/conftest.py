@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
+import signal
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -73,3 +77,69 @@ def s3(long: None, store: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]
     files.mkdir(bucket)
     yield f"s3://{bucket}"
     system.clear_instance_cache()
+
+
+def children(pid: int) -> set[int]:
+    """The processes that a process has started, and that these have."""
+    parents = {}
+    for entry in Path("/proc").iterdir():
+        with contextlib.suppress(OSError, ValueError):
+            parents[int(entry.name)] = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
+    found, new = set(), {pid}
+    while new:
+        new = {child for child, parent in parents.items() if parent in new} - found
+        found |= new
+    return found
+
+
+def workers(pid: int) -> set[int]:
+    """The processes among these that Ray has made workers of ours."""
+    found = set()
+    for child in children(pid):
+        with contextlib.suppress(OSError):
+            if Path(f"/proc/{child}/cmdline").read_bytes().startswith(b"ray::Worker"):
+                found.add(child)
+    return found
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """A Ray cluster of this machine.
+
+    Attributes:
+        address: of its head.
+        pid: of the process that has started it.
+    """
+
+    address: str
+    pid: int
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """A cluster with one node and two cores, which ends with the tests of a file."""
+    pytest.importorskip("ray")
+    port = free_port()
+    log = (tmp_path_factory.mktemp("ray") / "log").open("wb")
+    words = ["start", "--head", "--block", f"--port={port}", "--num-cpus=2", "--include-dashboard=false"]
+    words += ["--node-ip-address=127.0.0.1", "--object-store-memory=80000000", "--disable-usage-stats"]
+    program = Path(sys.executable).with_name("ray")
+    # In a folder of no interest: workers start where the cluster did.
+    head = subprocess.Popen(
+        [str(program), *words], stdout=log, stderr=log, cwd="/", env={**os.environ, "PYTHONPATH": str(ROOT)}
+    )
+    try:
+        until_open(port)
+        yield Cluster(f"127.0.0.1:{port}", head.pid)
+    finally:
+        others = children(head.pid)
+        head.terminate()
+        try:
+            head.wait(20)
+        except subprocess.TimeoutExpired:
+            head.kill()
+            head.wait()
+        for child in others:
+            with contextlib.suppress(OSError):
+                os.kill(child, signal.SIGKILL)
+        log.close()

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from semantic_guidance.core.config import check_ranges
+from semantic_guidance.core.engines.options import ray_option
 from semantic_guidance.core.machine import cores
 from semantic_guidance.core.memory import free_memory
 from semantic_guidance.core.options import OptionError, option
@@ -54,13 +55,7 @@ class BatchOptions:
         max=1024,
         group=MANY,
     )
-    ray: str | None = option(
-        None,
-        "paint on a Ray cluster: local starts one on this machine, auto takes the one that this machine is a"
-        " node of, HOST:PORT the one whose head is there; needs the extra 'cluster'",
-        metavar="ADDRESS",
-        group=MANY,
-    )
+    ray: str | None = ray_option(MANY)
     gpu_share: float = option(
         0.25,
         "with --ray and --device cuda: how much of a graphics card each worker gets (default: %(default)s)",

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from semantic_guidance.apps.cli.flags import add_flags
+from semantic_guidance.core.engines.options import ray_option
 from semantic_guidance.core.options import option
 
 SUMMARY = "find the objects of a whole data set"
@@ -37,7 +38,14 @@ class PreprocessOptions:
         choices=("cub200", "cars196", "vkitti", "folder"),
     )
     variation: str = option("clone", "of vkitti, as for train", metavar="NAMES")
-    workers: int = option(min(os.cpu_count() or 1, 8), "processes", metavar="N", min=1, max=1024)
+    workers: int | None = option(
+        None,
+        "processes (default: as many as cores, at most 8; with --ray as many as the cluster has cores for)",
+        metavar="N",
+        min=1,
+        max=1024,
+    )
+    ray: str | None = ray_option()
     overwrite: bool = option(False, "redo pictures that are already done")
 
 
@@ -59,6 +67,11 @@ def run(args: argparse.Namespace) -> int:
     """Preprocess; returns the exit status: 0, or 1 if a picture was skipped."""
     from semantic_guidance.learning.data.preprocess import preprocess
 
-    count, skipped = preprocess(args.data, args.workers, args.overwrite, args.dataset, args.variation)
+    engine, workers = None, args.workers or min(os.cpu_count() or 1, 8)
+    if args.ray is not None:
+        from semantic_guidance.core.engines.ray_engine import RayEngine
+
+        engine = RayEngine(args.ray, args.workers)
+    count, skipped = preprocess(args.data, workers, args.overwrite, args.dataset, args.variation, engine)
     print(f"{count - skipped} of {count} pictures done, {skipped} skipped", file=sys.stderr)
     return SKIPPED if skipped else 0

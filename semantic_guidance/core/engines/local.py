@@ -126,7 +126,8 @@ class _Lane:
     def __init__(self, how: BaseContext) -> None:
         self.future: Future[Any] | None = None
         self.dead = False
-        self._pool = ProcessPoolExecutor(1, how, _settle)
+        with apart():  # its locks already start a process, which looks after them
+            self._pool = ProcessPoolExecutor(1, how, _settle)
         self._task = _Task({})
         self._process: Any = None
 

@@ -11,30 +11,26 @@ own, if they are there.
 
 from __future__ import annotations
 
-import multiprocessing
+import contextlib
 import os
 import sys
-from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass, replace
-from functools import lru_cache
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import cv2
 import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from semantic_guidance.core.apart import apart
-from semantic_guidance.core.ending import end_with_parent
+from semantic_guidance.core.engines.base import Do, Engine, Item, Work
+from semantic_guidance.core.engines.local import LocalEngine
 from semantic_guidance.core.errors import InputError, RoomError
 from semantic_guidance.core.files import replacing
-from semantic_guidance.core.guidance import Box, Guidance, box_of
+from semantic_guidance.core.guidance import Box, box_of
 from semantic_guidance.core.memory import free_memory
-from semantic_guidance.core.resample import resample
 from semantic_guidance.core.shown import printable
-from semantic_guidance.guidance import Guide
 from semantic_guidance.images.files import load_image, load_pixels
 from semantic_guidance.images.jpeg import Head, read_head, with_comment
 from semantic_guidance.learning.data.cars196 import Cars196
@@ -43,17 +39,14 @@ from semantic_guidance.learning.data.folder import (
     PictureDataset,
     PictureFolder,
     Segmentation,
-    box_inside,
     need_pictures,
 )
 from semantic_guidance.learning.data.made import BOXES, FOCUS, MASKS
+from semantic_guidance.learning.data.seen import look
 from semantic_guidance.learning.data.virtual_kitti import VirtualKITTI
 
 MARK = b"semantic-guidance preprocess"
 """A comment in all masks and focus maps, by which they are known: only they are replaced."""
-
-_LONGEST = 1024
-"""Pixels; in larger pictures, what fills a box is looked for at this size."""
 
 _FULL = 0.995
 """Share of its box from which on a mask is a rectangle."""
@@ -115,57 +108,6 @@ def _stored_box(mask: Path) -> tuple[tuple[int, int, int, int], float] | None:
     return box, float((plane > 127).sum()) / (box[2] * box[3])
 
 
-@lru_cache(maxsize=1)
-def _guide() -> Guide:
-    return Guide(faces=False)  # the papers' data know nothing of them
-
-
-def _start_worker() -> None:
-    end_with_parent()
-    torch.set_num_threads(1)
-    cv2.setNumThreads(1)
-
-
-def _look(job: Job, image: Tensor) -> Guidance:
-    """What is in a picture ``[3, H, W]``, as the data set says, or where it says, or wherever it is.
-
-    Raises:
-        ValueError: the data set's box lies outside the picture, or its masks cannot be read.
-    """
-    if job.masks is not None:
-        return _with_focus(image, job.masks(*image.shape[1:]))
-    return _guide()(image) if job.box is None else _in_box(image, job.box, job.image)
-
-
-def _with_focus(image: Tensor, given: Guidance) -> Guidance:
-    """The data set's own masks, with a focus map."""
-    if not given.instances:
-        return given
-    small = _shrunk(image)
-    found = _guide().from_mask(small, given.resized(*small.shape[1:]).mask).resized(*image.shape[1:])
-    return replace(given, focus=found.focus * (given.mask > 0.5))
-
-
-def _in_box(image: Tensor, box: Box, source: Path) -> Guidance:
-    """What fills a box (x, y, width, height, in pixels); `source` is for messages."""
-    height, width = image.shape[1:]
-    box_inside(box, height, width, source)
-    small = _shrunk(image)
-    across, down = small.shape[2] / width, small.shape[1] / height
-    x, y, w, h = box
-    found = _guide().from_box(small, (x * across, y * down, w * across, h * down)).resized(height, width)
-    return replace(found, focus=found.focus * (found.mask > 0.5))
-
-
-def _shrunk(image: Tensor) -> Tensor:
-    """The picture, at most `_LONGEST` pixels long."""
-    scale = min(1.0, _LONGEST / max(image.shape[1:]))
-    if scale == 1:
-        return image
-    height, width = (max(1, round(side * scale)) for side in image.shape[1:])
-    return resample(image, height, width).clamp(0, 1)
-
-
 def process(job: Job) -> str | None:
     """Write one picture's mask and focus map.
 
@@ -182,7 +124,7 @@ def process(job: Job) -> str | None:
         image = load_image(job.image)
         for path in (job.focus, job.mask):
             _check_replaceable(path, *image.shape[1:])
-        guidance = _look(job, image)
+        guidance = look(image, job.masks, job.box, job.image)
     except (ValueError, OSError) as error:
         return str(error)
     write_whole(job.focus, _encode(guidance.focus))
@@ -190,27 +132,66 @@ def process(job: Job) -> str | None:
     return None
 
 
-def _results(jobs: list[Job], workers: int) -> Iterator[tuple[Job, str | None]]:
-    if workers == 1 or len(jobs) < 2:
-        for job in jobs:
-            yield job, process(job)
-        return
-    # Spawned, since a fork of a process whose threads hold locks may hang.
-    context, others = multiprocessing.get_context("spawn"), multiprocessing.active_children()
-    with apart(), ProcessPoolExecutor(min(workers, len(jobs)), context, _start_worker) as pool:
-        futures = {pool.submit(process, job): job for job in jobs}
+def looking(settings: Mapping[str, Any]) -> Do:
+    """What a worker does: it finds the object of one picture after the other.
+
+    Args:
+        settings: ``data``, ``dataset`` and ``variation`` as for `preprocess`, and ``threads``.
+
+    Raises:
+        ValueError: the data set is missing or malformed.
+    """
+    torch.set_num_threads(settings["threads"])
+    cv2.setNumThreads(settings["threads"])
+    return _looking_at(_opened(Path(settings["data"]), settings["dataset"], settings["variation"]))
+
+
+def _looking_at(pictures: PictureDataset) -> Do:
+    """What takes the ``index`` of a picture, and returns the ``problem`` for which it was skipped, if any, or
+    why results cannot be written, for which all has to ``stop``.
+    """
+
+    def do(item: Item) -> dict[str, Any]:
         try:
-            for future in as_completed(futures):
-                yield futures[future], future.result()
-        except BrokenProcessPool:
-            raise InputError(
-                "--workers: one of them was killed, perhaps for lack of memory, wanted fewer"
-            ) from None
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            for child in {*multiprocessing.active_children()} - {*others}:
-                child.terminate()
-            raise
+            return {"problem": process(_job(pictures, item["index"]))}
+        except OSError as error:
+            place = error.filename or pictures.root
+            return {"stop": f"{place} cannot be written ({error.strerror})"}
+
+    return do
+
+
+def _problems(
+    jobs: Sequence[Job], pictures: PictureDataset, work: Work, engine: Engine | None
+) -> Iterator[str | None]:
+    """Do all jobs; for each, in any order, why it was skipped, if it was.
+
+    Raises:
+        InputError: results cannot be written.
+    """
+    items = ({"index": job.index} for job in jobs)
+    if engine is None or len(jobs) < 2:
+        results = map(_looking_at(pictures), items)
+        yield from map(_told, results)
+        return
+    with contextlib.closing(engine), contextlib.closing(engine.run(work, items)) as outcomes:  # type: ignore[type-var]
+        for outcome in outcomes:
+            if outcome.result is None:
+                yield f"{pictures.names[outcome.item['index']]}: {outcome.error}"
+            else:
+                yield _told(outcome.result)
+
+
+def _told(result: Mapping[str, Any]) -> str | None:
+    """The problem that a result tells.
+
+    Raises:
+        InputError: it tells of one for which all has to stop.
+    """
+    if "stop" in result:
+        raise InputError(result["stop"])
+    problem: str | None = result["problem"]
+    return problem
 
 
 def _write_boxes(path: Path, jobs: list[Job]) -> int:
@@ -232,24 +213,34 @@ def _jobs(dataset: PictureDataset) -> list[Job]:
     """
     jobs: list[Job] = []
     pictures: dict[str, str] = {}
-    made = tuple(os.path.join(os.path.realpath(dataset.root), folder, "") for folder in (MASKS, FOCUS))
     for index, name in enumerate(dataset.names):
         target = dataset.made_name(index)
         if target in pictures:
             there = f"{pictures[target]!r} and {name!r}"
             raise InputError(f"{dataset.root}: {there} have one mask, wanted different names")
         pictures[target] = name
-        mask, focus = (_result_path(dataset.root, f"{folder}/{target}") for folder in (MASKS, FOCUS))
-        try:
-            image, problem, masks = dataset.path(index), None, dataset.segmentation(index)
-        except InputError as error:
-            image, problem, masks = dataset.root / name, str(error), None
-        if problem is None and os.path.realpath(image).startswith(made):
-            raise InputError(f"{image} is among the results of the preprocessing, wanted a photograph")
-        jobs.append(Job(index, image, mask, focus, problem, dataset.hint(index), masks))
+        jobs.append(_job(dataset, index))
     if not any(job.problem or job.image.exists() for job in jobs):
         need_pictures(dataset)
     return jobs
+
+
+def _job(dataset: PictureDataset, index: int) -> Job:
+    """The one for a picture.
+
+    Raises:
+        InputError: results would lie elsewhere, or in the place of something else.
+    """
+    target, root = dataset.made_name(index), os.path.realpath(dataset.root)
+    mask, focus = (_result_path(dataset.root, f"{folder}/{target}") for folder in (MASKS, FOCUS))
+    try:
+        image, problem, masks = dataset.path(index), None, dataset.segmentation(index)
+    except InputError as error:
+        image, problem, masks = dataset.root / dataset.names[index], str(error), None
+    made = tuple(os.path.join(root, folder, "") for folder in (MASKS, FOCUS))
+    if problem is None and os.path.realpath(image).startswith(made):
+        raise InputError(f"{image} is among the results of the preprocessing, wanted a photograph")
+    return Job(index, image, mask, focus, problem, dataset.hint(index), masks)
 
 
 def _result_path(root: Path, name: str) -> Path:
@@ -325,7 +316,12 @@ def _opened(data: Path, dataset: str, variation: str) -> PictureDataset:
 
 
 def preprocess(
-    data: Path, workers: int = 1, overwrite: bool = False, dataset: str = "cub200", variation: str = "clone"
+    data: Path,
+    workers: int = 1,
+    overwrite: bool = False,
+    dataset: str = "cub200",
+    variation: str = "clone",
+    engine: Engine | None = None,
 ) -> tuple[int, int]:
     """Find the object of every picture of a data set; progress and skipped pictures are told on stderr.
 
@@ -335,6 +331,7 @@ def preprocess(
         overwrite: whether pictures that are done already are done again.
         dataset: ``cub200``, ``cars196``, ``vkitti`` or ``folder``.
         variation: of Virtual KITTI.
+        engine: who does it, in place of these processes.
 
     Returns:
         How many pictures there are, and how many were skipped.
@@ -356,9 +353,12 @@ def preprocess(
             f"finding objects takes about {WORKER / 1e9:.1f} GB of memory for each of the --workers, wanted"
             f" less than the {free / 1e9:.1f} GB that are free"
         )
+    if engine is None and workers > 1:
+        engine = LocalEngine(min(workers, max(1, len(open_jobs))), threads=1, preload=[__name__])
+    work = Work(f"{__name__}:looking", {"data": str(data), "dataset": dataset, "variation": variation})
     try:
         with tqdm(total=len(jobs), initial=len(jobs) - len(open_jobs), unit="image", file=sys.stderr) as bar:
-            for _, problem in _results(open_jobs, workers):
+            for problem in _problems(open_jobs, pictures, work, engine):
                 if problem is not None:
                     skipped += 1
                     bar.write(f"skipped: {printable(problem)}", file=sys.stderr)

@@ -73,13 +73,6 @@ def test_writes_what_the_seed_reads(data, capsys):
     assert not list(data.rglob("*.part"))
 
 
-def test_workers_begin_by_seeing_to_it_that_they_end_with_the_command(monkeypatch):
-    began = []
-    monkeypatch.setattr(preprocess, "end_with_parent", lambda: began.append(True))
-    preprocess._start_worker()
-    assert began == [True]
-
-
 def test_several_workers_agree_with_one(data, monkeypatch):
     """And run nothing that came with the data."""
     monkeypatch.chdir(data)

@@ -15,7 +15,7 @@ from PIL import Image
 
 from semantic_guidance.core.guidance import Guidance
 from semantic_guidance.learning.bank import PictureBank
-from semantic_guidance.learning.data import preprocess
+from semantic_guidance.learning.data import preprocess, seen
 from semantic_guidance.learning.data.cutouts.pack import CutoutPack
 from semantic_guidance.learning.data.cutouts.rebuild_pack import convert
 from semantic_guidance.learning.data.folder import PictureFolder, read_plane
@@ -152,7 +152,7 @@ def test_preprocess_skips_it_and_takes_pictures_with_a_damaged_exif_block(tmp_pa
     exif = b"Exif\0\0II*\0" + struct.pack("<IH", 8, 2) + entries
     Image.new("RGB", (60, 40), "red").save(root / "images" / names[1], exif=exif)
     (root / "images.txt").write_text("".join(f"{n} {name}\n" for n, name in enumerate(names, 1)))
-    monkeypatch.setattr(preprocess, "_guide", lambda: lambda image: Guidance.none(*image.shape[1:]))
+    monkeypatch.setattr(seen, "_guide", lambda: lambda image: Guidance.none(*image.shape[1:]))
     assert preprocess.preprocess(tmp_path) == (2, 1)
     rows = (root / "bounding_boxes_pred.txt").read_text().splitlines()
     assert rows[1:] == ["0 0 0 0 0", "1 0 0 40 60"]

@@ -16,7 +16,7 @@ from semantic_guidance.core.guidance import Guidance, Instance
 from semantic_guidance.core.plugins import DATASETS
 from semantic_guidance.learning.bank import open_banks
 from semantic_guidance.learning.config import DataConfig
-from semantic_guidance.learning.data import preprocess
+from semantic_guidance.learning.data import preprocess, seen
 from semantic_guidance.learning.data.cars196 import Cars196
 from semantic_guidance.learning.data.folder import DataRequest
 from semantic_guidance.learning.data.virtual_kitti import VirtualKITTI
@@ -90,7 +90,7 @@ class Finder:
 
 @pytest.fixture
 def finder(monkeypatch) -> None:
-    monkeypatch.setattr(preprocess, "_guide", Finder)
+    monkeypatch.setattr(seen, "_guide", Finder)
 
 
 @pytest.mark.usefixtures("finder")

@@ -178,7 +178,7 @@ def test_a_place_that_cannot_be_written_is_named(name, painting, tmp_path):
         path.touch()
     else:
         path.mkdir()
-    with pytest.raises(wrong, match="wanted (a file name|the name of a folder)") as raised:
+    with pytest.raises(wrong, match=r"wanted (a file name|the name of a folder)") as raised:
         save_painting(painting, path, options=short(name))
     assert str(path) in str(raised.value)
     assert not content(path)

@@ -130,7 +130,7 @@ def _render_film(args: argparse.Namespace, options: RenderOptions) -> int:
     """Render a film; returns the exit status."""
     from semantic_guidance.apps.cli.progress import StageBar
     from semantic_guidance.apps.files import check_outputs, prepare_folder
-    from semantic_guidance.apps.film.outputs import USUAL, film_files
+    from semantic_guidance.apps.film.outputs import USUAL
     from semantic_guidance.apps.film.rendering import check_options, render_film
     from semantic_guidance.apps.outputs import job_files
     from semantic_guidance.export.track_json import read_track
@@ -140,12 +140,10 @@ def _render_film(args: argparse.Namespace, options: RenderOptions) -> int:
         options = dataclasses.replace(options, formats=USUAL)
     check_options(options)
     track = read_track(args.strokes)
-    outputs = film_files(job_files(options, _named(args.strokes)))
+    outputs = job_files(options, _named(args.strokes))
     words = [options.brush or "", options.palette or "", options.mask or "", options.sound or ""]
-    check_outputs(
-        [path for name, path in outputs.items() if not path.is_dir()],
-        [path for path in (args.strokes, *map(Path, words)) if path.is_file()],
-    )
+    read = [path for path in (args.strokes, *map(Path, words)) if path.is_file()]
+    check_outputs(outputs.values(), read)
     prepare_folder(options.out)
     with StageBar() as bar:
         tell: Callable[[float], None] = functools.partial(bar, "export")

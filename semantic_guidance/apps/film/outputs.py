@@ -12,10 +12,7 @@ from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
-from semantic_guidance.core.errors import InputError
-from semantic_guidance.core.files import replacing
 from semantic_guidance.core.options import OptionError
 from semantic_guidance.core.plugins import EXPORTERS
 from semantic_guidance.export.base import Exporter
@@ -27,7 +24,7 @@ from semantic_guidance.painting.drawing import Drawing, Replay
 USUAL = ("mp4",)
 """Formats of a film, if none are given."""
 
-TRACK, FRAMES = "track.json", "frames"
+TRACK = "track.json"
 
 Pixels = NDArray[np.uint8]
 
@@ -38,30 +35,6 @@ class Sink(Protocol):
     def add(self, pixels: Pixels) -> None:
         """Take the next frame ``[H, W, 3]``."""
         ...
-
-
-class NumberedFrames:
-    """Frames as PNG files in a folder, by numbers from 1.
-
-    Args:
-        folder: where they go; made if it is missing.
-    """
-
-    def __init__(self, folder: Path) -> None:
-        self.folder, self.count = folder, 0
-        folder.mkdir(parents=True, exist_ok=True)
-
-    def add(self, pixels: Pixels) -> None:
-        """Write the next frame."""
-        self.count += 1
-        with replacing(self.folder / f"{self.count:06d}.png") as draft:
-            Image.fromarray(pixels).save(draft, "PNG", compress_level=4)
-
-    def end(self) -> None:
-        """Remove the frames of a longer film that was there before."""
-        for path in self.folder.glob("[0-9]" * 6 + ".png"):
-            if int(path.stem) > self.count:
-                path.unlink()
 
 
 def check_formats(formats: Iterable[str]) -> None:
@@ -103,11 +76,15 @@ def sinks(
             if name in KINDS:
                 video = Encoder(path, KINDS[name], rate, *size, chosen, sound=sound)
                 found.append(stack.enter_context(video))
-            elif name == FRAMES:
-                frames = NumberedFrames(path)
-                stack.push(lambda kind, *rest, frames=frames: frames.end() if kind is None else None)
-                found.append(frames)
         yield found
+
+
+def shown_sides(sides: tuple[int, int], film_size: int | None) -> tuple[int, int]:
+    """Height and width of the frames of a painting that has these; they stay if there is no other size."""
+    if film_size is None:
+        return sides
+    height, width = (max(1, round(side * film_size / max(sides))) for side in sides)
+    return height, width
 
 
 def pixels_of(drawing: Drawing, size: int) -> Pixels:
@@ -142,23 +119,4 @@ def write_stills(
 
 def is_still(name: str) -> bool:
     """Whether a format shows one frame of a film."""
-    return name not in KINDS and name not in (TRACK, FRAMES)
-
-
-def film_files(outputs: Mapping[str, Path]) -> dict[str, Path]:
-    """The files of a film: its numbered frames go into a folder.
-
-    Args:
-        outputs: as for a picture.
-
-    Raises:
-        InputError: a file is where the folder of frames is to be.
-    """
-    found = dict(outputs)
-    if FRAMES in found:
-        path = found[FRAMES]
-        stem = path.name.removesuffix(f".{FRAMES}")
-        found[FRAMES] = path.with_name(f"{stem}_{FRAMES}")
-        if found[FRAMES].is_file():
-            raise InputError(f"{found[FRAMES]}: this is a file, wanted a folder for frames, or another --out")
-    return found
+    return name not in KINDS and name != TRACK

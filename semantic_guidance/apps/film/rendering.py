@@ -15,12 +15,14 @@ from semantic_guidance.apps.film.outputs import (
     check_formats,
     is_still,
     pixels_of,
+    shown_sides,
     sinks,
     write_stills,
 )
 from semantic_guidance.apps.rendering import RenderOptions, altered, rendered
 from semantic_guidance.core.errors import InputError
 from semantic_guidance.core.options import OptionError
+from semantic_guidance.export.options import check_coding
 from semantic_guidance.export.sound import Sound
 from semantic_guidance.export.track import Stage
 from semantic_guidance.export.track_json import Track, blank_of, header, part_text, write_track
@@ -42,6 +44,7 @@ def check_options(options: RenderOptions) -> None:
         OptionError: it cannot.
     """
     check_formats(options.formats)
+    check_coding(options, options.formats)
     for name, complaint in REFUSED.items():
         if getattr(options, name) not in (None, False):
             raise OptionError(name, complaint)
@@ -93,14 +96,14 @@ def render_film(
         OSError: a file cannot be read or written.
     """
     first = rendered(frame_of(track, 1), track.path, replace(options, formats=()))
-    size = max(first.width, first.height)
+    height, width = shown_sides((first.height, first.width), options.film_size)
     filmed = {name: path for name, path in outputs.items() if not is_still(name) and name != TRACK}
     if filmed:
         pixels: Pixels = np.empty(0, np.uint8)
         sound = None if options.sound is None else Sound(options.sound.absolute())
-        with sinks(filmed, track.rate, (first.width, first.height), options, sound) as into:
+        with sinks(filmed, track.rate, (width, height), options, sound) as into:
             for number, drawing in enumerate(_frames(track, options, first), 1):
-                pixels = pixels if drawing is None else pixels_of(drawing, size)
+                pixels = pixels if drawing is None else pixels_of(drawing, max(height, width))
                 for sink in into:
                     sink.add(pixels)
                 tell(number / track.count)

@@ -22,7 +22,15 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from semantic_guidance.apps.film.options import FilmOptions
-from semantic_guidance.apps.film.outputs import TRACK, Pixels, Sink, pixels_of, sinks, write_stills
+from semantic_guidance.apps.film.outputs import (
+    TRACK,
+    Pixels,
+    Sink,
+    pixels_of,
+    shown_sides,
+    sinks,
+    write_stills,
+)
 from semantic_guidance.apps.film.parts import Parts, remove
 from semantic_guidance.apps.film.work import Work, key, prepared, tensor_of
 from semantic_guidance.apps.job import Job
@@ -175,6 +183,7 @@ class _Painting:
         self.trouble = Trouble()
         self.before = 0  # frames that were painted before
         self.size = work.painter.sides(work.clip.height, work.clip.width)
+        self.shown = shown_sides(self.size, work.job.film_size)
         self._stage: Stage | None = None
         self._first: Drawing | None = None
         self._pixels: Pixels | None = None  # of the last frame
@@ -202,7 +211,7 @@ class _Painting:
     def run(self) -> None:
         """Paint what is not painted yet; all frames go into their files."""
         work = self.work
-        height, width = self.size
+        height, width = self.shown
         total = work.clip.told(work.options.every)
         clip = work.clip
         sound = Sound(clip.path.absolute(), clip.start) if clip.sound else None
@@ -224,7 +233,7 @@ class _Painting:
     def _draw(self, drawing: Drawing | None, into: list[Sink]) -> None:
         """Draw a frame, if it is not as the one before, and hand it on."""
         if drawing is not None:
-            self._pixels = pixels_of(drawing, max(self.size))
+            self._pixels = pixels_of(drawing, max(self.shown))
             self._first = self._first or drawing
         assert self._pixels is not None  # since the first frame
         for sink in into:

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from semantic_guidance.apps.files import check_outputs, prepare_folder
 from semantic_guidance.apps.film.options import FilmOptions
-from semantic_guidance.apps.film.outputs import FRAMES, USUAL, check_formats, film_files
+from semantic_guidance.apps.film.outputs import USUAL, check_formats
 from semantic_guidance.apps.film.parts import key_of
 from semantic_guidance.apps.given import check_given, given_guidance, mask_note, stored_guidance
 from semantic_guidance.apps.job import Job
@@ -25,7 +25,7 @@ from semantic_guidance.apps.room import check_painting_room
 from semantic_guidance.core.guidance import Guidance
 from semantic_guidance.core.options import OptionError, to_json
 from semantic_guidance.core.version import __version__
-from semantic_guidance.export.options import VideoOptions
+from semantic_guidance.export.options import VideoOptions, check_coding
 from semantic_guidance.images.clips import open_clip
 from semantic_guidance.images.files import Picture
 from semantic_guidance.images.film_names import is_pattern
@@ -101,19 +101,17 @@ def prepared(job: Job, options: FilmOptions) -> Work:
             raise OptionError(name, complaint)
     check_given(job)
     check_formats(job.formats)
+    check_coding(job, job.formats)
     numbered = job.image.is_dir() or is_pattern(job.image)
     if job.fps is not None and not numbered:
         raise OptionError("fps", "a film keeps its own rate, wanted --every N for fewer frames a second")
     clip = open_clip(job.image, None if job.fps is None else Fraction(job.fps))
     job = replace(job, size=job.size or min(max(clip.width, clip.height, SIZES[0]), SIZES[1]))
-    outputs = film_files(job_files(job, _named_path(job.image), "_painted"))
+    outputs = job_files(job, _named_path(job.image), "_painted")
     words = (job.agent, job.brush, job.palette, job.pigments, job.style)
     named = [Path(str(word)) for word in words if word]
     given = [*clip.files, *job.masks, *named, *named_files(job), *([job.guidance] if job.guidance else [])]
-    check_outputs(
-        [path for name, path in outputs.items() if name != FRAMES],
-        [path for path in given if path.is_file()],
-    )
+    check_outputs(outputs.values(), [path for path in given if path.is_file()])
     source = source_note(clip.files[0], np.empty(0, np.float32))
     check_replaced([outputs], source, job)
     first = tensor_of(next(iter(clip.pictures())))

@@ -46,6 +46,9 @@ MATRICES = {1: 1, 4: 4, 5: 5, 6: 5, 7: 7, 9: 9, 10: 9}
 HDR = {16: "PQ", 18: "HLG"}
 """How light becomes a number, by H.273, where there is more of it than screens usually show."""
 
+WIDE = frozenset({9, 11, 12})
+"""Primaries by H.273 whose red, green and blue are stronger than those of usual screens."""
+
 HIGH = 720
 """Rows from which on a film that does not tell is taken to be in the colours of HD."""
 
@@ -197,8 +200,8 @@ def _notes(path: Path, frame: Any, rate: Fraction, varies: bool) -> Iterator[str
         yield f"{path}: frames come at varying times, and are painted at {float(rate):.5g} a second"
     if (light := HDR.get(frame.color_trc)) is not None:
         yield (
-            f"{path} is HDR ({light}), and painted as if it were not: colours come out pale; convert it to"
-            " BT.709 first to have them right"
+            f"{path} is HDR ({light}): it is painted in the colours of usual screens, and lights that are"
+            " brighter than white paper become white"
         )
     if frame.interlaced_frame:
         yield f"{path} is interlaced, and painted with both fields in a frame"
@@ -274,6 +277,9 @@ def _pixels(frame: Any, look: Look) -> Pixels:
     """The frame, upright, in RGB over white."""
     matrix = MATRICES.get(frame.colorspace, BT709 if frame.height >= HIGH else BT601)
     clear = _has_alpha(frame)
+    usual: dict[str, Any] = {}
+    if frame.color_trc in HDR or frame.color_primaries in WIDE:
+        usual = {"dst_color_trc": BT709, "dst_color_primaries": BT709}
     reformed = frame.reformat(
         width=look.width,
         height=look.height,
@@ -282,6 +288,7 @@ def _pixels(frame: Any, look: Look) -> Pixels:
         src_color_range=FULL if frame.color_range == FULL else 1,
         dst_color_range=FULL,
         interpolation="BICUBIC",
+        **usual,
     )
     pixels: Pixels = reformed.to_ndarray()
     if clear:

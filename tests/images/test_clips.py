@@ -90,9 +90,13 @@ def test_rates_are_those_that_are_meant():
     assert evened(Fraction(2871, 100)) == Fraction(30000, 1001)
 
 
-def test_hdr_is_told(tmp_path):
-    write_film(tmp_path / "a.mp4", FRAMES[:2], transfer=16)
-    assert "is HDR (PQ)" in open_clip(tmp_path / "a.mp4").notes[0]
+def test_hdr_is_painted_in_the_colours_of_screens(tmp_path):
+    """White paper has 203 candelas per square metre (ITU-R BT.2408), which is .58 of PQ's range (BT.2100)."""
+    frames = [np.full((48, 64, 3), level, np.uint8) for level in (round(0.58 * 255), 0)]
+    write_film(tmp_path / "a.mp4", frames, transfer=16)
+    clip = open_clip(tmp_path / "a.mp4")
+    assert "is HDR (PQ)" in clip.notes[0]
+    assert [round(float(each.mean()), -1) for each in clip.pictures()] == [250, 0]
 
 
 def test_what_is_cut_off_is_painted_as_far_as_it_goes(tmp_path):

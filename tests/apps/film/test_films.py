@@ -16,6 +16,7 @@ from semantic_guidance.apps.film.options import FilmOptions
 from semantic_guidance.apps.film.run import FilmResult, run_film
 from semantic_guidance.apps.job import Job
 from semantic_guidance.core.errors import InputError
+from semantic_guidance.core.locks import only_one
 from semantic_guidance.export.track_json import read_track
 from tests.films import NTSC, moving, read_film, write_film
 
@@ -89,47 +90,41 @@ def test_every_nth_frame_lasts_n_times_as_long(clip, tmp_path):
     assert (told["frames"], told["rate"], told["length"]) == (3, NTSC / 4, 3 / (NTSC / 4))
 
 
-@pytest.mark.parametrize("stop", [4, 7])
-def test_a_film_that_was_interrupted_is_the_same_to_the_last_bit(tmp_path, stop):
+def test_a_film_that_was_interrupted_is_the_same_to_the_last_bit(tmp_path):
     film = tmp_path / "a.mp4"
-    write_film(film, moving(8), Fraction(3))
+    write_film(film, moving(6), Fraction(3))
     formats = ("mp4", "gif", "track.json")
     whole = painted(film, tmp_path / "whole", formats=formats)
     job = Job(film, out=tmp_path / "again", formats=formats, **FAST)
     with pytest.raises(KeyboardInterrupt, match=r"the first \d frames are kept"):
-        run_film(job, FilmOptions(), Interrupting(stop))
+        run_film(job, FilmOptions(), Interrupting(5))
     assert [path.name for path in job.out.iterdir()] == [".a_painted.parts"]
     rest = Interrupting(0)
     result = run_film(job, FilmOptions(), rest)
-    kept = stop - 1 - (stop - 1) % 3
-    assert rest.begun == [(8, 0, kept), (8, kept, 0)]
-    assert result.before == kept
+    assert rest.begun == [(6, 0, 3), (6, 3, 0)]
+    assert result.before == 3
     for name, path in whole.outputs.items():
         assert path.read_bytes() == result.outputs[name].read_bytes(), name
     assert len(list(job.out.iterdir())) == len(formats)
 
 
-def test_another_setting_begins_afresh(tmp_path):
+def test_other_settings_and_damaged_parts_begin_afresh(tmp_path):
     film = tmp_path / "a.mp4"
-    write_film(film, moving(6), Fraction(3))
+    write_film(film, moving(5), Fraction(2))
     job = Job(film, out=tmp_path / "out", **FAST)
     with pytest.raises(KeyboardInterrupt):
-        run_film(job, FilmOptions(), Interrupting(5))
-    lively = Interrupting(0)
-    run_film(job, FilmOptions(hold="lively"), lively)
-    assert lively.begun == [(6, 0, 0)]
-
-
-def test_damaged_parts_are_painted_anew(tmp_path):
-    film = tmp_path / "a.mp4"
-    write_film(film, moving(6), Fraction(3))
-    job = Job(film, out=tmp_path / "out", **FAST)
+        run_film(job, FilmOptions(), Interrupting(4))
+    lively = Interrupting(4)
     with pytest.raises(KeyboardInterrupt):
-        run_film(job, FilmOptions(), Interrupting(5))
-    (job.out / ".a_painted.parts" / "memory.npz").write_bytes(b"PK")
-    fresh = Interrupting(0)
-    run_film(job, FilmOptions(), fresh)
-    assert fresh.begun == [(6, 0, 0)]
+        run_film(job, FilmOptions(hold="lively"), lively)
+    parts = job.out / ".a_painted.parts"
+    (parts / "memory.npz").write_bytes(b"PK")
+    again = Interrupting(1)
+    with pytest.raises(KeyboardInterrupt):
+        run_film(job, FilmOptions(hold="lively"), again)
+    assert lively.begun == again.begun == [(5, 0, 0)]
+    with only_one(parts, "to wait"), pytest.raises(InputError, match="another process"):
+        run_film(job)
 
 
 def test_a_track_is_rendered_to_the_same_film(clip, tmp_path, capsys):

@@ -20,6 +20,7 @@ import numpy as np
 
 from semantic_guidance.core.errors import InputError
 from semantic_guidance.core.shown import printable
+from semantic_guidance.images.hdr import HDR, is_wide, on_screen
 from semantic_guidance.images.rates import evened, named
 from semantic_guidance.images.shots import MAX_FRAME, MAX_RATE, Clip, Pixels, Shot, Trouble
 
@@ -42,12 +43,6 @@ BT709, BT601, FULL = 1, 5, 2  # FFmpeg's numbers of matrices and of the range
 UNKNOWN = 2
 MATRICES = {1: 1, 4: 4, 5: 5, 6: 5, 7: 7, 9: 9, 10: 9}
 """FFmpeg's number of a matrix for its scaler, by that of H.273."""
-
-HDR = {16: "PQ", 18: "HLG"}
-"""How light becomes a number, by H.273, where there is more of it than screens usually show."""
-
-WIDE = frozenset({9, 11, 12})
-"""Primaries by H.273 whose red, green and blue are stronger than those of usual screens."""
 
 HIGH = 720
 """Rows from which on a film that does not tell is taken to be in the colours of HD."""
@@ -277,20 +272,20 @@ def _pixels(frame: Any, look: Look) -> Pixels:
     """The frame, upright, in RGB over white."""
     matrix = MATRICES.get(frame.colorspace, BT709 if frame.height >= HIGH else BT601)
     clear = _has_alpha(frame)
-    usual: dict[str, Any] = {}
-    if frame.color_trc in HDR or frame.color_primaries in WIDE:
-        usual = {"dst_color_trc": BT709, "dst_color_primaries": BT709}
+    wide = is_wide(frame.color_trc, frame.color_primaries) and not clear
+    form = "rgb48le" if wide else "rgba" if clear else "rgb24"
     reformed = frame.reformat(
         width=look.width,
         height=look.height,
-        format="rgba" if clear else "rgb24",
+        format=form,
         src_colorspace=matrix,
         src_color_range=FULL if frame.color_range == FULL else 1,
         dst_color_range=FULL,
         interpolation="BICUBIC",
-        **usual,
     )
-    pixels: Pixels = reformed.to_ndarray()
+    pixels: Any = reformed.to_ndarray()
+    if wide:
+        pixels = on_screen(pixels, frame.color_trc, frame.color_primaries)
     if clear:
         alpha = pixels[..., 3:].astype(np.uint16)
         color = pixels[..., :3]

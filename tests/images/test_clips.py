@@ -13,6 +13,7 @@ from semantic_guidance.core.errors import InputError
 from semantic_guidance.images import videos
 from semantic_guidance.images.clips import open_clip
 from semantic_guidance.images.film_names import is_film
+from semantic_guidance.images.hdr import on_screen
 from semantic_guidance.images.rates import evened, named
 from semantic_guidance.images.shots import Trouble
 from tests.films import NTSC, moving, write_film
@@ -91,12 +92,32 @@ def test_rates_are_those_that_are_meant():
 
 
 def test_hdr_is_painted_in_the_colours_of_screens(tmp_path):
-    """White paper has 203 candelas per square metre (ITU-R BT.2408), which is .58 of PQ's range (BT.2100)."""
-    frames = [np.full((48, 64, 3), level, np.uint8) for level in (round(0.58 * 255), 0)]
-    write_film(tmp_path / "a.mp4", frames, transfer=16)
-    clip = open_clip(tmp_path / "a.mp4")
-    assert "is HDR (PQ)" in clip.notes[0]
-    assert [round(float(each.mean()), -1) for each in clip.pictures()] == [250, 0]
+    """White paper has 203 candelas per square metre (ITU-R BT.2408): .58 of PQ's range, .75 of HLG's."""
+    levels = {16: 0.5807, 18: 0.75}
+    for transfer, level in levels.items():
+        frames = [np.full((48, 64, 3), each, np.uint8) for each in (round(level * 255), 0)]
+        write_film(tmp_path / "a.mp4", frames, transfer=transfer)
+        clip = open_clip(tmp_path / "a.mp4")
+        assert "is HDR" in clip.notes[0]
+        white, black = (float(each.mean()) for each in clip.pictures())
+        assert white > 240
+        assert black < 2
+
+
+def test_light_and_colours_are_those_of_the_recommendations():
+    """BT.2408: 58 % of PQ is 203 candelas; BT.2087: grey stays grey, and BT.2020's red is beyond BT.709's."""
+
+    def seen(numbers, transfer, primaries):
+        pixels = np.array([[numbers]], np.float64) * 65535
+        return on_screen(np.rint(pixels).astype(np.uint16), transfer, primaries)[0, 0].tolist()
+
+    assert seen([0.5807] * 3, 16, 9) == pytest.approx([255] * 3, abs=1)
+    hundred = 255 * (100 / 203) ** (1 / 2.4)
+    assert seen([0.5081] * 3, 16, 9) == pytest.approx([hundred] * 3, abs=1)  # 100 candelas, BT.2100
+    assert seen([0.75] * 3, 18, 9) == pytest.approx([255] * 3, abs=1)
+    assert seen([0.5] * 3, 14, 9) == pytest.approx([127.5] * 3, abs=1)
+    assert seen([1, 0, 0], 14, 9) == [255, 0, 0]
+    assert seen([0.5, 0.25, 0.25], 14, 12)[0] > 128  # a stronger red
 
 
 def test_what_is_cut_off_is_painted_as_far_as_it_goes(tmp_path):

@@ -255,7 +255,7 @@ def _read(job: Job, files: Sequence[dict[str, Path]] = ()) -> _Read:
     sides, clear = painter.sides(*picture.image.shape[1:]), job.transparent is not None
     photo = picture.image.shape[1] * picture.image.shape[2]
     start = restyle.start.shape[1] * restyle.start.shape[2] if isinstance(restyle.start, Tensor) else 0
-    check_painting_room(sides, photo, job.strokes, job.formats, job.image, clear, start)
+    check_painting_room(sides, photo, job.strokes, job.formats, job.image, clear, start, job.film_size)
     return _Read(picture, source, files, stored, restyle, painter)
 
 

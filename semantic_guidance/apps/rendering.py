@@ -141,7 +141,7 @@ def rendered(
         raise InputError(f"{where}: the painting is {size} pixels long, wanted --size {SIZES[1]} or less")
     sides, clear = (drawing.height, drawing.width), transparent is not None
     covered = drawing.cover is not None
-    check_room(sides, brush, options.formats, where, clear, _kept(drawing), covered)
+    check_room(sides, brush, options.formats, where, clear, _kept(drawing), covered, options.film_size)
     touched = work(drawing, options.formats, options)
     if touched > MAX_WORK:
         raise InputError(

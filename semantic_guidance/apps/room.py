@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from semantic_guidance.core.errors import RoomError
 from semantic_guidance.core.memory import lacking
@@ -21,7 +21,21 @@ COVERED = 16
 """Bytes for each pixel of a picture under a cover."""
 
 FILM = 85_000_000
-"""Of a film's encoder and its frames."""
+"""Of a film's encoder and its frames, up to `USUAL` pixels."""
+
+USUAL = 720 * 720
+
+FRAME: Mapping[str, tuple[int, int]] = {
+    "mp4": (95, 95),
+    "webm": (135, 280),
+    "gif": (190, 230),
+    "anim.webp": (150, 180),
+    "apng": (95, 145),
+    "mov": (50, 110),
+    "mkv": (110, 180),
+    "frames": (50, 100),
+}
+"""Bytes for each pixel of a larger film's frame, opaque and transparent, measured on 1 to 17 million."""
 
 PAGE = 1024 * 1024
 """Pixels of a textured brush's work on a page."""
@@ -41,6 +55,7 @@ def needed_bytes(
     clear: bool = False,
     kept: int = 0,
     covered: bool = False,
+    frame: int = 0,
 ) -> int:
     """Bytes that it takes to draw and write files of so many pixels; 0 if none is drawn.
 
@@ -51,6 +66,7 @@ def needed_bytes(
         clear: whether its canvas is transparent.
         kept: bytes of the masks and pictures that it has.
         covered: whether it has a cover.
+        frame: pixels of a film's frame, if they are known.
     """
     formats = tuple(formats)
     lit = brush.style == "watercolor" or (brush.dial("relief") > 0 and brush.light is not None)
@@ -63,9 +79,19 @@ def needed_bytes(
     each = [picture * pixels for name in formats if EXPORTERS.get(name).still]
     height = TEXTURED if brush.on_paper else HEIGHT  # of paper it is as much work as the picture
     each += [height * pixels for name in formats if name == "height.png" and brush.style != "flat"]
-    each += [FILM for name in formats if EXPORTERS.get(name).film]
+    each += [film_bytes(name, frame, clear) for name in formats if EXPORTERS.get(name).film]
     each += [picture * min(pixels, PAGE) for name in formats if name == "html" and brush.style != "flat"]
     return START + kept + max(each) if each else 0
+
+
+def film_bytes(format: str, frame: int, clear: bool = False) -> int:
+    """Bytes of a film's encoder and its frames of so many pixels, with alpha if it is `clear`."""
+    return FILM + max(0, frame - USUAL) * FRAME.get(format, FRAME["mp4"])[clear]
+
+
+def frame_pixels(sides: tuple[int, int], film_size: int | None) -> int:
+    """Pixels of a film's frame of a size, of a painting that has these sides; 0 if it is the usual size."""
+    return 0 if film_size is None else round(film_size**2 * min(sides) / max(sides))
 
 
 def check_room(
@@ -76,8 +102,9 @@ def check_room(
     clear: bool = False,
     kept: int = 0,
     covered: bool = False,
+    film_size: int | None = None,
 ) -> None:
-    """Check that the pictures among a painting's files fit into the memory that is free.
+    """Check that the pictures and films among a painting's files fit into the memory that is free.
 
     Args:
         sides: height and width of the painting in pixels.
@@ -87,18 +114,27 @@ def check_room(
         clear: whether its canvas is transparent.
         kept: bytes of the masks and pictures that it has.
         covered: whether it has a cover.
+        film_size: pixels of films' longer side, if they are not of the usual size.
 
     Raises:
         RoomError: they do not.
     """
     height, width = sides
-    needed = needed_bytes(height * width, brush, formats, clear, kept, covered)
+    frame = frame_pixels(sides, film_size)
+    needed = needed_bytes(height * width, brush, formats, clear, kept, covered, frame)
     smaller = "a smaller --size" + (", or --brush flat" if brush.style != "flat" else "")
+    smaller += " or a smaller --film-size" if film_size is not None else ""
     _check(f"{where}: painting {width} x {height} pixels", needed, smaller)
 
 
 def painting_bytes(
-    pixels: int, photo: int, strokes: int, formats: Iterable[str], clear: bool = False, start: int = 0
+    pixels: int,
+    photo: int,
+    strokes: int,
+    formats: Iterable[str],
+    clear: bool = False,
+    start: int = 0,
+    frame: int = 0,
 ) -> int:
     """Bytes that it takes to paint a photograph and to write its files.
 
@@ -109,8 +145,10 @@ def painting_bytes(
         formats: of the files.
         clear: whether its canvas is transparent.
         start: pixels of the picture that it begins on.
+        frame: pixels of a film's frame, if they are known.
     """
-    film = FILM if any(EXPORTERS.get(name).film for name in formats) else 0
+    films = [name for name in formats if EXPORTERS.get(name).film]
+    film = max((film_bytes(name, frame, clear) for name in films), default=0)
     canvas = CANVAS + (PAINTER_CLEAR if clear else 0)
     return PAINTER + film + canvas * pixels + PHOTO * photo + STROKE * strokes + START_PICTURE * start
 
@@ -123,6 +161,7 @@ def check_painting_room(
     where: object,
     clear: bool = False,
     start: int = 0,
+    film_size: int | None = None,
 ) -> None:
     """Check that what painting a photograph takes fits into the memory that is free.
 
@@ -134,13 +173,16 @@ def check_painting_room(
         where: what the complaint begins with.
         clear: whether its canvas is transparent.
         start: pixels of the picture that it begins on.
+        film_size: pixels of films' longer side, if they are not of the usual size.
 
     Raises:
         RoomError: it does not.
     """
     height, width = sides
-    needed = painting_bytes(height * width, photo, strokes, formats, clear, start)
+    frame = frame_pixels(sides, film_size)
+    needed = painting_bytes(height * width, photo, strokes, formats, clear, start, frame)
     smaller = "a smaller --size or photograph, or fewer --strokes"
+    smaller += ", or a smaller --film-size" if film_size is not None else ""
     _check(f"{where}: painting {width} x {height} pixels with {strokes} strokes", needed, smaller)
 
 

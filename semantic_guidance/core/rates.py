@@ -14,6 +14,9 @@ BOUNDS = (1, 60)
 LARGEST = 10**9
 """What the two numbers of a fraction may be at most: containers have 32 bits for them."""
 
+FINEST = 10**6
+"""The denominator of a decimal's fraction at most."""
+
 WANTED = f"a number from {BOUNDS[0]} to {BOUNDS[1]}, such as 25 or 23.976, or a fraction such as 24000/1001"
 
 _FRACTION = re.compile(r"\s*(\d{1,10})\s*/\s*(\d{1,10})\s*", re.ASCII)
@@ -70,4 +73,4 @@ def _rate(word: str) -> Fraction | None:
             slowed = Fraction(whole * 1000, 1001)
             if abs(rate - slowed) <= max(Fraction(1, 2 * 10 ** len(digits)), Fraction(1, 10**12)):
                 return slowed
-    return rate
+    return rate.limit_denominator(FINEST)  # 1.3333333333333333 is 4/3

@@ -246,3 +246,28 @@ def test_what_is_no_file(here, capsys, name, complaint):
     for command in ("paint", "render"):
         assert main([command, name]) == 2
         assert complaint in capsys.readouterr().err
+
+
+def test_numbered_frames_are_a_folder_that_tells_of_its_source(here, capsys, caplog):
+    film = ("--formats", "frames,png", "--fps", "29.97", "--duration", "0.5", "--film-size", "20")
+    assert paint("cat.png", *film) == 0
+    frames = [f"cat_painted_frames/{number:06d}.png" for number in range(1, 16)]
+    assert made(here) == {"cat_painted.png", *frames}
+    assert "cat_painted_frames" in capsys.readouterr().out
+    assert paint("cat.png", *film, "--duration", "1") == 0  # the same source again
+    assert not caplog.records
+    assert len(list((here / "cat_painted_frames").iterdir())) == 30
+    photograph(here / "dog.png", seed=1)
+    assert paint("dog.png", "--output", "cat_painted", "--formats", "frames", *film[2:]) == 2
+    assert "cat_painted_frames: was made of cat.png, not of dog.png" in capsys.readouterr().err
+    assert paint("dog.png", "--output", "cat_painted", "--formats", "frames", *film[2:], "--overwrite") == 0
+    (here / "cat_painted_frames" / "notes.txt").touch()
+    assert paint("cat.png", *film, "--overwrite") == 2
+    assert "notes.txt is in this folder, which would be replaced" in capsys.readouterr().err
+
+
+def test_a_folder_of_frames_may_be_named_twice(here):
+    for seconds in ("0.5", "1"):
+        film = ("--fps", "4", "--duration", seconds, "--film-size", "20")
+        assert paint("cat.png", "--out", "shot.frames", *film) == 0
+        assert len(list((here / "shot.frames").iterdir())) == 4 * float(seconds)

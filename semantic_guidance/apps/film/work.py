@@ -120,7 +120,14 @@ def prepared(job: Job, options: FilmOptions) -> Work:
     restyle = Restyle.of(job, Picture(first, None, size), job.image, job.baseline, job.pointed, style.marks)
     painter = painter_of(job, restyle, style)
     sides = painter.sides(clip.height, clip.width)
-    check_painting_room(sides, clip.width * clip.height, job.strokes, job.formats, job.image)
+    check_painting_room(
+        sides,
+        clip.width * clip.height,
+        job.strokes,
+        job.formats,
+        job.image,
+        film_size=job.film_size,
+    )
     guidance = _guidance(job, first, size, painter)
     prepare_folder(job.out)
     folder = job.out / f".{_stem(job, outputs)}.parts"

@@ -169,7 +169,11 @@ class TestPaintings:
 def opened(name: str, body: bytes) -> None:
     """Read a file with something that did not write it."""
     kind = name.rpartition(".")[2]
-    if kind in ("mp4", "webm"):
+    if kind == "frames":
+        with zipfile.ZipFile(io.BytesIO(body)) as archive:
+            assert archive.namelist() == [f"{number:06d}.png" for number in range(1, 7)]
+            assert max(Image.open(archive.open("000006.png")).size) == 48
+    elif kind in ("mp4", "webm", "mov", "mkv"):
         with av.open(io.BytesIO(body)) as film:
             assert sum(1 for _ in film.decode(video=0)) > 5
     elif kind in ("svg",):
@@ -189,14 +193,14 @@ def opened(name: str, body: bytes) -> None:
 class TestFiles:
     @pytest.mark.parametrize("name", [name for name in EXPORTERS.shipped if name != "jpeg"])
     def test_every_format(self, studio, painting, name):
-        film = "&duration=0.5&fps=12" if EXPORTERS.get(name).film else ""
+        film = "&duration=0.5&fps=12&film_size=48" if EXPORTERS.get(name).film else ""
         answer = studio.get(f"/api/paintings/{painting['id']}/files/{name}?size=48{film}")
         assert answer.status == 200, answer.body
         opened(name, answer.body)
         about = answer.headers["content-disposition"]
         assert about.startswith("attachment; filename")
         assert "Fr%C3%BChling" in about
-        assert about.endswith(f".{name}")
+        assert about.endswith("_frames.zip" if name == "frames" else f".{name}")
 
     @pytest.mark.parametrize(
         ("format", "query", "status"),

@@ -25,7 +25,8 @@ TEXTURED = 30  # a pixel covered by a textured brush
 LIT = 45  # a pixel of a textured canvas on which light falls,
 WATER = 65  # and where water runs
 MASKED = 2  # a pixel of a layer under a mask, which is enlarged
-FRAME = 10  # a pixel of a film's frame, changed and encoded
+FRAME = 10  # a pixel of a film's frame, changed and encoded,
+SLOWER = {"gif": 60, "apng": 65, "anim.webp": 20, "frames": 25, "mkv": 15}  # and in these formats
 CLEAR_FRAME = 20  # more of a frame with alpha
 SEED = 2  # a pixel composited by the papers' rule
 OUTLINE = 36 * 10**4  # an outline of SVG,
@@ -72,7 +73,7 @@ def _of_film(drawing: Drawing, name: str, options: VideoOptions) -> float:
     clear = drawing.transparent is not None and bool(kind.clear)
     screen = screen if clear else replace(screen, transparent=None)
     frames = (options.fps or kind.rate) * (options.duration or MANY + HOLD)
-    each = FRAME + _lit(screen) + COVERED * (screen.cover is not None)
+    each = SLOWER.get(name, FRAME) + _lit(screen) + COVERED * (screen.cover is not None)
     if clear:  # as many canvases as transparency needs, each lit anew
         each += CLEAR_FRAME + 2 * _lit(screen)
     return _of_picture(screen) + float(frames) * each * screen.width * screen.height

@@ -17,6 +17,7 @@ from semantic_guidance.apps.room import check_painting_room, check_room, needed_
 from semantic_guidance.apps.work import MAX_WORK, OUTLINE, RAMP, _covered, work
 from semantic_guidance.core.errors import InputError
 from semantic_guidance.core.plugins import EXPORTERS
+from semantic_guidance.export.options import VideoOptions
 from semantic_guidance.export.strokes_json import read_drawing
 from semantic_guidance.export.svg import mask_outline
 from semantic_guidance.painting import drawing as drawn
@@ -73,6 +74,19 @@ def test_films_and_pages_are_of_their_own_size():
     frames = work(bare, ["mp4"]) / work(bare, ["png"])
     assert 360 < frames < 30 * 14 * 2  # a frame is lit, changed and encoded
     assert work(replace(bare, brush=Brush("watercolor")), ["mp4"]) > work(bare, ["mp4"])
+
+
+def test_larger_longer_and_transparent_films_are_more_work():
+    drawing = Drawing((DrawnLayer(strokes(50)),), (1.0, 1.0, 1.0), 512, 512)
+    usual = work(drawing, ["mp4"])
+    assert work(drawing, ["mp4"], VideoOptions(film_size=4096)) > 30 * usual
+    assert work(drawing, ["mp4"], VideoOptions(film_size=256)) < usual / 3
+    assert work(drawing, ["mp4"], VideoOptions(duration=140)) == pytest.approx(10 * usual, rel=0.1)
+    assert work(drawing, ["mp4"], VideoOptions(fps="29.97")) == pytest.approx(usual, rel=0.01)
+    assert work(drawing, ["gif"], VideoOptions(film_size=4096)) > MAX_WORK
+    clear = replace(drawing, transparent="painting")
+    assert work(clear, ["webm"]) > 2 * work(drawing, ["webm"])
+    assert work(clear, ["mp4"]) == usual  # which has no alpha
 
 
 def test_hundreds_of_resized_masks_are_not_all_kept(monkeypatch):
@@ -134,6 +148,9 @@ def test_paintings_that_do_not_fit_are_told_before_the_work(monkeypatch):
     )
     with pytest.raises(InputError, match=wanted):
         check_room((4096, 4096), Brush("oil"), ["png"], "a.json")
+    check_room((512, 512), Brush(), ["mp4"], "a.json", film_size=2048)
+    with pytest.raises(InputError, match=r"1\.7 GB .* a smaller --size or a smaller --film-size"):
+        check_room((512, 512), Brush(), ["mp4"], "a.json", film_size=4096)
     monkeypatch.setattr("semantic_guidance.core.memory.free_memory", lambda: None)
     check_room((8192, 8192), Brush("oil"), ["png"], "a.json")
 

@@ -157,7 +157,7 @@ class Manifest:
         if record is None or record.error or not record.outputs:
             return None
         own = (self._owners.get(alike(file)) == key for file in record.outputs.values())
-        there = (os.path.isfile(self.out / file) for file in record.outputs.values())
+        there = (os.path.exists(self.out / file) for file in record.outputs.values())
         return record if all(own) and all(there) else None
 
     def taken(self) -> dict[str, str]:

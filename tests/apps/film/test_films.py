@@ -66,6 +66,13 @@ def streams(path: Path) -> dict[str, object]:
     return {**found, "frames": frames}
 
 
+def heard(path: Path) -> list[tuple[float, bytes]]:
+    """The sound of a film, as it is stored, and the seconds at which each piece is heard."""
+    with av.open(str(path)) as container:
+        packets = [packet for packet in container.demux(audio=0) if packet.pts is not None]
+        return [(float(packet.pts * packet.time_base), bytes(packet)) for packet in packets]
+
+
 def test_a_film_keeps_its_rate_its_length_and_its_sound(clip, tmp_path):
     result = painted(clip, tmp_path, formats=("mp4", "track.json", "png"))
     assert (result.frames, result.rate, result.size, result.before) == (9, NTSC, (64, 48), 0)
@@ -75,6 +82,7 @@ def test_a_film_keeps_its_rate_its_length_and_its_sound(clip, tmp_path):
     assert told["length"] == 9 / NTSC
     assert told["tags"] == (1, 1, 1, 1)
     assert told["sound"] == ["aac"]
+    assert heard(result.outputs["mp4"]) == heard(clip)
     assert sorted(path.name for path in tmp_path.iterdir()) == [
         "clip_painted.mp4", "clip_painted.png", "clip_painted.track.json"
     ]  # fmt: skip
@@ -88,6 +96,7 @@ def test_every_nth_frame_lasts_n_times_as_long(clip, tmp_path):
     result = painted(clip, tmp_path, every=4)
     told = streams(result.outputs["mp4"])
     assert (told["frames"], told["rate"], told["length"]) == (3, NTSC / 4, 3 / (NTSC / 4))
+    assert heard(result.outputs["mp4"]) == heard(clip)
 
 
 def test_a_film_that_was_interrupted_is_the_same_to_the_last_bit(tmp_path):

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from semantic_guidance.agents.flow import blur, sample
 from semantic_guidance.agents.problem import Parts, Problem
 from semantic_guidance.core.bezier import weights
-from semantic_guidance.core.packed import COLOR, END, OPACITY, POINTS, RADIUS, START
+from semantic_guidance.core.packed import COLOR, CONTROL, END, OPACITY, POINTS, RADIUS, START
 from semantic_guidance.images.arrays import to_array
 from semantic_guidance.painter.film.cast import Cast
 from semantic_guidance.painter.film.flow import Motion
@@ -37,9 +37,9 @@ from semantic_guidance.painting.painting import Painting
 
 Array = NDArray[np.float32]
 
-WEAK, CHAINED = 0, 1
-"""Columns of a line's traits: frames for which nothing in the picture has asked for it, and whether the next
-one goes on where it ends."""
+WEAK, CHAINED, LENGTH = 0, 1, 2
+"""Columns of a line's traits: frames for which nothing in the picture has asked for it, whether the next one
+goes on where it ends, and how long it was when it was drawn."""
 
 PLACES, MIDDLE = 7, 3
 """Places along a line at which it is compared with the frame, and the one in the middle."""
@@ -52,6 +52,12 @@ FAINTER = 0.6
 
 EVERY, HASTY = 6, 0.05
 """Frames after which a frame is drawn anew; sooner if so many of the lines have gone."""
+
+THINNED = 0.2
+"""Share of the hatching that lies too densely that goes in a frame."""
+
+BENT = 1.5
+"""A line that was pulled, or squeezed, by so much shows something else now, such as what hides it."""
 
 NEAR = 3.5
 """Half-widths of a contour within which there is no place for another one."""
@@ -134,12 +140,14 @@ class Lines(AnyStrokes):
         height, width = scene.target.shape[:2]
         x, y = places[..., 0], places[..., 1]
         inside = (x > -1) & (x < width + 1) & (y > -1) & (y < height + 1)
-        weak = ~self._wanted(cast.vectors, scene, places) & ~sample(motion.still, places[:, MIDDLE])
+        fits = self._wanted(cast.vectors, scene, places) & ~_bent(cast)
+        fits &= sample(scene.problem.owner, places[:, MIDDLE]) == cast.parts  # else something hides it
+        weak = ~fits & ~sample(motion.still, places[:, MIDDLE])
         traits = cast.traits.copy()
         traits[:, WEAK] = np.where(weak, traits[:, WEAK] + 1, 0)
         dying = cast.dying | (traits[:, WEAK] >= PATIENCE)
         if self.work is not None:
-            crowded = self._crowded(cast, scene, lines) & (rng.random(len(cast)) < HASTY)
+            crowded = self._crowded(cast, scene, lines) & (rng.random(len(cast)) < THINNED)
             dying = dying | crowded
         return replace(cast, traits=traits, dying=dying)[np.flatnonzero(inside.any(axis=1))]
 
@@ -192,7 +200,7 @@ class Lines(AnyStrokes):
             strokes = drawn(target, weight, masks, focus, self.count, dials, rng).strokes
             vectors = seen.to_picture(torch.from_numpy(strokes)).pack()[0].numpy()
         if not len(vectors):
-            return Cast.of(vectors, np.zeros(0, np.intp), traits=np.zeros((0, 2), np.float32))
+            return Cast.of(vectors, np.zeros(0, np.intp), traits=np.zeros((0, 3), np.float32))
         lines, there = _in_pixels(vectors, scene), _in_pixels(cast[~cast.dying].vectors, scene)
         parts = sample(problem.owner, _along(lines)[:, MIDDLE])
         return _chained(Cast.of(vectors, parts))[self._free(lines, there, scene)]
@@ -225,9 +233,22 @@ def _hatched(vectors: Array) -> NDArray[np.bool_]:
     return np.asarray(vectors[:, OPACITY].min(axis=1) < 1)
 
 
+def _lengths(vectors: Array) -> Array:
+    """``[N]`` of the polygons of their control points."""
+    first, second = vectors[:, CONTROL] - vectors[:, START], vectors[:, END] - vectors[:, CONTROL]
+    return np.asarray(np.sqrt((first**2).sum(axis=1)) + np.sqrt((second**2).sum(axis=1)))
+
+
+def _bent(cast: Cast) -> NDArray[np.bool_]:
+    """``[N]`` which lines are no longer about as long as they were."""
+    change = np.maximum(_lengths(cast.vectors), 1e-6) / np.maximum(cast.traits[:, LENGTH], 1e-6)
+    return np.asarray(np.abs(np.log(change)) > np.log(BENT))
+
+
 def _chained(cast: Cast) -> Cast:
     """Strokes with traits that say which go on in the next one."""
-    traits = np.zeros((len(cast), 2), np.float32)
+    traits = np.zeros((len(cast), 3), np.float32)
+    traits[:, LENGTH] = _lengths(cast.vectors)
     if len(cast) > 1:
         apart = cast.vectors[:-1, END] - cast.vectors[1:, START]
         traits[:-1, CHAINED] = (apart**2).sum(axis=1) < 1e-8

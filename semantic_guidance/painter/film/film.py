@@ -36,6 +36,9 @@ from semantic_guidance.painting.painting import Painting
 
 Array = NDArray[np.float32]
 
+UNREFINED = 300.0
+"""Pixels for each stroke, at least, on which frames are looked at where nothing is refined."""
+
 UNCHANGED = 2.5 / 255
 """Difference of a channel up to which a pixel has not changed since its strokes were found."""
 
@@ -167,10 +170,15 @@ class Film:
         ]
         return np.concatenate([np.empty(0, np.intp), *parts])
 
+    @property
+    def _pixels(self) -> float:
+        """For each stroke, on which frames are looked at: refinement is what takes time, if there is any."""
+        return self.effort.pixels if self._following.refines else max(self.effort.pixels, UNREFINED)
+
     def _scene(self, image: Tensor, known: Guidance) -> Scene:
         """A frame as its strokes are found."""
         painter, (height, width) = self.painter, image.shape[1:]
-        length = min(math.sqrt(self.effort.pixels * painter.strokes), math.sqrt(height * width))
+        length = min(math.sqrt(self._pixels * painter.strokes), math.sqrt(height * width))
         problem = replace(painter.seen(image, known, length), ground=self._ground, zooms=())
         masked = bool(painter.manner.masks(problem))
         return Scene(problem, painter.workplace, masked, max(painter.sides(height, width)))

@@ -26,7 +26,7 @@ from semantic_guidance.painter.film.following import AnyStrokes, Limits, columns
 from semantic_guidance.painter.film.presets import Hold
 from semantic_guidance.painter.film.scene import Scene
 from semantic_guidance.painter.lines.art import as_lines
-from semantic_guidance.painter.lines.contours import FAINT, edges
+from semantic_guidance.painter.lines.contours import CLEAR, edges
 from semantic_guidance.painter.lines.drawing import FAINTEST, drawn, tone
 from semantic_guidance.painter.lines.sheet import Sheet
 from semantic_guidance.painter.linework import LineWork
@@ -47,25 +47,37 @@ PLACES, MIDDLE = 7, 3
 PATIENCE = 2
 """Frames after which a line goes that nothing asks for."""
 
+SUPPORT = 0.6 * CLEAR
+"""Mean contrast along a contour below which nothing asks for it."""
+
 FAINTER = 0.6
 """Share of the tone at which hatching is drawn, below which nothing asks for it."""
 
-EVERY, HASTY = 6, 0.05
-"""Frames after which a frame is drawn anew; sooner if so many of the lines have gone."""
+GOING = 0.5
+"""Factor of the fading of lines that go, which would be carried to where they are not."""
+
+EVERY, SOONEST, HASTY = 6, 3, 0.05
+"""Frames after which a frame is drawn anew; and sooner, if so many of the lines have gone."""
 
 THINNED = 0.2
 """Share of the hatching that lies too densely that goes in a frame."""
 
+HIDDEN = 0.15
+"""Share of a line up to which it may be seen of what it depicts, and still be hidden."""
+
 BENT = 1.5
 """A line that was pulled, or squeezed, by so much shows something else now, such as what hides it."""
 
-NEAR = 3.5
-"""Half-widths of a contour within which there is no place for another one."""
+OUTLINES = 0.4
+"""Share of the lines that come that contours may get, if there is hatching for the others."""
+
+NEAR, NEAREST = 3.5, 2.5
+"""Half-widths of a contour within which there is no place for another one, and pixels, at least."""
 
 COVERED = 0.5
 """Share of a line at whose places there is one already, from which on it is not drawn."""
 
-THIN, DENSE = 0.6, 1.7
+THIN, DENSE = 0.6, 2.5
 """Ink against the tone that is wanted, below which hatching comes, and above which some of it goes."""
 
 SPREAD = 4.0
@@ -92,14 +104,16 @@ class Lines(AnyStrokes):
     def __init__(self, work: LineWork | None, count: int, ends: Ends) -> None:
         super().__init__(count, ends)
         self.work = work
-        self.since = 0  # frames since a frame was drawn anew
+        self.since = 0  # frames since a frame was drawn anew,
+        self.most = count  # and of how many lines
 
     def begin(
         self, painting: Painting, scene: Scene, parts: Parts, tools: Tools | None, refiner: Refiner | None
     ) -> Cast:
         """See `Following`."""
-        self.since = 0
-        return _chained(super().begin(painting, scene, parts, tools, refiner))
+        cast = _chained(super().begin(painting, scene, parts, tools, refiner))
+        self.since, self.most = 0, len(cast)
+        return cast
 
     def limits(self, cast: Cast, scene: Scene) -> Limits:
         """See `Following`: they are not refined."""
@@ -121,12 +135,16 @@ class Lines(AnyStrokes):
         """See `Following`: by what the frame asks for."""
         cast = self._let_go(cast, scene, motion, rng)
         self.since += 1
-        missing = self.count - int((~cast.dying).sum())
-        if missing < 1 or (self.since < EVERY and missing < HASTY * self.count):
+        missing = self.most - int((~cast.dying).sum())
+        if self.since < (EVERY if missing < HASTY * self.most else SOONEST):
             return cast
         self.since = 0
         fresh = self._missing(cast, scene, rng)
-        fresh = fresh[np.arange(min(missing, len(fresh)))]
+        missing = max(0, self.most - int((~cast.dying).sum()))
+        shaded = _hatched(fresh.vectors)
+        outlines, shades = np.flatnonzero(~shaded), np.flatnonzero(shaded)
+        most = missing - min(len(shades), round((1 - OUTLINES) * missing))  # so that shades are not left out
+        fresh = fresh[np.concatenate([outlines[:most], shades])[:missing]]
         fade = np.full(len(fresh), 1 / max(1, hold.fade), np.float32)
         both = cast.beside(replace(fresh, fade=fade))
         return both[np.argsort(_hatched(both.vectors), kind="stable")] if self.work is not None else both
@@ -141,15 +159,16 @@ class Lines(AnyStrokes):
         x, y = places[..., 0], places[..., 1]
         inside = (x > -1) & (x < width + 1) & (y > -1) & (y < height + 1)
         fits = self._wanted(cast.vectors, scene, places) & ~_bent(cast)
-        fits &= sample(scene.problem.owner, places[:, MIDDLE]) == cast.parts  # else something hides it
+        fits &= _share_of(scene.problem.owner, places, cast.parts) > HIDDEN
         weak = ~fits & ~sample(motion.still, places[:, MIDDLE])
         traits = cast.traits.copy()
         traits[:, WEAK] = np.where(weak, traits[:, WEAK] + 1, 0)
         dying = cast.dying | (traits[:, WEAK] >= PATIENCE)
+        fade = np.where(cast.dying, GOING * cast.fade, cast.fade).astype(np.float32)
         if self.work is not None:
             crowded = self._crowded(cast, scene, lines) & (rng.random(len(cast)) < THINNED)
             dying = dying | crowded
-        return replace(cast, traits=traits, dying=dying)[np.flatnonzero(inside.any(axis=1))]
+        return replace(cast, traits=traits, dying=dying, fade=fade)[np.flatnonzero(inside.any(axis=1))]
 
     def _sheet(self, work: LineWork, problem: Problem) -> Sheet:
         """What is drawn of a problem."""
@@ -175,7 +194,7 @@ class Lines(AnyStrokes):
         )  # a pixel aside is there, too
         dark = _mean(tone(sheet, 1.0), places)
         hatched = _hatched(vectors)
-        return np.asarray(np.where(hatched, dark > FAINTER * FAINTEST, _mean(near, places) > FAINT))
+        return np.asarray(np.where(hatched, dark > FAINTER * FAINTEST, _mean(near, places) > SUPPORT))
 
     def _crowded(self, cast: Cast, scene: Scene, lines: Array) -> NDArray[np.bool_]:
         """``[N]`` hatching where there is more of it than the tone of the frame wants."""
@@ -199,6 +218,7 @@ class Lines(AnyStrokes):
             target, weight, dials = to_array(seen.target), seen.weight.numpy(), work.dials(seen.ground)
             strokes = drawn(target, weight, masks, focus, self.count, dials, rng).strokes
             vectors = seen.to_picture(torch.from_numpy(strokes)).pack()[0].numpy()
+        self.most = len(vectors)
         if not len(vectors):
             return Cast.of(vectors, np.zeros(0, np.intp), traits=np.zeros((0, 3), np.float32))
         lines, there = _in_pixels(vectors, scene), _in_pixels(cast[~cast.dying].vectors, scene)
@@ -210,7 +230,7 @@ class Lines(AnyStrokes):
         hatched, others, shape = _hatched(lines), _hatched(there), scene.target.shape[:2]
         if self.work is None:
             hatched, others = hatched & False, others & False
-        free = _mean(_drawn(there[~others], shape, NEAR), _along(lines)) < COVERED
+        free = _mean(_drawn(there[~others], shape, NEAR, NEAREST), _along(lines)) < COVERED
         if self.work is None:
             return np.asarray(free)
         wanted, ink = tone(self._sheet(self.work, scene.problem), 1.0), _ink(there[others], shape)
@@ -220,12 +240,12 @@ class Lines(AnyStrokes):
 
     def state(self) -> dict[str, Any]:
         """See `Following`."""
-        return {**super().state(), "since": self.since}
+        return {**super().state(), "since": self.since, "most": self.most}
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """See `Following`."""
         super().restore(state)
-        self.since = int(state["since"])
+        self.since, self.most = int(state["since"]), int(state["most"])
 
 
 def _hatched(vectors: Array) -> NDArray[np.bool_]:
@@ -274,11 +294,17 @@ def _mean(values: Array, places: Array) -> Array:
     return np.asarray(sample(values, places.reshape(-1, 2)).reshape(places.shape[:2]).mean(axis=1))
 
 
-def _drawn(lines: Array, shape: tuple[int, ...], wider: float = 1.0) -> Array:
-    """``[h, w]`` 1 where lines are, of so many times their width."""
+def _share_of(owner: Parts, places: Array, parts: Parts) -> Array:
+    """``[N]`` share of the places ``[N, P, 2]`` of each line at which what it depicts is on top."""
+    there = sample(owner, places.reshape(-1, 2)).reshape(places.shape[:2])
+    return np.asarray((there == parts[:, None]).mean(axis=1), np.float32)
+
+
+def _drawn(lines: Array, shape: tuple[int, ...], wider: float = 1.0, least: float = 0.5) -> Array:
+    """``[h, w]`` 1 where lines are, so many times as wide, and so many pixels to each side at least."""
     found = np.zeros(shape, np.uint8)
     for places, line in zip(_along(lines), lines, strict=True):
-        width = max(1, round(2 * wider * float(line[RADIUS].mean())))
+        width = round(2 * max(least, wider * float(line[RADIUS].mean())))
         pixels = np.rint((places - 0.5) * 8).astype(np.int32)  # in eighths
         cv2.polylines(found, [pixels[:, None]], False, 1, width, cv2.LINE_8, 3)
     return found.astype(np.float32)

@@ -29,6 +29,8 @@ def window(step: int) -> torch.Tensor:
     large = (0.6 * large + 0.2).clip(0, 1)
     for n in range(6):
         cv2.circle(large, (12 + 17 * n, 20 + 13 * n), 9, (0.1, 0.1 * n / 3, 0.2), -1, cv2.LINE_AA)
+    fine = cv2.resize(rng.random((30, 30, 3), np.float32), (110, 110), interpolation=cv2.INTER_CUBIC)
+    large = (large + 0.3 * (fine - 0.5)).clip(0, 1)  # so that it is seen everywhere how it moves
     frame = large[10 + step : 10 + step + SIZE, 10 + 3 * step : 10 + 3 * step + SIZE]
     return torch.from_numpy(np.ascontiguousarray(frame.transpose(2, 0, 1)))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import secrets
 import shutil
 import signal
 import socket
@@ -17,6 +18,9 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
+KEY = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
+"""With which a cluster is opened, and a driver opens it."""
+
 PROGRAMS = os.pathsep.join([str(ROOT / ".long" / "bin"), os.environ.get("PATH", "")])
 
 
@@ -124,10 +128,17 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     words = ["start", "--head", "--block", f"--port={port}", "--num-cpus=2", "--include-dashboard=false"]
     words += ["--node-ip-address=127.0.0.1", "--object-store-memory=80000000", "--disable-usage-stats"]
     program = Path(sys.executable).with_name("ray")
-    # In a folder of no interest: workers start where the cluster did.
-    head = subprocess.Popen(
-        [str(program), *words], stdout=log, stderr=log, cwd="/", env={**os.environ, "PYTHONPATH": str(ROOT)}
-    )
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in KEY.items():
+            patch.setenv(name, value)
+        # In a folder of no interest: workers start where the cluster did.
+        started = {**os.environ, "PYTHONPATH": str(ROOT)}
+        head = subprocess.Popen([str(program), *words], stdout=log, stderr=log, cwd="/", env=started)
+        yield from _until_ended(head, port)
+    log.close()
+
+
+def _until_ended(head: subprocess.Popen[bytes], port: int) -> Iterator[Cluster]:
     try:
         until_open(port)
         yield Cluster(f"127.0.0.1:{port}", head.pid)
@@ -142,4 +153,3 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
         for child in others:
             with contextlib.suppress(OSError):
                 os.kill(child, signal.SIGKILL)
-        log.close()

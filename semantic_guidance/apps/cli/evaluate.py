@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from semantic_guidance.apps.cli.flags import add_flags
 from semantic_guidance.core.config import MAX_SEED
+from semantic_guidance.core.engines.base import Engine
+from semantic_guidance.core.engines.options import ray_option
 from semantic_guidance.core.options import OptionError, option
 from semantic_guidance.core.shown import printable
 from semantic_guidance.learning.data.sources import SPLITS
@@ -87,6 +89,15 @@ class EvaluateOptions:
         False, "measure LPIPS, too; needs the extra 'metrics' and AlexNet's weights (233 MB)"
     )
     seed: int = option(0, "the same number gives the same paintings", metavar="N", min=0, max=MAX_SEED)
+    ray: str | None = ray_option()
+    workers: int | None = option(
+        None,
+        "with --ray: pictures that are painted at the same time (default: as many as there are cores); the"
+        " seconds measured are those of a core that may have busy neighbours",
+        metavar="N",
+        min=1,
+        max=1024,
+    )
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -120,10 +131,11 @@ def run(args: argparse.Namespace) -> int:
         for name in ("split", "dataset_masks")
         if (value := getattr(args, name)) != getattr(EvaluateOptions(), name)
     }
+    engine = _engine(args)
     evaluation = Evaluation(subjects, methods, args.out, args.strokes, args.seed, notes, args.lpips)
     check_folder(args.out)
     prepare_folder(args.out)
-    document = _run(evaluation, len(subjects) * len(methods))
+    document = _run(evaluation, len(subjects) * len(methods), engine)
     write_results(document, args.out)
     skipped = document["skipped"]
     summary = _summary(args, document) if args.json else {}
@@ -139,7 +151,24 @@ def run(args: argparse.Namespace) -> int:
     return SKIPPED if skipped else 0
 
 
-def _run(evaluation: Evaluation, total: int) -> dict[str, Any]:
+def _engine(args: argparse.Namespace) -> Engine | None:
+    """Who paints and measures; None if this process does.
+
+    Raises:
+        InputError: Ray is wanted, and not installed.
+    """
+    if args.ray is None:
+        if args.workers is not None:
+            raise OptionError(
+                "workers", "it means nothing without --ray: else one painting is made at a time"
+            )
+        return None
+    from semantic_guidance.core.engines.ray_engine import RayEngine
+
+    return RayEngine(args.ray, args.workers)
+
+
+def _run(evaluation: Evaluation, total: int, engine: Engine | None) -> dict[str, Any]:
     """The evaluation, with a progress bar where there is a terminal."""
     from tqdm import tqdm
 
@@ -155,7 +184,7 @@ def _run(evaluation: Evaluation, total: int) -> dict[str, Any]:
         def skipped(reason: str) -> None:
             bar.write(f"skipped: {printable(reason)}", file=sys.stderr)
 
-        return evaluation.run(Listener(done, skipped))
+        return evaluation.run(Listener(done, skipped), engine)
 
 
 def _summary(args: argparse.Namespace, document: dict[str, Any]) -> dict[str, Any]:

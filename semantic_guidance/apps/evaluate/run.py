@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path, PurePath
 
 import torch
 
+from semantic_guidance.apps.batch.painting import use_threads
 from semantic_guidance.apps.evaluate.columns import LPIPS, columns_of
 from semantic_guidance.apps.evaluate.lpips import load_lpips
 from semantic_guidance.apps.evaluate.measure import Known, measure
@@ -16,6 +18,8 @@ from semantic_guidance.apps.evaluate.methods import ALONE, Method
 from semantic_guidance.apps.evaluate.store import SIDE, Json, Store, agent_digest, software
 from semantic_guidance.apps.evaluate.subjects import Subject, shown
 from semantic_guidance.apps.evaluate.summary import summarise
+from semantic_guidance.core.engines.base import Do, Engine, Item, Work
+from semantic_guidance.core.engines.local import told
 from semantic_guidance.core.errors import InputError
 from semantic_guidance.core.guidance import Guidance
 from semantic_guidance.core.machine import Neighbours, machine
@@ -23,6 +27,7 @@ from semantic_guidance.guidance import Guide
 from semantic_guidance.painter.painter import Painter
 
 FORMAT = "semantic-guidance/evaluation"
+FACTORY = "semantic_guidance.apps.evaluate.run:evaluating"
 
 
 @dataclass(frozen=True)
@@ -79,39 +84,102 @@ class Evaluation:
         self._painters = {method: method.painter(strokes, SIDE, seed) for method in methods}
         self._warm = False
 
-    def run(self, listener: Listener) -> Json:
+    def run(self, listener: Listener, engine: Engine | None = None) -> Json:
         """Paint and measure what is missing.
+
+        Args:
+            listener: is told how far it is.
+            engine: paints and measures, in place of this process; its workers must see the same files.
 
         Returns:
             All results, as results.json has them; pictures that cannot be read are under ``skipped``.
 
         Raises:
             OSError: the results cannot be written.
+            InputError: a worker cannot write them, or nobody can work.
         """
-        neighbours, pictures, skipped = Neighbours(), [], []
-        for number, subject in enumerate(self.subjects):
-            before = number * len(self.methods)
-            listener.done(before, subject.name)
-            try:
-                if subject.problem is not None:
-                    raise InputError(subject.problem)
-                keys = {method: self._store.key(subject, method) for method in self.methods}
-                stored = {method: self._store.read(subject, method, keys[method]) for method in self.methods}
-                known = Known.of(subject) if None in stored.values() else None
-            except (ValueError, OSError) as error:
-                reason = shown(" ".join(str(error).split()))
-                listener.skipped(reason)
-                skipped.append({"file": shown(subject.image.name), "reason": _nameless(reason, subject)})
-                continue
-            figures = {method: found for method, found in stored.items() if found is not None}
-            if known is not None:
-                known = self._prepare(subject, known)
-                for count, method in enumerate(self.methods, before):
-                    if method not in figures:
-                        figures[method] = self._paint(subject, known, method, keys[method], listener, count)
-            pictures.append(self._picture(subject, figures))
+        neighbours, found, machines = Neighbours(), dict[int, Json](), list[Json]()
+        results = self._here(listener) if engine is None else self._spread(engine, listener, machines)
+        for number, result in results:
+            found[number] = result
+            if "skipped" in result:
+                listener.skipped(result["skipped"])
         listener.done(len(self.subjects) * len(self.methods), "")
-        return self._document(pictures, skipped, neighbours)
+        pictures, skipped = [], []
+        for number, subject in enumerate(self.subjects):
+            result = found[number]
+            if "skipped" in result:
+                reason = _nameless(result["skipped"], subject)
+                skipped.append({"file": shown(subject.image.name), "reason": reason})
+            else:
+                figures = {method: result["figures"][method.name] for method in self.methods}
+                pictures.append(self._picture(subject, figures))
+        document = self._document(pictures, skipped, neighbours)
+        if engine is not None:
+            document["workers"] = {"count": engine.workers, "machines": machines}
+        return document
+
+    def result(self, subject: Subject, listener: Listener, before: int = 0) -> Json:
+        """Paint and measure what is missing of a picture.
+
+        Args:
+            subject: the picture.
+            listener: is told how far it is.
+            before: paintings done before these.
+
+        Returns:
+            The ``figures`` of each method, or why the picture is ``skipped``.
+
+        Raises:
+            OSError: the results cannot be written.
+        """
+        listener.done(before, subject.name)
+        try:
+            if subject.problem is not None:
+                raise InputError(subject.problem)
+            keys = {method: self._store.key(subject, method) for method in self.methods}
+            stored = {method: self._store.read(subject, method, keys[method]) for method in self.methods}
+            known = Known.of(subject) if None in stored.values() else None
+        except (ValueError, OSError) as error:
+            return {"skipped": shown(" ".join(str(error).split()))}
+        figures = {method: found for method, found in stored.items() if found is not None}
+        if known is not None:
+            known = self._prepare(subject, known)
+            for count, method in enumerate(self.methods, before):
+                if method not in figures:
+                    figures[method] = self._paint(subject, known, method, keys[method], listener, count)
+        return {"figures": {method.name: figures[method] for method in self.methods}}
+
+    def _here(self, listener: Listener) -> Iterator[tuple[int, Json]]:
+        """The result of every picture, by its number, made in this process."""
+        for number, subject in enumerate(self.subjects):
+            yield number, self.result(subject, listener, number * len(self.methods))
+
+    def _spread(self, engine: Engine, listener: Listener, machines: list[Json]) -> Iterator[tuple[int, Json]]:
+        """The same, made by workers, in any order; those machines are added that they are on.
+
+        Raises:
+            InputError: a worker cannot write results.
+        """
+        about = {"strokes": self.settings["strokes"], "seed": self.settings["seed"]}
+        methods = [asdict(method) for method in self.methods]
+        settings = {
+            **about,
+            "methods": methods,
+            "out": str(self._store.out),
+            "lpips": self._lpips is not None,
+        }
+        items = ({"number": n, **_packed(subject)} for n, subject in enumerate(self.subjects))
+        with contextlib.closing(engine):
+            for done, outcome in enumerate(engine.run(Work(FACTORY, settings), items)):
+                number, result = outcome.item["number"], outcome.result or {"skipped": outcome.error}
+                listener.done(done * len(self.methods), self.subjects[number].name)
+                if "stop" in result:
+                    raise InputError(result["stop"])
+                there = result.pop("machine", None)
+                if there is not None and there not in machines:
+                    machines.append(there)
+                yield number, result
 
     def _prepare(self, subject: Subject, known: Known) -> Known:
         """Do now what is done only once, so that no clock runs while it is."""
@@ -177,6 +245,42 @@ class Evaluation:
         about = asdict(method) | {"agent": PurePath(method.agent).name, "guided": guided}
         digest = agent_digest(method)
         return about | {"sha256": digest} if digest else about
+
+
+def evaluating(settings: Json) -> Do:
+    """What a worker does: it paints and measures one picture after the other.
+
+    Args:
+        settings: ``methods``, ``out``, ``strokes``, ``seed`` and ``lpips`` as of `Evaluation`, and
+            ``threads``.
+
+    Raises:
+        InputError: a method's agent is not usable, or LPIPS cannot be measured.
+    """
+    use_threads(settings["threads"])
+    methods = [Method(**each) for each in settings["methods"]]
+    about = {name: settings[name] for name in ("strokes", "seed", "lpips")}
+    evaluation = Evaluation([], methods, Path(settings["out"]), **about)
+    silent = Listener(lambda count, name: None, lambda reason: None)
+
+    def do(item: Item) -> Json:
+        try:
+            return evaluation.result(_unpacked(item), silent) | {"machine": machine()}
+        except OSError as error:
+            return {"stop": told(error)}
+
+    return do
+
+
+def _packed(subject: Subject) -> Json:
+    """A subject as JSON values."""
+    return {name: str(value) if isinstance(value, Path) else value for name, value in vars(subject).items()}
+
+
+def _unpacked(item: Item) -> Subject:
+    """What `_packed` has packed."""
+    mask = None if item["mask"] is None else Path(item["mask"])
+    return Subject(item["name"], item["slug"], Path(item["image"]), mask, item["problem"])
 
 
 def _nameless(reason: str, subject: Subject) -> str:

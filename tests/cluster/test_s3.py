@@ -27,7 +27,7 @@ def test_texts_and_files(s3):
     assert places.listed(s3) == [f"{s3}/photos/list.txt", url]
     assert places.listed(f"{s3}/photos/*.jpg") == [url]
     assert places.listed(f"{s3}/none") == []
-    places.remove(url)
+    places.remove_all([url])
     assert not places.exists(url)
 
 

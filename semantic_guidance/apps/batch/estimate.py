@@ -17,10 +17,17 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from semantic_guidance.apps.batch.inputs import Source
-from semantic_guidance.apps.batch.manifest import JOURNAL, Manifest
+from semantic_guidance.apps.batch.manifest import JOURNAL
 from semantic_guidance.apps.batch.naming import Naming
 from semantic_guidance.apps.batch.options import PATIENCE, BatchOptions
-from semantic_guidance.apps.batch.run import check_shard, open_items, settings_hash, settled, work_settings
+from semantic_guidance.apps.batch.run import (
+    check_shard,
+    manifest_of,
+    open_items,
+    settings_hash,
+    settled,
+    work_settings,
+)
 from semantic_guidance.apps.job import Job
 from semantic_guidance.core.engines.base import Do, Engine, Item, Work
 from semantic_guidance.core.engines.local import LocalEngine
@@ -117,7 +124,7 @@ def estimate(
     job, pattern = settled(job, options)
     check_shard(sources, options)
     settings = settings_hash(job, options)
-    manifest = Manifest(Path(options.out), options.part)
+    manifest = manifest_of(options)
     manifest.read()
     items = open_items(sources, Naming(job, settings, job.style or "auto", pattern), manifest, options)
     sizes = [size for item in spread(items, LOOKED) if (size := stored_size(Path(item["input"]))) is not None]
@@ -172,7 +179,7 @@ def _painted(
     results: list[dict[str, Any]] = []
     errors: list[str] = []
     with tempfile.TemporaryDirectory(prefix="semantic-guidance-") as folder:
-        work = Work(FACTORY, {**work_settings(job, settings, Path(folder)), "card": card})
+        work = Work(FACTORY, {**work_settings(job, settings, folder), "card": card})
         with contextlib.closing(engine.run(work, tried())) as outcomes:  # type: ignore[type-var]
             for outcome in outcomes:
                 result = outcome.result or {"error": outcome.error}

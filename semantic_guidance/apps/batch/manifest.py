@@ -11,13 +11,14 @@ import contextlib
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 from semantic_guidance.apps.batch.naming import alike
-from semantic_guidance.core.files import replacing
+from semantic_guidance.core.files import replacing, sweep
+from semantic_guidance.core.locks import only_one
 
 JOURNAL = ".manifest"
 """The folder of the journal, in that of the files."""
@@ -92,7 +93,7 @@ class Manifest:
     def __init__(self, out: Path, part: str = "") -> None:
         self.out = out
         self.path = out / (f"manifest.{part}.jsonl" if part else "manifest.jsonl")
-        self.journal = out / JOURNAL / part if part else out / JOURNAL
+        self.journal = out / journal_of(part)
         self._last: dict[str, Record] = {}
         self._owners: dict[str, str] = {}  # of each file, the key of the record that wrote it last
         self._file: Any = None
@@ -139,6 +140,31 @@ class Manifest:
         self._note(record)
         (self.journal / f"{record.key}.json").unlink(missing_ok=True)
 
+    @property
+    def name(self) -> str:
+        """The file, or its address."""
+        return str(self.path)
+
+    @contextlib.contextmanager
+    def alone(self) -> Iterator[None]:
+        """Be the only one who writes it.
+
+        Raises:
+            InputError: another process does.
+            OSError: the folder cannot be written to.
+        """
+        try:
+            with only_one(self.journal, "another --out, or to wait until it has ended"):
+                yield
+        finally:
+            self.tidy()
+
+    def sweep(self, folders: Iterable[str]) -> None:
+        """Remove what workers that were ended have left half written in these folders, and in the journal."""
+        for folder in folders:
+            sweep(self.out / folder)
+        sweep(self.journal)
+
     def close(self) -> None:
         """Close the manifest."""
         if self._file is not None:
@@ -157,8 +183,7 @@ class Manifest:
         if record is None or record.error or not record.outputs:
             return None
         own = (self._owners.get(alike(file)) == key for file in record.outputs.values())
-        there = (os.path.exists(self.out / file) for file in record.outputs.values())
-        return record if all(own) and all(there) else None
+        return record if all(own) and all(map(self._is_there, record.outputs.values())) else None
 
     def taken(self) -> dict[str, str]:
         """From which picture each file was made, by `alike` of the file's name."""
@@ -173,29 +198,46 @@ class Manifest:
             for file in record.outputs.values()
         }
 
+    def _is_there(self, file: str) -> bool:
+        return os.path.exists(self.out / file)
+
     def _note(self, record: Record) -> None:
         self._last[record.key] = record
         for file in record.outputs.values():
             self._owners[alike(file)] = record.key
 
 
-def write_down(journal: Path, record: Record) -> None:
-    """Write a record into the journal, whole or not at all.
+def journal_of(part: str) -> str:
+    """The folder of a journal, from that for the files: each part of a batch has its own."""
+    return f"{JOURNAL}/{part}" if part else JOURNAL
 
-    Raises:
-        OSError: it cannot be written.
+
+class Journal:
+    """Where workers write down what they have done, one small file for each picture.
+
+    Args:
+        folder: of these files.
     """
-    journal.mkdir(parents=True, exist_ok=True)
-    with replacing(journal / f"{record.key}.json") as draft:
-        draft.write_text(record.to_json(), encoding="utf-8")
 
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
 
-def written_down(journal: Path, key: str) -> Record | None:
-    """The record of that key in the journal; None if there is none."""
-    try:
-        return Record.from_json((journal / f"{key}.json").read_bytes())
-    except OSError:
-        return None
+    def write(self, record: Record) -> None:
+        """Write a record, whole or not at all.
+
+        Raises:
+            OSError: it cannot be written.
+        """
+        self._folder.mkdir(parents=True, exist_ok=True)
+        with replacing(self._folder / f"{record.key}.json") as draft:
+            draft.write_text(record.to_json(), encoding="utf-8")
+
+    def record(self, key: str) -> Record | None:
+        """The record of that key; None if there is none."""
+        try:
+            return Record.from_json((self._folder / f"{key}.json").read_bytes())
+        except OSError:
+            return None
 
 
 def key_of(path: str, settings: str) -> str:

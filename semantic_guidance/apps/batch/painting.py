@@ -18,7 +18,9 @@ import numpy as np
 import torch
 from PIL import Image
 
-from semantic_guidance.apps.batch.manifest import JOURNAL, Record, hash_of, look_at, write_down, written_down
+from semantic_guidance.apps.batch.manifest import JOURNAL, Journal, Record, hash_of, look_at
+from semantic_guidance.apps.batch.places import fetched, is_url, joined, put
+from semantic_guidance.apps.batch.remote import RemoteJournal
 from semantic_guidance.apps.job import Job
 from semantic_guidance.apps.jobs import check, run
 from semantic_guidance.core.engines.base import Do, Item
@@ -36,8 +38,8 @@ def painting(settings: Mapping[str, Any]) -> Do:
 
     Args:
         settings: ``job``, options as `Job.from_json` takes them, but for the photograph and the files' names;
-            ``settings``, their hash; ``out``, the folder for the files; ``journal``, that of the records,
-            from there; ``threads`` that may be used.
+            ``settings``, their hash; ``out``, the folder for the files, or its address; ``journal``, that of
+            the records, from there; ``threads`` that may be used.
 
     Raises:
         InputError: the options are not usable, whatever the picture.
@@ -46,7 +48,7 @@ def painting(settings: Mapping[str, Any]) -> Do:
     job = Job.from_json(json.dumps({**settings["job"], "image": "-", "out": settings["out"]}))
     with _grey() as picture:
         check(replace(job, image=picture, out=picture.parent))
-    return _Worker(job, Path(settings["out"]), settings["settings"], settings.get("journal", JOURNAL))
+    return _Worker(job, settings["out"], settings["settings"], settings.get("journal", JOURNAL))
 
 
 def use_threads(count: int) -> None:
@@ -59,8 +61,11 @@ def use_threads(count: int) -> None:
 class _Worker:
     """Paints pictures, as `apps.jobs.run` does."""
 
-    def __init__(self, job: Job, out: Path, settings: str, journal: str) -> None:
-        self.job, self.out, self.settings, self.journal = job, out, settings, out / journal
+    def __init__(self, job: Job, out: str, settings: str, journal: str) -> None:
+        self.job, self.out, self.settings = job, out, settings
+        self.journal: Journal = (
+            RemoteJournal(joined(out, journal)) if is_url(out) else Journal(Path(out) / journal)
+        )
 
     def __call__(self, item: Item) -> dict[str, Any]:
         """The `Record` of a picture, as JSON values; or ``{"stop": why}`` if no other could be done either.
@@ -69,21 +74,16 @@ class _Worker:
             item: ``key``, ``input``, and where the files go: ``folder`` and ``stem``, which is None if it is
                 that of a single picture's painting.
         """
-        known = written_down(self.journal, item["key"])
+        known = self.journal.record(item["key"])
         if known is not None:  # by one who was ended before it could say so
             return json.loads(known.to_json())
         began = time.perf_counter()
         path = item["input"]
-        about = {
-            "key": item["key"],
-            "input": path,
-            "look": look_at(path),
-            "hash": hash_of(path),
-            "settings": self.settings,
-            "version": __version__,
-        }
+        about = {"key": item["key"], "input": path, "settings": self.settings, "version": __version__}
         try:
-            made = self._painted(path, item["folder"], item["stem"])
+            with _at_hand(path) as picture:
+                about |= {"look": look_at(path), "hash": hash_of(str(picture))}
+                made = self._painted(picture, item["folder"], item["stem"])
         except Exception as error:
             if isinstance(error, OSError) and error.errno in WRONG:
                 return {"stop": told(error)}
@@ -91,20 +91,53 @@ class _Worker:
         give_back()
         seconds = round(time.perf_counter() - began, 3)
         record = Record(**{**about, **made, "seconds": seconds, "finished": time.time()})
-        write_down(self.journal, record)
+        self.journal.write(record)
         return json.loads(record.to_json())
 
-    def _painted(self, path: str, folder: str, stem: str | None) -> dict[str, Any]:
-        with _noting() as notes:
-            result = run(replace(self.job, image=Path(path), out=self.out / folder, output=stem))
-        usual = f"{Path(path).stem}_painted" if stem is None else stem
+    def _painted(self, picture: Path, folder: str, stem: str | None) -> dict[str, Any]:
+        with _noting() as notes, _room(self.out) as out:
+            result = run(replace(self.job, image=picture, out=out / folder, output=stem))
+            outputs = {name: file.relative_to(out).as_posix() for name, file in result.outputs.items()}
+            if is_url(self.out):
+                for file in outputs.values():
+                    _send(out / file, joined(self.out, file))
+        usual = f"{picture.stem}_painted" if stem is None else stem
         return {
             "name": (Path(folder) / usual).as_posix(),
-            "outputs": {name: file.relative_to(self.out).as_posix() for name, file in result.outputs.items()},
+            "outputs": outputs,
             "notes": (*notes, *result.notes),
             "strokes": len(result.painting.strokes),
             "mse": result.errors.everywhere,
         }
+
+
+@contextlib.contextmanager
+def _at_hand(path: str) -> Iterator[Path]:
+    """A picture as a file of this machine, fetched if it is at an address."""
+    if not is_url(path):
+        yield Path(path)
+        return
+    with fetched(path) as picture:
+        yield picture
+
+
+def _send(path: Path, url: str) -> None:
+    """Copy a file, or a folder of frames, to an address."""
+    if path.is_dir():
+        for each in sorted(path.iterdir()):
+            _send(each, joined(url, each.name))
+    else:
+        put(path, url)
+
+
+@contextlib.contextmanager
+def _room(out: str) -> Iterator[Path]:
+    """The folder for the files, or one of this machine whose files then go to an address."""
+    if not is_url(out):
+        yield Path(out)
+        return
+    with tempfile.TemporaryDirectory(prefix="semantic-guidance-") as folder:
+        yield Path(folder)
 
 
 @contextlib.contextmanager

@@ -11,7 +11,7 @@ import glob
 import re
 import secrets
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -133,16 +133,23 @@ def read_text(url: str) -> str:
         return bytes(system.cat_file(path)).decode()
 
 
-def remove(url: str) -> None:
-    """Remove the file at an address, if there is one.
+def remove_all(urls: Sequence[str]) -> None:
+    """Remove the files at addresses of one place, those that are there, with few requests.
 
     Raises:
-        InputError: it cannot be removed.
+        InputError: they cannot be removed.
     """
-    with _telling(url, "removed"):
-        system, path = _opened(url)
-        with contextlib.suppress(FileNotFoundError):
-            system.rm_file(path)
+    if not urls:
+        return
+    with _telling(urls[0], "removed"):
+        system, _ = _opened(urls[0])
+        paths = [_opened(url)[1] for url in urls]
+        if _scheme(urls[0]) in OBJECTS - {"memory"}:
+            system.rm(paths)  # a thousand at a time; those that are not there do not matter
+            return
+        for path in paths:
+            with contextlib.suppress(FileNotFoundError):
+                system.rm_file(path)
 
 
 @contextlib.contextmanager

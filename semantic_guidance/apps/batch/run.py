@@ -10,21 +10,20 @@ import hashlib
 import json
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
 from semantic_guidance.apps.batch.inputs import Source
-from semantic_guidance.apps.batch.manifest import JOURNAL, Manifest, Record, hash_of, key_of, look_at
+from semantic_guidance.apps.batch.manifest import Manifest, Record, hash_of, journal_of, key_of, look_at
 from semantic_guidance.apps.batch.naming import END, Name, Naming, Pattern, ends_with_format
 from semantic_guidance.apps.batch.options import BatchOptions
+from semantic_guidance.apps.batch.places import is_url
 from semantic_guidance.apps.job import Job
 from semantic_guidance.core.ending import Terminated
 from semantic_guidance.core.engines.base import Engine, Item, Work
 from semantic_guidance.core.errors import InputError
-from semantic_guidance.core.files import sweep
-from semantic_guidance.core.locks import only_one
 from semantic_guidance.core.options import OptionError, to_json
 from semantic_guidance.core.plugins import EXPORTERS
 from semantic_guidance.core.version import __version__
@@ -116,14 +115,14 @@ def run_batch(
         OSError: the folder cannot be written to.
         KeyboardInterrupt: it was interrupted; says how to go on. So does `Terminated`.
     """
-    began, out = time.perf_counter(), Path(options.out)
+    began = time.perf_counter()
     job, pattern = settled(job, options)
     settings = settings_hash(job, options)
-    manifest = Manifest(out, options.part)
+    manifest = manifest_of(options)
     tally = _Tally(len(options.shared(sources)))
-    _check_folder(out)
+    _check_folder(options.out)
     check_shard(sources, options)
-    with contextlib.closing(engine), _guarded(manifest), contextlib.closing(manifest):
+    with contextlib.closing(engine), manifest.alone(), contextlib.closing(manifest):
         manifest.read()
         manifest.take_up()
         naming = Naming(job, settings, job.style or "auto", pattern)
@@ -131,7 +130,7 @@ def run_batch(
         tally.before = tally.pictures - len(items)
         if progress is not None:
             progress.begin(tally.pictures, tally.before)
-        work = Work(FACTORY, work_settings(job, settings, out))
+        work = Work(FACTORY, work_settings(job, settings, options.out, options.part))
         with _ended_well(manifest, items, tally):
             for record in _records(engine, work, items, settings):
                 manifest.add(record)
@@ -144,7 +143,7 @@ def run_batch(
         tally.before,
         tally.failed,
         tally.errors,
-        str(manifest.path),
+        manifest.name,
         engine.workers,
         time.perf_counter() - began,
     )
@@ -185,13 +184,14 @@ def settings_hash(job: Job, options: BatchOptions) -> str:
     return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:16]
 
 
-def work_settings(job: Job, settings: str, out: Path) -> dict[str, Any]:
-    """What `painting.painting` is told."""
+def work_settings(job: Job, settings: str, out: str, part: str = "") -> dict[str, Any]:
+    """What `painting.painting` is told: `out` is the folder for the files, or its address."""
     values = {name: value for name, value in to_json(job).items() if name not in ("image", "out", "output")}
     for name in NAMING_FILES:
         if isinstance(value := values.get(name), str) and os.path.exists(value):
             values[name] = os.path.abspath(value)  # wherever a worker is
-    return {"job": values, "settings": settings, "out": os.path.abspath(out), "journal": JOURNAL}
+    where = out if is_url(out) else os.path.abspath(out)
+    return {"job": values, "settings": settings, "out": where, "journal": journal_of(part)}
 
 
 @dataclass
@@ -247,7 +247,12 @@ def _item(source: Source, key: str, name: Name) -> dict[str, Any]:
 
 
 def _is_same(source: Source, known: Record) -> bool:
-    """Whether a picture is the one that was painted, by its size and time, or else by what is in it."""
+    """Whether a picture is the one that was painted, by its size and time, or else by what is in it.
+
+    What is at an address is taken to be what it was: to ask again for each would take hours for many.
+    """
+    if is_url(source.path):
+        return True
     look = look_at(source.path)
     return bool(look) and (look == known.look or hash_of(source.path) == known.hash)
 
@@ -281,24 +286,12 @@ def _ended_well(manifest: Manifest, items: Sequence[Item], tally: _Tally) -> Ite
     except BaseException as error:
         for record in manifest.take_up():
             tally.count(record)
-        for folder in {str(item["folder"]) for item in items}:
-            sweep(manifest.out / folder)
-        sweep(manifest.journal)
+        manifest.sweep({str(item["folder"]) for item in items})
         if isinstance(error, KeyboardInterrupt):
             raise KeyboardInterrupt(f"interrupted: {tally.words()}") from None
         if isinstance(error, Terminated):
             raise Terminated(error.number, f"terminated: {tally.words()}") from None
         raise
-
-
-@contextlib.contextmanager
-def _guarded(manifest: Manifest) -> Iterator[None]:
-    """Be the only one who writes the manifest."""
-    try:
-        with only_one(manifest.journal, "another --out, or to wait until it has ended"):
-            yield
-    finally:
-        manifest.tidy()
 
 
 def check_shard(sources: Sequence[Source], options: BatchOptions) -> None:
@@ -307,17 +300,27 @@ def check_shard(sources: Sequence[Source], options: BatchOptions) -> None:
     Raises:
         OptionError: paintings of the others come among the pictures.
     """
-    home = os.path.join(os.path.realpath(options.out), "")
-    inside = (source.path for source in sources if os.path.realpath(source.path).startswith(home))
+    real: Callable[[str], str] = str if is_url(options.out) else os.path.realpath
+    home = real(options.out).rstrip("/" + os.sep) + ("/" if is_url(options.out) else os.sep)
+    inside = (source.path for source in sources if real(source.path).startswith(home))
     if options.shard is not None and (path := next(inside, None)) is not None:
         raise OptionError("out", f"{path} lies there, wanted a folder without pictures for --shard")
 
 
-def _check_folder(out: Path) -> None:
+def manifest_of(options: BatchOptions) -> Manifest:
+    """The manifest of the folder for the files, or of its address."""
+    if not is_url(options.out):
+        return Manifest(Path(options.out), options.part)
+    from semantic_guidance.apps.batch.remote import RemoteManifest
+
+    return RemoteManifest(options.out, options.part)
+
+
+def _check_folder(out: str) -> None:
     """See that there is a folder, or that one can be made.
 
     Raises:
         OSError: it cannot.
     """
-    if out.exists() and not out.is_dir():
+    if not is_url(out) and os.path.exists(out) and not os.path.isdir(out):
         raise OSError(f"--out: {out}: Not a directory, wanted a folder to write to")

@@ -137,8 +137,7 @@ def _job(args: argparse.Namespace, image: str, **changes: Any) -> Job:
 def _run_batch(args: argparse.Namespace, options: BatchOptions) -> int:
     """Paint many pictures; returns 0, or `FAILED` if one could not be painted."""
     from semantic_guidance.apps.batch.inputs import sources
-    from semantic_guidance.apps.batch.manifest import Manifest
-    from semantic_guidance.apps.batch.run import run_batch
+    from semantic_guidance.apps.batch.run import manifest_of, run_batch
     from semantic_guidance.apps.cli.progress import BatchBar
 
     if args.variations is not None:
@@ -146,7 +145,7 @@ def _run_batch(args: argparse.Namespace, options: BatchOptions) -> int:
             "variations", "it is about one picture, and there are several, wanted one at a time"
         )
     job = _job(args, "-", out=Path(options.out), output=None)
-    before = Manifest(Path(options.out))
+    before = manifest_of(options)
     before.read()
     pictures = sources(args.images, options.out, before.files())
     if options.dry_run:

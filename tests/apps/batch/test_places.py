@@ -34,8 +34,8 @@ def test_a_text_comes_back(root):
     assert places.read_text(url) == "strokes: ünï\n"
     places.write_text(url, "other")
     assert places.read_text(url) == "other"
-    places.remove(url)
-    places.remove(url)
+    places.remove_all([url])
+    places.remove_all([url])
     assert not places.exists(url)
 
 

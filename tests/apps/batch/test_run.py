@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from semantic_guidance.apps.batch.inputs import sources
-from semantic_guidance.apps.batch.manifest import JOURNAL, Manifest, Record, write_down
+from semantic_guidance.apps.batch.manifest import JOURNAL, Journal, Manifest, Record
 from semantic_guidance.apps.batch.options import BatchOptions
 from semantic_guidance.apps.batch.run import run_batch
 from semantic_guidance.apps.cli.main import main
@@ -189,7 +189,7 @@ def test_what_a_killed_driver_left_is_taken_up(photos):
     kept = [Record.from_json(line) for line in lines]
     for record in kept[2:4]:
         assert record is not None
-        write_down(Path("out") / JOURNAL, record)
+        Journal(Path("out") / JOURNAL).write(record)
     Path("out/manifest.jsonl").write_bytes(b"".join(lines[:2]) + lines[2][:40])
     (Path("out") / JOURNAL / f"{kept[4].key}.json").write_text("torn")
     engine = Here()
@@ -207,7 +207,7 @@ def test_a_record_in_the_journal_is_not_painted_again(photos):
 
     settings = {"job": {"strokes": 3, "preset": "draft"}, "out": "out", "settings": "x"}
     do = painting(settings)
-    write_down(Path("out") / JOURNAL, Record(key="k", input="a.jpg", name="old"))
+    Journal(Path("out") / JOURNAL).write(Record(key="k", input="a.jpg", name="old"))
     began = time.perf_counter()
     assert do({"key": "k", "input": str(photos / "a.jpg"), "folder": ".", "stem": None})["name"] == "old"
     assert time.perf_counter() - began < 0.5

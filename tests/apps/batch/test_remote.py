@@ -41,7 +41,8 @@ def photos(tmp_path: Path):
 
 
 def run(photos: str, out: str = OUT, **options):
-    job = Job("-", baseline=True, strokes=4, size=64, preset="draft", formats=("png",))
+    look = {"baseline": True, "strokes": 4, "size": 64, "preset": "draft", "film_size": 64}
+    job = Job("-", **look, formats=("png", "frames"), duration=0.5, fps=10)
     return run_batch(job, sources([photos], out), BatchOptions(out=out, **options), Inline())
 
 
@@ -59,7 +60,7 @@ def test_pictures_come_from_addresses_and_paintings_go_there(photos, tmp_path):
     found = there()
     records = [json.loads(line) for line in found.pop("manifest.jsonl").splitlines()]
     assert found == {path.relative_to(here).as_posix(): path.read_bytes() for path in here.rglob("*.png")}
-    assert len(found) == 3
+    assert len(found) == 3 * (1 + 5)  # and a folder of frames
     local = {
         record["name"]: record
         for record in map(json.loads, (here / "manifest.jsonl").read_text().splitlines())

@@ -115,7 +115,7 @@ class Parts:
         """Throw everything away that was kept."""
         self.head, self.count = "", 0
         (self.folder / KEY).unlink(missing_ok=True)  # first: without it, nothing else counts
-        for path in (self.folder / HEAD, self.folder / MEMORY, *self.folder.glob("part-*.json")):
+        for path in (self.folder / HEAD, self.folder / MEMORY, *self.folder.glob("part-*")):
             path.unlink(missing_ok=True)
 
     def _path(self, number: int) -> Path:

@@ -9,7 +9,8 @@ What ``semantic-guidance paint clip.mp4`` does, from Python, without a command l
     run_film(Job("clip.mp4", strokes=500, preset="draft"), FilmOptions(hold="lively"))
 
 Painting can end at any moment, however it ends: the same call again goes on from the last second of the film
-that was painted, and what comes out is the same to the last bit. What was painted before is only drawn again.
+that was painted, and what comes out is the same to the last bit. What was painted before is neither painted
+nor, with a textured brush, drawn again.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any, Protocol
 
+from semantic_guidance.apps.film.drawn import Drawn
 from semantic_guidance.apps.film.options import FilmOptions
 from semantic_guidance.apps.film.outputs import (
     TRACK,
@@ -215,39 +217,54 @@ class _Painting:
         total = work.clip.told(work.options.every)
         clip = work.clip
         sound = Sound(clip.path.absolute(), clip.start) if clip.sound else None
-        with sinks(work.outputs, work.rate, (width, height), work.job, sound) as into:
+        with (
+            sinks(work.outputs, work.rate, (width, height), work.job, sound) as into,
+            Drawn(self.parts.folder, (width, height), work.painter.brush.style != "flat") as drawn,
+        ):
             if self.parts.count:
                 self.progress.begin(total, 0, again=self.parts.count * work.beat)
-                for drawing in self._again():
-                    self._draw(drawing, into)
+                for drawing, pixels in self._again(drawn):
+                    self._show(drawing, pixels, into)
                 self.before = self.stage.count
             self.progress.begin(total, self.before)
-            for drawing in self._painted():
-                self._draw(drawing, into)
+            for drawing in self._painted(drawn):
+                self._show(drawing, None, into, drawn)
             stage = self.stage
         if TRACK in work.outputs:
             write_track(work.outputs[TRACK], self.parts.head, self.parts.texts(), stage)
         if self._first is not None:
             write_stills(self._first, work.outputs, work.job.export)
 
-    def _draw(self, drawing: Drawing | None, into: list[Sink]) -> None:
-        """Draw a frame, if it is not as the one before, and hand it on."""
+    def _show(
+        self, drawing: Drawing | None, pixels: Pixels | None, into: list[Sink], drawn: Drawn | None = None
+    ) -> None:
+        """Hand a frame on; it is drawn first, if it is neither known nor as the one before.
+
+        Args:
+            drawing: of it; None if it is as the one before.
+            pixels: as which it was drawn, if that is known.
+            into: what takes the frames.
+            drawn: what keeps them.
+        """
         if drawing is not None:
-            self._pixels = pixels_of(drawing, max(self.shown))
+            self._pixels = pixels_of(drawing, max(self.shown)) if pixels is None else pixels
             self._first = self._first or drawing
+            if drawn is not None:
+                drawn.add(self.parts.count, self._pixels)
         assert self._pixels is not None  # since the first frame
         for sink in into:
             sink.add(self._pixels)
         self.progress.tell()
 
-    def _again(self) -> Iterator[Drawing | None]:
-        """The frames that were painted before; None for one that is as the one before."""
+    def _again(self, drawn: Drawn) -> Iterator[tuple[Drawing | None, Pixels | None]]:
+        """The frames that were painted before, None for one that is as before; and what was drawn of each."""
         self._stage, _ = stage_of(self.parts.head)
-        for text in self.parts.texts():
+        for number, text in enumerate(self.parts.texts()):
+            frames = drawn.frames(number)
             for drawing, _ in read_part(self._stage, parsed(text.encode(), "a part of a track")):
-                yield drawing
+                yield drawing, None if drawing is None else next(frames, None)
 
-    def _painted(self) -> Iterator[Drawing | None]:
+    def _painted(self, drawn: Drawn) -> Iterator[Drawing | None]:
         """The frames that are painted now; each second is kept when it is done."""
         work, done = self.work, self.before
         film = Film(work.painter, work.options.hold)
@@ -258,9 +275,14 @@ class _Painting:
             yield self._next(film, pixels)
             kept = self.stage.count % work.beat == 0
             if kept:
-                self.parts.add(part_text(self.stage.part()), film.state())
+                self._keep(film, drawn)
         if not kept:
-            self.parts.add(part_text(self.stage.part()), film.state())
+            self._keep(film, drawn)
+
+    def _keep(self, film: Film, drawn: Drawn) -> None:
+        """Keep another second."""
+        drawn.end()  # first: what is known of a part is complete
+        self.parts.add(part_text(self.stage.part()), film.state())
 
     def _next(self, film: Film, pixels: Pixels | None) -> Drawing | None:
         """Paint the next frame; None for one that is as the one before."""

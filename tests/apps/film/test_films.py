@@ -108,6 +108,7 @@ def test_a_film_that_was_interrupted_is_the_same_to_the_last_bit(tmp_path):
     with pytest.raises(KeyboardInterrupt, match=r"the first \d frames are kept"):
         run_film(job, FilmOptions(), Interrupting(5))
     assert [path.name for path in job.out.iterdir()] == [".a_painted.parts"]
+    assert len(read_film(job.out / ".a_painted.parts" / "part-0000000.mkv")) == 3
     rest = Interrupting(0)
     result = run_film(job, FilmOptions(), rest)
     assert rest.begun == [(6, 0, 3), (6, 3, 0)]

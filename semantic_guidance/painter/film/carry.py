@@ -109,7 +109,7 @@ def shown(task: Objective, strokes: Tensor, motion: Motion, softness: float) -> 
         np.maximum(square - mx * mx - my * my, 0),
         along - mx * mu - my * mv,
         across - (mx * mv - my * mu),
-        sums[8] <= 0,
+        (sums[8] <= 0) & motion.standing,
     )
 
 
@@ -138,6 +138,5 @@ def carried(strokes: Array, seen: Shown, motion: Motion) -> Array:
     places = common + share[:, None, None] * (own - common)
     moved[:, POINTS] = places.reshape(-1, 6)
     moved[:, RADIUS] *= (1 + grows + share * (a - grows))[:, None].clip(0.5, 2)
-    stays = seen.still & np.array_equal(motion.camera, [[1, 0, 0], [0, 1, 0]])
-    moved[stays] = strokes[stays]
+    moved[seen.still] = strokes[seen.still]
     return moved

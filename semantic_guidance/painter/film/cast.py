@@ -30,6 +30,7 @@ class Cast:
         fade: ``[N]`` in [0, 1], how much is there of each.
         age: ``[N]`` in frames.
         dying: ``[N]`` whether they fade out.
+        resting: ``[N]`` whether nothing has changed in what is seen of each: it stays as it is.
         square: ``[N, 13]`` Adam's mean squared gradients.
         steps: ``[N, 1]`` of Adam so far.
     """
@@ -43,6 +44,7 @@ class Cast:
     fade: Array
     age: NDArray[np.int64]
     dying: NDArray[np.bool_]
+    resting: NDArray[np.bool_]
     square: Array
     steps: Array
 
@@ -68,6 +70,7 @@ class Cast:
             fade=ones,
             age=np.full(count, age, np.int64),
             dying=np.zeros(count, bool),
+            resting=np.zeros(count, bool),
             square=np.zeros((count, NUMBERS), np.float32),
             steps=np.zeros((count, 1), np.float32),
         )

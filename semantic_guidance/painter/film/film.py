@@ -46,6 +46,9 @@ MANY_STEPS = 1000
 """Steps of refinement of a preset from which on it is a fine one."""
 
 
+FAMILIAR = 8
+"""Frames after which what came into view is familiar: until then it holds less, and is given strokes."""
+
 FOLLOWING = "following."
 """Prefix of names in a film's state."""
 
@@ -59,12 +62,14 @@ class _Last:
         settled: ``[h, w, 3]`` each of its pixels as it was when it changed last.
         canvas: ``[h, w, 3]`` its painting.
         error: ``[h, w]`` of that.
+        familiar: ``[h, w]`` in [0, 1], how long the frame's places have been in view.
     """
 
     target: Array
     settled: Array
     canvas: Array
     error: Array
+    familiar: Array
 
 
 class Film:
@@ -135,7 +140,7 @@ class Film:
         self._tracked, self._told = Tracked.of(self._known, sharp(image, bare)), guidance is not None
         parts, scene = self._parts(painting, found), self._as_seen(bare)
         self._cast = self._numbered(self._following.begin(painting, scene, parts, tools, refiner))
-        self._remember(scene, bare.target, bare.target)
+        self._remember(scene, bare.target, bare.target, np.ones(bare.target.shape[:2], np.float32))
         ids = self._cast.ids.copy()
         return FilmFrame(self.number, self._keyed(painting, ids), ids, True)
 
@@ -195,8 +200,10 @@ class Film:
             return None
         self._known = self._objects(image, sharp(image, bare), motion, guidance)
         scene = self._as_seen(self._scene(image, self._known) if self._known.instances else bare)
-        self._move(scene, motion)
-        self._remember(scene, bare.target, np.where(still[..., None], last.settled, bare.target))
+        familiar = (motion.trust * motion.carried(last.familiar)).astype(np.float32)
+        self._move(scene, replace(motion, familiar=familiar))
+        settled = np.where(motion.still[..., None], last.settled, bare.target)
+        self._remember(scene, bare.target, settled, np.minimum(1, familiar + np.float32(1 / FAMILIAR)))
         cast = self._cast
         layers, masks = self._following.layers(cast, scene)
         painting = replace(
@@ -234,18 +241,16 @@ class Film:
         vectors = np.where(
             seen.still[:, None], vectors, following.within(vectors.clip(limits.low, limits.high), cast)
         ).astype(np.float32)
-        rested = dict(zip(cast.ids.tolist(), seen.still.tolist(), strict=True))
-        cast = replace(cast, vectors=vectors).aged(self.hold.fade)
+        cast = replace(cast, vectors=vectors, resting=seen.still).aged(self.hold.fade)
         cast = self._numbered(following.exchanged(cast, scene, motion, last.error, self.hold, self._rng))
         if not following.refines:
             self._cast = cast
             return
-        rests = np.array([rested.get(number, False) for number in cast.ids.tolist()], bool)
-        pull = self.hold.pull * motion.trust
+        pull = self.hold.pull * motion.familiar
         target = (scene.target + pull[..., None] * motion.carried(last.canvas)) / (1 + pull[..., None])
         weight = scene.problem.weight.numpy() * (1 + pull)
         task = scene.task(cast.parts, target.astype(np.float32), weight.astype(np.float32))
-        self._cast = refined(cast, scene, task, following, self.effort, rests, self._steady)
+        self._cast = refined(cast, scene, task, following, self.effort, self._steady)
 
     def _numbered(self, cast: Cast) -> Cast:
         """The same with numbers for strokes that have none yet."""
@@ -255,13 +260,13 @@ class Film:
         self._next_id += len(fresh)
         return replace(cast, ids=ids)
 
-    def _remember(self, scene: Scene, frame: Array, settled: Array) -> None:
+    def _remember(self, scene: Scene, frame: Array, settled: Array, familiar: Array) -> None:
         """What the next frame needs to know of this one, which is `frame` ``[h, w, 3]``."""
         cast = self._cast
         assert cast is not None
         task = scene.task(cast.parts)
         canvas, error = scene.painted(task, self._following.painted(cast))
-        self._last = _Last(frame, settled, canvas, error)
+        self._last = _Last(frame, settled, canvas, error, familiar)
 
     def state(self) -> dict[str, Any]:
         """All that the next frame depends on, as arrays and JSON values by name; see `restore`."""
@@ -311,5 +316,6 @@ def _effort(preset: Preset) -> Effort:
 
 def _still(now: Array, settled: Array) -> NDArray[np.bool_]:
     """``[h, w]`` where a frame is what it was when its strokes were found; not beside what has changed."""
-    changed = np.abs(now - settled).max(axis=-1) > UNCHANGED
+    red, green, blue = np.moveaxis(np.abs(now - settled), -1, 0)
+    changed = np.maximum(np.maximum(red, green), blue) > UNCHANGED
     return cv2.dilate(changed.astype(np.uint8), np.ones((3, 3), np.uint8)) == 0

@@ -10,6 +10,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from semantic_guidance.painter.film.fields import inside, looked_up, total
+from semantic_guidance.painter.film.rigid import STANDS, inverse, rigid_motions, with_motions
+
 Array = NDArray[np.float32]
 
 LEAST_SIDE = 16
@@ -21,18 +24,6 @@ of that of the way, and so many squared pixels."""
 
 MISS = 0.06
 """Mean difference of the channels from what was seen there before, from which on it is another thing."""
-
-EVERY = 6
-"""Every how many pixels the camera's motion is asked for."""
-
-FEWEST = 20
-"""Places whose motion can be trusted, from which on the camera's can be found."""
-
-ON_COURSE = 0.7
-"""Pixels by which these may move otherwise than the camera makes them."""
-
-STANDING = 0.25
-"""Pixels: a camera that moves no corner farther stands still."""
 
 CUT_MISS, CUT_SHARE, CUT_AT = 0.12, 0.6, 0.1
 """Mean difference from the frame before, as it would have moved, from which on there was a cut; or the share
@@ -48,8 +39,9 @@ class Motion:
         forth: ``[h, w, 2]`` from each pixel of the frame before to where it is now.
         miss: ``[h, w]`` difference of each pixel from what was there before.
         trust: ``[h, w]`` in [0, 1] of the frame's pixels, that they are what was seen there before.
+        familiar: ``[h, w]`` in [0, 1], how long places have been in view; of two frames alone, the same.
         onward: ``[h, w]`` in [0, 1] of those of the frame before, that they are where `forth` says.
-        still: ``[h, w]`` pixels in which nothing has changed.
+        still: ``[h, w]`` pixels in which nothing has changed; none if the camera moves.
         camera: ``[2, 3]`` how the whole picture moved: a similarity.
     """
 
@@ -57,9 +49,15 @@ class Motion:
     forth: Array
     miss: Array
     trust: Array
+    familiar: Array
     onward: Array
     still: NDArray[np.bool_]
     camera: NDArray[np.float64]
+
+    @property
+    def standing(self) -> bool:
+        """Whether the camera stands still."""
+        return np.array_equal(self.camera, STANDS)
 
     @property
     def cut(self) -> bool:
@@ -68,7 +66,7 @@ class Motion:
 
     def carried(self, values: Array) -> Array:
         """Values ``[h, w]`` or ``[h, w, C]`` of the frame before as they moved, at the frame's pixels."""
-        return _looked_up(values, self.back)
+        return looked_up(values, self.back)
 
 
 def find_motion(before: Array, now: Array, still: NDArray[np.bool_]) -> Motion:
@@ -80,13 +78,19 @@ def find_motion(before: Array, now: Array, still: NDArray[np.bool_]) -> Motion:
         still: ``[h, w]`` where nothing has changed.
     """
     back, forth = (_fitted(flow, *still.shape) for flow in _flows(_grey(now), _grey(before)))
+    camera, *others = rigid_motions(forth, np.exp(-_astray(forth, back)))
+    first, then = (np.asarray(cv2.cvtColor(each, cv2.COLOR_RGB2GRAY), np.float32) for each in (before, now))
+    forth = with_motions(forth, first, then, [camera, *others])
+    back = with_motions(back, then, first, [inverse(each) for each in (camera, *others)])
+    if not np.array_equal(camera, STANDS):
+        still = np.zeros_like(still)  # what has no texture looks the same where it moves
     back[still] = 0
     forth[still] = 0
-    miss = np.abs(_looked_up(before, back) - now).mean(axis=-1)
-    likely = np.exp(-_astray(back, forth)) * np.exp(-((miss / MISS) ** 2)) * _inside(back)
+    miss = total(np.abs(looked_up(before, back) - now)) / np.float32(3)
+    likely = np.exp(-_astray(back, forth)) * np.exp(-((miss / MISS) ** 2)) * inside(back)
     trust = np.where(still, 1, likely).astype(np.float32)
     onward = np.exp(-_astray(forth, back)).astype(np.float32)
-    return Motion(back, forth, miss, trust, onward, still, _camera(forth, onward))
+    return Motion(back, forth, miss, trust, trust, onward, still, camera)
 
 
 def _grey(frame: Array) -> NDArray[np.uint8]:
@@ -119,52 +123,7 @@ def _fitted(flow: Array, height: int, width: int) -> Array:
     return np.asarray(smaller * np.float32(width / flow.shape[1]), np.float32)
 
 
-def _grid(height: int, width: int) -> tuple[Array, Array]:
-    """Columns and rows of all pixels, ``[h, w]`` each."""
-    y, x = np.mgrid[:height, :width].astype(np.float32)
-    return x, y
-
-
-def _looked_up(values: Array, flow: Array) -> Array:
-    """Values ``[h, w]`` or ``[h, w, C]`` at the places to which a flow leads."""
-    x, y = _grid(*flow.shape[:2])
-    moved = cv2.remap(
-        values, x + flow[..., 0], y + flow[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
-    )
-    return np.asarray(moved, np.float32)
-
-
 def _astray(flow: Array, reverse: Array) -> Array:
     """``[h, w]`` how far pixels end from where they began, against what is usual."""
-    gap = flow + _looked_up(reverse, flow)
-    return np.asarray((gap**2).sum(-1) / (AWAY_SHARE * (flow**2).sum(-1) + AWAY), np.float32)
-
-
-def _inside(flow: Array) -> NDArray[np.bool_]:
-    """``[h, w]`` where a flow leads to another place of the picture."""
-    height, width = flow.shape[:2]
-    x, y = _grid(height, width)
-    x, y = x + flow[..., 0], y + flow[..., 1]
-    return np.asarray((x > -0.5) & (x < width - 0.5) & (y > -0.5) & (y < height - 0.5))
-
-
-def _camera(flow: Array, trust: Array) -> NDArray[np.float64]:
-    """``[2, 3]`` the similarity by which most of a picture moved; none if that cannot be said."""
-    height, width = trust.shape
-    nothing = np.array([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]])
-    x, y = (plane[::EVERY, ::EVERY].ravel() for plane in _grid(height, width))
-    rows, columns = y.astype(np.intp), x.astype(np.intp)
-    good = trust[rows, columns] > 0.5
-    if good.sum() <= FEWEST:
-        return nothing
-    places = np.stack([x, y], axis=1)[good] + np.float32(0.5)
-    found, _ = cv2.estimateAffinePartial2D(
-        places, places + flow[rows, columns][good], ransacReprojThreshold=ON_COURSE
-    )
-    if found is None:
-        return nothing
-    camera = np.asarray(found, np.float64)
-    corners = np.array([[0, 0], [width, 0], [0, height], [width, height]], np.float64)
-    if np.abs(corners @ camera[:, :2].T + camera[:, 2] - corners).max() < STANDING:
-        return nothing
-    return camera
+    gap = flow + looked_up(reverse, flow)
+    return np.asarray(total(gap**2) / (AWAY_SHARE * total(flow**2) + AWAY), np.float32)

@@ -29,7 +29,7 @@ ELSEWHERE = 0.35
 LOWERS = 0.4
 """Share of the error around a place that a fresh stroke may be expected to remove."""
 
-CAME = 0.5
+CAME = 0.6
 """Mean trust around a place below which it came into view."""
 
 YOUNG = 4
@@ -37,6 +37,12 @@ YOUNG = 4
 
 HIDDEN = 1e-7
 """What a stroke is worth, as a mean squared error, that is not seen, or in the way: it goes at once."""
+
+RESTING = 4.0
+"""What a stroke counts as worth, in multiples, in which nothing has changed."""
+
+HARMFUL = 0.5
+"""A stroke that raises the error by more than so many times what each has of it on average goes at once."""
 
 NEVER = 1e9
 """What a stroke counts as worth that stays."""
@@ -85,13 +91,15 @@ def turned_over(
     """
     costs, error = scene.worth(scene.task(cast.parts), painted(cast))
     places = _places(error, motion, motion.carried(error_before), hold, budget, rng)
-    worth = np.where(cast.dying | (cast.age < YOUNG), NEVER, costs)
-    chosen, leaving = _exchanged(places, worth, hold, budget)
-    if not len(chosen):
-        return cast
+    worth = np.where(cast.dying | (cast.age < YOUNG), NEVER, np.where(cast.resting, RESTING, 1) * costs)
+    harmful = costs < -HARMFUL * error.sum(dtype=np.float64) / max(1, budget)
+    harmful &= (cast.age >= YOUNG) & ~cast.resting
+    worth[harmful] = NEVER
+    free = max(0, budget - int((~cast.dying & ~harmful).sum()))
+    chosen, leaving = _exchanged(places, worth, hold, budget, free)
     dying = cast.dying.copy()
     dying[leaving] = True
-    stay = np.ones(len(cast), bool)
+    stay = ~harmful
     stay[leaving[costs[leaving] < HIDDEN]] = False
     fresh = born(scene, places.where[chosen], places.radius, rng)
     appears = np.where(places.new[chosen], 1, 1 / max(1, hold.fade)).astype(np.float32)
@@ -99,7 +107,12 @@ def turned_over(
 
 
 def _places(
-    error: Array, motion: Motion, before: Array, hold: Hold, budget: int, rng: np.random.Generator
+    error: Array,
+    motion: Motion,
+    before: Array,
+    hold: Hold,
+    budget: int,
+    rng: np.random.Generator,
 ) -> Places:
     """Places at which strokes may be born, for errors ``[h, w]`` now and before."""
     moved = ~motion.still
@@ -107,8 +120,11 @@ def _places(
     radius = float(
         np.clip(RADIUS * math.sqrt(error.size / max(1, budget)), 1.0, max(1.0, 0.05 * max(error.shape)))
     )
-    wanted = np.maximum(ELSEWHERE * error * moved, rise * (1 - motion.trust))
-    most = max(1, round(hold.shown * budget))
+    wanted = np.maximum(
+        ELSEWHERE * error * moved,
+        np.maximum(rise * (1 - motion.trust), error * moved * (1 - motion.familiar)),
+    )
+    most = max(1, math.ceil(hold.shown * budget))
     where = pick_places(torch.from_numpy(wanted.astype(np.float32)), most, APART * radius, rng)
     rows, columns = where.T
     side = 2 * round(radius) + 1
@@ -117,27 +133,28 @@ def _places(
         total = cv2.boxFilter(values.astype(np.float32), -1, (side, side), normalize=False)
         return np.asarray(LOWERS * total[rows, columns], np.float32)
 
-    new = np.asarray(cv2.blur(motion.trust, (5, 5))[rows, columns] < CAME)
-    gain = np.where(new, around(rise), around(error * moved))
+    new = np.asarray(cv2.blur(motion.familiar, (5, 5))[rows, columns] < CAME)
+    gain = around(error * moved)
     order = np.argsort(-gain, kind="stable")
     return Places(where[order], gain[order], new[order], radius)
 
 
 def _exchanged(
-    places: Places, worth: Array, hold: Hold, budget: int
+    places: Places, worth: Array, hold: Hold, budget: int, free: int
 ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Which places get a stroke, and which strokes go for them."""
+    """Which places get a stroke, and which strokes go for them; so many go for none that has gone already."""
     rank = np.argsort(worth, kind="stable")
     chosen: list[int] = []
-    ordinary, most = 0, max(1, round(hold.births * budget))
+    ordinary, most = 0, math.ceil(hold.births * budget)
     for place, (gain, new) in enumerate(zip(places.gain, places.new, strict=True)):
         if not new and ordinary >= most:
             continue
-        if len(chosen) == len(rank):
+        goes = len(chosen) - free
+        if goes >= len(rank):
             break
-        least = worth[rank[len(chosen)]]
+        least = worth[rank[goes]] if goes >= 0 else 0.0
         if least >= NEVER or gain < hold.gain * max(least, HIDDEN):
             break
         ordinary += not new
         chosen.append(place)
-    return np.array(chosen, np.intp), rank[: len(chosen)]
+    return np.array(chosen, np.intp), rank[: max(0, len(chosen) - free)]

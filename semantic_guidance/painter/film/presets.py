@@ -19,9 +19,9 @@ class Hold:
         look_every: frames after which the guide looks for objects again; sooner where they are lost.
     """
 
-    pull: float = 3.0
+    pull: float = 1.5
     births: float = 0.005
-    shown: float = 0.03
+    shown: float = 0.12
     gain: float = 2.0
     fade: int = 5
     look_every: int = 36
@@ -37,15 +37,17 @@ class Effort:
 
     Attributes:
         steps: of refinement.
+        more: of them at most where much came into view.
         pixels: for each stroke, on which frames are looked at, but not more than they have.
         rates: factors of the usual rates at the first and at the last step.
     """
 
-    steps: int = 10
-    pixels: float = 200.0
-    rates: tuple[float, float] = (0.12, 0.03)
+    steps: int = 8
+    more: int = 8
+    pixels: float = 320.0
+    rates: tuple[float, float] = (0.06, 0.02)
 
 
-DRAFT = Effort(steps=3, pixels=100.0, rates=(0.12, 0.06))
+DRAFT = Effort(steps=3, more=2, pixels=100.0)
 STANDARD = Effort()
-FINE = Effort(steps=30, pixels=384.0)
+FINE = Effort(steps=30, more=20, pixels=384.0)

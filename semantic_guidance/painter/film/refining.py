@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -25,6 +26,9 @@ YOUTH = 0.7
 SPRING = 0.03
 """Share of the way back to where they were carried that strokes go in a step."""
 
+MUCH = 0.05
+"""Share of strokes that were just born, from which on all additional steps are made."""
+
 LARGEST = 2.0
 """Greatest step, in rates."""
 
@@ -35,10 +39,9 @@ def refined(
     task: Objective,
     following: Following,
     effort: Effort,
-    still: NDArray[np.bool_],
     steady: Callable[[Callable[[], Array]], Array],
 ) -> Cast:
-    """Strokes that lower the error of a task, not far from where they were carried.
+    """Strokes that lower the error of a task, not far from where they were carried; resting ones stay there.
 
     Adam's mean squared gradients are those of the frames before, its mean gradient begins anew.
 
@@ -48,14 +51,14 @@ def refined(
         task: what is to be lowered.
         following: keeps strokes within what may be.
         effort: number of steps, and their rates.
-        still: ``[N]`` strokes that stay as they are.
         steady: runs a step's gradient on as many threads as is fastest.
     """
     limits, start = following.limits(cast, scene), cast.vectors
     mean, square, age = np.zeros_like(start), cast.square, cast.steps
     youth = np.where(cast.age < 90, YOUTH ** cast.age.astype(np.float32), 0).astype(np.float32)[:, None]
     first, last = effort.rates
-    for step in range(effort.steps):
+    steps = effort.steps + math.ceil(effort.more * min(1.0, float((cast.age < 1).mean()) / MUCH))
+    for step in range(steps):
         gradient = steady(partial(_gradient, task, scene, following.painted(cast)))
         gradient[:, OPACITY] *= cast.fade[:, None]
         age = age + 1
@@ -63,12 +66,12 @@ def refined(
         square = square + (1 - SQUARE_DECAY) * (gradient * gradient - square)
         scale = np.sqrt(square / (1 - SQUARE_DECAY**age)) + 1e-12
         move = (mean / (1 - MEAN_DECAY ** (step + 1)) / scale).clip(-LARGEST, LARGEST)
-        rate = first * (last / first) ** (step / max(1, effort.steps - 1))
+        rate = first * (last / first) ** (step / max(1, steps - 1))
         vectors = cast.vectors - np.maximum(rate, youth) * limits.rates * move
         vectors += np.where(youth < rate, SPRING, 0) * (start - vectors)
         vectors = vectors.clip(limits.low, limits.high).astype(np.float32)
         vectors = following.within(vectors, cast)
-        vectors[still] = start[still]
+        vectors[cast.resting] = start[cast.resting]
         cast = replace(cast, vectors=vectors)
     return replace(cast, square=square.astype(np.float32), steps=age.astype(np.float32))
 

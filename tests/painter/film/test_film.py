@@ -4,53 +4,19 @@ from __future__ import annotations
 
 import io
 import json
-from functools import cache
 
-import cv2
 import numpy as np
 import pytest
 import torch
 
-from semantic_guidance.core.guidance import Guidance
 from semantic_guidance.core.strokes import POINTS
-from semantic_guidance.painter.film.film import Film
 from semantic_guidance.painter.painter import Painter
-from semantic_guidance.painter.presets import Preset, RefineConfig
-
-QUICK = Preset(side=85, refine=RefineConfig(steps=12, breaths=1))
-SIZE = 72
-
-
-@cache
-def scenery() -> np.ndarray:
-    """A picture ``[3, 120, 120]`` with something to see everywhere."""
-    rng = np.random.default_rng(3)
-    coarse, fine = rng.random((8, 8, 3), np.float32), rng.random((30, 30, 3), np.float32)
-    picture = 0.7 * cv2.resize(coarse, (120, 120), interpolation=cv2.INTER_CUBIC)
-    picture += 0.3 * cv2.resize(fine, (120, 120), interpolation=cv2.INTER_CUBIC)
-    return np.ascontiguousarray(picture.clip(0, 1).transpose(2, 0, 1))
-
-
-def window(x: int, y: int) -> torch.Tensor:
-    """A frame of the scenery, from this column and row."""
-    return torch.from_numpy(scenery()[:, y : y + SIZE, x : x + SIZE].copy())
-
-
-def film(**options) -> Film:
-    return Film(Painter(None, QUICK, strokes=40, size=SIZE, **options))
-
-
-def none() -> Guidance:
-    return Guidance.none(SIZE, SIZE)
-
-
-def strokes(frame) -> dict[int, np.ndarray]:
-    return dict(zip(frame.ids.tolist(), frame.painting.strokes.pack()[0].numpy(), strict=True))
+from tests.painter.film.scenery import QUICK, SIZE, film, none, strokes, window
 
 
 def test_the_first_frame_is_the_painting_of_its_picture():
     frame = film().next(window(20, 20), none())
-    painting = Painter(None, QUICK, strokes=40, size=SIZE).paint(window(20, 20), none())
+    painting = Painter("planner", QUICK, strokes=40, size=SIZE).paint(window(20, 20), none())
     assert frame.fresh
     assert frame.number == 0
     assert torch.equal(frame.painting.strokes.pack(), painting.strokes.pack())

@@ -60,7 +60,7 @@ from semantic_guidance.export.sheet import thumbnail, write_sheet
 from semantic_guidance.guidance.base import load_guide
 from semantic_guidance.guidance.files import Stored, write_guidance
 from semantic_guidance.images.files import Picture, load_picture
-from semantic_guidance.images.metrics import painting_errors
+from semantic_guidance.images.metrics import painting_errors, squashed
 from semantic_guidance.painter.painter import Painter
 from semantic_guidance.painter.presets import PRESETS
 from semantic_guidance.painter.styles import Style
@@ -185,10 +185,12 @@ def varied_options(job: Job, variation: Variation, style: Style) -> dict[str, An
 
 def _made(job: Job, work: _Work, tell: StageProgress, started: float, watch: Watch | None = None) -> Result:
     """The painting and its files."""
+    target = squashed(work.image)  # before there is a painting: it takes as much memory as the photograph
     painting = work.restyle.finished(work.painter.paint(work.image, work.guidance, tell, watch))
     painting = replace(painting, source=work.source)
     exporting = time.perf_counter()
     shown = work.image if painting.photo is None else painting.photo
+    same = shown.data_ptr() == work.image.data_ptr()
     known = guidance_sheet(shown, painting) if "guidance" in work.outputs else None
     files = {name: path for name, path in work.outputs.items() if name != STORED}
     write_outputs(painting, files, job, lambda share: tell("export", share), known, job.export)
@@ -203,7 +205,7 @@ def _made(job: Job, work: _Work, tell: StageProgress, started: float, watch: Wat
         job,
         painting,
         work.outputs,
-        painting_errors(painting.canvas, shown, painting.guidance.mask),
+        painting_errors(painting.canvas, target if same else shown, painting.guidance.mask),
         work.painter.style.name,
         tuple(n * s for n, s in zip(boxes[0], work.scale * 2, strict=True)) if boxes else None,  # type: ignore[arg-type]
         seconds,

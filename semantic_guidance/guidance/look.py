@@ -187,10 +187,9 @@ class Look:
             guidance = _copied(seen.found(eyes, self.image, whole))
             if not whole:
                 return guidance
-            large = _enlarged(guidance, height, width)
-            if large is not guidance:
-                large = sharpened(large, guidance, seen.image, self.image)
-            return self._faced(large, True, None)
+            if guidance.mask.shape[-2:] != (height, width):
+                guidance = sharpened(_enlarged(guidance, height, width), guidance, seen.image, self.image)
+            return self._faced(guidance, True, None)
         selection = Selection(lambda clicks: seen.under(eyes, clicks), start)
         selection.apply(points)
         _tell(selection.doubtful, height / small[0], width / small[1])

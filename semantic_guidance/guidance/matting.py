@@ -194,15 +194,16 @@ def sharpened(large: Guidance, guidance: Guidance, small: Tensor, image: Tensor)
         (small.detach().cpu().float().clamp(0, 1) * 255).round().byte().permute(1, 2, 0).contiguous().numpy()
     )
     rows = image.detach().cpu().float().permute(1, 2, 0).numpy()
-    instances, union = [], torch.zeros_like(large.mask)
-    for before, after in zip(guidance.instances, large.instances, strict=True):
+    instances, union, outside = [], torch.zeros_like(large.mask), large.mask <= 0.5
+    focus, enlarged = large.focus, large.instances
+    del large  # a mask of a large picture takes 50 MB
+    for before, after in zip(guidance.instances, enlarged, strict=True):
         mask, box = after.mask, None
         if before.kind == "object":
             sharp = sharp_edges(rows, before.mask[0].detach().cpu().float().numpy(), seen, low=0.0)
             mask = torch.from_numpy(sharp)[None].to(union)
             box = box_of(mask[0])
         instances.append(replace(after, mask=mask, box=box) if box else after)
-        union = torch.maximum(union, instances[-1].mask)
+        torch.maximum(union, instances[-1].mask, out=union)
     # What lay on an object's rim is off it now, and was no focus of the surroundings.
-    kept = (union > 0.5) | (large.mask <= 0.5)
-    return Guidance(union, large.focus * kept, tuple(instances))
+    return Guidance(union, focus * (outside | (union > 0.5)), tuple(instances))

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 WEIGHTS = Path(__file__).parent / "weights" / "faces.onnx"
 _STRIDES = (8, 16, 32)  # pixels from one cell of an output to the next; each cell answers for one face
+_LARGE = 1 << 20  # pixels
 _OUTPUTS = [f"{kind}_{stride}" for kind in ("cls", "obj", "bbox", "kps") for stride in _STRIDES]
 
 Array = NDArray[np.float32]
@@ -78,6 +79,8 @@ def detect(pixels: Pixels, least: float) -> Found:
     network = _network()
     network.setInput(padded)
     outputs = [np.asarray(out)[0] for out in network.forward(_OUTPUTS)]
+    if height * width > _LARGE:
+        _network.cache_clear()  # it keeps some 70 bytes a pixel; another one is read at once
     parts = []
     for stride, kinds, objects, boxes, points in zip(
         _STRIDES, outputs[:3], outputs[3:6], outputs[6:9], outputs[9:], strict=True

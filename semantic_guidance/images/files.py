@@ -254,4 +254,5 @@ def _from_tensor(image: Tensor) -> Tensor:
         raise ValueError(f"image is a tensor of {image.dtype}, wanted floats in [0, 1]")
     image = image.detach().float().cpu()
     check_range(image)
-    return image.clamp(0, 1).contiguous()
+    within = image.min() >= 0 and image.max() <= 1  # then it is the same, and large pictures are not copied
+    return (image if within else image.clamp(0, 1)).contiguous()

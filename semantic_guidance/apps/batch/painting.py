@@ -8,7 +8,7 @@ import json
 import logging
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -22,10 +22,10 @@ from semantic_guidance.apps.batch.manifest import JOURNAL, Journal, Record, hash
 from semantic_guidance.apps.batch.places import fetched, is_url, joined, put
 from semantic_guidance.apps.batch.remote import RemoteJournal
 from semantic_guidance.apps.job import Job
-from semantic_guidance.apps.jobs import check, run
+from semantic_guidance.apps.jobs import StageProgress, check, run
 from semantic_guidance.core.engines.base import Do, Item
 from semantic_guidance.core.engines.local import told
-from semantic_guidance.core.memory import give_back
+from semantic_guidance.core.memory import give_back, keep_little
 from semantic_guidance.core.version import __version__
 from semantic_guidance.renderer.backends.cpu.threads import set_threads
 
@@ -44,6 +44,7 @@ def painting(settings: Mapping[str, Any]) -> Do:
     Raises:
         InputError: the options are not usable, whatever the picture.
     """
+    keep_little()
     use_threads(settings.get("threads", 1))
     job = Job.from_json(json.dumps({**settings["job"], "image": "-", "out": settings["out"]}))
     with _grey() as picture:
@@ -96,7 +97,8 @@ class _Worker:
 
     def _painted(self, picture: Path, folder: str, stem: str | None) -> dict[str, Any]:
         with _noting() as notes, _room(self.out) as out:
-            result = run(replace(self.job, image=picture, out=out / folder, output=stem))
+            job = replace(self.job, image=picture, out=out / folder, output=stem)
+            result = run(job, _between_stages(give_back))
             outputs = {name: file.relative_to(out).as_posix() for name, file in result.outputs.items()}
             if is_url(self.out):
                 for file in outputs.values():
@@ -109,6 +111,19 @@ class _Worker:
             "strokes": len(result.painting.strokes),
             "mse": result.errors.everywhere,
         }
+
+
+def _between_stages(do: Callable[[], None]) -> StageProgress:
+    """Calls something whenever another stage begins."""
+    now = ""
+
+    def tell(stage: str, share: float) -> None:
+        nonlocal now
+        if stage != now:
+            now = stage
+            do()
+
+    return tell
 
 
 @contextlib.contextmanager

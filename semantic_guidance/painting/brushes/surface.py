@@ -13,6 +13,9 @@ Array = NDArray[np.float32]
 TEETH = ((3.2, 0.7), (1.3, 1.0), (0.55, 0.55), (0.23, 0.4), (0.1, 0.3))
 """Sizes of the paper's bumps in details, coarse to fine, and how much there is of each."""
 
+STRIP = 1 << 18
+"""Pixels on which light falls at a time."""
+
 DEVIATION = 1.1
 """Of the sum of these bumps where pixels are as large as details."""
 
@@ -91,12 +94,18 @@ def lit(color: Array, height: Array, strength: float, gloss: float, light: Light
     smooth = cv2.GaussianBlur(height, (0, 0), 0.7)
     dx = cv2.Sobel(smooth, cv2.CV_32F, 1, 0, scale=1 / 8)
     dy = cv2.Sobel(smooth, cv2.CV_32F, 0, 1, scale=1 / 8)
-    norm = 1 / np.sqrt(1 + dx * dx + dy * dy)
-    shade = np.maximum(out - right * dx - down * dy, 0) * norm
-    relief = 1 + strength * (shade / out - 1)
     # Half way between the light and the eye, which looks straight down.
     half = np.array([right, down, out + 1]) / np.linalg.norm([right, down, out + 1])
-    glint = np.clip((half[2] - half[0] * dx - half[1] * dy) * norm, 0, 1) ** 60
     flat = float(half[2]) ** 60
-    shine = gloss * np.clip(glint - flat, 0, 1)
-    return np.asarray(np.clip(color * relief[..., None] + shine[..., None], 0, 1), np.float32)
+    result = np.empty(color.shape, np.float32)
+    step = max(1, STRIP // color.shape[1])
+    for top in range(0, len(color), step):  # else in between it takes eight times the memory of the picture
+        rows = slice(top, top + step)
+        x, y = dx[rows], dy[rows]
+        norm = 1 / np.sqrt(1 + x * x + y * y)
+        shade = np.maximum(out - right * x - down * y, 0) * norm
+        relief = 1 + strength * (shade / out - 1)
+        glint = np.clip((half[2] - half[0] * x - half[1] * y) * norm, 0, 1) ** 60
+        shine = gloss * np.clip(glint - flat, 0, 1)
+        result[rows] = np.clip(color[rows] * relief[..., None] + shine[..., None], 0, 1)
+    return result

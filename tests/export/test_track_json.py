@@ -82,7 +82,7 @@ def same(one: Drawing, two: Drawing) -> bool:
     return plain[:half] == plain[half:] and masks and one.background == two.background
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(st.integers(0, 10**6))
 def test_what_is_written_is_read(tmp_path_factory, seed):
     film, path = random_film(seed), tmp_path_factory.mktemp("track") / "a.track.json"
@@ -145,7 +145,7 @@ def mutated(text: str, rng: np.random.Generator) -> str:
     return text[:begin] + words[int(rng.integers(0, len(words)))] + text[end:]
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(st.integers(0, 10**6))
 def test_damaged_files_are_refused_in_one_line(tmp_path_factory, seed):
     rng = np.random.default_rng(seed)

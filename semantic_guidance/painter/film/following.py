@@ -141,7 +141,12 @@ class AnyStrokes:
             for layer in painting.layers
         ]
         vectors = painting.strokes.pack()[0].numpy().copy()
-        return Cast.of(vectors, parts, np.concatenate([np.empty(0, np.float32), *loads]), age=GROWN)
+        cast = Cast.of(vectors, parts, np.concatenate([np.empty(0, np.float32), *loads]), age=GROWN)
+        if refiner is None or len(refiner.square) != len(cast):
+            return cast
+        return replace(
+            cast, square=refiner.square.cpu().numpy().copy(), steps=refiner.age.cpu().numpy().copy()
+        )
 
     def limits(self, cast: Cast, scene: Scene) -> Limits:
         """See `Following`: as the strokes of a painting are refined."""

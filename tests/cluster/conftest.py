@@ -132,7 +132,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
         for name, value in KEY.items():
             patch.setenv(name, value)
         # In a folder of no interest: workers start where the cluster did.
-        started = {**os.environ, "PYTHONPATH": str(ROOT)}
+        started = {**os.environ, "PYTHONPATH": str(ROOT), "RAY_worker_niceness": "0"}
         head = subprocess.Popen([str(program), *words], stdout=log, stderr=log, cwd="/", env=started)
         yield from _until_ended(head, port)
     log.close()

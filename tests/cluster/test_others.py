@@ -77,7 +77,8 @@ def compared(out: Path) -> dict[str, Any]:
     document = json.loads((out / "results.json").read_text())
     for picture in document["pictures"]:
         for result in picture["results"].values():
-            result.pop("seconds")
+            for name in [name for name in result if name.startswith("seconds")]:
+                result.pop(name)
     for name in ("summary", "cores_busy_elsewhere", "workers"):
         document.pop(name, None)
     return document

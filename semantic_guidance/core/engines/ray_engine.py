@@ -304,6 +304,7 @@ def _connect(ray: Any, address: str, count: int) -> None:
     """
     options: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
     if address == LOCAL:
+        os.environ.setdefault("RAY_worker_niceness", "0")  # else whatever else runs here comes first
         # Ray's own guess at this machine's address is that of its network card.
         options |= {"num_cpus": count, "include_dashboard": False, "object_store_memory": STORE}
         options |= {"_node_ip_address": "127.0.0.1"}

@@ -1,0 +1,71 @@
+"""Writes what a million pictures cost into `scaling.md`: ``python docs/make_scaling.py``.
+
+The figures are those of `benchmarks/results/batch.json`, which ``python benchmarks/batch.py`` writes.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+HERE = Path(__file__).parent
+PAGE = HERE / "scaling.md"
+RESULTS = HERE.parent / "benchmarks" / "results" / "batch.json"
+START, END = "<!-- million -->\n", "<!-- end -->"
+MILLION, CORES, PRICE = 1_000_000, 320, 0.04
+NOT_YET = "Not measured yet.\n"
+
+
+def main() -> None:
+    """Fill the page's table."""
+    PAGE.write_text(filled(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
+
+
+def filled(page: str) -> str:
+    """The page with its table as it is now."""
+    head, rest = page.split(START)
+    return head + START + table() + END + rest.partition(END)[2]
+
+
+def table() -> str:
+    """What a million pictures take, by preset."""
+    if not RESULTS.is_file():
+        return NOT_YET
+    document = json.loads(RESULTS.read_text(encoding="utf-8"))
+    rows = document["results"]["workers"]
+    settings, busy = document["settings"], document.get("cores_busy_elsewhere")
+    lines = [
+        f"| preset | pictures a minute, one core | core hours | on {CORES} cores | at {PRICE} a core hour |",
+        "|---|---|---|---|---|",
+        *(_line(row) for row in rows if row["setup"] == "1 worker, 1 core"),
+    ]
+    about = (
+        f"Pictures of {settings['side']} pixels, {settings['strokes']} strokes, png; {settings['pictures']} of"
+        f" them, the median of {settings['repeats']} runs"
+    )
+    beside = "" if busy is None else f", beside other work that kept {busy:g} cores busy"
+    return "\n".join([*lines, "", f"{about}{beside}. {_gain(rows)}", ""])
+
+
+def _line(row: dict[str, Any]) -> str:
+    rate = row["running"] or row["a_minute"]
+    hours = MILLION / rate / 60
+    cells = (
+        row["preset"],
+        f"{rate:.3g}",
+        f"{hours:,.0f}",
+        f"{hours / CORES:,.0f} h",
+        f"{hours * PRICE:,.0f}",
+    )
+    return f"| {' | '.join(cells)} |"
+
+
+def _gain(rows: list[dict[str, Any]]) -> str:
+    """How much two workers gain over one."""
+    gains = [f"{row['preset']} {row['running_gain']:g}" for row in rows if row["setup"] == "2 workers"]
+    return f"Two workers on two cores are {', '.join(gains)} times as fast as one on one core."
+
+
+if __name__ == "__main__":
+    main()

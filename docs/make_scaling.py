@@ -41,8 +41,8 @@ def table() -> str:
         *(_line(row) for row in rows if row["setup"] == "1 worker, 1 core"),
     ]
     about = (
-        f"Pictures of {settings['side']} pixels, {settings['strokes']} strokes, png; {settings['pictures']} of"
-        f" them, the median of {settings['repeats']} runs"
+        f"Pictures of {settings['side']} pixels, {settings['strokes']} strokes, png; {settings['pictures']}"
+        f" of them, the median of {settings['repeats']} runs"
     )
     beside = "" if busy is None else f", beside other work that kept {busy:g} cores busy"
     return "\n".join([*lines, "", f"{about}{beside}. {_gain(rows)}", ""])

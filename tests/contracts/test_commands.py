@@ -55,6 +55,7 @@ def test_its_help(name, capsys):
     assert said.err == ""
     assert said.out.startswith(f"usage: semantic-guidance {name} ")
     assert max(map(len, said.out.splitlines())) < 140
+    assert "%%" not in said.out
 
 
 @pytest.mark.parametrize("name", NAMES)

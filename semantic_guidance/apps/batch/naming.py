@@ -8,6 +8,7 @@ A picture's name does not depend on the order of the pictures. By itself it is t
 from __future__ import annotations
 
 import hashlib
+import re
 import string
 import unicodedata
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -79,6 +80,8 @@ class Pattern:
                 raise OptionError(
                     "output", f"{self.word!r} has {{ext}} elsewhere, wanted it last, as in {END}"
                 )
+            if re.search(r"\d{4}", form or ""):  # it would take as much memory
+                raise OptionError("output", f"{self.word!r} is too long, wanted fields such as {{index:04}}")
             if conversion or "{" in (form or ""):
                 raise OptionError(
                     "output", f"{self.word!r} is too involved, wanted fields such as {{index:04}}"

@@ -93,11 +93,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Paint one picture or many, or films; returns the exit status."""
-    if all(is_film(Path(word), args.film) for word in args.images):
-        return _run_films(args)
     options = BatchOptions(
         **{**flag_values(args, BatchOptions), "out": str(args.out), "pattern": args.output}
     )
+    films = [word for word in args.images if is_film(Path(word), args.film)]
+    if len(films) == len(args.images):
+        return _run_films(args, options)
+    if films:
+        raise InputError(f"{films[0]}: this is a film, and not all are, wanted films and pictures apart")
     if many(args.images) or options.asked:
         return _run_batch(args, options)
     return _run_one(args)
@@ -204,16 +207,28 @@ def _tell_batch(result: BatchResult) -> None:
     print(printable(result.manifest))
 
 
-def _run_films(args: argparse.Namespace) -> int:
-    """Paint films, one after the other; returns the exit status."""
+def _run_films(args: argparse.Namespace, options: BatchOptions) -> int:
+    """Paint films, one after the other; returns 0, or `FAILED` if one of several could not be painted."""
     from semantic_guidance.apps.cli.film import paint_film
 
     if args.variations is not None:
         raise OptionError("variations", "it is about a picture, and this is a film, wanted one at a time")
+    for name in ("workers", "ray", "shard", "dry_run"):
+        if getattr(options, name) not in (None, False):
+            raise OptionError(name, "it is for many pictures, and this is a film, wanted it without")
+    if args.output is not None and len(args.images) > 1:
+        raise OptionError("output", "it would be the name of each of these films, wanted one at a time")
+    status = 0
     for word in args.images:
         job = _job(args, word, out=Path(args.out), output=_name(args.output))
-        paint_film(job, FilmOptions(**flag_values(args, FilmOptions)), args.json)
-    return 0
+        try:
+            paint_film(job, FilmOptions(**flag_values(args, FilmOptions)), args.json)
+        except InputError as error:
+            if len(args.images) == 1 or isinstance(error, OptionError):
+                raise
+            print(f"semantic-guidance: failed: {error}", file=sys.stderr)
+            status = FAILED
+    return status
 
 
 def _run_one(args: argparse.Namespace) -> int:

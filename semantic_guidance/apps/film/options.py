@@ -25,7 +25,7 @@ class FilmOptions:
     film: bool = option(
         False,
         "paint all frames of an animated GIF, WebP or PNG, or of a folder of numbered frames, as a film;"
-        " videos (mp4, mov, webm, mkv, avi, ...) and patterns such as frames/%%04d.png are films anyway",
+        " videos (mp4, mov, webm, mkv, avi, ...) and patterns such as frames/%04d.png are films anyway",
         group=FILM,
     )
     hold: str = option(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field, fields, replace
 from fractions import Fraction
 from pathlib import Path
@@ -111,7 +112,7 @@ def prepared(job: Job, options: FilmOptions) -> Work:
     words = (job.agent, job.brush, job.palette, job.pigments, job.style)
     named = [Path(str(word)) for word in words if word]
     given = [*clip.files, *job.masks, *named, *named_files(job), *([job.guidance] if job.guidance else [])]
-    check_outputs(outputs.values(), [path for path in given if path.is_file()])
+    check_outputs(outputs.values(), [path for path in given if os.path.isfile(path)])
     source = source_note(clip.files[0], np.empty(0, np.float32))
     check_replaced([outputs], source, job)
     first = tensor_of(next(iter(clip.pictures())))
@@ -170,7 +171,7 @@ def key(work: Work) -> str:
     settings |= {"hold": work.options.hold, "every": work.options.every, "version": __version__}
     settings |= {"rate": str(work.clip.rate), "sides": [work.clip.width, work.clip.height]}
     named = {name: Path(str(value)) for name, value in settings.items() if isinstance(value, str)}
-    files = {name: path for name, path in named.items() if path.is_file()}
+    files = {name: path for name, path in named.items() if os.path.isfile(path)}
     files |= {f"mask {n}": path for n, path in enumerate(work.job.masks)}
     return key_of(settings, files, work.clip.files)
 

@@ -131,6 +131,8 @@ def test_the_hash_tells_pictures_and_options_apart() -> None:
         ("{index:{seed}}", "is too involved"),
         ("{stem:04d}", "Unknown format code 'd'"),
         ("{stem", "expected '}'"),
+        ("{index:99999999999}", "is too long"),
+        ("{stem:9999999}", "is too long"),
         ("{ext}/{stem}", "has {ext} elsewhere, wanted it last"),
         ("../{stem}", "climbs out of its folder"),
         ("/tmp/{stem}", "is absolute"),

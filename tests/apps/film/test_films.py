@@ -180,6 +180,10 @@ def test_a_gif_is_a_film_if_that_is_asked_for(tmp_path, capsys):
         ("--variations 3", "--variations: it is about a picture"),
         ("--every 0", "--every: got '0', wanted"),
         ("--hold soft", "--hold"),
+        ("--dry-run", "--dry-run: it is for many pictures"),
+        ("--shard 1/2", "--shard: it is for many pictures"),
+        ("--workers 2", "--workers: it is for many pictures"),
+        ("--palette " + ",".join(["#112233"] * 40) + " --frame 2", "--frame: this is a film"),
     ],
 )
 def test_what_films_do_not_have_is_told(clip, tmp_path, capsys, words, complaint):
@@ -193,3 +197,17 @@ def test_a_film_is_not_painted_over(clip, tmp_path):
     copy.write_bytes(clip.read_bytes())
     with pytest.raises(InputError, match="would overwrite its own input"):
         run_film(Job(copy, out=tmp_path, output="clip.mp4", **FAST))
+
+
+def test_one_broken_film_of_several_is_skipped(clip, tmp_path, capsys):
+    broken, picture = tmp_path / "broken.mp4", tmp_path / "a.png"
+    broken.write_text("no film")
+    Image.fromarray(moving(1)[0]).save(picture)
+    words = ["--strokes", "8", "--preset", "draft", "--baseline", "--every", "9", "--out", str(tmp_path)]
+    assert main(["paint", str(broken), str(picture), *words]) == 2
+    assert "broken.mp4: this is a film, and not all are" in capsys.readouterr().err
+    assert main(["paint", str(broken), str(clip), "--output", "x", *words]) == 2
+    assert "--output: it would be the name of each" in capsys.readouterr().err
+    assert main(["paint", str(broken), str(clip), *words]) == 1
+    assert "semantic-guidance: failed: " in capsys.readouterr().err
+    assert (tmp_path / "clip_painted.mp4").is_file()

@@ -18,7 +18,7 @@ import itertools
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -93,12 +93,7 @@ class Tubes:
     @cached_property
     def mixtures(self) -> Mixtures:
         """The mixtures of at most `TOGETHER` tubes, each with `PARTS` of it, that differ to the eye."""
-        parts = np.concatenate([_all_parts(len(self.tubes), n) for n in range(1, TOGETHER + 1)])
-        colors = self.colors(parts)
-        cells = np.floor(to_oklab(colors) * STRETCH / FINENESS)
-        first = np.unique(cells, axis=0, return_index=True)[1]  # they are sorted from the simplest on
-        kept = np.sort(first)
-        return Mixtures(self, parts[kept], colors[kept].astype(np.float32))
+        return _mixed(self)
 
 
 @dataclass(frozen=True, eq=False)
@@ -140,6 +135,17 @@ class Mixtures:
         """The tubes of a mixture and their parts, most first."""
         chosen = np.argsort(-self.parts[index], kind="stable")[: np.count_nonzero(self.parts[index])]
         return tuple((self.tubes.tubes[tube], int(self.parts[index, tube])) for tube in chosen)
+
+
+@lru_cache(maxsize=2)  # paintings, files and pictures of a folder mostly share their tubes
+def _mixed(tubes: Tubes) -> Mixtures:
+    """See `Tubes.mixtures`."""
+    parts = np.concatenate([_all_parts(len(tubes.tubes), n) for n in range(1, TOGETHER + 1)])
+    colors = tubes.colors(parts)
+    cells = np.floor(to_oklab(colors) * STRETCH / FINENESS)
+    first = np.unique(cells, axis=0, return_index=True)[1]  # they are sorted from the simplest on
+    kept = np.sort(first)
+    return Mixtures(tubes, parts[kept], colors[kept].astype(np.float32))
 
 
 def _all_parts(tubes: int, together: int) -> NDArray[np.int64]:

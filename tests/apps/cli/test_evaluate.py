@@ -20,6 +20,8 @@ from semantic_guidance.images.metrics import painting_errors
 from semantic_guidance.painter.painter import Painter
 from tests.conftest import EXAMPLES
 
+pytestmark = pytest.mark.usefixtures("looks_once")
+
 QUICK = ["--strokes", "6", "--methods", "planner+draft,planner+draft+unguided"]
 SECONDS = ("seconds", "seconds_plan", "seconds_polish", "seconds_guidance")
 

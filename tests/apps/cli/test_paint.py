@@ -21,6 +21,8 @@ from semantic_guidance.export.strokes_json import read_strokes
 from semantic_guidance.images.arrays import to_bytes
 from semantic_guidance.images.files import load_image
 
+pytestmark = pytest.mark.usefixtures("looks_once")
+
 QUICK = ["--strokes", "4", "--preset", "draft", "--size", "48"]
 
 

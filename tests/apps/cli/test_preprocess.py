@@ -11,6 +11,8 @@ from semantic_guidance.apps.cli.main import main
 from semantic_guidance.learning.data import preprocess
 from semantic_guidance.learning.data.cub200 import CUB200
 
+pytestmark = pytest.mark.usefixtures("looks_once")
+
 
 def ball(seed, height=120, width=160):
     """A bright ball on a plain, slightly noisy ground, and its mask."""

@@ -21,6 +21,8 @@ from semantic_guidance.images.color import to_lab
 from semantic_guidance.images.files import load_image, load_picture
 from semantic_guidance.images.restyle import cover, replace_background, transfer_colors, unlike, without_white
 
+pytestmark = pytest.mark.usefixtures("looks_once")
+
 QUICK = ["--strokes", "12", "--preset", "draft", "--size", "48", "--agent", "planner"]
 
 

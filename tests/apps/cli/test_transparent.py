@@ -16,6 +16,8 @@ from semantic_guidance.apps.jobs import Job, run
 from semantic_guidance.export.strokes_json import read_drawing
 from semantic_guidance.painter.repaint import repaint
 
+pytestmark = pytest.mark.usefixtures("looks_once")
+
 SIZE = (60, 40)
 BLUE = np.array([0x20, 0x40, 0x60]) / 255
 

@@ -206,7 +206,7 @@ def test_what_is_broken_does_no_harm_to_painting(mess, photo, tmp_path, capsys):
     assert cli.main([*paint, "png", "--fps", "5"]) == 2
     assert capsys.readouterr().err.endswith("wanted one of mp4, webm, gif, anim.webp, apng in it\n")
     assert cli.main([*paint, "jpg", "--transparent"]) == 2
-    assert capsys.readouterr().err.endswith("wanted one of png, webp, svg, exact.svg\n")
+    assert capsys.readouterr().err.endswith("wanted one of png, webp, webm, gif, anim.webp, apng, mov, mkv, frames, svg, exact.svg\n")
 
 
 def test_the_example_is_small_and_explained():

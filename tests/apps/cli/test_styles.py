@@ -236,7 +236,7 @@ def test_flags(photo, photo_mask, tmp_path, capsys):
         (["--transparent=all"], "--transparent: invalid choice: 'all'"),
         (
             ["--transparent", "--formats", "jpg,mp4"],
-            "wanted one of png, webp, svg, exact.svg",
+            "wanted one of png, webp, webm, gif, anim.webp, apng, mov, mkv, frames, svg, exact.svg",
         ),
         (["--transparent", "object", "--baseline"], "--transparent: --baseline knows no object"),
     ],

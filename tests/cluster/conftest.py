@@ -141,6 +141,10 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
 def _until_ended(head: subprocess.Popen[bytes], port: int) -> Iterator[Cluster]:
     try:
         until_open(port)
+        status = [str(Path(sys.executable).with_name("ray")), "status", f"--address=127.0.0.1:{port}"]
+        end = time.monotonic() + 120
+        while b"node_" not in subprocess.run(status, capture_output=True, check=False).stdout:
+            assert time.monotonic() < end, "the cluster has no node"
         yield Cluster(f"127.0.0.1:{port}", head.pid)
     finally:
         others = children(head.pid)

@@ -42,7 +42,7 @@ AUTO = "auto"
 ANSWER = 5.0
 """Seconds in which a cluster must accept a connection."""
 
-REQUEST = "20"
+REQUEST = "30"
 """Seconds in which it must answer; Ray tries several times."""
 
 ROOM = 30.0

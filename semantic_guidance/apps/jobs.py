@@ -10,6 +10,7 @@ What ``semantic-guidance paint`` does, from Python, without a command line:
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -313,7 +314,7 @@ def _outputs(job: Job, mark: str = "", *others: Path) -> dict[str, Path]:
     named = (Path(str(name or "")) for name in words)
     read = () if job.guidance is None or written else (job.guidance,)
     given = (job.image, *job.masks, *read, *named, *named_files(job))
-    check_outputs((*outputs.values(), *others), [path for path in given if path and path.is_file()])
+    check_outputs((*outputs.values(), *others), [path for path in given if path and os.path.isfile(path)])
     return outputs
 
 

@@ -6,6 +6,7 @@ import argparse
 import dataclasses
 import functools
 import json
+import os
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -85,7 +86,7 @@ def run(args: argparse.Namespace) -> int:
     outputs = job_files(options, _named(args.strokes) if filmed else args.strokes)
     words = (options.brush or "", options.palette or "", options.background or "", options.mask or "")
     inputs = [args.strokes, *(Path(word) for word in words)]
-    check_outputs(outputs.values(), [path for path in inputs if path.is_file()])
+    check_outputs(outputs.values(), [path for path in inputs if os.path.isfile(path)])
     source = drawing.source or source_note(args.strokes, drawing.strokes)
     check_replaced([outputs], source, options)
     drawing = dataclasses.replace(drawing, source=source)
@@ -142,7 +143,7 @@ def _render_film(args: argparse.Namespace, options: RenderOptions) -> int:
     track = read_track(args.strokes)
     outputs = job_files(options, _named(args.strokes))
     words = [options.brush or "", options.palette or "", options.mask or "", options.sound or ""]
-    read = [path for path in (args.strokes, *map(Path, words)) if path.is_file()]
+    read = [path for path in (args.strokes, *map(Path, words)) if os.path.isfile(path)]
     check_outputs(outputs.values(), read)
     prepare_folder(options.out)
     with StageBar() as bar:

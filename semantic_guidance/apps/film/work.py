@@ -42,7 +42,7 @@ REFUSED = {
     "background": "it is for a picture, and this is a film, wanted a film without it",
     "palette_from": "it is for a picture, and this is a film, wanted --palette with a list of colours",
     "transparent": "films are painted on their canvas, wanted a film without it",
-    "show_guidance": "it is for a picture, and this is a film, wanted --frame N with a picture of it",
+    "show_guidance": "it is for a picture, and this is a film, wanted it without",
     "duration": "a film is as long as it was, wanted it without",
 }
 """Options that films do not have, and why."""

@@ -259,6 +259,8 @@ def test_inputs_are_never_overwritten(refused, tmp_path, photo, photo_mask):
     (tmp_path / "out" / "photo_painted.jpg").symlink_to(photo)
     line = refused(photo, "--out", "out", "--formats", "jpg")
     assert "out/photo_painted.jpg: painting would overwrite its own input" in line
+    many = ",".join(["#112233"] * 40)  # more letters than a file's name may have
+    assert "overwrite its own input" in refused(photo, "--palette", many, "--out", photo)
 
 
 def test_interruption_leaves_nothing(photo, tmp_path, capsys, monkeypatch):

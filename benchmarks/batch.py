@@ -1,6 +1,6 @@
 """How many pictures are painted in a minute by one command, and how much memory its workers take.
 
-    python benchmarks/batch.py [--pictures 12] [--presets draft standard] [--repeats 2] [--cases workers memory ray]
+    python benchmarks/batch.py [--pictures 8] [--presets draft standard] [--repeats 1] [--cases workers memory ray]
 
 The real command paints a folder of pictures, made of the examples, again and again: with one worker on one core, with
 one on all cores, and with two, in turns. Prints tables in Markdown and writes `benchmarks/results/batch.json`.
@@ -9,8 +9,8 @@ one on all cores, and with two, in turns. Prints tables in Markdown and writes `
 done to the last. The gain of two workers is told against one on one core; one on all cores has threads to use.
 
 `memory` paints pictures of 24 megapixels and watches the workers: the greatest share of the memory that each has at a
-time (PSS: pages that several processes share are divided among them), and the same counted whole (RSS). `ray` is the
-same as `workers` on a Ray cluster of this machine alone, if Ray is installed; it starts that cluster, too.
+time (PSS: pages that several processes share are divided among them), and the same counted whole (RSS). `ray` paints
+the same pictures with two workers on a Ray cluster of this machine alone, which it starts, if Ray is installed.
 """  # noqa: E501
 
 from __future__ import annotations
@@ -81,10 +81,7 @@ SETUPS = (
     Setup("1 worker, all cores", 1),
     Setup("2 workers", 2),
 )
-RAY = (
-    Setup("Ray, 1 worker, 1 core", 1, 1, ("--ray", "local")),
-    Setup("Ray, 2 workers", 2, None, ("--ray", "local")),
-)
+RAY = (Setup("Ray, 2 workers", 2, None, ("--ray", "local")),)
 
 
 @dataclass
@@ -210,36 +207,37 @@ def painted(
     return row | {"running": 60 * (count - 1) / running if running > 0 else None}
 
 
-def throughput(setups: Sequence[Setup], args: argparse.Namespace, scratch: Path) -> list[Row]:
-    """Pictures a minute, the setups in turns."""
-    pictures, rows = scratch / "pictures", []
+def throughput(
+    setups: Sequence[Setup], args: argparse.Namespace, scratch: Path, known: Sequence[Row] = ()
+) -> list[Row]:
+    """Pictures a minute, the setups in turns, and the gain over one worker on one core, now or before."""
+    pictures = scratch / "pictures"
     if not pictures.exists():
         make_pictures(pictures, args.pictures)
+    rows: list[Row] = []
     for preset in args.presets:
-        found: dict[str, list[Row]] = {setup.name: [] for setup in setups}
+        found: dict[Setup, list[Row]] = {setup: [] for setup in setups}
         for turn in range(args.repeats):
             for setup in setups:
                 out = scratch / f"{preset}-{setup.name}-{turn}"
-                found[setup.name].append(painted(setup, pictures, out, preset, args))
-                rate = found[setup.name][-1]["a_minute"]
+                found[setup].append(painted(setup, pictures, out, preset, args))
+                rate = found[setup][-1]["a_minute"]
                 print(f"{preset}, {setup.name}: {rate:.1f} pictures a minute", file=sys.stderr)
-        rows += [summary(setup, preset, found, setups[0].name) for setup in setups]
+        for setup in setups:
+            one = (row for row in [*known, *rows] if row["preset"] == preset)
+            rows.append(summary(setup, preset, found[setup], next(one, None)))
     return rows
 
 
-def summary(setup: Setup, preset: str, found: dict[str, list[Row]], first: str) -> Row:
-    """The medians of a setup, and its gain over the first one."""
-
-    def median(name: str, what: str) -> float | None:
-        values = [row[what] for row in found[name] if row[what] is not None]
-        return statistics.median(values) if values else None
-
+def summary(setup: Setup, preset: str, found: Sequence[Row], first: Row | None) -> Row:
+    """The medians of a setup, and its gain over another one, if there is one."""
     row: Row = {"preset": preset, "setup": setup.name, "workers": setup.workers}
     for what in ("a_minute", "running"):
-        own, other = median(setup.name, what), median(first, what)
-        row[what] = None if own is None else significant(own)
-        row[f"{what}_gain"] = significant(own / other, 3) if own and other else None
-    rates = [each["a_minute"] for each in found[setup.name]]
+        values = [each[what] for each in found if each[what] is not None]
+        row[what] = significant(statistics.median(values)) if values else None
+        other = None if first is None else first[what]
+        row[f"{what}_gain"] = significant(row[what] / other, 3) if row[what] and other else None
+    rates = [each["a_minute"] for each in found]
     return row | {"least": significant(min(rates)), "most": significant(max(rates)), "repeats": len(rates)}
 
 
@@ -284,7 +282,7 @@ def show(found: dict[str, list[Row]]) -> None:
             row["setup"],
             row["a_minute"],
             f"{row['least']:g} to {row['most']:g}",
-            row["a_minute_gain"],
+            row["a_minute_gain"] or "",
             row["running"] or "",
             row["running_gain"] or "",
         ]
@@ -294,9 +292,9 @@ def show(found: dict[str, list[Row]]) -> None:
         print(table(heads, rows), end="\n\n")
     kinds = ("workers_pss_mib", "workers_rss_mib", "driver_pss_mib", "all_pss_mib")
     if "memory" in found:
-        heads = ("preset, 24 megapixels", "workers, PSS MiB", "RSS", "command, PSS", "all, PSS")
+        taken = ("preset, 24 megapixels", "workers, PSS MiB", "RSS", "command, PSS", "all, PSS")
         cells = [[row["preset"], *(row[kind] for kind in kinds)] for row in found["memory"]]
-        print(table(heads, cells), end="\n\n")
+        print(table(taken, cells), end="\n\n")
     losses = missed(found)
     print("\n".join(["Missed:", *losses]) if losses else "Nothing was missed.")
 
@@ -323,10 +321,10 @@ def measure_all(args: argparse.Namespace, scratch: Path) -> dict[str, list[Row]]
     made: dict[str, Callable[[], list[Row]]] = {
         "workers": lambda: throughput(SETUPS, args, scratch),
         "memory": lambda: memory_of(args, scratch),
-        "ray": lambda: throughput(RAY, args, scratch),
+        "ray": lambda: throughput(RAY, args, scratch, found.get("workers", ())),
     }
-    found = {}
-    for case in args.cases:
+    found: dict[str, list[Row]] = {}
+    for case in [case for case in CASES if case in args.cases]:
         if case == "ray" and not has_ray():
             print("ray: skipped, it is not installed", file=sys.stderr)
             continue
@@ -336,10 +334,10 @@ def measure_all(args: argparse.Namespace, scratch: Path) -> dict[str, list[Row]]
 
 def parse() -> argparse.Namespace:
     parser = Parser(prog="batch.py", description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--pictures", type=positive, default=12)
+    parser.add_argument("--pictures", type=positive, default=8)
     parser.add_argument("--presets", nargs="+", choices=PRESETS, default=list(PRESETS))
     parser.add_argument("--strokes", type=positive, default=300)
-    parser.add_argument("--repeats", type=positive, default=2)
+    parser.add_argument("--repeats", type=positive, default=1)
     parser.add_argument("--large", type=positive, default=LARGE, help="pictures of 24 megapixels")
     parser.add_argument("--timeout", type=positive, default=600, help="seconds of a command at most")
     parser.add_argument("--cases", nargs="+", choices=CASES, default=list(CASES))

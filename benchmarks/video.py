@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from clips import FRAMES, MADE, REAL, SIDE, Clip, clip, save
+from clips import MADE, REAL, SIDE, Clip, clip, save
 from common import (
     RESULTS,
     BenchmarkError,
@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from semantic_guidance.painting.painting import Painting
 
 PRESETS = ("standard", "draft")
+FRAMES = 24
 SHEET = 6  # frames on a sheet
 
 AIM_MADE, AIM_REAL = 0.7, {"bikes": 1.2, "street": 1.2}  # E_warp in multiples of the source's

@@ -38,6 +38,10 @@ from semantic_guidance.painting.painting import Layer, Painting
 Array = NDArray[np.float32]
 
 
+HAIR = 0.08
+"""Least radius of strokes that were born in the film, in spacings: of where something has passed, hairs stay."""
+
+
 @dataclass(frozen=True, eq=False)
 class Limits:
     """Of packed strokes, for each of their numbers.
@@ -159,7 +163,9 @@ class AnyStrokes:
         if self.tools is not None:
             rates[RADIUS] *= self.tools.radii is None
             rates[COLOR] *= self.tools.colors is None
-        low = columns(-BEYOND, least, LEAST_OPACITY, 0)
+        low = np.repeat(columns(-BEYOND, least, LEAST_OPACITY, 0)[None], len(cast), axis=0)
+        young = cast.age < GROWN
+        low[young, RADIUS] = max(least, HAIR * unit)
         return Limits(rates, low, columns(1 + BEYOND, GREATEST_RADIUS, 1, 1))
 
     def within(self, vectors: Array, cast: Cast) -> Array:

@@ -39,7 +39,7 @@ Array = NDArray[np.float32]
 
 
 HAIR = 0.08
-"""Least radius of strokes that were born in the film, in spacings: of where something has passed, hairs stay."""
+"""Least radius of strokes that were born in the film, in spacings: else hairs stay where something passed."""
 
 
 @dataclass(frozen=True, eq=False)

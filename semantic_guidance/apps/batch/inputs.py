@@ -19,6 +19,7 @@ from typing import Any
 from semantic_guidance.core.errors import InputError
 from semantic_guidance.core.folders import contents, files_below
 from semantic_guidance.core.inputs import STDIN, no_such_file, standard_input
+from semantic_guidance.core.shown import printable
 
 SUFFIXES = frozenset(
     {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".tif", ".tiff", ".heic", ".heif", ".avif"}
@@ -71,7 +72,10 @@ def sources(words: Iterable[str], out: str = "", made: Collection[str] = ()) -> 
 
     Raises:
         InputError: a folder or a pattern holds no picture, or a list cannot be read.
+        FileNotFoundError: words name files that are not there; those of lists are left to who paints them.
     """
+    words = list(words)
+    _check_there(words)
     found: dict[str, str] = {}  # and the folder by which each was found
     for word in words:
         for path, base in _meant(word, out, made):
@@ -82,6 +86,19 @@ def sources(words: Iterable[str], out: str = "", made: Collection[str] = ()) -> 
     common = {root: _common(bases) for root, bases in roots.items()}
     named = (Source(path, _relative(path, common[_root(base)])) for path, base in found.items())
     return sorted(named, key=lambda source: (source.relative.parts, source.path))
+
+
+def _check_there(words: Sequence[str]) -> None:
+    """See that words which are names of files are those of some: others are mistakes in the command itself.
+
+    Raises:
+        FileNotFoundError: they are not there.
+    """
+    named = (word for word in words if word != str(STDIN) and not (_is_list(word) or _is_other(word)))
+    missing = [word for word in named if not os.path.lexists(word)]
+    if missing:
+        others = ", ".join(printable(word) for word in missing[1:4])
+        raise no_such_file(Path(missing[0]), f"a picture{others and f'; nor is there {others}'}")
 
 
 def _is_list(word: str) -> bool:

@@ -14,13 +14,15 @@ import unicodedata
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from semantic_guidance.apps.batch.inputs import Source
-from semantic_guidance.apps.job import Job
 from semantic_guidance.core.names import plain_name
 from semantic_guidance.core.options import OptionError
 from semantic_guidance.core.plugins import EXPORTERS
+
+if TYPE_CHECKING:  # it needs NumPy, for which help does not wait
+    from semantic_guidance.apps.job import Job
 
 FIELDS = ("stem", "name", "parent", "index", "seed", "style", "strokes", "preset", "hash", "ext")
 """What patterns may hold."""

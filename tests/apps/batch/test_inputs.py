@@ -54,6 +54,10 @@ def test_patterns_mean_pictures_unless_they_name_a_suffix(tree) -> None:
     assert relative(["photos/[1].jpg"]) == ["[1].jpg"]  # that is the name of a file
     with pytest.raises(InputError, match=r"^photos/\*\.gif: no picture matches this"):
         sources(["photos/*.gif"])
+    with pytest.raises(
+        FileNotFoundError, match=r"^a.jpg: no such file, wanted a picture; nor is there b.jpg$"
+    ):
+        sources(["a.jpg", "photos", "b.jpg"])
 
 
 def test_lists_name_files_as_they_are(tree, monkeypatch) -> None:

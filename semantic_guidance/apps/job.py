@@ -10,8 +10,13 @@ from typing import Any
 
 from semantic_guidance.apps.given_options import GuidanceOptions, PictureOptions
 from semantic_guidance.apps.hand_options import HandOptions
-from semantic_guidance.apps.options import MediumOptions, OutputOptions, PainterOptions, RestyleOptions
-from semantic_guidance.apps.outputs import check_name
+from semantic_guidance.apps.options import (
+    MediumOptions,
+    OutputOptions,
+    PainterOptions,
+    RestyleOptions,
+    check_name,
+)
 from semantic_guidance.core.config import check_ranges
 from semantic_guidance.core.errors import InputError
 from semantic_guidance.core.options import combined, from_json, to_json

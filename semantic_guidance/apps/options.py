@@ -102,6 +102,19 @@ def parse_name(word: str) -> str:
     return word
 
 
+def check_name(name: str | None) -> None:
+    """See that files can be named so, in whatever way that was said.
+
+    Raises:
+        OptionError: they cannot.
+    """
+    if name is not None:
+        try:
+            parse_name(name)
+        except ValueError as error:
+            raise OptionError("output", str(error)) from None
+
+
 def parse_light(word: str) -> str:
     """The word, if it is a light's.
 

@@ -14,7 +14,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from semantic_guidance.apps.options import OutputOptions, parse_name
+from semantic_guidance.apps.options import OutputOptions
 from semantic_guidance.core.errors import InputError
 from semantic_guidance.core.inputs import STDIN
 from semantic_guidance.core.options import OptionError
@@ -71,19 +71,6 @@ def settled(options: Options, usual: tuple[str, ...] = OutputOptions.formats) ->
     if options.formats is usual:
         return replace(options, formats=(asked,))
     raise OptionError("formats", f"{','.join(options.formats)} is without {asked}, as which {name} is named")
-
-
-def check_name(name: str | None) -> None:
-    """See that files can be named so, in whatever way that was said.
-
-    Raises:
-        OptionError: they cannot.
-    """
-    if name is not None:
-        try:
-            parse_name(name)
-        except ValueError as error:
-            raise OptionError("output", str(error)) from None
 
 
 def job_files(options: OutputOptions, source: Path, word: str = "", mark: str = "") -> dict[str, Path]:

@@ -134,10 +134,11 @@ class Manifest:
         """
         if self._file is None:
             self._file = _appending(self.path)
-        self._file.write(record.to_json().encode() + b"\n")
-        self._file.flush()
-        os.fsync(self._file.fileno())
+        line = record.to_json().encode() + b"\n"
+        while line:  # unbuffered, so that who is interrupted knows whether it is there
+            line = line[self._file.write(line) :]
         self._note(record)
+        os.fsync(self._file.fileno())
         (self.journal / f"{record.key}.json").unlink(missing_ok=True)
 
     @property
@@ -282,7 +283,7 @@ def _lines(path: Path) -> Iterable[Record]:
 def _appending(path: Path) -> Any:
     """The manifest, open at its end, without a last line that was torn when its writer was killed."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    file = path.open("a+b")
+    file = path.open("a+b", buffering=0)
     end = file.seek(0, os.SEEK_END)
     while end > 0:
         start = max(0, end - BLOCK)

@@ -10,7 +10,7 @@ import hashlib
 import json
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
@@ -131,10 +131,11 @@ def run_batch(
         if progress is not None:
             progress.begin(tally.pictures, tally.before)
         work = Work(FACTORY, work_settings(job, settings, options.out, options.part))
-        with _ended_well(manifest, items, tally):
-            for record in _records(engine, work, items, settings):
+        done = _records(engine, work, items, settings)
+        with _ended_well(manifest, items, tally), contextlib.closing(done):
+            for record in done:
+                tally.count(record)  # first: who is interrupted between the two finds it in the journal
                 manifest.add(record)
-                tally.count(record)
                 if progress is not None:
                     progress.tell(record)
     return BatchResult(
@@ -205,8 +206,13 @@ class _Tally:
 
     def __post_init__(self) -> None:
         self.errors: dict[str, str] = {}
+        self._counted: set[str] = set()
 
     def count(self, record: Record) -> None:
+        """Count a picture, once."""
+        if record.key in self._counted:
+            return
+        self._counted.add(record.key)
         if record.error:
             self.failed += 1
             if len(self.errors) < SHOWN:
@@ -257,7 +263,9 @@ def _is_same(source: Source, known: Record) -> bool:
     return bool(look) and (look == known.look or hash_of(source.path) == known.hash)
 
 
-def _records(engine: Engine, work: Work, items: Sequence[Item], settings: str) -> Iterator[Record]:
+def _records(
+    engine: Engine, work: Work, items: Sequence[Item], settings: str
+) -> Generator[Record, None, None]:
     """What became of each item, as it comes.
 
     Raises:

@@ -59,6 +59,10 @@ EXAMPLES = """examples:
       writes what is known of the picture to cat.json, or reads it, if it is there
   semantic-guidance paint cat.jpg --variations 4 --formats png
       writes cat_painted_1.png to cat_painted_4.png, and all of them on one sheet, cat_variations.png
+  semantic-guidance paint photos --out painted --formats png
+      paints every picture in a folder and below it, several at a time; interrupted, the same command goes on
+  find . -name '*.jpg' | semantic-guidance paint @- --out painted --output '{stem}_{seed}.{ext}'
+      paints the pictures of a list, whose files are named by a pattern
   semantic-guidance paint clip.mp4 --strokes 500 --preset draft --formats mp4,track.json
       paints a film, with its sound; interrupted, the same command goes on"""
 
@@ -107,10 +111,12 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _with_pattern(item: dataclasses.Field[Any]) -> dataclasses.Field[Any]:
-    """A field; that of the files' name or folder is taken as a word, which means more for many pictures."""
-    if item.name not in ("out", "output"):
+    """A field, as it is told of many pictures; the files' name or folder is a word then, which means more."""
+    if item.name not in ("out", "output", "overwrite"):
         return item
     about = {**item.metadata, "parse": str}
+    if item.name == "overwrite":
+        about |= {"parse": None, "help": f"{about['help']}; of many, paint those again that are done"}
     if item.name == "output":
         about["help"] += "; of many, a pattern such as {stem}_{seed}.{ext}, with any of " + ", ".join(
             f"{{{name}}}" for name in FIELDS[1:-1]

@@ -322,7 +322,7 @@ def _enlarged(guidance: Guidance, height: int, width: int) -> Guidance:
     larger = guidance.resized(height, width)
     beside = guidance.focus * (guidance.mask <= 0.5)
     beside = resample(beside, height, width) if bool(beside.any()) else torch.zeros_like(larger.focus)
-    return replace(larger, focus=torch.where(larger.mask > 0.5, larger.focus, beside.clamp(0, 1)))
+    return replace(larger, focus=torch.where(larger.mask > 0.5, larger.focus, beside.clamp_(0, 1)))
 
 
 def _as_given(guidance: Guidance, prompt: Prompt, start: list[Thing], things: list[Thing]) -> Guidance:

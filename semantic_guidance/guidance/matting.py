@@ -17,7 +17,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from semantic_guidance.core.guidance import Guidance, box_of
+from semantic_guidance.core.guidance import Guidance, Instance, box_of
 
 Plane: TypeAlias = NDArray[Any]  # float32, [H, W] or [H, W, C]
 
@@ -194,16 +194,22 @@ def sharpened(large: Guidance, guidance: Guidance, small: Tensor, image: Tensor)
         (small.detach().cpu().float().clamp(0, 1) * 255).round().byte().permute(1, 2, 0).contiguous().numpy()
     )
     rows = image.detach().cpu().float().permute(1, 2, 0).numpy()
-    instances, union, outside = [], torch.zeros_like(large.mask), large.mask <= 0.5
-    focus, enlarged = large.focus, large.instances
-    del large  # a mask of a large picture takes 50 MB
-    for before, after in zip(guidance.instances, enlarged, strict=True):
-        mask, box = after.mask, None
-        if before.kind == "object":
-            sharp = sharp_edges(rows, before.mask[0].detach().cpu().float().numpy(), seen, low=0.0)
-            mask = torch.from_numpy(sharp)[None].to(union)
-            box = box_of(mask[0])
-        instances.append(replace(after, mask=mask, box=box) if box else after)
-        torch.maximum(union, instances[-1].mask, out=union)
+    focus, outside = large.focus, large.mask <= 0.5
+    pairs = zip(guidance.instances, large.instances, strict=True)
+    instances = tuple(_sharpened(before, after, rows, seen) for before, after in pairs)
+    del large, pairs, rows  # a mask of a large picture takes 50 MB
+    union = torch.zeros_like(focus)
+    for each in instances:
+        torch.maximum(union, each.mask, out=union)
     # What lay on an object's rim is off it now, and was no focus of the surroundings.
-    return Guidance(union, focus * (outside | (union > 0.5)), tuple(instances))
+    return Guidance(union, focus * (outside | (union > 0.5)), instances)
+
+
+def _sharpened(before: Instance, after: Instance, rows: Plane, seen: NDArray[Any]) -> Instance:
+    """An enlarged instance with the edges of the large picture ``[H, W, 3]``; `seen` is the small one."""
+    if before.kind != "object":
+        return after
+    sharp = sharp_edges(rows, before.mask[0].detach().cpu().float().numpy(), seen, low=0.0)
+    mask = torch.from_numpy(sharp)[None].to(after.mask)
+    box = box_of(mask[0])
+    return replace(after, mask=mask, box=box) if box else after

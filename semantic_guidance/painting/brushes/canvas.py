@@ -94,4 +94,6 @@ class TexturedCanvas:
             _, strength, gloss = LIGHTS[self.brush.style]
             height = self.height_map() * np.float32(max(self.state.shape[1:]))
             color = surface.lit(color, height, strength, 2 * relief * gloss, self.brush.light)
-        return np.ascontiguousarray(color.transpose(2, 0, 1)).clip(0, 1)
+            del height
+        picture = color.transpose(2, 0, 1).copy()
+        return picture.clip(0, 1, out=picture)

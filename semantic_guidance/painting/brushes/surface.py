@@ -13,7 +13,7 @@ Array = NDArray[np.float32]
 TEETH = ((3.2, 0.7), (1.3, 1.0), (0.55, 0.55), (0.23, 0.4), (0.1, 0.3))
 """Sizes of the paper's bumps in details, coarse to fine, and how much there is of each."""
 
-STRIP = 1 << 18
+STRIP = 1 << 16
 """Pixels on which light falls at a time."""
 
 DEVIATION = 1.1
@@ -94,6 +94,7 @@ def lit(color: Array, height: Array, strength: float, gloss: float, light: Light
     smooth = cv2.GaussianBlur(height, (0, 0), 0.7)
     dx = cv2.Sobel(smooth, cv2.CV_32F, 1, 0, scale=1 / 8)
     dy = cv2.Sobel(smooth, cv2.CV_32F, 0, 1, scale=1 / 8)
+    del smooth
     # Half way between the light and the eye, which looks straight down.
     half = np.array([right, down, out + 1]) / np.linalg.norm([right, down, out + 1])
     flat = float(half[2]) ** 60

@@ -135,10 +135,14 @@ class Manifest:
         if self._file is None:
             self._file = _appending(self.path)
         line = record.to_json().encode() + b"\n"
-        while line:  # unbuffered, so that who is interrupted knows whether it is there
-            line = line[self._file.write(line) :]
-        self._note(record)
-        os.fsync(self._file.fileno())
+        try:
+            while line:  # unbuffered, so that who is interrupted knows whether it is there
+                line = line[self._file.write(line) :]
+            self._note(record)
+            os.fsync(self._file.fileno())
+        except OSError as error:  # of a full disk: it does not name the file, where half a line may be now
+            self.close()  # opened again, it is without that
+            raise OSError(error.errno, error.strerror, str(self.path)) from None
         (self.journal / f"{record.key}.json").unlink(missing_ok=True)
 
     @property

@@ -268,6 +268,31 @@ def test_a_full_disk_ends_it(photos, monkeypatch):
     assert not os.path.exists("out/manifest.jsonl")
 
 
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs Linux")
+def test_a_manifest_that_cannot_be_written_is_named(tmp_path):
+    (tmp_path / "manifest.jsonl").symlink_to("/dev/full")
+    with pytest.raises(OSError, match="No space left on device") as full:
+        Manifest(tmp_path).add(Record(key="k", input="/a.jpg"))
+    assert full.value.filename == str(tmp_path / "manifest.jsonl")
+
+
+def test_half_a_line_that_a_full_disk_took_is_removed(tmp_path):
+    manifest = Manifest(tmp_path)
+    manifest.add(Record(key="k", input="/a.jpg"))
+    resource = pytest.importorskip("resource")
+    size = (tmp_path / "manifest.jsonl").stat().st_size
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size + 20, before[1]))
+    try:
+        with pytest.raises(OSError, match="File too large"):
+            manifest.add(Record(key="l", input="/b.jpg"))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    manifest.add(Record(key="m", input="/c.jpg"))
+    manifest.close()
+    assert [record["key"] for record in records(tmp_path)] == ["k", "m"]
+
+
 def test_patterns_name_the_files(photos):
     (photos / "broken.jpg").unlink()
     paint(

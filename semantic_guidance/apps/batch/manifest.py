@@ -11,6 +11,7 @@ import contextlib
 import hashlib
 import json
 import os
+import sys
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
@@ -26,7 +27,7 @@ JOURNAL = ".manifest"
 BLOCK = 1 << 20
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Record:
     """What became of a picture.
 
@@ -76,6 +77,8 @@ class Record:
             if not isinstance(values, dict):
                 return None
             values = {name: value for name, value in values.items() if name in known}
+            for name in {"settings", "version"} & values.keys():
+                values[name] = sys.intern(values[name])  # all have the same
             record = Record(**{**values, "notes": tuple(values.get("notes", ()))})
             sound = isinstance(record.key, str) and isinstance(record.outputs, dict)
             return record if sound and isinstance(record.input, str) else None

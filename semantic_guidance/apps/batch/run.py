@@ -315,6 +315,13 @@ def check_shard(sources: Sequence[Source], options: BatchOptions) -> None:
         raise OptionError("out", f"{path} lies there, wanted a folder without pictures for --shard")
 
 
+def painted_before(options: BatchOptions) -> set[str]:
+    """The files of earlier batches in the folder for the files, which are no photographs."""
+    manifest = manifest_of(options)
+    manifest.read()
+    return manifest.files()
+
+
 def manifest_of(options: BatchOptions) -> Manifest:
     """The manifest of the folder for the files, or of its address."""
     if not is_url(options.out):

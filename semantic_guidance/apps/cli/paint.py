@@ -146,7 +146,7 @@ def _job(args: argparse.Namespace, image: str, **changes: Any) -> Job:
 def _run_batch(args: argparse.Namespace, options: BatchOptions) -> int:
     """Paint many pictures; returns 0, or `FAILED` if one could not be painted."""
     from semantic_guidance.apps.batch.inputs import sources
-    from semantic_guidance.apps.batch.run import manifest_of, run_batch
+    from semantic_guidance.apps.batch.run import painted_before, run_batch
     from semantic_guidance.apps.cli.progress import BatchBar
 
     if args.variations is not None:
@@ -154,9 +154,7 @@ def _run_batch(args: argparse.Namespace, options: BatchOptions) -> int:
             "variations", "it is about one picture, and there are several, wanted one at a time"
         )
     job = _job(args, "-", out=Path(options.out), output=None)
-    before = manifest_of(options)
-    before.read()
-    pictures = sources(args.images, options.out, before.files())
+    pictures = sources(args.images, options.out, painted_before(options))
     if options.dry_run:
         return _tell_plan(job, pictures, options, args.json)
     with BatchBar() as bar:

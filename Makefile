@@ -22,6 +22,9 @@ CLUSTERED := .venv/.clustered
 LOCK := .tools/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header
 EXAMPLE := chelsea
 
+# Whatever the shell says, modules are compiled once: without that, each process takes seconds longer to start.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: demo studio test test-long lint pictures setup lock audit release clean
 
 demo: $(READY)

@@ -38,8 +38,8 @@ class FilmOptions:
     )
     every: int = option(
         1,
-        "paint every n-th frame; the film is as long as before, with so many fewer frames a second (default:"
-        " %(default)s)",
+        "paint every n-th frame; the film is as long as before, or up to n - 1 frames longer, with so many"
+        " fewer frames a second (default: %(default)s)",
         metavar="N",
         min=1,
         max=MOST,

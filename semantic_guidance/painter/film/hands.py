@@ -221,16 +221,7 @@ class HandStrokes(AnyStrokes):
 
         came = new[rows, across]
         gain = np.where(came, around(rise), around(error))
-        chosen: list[int] = []
-        ordinary, usual = 0, max(1, round(hold.births * len(own)))
-        for place in np.argsort(-gain, kind="stable").tolist():
-            if not came[place] and ordinary >= usual:
-                continue
-            least = worth[rank[len(chosen)]] if len(chosen) < len(rank) else NEVER
-            if least >= NEVER or gain[place] < hold.gain * max(float(least), HIDDEN):
-                break
-            ordinary += not came[place]
-            chosen.append(place)
+        chosen = _chosen(gain, came, worth[rank], max(1, round(hold.births * len(own))), hold.gain)
         if not chosen:
             return None, nobody
         some = laid[np.array(chosen, np.intp)]
@@ -298,3 +289,26 @@ class HandStrokes(AnyStrokes):
 def _nearest(colors: NDArray[np.floating], tubes: Array) -> NDArray[np.intp]:
     """``[N]`` number of the nearest of some tubes ``[K, 3]`` for each colour ``[N, 3]``."""
     return np.asarray(((colors[:, None] - tubes) ** 2).sum(-1).argmin(axis=1))
+
+
+def _chosen(gain: Array, came: NDArray[np.bool_], worth: Array, usual: int, above: float) -> list[int]:
+    """Which fresh strokes come, from the one that does most on, each for the one that is worth least.
+
+    Args:
+        gain: ``[M]`` what each fresh stroke does.
+        came: ``[M]`` whether it is where something came into view.
+        worth: ``[N]`` of those that may go, from the least on.
+        usual: how many may come elsewhere.
+        above: a fresh stroke must do so many times what the other one is worth.
+    """
+    chosen: list[int] = []
+    ordinary = 0
+    for place in np.argsort(-gain, kind="stable").tolist():
+        if not came[place] and ordinary >= usual:
+            continue
+        least = float(worth[len(chosen)]) if len(chosen) < len(worth) else NEVER
+        if least >= NEVER or gain[place] < above * max(least, HIDDEN):
+            break
+        ordinary += not came[place]
+        chosen.append(place)
+    return chosen

@@ -12,10 +12,10 @@ from semantic_guidance.painting.brushes.brush import Brush
 START = 95_000_000
 """Bytes of the program that renders, before its first pixel."""
 
-FLAT, TEXTURED, LIT, CLEAR, HEIGHT = 35, 54, 123, 27, 26
+FLAT, TEXTURED, LIT, WATER, CLEAR, HEIGHT = 35, 54, 60, 123, 27, 26
 """Bytes for each pixel, measured on 4 to 67 million of them: of a picture with the flat brush, with another
-one, with relief and light or running water, and what transparency adds (twice as much where there is texture
-but no light); of the height of the paint."""
+one, with relief and light, with running water, and what transparency adds (twice as much where there is
+texture but no water); of the height of the paint."""
 
 COVERED = 16
 """Bytes for each pixel of a picture under a cover."""
@@ -69,11 +69,10 @@ def needed_bytes(
         frame: pixels of a film's frame, if they are known.
     """
     formats = tuple(formats)
-    lit = brush.style == "watercolor" or (brush.dial("relief") > 0 and brush.light is not None)
-    textured = LIT if lit else TEXTURED
-    picture = FLAT if brush.style == "flat" else textured
+    picture = LIT if brush.dial("relief") > 0 and brush.light is not None else TEXTURED
+    picture = {"flat": FLAT, "watercolor": WATER}.get(brush.style, picture)
     if clear:
-        picture += 2 * CLEAR if picture == TEXTURED else CLEAR
+        picture += 2 * CLEAR if picture in (TEXTURED, LIT) else CLEAR
     elif covered:
         picture += COVERED
     each = [picture * pixels for name in formats if EXPORTERS.get(name).still]

@@ -171,7 +171,7 @@ class _Folder:
             return
         form = "rgba" if frame.format.name in ("rgba", "bgra") else "rgb24"
         packed = io.BytesIO()
-        Image.fromarray(frame.to_ndarray(format=form)).save(packed, "PNG", **self.about)
+        Image.fromarray(frame.to_ndarray(format=form, threads=1)).save(packed, "PNG", **self.about)
         path.write_bytes(packed.getbuffer())
         self.last = frame, path
 
@@ -202,7 +202,10 @@ class _Stream:
         coded: Any = frame
         if frame.format.name != self.pixels:
             coded = frame.reformat(
-                format=self.pixels, dst_colorspace=self.tags.matrix, dst_color_range=self.tags.range
+                format=self.pixels,
+                dst_colorspace=self.tags.matrix,
+                dst_color_range=self.tags.range,
+                threads=1,  # with more, some of FFmpeg's write into rows of others
             )
         coded.pts = number
         if not self.steady:

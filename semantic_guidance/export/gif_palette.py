@@ -56,7 +56,7 @@ class Palette:
         choose.link_to(sink)
         chooser.configure()
         for number, sample in enumerate(samples):
-            frame: Any = sample if sample.format.name == "bgra" else sample.reformat(format="bgra")
+            frame: Any = sample if sample.format.name == "bgra" else sample.reformat(format="bgra", threads=1)
             frame.pts, frame.time_base = number, TICKS
             source.push(frame)
         if number < 0:

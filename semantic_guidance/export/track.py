@@ -82,7 +82,7 @@ class Standing:
         return Standing(empty, np.empty((0, len(UNITS)), np.int64), empty, empty)
 
 
-@dataclass
+@dataclass(eq=False)
 class Stage:
     """Where strokes come and go: the last frame, and what has been told since the last part.
 

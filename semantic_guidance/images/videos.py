@@ -282,6 +282,7 @@ def _pixels(frame: Any, look: Look) -> Pixels:
         src_color_range=FULL if frame.color_range == FULL else 1,
         dst_color_range=FULL,
         interpolation="BICUBIC",
+        threads=1,  # with more, some of FFmpeg's write into rows of others
     )
     pixels: Any = reformed.to_ndarray()
     if wide:

@@ -144,7 +144,7 @@ def test_paintings_that_do_not_fit_are_told_before_the_work(monkeypatch):
     check_room((4096, 4096), Brush(), ["png"], "a.json")
     check_room((4096, 4096), Brush("oil"), ["json", "mp4", "svg"], "a.json")  # no picture of that size
     wanted = (
-        r"a\.json: painting 4096 x 4096 pixels takes about 2\.2 GB of memory, wanted less than the 1\.0 GB"
+        r"a\.json: painting 4096 x 4096 pixels takes about 1\.1 GB of memory, wanted less than the 1\.0 GB"
     )
     with pytest.raises(InputError, match=wanted):
         check_room((4096, 4096), Brush("oil"), ["png"], "a.json")

@@ -15,7 +15,7 @@ import pytest
 import torch
 
 import semantic_guidance
-from semantic_guidance import Guidance, Painting, Strokes
+from semantic_guidance import Guidance, Job, Painting, Strokes
 from semantic_guidance.core.guidance import Instance
 from semantic_guidance.painter.styles import Style
 
@@ -49,7 +49,7 @@ def holds_tensors(annotation: Any) -> bool:
 @pytest.mark.parametrize("kind", dataclasses_of_the_package(), ids=lambda kind: kind.__qualname__)
 def test_what_holds_tensors_has_no_equality_of_fields(kind):
     if kind.__dataclass_params__.eq:
-        types = {"Painting": Painting, "Style": Style}  # imported for types alone
+        types = {"Painting": Painting, "Style": Style, "Job": Job}  # imported for types alone
         hints = typing.get_type_hints(kind, localns=types)
         assert not [field.name for field in dataclasses.fields(kind) if holds_tensors(hints[field.name])]
 

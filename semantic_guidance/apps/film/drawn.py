@@ -71,7 +71,7 @@ class Drawn:
             return
         with contextlib.suppress(av.FFmpegError), av.open(str(path.absolute())) as container:
             for frame in container.decode(video=0):
-                pixels = frame.to_ndarray(format="rgb24")[:height, :width]
+                pixels = frame.to_ndarray(format="rgb24", threads=1)[:height, :width]
                 if (frame.width, frame.height) != LOSSLESS.size(width, height):
                     return
                 yield np.ascontiguousarray(pixels)

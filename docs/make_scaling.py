@@ -34,7 +34,7 @@ def table() -> str:
         return NOT_YET
     document = json.loads(RESULTS.read_text(encoding="utf-8"))
     rows = document["results"]["workers"]
-    settings, busy = document["settings"], document.get("cores_busy_elsewhere")
+    settings = document["settings"]
     lines = [
         f"| preset | pictures a minute, one core | core hours | on {CORES} cores | at {PRICE} a core hour |",
         "|---|---|---|---|---|",
@@ -44,8 +44,7 @@ def table() -> str:
         f"Pictures of {settings['side']} pixels, {settings['strokes']} strokes, png; {settings['pictures']}"
         f" of them, the median of {settings['repeats']} runs"
     )
-    beside = "" if busy is None else f", beside other work that kept {busy:g} cores busy"
-    return "\n".join([*lines, "", f"{about}{beside}. {_gain(rows)}", ""])
+    return "\n".join([*lines, "", f"{about}. {_gain(rows)}", ""])
 
 
 def _line(row: dict[str, Any]) -> str:

@@ -5,8 +5,8 @@
 The real command paints a folder of pictures, made of the examples, again and again: with one worker on one core, with
 one on all cores, and with two, in turns. Prints tables in Markdown and writes `benchmarks/results/batch.json`.
 
-"a minute" is of the whole command, with its start; "running" leaves the start out: from the first picture that was
-done to the last. The gain of two workers is told against one on one core; one on all cores has threads to use.
+"a minute" is of the whole command, with its start; "running" leaves the start out: from when each
+worker has done one picture to the last one. The gain of two workers is told against one on one core; one on all cores has threads to use.
 
 `memory` paints pictures of 24 megapixels and watches the workers: the greatest share of the memory that each has at a
 time (PSS: pages that several processes share are divided among them), and the same counted whole (RSS). `ray` paints
@@ -45,7 +45,7 @@ from common import (
 )
 from paint import positive
 from PIL import Image, ImageOps
-from serve import family
+from processes import family
 
 CASES = ("workers", "memory", "ray")
 PRESETS = ("draft", "standard")
@@ -165,7 +165,7 @@ def painted(
     args: argparse.Namespace,
     memory: Memory | None = None,
 ) -> Row:
-    """Seconds of a command, and between the first and the last picture that it has done.
+    """Seconds of a command, and from when each worker has done one picture to the last one.
 
     Raises:
         BenchmarkError: it fails.
@@ -202,9 +202,21 @@ def painted(
     if process.returncode or len(done) != count:
         last = said.decode(errors="replace").strip().splitlines()[-1:]
         raise BenchmarkError(f"{' '.join(words)}: {len(done)} of {count} pictures were painted: {last}")
-    running = done[-1] - done[0]
     row = {"seconds": seconds, "a_minute": 60 * count / seconds, "process": process.pid}
-    return row | {"running": 60 * (count - 1) / running if running > 0 else None}
+    return row | {"running": running(done, setup.workers)}
+
+
+def running(done: Sequence[float], workers: int) -> float | None:
+    """Pictures a minute once each worker has done one; None if there are no others.
+
+    The first ones of all workers were begun together: to count from the very first would give others away.
+
+    Args:
+        done: seconds at which they were done, in order.
+        workers: who did them.
+    """
+    seconds = done[-1] - done[min(workers, len(done)) - 1]
+    return 60 * (len(done) - workers) / seconds if seconds > 0 else None
 
 
 def throughput(

@@ -18,10 +18,8 @@ from __future__ import annotations
 import argparse
 import contextlib
 import hashlib
-import http.client
 import io
 import itertools
-import json
 import os
 import signal
 import subprocess
@@ -34,7 +32,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from common import (
     RESULTS,
@@ -52,6 +49,8 @@ from common import (
 )
 from paint import positive
 from PIL import Image
+from processes import family, memory
+from studio import Client, serving
 
 CASES = ("glance", "guidance", "click", "first", "whole", "stop", "load")
 PHOTOGRAPHS = ("astronaut", "chelsea", "coffee", "rocket")
@@ -61,93 +60,6 @@ SMALL = {"strokes": 30, "size": 128, "preset": "draft"}
 VISITORS, EACH = 20, 3
 PAUSE = 0.05  # seconds between two requests of who only looks at pages
 ASKED = ("/", "/api/options", "/api/health")
-
-
-@dataclass
-class Client:
-    """Asks the studio.
-
-    Attributes:
-        place: host and port.
-        visitor: a word for whoever asks.
-    """
-
-    place: str
-    visitor: str = ""
-
-    def ask(self, method: str, path: str, body: bytes | dict[str, Any] | None = None) -> bytes:
-        """The answer to a request.
-
-        Raises:
-            BenchmarkError: it is refused.
-        """
-        about = {"X-Name": "photo.jpg", "X-Visitor": self.visitor}
-        if isinstance(body, dict):
-            body, about["Content-Type"] = json.dumps(body).encode(), "application/json"
-        with contextlib.closing(http.client.HTTPConnection(self.place, timeout=300)) as connection:
-            connection.request(method, path, body, about)
-            answer = connection.getresponse()
-            found = answer.read()
-        if answer.status >= 400:
-            raise BenchmarkError(f"{path}: {found.decode(errors='replace')[:200]}")
-        return found
-
-    def values(self, method: str, path: str, body: bytes | dict[str, Any] | None = None) -> Any:
-        """The JSON values in an answer."""
-        return json.loads(self.ask(method, path, body))
-
-    def picture(self, photo: bytes) -> str:
-        """ID of a picture that is sent."""
-        return str(self.values("POST", "/api/pictures", photo)["id"])
-
-    def look(self, picture: str, **question: Any) -> Any:
-        """What is known of a picture."""
-        return self.values("POST", f"/api/pictures/{picture}/look", question)
-
-    def paint(self, picture: str, job: dict[str, Any], **more: Any) -> str:
-        """ID of a painting that is ordered."""
-        order = {"picture": picture, "job": job, **more}
-        return str(self.values("POST", "/api/paintings", order)["id"])
-
-    def events(self, painting: str) -> Iterator[tuple[str, Any]]:
-        """What happens to a painting."""
-        with contextlib.closing(http.client.HTTPConnection(self.place, timeout=300)) as connection:
-            connection.request("GET", f"/api/paintings/{painting}/events")
-            name = ""
-            for line in connection.getresponse():
-                if line.startswith(b"event: "):
-                    name = line[7:].decode().strip()
-                elif line.startswith(b"data: "):
-                    yield name, json.loads(line[6:])
-
-    def ended(self, painting: str) -> Any:
-        """The record of a painting once it has ended."""
-        return next(data for name, data in self.events(painting) if name == "end")
-
-
-@contextlib.contextmanager
-def serving(scratch: Path) -> Iterator[tuple[Client, int]]:
-    """The studio, warm, and the number of its process.
-
-    Raises:
-        BenchmarkError: it does not start.
-    """
-    command = [sys.executable, "-m", "semantic_guidance", "serve", "--port", "0"]
-    environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
-    environment |= {"TMPDIR": str(scratch), "PYTHONPATH": str(ROOT)}
-    server = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True)
-    try:
-        assert server.stdout is not None
-        said = server.stdout.readline().split()
-        if len(said) < 3:
-            raise BenchmarkError("the studio does not start")
-        client = Client(urlsplit(said[2]).netloc)
-        while client.values("GET", "/api/health")["status"] != "ok":
-            time.sleep(0.2)
-        yield client, server.pid
-    finally:
-        server.terminate()
-        server.wait()
 
 
 def photograph(name: str, number: int = 0) -> bytes:
@@ -341,28 +253,6 @@ def load(client: Client, server: int, visitors: int) -> dict[str, Any]:
         "mib_most": round(found.most),
         "mib_after": round(memory(server)),
     }
-
-
-def family(server: int) -> Iterator[Path]:
-    """What Linux tells of the processes that a process has started, and those have, and of itself."""
-    parents = {}
-    for path in Path("/proc").glob("[0-9]*"):
-        with contextlib.suppress(OSError, ValueError, IndexError):
-            parents[int(path.name)] = int((path / "stat").read_text().rpartition(")")[2].split()[1])
-    own = {server}
-    for _ in range(4):
-        own |= {process for process, parent in parents.items() if parent in own}
-    yield from (Path("/proc", str(process)) for process in own)
-
-
-def memory(server: int) -> float:
-    """MiB of all its processes together, shared pages divided among them."""
-    total = 0
-    for path in family(server):
-        with contextlib.suppress(OSError):
-            lines = (path / "smaps_rollup").read_text().splitlines()
-            total += next((int(line.split()[1]) for line in lines if line.startswith("Pss:")), 0)
-    return total / 1024
 
 
 def busiest(server: int) -> int:

@@ -57,6 +57,15 @@ def test_video(tmp_path: Path):
     }
 
 
+def test_the_rate_of_many_workers_is_that_of_each_together():
+    """One that takes ten seconds a picture does six a minute; two do twelve."""
+    running = load("batch").running
+    assert running([10, 20, 30], 1) == 6
+    assert running([10, 10.0, 20, 20, 30, 30], 2) == 12
+    assert running([10, 12, 20, 22, 30, 32], 2) == 12
+    assert running([10, 10], 2) is None
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="its processes are looked up as Linux tells of them")
 @pytest.mark.usefixtures("long")
 def test_batch(tmp_path: Path):

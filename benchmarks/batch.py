@@ -39,6 +39,7 @@ from common import (
     Parser,
     finish,
     headline,
+    knowing_orphans,
     significant,
     table,
     write_results,
@@ -370,7 +371,7 @@ def run(args: argparse.Namespace) -> None:
         BenchmarkError: a command fails.
     """
     neighbours = Neighbours()
-    with tempfile.TemporaryDirectory() as name:
+    with knowing_orphans(), tempfile.TemporaryDirectory() as name:
         found = measure_all(args, Path(name))
     settings = {"pictures": args.pictures, "side": SIDE, "strokes": args.strokes, "repeats": args.repeats}
     write_results(args.out, "batch", neighbours, {"settings": settings, "results": found})

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -15,6 +17,17 @@ def test_video_complains_of_too_few_frames(capsys: pytest.CaptureFixture[str], t
     said = complaint(capsys, "video.py", "--frames", 3, "--out", tmp_path / "video.json")
     assert said == "video.py: error: --frames is 3, wanted at least 4\n"
     assert not (tmp_path / "video.json").exists()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="processes are adopted on Linux alone")
+def test_workers_that_outlive_their_command_are_no_neighbours():
+    """As those of a fork server, which nobody waits for."""
+    work = "import time; end = time.process_time() + .2\nwhile time.process_time() < end: pass"
+    started = f"import subprocess, sys; subprocess.Popen([sys.executable, '-Sc', {work!r}])"
+    with load("common").knowing_orphans():
+        before = sum(os.times()[2:4])
+        subprocess.run([sys.executable, "-Sc", started], check=True)
+    assert sum(os.times()[2:4]) >= before + 0.15
 
 
 def test_what_a_film_misses_is_told():

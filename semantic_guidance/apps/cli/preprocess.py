@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 from semantic_guidance.apps.cli.flags import add_flags
 from semantic_guidance.core.engines.options import ray_option
+from semantic_guidance.core.machine import cores
 from semantic_guidance.core.options import option
 
 SUMMARY = "find the objects of a whole data set"
@@ -67,7 +67,7 @@ def run(args: argparse.Namespace) -> int:
     """Preprocess; returns the exit status: 0, or 1 if a picture was skipped."""
     from semantic_guidance.learning.data.preprocess import preprocess
 
-    engine, workers = None, args.workers or min(os.cpu_count() or 1, 8)
+    engine, workers = None, args.workers or min(cores(), 8)
     if args.ray is not None:
         from semantic_guidance.core.engines.ray_engine import RayEngine
 

@@ -71,7 +71,7 @@ class Record:
     @staticmethod
     def from_json(text: str | bytes) -> Record | None:
         """From a line; None if it is torn, or somebody else's."""
-        with contextlib.suppress(ValueError, TypeError):
+        with contextlib.suppress(ValueError, TypeError, AttributeError, RecursionError):
             values: dict[str, Any] = json.loads(text)
             known = {item.name for item in fields(Record)}
             if not isinstance(values, dict):
@@ -80,8 +80,9 @@ class Record:
             for name in {"settings", "version"} & values.keys():
                 values[name] = sys.intern(values[name])  # all have the same
             record = Record(**{**values, "notes": tuple(values.get("notes", ()))})
-            sound = isinstance(record.key, str) and isinstance(record.outputs, dict)
-            return record if sound and isinstance(record.input, str) else None
+            texts = [record.key, record.input, record.error, *record.outputs.values()]
+            sound = all(isinstance(text, str) for text in texts)
+            return record if sound and isinstance(record.finished, int | float) else None
         return None
 
 

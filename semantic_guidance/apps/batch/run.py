@@ -189,7 +189,7 @@ def work_settings(job: Job, settings: str, out: str, part: str = "") -> dict[str
     """What `painting.painting` is told: `out` is the folder for the files, or its address."""
     values = {name: value for name, value in to_json(job).items() if name not in ("image", "out", "output")}
     for name in NAMING_FILES:
-        if isinstance(value := values.get(name), str) and os.path.exists(value):
+        if isinstance(value := values.get(name), str) and os.path.isfile(value):
             values[name] = os.path.abspath(value)  # wherever a worker is
     where = out if is_url(out) else os.path.abspath(out)
     return {"job": values, "settings": settings, "out": where, "journal": journal_of(part)}

@@ -13,7 +13,7 @@ from PIL import Image
 from semantic_guidance.apps.batch.inputs import sources
 from semantic_guidance.apps.batch.manifest import JOURNAL, Journal, Manifest, Record
 from semantic_guidance.apps.batch.options import BatchOptions
-from semantic_guidance.apps.batch.run import run_batch
+from semantic_guidance.apps.batch.run import run_batch, work_settings
 from semantic_guidance.apps.cli.main import main
 from semantic_guidance.apps.job import Job
 from semantic_guidance.core.engines.base import Outcome
@@ -179,6 +179,15 @@ def test_files_that_options_name_are_part_of_the_settings(photos):
     assert engine.done == again.done == 2
 
 
+def test_a_folder_called_as_a_style_is_not_it(photos):
+    """As in ``--style watercolor --out watercolor``."""
+    Path("watercolor").mkdir()
+    palette = picture(Path("palette.png"), 1)
+    told = work_settings(Job("-", style="watercolor", palette_from=Path("palette.png")), "x", "watercolor")
+    assert told["job"]["style"] == "watercolor"
+    assert told["job"]["palette_from"] == os.path.abspath(palette)  # a file, wherever a worker is
+
+
 def test_what_a_killed_driver_left_is_taken_up(photos):
     """Its workers had finished pictures, it had not noted them, and was writing a line."""
     for name in ("c.png", "d.png", "e.png"):
@@ -324,6 +333,9 @@ def test_what_is_painted_is_no_photograph_of_the_next_run(photos, capsys):
 def test_damaged_manifests_are_read_as_far_as_they_go(tmp_path):
     good = Record(key="k", input="/a.jpg", outputs={"png": "a.png"}, name="a", finished=1.0)
     others = [b"\xff\xfe", b"{}", b"[1]", b'{"key": 1, "input": "x"}', b'{"key": "j", "outputs": 3}', b"null"]
+    others += [b'{"key": "j", "input": "x", "finished": "x"}', b"[" * 100_000]
+    ends = (b'error": 1', b'outputs": {"png": 1}', b'outputs": [["png", "x"]]')
+    others += [b'{"key": "j", "input": "x", "%s}' % end for end in ends]
     (tmp_path / "manifest.1-of-2.jsonl").write_bytes(b"\n".join([*others, good.to_json().encode(), b"{"]))
     (tmp_path / "a.png").touch()
     (manifest := Manifest(tmp_path)).read()

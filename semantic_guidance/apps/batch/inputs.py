@@ -9,9 +9,10 @@ from __future__ import annotations
 import glob
 import importlib
 import itertools
+import logging
 import os
 import re
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -20,12 +21,16 @@ from semantic_guidance.core.errors import InputError
 from semantic_guidance.core.folders import contents, files_below
 from semantic_guidance.core.inputs import STDIN, no_such_file, standard_input
 from semantic_guidance.core.shown import printable
+from semantic_guidance.images.film_names import VIDEOS
 
 SUFFIXES = frozenset(
     {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".tif", ".tiff", ".heic", ".heif", ".avif"}
     | {".bmp", ".gif", ".jp2", ".tga", ".ppm", ".pgm", ".pbm", ".pnm"}
 )
 """Of files that are taken out of folders, in small letters."""
+
+FILMS = frozenset(f".{end}" for end in VIDEOS)
+"""Of those in folders that are passed over."""
 
 WEB = frozenset({"file", "http", "https"})
 """Addresses of what people are told to download first, or to name by its path."""
@@ -60,7 +65,11 @@ def many(words: Sequence[str]) -> bool:
     return os.path.isdir(word) or (not os.path.lexists(word) and (_is_list(word) or _is_other(word)))
 
 
-def sources(words: Iterable[str], out: str = "", made: Collection[str] = ()) -> list[Source]:
+Made = Callable[[], Collection[str]]
+"""Tells the files that are paintings, and folders of their frames: none of the pictures in a folder."""
+
+
+def sources(words: Iterable[str], out: str = "", made: Made = frozenset) -> list[Source]:
     """The pictures that are meant, each once, sorted by where they lie.
 
     Args:
@@ -68,7 +77,7 @@ def sources(words: Iterable[str], out: str = "", made: Collection[str] = ()) -> 
             from standard input. Lists hold a file, a folder or an address a line, or between NULs, as
             ``find -print0`` writes them; relative ones are relative to the current folder.
         out: where paintings go: what lies there is none of the pictures in a folder around it.
-        made: files that are paintings, and none of the pictures in a folder.
+        made: asked, maybe several times, if words mean folders or patterns.
 
     Raises:
         InputError: a folder or a pattern holds no picture, or a list cannot be read.
@@ -120,7 +129,7 @@ def is_url(word: str) -> bool:
     return found is not None and found[1].lower() not in WEB
 
 
-def _meant(word: str, out: str, made: Collection[str]) -> Iterator[tuple[str, str]]:
+def _meant(word: str, out: str, made: Made) -> Iterator[tuple[str, str]]:
     """The pictures that a word of the command line means, and the folder by which each was found."""
     if os.path.lexists(word):
         yield from _entry(word, out, made)
@@ -128,33 +137,48 @@ def _meant(word: str, out: str, made: Collection[str]) -> Iterator[tuple[str, st
         for entry in _entries(word[len(LIST) :]):
             yield from _entry(entry, out, made)
     elif is_url(word):
-        yield from _below_url(word)
+        yield from _below_url(word, out, made)
     elif glob.has_magic(word):
         yield from _matching(word, out, made)
     else:
         yield from _entry(word, out, made)
 
 
-def _entry(word: str, out: str, made: Collection[str]) -> Iterator[tuple[str, str]]:
-    """The pictures that a file or a folder is, or holds."""
+def _entry(word: str, out: str, made: Made) -> Iterator[tuple[str, str]]:
+    """The pictures that a file or a folder is, or holds; whether a file is there is not looked at."""
     if word == str(STDIN):
         raise InputError("-: standard input is a single picture, wanted it alone, or @- for a list of files")
     if is_url(word):
-        yield from _below_url(word)
+        picture = _suffix(word) in SUFFIXES and not glob.has_magic(word)
+        yield from [(word, os.path.dirname(word))] if picture else _below_url(word, out, made)
         return
     path = os.path.abspath(word)
     if not os.path.isdir(path):
         yield path, os.path.dirname(path)
         return
-    without = _inside(out, path)
-    there = (os.path.join(path, name) for name in files_below(Path(path), SUFFIXES, without))
-    pictures = [name for name in there if name not in made]
+    without, own = _inside(out, path), made()
+    there = (os.path.join(path, name) for name in files_below(Path(path), SUFFIXES | FILMS, without))
+    found = [name for name in there if not _is_made(name, own)]
+    pictures = [name for name in found if _suffix(name) in SUFFIXES]
     if not pictures:
         kinds = ", ".join(sorted(SUFFIXES)[:6])
         raise InputError(
             f"{word}: this is a directory without pictures, {contents(Path(path))}; wanted such as {kinds}"
         )
+    _tell_films(word, [os.path.relpath(name, path) for name in found if _suffix(name) in FILMS])
     yield from ((name, path) for name in pictures)
+
+
+def _is_made(path: str, made: Collection[str]) -> bool:
+    """Whether a file is a painting, or a frame in a folder of its."""
+    return path in made or os.path.dirname(path) in made
+
+
+def _tell_films(folder: str, films: Sequence[str]) -> None:
+    """Say that films beside the pictures in a folder are none of them."""
+    if films:
+        told = "%s: films in it, such as %s, are passed over (%d), wanted each by its own name"
+        logging.getLogger(__name__).warning(told, printable(folder), printable(films[0]), len(films))
 
 
 def _inside(out: str, folder: str) -> tuple[str, ...]:
@@ -165,17 +189,17 @@ def _inside(out: str, folder: str) -> tuple[str, ...]:
     return (os.path.relpath(real, home),) if real.startswith(home.rstrip(os.sep) + os.sep) else ()
 
 
-def _matching(pattern: str, out: str, made: Collection[str]) -> Iterator[tuple[str, str]]:
+def _matching(pattern: str, out: str, made: Made) -> Iterator[tuple[str, str]]:
     """The files that match a pattern: pictures by their suffix, unless it names one."""
     suffix = os.path.splitext(pattern)[1]
     named = suffix and not glob.has_magic(suffix)
     base = os.path.abspath(_fixed(pattern))
     without = [os.path.join(os.path.realpath(base), name, "") for name in _inside(out, base)]
-    count = 0
+    count, known = 0, made()
     for name in sorted(glob.iglob(pattern, recursive=True)):
         path = os.path.abspath(name)
-        picture = named or os.path.splitext(path)[1].lower() in SUFFIXES
-        own = path in made or any(os.path.realpath(path).startswith(folder) for folder in without)
+        picture = named or _suffix(path) in SUFFIXES
+        own = _is_made(path, known) or any(os.path.realpath(path).startswith(folder) for folder in without)
         if picture and not own and not os.path.isdir(path):
             count += 1
             yield path, base
@@ -232,12 +256,17 @@ def parse_list(data: bytes) -> list[str]:
     return [os.fsdecode(part) for part in parts if part.strip()]
 
 
-def _below_url(url: str) -> Iterator[tuple[str, str]]:
+def _below_url(url: str, out: str, made: Made) -> Iterator[tuple[str, str]]:
     """The pictures at an address: itself, or what lies below it, or matches it."""
-    pictures = [each for each in _places().listed(url) if each == url or _suffix(each) in SUFFIXES]
+    base = _fixed(url) if glob.has_magic(url) else url.rstrip("/")
+    there = _places().listed(url)
+    if there != [url]:
+        own, home = made(), f"{out.rstrip('/')}/"
+        inside = home.startswith(f"{base}/") and home != f"{base}/"
+        there = [each for each in there if not (_is_made(each, own) or (inside and each.startswith(home)))]
+    pictures = [each for each in there if each == url or _suffix(each) in SUFFIXES]
     if not pictures:
         raise InputError(f"{url}: no picture is there, wanted a picture, a folder, or a pattern of some")
-    base = _fixed(url) if glob.has_magic(url) else url.rstrip("/")
     for each in pictures:
         yield each, os.path.dirname(each) if each == url else base
 

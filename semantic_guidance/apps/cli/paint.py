@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import dataclasses
+import functools
 import json
 import sys
 from pathlib import Path
@@ -154,7 +155,8 @@ def _run_batch(args: argparse.Namespace, options: BatchOptions) -> int:
             "variations", "it is about one picture, and there are several, wanted one at a time"
         )
     job = _job(args, "-", out=Path(options.out), output=None)
-    pictures = sources(args.images, options.out, painted_before(options))
+    made = functools.cache(lambda: painted_before(options))  # a long list of files needs none of it
+    pictures = sources(args.images, options.out, made)
     if options.dry_run:
         return _tell_plan(job, pictures, options, args.json)
     with BatchBar() as bar:

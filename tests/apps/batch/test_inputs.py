@@ -34,9 +34,28 @@ def test_folders_are_searched_but_for_what_is_painted(tree) -> None:
     everything = ["2023/x.webp", "2024/deep/y.tif", "2024/x.webp", "[1].jpg", "a.PNG", "b.jpg"]
     assert relative(["photos"], out="photos/out") == everything
     assert relative(["photos"]) == [*everything, "out/b_painted.png"]
-    made = [str(tree / "photos/out/b_painted.png")]
-    assert relative(["photos"], out="photos", made=made) == everything
+    for made in ("photos/out/b_painted.png", "photos/out"):  # and if it is a folder of frames
+        for word in ("photos", "photos/**"):
+            assert relative([word], out="photos", made=lambda made=made: [str(tree / made)]) == everything
     assert [source.path for source in sources(["photos/2023"])] == [str(tree / "photos/2023/x.webp")]
+
+
+def test_films_that_are_passed_over_are_told_of(tree, caplog) -> None:
+    relative(["photos"])
+    assert caplog.messages == [
+        "photos: films in it, such as 2024/film.mp4, are passed over (1), wanted each by its own name"
+    ]
+    caplog.clear()
+    (tree / "photos/2023/A.MOV").touch()
+    (tree / "photos/out/b_painted.mp4").touch()
+    relative(["photos"], out="photos/out")
+    assert caplog.messages == [
+        "photos: films in it, such as 2023/A.MOV, are passed over (2), wanted each by its own name"
+    ]
+    caplog.clear()
+    relative(["photos/2023/x.webp"])
+    relative(["photos/2024/deep"])
+    assert not caplog.messages
 
 
 def test_what_lies_in_folders_keeps_its_place(tree) -> None:

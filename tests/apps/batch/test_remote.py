@@ -76,6 +76,30 @@ def test_pictures_come_from_addresses_and_paintings_go_there(photos, tmp_path):
         run("memory://room/photos", "memory://room/photos", shard=(1, 2))
 
 
+def test_paintings_are_no_pictures_of_the_next_run(photos):
+    """They lie among the pictures, or in a folder of theirs."""
+    for out in ("memory://room/photos/painted", "memory://room/photos"):
+        assert run("memory://room/photos", out).painted == 3
+        made = RemoteManifest(out)
+        made.read()
+        for word in ("memory://room/photos", "memory://room/photos/**"):
+            found = sources([word], out, made.files)
+            assert [str(source.relative) for source in found] == ["a.png", "b/a.png", "c.jpg", "d.png"]
+        places.remove_all([url for url in places.listed(out) if "painted" in url])
+
+
+def test_pictures_of_a_list_are_not_asked_for(photos, tmp_path, monkeypatch):
+    """A request for each of a million would take hours; who paints one sees whether it is there."""
+    asked: list[str] = []
+    listed = places.listed
+    monkeypatch.setattr(places, "listed", lambda url: asked.append(url) or listed(url))
+    words = ["a.png", "none.JPG", "b", "*.jpg"]
+    (tmp_path / "list").write_text("".join(f"memory://room/photos/{word}\n" for word in words))
+    found = sources([f"@{tmp_path / 'list'}"])
+    assert [str(source.relative) for source in found] == ["a.png", "b/a.png", "c.jpg", "none.JPG"]
+    assert asked == [f"memory://room/photos/{word}" for word in words[2:]]
+
+
 def record(number: int) -> Record:
     return Record(key=f"k{number}", input=f"{number}.png", outputs={"png": f"{number}.png"}, finished=number)
 

@@ -226,6 +226,17 @@ def failing_stream(fail: Callable[[], None]) -> Callable[..., Any]:
     return Stream
 
 
+class FailingImage:
+    """Pillow's `Image` for numbered pictures, which fails when `fail` does."""
+
+    def __init__(self, fail: Callable[[], None]) -> None:
+        self.fail = fail
+
+    def fromarray(self, pixels: np.ndarray) -> Image.Image:
+        self.fail()
+        return Image.fromarray(pixels)
+
+
 class TestTheSecondThread:
     def test_results_come_in_order_from_another_thread(self):
         told: list[tuple[int, bool]] = []
@@ -274,7 +285,7 @@ class TestTheSecondThread:
         assert done == after
         assert len(done) < 100
 
-    @pytest.mark.parametrize("name", FILES)
+    @pytest.mark.parametrize("name", KINDS)
     @pytest.mark.parametrize("error", [StopError, KeyboardInterrupt])
     @pytest.mark.parametrize("place", ["encoder", "frame", "progress"])
     def test_a_film_that_fails_leaves_nothing(self, painting, tmp_path, monkeypatch, name, error, place):
@@ -290,14 +301,20 @@ class TestTheSecondThread:
             frame = Screen.frame
             monkeypatch.setattr(Screen, "frame", lambda self, count: (fail(), frame(self, count))[1])
         elif place != "progress":
-            monkeypatch.setattr("semantic_guidance.export.encoder.new_stream", failing_stream(fail))
+            monkeypatch.setattr(encoder, "new_stream", failing_stream(fail))
+            monkeypatch.setattr(encoder, "Image", FailingImage(fail))
         before = threading.active_count()
-        path = tmp_path / f"a.{name}"
-        path.write_bytes(b"before")
+        path = earlier = tmp_path / f"a.{name}"
+        if KINDS[name].folder:
+            path.mkdir()
+            earlier = path / "000001.png"
+        earlier.write_bytes(b"before")
         with pytest.raises(error):
             save_painting(painting, path, fail if place == "progress" else None)
-        assert path.read_bytes() == b"before"
+        assert calls >= 3
+        assert earlier.read_bytes() == b"before"
         assert os.listdir(tmp_path) == [path.name]
+        assert earlier == path or os.listdir(path) == [earlier.name]
         assert threading.active_count() == before
 
 

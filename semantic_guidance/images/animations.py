@@ -48,14 +48,14 @@ def animation(path: Path) -> Clip:
     beat = math.gcd(*times)
     rate = Fraction(1000, beat) if beat >= FINEST else evened(Fraction(1000 * len(times), sum(times)))
     notes = (f"{path} is transparent in places, and painted over white",) if clear else ()
-    ends = [math.floor(sum(times[: n + 1]) * rate / 1000 + Fraction(1, 2)) for n in range(len(times))]
+    count = math.floor(sum(times) * rate / 1000 + Fraction(1, 2))
     return Clip(
         path,
         rate,
         *size,
         partial(_animated, path, rate),
         (path,),
-        count=max(1, ends[-1]),
+        count=max(1, count),
         notes=notes,
     )
 
@@ -97,17 +97,32 @@ def _over_white(frame: Image.Image) -> Pixels:
     return np.array(Image.alpha_composite(white, frame).convert("RGB"))
 
 
-def numbered(path: Path, files: list[Path], rate: Fraction) -> Clip:
+def numbered(path: Path, frames: list[tuple[int, Path]], rate: Fraction) -> Clip:
     """The film of pictures, one a frame.
+
+    Args:
+        path: of their folder, or their pattern.
+        frames: their numbers and files, in order.
+        rate: frames per second.
 
     Raises:
         OSError: the first one cannot be read.
         InputError: it is no picture.
     """
-    first = _picture(files[0], None)
-    height, width, _ = first.shape
+    files = [file for _, file in frames]
+    height, width, _ = _picture(files[0], None).shape
     shots = partial(_numbered, files, (width, height))
-    return Clip(path, rate, width, height, shots, tuple(files), count=len(files))
+    notes = tuple(_gaps(path, [number for number, _ in frames]))
+    return Clip(path, rate, width, height, shots, tuple(files), count=len(files), notes=notes)
+
+
+def _gaps(path: Path, numbers: list[int]) -> Iterator[str]:
+    first, last = numbers[0], numbers[-1]
+    if missing := last - first + 1 - len(set(numbers)):
+        yield (
+            f"{path}: {missing} of the numbers {first} to {last} are missing, and the frames follow each other"
+            " all the same"
+        )
 
 
 def _numbered(files: list[Path], size: tuple[int, int], trouble: Trouble) -> Iterator[Shot]:

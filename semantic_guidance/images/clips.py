@@ -60,8 +60,8 @@ def open_clip(path: Path, rate: Fraction | None = None) -> Clip:
     return videos.video(path)
 
 
-def numbered_files(path: Path) -> list[Path]:
-    """The frames in a folder, or under a pattern, by their numbers.
+def numbered_files(path: Path) -> list[tuple[int, Path]]:
+    """The frames in a folder, or under a pattern, and their numbers, by which they are sorted.
 
     Raises:
         InputError: there are none, or those of several films.
@@ -75,7 +75,7 @@ def numbered_files(path: Path) -> list[Path]:
         found = [(int(digits), name) for name, digits in inner if name.startswith(before) and _digits(digits)]
         if not found:
             raise InputError(f"{path}: there are no such frames, wanted {before}0001{after} and so on")
-        return [folder / name for _, name in sorted(found)]
+        return [(number, folder / name) for number, name in sorted(found)]
     parts = [match for each in path.iterdir() if (match := _NUMBERED.fullmatch(each.name)) is not None]
     pictures = [match for match in parts if not match[0].startswith(".")]
     if not pictures:
@@ -84,7 +84,7 @@ def numbered_files(path: Path) -> list[Path]:
     if len(series) > 1:
         one, two, *_ = sorted(f"{start}...{end}" for start, end in series)
         raise InputError(f"{path}: there are frames {one} and {two} in it, wanted a pattern such as %04d.png")
-    return [path / match[0] for match in sorted(pictures, key=lambda match: (int(match[2]), match[0]))]
+    return sorted((int(match[2]), path / match[0]) for match in pictures)
 
 
 def _digits(text: str) -> bool:

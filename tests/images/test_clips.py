@@ -210,6 +210,9 @@ def test_numbered_frames_come_by_their_numbers(tmp_path):
     for path in (tmp_path, tmp_path / "shot%d.png"):
         clip = open_clip(path, Fraction(25))
         assert (clip.rate, clip.count) == (25, 4)
+        assert clip.notes == (
+            f"{path}: 7 of the numbers 1 to 11 are missing, and the frames follow each other all the same",
+        )
         assert all(map(np.array_equal, clip.pictures(), FRAMES))
     assert open_clip(tmp_path).rate == 24
     Image.fromarray(FRAMES[0][:20]).save(tmp_path / "shot5.png")

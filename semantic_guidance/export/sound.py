@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -12,6 +12,10 @@ from typing import Any
 import av
 
 from semantic_guidance.core.errors import InputError
+from semantic_guidance.images.videos import FORMATS as FILMS
+
+FORMATS = f"{FILMS},aac,ac3,aiff,amr,ape,au,caf,dts,eac3,flac,mp3,oma,tta,w64,wav,wv"
+"""FFmpeg's names of the containers that are taken: none that refers to other files."""
 
 HELD = {
     "mp4": frozenset({"aac", "mp3", "ac3", "eac3", "opus", "flac", "alac"}),
@@ -57,11 +61,12 @@ class Sound:
         Raises:
             InputError: the file cannot be read.
         """
-        try:
-            source = av.open(str(self.path))
-        except (av.FFmpegError, OSError, ValueError) as error:
-            raise InputError(f"{self.path}: its sound cannot be read ({error})") from None
-        with source:
+        with ExitStack() as stack:
+            try:  # as `images.videos` does: what is in the file cannot make FFmpeg open another one
+                file = stack.enter_context(self.path.open("rb"))
+                source = stack.enter_context(av.open(file, options={"format_whitelist": FORMATS}))
+            except (av.FFmpegError, OSError, ValueError) as error:
+                raise InputError(f"{self.path}: its sound cannot be read ({error})") from None
             streams = [stream for stream in source.streams.audio if stream.codec_context is not None]
             yield _Copy(self, source, streams, container, form) if streams and form in RECODED else None
 

@@ -186,3 +186,13 @@ def test_a_gif_s_colours_are_those_of_samples_or_of_each_frame(tmp_path):
         assert len(got) == 5
         for shown, pixels in zip(got, frames, strict=True):
             assert np.abs(shown - pixels).mean() < 6
+
+
+def test_sound_is_of_that_very_file(tmp_path):
+    """A list of files, which FFmpeg would follow, is no sound."""
+    tone(tmp_path / "tone.m4a", "aac", 0.6)
+    (tmp_path / "list.m4a").write_text("ffconcat version 1.0\nfile 'tone.m4a'\n")
+    list_of_one = Encoder(tmp_path / "a.mp4", KINDS["mp4"], 24, 48, 32, sound=tmp_path / "list.m4a")
+    with pytest.raises(InputError, match=r"list\.m4a: its sound cannot be read"), list_of_one:
+        pass
+    assert not (tmp_path / "a.mp4").exists()

@@ -106,6 +106,9 @@ def run(args: argparse.Namespace) -> int:
         return _run_films(args, options)
     if films:
         raise InputError(f"{films[0]}: this is a film, and not all are, wanted films and pictures apart")
+    for item in dataclasses.fields(FilmOptions):
+        if getattr(args, item.name) != item.default:
+            raise OptionError(item.name, f"it is for films, and {args.images[0]} is none, wanted it without")
     if many(args.images) or options.asked:
         return _run_batch(args, options)
     return _run_one(args)

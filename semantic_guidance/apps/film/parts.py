@@ -83,7 +83,7 @@ class Parts:
     def texts(self) -> Iterator[str]:
         """The parts of the track that are painted."""
         for number in range(self.count):
-            yield self._path(number).read_text()
+            yield self._path(number).read_text(errors="replace")  # whoever reads it tells what is wrong
 
     def memory(self) -> dict[str, Any]:
         """What the painter remembered after the last of them."""

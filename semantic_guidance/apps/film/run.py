@@ -42,7 +42,7 @@ from semantic_guidance.export.sound import Sound
 from semantic_guidance.export.track import Stage
 from semantic_guidance.export.track_json import blank_of, header, part_text, stage_of, write_track
 from semantic_guidance.export.track_reading import read_part
-from semantic_guidance.images.reading import parsed
+from semantic_guidance.images.reading import FlawError, parsed
 from semantic_guidance.images.shots import Trouble
 from semantic_guidance.painter.film.film import Film
 from semantic_guidance.painting.drawing import Drawing
@@ -143,9 +143,15 @@ def run_film(job: Job, options: FilmOptions | None = None, progress: Progress | 
     started = time.perf_counter()
     work = prepared(job, options or FilmOptions())
     with Parts.opened(work.folder, key(work)) as parts:
-        painting = _Painting(work, parts, progress or Silence())
+        progress = progress or Silence()
+        painting = _Painting(work, parts, progress)
         try:
-            painting.run()
+            try:
+                painting.run()
+            except FlawError:  # a part is damaged: nothing can go on from it
+                parts.clear()
+                painting = _Painting(work, parts, progress)
+                painting.run()
         except KeyboardInterrupt:
             raise KeyboardInterrupt(f"interrupted{painting.kept}") from None
         except Terminated as end:

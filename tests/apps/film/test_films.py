@@ -118,7 +118,8 @@ def test_a_film_that_was_interrupted_is_the_same_to_the_last_bit(tmp_path):
     assert len(list(job.out.iterdir())) == len(formats)
 
 
-def test_other_settings_and_damaged_parts_begin_afresh(tmp_path):
+@pytest.mark.parametrize("damage", [b"", b'{"frame": 0, "frames": 2', b"\xff" * 20])
+def test_other_settings_and_damaged_parts_begin_afresh(tmp_path, damage):
     film = tmp_path / "a.mp4"
     write_film(film, moving(5), Fraction(2))
     job = Job(film, out=tmp_path / "out", **FAST)
@@ -133,6 +134,13 @@ def test_other_settings_and_damaged_parts_begin_afresh(tmp_path):
     with pytest.raises(KeyboardInterrupt):
         run_film(job, FilmOptions(hold="lively"), again)
     assert lively.begun == again.begun == [(5, 0, 0)]
+    with pytest.raises(KeyboardInterrupt):
+        run_film(job, FilmOptions(hold="lively"), Interrupting(4))
+    (parts / "part-0000000.json").write_bytes(damage)
+    cut = Interrupting(3)
+    with pytest.raises(KeyboardInterrupt):
+        run_film(job, FilmOptions(hold="lively"), cut)
+    assert cut.begun == [(5, 0, 2), (5, 0, 0)]
     with only_one(parts, "to wait"), pytest.raises(InputError, match="another process"):
         run_film(job)
 
@@ -168,6 +176,17 @@ def test_a_gif_is_a_film_if_that_is_asked_for(tmp_path, capsys):
     assert len(read_film(Path(told["outputs"]["mp4"]))) == 4
     with Image.open(told["outputs"]["gif"]) as image:
         assert image.is_animated
+
+
+@pytest.mark.parametrize("words", ["--every 2", "--hold lively"])
+def test_what_pictures_do_not_have_is_told(tmp_path, capsys, words):
+    for name in ("a", "b"):
+        Image.fromarray(moving(1)[0]).save(tmp_path / f"{name}.png")
+    out = tmp_path / "out"
+    for images in ([str(tmp_path / "a.png")], [str(tmp_path)]):
+        assert main(["paint", *images, "--out", str(out), *words.split()]) == 2
+        assert f"{words.split()[0]}: it is for films" in capsys.readouterr().err
+    assert not out.exists()
 
 
 @pytest.mark.parametrize(

@@ -120,8 +120,8 @@ def _gaps(path: Path, numbers: list[int]) -> Iterator[str]:
     first, last = numbers[0], numbers[-1]
     if missing := last - first + 1 - len(set(numbers)):
         yield (
-            f"{path}: {missing} of the numbers {first} to {last} are missing, and the frames follow each other"
-            " all the same"
+            f"{path}: {missing} of the numbers {first} to {last} are missing, and the frames follow each"
+            " other all the same"
         )
 
 

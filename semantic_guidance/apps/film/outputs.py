@@ -5,19 +5,18 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack
-from dataclasses import fields
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from semantic_guidance.core.options import OptionError
+from semantic_guidance.core.options import OptionError, from_json
 from semantic_guidance.core.plugins import EXPORTERS
 from semantic_guidance.export.base import Exporter
 from semantic_guidance.export.encoder import KINDS, Encoder
-from semantic_guidance.export.options import SETS, FileOptions, VideoOptions
+from semantic_guidance.export.options import SETS, VideoOptions
 from semantic_guidance.export.sound import Sound
 from semantic_guidance.painting.drawing import Drawing, Replay
 
@@ -27,14 +26,6 @@ USUAL = ("mp4",)
 TRACK = "track.json"
 
 Pixels = NDArray[np.uint8]
-
-
-class Sink(Protocol):
-    """Something that takes one frame after the other."""
-
-    def add(self, pixels: Pixels) -> None:
-        """Take the next frame ``[H, W, 3]``."""
-        ...
 
 
 def check_formats(formats: Iterable[str]) -> None:
@@ -53,9 +44,9 @@ def sinks(
     outputs: Mapping[str, Path],
     rate: Fraction,
     size: tuple[int, int],
-    options: FileOptions,
+    options: VideoOptions,
     sound: Sound | None,
-) -> Iterator[list[Sink]]:
+) -> Iterator[list[Encoder]]:
     """What takes the frames for all videos, and for numbered frames, among the files.
 
     Args:
@@ -69,14 +60,12 @@ def sinks(
         InputError: one cannot be encoded.
         OSError: one cannot be written.
     """
-    chosen = VideoOptions(**{item.name: getattr(options, item.name) for item in fields(VideoOptions)})
     with ExitStack() as stack:
-        found: list[Sink] = []
-        for name, path in outputs.items():
-            if name in KINDS:
-                video = Encoder(path, KINDS[name], rate, *size, chosen, sound=sound)
-                found.append(stack.enter_context(video))
-        yield found
+        videos = {name: path for name, path in outputs.items() if name in KINDS}
+        yield [
+            stack.enter_context(Encoder(path, KINDS[name], rate, *size, options, sound=sound))
+            for name, path in videos.items()
+        ]
 
 
 def shown_sides(sides: tuple[int, int], film_size: int | None) -> tuple[int, int]:
@@ -109,14 +98,7 @@ def write_stills(
     Raises:
         OSError: one cannot be written.
     """
-    from semantic_guidance.core.options import from_json
-
     for name, path in outputs.items():
-        if is_still(name):
+        if name not in KINDS and name != TRACK:
             exporter: Exporter = EXPORTERS.get(name)
             exporter.write(drawing, path, from_json(exporter.options, dict(export.get(name, {}))))
-
-
-def is_still(name: str) -> bool:
-    """Whether a format shows one frame of a film."""
-    return name not in KINDS and name != TRACK

@@ -13,15 +13,16 @@ from semantic_guidance.apps.film.outputs import (
     TRACK,
     Pixels,
     check_formats,
-    is_still,
     pixels_of,
     shown_sides,
     sinks,
     write_stills,
 )
 from semantic_guidance.apps.rendering import RenderOptions, altered, rendered
+from semantic_guidance.apps.room import check_room
 from semantic_guidance.core.errors import InputError
 from semantic_guidance.core.options import OptionError
+from semantic_guidance.export.kinds import KINDS
 from semantic_guidance.export.options import check_coding
 from semantic_guidance.export.sound import Sound
 from semantic_guidance.export.track import Stage
@@ -97,11 +98,12 @@ def render_film(
     """
     first = rendered(frame_of(track, 1), track.path, replace(options, formats=()))
     height, width = shown_sides((first.height, first.width), options.film_size)
-    filmed = {name: path for name, path in outputs.items() if not is_still(name) and name != TRACK}
-    if filmed:
+    sides = first.height, first.width
+    check_room(sides, first.brush, outputs, track.path, film_size=max(height, width))
+    if any(name in KINDS for name in outputs):
         pixels: Pixels = np.empty(0, np.uint8)
         sound = None if options.sound is None else Sound(options.sound.absolute())
-        with sinks(filmed, track.rate, (width, height), options, sound) as into:
+        with sinks(outputs, track.rate, (width, height), options, sound) as into:
             for number, drawing in enumerate(_frames(track, options, first), 1):
                 pixels = pixels if drawing is None else pixels_of(drawing, max(height, width))
                 for sink in into:

@@ -27,7 +27,6 @@ from semantic_guidance.apps.film.options import FilmOptions
 from semantic_guidance.apps.film.outputs import (
     TRACK,
     Pixels,
-    Sink,
     pixels_of,
     shown_sides,
     sinks,
@@ -38,6 +37,7 @@ from semantic_guidance.apps.film.work import Work, key, prepared, tensor_of
 from semantic_guidance.apps.job import Job
 from semantic_guidance.core.ending import Terminated
 from semantic_guidance.core.errors import InputError
+from semantic_guidance.export.encoder import Encoder
 from semantic_guidance.export.sound import Sound
 from semantic_guidance.export.track import Stage
 from semantic_guidance.export.track_json import blank_of, header, part_text, stage_of, write_track
@@ -242,7 +242,7 @@ class _Painting:
             write_stills(self._first, work.outputs, work.job.export)
 
     def _show(
-        self, drawing: Drawing | None, pixels: Pixels | None, into: list[Sink], drawn: Drawn | None = None
+        self, drawing: Drawing | None, pixels: Pixels | None, into: list[Encoder], drawn: Drawn | None = None
     ) -> None:
         """Hand a frame on; it is drawn first, if it is neither known nor as the one before.
 

@@ -127,7 +127,7 @@ def prepared(job: Job, options: FilmOptions) -> Work:
         job.strokes,
         job.formats,
         job.image,
-        film_size=job.film_size,
+        film_size=job.film_size or max(sides),
     )
     guidance = _guidance(job, first, size, painter)
     prepare_folder(job.out)

@@ -165,6 +165,26 @@ def test_a_track_is_rendered_to_the_same_film(clip, tmp_path, capsys):
     assert "--frame: got 4, wanted 1 to 3" in capsys.readouterr().err
 
 
+def test_a_film_that_is_too_large_for_the_memory_is_told_of(clip, tmp_path, monkeypatch, capsys):
+    """Its frames are as long as the painting, if no other size is asked for."""
+    track = painted(clip, tmp_path, every=9, formats=("track.json",)).outputs["track.json"]
+    needed: list[int] = []
+
+    def lacking(bytes_: int) -> int | None:
+        needed.append(bytes_)
+        return 1000 if bytes_ else None
+
+    monkeypatch.setattr("semantic_guidance.apps.room.lacking", lacking)
+    words = ["--out", str(tmp_path), "--formats", "mp4"]
+    for size in (["--size", "1024"], ["--size", "1024", "--film-size", "1024"]):
+        assert main(["render", str(track), *size, *words]) == 2
+        assert main(["paint", str(clip), *size, *words]) == 2
+        assert capsys.readouterr().err.count("GB of memory, wanted less") == 2
+    needed = [each for each in needed if each]
+    assert needed[:2] == needed[2:]
+    assert not list(tmp_path.rglob("*.mp4"))
+
+
 def test_a_gif_is_a_film_if_that_is_asked_for(tmp_path, capsys):
     pictures = [Image.fromarray(frame) for frame in moving(3)]
     path = tmp_path / "a.gif"

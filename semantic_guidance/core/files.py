@@ -307,5 +307,17 @@ def _opened(path: Path) -> int:
             return descriptor
 
 
+def file_digest(path: Path) -> str:
+    """SHA-256 of a file, in hexadecimal.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    import hashlib
+
+    with path.open("rb") as data:
+        return hashlib.file_digest(data, "sha256").hexdigest()
+
+
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_drafts.clear)  # they are the other process's

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from semantic_guidance.apps.evaluate.methods import Method
 from semantic_guidance.apps.evaluate.subjects import Subject, make_slugs
-from semantic_guidance.core.files import replacing
+from semantic_guidance.core.files import file_digest, replacing
 from semantic_guidance.core.machine import machine
 from semantic_guidance.core.version import __version__
 from semantic_guidance.export import save
@@ -132,16 +132,6 @@ def write_json(document: Json, path: Path) -> None:
     """
     with replacing(path) as draft:
         draft.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
-
-
-def file_digest(path: Path) -> str:
-    """SHA-256 of a file, in hexadecimal.
-
-    Raises:
-        OSError: it cannot be read.
-    """
-    with path.open("rb") as data:
-        return hashlib.file_digest(data, "sha256").hexdigest()
 
 
 def agent_digest(method: Method) -> str | None:

@@ -1,7 +1,8 @@
 """Frames of a film as they were drawn, kept without loss beside the parts of its track.
 
 With a textured brush it takes half of the time to draw a frame, so what was painted before is not drawn again
-either. What is missing here, or broken, is drawn again all the same.
+either. What is missing here, or broken, is drawn again all the same; a checksum tells, since FFmpeg fills
+broken frames with those before them.
 """
 
 from __future__ import annotations
@@ -16,11 +17,12 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
+from semantic_guidance.core.files import file_digest, replacing
 from semantic_guidance.export.encoder import KINDS, Encoder
 
 Pixels = NDArray[np.uint8]
 
-END = ".mkv"
+END, SUM = ".mkv", ".sum"
 LOSSLESS = KINDS["mkv"]
 
 
@@ -37,6 +39,7 @@ class Drawn:
         self.folder, self.size, self.used = folder, size, used
         self._open = ExitStack()
         self._video: Encoder | None = None
+        self._part = 0
 
     def __enter__(self) -> Self:
         return self
@@ -51,6 +54,7 @@ class Drawn:
             OSError: it cannot be written.
         """
         if self._video is None and self.used:
+            self._part = part
             self._video = self._open.enter_context(Encoder(self._path(part), LOSSLESS, 24, *self.size))
         if self._video is not None:
             self._video.add(pixels)
@@ -61,13 +65,22 @@ class Drawn:
         Raises:
             OSError: they cannot be written.
         """
+        if self._video is None:
+            return
         self._video = None
         self._open.close()
+        path = self._path(self._part)
+        with replacing(path.with_suffix(SUM)) as draft:
+            draft.write_text(file_digest(path))
 
     def frames(self, part: int) -> Iterator[Pixels]:
         """The frames of a part, as far as there are any of this size."""
         path, (width, height) = self._path(part), self.size
-        if not self.used or not path.is_file():
+        try:
+            whole = self.used and path.with_suffix(SUM).read_text() == file_digest(path)
+        except (OSError, UnicodeDecodeError):
+            return
+        if not whole:
             return
         with contextlib.suppress(av.FFmpegError), av.open(str(path.absolute())) as container:
             for frame in container.decode(video=0):

@@ -19,14 +19,12 @@ from typing import Any, Self
 
 import numpy as np
 
-from semantic_guidance.core.files import replacing
+from semantic_guidance.core.files import file_digest, replacing
 from semantic_guidance.core.locks import only_one
 
 HEAD, MEMORY, KEY = "head", "memory.npz", "key"
 PLAIN = "plain"
 """Name under which the painter's memory has all that is no array, as JSON."""
-
-BLOCK = 1 << 20
 
 
 @dataclass
@@ -145,15 +143,7 @@ def key_of(settings: Mapping[str, Any], files: Mapping[str, Path], frames: tuple
     """
     told = {
         "settings": settings,
-        "files": {name: _hash(path) for name, path in sorted(files.items())},
-        "film": [_hash(path) for path in frames],
+        "files": {name: file_digest(path) for name, path in sorted(files.items())},
+        "film": [file_digest(path) for path in frames],
     }
     return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
-
-
-def _hash(path: Path) -> str:
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(BLOCK):
-            digest.update(block)
-    return digest.hexdigest()

@@ -102,7 +102,7 @@ def render_film(
     check_room(sides, first.brush, outputs, track.path, film_size=max(height, width))
     if any(name in KINDS for name in outputs):
         pixels: Pixels = np.empty(0, np.uint8)
-        sound = None if options.sound is None else Sound(options.sound.absolute())
+        sound = None if options.sound is None else Sound(options.sound)
         with sinks(outputs, track.rate, (width, height), options, sound) as into:
             for number, drawing in enumerate(_frames(track, options, first), 1):
                 pixels = pixels if drawing is None else pixels_of(drawing, max(height, width))

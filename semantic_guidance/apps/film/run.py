@@ -222,7 +222,7 @@ class _Painting:
         height, width = self.shown
         total = work.clip.told(work.options.every)
         clip = work.clip
-        sound = Sound(clip.path.absolute(), clip.start) if clip.sound else None
+        sound = Sound(clip.path, clip.start) if clip.sound else None
         with (
             sinks(work.outputs, work.rate, (width, height), work.job, sound) as into,
             Drawn(self.parts.folder, (width, height), work.painter.brush.style != "flat") as drawn,

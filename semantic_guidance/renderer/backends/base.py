@@ -10,6 +10,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Protocol, TypeVar
 
 import torch
@@ -85,7 +86,7 @@ class Task:
         if self.weight.device.type == "cpu" and not bool((self.weight >= 0).all()):
             raise ValueError("weight has numbers below 0, wanted none")
 
-    @property
+    @cached_property
     def shares(self) -> Tensor:
         """``[H, W]`` the weights as shares of their sum, which is the same however many threads add it up."""
         return self.weight / self.weight.double().sum().to(self.weight.dtype)

@@ -12,6 +12,7 @@ from semantic_guidance.core.guidance import Guidance, Instance
 from semantic_guidance.painter.film.film import Film
 from semantic_guidance.painter.film.flow import find_motion
 from semantic_guidance.painter.film.masks import PATIENCE, Tracked
+from semantic_guidance.painter.film.presets import Hold
 from semantic_guidance.painter.painter import Painter
 
 HEIGHT, WIDTH, RADIUS = 72, 96, 14
@@ -100,3 +101,20 @@ def test_masks_of_a_film_move_with_its_objects():
         assert alike(painting.masks[0][0].numpy(), mask) >= 0.93
     assert painting.foreground_strokes > 0
     assert painting.guidance.instances[0].box[0] > 14
+
+
+def test_the_guide_looks_again_now_and_then_unless_one_is_told():
+    looks: list[int] = []
+
+    def guide(picture: torch.Tensor) -> Guidance:
+        looks.append(step)
+        return guidance(scene(step)[1])
+
+    for told, wanted in ((False, [0, 2, 4]), (True, [])):
+        looks.clear()
+        film = Film(Painter(None, "draft", strokes=10, size=WIDTH, guide=guide), Hold(look_every=2))
+        for step in range(5):
+            frame, mask = scene(step)
+            picture = torch.from_numpy(frame.transpose(2, 0, 1).copy()).clamp(0, 1)
+            film.next(picture, guidance(mask) if told and step == 0 else None)
+        assert looks == wanted

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -11,6 +12,7 @@ import torch
 
 from semantic_guidance.core.strokes import OPACITY, RADIUS, Strokes
 from semantic_guidance.painter.film.carry import visible_sums
+from semantic_guidance.painter.film.cast import Cast
 from semantic_guidance.painter.film.flow import find_motion
 from semantic_guidance.painter.film.population import turned_over
 from semantic_guidance.painter.film.presets import Hold
@@ -130,6 +132,27 @@ def test_numbers_are_used_once_and_in_painting_order_of_their_strokes():
         assert not gone & set(ids)
         before, seen = set(ids), seen | set(ids)
     assert len(seen) > 40  # some were born
+
+
+def test_the_painting_before_holds_strokes_back():
+    """A frame that is a little lighter everywhere is followed the less, the more strokes hold."""
+    rise = []
+    for pull in (0.0, 20.0):
+        own = film(hold=Hold(pull=pull, births=0, shown=0))
+        one, two = (own.next(window(20, 20) * 0.9 + light, none()).painting.canvas for light in (0, 0.03))
+        rise.append(float((two - one).mean()))
+    assert rise[0] > 0.01
+    assert rise[1] < 0.4 * rise[0]
+
+
+def test_strokes_fade_in_and_out_and_then_are_gone():
+    vectors = packed(3).numpy()
+    fade, dying = np.array([1, 1, 0.25], np.float32), np.array([False, True, False])
+    cast = replace(Cast.of(vectors, np.zeros(3, np.intp)), fade=fade, dying=dying)
+    for fades in ([1, 0.75, 0.5], [1, 0.5, 0.75], [1, 0.25, 1]):
+        cast = cast.aged(4)
+        np.testing.assert_allclose(cast.shown[:, OPACITY], vectors[:, OPACITY] * np.array(fades)[:, None])
+    assert len(cast.aged(4)) == 2
 
 
 def test_a_cut_begins_anew():

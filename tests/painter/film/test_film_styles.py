@@ -86,6 +86,27 @@ def test_a_pen_keeps_its_width_and_ink():
             np.testing.assert_array_equal(first[number][COLOR], later[number][COLOR])
 
 
+@pytest.mark.parametrize("style", ["impressionist", "ink"])
+def test_what_goes_loses_strokes_and_what_comes_gets_some(style):
+    """Of a disk that was on the left and is on the right, in light that flickers: nothing is still."""
+    film = Film(Painter(None, QUICK, strokes=STROKES, size=SIZE, style=style))
+    seen = []
+    for number, x in enumerate((16, *[48] * 7)):
+        picture = np.full((SIZE, SIZE, 3), 0.85 + 0.02 * (number % 2), np.float32)
+        cv2.circle(picture, (x, 32), 8, (0.1, 0.1, 0.3), -1, cv2.LINE_AA)
+        frame = torch.from_numpy(picture.transpose(2, 0, 1).copy())
+        painted = film.next(frame, Guidance.none(SIZE, SIZE))
+        assert painted.fresh == (number == 0)
+        seen.append(known(painted))
+
+    def around(strokes: dict[int, np.ndarray], x: int) -> set[int]:
+        middles = {n: each[POINTS].reshape(3, 2).mean(axis=0) * SIZE for n, each in strokes.items()}
+        return {n for n, middle in middles.items() if np.hypot(*(middle - [x, 32])) < 12}
+
+    assert around(seen[-1], 48) - seen[0].keys()
+    assert around(seen[0], 16) - seen[-1].keys()
+
+
 def test_few_colours_stay_few():
     painter = Painter(None, QUICK, strokes=STROKES, size=SIZE, style=Style("own", hand=Hand(colors=4)))
     film = Film(painter)

@@ -100,6 +100,7 @@ def test_masks_of_a_film_move_with_its_objects():
         painting = film.next(picture, guidance(mask) if step == 0 else None).painting
         assert alike(painting.masks[0][0].numpy(), mask) >= 0.93
     assert painting.foreground_strokes > 0
+    assert {layer.mask for layer in painting.layers if layer.level == "foreground"} == {0}
     assert painting.guidance.instances[0].box[0] > 14
 
 

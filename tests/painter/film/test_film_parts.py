@@ -145,6 +145,14 @@ def test_the_painting_before_holds_strokes_back():
     assert rise[1] < 0.4 * rise[0]
 
 
+def test_light_that_changes_too_slowly_to_be_seen_is_followed():
+    own = film("lively")
+    first, *_, last = (
+        own.next(window(20, 20) * 0.9 + 0.006 * step, none()).painting.canvas for step in range(9)
+    )
+    assert float((last - first).mean()) > 0.01
+
+
 def test_strokes_fade_in_and_out_and_then_are_gone():
     vectors = packed(3).numpy()
     fade, dying = np.array([1, 1, 0.25], np.float32), np.array([False, True, False])

@@ -42,6 +42,7 @@ from common import (
     Timing,
     finish,
     headline,
+    knowing_orphans,
     milliseconds,
     significant,
     table,
@@ -320,7 +321,7 @@ def run(args: argparse.Namespace) -> None:
         BenchmarkError: the studio does not start, or refuses something.
     """
     neighbours = Neighbours()
-    with tempfile.TemporaryDirectory() as name:
+    with knowing_orphans(), tempfile.TemporaryDirectory() as name:
         found = measure_all(args, Path(name))
     settings = {"side": SIDE, "strokes": JOB["strokes"], "repeats": args.repeats}
     write_results(args.out, "serve", neighbours, {"settings": settings, "results": found})

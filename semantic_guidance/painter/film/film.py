@@ -194,7 +194,7 @@ class Film:
             return None
         last = self._last
         bare = self._scene(image, Guidance.none(*image.shape[1:]))
-        still = _still(bare.target, last.settled)
+        still = _still(bare.target, last.settled) & (last.familiar >= 1)  # what is new has not settled
         motion = find_motion(last.target, bare.target, still)
         if motion.cut:
             return None

@@ -57,6 +57,20 @@ def test_a_film_goes_on_from_its_state_with_the_same_bits():
     assert torch.equal(one.painting.canvas, two.painting.canvas)
 
 
+def test_what_has_changed_at_once_is_painted_on_and_then_rests():
+    """A square that leaps under a fixed camera is no cut, and more than one frame's strokes can follow."""
+    before, after = (torch.full((3, SIZE, SIZE), 0.8, dtype=torch.float32) for _ in range(2))
+    before[:, 24:48, 6:30] = torch.tensor([0.1, 0.2, 0.6], dtype=torch.float32)[:, None, None]
+    after[:, 24:48, 42:66] = torch.tensor([0.1, 0.2, 0.6], dtype=torch.float32)[:, None, None]
+    own = film()
+    own.next(before, none())
+    frames = [own.next(after, none()) for _ in range(16)]
+    errors = [float(((frame.painting.canvas - after) ** 2).mean()) for frame in frames]
+    assert not any(frame.fresh for frame in frames)
+    assert errors[8] < 0.7 * errors[0]
+    assert torch.equal(frames[-1].painting.strokes.pack(), frames[-2].painting.strokes.pack())
+
+
 def test_a_frame_of_another_size_is_refused():
     own = film()
     own.next(window(20, 20), none())

@@ -63,7 +63,8 @@ def _line(row: dict[str, Any]) -> str:
 def _gain(rows: list[dict[str, Any]]) -> str:
     """How much two workers gain over one."""
     gains = [f"{row['preset']} {row['a_minute_gain']:g}" for row in rows if row["setup"] == "2 workers"]
-    return f"Two workers on two cores, with their start, are {', '.join(gains)} times as fast as one on one core."
+    share = f"{', '.join(gains)} times as fast as one on one core"
+    return f"Two workers on two cores, with their start, are {share}."
 
 
 if __name__ == "__main__":

@@ -234,16 +234,20 @@ def paint_hostile(rng: Random, folder: Path) -> None:
     command(folder, "paint", photo, *words, *common, "--out", folder / "out")
 
 
-def album(rng: Random, folder: Path) -> None:
-    """Write a folder of a sound picture, a damaged one, and one with a damaged EXIF block."""
-    pictures = folder / "pictures"
-    for name, make in (("a", picture_file), ("b", exif_file)):
-        (pictures / name).mkdir(parents=True)
-        make(rng, pictures / name)
-        made = only(pictures / name)
-        made.rename(pictures / f"{name}{rng.choice((made.suffix, '.jpg', '.png'))}")
-        (pictures / name).rmdir()
-    (pictures / "sound.png").write_bytes(corpus.pictures()["PNG-RGB"])
+def album(make: Callable[[Random, Path], None]) -> Callable[[Random, Path], None]:
+    """Writes a folder of a sound picture and a damaged one."""
+
+    def write(rng: Random, folder: Path) -> None:
+        pictures = folder / "pictures"
+        made_in = pictures / "damaged"
+        made_in.mkdir(parents=True)
+        make(rng, made_in)
+        made = only(made_in)
+        made.rename(pictures / f"damaged{rng.choice((made.suffix, '.jpg', '.png'))}")
+        made_in.rmdir()
+        (pictures / "sound.png").write_bytes(corpus.pictures()["PNG-RGB"])
+
+    return write
 
 
 def evaluate_album(rng: Random, folder: Path) -> None:
@@ -291,7 +295,8 @@ PICTURE_TARGETS: dict[str, Target] = {
         text_file(SETTINGS, ".toml"), reading(lambda path: read_settings(path, PARTS)), 100, 0.5
     ),
     "paint": Target(with_photo(picture_file), paint_hostile, 8, 2, PICTURES),
-    "evaluate": Target(album, evaluate_album, 1, 1, PICTURES),
+    "evaluate": Target(album(picture_file), evaluate_album, 1, 0.5, PICTURES),
+    "evaluate exif": Target(album(exif_file), evaluate_album, 1, 0.5, PICTURES),
 }
 
 FILE_TARGETS: dict[str, Target] = {

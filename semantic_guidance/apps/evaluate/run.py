@@ -139,12 +139,12 @@ class Evaluation:
                 raise InputError(subject.problem)
             keys = {method: self._store.key(subject, method) for method in self.methods}
             stored = {method: self._store.read(subject, method, keys[method]) for method in self.methods}
-            known = Known.of(subject) if None in stored.values() else None
+            known = self._known(subject) if None in stored.values() else None
         except (ValueError, OSError) as error:
             return {"skipped": shown(" ".join(str(error).split()))}
         figures = {method: found for method, found in stored.items() if found is not None}
         if known is not None:
-            known = self._prepare(subject, known)
+            self._store.write_target(subject, known.image)
             for count, method in enumerate(self.methods, before):
                 if method not in figures:
                     figures[method] = self._paint(subject, known, method, keys[method], listener, count)
@@ -181,18 +181,23 @@ class Evaluation:
                     machines.append(there)
                 yield number, result
 
-    def _prepare(self, subject: Subject, known: Known) -> Known:
-        """Do now what is done only once, so that no clock runs while it is."""
-        self._store.write_target(subject, known.image)
-        if self._warm:
-            return known
-        self._warm = True
-        noise = torch.rand(3, 64, 64, generator=torch.Generator().manual_seed(0), dtype=torch.float32)
-        mask = torch.zeros(1, 64, 64, dtype=torch.float32)
-        mask[:, 16:48, 16:48] = 1
-        guidance = Guide().from_mask(noise, mask)
-        for agent in {method.agent for method in self.methods}:
-            Painter(agent, ALONE, strokes=40, size=64).paint(noise, guidance)
+    def _known(self, subject: Subject) -> Known:
+        """A picture, read and looked at; before the first one, all is done that is done once, off the clock.
+
+        Raises:
+            InputError: its file or that of its mask is not usable.
+            OSError: one of them cannot be read.
+        """
+        if not self._warm:
+            self._warm = True
+            noise = torch.rand(3, 64, 64, generator=torch.Generator().manual_seed(0), dtype=torch.float32)
+            mask = torch.zeros(1, 64, 64, dtype=torch.float32)
+            mask[:, 16:48, 16:48] = 1
+            guide = Guide()
+            guide(noise)  # all that finds objects is loaded, and next all that finds their focus
+            guidance = guide.from_mask(noise, mask)
+            for agent in {method.agent for method in self.methods}:
+                Painter(agent, ALONE, strokes=40, size=64).paint(noise, guidance)
         return Known.of(subject)
 
     def _paint(

@@ -12,9 +12,12 @@ from urllib.parse import unquote
 import numpy as np
 import pytest
 from PIL import Image
+from torch import Tensor
 
 from semantic_guidance.apps.cli.main import main
 from semantic_guidance.apps.evaluate.columns import COLUMNS
+from semantic_guidance.core.guidance import Guidance
+from semantic_guidance.guidance import Guide, Prompt
 from semantic_guidance.images.files import load_image, load_mask
 from semantic_guidance.images.metrics import painting_errors
 from semantic_guidance.painter.painter import Painter
@@ -291,3 +294,15 @@ def test_no_folder(capsys, tmp_path):
     assert capsys.readouterr().err == (
         f"semantic-guidance: error: {tmp_path / 'none'}: no such folder, wanted a folder of pictures\n"
     )
+
+
+def test_each_picture_is_looked_at_once(folder, monkeypatch):
+    sizes, look = [], Guide.__call__
+
+    def counted(guide: Guide, image: Tensor, *prompt: Prompt | None) -> Guidance:
+        sizes.append(tuple(image.shape))
+        return look(guide, image, *prompt)
+
+    monkeypatch.setattr(Guide, "__call__", counted)
+    assert main(["evaluate", str(folder), "--out", str(folder.parent / "out"), *QUICK]) == 0
+    assert sizes.count((3, 40, 60)) == 2  # of two pictures

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
+from functools import partial
 from typing import Any
 
 import cv2
@@ -21,9 +22,10 @@ from torch import Tensor
 from semantic_guidance.core.guidance import Guidance
 from semantic_guidance.images.color import Color
 from semantic_guidance.images.files import to_image
+from semantic_guidance.painter.film.ahead import Ahead, Glance
 from semantic_guidance.painter.film.carry import carried, shown
 from semantic_guidance.painter.film.cast import Cast
-from semantic_guidance.painter.film.flow import Motion, find_motion
+from semantic_guidance.painter.film.flow import Motion, find_ways
 from semantic_guidance.painter.film.frame import FilmFrame
 from semantic_guidance.painter.film.masks import Tracked, sharp
 from semantic_guidance.painter.film.presets import DRAFT, FINE, HOLDS, STANDARD, Effort, Hold
@@ -100,14 +102,17 @@ class Film:
         self._following = following(painter)
         self._cast: Cast | None = None
         self._last: _Last | None = None
+        self._ahead = Ahead()
         self._steady = painter.workplace.backend.steady()
 
-    def next(self, picture: Any, guidance: Guidance | None = None) -> FilmFrame:
+    def next(self, picture: Any, guidance: Guidance | None = None, ahead: Any = None) -> FilmFrame:
         """Paint the next frame.
 
         Args:
             picture: as `Painter.paint` takes it, of the size of all frames before.
             guidance: its objects; if None, they are found in the first frame and after cuts, and followed.
+            ahead: the picture of the frame after this one, if it is known already: it is looked at in another
+                thread meanwhile, which saves time and changes nothing.
 
         Returns:
             Its painting.
@@ -123,12 +128,25 @@ class Film:
                 f"frame {self.number} is {sides[1]} x {sides[0]}, wanted {wanted} as those before"
             )
         self._sides = sides
-        frame = self._followed(image, guidance) or self._begun(image, guidance)
+        glance = self._ahead.taken(picture)
+        if glance is None and self._last is not None:
+            glance = self._glance(image, self._last.target)
+        frame = None if glance is None else self._followed(image, guidance, glance, ahead)
+        frame = frame or self._begun(image, guidance, ahead)
         self.number += 1
         return frame
 
-    def _begun(self, image: Tensor, guidance: Guidance | None) -> FilmFrame:
-        """A frame with strokes of its own."""
+    def _glance(self, picture: Any, before: Array) -> Glance:
+        """A look at a picture that follows another one, which is `before` ``[h, w, 3]``."""
+        image = to_image(picture)
+        scene = self._scene(image, Guidance.none(*image.shape[1:]))
+        return Glance(scene, find_ways(before, scene.target).worked_out())
+
+    def _look_ahead(self, picture: Any, before: Array) -> None:
+        self._ahead.look(picture, partial(self._glance, before=before))
+
+    def _begun(self, image: Tensor, guidance: Guidance | None, ahead: Any) -> FilmFrame:
+        """A frame with strokes of its own; `ahead` is looked at then."""
         painter = self.painter
         found = painter.found(image, guidance)
         painting, refiner = painter.painted(image, found)
@@ -141,6 +159,7 @@ class Film:
         parts, scene = self._parts(painting, found), self._as_seen(bare)
         self._cast = self._numbered(self._following.begin(painting, scene, parts, tools, refiner))
         self._remember(scene, bare.target, bare.target, np.ones(bare.target.shape[:2], np.float32))
+        self._look_ahead(ahead, bare.target)
         ids = self._cast.ids.copy()
         return FilmFrame(self.number, self._keyed(painting, ids), ids, True)
 
@@ -188,16 +207,17 @@ class Film:
         masked = bool(painter.manner.masks(problem))
         return Scene(problem, painter.workplace, masked, max(painter.sides(height, width)))
 
-    def _followed(self, image: Tensor, guidance: Guidance | None) -> FilmFrame | None:
-        """A frame that follows another one; None after a cut, or if there is none."""
-        if self._last is None or self._cast is None:
-            return None
-        last = self._last
-        bare = self._scene(image, Guidance.none(*image.shape[1:]))
+    def _followed(
+        self, image: Tensor, guidance: Guidance | None, glance: Glance, ahead: Any
+    ) -> FilmFrame | None:
+        """A frame that follows another one, while `ahead` is looked at; None after a cut."""
+        last, bare = self._last, glance.scene
+        assert last is not None
         still = _still(bare.target, last.settled) & (last.familiar >= 1)  # what is new has not settled
-        motion = find_motion(last.target, bare.target, still)
+        motion = glance.ways.motion(still)
         if motion.cut:
             return None
+        self._look_ahead(ahead, bare.target)
         self._known = self._objects(image, sharp(image, bare), motion, guidance)
         scene = self._as_seen(self._scene(image, self._known) if self._known.instances else bare)
         familiar = (motion.trust * motion.carried(last.familiar)).astype(np.float32)
@@ -205,6 +225,7 @@ class Film:
         settled = np.where(motion.still[..., None], last.settled, bare.target)
         self._remember(scene, bare.target, settled, np.minimum(1, familiar + np.float32(1 / FAMILIAR)))
         cast = self._cast
+        assert cast is not None
         layers, masks = self._following.layers(cast, scene)
         painting = replace(
             self.painter.empty(image, self._ground), layers=layers, masks=masks, guidance=self._known
@@ -290,6 +311,7 @@ class Film:
         """Go on where a film by the same painter was when it gave this `state`, with the same bits."""
         self.number = int(state["number"])
         self._cast = self._last = None
+        self._ahead = Ahead()
         if "next_id" not in state:
             return
         self._next_id = int(state["next_id"])

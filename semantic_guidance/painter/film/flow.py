@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cached_property
 
 import cv2
 import numpy as np
@@ -69,6 +70,72 @@ class Motion:
         return looked_up(values, self.back)
 
 
+@dataclass(frozen=True, eq=False)
+class Ways:
+    """Where the pixels of two frames lead, whether or not some of them rest. Lengths are in pixels.
+
+    Attributes:
+        before: ``[h, w, 3]`` the first frame.
+        now: ``[h, w, 3]`` the second one.
+        back: ``[h, w, 2]`` from each pixel of the second one to where it was before.
+        forth: ``[h, w, 2]`` from each pixel of the first one to where it is now.
+        camera: ``[2, 3]`` how the whole picture moved: a similarity.
+    """
+
+    before: Array
+    now: Array
+    back: Array
+    forth: Array
+    camera: NDArray[np.float64]
+
+    @property
+    def standing(self) -> bool:
+        """Whether the camera stands still."""
+        return np.array_equal(self.camera, STANDS)
+
+    @cached_property
+    def _moving(self) -> Motion:
+        """The motion, if nothing rests."""
+        return self._motion(self.back, self.forth, np.zeros(self.back.shape[:2], bool))
+
+    def worked_out(self) -> Ways:
+        """The same; if all moves, as all does where the camera moves, its motion is known now."""
+        if not self.standing:
+            _ = self._moving
+        return self
+
+    def motion(self, still: NDArray[np.bool_]) -> Motion:
+        """The motion, where nothing has changed in the pixels `still` ``[h, w]``."""
+        if not self.standing:
+            return self._moving  # what has no texture looks the same where it moves
+        back, forth = self.back.copy(), self.forth.copy()
+        back[still] = 0
+        forth[still] = 0
+        return self._motion(back, forth, still)
+
+    def _motion(self, back: Array, forth: Array, still: NDArray[np.bool_]) -> Motion:
+        miss = total(np.abs(looked_up(self.before, back) - self.now)) / np.float32(3)
+        likely = np.exp(-_astray(back, forth)) * np.exp(-((miss / MISS) ** 2)) * inside(back)
+        trust = np.where(still, 1, likely).astype(np.float32)
+        onward = np.exp(-_astray(forth, back)).astype(np.float32)
+        return Motion(back, forth, miss, trust, trust, onward, still, self.camera)
+
+
+def find_ways(before: Array, now: Array) -> Ways:
+    """Where the pixels of two frames lead.
+
+    Args:
+        before: ``[h, w, 3]`` RGB in [0, 1].
+        now: the next one, likewise.
+    """
+    back, forth = (_fitted(flow, *now.shape[:2]) for flow in _flows(_grey(now), _grey(before)))
+    camera, *others = rigid_motions(forth, np.exp(-_astray(forth, back)))
+    first, then = (np.asarray(cv2.cvtColor(each, cv2.COLOR_RGB2GRAY), np.float32) for each in (before, now))
+    forth = with_motions(forth, first, then, [camera, *others])
+    back = with_motions(back, then, first, [inverse(each) for each in (camera, *others)])
+    return Ways(before, now, back, forth, camera)
+
+
 def find_motion(before: Array, now: Array, still: NDArray[np.bool_]) -> Motion:
     """The motion between two frames.
 
@@ -77,20 +144,7 @@ def find_motion(before: Array, now: Array, still: NDArray[np.bool_]) -> Motion:
         now: the next one, likewise.
         still: ``[h, w]`` where nothing has changed.
     """
-    back, forth = (_fitted(flow, *still.shape) for flow in _flows(_grey(now), _grey(before)))
-    camera, *others = rigid_motions(forth, np.exp(-_astray(forth, back)))
-    first, then = (np.asarray(cv2.cvtColor(each, cv2.COLOR_RGB2GRAY), np.float32) for each in (before, now))
-    forth = with_motions(forth, first, then, [camera, *others])
-    back = with_motions(back, then, first, [inverse(each) for each in (camera, *others)])
-    if not np.array_equal(camera, STANDS):
-        still = np.zeros_like(still)  # what has no texture looks the same where it moves
-    back[still] = 0
-    forth[still] = 0
-    miss = total(np.abs(looked_up(before, back) - now)) / np.float32(3)
-    likely = np.exp(-_astray(back, forth)) * np.exp(-((miss / MISS) ** 2)) * inside(back)
-    trust = np.where(still, 1, likely).astype(np.float32)
-    onward = np.exp(-_astray(forth, back)).astype(np.float32)
-    return Motion(back, forth, miss, trust, trust, onward, still, camera)
+    return find_ways(before, now).motion(still)
 
 
 def _grey(frame: Array) -> NDArray[np.uint8]:

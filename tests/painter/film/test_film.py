@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import io
 import json
+import threading
 
 import numpy as np
 import pytest
 import torch
 
 from semantic_guidance.core.strokes import POINTS
+from semantic_guidance.painter.film import film as film_module
+from semantic_guidance.painter.film.flow import find_ways
 from semantic_guidance.painter.painter import Painter
 from tests.painter.film.scenery import QUICK, SIZE, film, none, strokes, window
 
@@ -76,3 +79,31 @@ def test_a_frame_of_another_size_is_refused():
     own.next(window(20, 20), none())
     with pytest.raises(ValueError, match="frame 1 is 60 x 72, wanted 72 x 72"):
         own.next(window(20, 20)[:, :, :60])
+
+
+def test_a_look_ahead_in_another_thread_changes_no_bit(monkeypatch):
+    looked = []
+
+    def noted(*frames):
+        looked.append(threading.current_thread() is threading.main_thread())
+        return find_ways(*frames)
+
+    monkeypatch.setattr(film_module, "find_ways", noted)
+    other = window(48, 48).flip(2).flip(0).contiguous()  # after a cut
+    pictures = [window(20, 20), window(20, 20).clone(), window(22, 21), other, other * 0.9, window(20, 20)]
+    one, two = film(), film()
+    for picture, ahead in zip(pictures, [*pictures[1:], None], strict=True):
+        plain, early = one.next(picture, none()), two.next(picture, none(), ahead)
+        assert plain.fresh == early.fresh
+        assert np.array_equal(plain.ids, early.ids)
+        assert torch.equal(plain.painting.strokes.pack(), early.painting.strokes.pack())
+    assert [frame.number for frame in (plain, early)] == [5, 5]
+    assert sorted(looked) == [False] * 5 + [True] * 5
+
+
+def test_a_look_ahead_at_another_picture_is_forgotten():
+    one, two = film(), film()
+    for own, ahead in ((one, None), (two, window(40, 40))):
+        own.next(window(20, 20), none(), ahead)
+    plain, misled = (own.next(window(22, 21), none()) for own in (one, two))
+    assert torch.equal(plain.painting.strokes.pack(), misled.painting.strokes.pack())

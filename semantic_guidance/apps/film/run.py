@@ -17,11 +17,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from copy import deepcopy
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, Protocol
 
+from torch import Tensor
+
+from semantic_guidance.apps.film.abreast import one_behind, with_next
 from semantic_guidance.apps.film.drawn import Drawn
 from semantic_guidance.apps.film.options import FilmOptions
 from semantic_guidance.apps.film.outputs import (
@@ -177,6 +181,19 @@ def run_film(job: Job, options: FilmOptions | None = None, progress: Progress | 
     )
 
 
+@dataclass(frozen=True, eq=False)
+class _Second:
+    """What is kept of a second of the film.
+
+    Attributes:
+        text: the track's part.
+        state: of the painter after it.
+    """
+
+    text: str
+    state: dict[str, Any]
+
+
 class _Painting:
     """A film on its way.
 
@@ -233,8 +250,12 @@ class _Painting:
                     self._show(drawing, pixels, into)
                 self.before = self.stage.count
             self.progress.begin(total, self.before)
-            for drawing in self._painted(drawn):
-                self._show(drawing, None, into, drawn)
+            for item, pixels in one_behind(self._painted(), self._pixels_of):
+                if isinstance(item, _Second):
+                    drawn.end()  # first: what is known of a part is complete
+                    self.parts.add(item.text, item.state)
+                else:
+                    self._show(item, pixels, into, drawn)
             stage = self.stage
         if TRACK in work.outputs:
             write_track(work.outputs[TRACK], self.parts.head, self.parts.texts(), stage)
@@ -244,19 +265,19 @@ class _Painting:
     def _show(
         self, drawing: Drawing | None, pixels: Pixels | None, into: list[Encoder], drawn: Drawn | None = None
     ) -> None:
-        """Hand a frame on; it is drawn first, if it is neither known nor as the one before.
+        """Hand a frame on.
 
         Args:
             drawing: of it; None if it is as the one before.
-            pixels: as which it was drawn, if that is known.
+            pixels: as which it was drawn.
             into: what takes the frames.
             drawn: what keeps them.
         """
-        if drawing is not None:
-            self._pixels = pixels_of(drawing, max(self.shown)) if pixels is None else pixels
+        if pixels is not None:
+            self._pixels = pixels
             self._first = self._first or drawing
             if drawn is not None:
-                drawn.add(self.parts.count, self._pixels)
+                drawn.add(self.parts.count, pixels)
         assert self._pixels is not None  # since the first frame
         for sink in into:
             sink.add(self._pixels)
@@ -268,35 +289,42 @@ class _Painting:
         for number, text in enumerate(self.parts.texts()):
             frames = drawn.frames(number)
             for drawing, _ in read_part(self._stage, parsed(text.encode(), "a part of a track")):
-                yield drawing, None if drawing is None else next(frames, None)
+                known = None if drawing is None else next(frames, None)
+                yield drawing, self._pixels_of(drawing) if known is None else known
 
-    def _painted(self, drawn: Drawn) -> Iterator[Drawing | None]:
-        """The frames that are painted now; each second is kept when it is done."""
+    def _pixels_of(self, item: Drawing | _Second | None) -> Pixels | None:
+        """A frame as it is drawn; nothing of what is none."""
+        return pixels_of(item, max(self.shown)) if isinstance(item, Drawing) else None
+
+    def _painted(self) -> Iterator[Drawing | _Second | None]:
+        """The frames that are painted now, None for one that is as before; and what is kept of seconds."""
         work, done = self.work, self.before
         film = Film(work.painter, work.options.hold)
         if done:
             film.restore(self.parts.memory())
         kept = True
-        for pixels in work.clip.pictures(work.options.every, done, self.trouble):
-            yield self._next(film, pixels)
+        pictures = work.clip.pictures(work.options.every, done, self.trouble)
+        seen = (None if pixels is None else tensor_of(pixels) for pixels in pictures)
+        for picture, ahead in with_next(seen, work.beat):
+            yield self._next(film, picture, ahead)
             kept = self.stage.count % work.beat == 0
             if kept:
-                self._keep(film, drawn)
+                yield self._second(film)
         if not kept:
-            self._keep(film, drawn)
+            yield self._second(film)
 
-    def _keep(self, film: Film, drawn: Drawn) -> None:
-        """Keep another second."""
-        drawn.end()  # first: what is known of a part is complete
-        self.parts.add(part_text(self.stage.part()), film.state())
+    def _second(self, film: Film) -> _Second:
+        """Another second, which the film does not change any more."""
+        return _Second(part_text(self.stage.part()), deepcopy(film.state()))
 
-    def _next(self, film: Film, pixels: Pixels | None) -> Drawing | None:
-        """Paint the next frame; None for one that is as the one before."""
+    def _next(self, film: Film, picture: Tensor | None, ahead: Tensor | None) -> Drawing | None:
+        """Paint the next frame, while another one is looked at; None for one that is as the one before."""
         work, stage = self.work, self._stage
-        if pixels is None:
+        if picture is None:
             self.stage.tell_same()
             return None
-        frame = film.next(tensor_of(pixels), work.guidance if stage is None or work.job.baseline else None)
+        guidance = work.guidance if stage is None or work.job.baseline else None
+        frame = film.next(picture, guidance, ahead)
         found = replace(frame.painting.drawing, source=work.source)
         if stage is None:
             self._stage = stage = Stage(blank_of(found))

@@ -9,8 +9,8 @@ was missed, and writes `benchmarks/results/video.json`.
 Flicker is that of `benchmarks/flicker.py`, in multiples of the source's own; "true" is the root of E_warp by the true
 motion of made clips, in grey levels, where the source's own is nearly nothing. PSNR is compared on the frames that
 were painted alone, and so is that of each moving object, within its true mask. Frames a second are those after the
-first one, drawn but not encoded: median and interquartile range of frames. `--masks` gives painter and film the true
-objects of the first frame, and after cuts, as guidance.
+first one, each drawn while the next is painted, as `paint` does, but not encoded: median and interquartile range of
+frames. `--masks` gives painter and film the true objects of the first frame, and after cuts, as guidance.
 """  # noqa: E501
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import argparse
 import math
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -66,8 +66,8 @@ class Film:
         frames: by number.
         ids: of each frame's strokes.
         fresh: numbers of the frames whose strokes are all new.
-        seconds: of each frame, painted and drawn.
-        drawing: of that, seconds of drawing.
+        seconds: of each frame, painted, and waited for until the one before was drawn.
+        drawing: seconds in which each was drawn.
     """
 
     frames: dict[int, Frame] = field(default_factory=dict)
@@ -105,22 +105,32 @@ def painter(args: argparse.Namespace, preset: str) -> Painter:
 
 def filmed(shown: Clip, args: argparse.Namespace, preset: str) -> Film:
     """Paint a clip as a film."""
+    from semantic_guidance.apps.film.abreast import one_behind, with_next
     from semantic_guidance.painter.film.film import Film as Engine
+    from semantic_guidance.painter.film.frame import FilmFrame
 
     engine, made = Engine(painter(args, preset), args.hold), Film()
-    for number, frame in enumerate(shown.frames):
-        begins = number == 0 or number in shown.cuts
-        guidance = known(shown, number, args.masks) if begins or not args.masks else None
+
+    def painted() -> Iterator[FilmFrame]:
+        before = time.perf_counter()
+        for number, (frame, ahead) in enumerate(with_next(shown.frames, 1)):
+            begins = number == 0 or number in shown.cuts
+            guidance = known(shown, number, args.masks) if begins or not args.masks else None
+            yield engine.next(frame, guidance, ahead)  # and wait until the frame before is drawn
+            made.seconds.append(time.perf_counter() - before)
+            before = time.perf_counter()
+
+    def drawn(frame: FilmFrame) -> Frame:
         started = time.perf_counter()
-        painted = engine.next(frame, guidance)
-        painting = time.perf_counter()
-        made.frames[number] = pixels(painted.painting)
-        ended = time.perf_counter()
-        made.seconds.append(ended - started)
-        made.drawing.append(ended - painting)
-        made.ids.append(painted.ids)
-        if painted.fresh:
-            made.fresh.append(number)
+        picture = pixels(frame.painting)
+        made.drawing.append(time.perf_counter() - started)
+        return picture
+
+    for frame, picture in one_behind(painted(), drawn):
+        made.frames[frame.number] = picture
+        made.ids.append(frame.ids)
+        if frame.fresh:
+            made.fresh.append(frame.number)
     return made
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import graphlib
 from dataclasses import dataclass
 from functools import cached_property
@@ -31,6 +32,12 @@ CORNERS = {"learning.data": ("core", "images", "guidance", "learning.data")}
 """Parts of rooms that need less: a data set knows nothing of who learns from it."""
 
 
+@functools.cache
+def imports_in(text: str) -> list[ast.Import | ast.ImportFrom]:
+    """Whatever a file with that text imports, at whatever place; to read one takes long, and several ask."""
+    return [node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Import | ast.ImportFrom)]
+
+
 @dataclass(frozen=True)
 class House:
     """The files of a package and what they import of it.
@@ -53,14 +60,14 @@ class House:
     def imports(self, name: str) -> set[str]:
         """The modules of the package that a module imports, at whatever place, in whatever way."""
         found = set()
-        for node in ast.walk(ast.parse(self.modules[name].read_text())):
+        for node in imports_in(self.modules[name].read_text()):
             if isinstance(node, ast.Import):
                 found |= {alias.name for alias in node.names}
-            elif isinstance(node, ast.ImportFrom) and node.level == 0:
+            elif node.level == 0:
                 for alias in node.names:
                     inner = f"{node.module}.{alias.name}"
                     found.add(inner if inner in self.modules else str(node.module))
-            elif isinstance(node, ast.ImportFrom):
+            else:
                 found.add(f"relative import at line {node.lineno}")
         return {each for each in found if each.split(".")[0] == self.package.name or " " in each}
 
@@ -109,9 +116,9 @@ def test_at_most_twelve_things_at_the_root():
 
 def imported(path: Path) -> set[str]:
     """All that a file imports, by dotted names."""
-    tree = ast.parse(path.read_text())
-    names = {name.name for node in ast.walk(tree) if isinstance(node, ast.Import) for name in node.names}
-    return names | {str(node.module) for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
+    nodes = imports_in(path.read_text())
+    names = {name.name for node in nodes if isinstance(node, ast.Import) for name in node.names}
+    return names | {str(node.module) for node in nodes if isinstance(node, ast.ImportFrom)}
 
 
 def test_numba_is_known_to_the_sources_of_the_kernels_alone():

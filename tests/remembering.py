@@ -70,10 +70,19 @@ MEASURES = {
 }
 
 
+def look_once(put: Callable[[Any, str, Any], None]) -> None:
+    """Have the guides that ship, and what measures paintings, look once at a picture.
+
+    Args:
+        put: sets a thing's attribute of that name, as `setattr` does.
+    """
+    for name, function in GUIDES.items():
+        put(Guide, name, function)
+    for name, function in MEASURES.items():
+        put(measure, name, function)
+
+
 @pytest.fixture
 def looks_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The guides that ship, and what measures paintings, look once at a picture."""
-    for name, function in GUIDES.items():
-        monkeypatch.setattr(Guide, name, function)
-    for name, function in MEASURES.items():
-        monkeypatch.setattr(measure, name, function)
+    """In a test, they do."""
+    look_once(monkeypatch.setattr)

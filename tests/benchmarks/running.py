@@ -1,8 +1,10 @@
-"""Benchmarks run as programs, and those that only complain within this process, which has torch already."""
+"""Benchmarks run as programs, and most of them within this process, which has torch already."""
 
 from __future__ import annotations
 
+import contextlib
 import importlib
+import io
 import runpy
 import subprocess
 import sys
@@ -19,6 +21,14 @@ def run(script: str, *words: object) -> subprocess.CompletedProcess[str]:
     """A benchmark in a process of its own."""
     command = [sys.executable, str(FOLDER / script), *map(str, words)]
     return subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
+
+
+def here(script: str, *words: object) -> subprocess.CompletedProcess[str]:
+    """The same in this process, for those whose numbers are not about processes."""
+    out, err = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err), pytest.raises(SystemExit) as end:
+        _main(script, [script, *map(str, words)])
+    return subprocess.CompletedProcess(words, int(end.value.code or 0), out.getvalue(), err.getvalue())
 
 
 def load(name: str) -> ModuleType:

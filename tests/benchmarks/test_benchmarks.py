@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +10,7 @@ import pytest
 import torch
 from PIL import Image
 
-from tests.benchmarks.running import complaint, run
+from tests.benchmarks.running import complaint, here, load, run
 
 ROOT = Path(__file__).parents[2]
 
@@ -34,7 +32,7 @@ def folder(tmp_path: Path) -> Path:
 
 def test_paint(folder: Path, tmp_path: Path):
     out, sheets = tmp_path / "deep" / "paint.json", tmp_path / "sheets"
-    done = run("paint.py", folder, "--strokes", 20, "--preset", "draft", "--out", out, "--pictures", sheets)
+    done = here("paint.py", folder, "--strokes", 20, "--preset", "draft", "--out", out, "--pictures", sheets)
     assert done.returncode == 0, done.stderr
     assert "| field | constant | 0.01000 | 0.04000 | 0.00000 |" in done.stdout
     document = json.loads(out.read_text())
@@ -202,15 +200,12 @@ def test_start_complains(
 
 
 def test_start_reports_medians_and_their_ratios() -> None:
-    code = (
-        "from start import Run, summary\n"
-        "runs = {'old': [Run(4, 2, 100), Run(2, 1, 300), Run(9, 9, 200)], 'new': [Run(1, 1, 50)]}\n"
-        "print(summary(runs)['ratios'])"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", code], cwd=ROOT / "benchmarks", capture_output=True, text=True, check=True
-    )
-    assert done.stdout.strip() == "{'wall': 0.25, 'cpu': 0.5, 'peak_mib': 0.25}"
+    start = load("start")
+    runs = {
+        "old": [start.Run(4, 2, 100), start.Run(2, 1, 300), start.Run(9, 9, 200)],
+        "new": [start.Run(1, 1, 50)],
+    }
+    assert start.summary(runs)["ratios"] == {"wall": 0.25, "cpu": 0.5, "peak_mib": 0.25}
 
 
 @pytest.mark.usefixtures("long")
@@ -238,23 +233,19 @@ def test_kodak(tmp_path: Path) -> None:
 
 
 def test_kodak_takes_means() -> None:
-    code = (
-        "from kodak import Setting, means, psnr\n"
-        "import numpy as np\n"
-        "grey = np.full((12, 16, 3), 100, np.uint8)\n"
-        "print(round(psnr(grey, grey + 51), 4), round(psnr(grey + 51, grey), 4), psnr(grey, grey))\n"
-        "row = {'preset': 'fine', 'strokes': 9, 'numbers': 13, 'ssim': 0.5, 'film': [7, 9]}\n"
-        "other = row | {'preset': 'draft', 'code': 'new', 'psnr': 99}\n"
-        "seen = [('old', 20, 4, 8), ('old', 22, 2, 12), ('new', 24, 1, 1), ('new', 19, 2, 1)]\n"
-        "rows = [row | dict(zip(('code', 'psnr', 'painting_cpu_s', 'command_cpu_s'), s)) for s in seen]\n"
-        "found = means([other, *rows], Setting('fine', 9), ['old', 'new'])\n"
-        "print(found['psnr_gain'], found['painting_ratio'], found['command_ratio'], found['new']['film'])"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", code], cwd=ROOT / "benchmarks", capture_output=True, text=True, check=True
-    )
+    kodak = load("kodak")
+    grey = np.full((12, 16, 3), 100, np.uint8)
     # 51 of 255 levels are a fifth of the range: 20 log10 5 = 13.9794 dB
-    assert done.stdout.splitlines() == ["13.9794 13.9794 100.0", "0.5 0.5 0.1 [7.0, 9.0]"]
+    ratios = (kodak.psnr(grey, grey + 51), kodak.psnr(grey + 51, grey), kodak.psnr(grey, grey))
+    assert ratios == pytest.approx((13.9794, 13.9794, 100), abs=5e-5)
+    row = {"preset": "fine", "strokes": 9, "numbers": 13, "ssim": 0.5, "film": [7, 9]}
+    other = row | {"preset": "draft", "code": "new", "psnr": 99}
+    seen = [("old", 20, 4, 8), ("old", 22, 2, 12), ("new", 24, 1, 1), ("new", 19, 2, 1)]
+    names = ("code", "psnr", "painting_cpu_s", "command_cpu_s")
+    rows = [row | dict(zip(names, each, strict=True)) for each in seen]
+    found = kodak.means([other, *rows], kodak.Setting("fine", 9), ["old", "new"])
+    assert (found["psnr_gain"], found["painting_ratio"], found["command_ratio"]) == (0.5, 0.5, 0.1)
+    assert found["new"]["film"] == [7.0, 9.0]
 
 
 @pytest.mark.parametrize(

@@ -3,25 +3,16 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from tests.benchmarks.running import complaint, run
+from tests.benchmarks.running import complaint, here, load
 
 ROOT = Path(__file__).parents[2]
-
-
-def answer(code: str) -> str:
-    """What a few lines print that import from the benchmark."""
-    done = subprocess.run(
-        [sys.executable, "-c", code], cwd=ROOT / "benchmarks", capture_output=True, text=True, check=True
-    )
-    return done.stdout.strip()
 
 
 def pixels(file: Path) -> np.ndarray:
@@ -29,6 +20,7 @@ def pixels(file: Path) -> np.ndarray:
         return np.asarray(image)
 
 
+@pytest.mark.usefixtures("looks_once")
 def test_hand(tmp_path: Path) -> None:
     photos, out, saved = tmp_path / "photos", tmp_path / "deep" / "hand.json", tmp_path / "saved"
     photos.mkdir()
@@ -37,7 +29,7 @@ def test_hand(tmp_path: Path) -> None:
     Image.fromarray(target).save(photos / "halves.png")
     Image.fromarray(target[..., 0]).save(photos / "halves_mask.png")
     words = ("--styles", "likeness", "--strokes", 9, "--size", 64, "--palette", 2)
-    done = run("hand.py", photos, *words, "--out", out, "--save", saved)
+    done = here("hand.py", photos, *words, "--out", out, "--save", saved)
     assert done.returncode == 0, done.stderr
     document = json.loads(out.read_text())
     (row,), (summary,) = document["results"], document["summary"]
@@ -93,32 +85,32 @@ def test_hand_complains(case: str, reason: str, tmp_path: Path, capsys: pytest.C
 
 
 def test_ratios_are_those_of_the_same_picture() -> None:
-    found = answer(
-        "from hand import add_ratios\n"
-        "def row(picture, style, strokes, mse, focus):\n"
-        "    return {'picture': picture, 'style': style, 'strokes': strokes, 'mse': mse,\n"
-        "            'painting_s': 2.0, 'palette_mse_focus': focus}\n"
-        "rows = [row('a', 'likeness', 9, 0.5, None), row('b', 'ink', 9, 0.75, 0.4),\n"
-        "        row('a', 'ink', 9, 0.7, 0.2),\n"
-        "        row('b', 'likeness', 9, 0.25, 0.1), row('b', 'ink', 5, 0.3, 0.1)]\n"
-        "add_ratios(rows)\n"
-        "print([(row.get('mse_ratio'), row.get('palette_mse_focus_ratio')) for row in rows])"
-    )
-    assert found == "[(1.0, None), (3.0, 4.0), (1.4, None), (1.0, 1.0), (None, None)]"
+    def row(picture: str, style: str, strokes: int, mse: float, focus: float | None) -> dict[str, Any]:
+        about = {"picture": picture, "style": style, "strokes": strokes, "mse": mse}
+        return about | {"painting_s": 2.0, "palette_mse_focus": focus}
+
+    rows = [
+        row("a", "likeness", 9, 0.5, None),
+        row("b", "ink", 9, 0.75, 0.4),
+        row("a", "ink", 9, 0.7, 0.2),
+        row("b", "likeness", 9, 0.25, 0.1),
+        row("b", "ink", 5, 0.3, 0.1),
+    ]
+    load("hand").add_ratios(rows)
+    found = [(row.get("mse_ratio"), row.get("palette_mse_focus_ratio")) for row in rows]
+    assert found == [(1.0, None), (3.0, 4.0), (1.4, None), (1.0, 1.0), (None, None)]
 
 
 def test_summaries_count_pictures_that_have_the_number() -> None:
-    found = answer(
-        "from hand import Setting, rounded, summary\n"
-        "row = {'style': 'ink', 'strokes': 9, 'picture': 'a'}\n"
-        "errors = ((1.0, None), (2.0, 5.0), (6.0, 7.0))\n"
-        "rows = [row | {'mse': whole, 'mse_object': part} for whole, part in errors]\n"
-        "rows += [row | {'strokes': 5, 'mse': 99.0, 'extra': 1.0}]\n"
-        "found = summary(rows, Setting('ink', 9))\n"
-        "print(found['pictures'], found['mse'], found['mse_object'], 'extra' in found)\n"
-        "print(rounded({'a': float('nan'), 'b': 1 / 3, 'c': 'x', 'd': 7}))"
-    )
-    assert found.splitlines() == [
-        "3 {'mean': 3.0, 'median': 2.0} {'mean': 6.0, 'median': 6.0} False",
-        "{'a': None, 'b': 0.33333, 'c': 'x', 'd': 7}",
-    ]
+    hand = load("hand")
+    row = {"style": "ink", "strokes": 9, "picture": "a"}
+    errors = ((1.0, None), (2.0, 5.0), (6.0, 7.0))
+    rows = [row | {"mse": whole, "mse_object": part} for whole, part in errors]
+    rows += [row | {"strokes": 5, "mse": 99.0, "extra": 1.0}]
+    found = hand.summary(rows, hand.Setting("ink", 9))
+    assert found["pictures"] == 3
+    assert found["mse"] == {"mean": 3.0, "median": 2.0}
+    assert found["mse_object"] == {"mean": 6.0, "median": 6.0}
+    assert "extra" not in found
+    numbers = {"a": float("nan"), "b": 1 / 3, "c": "x", "d": 7}
+    assert hand.rounded(numbers) == {"a": None, "b": 0.33333, "c": "x", "d": 7}

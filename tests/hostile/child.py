@@ -45,16 +45,18 @@ def set_up(faults: bool = False) -> dict[str, Target]:
 
 
 def _targets() -> dict[str, Target]:
-    """All that are attacked, each in one thread."""
+    """All that are attacked, each in one thread; what is shown to guides again is not looked at again."""
     import cv2
     import torch
 
     from semantic_guidance.renderer.backends.cpu.pool import POOL
     from tests.hostile.targets import TARGETS
+    from tests.remembering import look_once
 
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
     POOL.usual = POOL.count = 1
+    look_once(setattr)
     return TARGETS
 
 

@@ -8,6 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.remembering import looks_once
+
+__all__ = ["Plan", "looks_once", "plan", "pytest_addoption"]
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     add = parser.getgroup("hostile").addoption

@@ -306,6 +306,7 @@ def test_a_name_in_what_was_written_is_text(place: Path, capsys: pytest.CaptureF
     assert not any(hidden(line) for line in capsys.readouterr().out.splitlines())
 
 
+@pytest.mark.usefixtures("looks_once")
 def test_no_cell_of_a_table_is_a_formula(place: Path) -> None:
     folders.put(place / "pictures" / "=1+1;@SUM(A1).png", corpus.pictures()["PNG-RGB"])
     words = ["evaluate", "pictures", "--strokes", "2", "--methods", "planner+draft+unguided", "--out", "out"]

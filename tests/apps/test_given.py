@@ -117,6 +117,7 @@ def test_one_and_several_in_json_and_on_the_command_line(tmp_path, monkeypatch):
     assert str(jobs[0].image) == "a.gif"
 
 
+@pytest.mark.usefixtures("looks_once")
 def test_a_painting_has_an_object_for_each_label(tmp_path, capsys):
     photo = np.full((40, 60, 3), 200, np.uint8)
     for (x, y, w, h), color in zip((LEFT, RIGHT), ((200, 20, 20), (20, 20, 200)), strict=True):

@@ -11,6 +11,8 @@ from PIL import Image
 from semantic_guidance.apps.cli.main import main
 from semantic_guidance.apps.jobs import Job
 
+pytestmark = pytest.mark.usefixtures("looks_once")
+
 QUICK = ["--agent", "planner", "--strokes", "12", "--preset", "draft", "--size", "48"]
 
 

@@ -109,6 +109,7 @@ class Names(html.parser.HTMLParser):
         self.values |= {value for _, value in attrs}
 
 
+@pytest.mark.usefixtures("looks_once")
 def test_an_evaluation(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder, out = tmp_path / f"pictures{EVIL}", tmp_path / "out"
     folder.mkdir()

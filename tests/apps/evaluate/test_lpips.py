@@ -19,6 +19,8 @@ from semantic_guidance.apps.cli.main import main
 from semantic_guidance.apps.evaluate.lpips import load_lpips
 from semantic_guidance.core.errors import InputError
 
+pytestmark = pytest.mark.usefixtures("looks_once")
+
 
 def stand_in(monkeypatch: pytest.MonkeyPatch, metric: Callable[..., Any]) -> None:
     """Put a metric in the place of torchmetrics'."""

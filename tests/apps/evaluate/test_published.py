@@ -15,6 +15,8 @@ from semantic_guidance.apps.cli.main import main
 from semantic_guidance.apps.evaluate.published import Row, about_shrinking, means, read_published
 from semantic_guidance.core.errors import InputError
 
+pytestmark = pytest.mark.usefixtures("looks_once")
+
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:

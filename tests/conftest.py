@@ -66,9 +66,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--long", action="store_true", help="also what takes longer than ten seconds a test")
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def long(request: pytest.FixtureRequest) -> None:
-    """For a test of a tool or a last resort that takes longer than ten seconds."""
+    """For a test of a tool or a last resort that takes longer than ten seconds.
+
+    It comes before fixtures of modules, which else were made for a test that is then skipped.
+    """
     if not request.config.getoption("--long"):
         pytest.skip("only with --long")
 

@@ -33,6 +33,9 @@ FAINT = 0.0025
 ROUGH_SLOPE = 0.05
 """Slope from which on texture without direction counts as rough."""
 
+QUICK = 2.5
+"""Pixels that a scale still has in the smaller copy on which a quick flow is worked out."""
+
 PARTS = 5
 """Steps in which one arm of a streamline is traced."""
 
@@ -106,6 +109,26 @@ def flow(
     if not wander or rng is None:
         return found
     return wandering(found, rng.standard_normal(slope.shape, dtype=np.float32), wander, scale)
+
+
+def quick_flow(picture: Array, regions: Sequence[Array], scale: float) -> Flow:
+    """Nearly the same as `flow`, sooner: worked out on a copy as small as the scale allows."""
+    height, width = picture.shape[:2]
+    smaller = max(1.0, scale / QUICK)
+    size = max(1, round(width / smaller)), max(1, round(height / smaller))
+    if size == (width, height):
+        return flow(picture, regions, scale)
+
+    def to(values: Array, columns: int, rows: int, how: int) -> Array:
+        return np.asarray(cv2.resize(values, (columns, rows), interpolation=how), np.float32)
+
+    # Slopes are told by the pixel, and are to be what they were.
+    small = to(picture, *size, cv2.INTER_AREA) / np.float32(smaller)
+    found = flow(small, [to(each, *size, cv2.INTER_AREA) for each in regions], scale / smaller)
+    double, sure, rough = (
+        to(each, width, height, cv2.INTER_LINEAR) for each in (found.double, found.sure, found.rough)
+    )
+    return Flow(_unit(double), sure, rough)
 
 
 def wandering(field: Flow, noise: Array, wander: float, scale: float) -> Flow:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -76,6 +77,7 @@ class Layers:
         strokes: number of them, which says how wide they are.
         rng: of all random choices.
         share: of each layer's strokes that objects get, 0 to 1; by their error if None.
+        flow: works out the directions along the picture.
     """
 
     def __init__(
@@ -85,6 +87,7 @@ class Layers:
         strokes: int,
         rng: np.random.Generator,
         share: float | None = None,
+        flow: Callable[[Array, Sequence[Array], float], Flow] = flow,
     ) -> None:
         problem = sight.problem
         self.hand, self.problem, self.rng = hand, problem, rng
@@ -98,7 +101,7 @@ class Layers:
         self.share = share if len(masks) else None
         self.groups = Groups.of(problem)
         regions = [1 - self.inside, self.inside] if len(masks) else [np.ones_like(self.inside)]
-        self._toned, self._regions = self.target**TONE, regions
+        self._flow, self._toned, self._regions = flow, self.target**TONE, regions
         self._wander = WANDER * hand.looseness
         shape = self.inside.shape
         self._noise = [
@@ -117,7 +120,7 @@ class Layers:
         """The directions of a layer, not worked out before they are needed: so the first layer comes soon."""
         if layer not in self._fields:
             scale = max(1.0, self.hand.smoothness * self.radii[layer] * self.size)
-            found, noise = flow(self._toned, self._regions, scale), self._noise[layer]
+            found, noise = self._flow(self._toned, self._regions, scale), self._noise[layer]
             self._fields[layer] = found if noise is None else wandering(found, noise, self._wander, scale)
         return self._fields[layer]
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from semantic_guidance.agents.flow import LEAN, Flow, blur, flow, sample, streamlines
+from semantic_guidance.agents.flow import LEAN, Flow, blur, flow, quick_flow, sample, streamlines
 
 SIDE = 96
 
@@ -126,3 +126,25 @@ def test_turning_turns_headings(angle: float) -> None:
 @given(scale=st.floats(0.6, 30))
 def test_blur_keeps_the_mean_of_what_is_the_same_everywhere(scale: float) -> None:
     np.testing.assert_allclose(blur(np.full((40, 50, 2), 0.3, np.float32), scale), 0.3, atol=1e-5)
+
+
+@pytest.mark.parametrize("scale", [3.0, 7.0, 20.0])
+def test_a_quick_flow_is_nearly_the_same(scale: float) -> None:
+    rng = np.random.default_rng(1)
+    picture = np.sqrt(blur(rng.random((130, 170, 3), np.float32), 4) - 0.3)
+    region = np.zeros((130, 170), np.float32)
+    region[:, 60:] = 1
+    regions = [1 - region, region]
+    exact, quick = flow(picture, regions, scale), quick_flow(picture, regions, scale)
+    assert np.allclose(np.linalg.norm(quick.double, axis=-1), 1, atol=1e-5)
+    alike = (exact.double * quick.double).sum(-1)  # cosine of twice the angle between them
+    assert np.average(alike, weights=exact.sure) > 0.97
+    assert np.abs(exact.sure - quick.sure).mean() < 0.05
+    assert np.abs(exact.rough - quick.rough).mean() < 0.05
+
+
+def test_a_quick_flow_of_a_thin_picture() -> None:
+    picture = np.random.default_rng(0).random((1, 40, 3), np.float32)
+    found = quick_flow(picture, everywhere(picture), 30.0)
+    assert found.double.shape == (1, 40, 2)
+    assert np.isfinite(found.double).all()

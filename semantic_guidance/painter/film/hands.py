@@ -16,7 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from semantic_guidance.agents.flow import sample
+from semantic_guidance.agents.flow import quick_flow, sample
 from semantic_guidance.agents.problem import Parts, Problem
 from semantic_guidance.core.packed import COLOR, OPACITY, POINTS, RADIUS
 from semantic_guidance.painter.film.cast import Cast
@@ -155,7 +155,7 @@ class HandStrokes(AnyStrokes):
             return cast
         problem = scene.problem
         sight = Sight(problem, attention(problem))
-        layers = Layers(sight, self.hand, self.count, rng, self.share)
+        layers = Layers(sight, self.hand, self.count, rng, self.share, quick_flow)
         worth = np.where(cast.dying | (cast.age < YOUNG), NEVER, costs)
         new = cv2.blur(motion.trust, (5, 5)) < CAME
         dying, stay, born = cast.dying.copy(), np.ones(len(cast), bool), []

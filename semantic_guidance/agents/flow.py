@@ -33,7 +33,7 @@ FAINT = 0.0025
 ROUGH_SLOPE = 0.05
 """Slope from which on texture without direction counts as rough."""
 
-QUICK = 2.5
+QUICK = 2.0
 """Pixels that a scale still has in the smaller copy on which a quick flow is worked out."""
 
 PARTS = 5

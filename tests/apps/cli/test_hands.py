@@ -61,7 +61,8 @@ def summary(capsys) -> dict:
     ],
 )
 def test_which_style_it_is(photo, tmp_path, capsys, words, style):
-    assert main(["paint", str(photo), "--out", str(tmp_path), *QUICK, "--json", *words]) == 0
+    argv = ["paint", str(photo), "--out", str(tmp_path), *QUICK, "--preset", "draft", "--json", *words]
+    assert main(argv) == 0
     assert summary(capsys)["style"] == style
 
 
@@ -70,7 +71,7 @@ def test_a_line_drawing_is_recognised(tmp_path, capsys):
     for n in range(9):
         cv2.line(picture, (80 + 56 * n, 120), (96 + 56 * n, 380), 0, 4, cv2.LINE_AA)
     Image.fromarray(picture).save(tmp_path / "drawing.png")
-    argv = ["paint", str(tmp_path / "drawing.png"), "--out", str(tmp_path), *QUICK]
+    argv = ["paint", str(tmp_path / "drawing.png"), "--out", str(tmp_path), *QUICK, "--preset", "draft"]
     assert main([*argv, "--json"]) == 0
     assert (found := summary(capsys))["style"] == "lines"
     assert found["strokes"] == 9

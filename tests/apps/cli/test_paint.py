@@ -142,7 +142,7 @@ def test_every_real_picture_can_be_painted(tmp_path, kind, capsys):
             path = tmp_path / "x.gif"
             image.save(path, save_all=True, append_images=[Image.new("RGB", (30, 20))])
     argv = ["paint", str(path), *QUICK, "--out", str(tmp_path / "out"), "--formats", "png,mp4", "--json"]
-    assert main(argv) == 0
+    assert main([*argv, "--duration", "1"]) == 0
     captured = capsys.readouterr()
     assert captured.err == ""
     assert load_image(json.loads(captured.out)["outputs"]["png"]).shape[1:] == size

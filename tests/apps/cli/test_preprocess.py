@@ -80,6 +80,8 @@ def test_several_workers_agree_with_one(data, monkeypatch):
     monkeypatch.chdir(data)
     for name in ("multiprocessing.py", "numpy.py"):
         (data / name).write_text("open('ran', 'w')\nraise SystemExit(3)\n")
+    few = data / "cub200" / "CUB_200_2011" / "images.txt"
+    few.write_text("".join(few.read_text().splitlines(True)[:3]))  # and so more than workers
     assert run(data, "--workers", "2") == 0
     check(data)
     assert not (data / "ran").exists()

@@ -170,7 +170,7 @@ def test_a_run_that_diverged_is_to_be_resumed_where_it_can_be(tmp_path, capsys, 
 
 
 def test_train_renderer(tmp_path, capsys):
-    words = ["--steps", "20", "--batch_size", "4", "--learning_rates", "1e-3,1e-3,1e-4", "--device", "cpu"]
+    words = ["--steps", "8", "--batch_size", "4", "--learning_rates", "3e-3,3e-3,3e-4", "--device", "cpu"]
     assert cli.main(["train-renderer", "--output", str(tmp_path), *words]) == 0
     network = load_ltp_renderer(tmp_path / "renderer.pkl")
     vectors = torch.rand(16, 10, generator=torch.Generator().manual_seed(5))

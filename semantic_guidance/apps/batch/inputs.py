@@ -165,7 +165,7 @@ def _entry(word: str, out: str, made: Made) -> Iterator[tuple[str, str]]:
         raise InputError(
             f"{word}: this is a directory without pictures, {contents(Path(path))}; wanted such as {kinds}"
         )
-    _tell_films(word, [os.path.relpath(name, path) for name in found if _suffix(name) in FILMS])
+    _tell_films(word, "in it", [os.path.relpath(name, path) for name in found if _suffix(name) in FILMS])
     yield from ((name, path) for name in pictures)
 
 
@@ -174,11 +174,11 @@ def _is_made(path: str, made: Collection[str]) -> bool:
     return path in made or os.path.dirname(path) in made
 
 
-def _tell_films(folder: str, films: Sequence[str]) -> None:
-    """Say that films beside the pictures in a folder are none of them."""
+def _tell_films(word: str, where: str, films: Sequence[str]) -> None:
+    """Say that films beside the pictures that a word means are none of them."""
     if films:
-        told = "%s: films in it, such as %s, are passed over (%d), wanted each by its own name"
-        logging.getLogger(__name__).warning(told, printable(folder), printable(films[0]), len(films))
+        told = "%s: films %s, such as %s, are passed over (%d), wanted each by its own name"
+        logging.getLogger(__name__).warning(told, printable(word), where, printable(films[0]), len(films))
 
 
 def _inside(out: str, folder: str) -> tuple[str, ...]:
@@ -191,20 +191,31 @@ def _inside(out: str, folder: str) -> tuple[str, ...]:
 
 def _matching(pattern: str, out: str, made: Made) -> Iterator[tuple[str, str]]:
     """The files that match a pattern: pictures by their suffix, unless it names one."""
-    suffix = os.path.splitext(pattern)[1]
-    named = suffix and not glob.has_magic(suffix)
-    base = os.path.abspath(_fixed(pattern))
+    base, found = os.path.abspath(_fixed(pattern)), list(matches(pattern, out, made))
+    named = _named_suffix(pattern)
+    pictures = [path for path in found if named or _suffix(path) in SUFFIXES]
+    if not pictures:
+        raise InputError(f"{pattern}: no picture matches this, wanted a file, a folder, or a pattern of some")
+    films = [path for path in found if not named and _suffix(path) in FILMS]
+    _tell_films(pattern, "that match", [os.path.relpath(path, base) for path in films])
+    yield from ((path, base) for path in pictures)
+
+
+def matches(pattern: str, out: str = "", made: Made = frozenset) -> Iterator[str]:
+    """The files that match a pattern, sorted, but for those that are made or lie where paintings go."""
+    base, known = os.path.abspath(_fixed(pattern)), made()
     without = [os.path.join(os.path.realpath(base), name, "") for name in _inside(out, base)]
-    count, known = 0, made()
     for name in sorted(glob.iglob(pattern, recursive=True)):
         path = os.path.abspath(name)
-        picture = named or _suffix(path) in SUFFIXES
         own = _is_made(path, known) or any(os.path.realpath(path).startswith(folder) for folder in without)
-        if picture and not own and not os.path.isdir(path):
-            count += 1
-            yield path, base
-    if not count:
-        raise InputError(f"{pattern}: no picture matches this, wanted a file, a folder, or a pattern of some")
+        if not own and not os.path.isdir(path):
+            yield path
+
+
+def _named_suffix(pattern: str) -> bool:
+    """Whether a pattern says how names end."""
+    suffix = os.path.splitext(pattern)[1]
+    return bool(suffix) and not glob.has_magic(suffix)
 
 
 def _fixed(pattern: str) -> str:

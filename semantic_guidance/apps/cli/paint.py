@@ -6,12 +6,13 @@ import argparse
 import contextlib
 import dataclasses
 import functools
+import glob
 import json
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from semantic_guidance.apps.batch.inputs import many
+from semantic_guidance.apps.batch.inputs import many, matches
 from semantic_guidance.apps.batch.naming import FIELDS
 from semantic_guidance.apps.batch.options import BatchOptions, usual_workers
 from semantic_guidance.apps.cli.flags import add_flags, flag_values
@@ -34,7 +35,7 @@ from semantic_guidance.core.plugins import EXPORTERS, PluginError
 from semantic_guidance.core.shown import printable
 from semantic_guidance.core.start import quick_imports
 from semantic_guidance.export.options import NoOptions, PlotterOptions, VideoOptions
-from semantic_guidance.images.film_names import is_film
+from semantic_guidance.images.film_names import is_film, is_pattern
 from semantic_guidance.painter.presets import DEFAULT_STYLE
 
 if TYPE_CHECKING:
@@ -101,6 +102,7 @@ def run(args: argparse.Namespace) -> int:
     options = BatchOptions(
         **{**flag_values(args, BatchOptions), "out": str(args.out), "pattern": args.output}
     )
+    args.images = [name for word in args.images for name in _named(word, args)]
     films = [word for word in args.images if is_film(Path(word), args.film)]
     if len(films) == len(args.images):
         return _run_films(args, options)
@@ -112,6 +114,20 @@ def run(args: argparse.Namespace) -> int:
     if many(args.images) or options.asked:
         return _run_batch(args, options)
     return _run_one(args)
+
+
+def _named(word: str, args: argparse.Namespace) -> list[str]:
+    """The films that a word means that is a pattern of some, such as ``'clips/*.mp4'``; else the word itself.
+
+    Raises:
+        InputError: there are none.
+    """
+    path = Path(word)
+    if not glob.has_magic(word) or path.exists() or is_pattern(path) or not is_film(path, args.film):
+        return [word]
+    if found := list(matches(word, str(args.out))):
+        return found
+    raise InputError(f"{printable(word)}: no film matches this, wanted a film, or a pattern of some")
 
 
 def _with_pattern(item: dataclasses.Field[Any]) -> dataclasses.Field[Any]:

@@ -55,7 +55,12 @@ def test_films_that_are_passed_over_are_told_of(tree, caplog) -> None:
     caplog.clear()
     relative(["photos/2023/x.webp"])
     relative(["photos/2024/deep"])
+    relative(["photos/**/*.webp"])
     assert not caplog.messages
+    relative(["photos/**"], out="photos/out")
+    assert caplog.messages == [
+        "photos/**: films that match, such as 2023/A.MOV, are passed over (2), wanted each by its own name"
+    ]
 
 
 def test_what_lies_in_folders_keeps_its_place(tree) -> None:

@@ -250,3 +250,26 @@ def test_one_broken_film_of_several_is_skipped(clip, tmp_path, capsys):
     assert main(["paint", str(broken), str(clip), *words]) == 1
     assert "semantic-guidance: failed: " in capsys.readouterr().err
     assert (tmp_path / "clip_painted.mp4").is_file()
+
+
+def test_a_pattern_means_all_films_that_match(clip, tmp_path, capsys):
+    clips = tmp_path / "clips"
+    (clips / "painted").mkdir(parents=True)
+    for name in ("a.mp4", "b.mp4", "painted/old.mp4"):
+        (clips / name).write_bytes(clip.read_bytes())
+    words = [
+        "--strokes",
+        "8",
+        "--preset",
+        "draft",
+        "--baseline",
+        "--every",
+        "9",
+        "--out",
+        str(clips / "painted"),
+    ]
+    assert main(["paint", str(clips / "**/*.mp4"), *words]) == 0
+    painted = sorted(path.name for path in (clips / "painted").iterdir())
+    assert painted == ["a_painted.mp4", "b_painted.mp4", "old.mp4"]
+    assert main(["paint", str(clips / "*.mkv"), *words]) == 2
+    assert "*.mkv: no film matches this, wanted a film, or a pattern of some" in capsys.readouterr().err

@@ -24,6 +24,8 @@ from semantic_guidance.images.arrays import to_bytes
 from semantic_guidance.images.files import load_image
 from tests.apps.cli.refusals import refusals
 
+pytestmark = pytest.mark.usefixtures("looks_once")
+
 
 @pytest.fixture
 def complaint(tmp_path, capsys, monkeypatch):

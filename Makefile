@@ -40,7 +40,7 @@ test: $(TESTED)
 test-long: $(TESTED) $(LONG) $(CLUSTERED)
 	.venv/bin/python -m pytest --long tests/benchmarks tests/renderer/test_native.py tests/apps/serve \
 		tests/painter/test_watching.py tests/painter/test_batch.py tests/apps/film tests/apps/batch tests/cluster \
-		tests/export/test_video_formats.py
+		tests/export/test_video_formats.py tests/export/test_svg.py
 
 lint: $(TESTED)
 	.venv/bin/ruff check .

@@ -12,11 +12,12 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from semantic_guidance import Guidance, Painter, load_image
+from semantic_guidance import Guidance, Painter, Preset, load_image
 from semantic_guidance.core.lengths import parse_length, parse_lengths, parse_place, parse_two_lengths
 from semantic_guidance.core.strokes import Strokes
 from semantic_guidance.images.color import choose_colors, nearest_color, parse_color
 from semantic_guidance.images.metrics import painting_errors
+from semantic_guidance.painter.presets import DRAFTED, RefineConfig
 from semantic_guidance.painting.medium import Medium, Sheet, Tools
 from semantic_guidance.painting.painting import Layer, Painting
 from semantic_guidance.painting.paper import PAPERS, WIDTHS, parse_paper
@@ -34,7 +35,11 @@ def picture() -> torch.Tensor:
     return torch.where((x - 0.7) ** 2 + (y - 0.5) ** 2 < 0.09, ball, sky).clamp(0, 1)
 
 
-def painted(picture: torch.Tensor, medium: Medium | None, preset: str = "standard") -> Painting:
+BRIEF = Preset(side=DRAFTED, refine=RefineConfig(steps=120))
+"""The standard preset in a third of its steps."""
+
+
+def painted(picture: torch.Tensor, medium: Medium | None, preset: str | Preset = BRIEF) -> Painting:
     mask = (picture[:1] > picture[2:]).float()
     painter = Painter("planner", preset, strokes=60, size=96, medium=medium)
     return painter.paint(picture, Guidance.from_mask(mask))
@@ -44,7 +49,7 @@ def error(painting: Painting, picture: torch.Tensor) -> float:
     return painting_errors(painting.canvas, picture, torch.zeros(1, 64, 96)).everywhere
 
 
-@pytest.mark.parametrize("preset", ["draft", "standard"])
+@pytest.mark.parametrize("preset", ["draft", BRIEF], ids=["draft", "refined"])
 def test_strokes_keep_to_the_medium(picture, preset):
     medium = Medium(palette=PALETTE, brushes=(6, 15, 40), opaque=True)
     painting = painted(picture, medium, preset)
@@ -59,7 +64,7 @@ def test_strokes_keep_to_the_medium(picture, preset):
     assert set((2 * unit * strokes.radius).round(decimals=3).flatten().tolist()) <= {6, 15, 40}
 
 
-@pytest.mark.parametrize("preset", ["draft", "standard"])
+@pytest.mark.parametrize("preset", ["draft", BRIEF], ids=["draft", "refined"])
 def test_colors_come_once_in_each_level(picture, preset):
     painting = painted(picture, Medium(palette=PALETTE, opaque=True), preset)
     for level in ("background", "foreground"):

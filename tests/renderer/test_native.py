@@ -6,6 +6,7 @@ import hashlib
 import os
 import platform
 import re
+import shutil
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -70,12 +71,27 @@ def kept(home: Path) -> list[Path]:
 
 
 @pytest.fixture(scope="module")
-def wanted(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The home of somebody who has painted nothing."""
+    return tmp_path_factory.mktemp("home")
+
+
+@pytest.fixture(scope="module")
+def wanted(home: Path) -> list[str]:
     """What one thread prints, with the kernels that ship."""
-    numbers, complaints = run(tmp_path_factory.mktemp("home"))
+    numbers, complaints = run(home)
     assert numbers[-2:] == ["False", "False"]  # neither Numba nor torch is loaded
     assert complaints == ""
+    (code,) = kept(home)
+    assert code.stat().st_mode & 0o777 == 0o600
     return numbers
+
+
+@pytest.fixture
+def another(home: Path, wanted: list[str], tmp_path: Path) -> Path:
+    """The home of somebody for whom the first run has kept its code."""
+    shutil.copytree(home / ".cache", tmp_path / ".cache")
+    return tmp_path
 
 
 def test_what_ships_is_made_of_the_sources():
@@ -84,19 +100,18 @@ def test_what_ships_is_made_of_the_sources():
 
 
 @pytest.mark.skipif(sys.platform in ("win32", "darwin"), reason="caches are elsewhere there")
-def test_machine_code_is_kept_and_made_again_where_it_is_damaged(tmp_path: Path, wanted: list[str]):
-    assert run(tmp_path) == (wanted, "")
-    (code,) = kept(tmp_path)
+def test_machine_code_is_kept_and_made_again_where_it_is_damaged(another: Path, wanted: list[str]):
+    (code,) = kept(another)
     whole, written = code.read_bytes(), code.stat().st_mtime_ns
-    assert run(tmp_path, 2) == (wanted, "")  # any number of threads
+    assert run(another, 2) == (wanted, "")  # any number of threads
     assert code.stat().st_mtime_ns == written
     for damaged in (whole[:-100], whole[:5000] + b"\0" + whole[5001:], b""):
         code.write_bytes(damaged)
-        numbers, complaints = run(tmp_path)
+        numbers, complaints = run(another)
         assert numbers == wanted
         assert complaints == f"{code}: the compiled kernels are damaged, they are put aside and made again\n"
         aside = code.with_suffix(".damaged")
-        assert kept(tmp_path) == sorted([code, aside])
+        assert kept(another) == sorted([code, aside])
         assert (code.read_bytes(), aside.read_bytes()) == (whole, damaged)
         aside.unlink()
 
@@ -125,14 +140,13 @@ def test_no_folder_for_caches_is_needed(tmp_path: Path, wanted: list[str]):
 
 
 @pytest.mark.skipif(sys.platform in ("win32", "darwin"), reason="caches are elsewhere there")
-def test_nothing_in_the_place_of_the_code_stops_a_run(tmp_path: Path, wanted: list[str]):
-    assert run(tmp_path) == (wanted, "")
-    (code,) = kept(tmp_path)
+def test_nothing_in_the_place_of_the_code_stops_a_run(another: Path, wanted: list[str]):
+    (code,) = kept(another)
     whole = code.read_bytes()
     for put in (code.mkdir, lambda: os.mkfifo(code), lambda: code.symlink_to("/dev/zero")):
         code.unlink()
         put()
-        numbers, complaints = run(tmp_path)
+        numbers, complaints = run(another)
         assert numbers == wanted
         assert len(complaints.splitlines()) <= 1
         assert not code.is_symlink()
@@ -153,19 +167,21 @@ def test_a_full_disk_is_told_and_leaves_nothing(tmp_path: Path, wanted: list[str
 
 @pytest.mark.skipif(sys.platform in ("win32", "darwin"), reason="caches are elsewhere there")
 def test_only_a_folder_of_ones_own_is_a_cache(
-    tmp_path: Path, wanted: list[str], monkeypatch: pytest.MonkeyPatch
+    another: Path, wanted: list[str], monkeypatch: pytest.MonkeyPatch
 ):
     """Neither one beside a person's work, nor code that others can write."""
-    monkeypatch.chdir(tmp_path)
-    assert run(tmp_path, XDG_CACHE_HOME="here") == (wanted, "")
-    assert not (tmp_path / "here").exists()
-    (code,) = kept(tmp_path)
-    assert code.stat().st_mode & 0o777 == 0o600
+    monkeypatch.chdir(another)
+    (code,) = kept(another)
+    written = code.stat().st_mtime_ns
+    assert run(another, XDG_CACHE_HOME="here") == (wanted, "")
+    assert not (another / "here").exists()
+    assert kept(another) == [code]
+    assert code.stat().st_mtime_ns == written
     code.write_bytes(hashlib.sha256(b"junk").digest() + b"junk")  # whole, but not ours
     for place in (code, code.parent):
         mode = place.stat().st_mode
         place.chmod(0o777)
-        assert run(tmp_path) == (wanted, "")
+        assert run(another) == (wanted, "")
         place.chmod(mode)
         code.write_bytes(hashlib.sha256(b"junk").digest() + b"junk")
     monkeypatch.setenv("XDG_CACHE_HOME", "")

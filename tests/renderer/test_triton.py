@@ -23,10 +23,19 @@ OURS = load_backend("triton", DEVICE, torch.float32)
 REFERENCE = ReferenceBackend()
 
 
+SIDE = operations.TILE if CUDA else 4
+"""Side of small tiles: in the interpreter, time goes by the segments of a curve, and so by its length."""
+
+
 @pytest.fixture
 def small_tiles(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Tiles as they are on a graphics card."""
-    monkeypatch.setattr(operations, "INTERPRETED_TILE", operations.TILE)
+    """Several tiles, as on a graphics card."""
+    monkeypatch.setattr(operations, "INTERPRETED_TILE", SIDE)
+
+
+def sides(height: float, width: float) -> tuple[int, int]:
+    """A picture of so many tiles down and across, in pixels."""
+    return round(height * SIDE), round(width * SIDE)
 
 
 def numbers(*shape: int, seed: int = 0) -> Tensor:
@@ -84,10 +93,11 @@ def assert_equal_to_the_reference(
 
 class TestAgainstTheReference:
     @pytest.mark.parametrize(
-        ("height", "width", "batch", "masked", "softness"),
-        [(19, 37, 2, True, 1.0), (40, 16, 1, False, 3.3), (1, 1, 1, True, 0.5)],
+        ("size", "batch", "masked", "softness"),
+        [(sides(1.25, 2.25), 2, True, 1.0), (sides(2.5, 1), 1, False, 3.3), ((1, 1), 1, True, 0.5)],
     )
-    def test_odd_strokes(self, small_tiles, height, width, batch, masked, softness):
+    def test_odd_strokes(self, small_tiles, size, batch, masked, softness):
+        height, width = size
         canvas, mask = numbers(batch, 3, height, width, seed=1), numbers(batch, 1, height, width, seed=2)
         assert_equal_to_the_reference(odd_strokes(batch, 3), canvas, mask if masked else None, softness)
 
@@ -99,7 +109,7 @@ class TestAgainstTheReference:
         assert_equal_to_the_reference(vectors, numbers(1, 3, 12, 9, seed=seed + 1), None, softness)
 
     def test_a_painting_s_error_and_what_strokes_are_worth(self, small_tiles):
-        strokes, task = painting(20, 18)
+        strokes, task = painting(*sides(1.25, 1.25))
         there = Task(task.segments, *(plane.to(DEVICE) for plane in planes(task)))
         error, gradient = OURS.objective(strokes.to(DEVICE), there, 1.5)
         expected, wanted = REFERENCE.objective(strokes, task, 1.5)
@@ -141,8 +151,8 @@ def answers(strokes: Tensor, task: Task) -> list[Tensor]:
 
 class TestTheSameBits:
     def test_at_every_run_however_many_pairs_a_tape_holds(self, small_tiles, monkeypatch):
-        strokes, task = painting(18, 10)
-        canvas, some = numbers(1, 3, 18, 10), strokes[None, :2]
+        strokes, task = painting(*sides(1.25, 0.75))
+        canvas, some = numbers(1, 3, *sides(1.25, 0.75)), strokes[None, :2]
         first = [*answers(strokes, task), *rendered(OURS, some, canvas, None, 1.0, DEVICE)]
         monkeypatch.setattr(operations, "TAPE_PAIRS", 3)
         again = [*answers(strokes, task), *rendered(OURS, some, canvas, None, 1.0, DEVICE)]
@@ -160,14 +170,14 @@ class TestTheSameBits:
         assert_equal_to_the_reference(vectors[:, :3], canvas, None, 1.0)
 
     def test_tiles_do_not_show(self, small_tiles, monkeypatch):
-        strokes, canvas = odd_strokes(1, 4).to(DEVICE), numbers(1, 3, 30, 33).to(DEVICE)
+        strokes, canvas = odd_strokes(1, 4).to(DEVICE), numbers(1, 3, *sides(1.75, 2.25)).to(DEVICE)
         tiled = OURS.render(strokes, canvas, None, 1.0)
         monkeypatch.undo()
         assert torch.equal(OURS.render(strokes, canvas, None, 1.0), tiled)
 
 
 def test_strokes_after_the_last_segment_are_not_painted():
-    strokes, task = painting(8, 9)
+    strokes, task = painting(4, 5)
     _, gradient, costs, canvas = answers(torch.cat([strokes, strokes[:2]]), task)
     expected = answers(strokes, task)
     assert torch.equal(canvas, expected[3])

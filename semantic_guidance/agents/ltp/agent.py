@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -74,6 +75,11 @@ class LtpAgent:
         actor = load_ltp_actor(path, colors)
         return LtpAgent(actor, ltp_config(actor, 1), LTP_SIZE, "seed", antialias=False)
 
+    @cached_property
+    def _painting_actor(self) -> Actor:
+        """The actor as it paints part by part, made once."""
+        return fused(self.actor)
+
     def view(self, guidance: Guidance) -> Guidance:
         """See `Agent`. All objects count as one: the papers know no more."""
         return guidance.united() if self.guided else Guidance.none(*guidance.mask.shape[1:])
@@ -123,12 +129,11 @@ class LtpAgent:
     def _in_windows(self, problem: Problem) -> Draft:
         """The strokes of the background, then of the object, each where it is still wrong."""
         objects, bilevel = problem.mask, self.config.use_bilevel
-        actor = fused(self.actor)
         parts = []
         for part in problem.parts():
             behind = bilevel and part.mask is None and len(problem.masks) > 0
             policy = VectorPolicy(
-                actor=actor,
+                actor=self._painting_actor,
                 config=self.config,
                 size=self.size,
                 level=int(bilevel and part.mask is not None),

@@ -150,7 +150,7 @@ def test_the_error_and_the_costs_are_what_its_own_pictures_say(name):
         without = strokes.clone()
         without[number, OPACITY] = 0
         left = errors_of(backend, without, wanted, 1.5)[2]
-        assert float(costs[number]) == pytest.approx(float(left - error), abs=1e-6)
+        assert float(costs[number]) == pytest.approx(float(left - error.detach()), abs=1e-6)
 
 
 @pytest.mark.parametrize("name", EVERY)

@@ -22,6 +22,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from threading import Event
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -120,7 +121,7 @@ def filmed(shown: Clip, args: argparse.Namespace, preset: str) -> Film:
             made.seconds.append(time.perf_counter() - before)
             before = time.perf_counter()
 
-    def drawn(frame: FilmFrame) -> Frame:
+    def drawn(frame: FilmFrame, unwanted: Event) -> Frame:
         started = time.perf_counter()
         picture = pixels(frame.painting)
         made.drawing.append(time.perf_counter() - started)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from threading import Event
 from typing import TypeVar
 
 Item = TypeVar("Item")
@@ -30,17 +31,25 @@ def with_next(pictures: Iterable[Item | None], most: int) -> Iterator[tuple[Item
     yield from ((each, None) for each in read)
 
 
-def one_behind(items: Iterable[Item], make: Callable[[Item], Made]) -> Iterator[tuple[Item, Made]]:
+def one_behind(items: Iterable[Item], make: Callable[[Item, Event], Made]) -> Iterator[tuple[Item, Made]]:
     """Items, and what is made of each in another thread, while the item after it comes.
 
-    >>> list(one_behind([1, 2, 3], str))
+    Args:
+        items: come one after the other.
+        make: is told by an event that what it makes is not wanted any more, and may end in any way then.
+
+    >>> list(one_behind([1, 2, 3], lambda item, unwanted: str(item)))
     [(1, '1'), (2, '2'), (3, '3')]
     """
+    unwanted = Event()
     with ThreadPoolExecutor(1, "semantic-guidance-behind") as thread:
         before: tuple[Item, Future[Made]] | None = None
-        for item in items:
+        try:
+            for item in items:
+                if before is not None:
+                    yield before[0], before[1].result()
+                before = item, thread.submit(make, item, unwanted)
             if before is not None:
                 yield before[0], before[1].result()
-            before = item, thread.submit(make, item)
-        if before is not None:
-            yield before[0], before[1].result()
+        finally:
+            unwanted.set()

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import CancelledError
 from contextlib import ExitStack
 from fractions import Fraction
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import numpy as np
@@ -24,6 +26,9 @@ USUAL = ("mp4",)
 """Formats of a film, if none are given."""
 
 TRACK = "track.json"
+
+PIECE = 1 << 27
+"""Strokes times pixels that are drawn before it is asked whether the frame is still wanted: half a second."""
 
 Pixels = NDArray[np.uint8]
 
@@ -76,10 +81,23 @@ def shown_sides(sides: tuple[int, int], film_size: int | None) -> tuple[int, int
     return height, width
 
 
-def pixels_of(drawing: Drawing, size: int) -> Pixels:
-    """A frame as it is drawn with `size` pixels on its longer side, ``[H, W, 3]``."""
+def pixels_of(drawing: Drawing, size: int, unwanted: Event | None = None) -> Pixels:
+    """A frame as it is drawn with `size` pixels on its longer side, ``[H, W, 3]``.
+
+    Args:
+        drawing: of it.
+        size: of the frame.
+        unwanted: is set as soon as nobody wants it any more.
+
+    Raises:
+        CancelledError: nobody wants it.
+    """
     replay = Replay(drawing, size)
-    replay.paint(len(drawing.strokes))
+    count, step = len(drawing.strokes), max(1, PIECE // (replay.height * replay.width))
+    for done in range(step, count + step, step):
+        if unwanted is not None and unwanted.is_set():
+            raise CancelledError
+        replay.paint(done)
     pixels = np.empty((replay.height, replay.width, 3), np.uint8)
     replay.easel().rgb(pixels, 0, replay.height, 0, replay.width)
     return pixels

@@ -21,6 +21,7 @@ from copy import deepcopy
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
+from threading import Event
 from typing import Any, Protocol
 
 from torch import Tensor
@@ -292,9 +293,9 @@ class _Painting:
                 known = None if drawing is None else next(frames, None)
                 yield drawing, self._pixels_of(drawing) if known is None else known
 
-    def _pixels_of(self, item: Drawing | _Second | None) -> Pixels | None:
-        """A frame as it is drawn; nothing of what is none."""
-        return pixels_of(item, max(self.shown)) if isinstance(item, Drawing) else None
+    def _pixels_of(self, item: Drawing | _Second | None, unwanted: Event | None = None) -> Pixels | None:
+        """A frame as it is drawn, see `pixels_of`; nothing of what is none."""
+        return pixels_of(item, max(self.shown), unwanted) if isinstance(item, Drawing) else None
 
     def _painted(self) -> Iterator[Drawing | _Second | None]:
         """The frames that are painted now, None for one that is as before; and what is kept of seconds."""

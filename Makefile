@@ -39,7 +39,8 @@ test: $(TESTED)
 
 test-long: $(TESTED) $(LONG) $(CLUSTERED)
 	.venv/bin/python -m pytest --long tests/benchmarks tests/renderer/test_native.py tests/apps/serve \
-		tests/painter/test_watching.py tests/painter/test_batch.py tests/apps/film tests/apps/batch tests/cluster \
+		tests/painter/test_painter.py tests/painter/test_watching.py tests/painter/test_batch.py \
+		tests/learning/algorithms/test_ddpg.py tests/apps/film tests/apps/batch tests/cluster \
 		tests/export/test_video_formats.py tests/export/test_svg.py
 
 lint: $(TESTED)

@@ -61,7 +61,9 @@ class Flow:
         """Unit vectors (x, y) ``[N, 2]`` of the direction at places (x, y) ``[N, 2]``."""
         double = sample(self.double, places)
         angle = 0.5 * np.arctan2(double[:, 1], double[:, 0])
-        return np.stack([np.cos(angle), np.sin(angle)], axis=-1).astype(np.float32)
+        heading = np.empty((len(angle), 2), np.float32)
+        heading[:, 0], heading[:, 1] = np.cos(angle), np.sin(angle)
+        return heading
 
     def turned(self, angle: float | Array) -> Flow:
         """The same with all directions turned by an angle in radians, one or ``[H, W]``."""

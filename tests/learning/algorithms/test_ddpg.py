@@ -154,6 +154,21 @@ def test_target_actor_has_its_own_statistics():
     assert not torch.equal(learner.actor.bn1.running_mean, learner.target_actor.bn1.running_mean)
 
 
+def test_targets_follow_by_a_share_and_rates_are_those_that_are_set():
+    learner = Learner(small_config(tau=0.25), CPU)
+    before, after = two_states(learner)
+    for rate, moves in ((0.0, False), (1e-3, True)):
+        learner.set_learning_rates(rate, rate)
+        for live, target in ((learner.actor, learner.target_actor), (learner.critic, learner.target_critic)):
+            for parameter in target.parameters():
+                parameter.data.add_(0.5)
+            old = [[each.detach().clone() for each in network.parameters()] for network in (live, target)]
+            learner.update(before, after, torch.rand(2, 3))
+            for was, now, kept in zip(old[1], live.parameters(), target.parameters(), strict=True):
+                assert torch.allclose(kept, torch.lerp(was, now, 0.25), atol=1e-6)
+            assert moves != all(map(torch.equal, old[0], live.parameters()))
+
+
 def test_unused_discriminators_do_not_exist():
     assert set(Learner(small_config(), CPU).discriminators) == {"whole", "foreground"}
     assert set(Learner(small_config(use_bilevel=False), CPU).discriminators) == {"whole"}
@@ -168,6 +183,7 @@ def disc_on_black(size: int = 32) -> tuple[torch.Tensor, Guidance]:
     return torch.from_numpy(inside * colour).float(), Guidance.none()
 
 
+@pytest.mark.usefixtures("long")
 def test_solves_a_disc(tmp_path):
     settings = {
         "canvas_size": 32,

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -15,30 +14,24 @@ from semantic_guidance.agents.ltp.agent import LtpAgent
 from semantic_guidance.agents.ltp.files import load_actor
 from semantic_guidance.core.errors import InputError
 from semantic_guidance.learning.run import checkpoint
-from semantic_guidance.learning.run.loop import DivergedError
-from semantic_guidance.learning.run.processes import settle_threads
-from semantic_guidance.renderer.backends.neural import NeuralRenderer
-from tests.learning.toys import discs, small_trainer
-
-settle_threads(1)
-
-TWO_PROCESSES = """
-import sys
-sys.path.insert(0, sys.argv[2])
-from pathlib import Path
-import torch
-from tests.learning.toys import discs, small_config
-from semantic_guidance.learning.run.loop import Trainer
+from semantic_guidance.learning.run.loop import DivergedError, Trainer
 from semantic_guidance.learning.run.processes import processes, settle_threads
+from semantic_guidance.renderer.backends.neural import NeuralRenderer
+from tests.learning.toys import discs, small_config, small_trainer
+
 settle_threads(1)
-with processes("cpu") as group:
-    config = small_config(train_timesteps=6)
-    trainer = Trainer(config, discs(8, 16, 0), discs(4, 16, 1), Path(sys.argv[1]), group)
-    trainer.run()
-    samples = trainer.replay.samples[: len(trainer.replay)]
-    state = {"learner": trainer.learner.state_dict(), "samples": samples}
-    torch.save(state, Path(sys.argv[1]) / f"rank{group.rank}.pt")
-"""
+
+
+def one_of_two(rank: int, port: int, folder: Path) -> None:
+    """Train as one of two processes, and save what it has learned and remembers."""
+    os.environ |= {"RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": "2"}
+    os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
+    with processes("cpu") as group:
+        config = small_config(train_timesteps=6)
+        trainer = Trainer(config, discs(8, 16, 0), discs(4, 16, 1), folder, group)
+        trainer.run()
+        samples = trainer.replay.samples[: len(trainer.replay)]
+        torch.save({"learner": trainer.learner.state_dict(), "samples": samples}, folder / f"rank{rank}.pt")
 
 
 def same(one: object, other: object) -> bool:
@@ -233,25 +226,17 @@ def test_networks_of_another_run(tmp_path):
 
 
 def test_two_processes_end_with_equal_weights(tmp_path):
-    script = tmp_path / "script.py"
-    script.write_text(TWO_PROCESSES)
-    root = Path(__file__).parents[3]
-    running = []
-    for rank in range(2):
-        environment = {
-            **os.environ,
-            "RANK": str(rank),
-            "LOCAL_RANK": str(rank),
-            "WORLD_SIZE": "2",
-            "MASTER_ADDR": "127.0.0.1",
-            "MASTER_PORT": str(20000 + os.getpid() % 20000),
-            "OMP_NUM_THREADS": "1",
-            "PYTHONPATH": str(root),
-        }
-        command = [sys.executable, str(script), str(tmp_path), str(Path(__file__).parent)]
-        running.append(subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True))
-    complaints = [process.communicate(timeout=120)[1] for process in running]
-    assert [process.returncode for process in running] == [0, 0], complaints
+    port = 20000 + os.getpid() % 20000
+    forks = multiprocessing.get_context("fork")  # which have torch already
+    running = [forks.Process(target=one_of_two, args=(rank, port, tmp_path)) for rank in range(2)]
+    for process in running:
+        process.start()
+    for process in running:
+        process.join(timeout=120)
+    found = [process.exitcode for process in running]
+    for process in running:
+        process.kill()
+    assert found == [0, 0]
     ranks = [torch.load(tmp_path / f"rank{rank}.pt", weights_only=True) for rank in range(2)]
     assert not torch.equal(ranks[0]["samples"], ranks[1]["samples"])  # each painted its own pictures
     parts = [part for part in ranks[0]["learner"] if not part.endswith("optimizer")]

@@ -6,6 +6,7 @@ import io
 import json
 import math
 import resource
+import shutil
 import zipfile
 from pathlib import Path
 
@@ -35,6 +36,12 @@ def bank(tmp_path_factory) -> Path:
     path = folder / "pictures"  # without a suffix, which nothing must add
     open_bank(small(folder, path, pack=write_pack(folder / "pack")))
     return path
+
+
+@pytest.fixture(scope="module")
+def begun(bank, tmp_path_factory) -> Path:
+    """The folder of a run of one update."""
+    return train_window_agent(small(tmp_path_factory.mktemp("begun"), bank, steps=1)).parent
 
 
 def small(out: Path, bank: Path, **values) -> WindowTrainingConfig:
@@ -257,9 +264,9 @@ def test_a_run_needs_the_settings_and_pictures_that_it_was_begun_with(bank, tmp_
         (lambda state: state.update(running=None), "does not fit this run"),
     ],
 )
-def test_a_checkpoint_with_a_part_missing(bank, tmp_path, spoil, wanted):
+def test_a_checkpoint_with_a_part_missing(bank, begun, tmp_path, spoil, wanted):
     config = small(tmp_path, bank, steps=1)
-    train_window_agent(config)
+    shutil.copytree(begun, tmp_path, dirs_exist_ok=True)
     state = torch.load(tmp_path / "last.pt", weights_only=True)
     spoil(state)
     torch.save(state, tmp_path / "last.pt")

@@ -35,7 +35,7 @@ def one_behind(items: Iterable[Item], make: Callable[[Item, Event], Made]) -> It
     """Items, and what is made of each in another thread, while the item after it comes.
 
     Args:
-        items: come one after the other.
+        items: come one after the other; before one is asked for, all but the last are handed on.
         make: is told by an event that what it makes is not wanted any more, and may end in any way then.
 
     >>> list(one_behind([1, 2, 3], lambda item, unwanted: str(item)))

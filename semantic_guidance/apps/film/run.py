@@ -17,8 +17,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from copy import deepcopy
 from dataclasses import dataclass, replace
+from enum import Enum, auto
 from fractions import Fraction
 from pathlib import Path
 from threading import Event
@@ -182,17 +182,10 @@ def run_film(job: Job, options: FilmOptions | None = None, progress: Progress | 
     )
 
 
-@dataclass(frozen=True, eq=False)
-class _Second:
-    """What is kept of a second of the film.
+class _Mark(Enum):
+    """What comes between frames."""
 
-    Attributes:
-        text: the track's part.
-        state: of the painter after it.
-    """
-
-    text: str
-    state: dict[str, Any]
+    SECOND = auto()  # the frames before are a second; the next one is not begun before they are handed on
 
 
 class _Painting:
@@ -251,11 +244,8 @@ class _Painting:
                     self._show(drawing, pixels, into)
                 self.before = self.stage.count
             self.progress.begin(total, self.before)
-            for item, pixels in one_behind(self._painted(), self._pixels_of):
-                if isinstance(item, _Second):
-                    drawn.end()  # first: what is known of a part is complete
-                    self.parts.add(item.text, item.state)
-                else:
+            for item, pixels in one_behind(self._painted(drawn), self._pixels_of):
+                if not isinstance(item, _Mark):
                     self._show(item, pixels, into, drawn)
             stage = self.stage
         if TRACK in work.outputs:
@@ -293,12 +283,12 @@ class _Painting:
                 known = None if drawing is None else next(frames, None)
                 yield drawing, self._pixels_of(drawing) if known is None else known
 
-    def _pixels_of(self, item: Drawing | _Second | None, unwanted: Event | None = None) -> Pixels | None:
+    def _pixels_of(self, item: Drawing | _Mark | None, unwanted: Event | None = None) -> Pixels | None:
         """A frame as it is drawn, see `pixels_of`; nothing of what is none."""
         return pixels_of(item, max(self.shown), unwanted) if isinstance(item, Drawing) else None
 
-    def _painted(self) -> Iterator[Drawing | _Second | None]:
-        """The frames that are painted now, None for one that is as before; and what is kept of seconds."""
+    def _painted(self, drawn: Drawn) -> Iterator[Drawing | _Mark | None]:
+        """The frames that are painted now, None for one that is as before; each second is kept."""
         work, done = self.work, self.before
         film = Film(work.painter, work.options.hold)
         if done:
@@ -310,13 +300,16 @@ class _Painting:
             yield self._next(film, picture, ahead)
             kept = self.stage.count % work.beat == 0
             if kept:
-                yield self._second(film)
+                yield _Mark.SECOND
+                self._keep(film, drawn)
         if not kept:
-            yield self._second(film)
+            yield _Mark.SECOND
+            self._keep(film, drawn)
 
-    def _second(self, film: Film) -> _Second:
-        """Another second, which the film does not change any more."""
-        return _Second(part_text(self.stage.part()), deepcopy(film.state()))
+    def _keep(self, film: Film, drawn: Drawn) -> None:
+        """Keep another second."""
+        drawn.end()  # first: what is known of a part is complete
+        self.parts.add(part_text(self.stage.part()), film.state())
 
     def _next(self, film: Film, picture: Tensor | None, ahead: Tensor | None) -> Drawing | None:
         """Paint the next frame, while another one is looked at; None for one that is as the one before."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -18,6 +19,8 @@ from semantic_guidance.apps.job import Job
 from semantic_guidance.core.errors import InputError
 from semantic_guidance.core.locks import only_one
 from semantic_guidance.export.track_json import read_track
+from semantic_guidance.painter.film.film import Film
+from semantic_guidance.painter.film.frame import FilmFrame
 from tests.films import NTSC, moving, read_film, write_film
 
 FAST = {"strokes": 12, "preset": "draft", "baseline": True}
@@ -116,6 +119,21 @@ def test_a_film_that_was_interrupted_is_the_same_to_the_last_bit(tmp_path):
     for name, path in whole.outputs.items():
         assert path.read_bytes() == result.outputs[name].read_bytes(), name
     assert len(list(job.out.iterdir())) == len(formats)
+
+
+def test_a_second_is_kept_before_the_next_one_begins(tmp_path, monkeypatch):
+    film = tmp_path / "a.mp4"
+    write_film(film, moving(3), Fraction(2))
+    paint = Film.next
+
+    def interrupted(own: Film, *about: Any) -> FilmFrame:
+        if own.number == 2:
+            raise KeyboardInterrupt
+        return paint(own, *about)
+
+    monkeypatch.setattr(Film, "next", interrupted)
+    with pytest.raises(KeyboardInterrupt, match="the first 2 frames are kept"):
+        painted(film, tmp_path / "out")
 
 
 @pytest.mark.parametrize("damage", [b"", b'{"frame": 0, "frames": 2', b"\xff" * 20])

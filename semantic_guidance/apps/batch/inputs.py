@@ -194,10 +194,10 @@ def _matching(pattern: str, out: str, made: Made) -> Iterator[tuple[str, str]]:
     base, found = os.path.abspath(_fixed(pattern)), list(matches(pattern, out, made))
     named = _named_suffix(pattern)
     pictures = [path for path in found if named or _suffix(path) in SUFFIXES]
-    if not pictures:
-        raise InputError(f"{pattern}: no picture matches this, wanted a file, a folder, or a pattern of some")
     films = [path for path in found if not named and _suffix(path) in FILMS]
     _tell_films(pattern, "that match", [os.path.relpath(path, base) for path in films])
+    if not pictures:
+        raise InputError(f"{pattern}: no picture matches this, wanted a file, a folder, or a pattern of some")
     yield from ((path, base) for path in pictures)
 
 

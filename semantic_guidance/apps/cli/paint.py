@@ -8,6 +8,7 @@ import dataclasses
 import functools
 import glob
 import json
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -126,8 +127,18 @@ def _named(word: str, args: argparse.Namespace) -> list[str]:
     if not glob.has_magic(word) or path.exists() or is_pattern(path) or not is_film(path, args.film):
         return [word]
     if found := list(matches(word, str(args.out))):
-        return found
+        return _unpainted(found, os.path.realpath(args.out))
     raise InputError(f"{printable(word)}: no film matches this, wanted a film, or a pattern of some")
+
+
+def _unpainted(films: list[str], out: str) -> list[str]:
+    """Those of some films that are not the painting of another one of them, in the folder where those go."""
+    painted = {f"{Path(film).stem}_painted" for film in films}
+    return [
+        film
+        for film in films
+        if Path(film).stem not in painted or os.path.realpath(os.path.dirname(film)) != out
+    ]
 
 
 def _with_pattern(item: dataclasses.Field[Any]) -> dataclasses.Field[Any]:
@@ -243,13 +254,18 @@ def _run_films(args: argparse.Namespace, options: BatchOptions) -> int:
             raise OptionError(name, "it is for many pictures, and this is a film, wanted it without")
     if args.output is not None and len(args.images) > 1:
         raise OptionError("output", "it would be the name of each of these films, wanted one at a time")
+    words = {os.path.abspath(word): word for word in args.images}.values()  # each film once
+    jobs = [_job(args, word, out=Path(args.out), output=_name(args.output)) for word in words]
+    if len(jobs) > 1:
+        with quick_imports():
+            from semantic_guidance.apps.film.work import check_apart
+        check_apart(jobs)
     status = 0
-    for word in args.images:
-        job = _job(args, word, out=Path(args.out), output=_name(args.output))
+    for job in jobs:
         try:
             paint_film(job, FilmOptions(**flag_values(args, FilmOptions)), args.json)
         except InputError as error:
-            if len(args.images) == 1 or isinstance(error, OptionError):
+            if len(jobs) == 1 or isinstance(error, OptionError):
                 raise
             print(f"semantic-guidance: failed: {error}", file=sys.stderr)
             status = FAILED

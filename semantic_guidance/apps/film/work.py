@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass, field, fields, replace
 from fractions import Fraction
 from pathlib import Path
@@ -23,6 +24,7 @@ from semantic_guidance.apps.options import OutputOptions
 from semantic_guidance.apps.outputs import check_replaced, job_files, settled, source_note
 from semantic_guidance.apps.restyle import Restyle, named_files
 from semantic_guidance.apps.room import check_painting_room
+from semantic_guidance.core.errors import InputError
 from semantic_guidance.core.guidance import Guidance
 from semantic_guidance.core.options import OptionError, to_json
 from semantic_guidance.core.version import __version__
@@ -94,9 +96,7 @@ def prepared(job: Job, options: FilmOptions) -> Work:
         InputError: something is wrong with it.
         OSError: a file cannot be read, or the folder not written to.
     """
-    job = settled(job)
-    if job.formats is OutputOptions.formats:
-        job = replace(job, formats=USUAL)
+    job = _settled(job)
     for name, complaint in REFUSED.items():
         if getattr(job, name) not in (None, False):
             raise OptionError(name, complaint)
@@ -108,7 +108,7 @@ def prepared(job: Job, options: FilmOptions) -> Work:
         raise OptionError("fps", "a film keeps its own rate, wanted --every N for fewer frames a second")
     clip = open_clip(job.image, None if job.fps is None else Fraction(job.fps))
     job = replace(job, size=job.size or min(max(clip.width, clip.height, SIZES[0]), SIZES[1]))
-    outputs = job_files(job, _named_path(job.image), "_painted")
+    outputs = _files(job)
     words = (job.agent, job.brush, job.palette, job.pigments, job.style)
     named = [Path(str(word)) for word in words if word]
     given = [*clip.files, *job.masks, *named, *named_files(job), *([job.guidance] if job.guidance else [])]
@@ -134,6 +134,34 @@ def prepared(job: Job, options: FilmOptions) -> Work:
     folder = job.out / f".{_stem(job, outputs)}.parts"
     notes = [*clip.notes, *([note] if (note := mask_note(job, guidance)) else [])]
     return Work(job, options, clip, first, painter, guidance, outputs, source, folder, notes)
+
+
+def check_apart(jobs: Iterable[Job]) -> None:
+    """See that no film would be painted over another one.
+
+    Raises:
+        InputError: two become a file of the same name.
+    """
+    films: dict[Path, Path] = {}
+    for job in jobs:
+        for path in _files(_settled(job)).values():
+            other = films.setdefault(path, job.image)
+            if other != job.image:
+                raise InputError(
+                    f"{other} and {job.image} would both become {path.name}, wanted one at a time, and"
+                    " another --out for each"
+                )
+
+
+def _settled(job: Job) -> Job:
+    """A job with a folder, and formats that films usually have if none are given, see `settled`."""
+    job = settled(job)
+    return replace(job, formats=USUAL) if job.formats is OutputOptions.formats else job
+
+
+def _files(job: Job) -> dict[str, Path]:
+    """The file for each format, if options are as `_settled` returns them."""
+    return job_files(job, _named_path(job.image), "_painted")
 
 
 def _stem(job: Job, outputs: dict[str, Path]) -> str:

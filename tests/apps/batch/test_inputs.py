@@ -61,6 +61,10 @@ def test_films_that_are_passed_over_are_told_of(tree, caplog) -> None:
     assert caplog.messages == [
         "photos/**: films that match, such as 2023/A.MOV, are passed over (2), wanted each by its own name"
     ]
+    caplog.clear()
+    with pytest.raises(InputError, match="no picture matches this"):
+        relative(["photos/2023/A*"])
+    assert len(caplog.messages) == 1
 
 
 def test_what_lies_in_folders_keeps_its_place(tree) -> None:

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from semantic_guidance.apps.cli import film as cli_film
 from semantic_guidance.apps.cli.main import main
 from semantic_guidance.apps.film.options import FilmOptions
 from semantic_guidance.apps.film.run import FilmResult, run_film
@@ -291,3 +292,26 @@ def test_a_pattern_means_all_films_that_match(clip, tmp_path, capsys):
     assert painted == ["a_painted.mp4", "b_painted.mp4", "old.mp4"]
     assert main(["paint", str(clips / "*.mkv"), *words]) == 2
     assert "*.mkv: no film matches this, wanted a film, or a pattern of some" in capsys.readouterr().err
+
+
+def test_a_pattern_means_no_paintings_of_its_own_films(clip, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("a.mp4", "a_painted.mp4", "a_painted_painted.mp4", "b_painted.mp4", "other/a_painted.mp4"):
+        Path(name).parent.mkdir(exist_ok=True)
+        Path(name).write_bytes(b"")
+    seen: list[str] = []
+    monkeypatch.setattr(cli_film, "paint_film", lambda job, *_: seen.append(str(job.image)))
+    assert main(["paint", "*.mp4"]) == 0
+    assert main(["paint", "*.mp4", "b_painted.mp4", "--out", "new"]) == 0
+    names = ["a.mp4", "b_painted.mp4", "a.mp4", "a_painted.mp4", "a_painted_painted.mp4", "b_painted.mp4"]
+    assert [Path(name).name for name in seen] == names
+
+
+def test_films_that_would_have_the_same_name_are_refused(clip, tmp_path, capsys):
+    (tmp_path / "sub").mkdir()
+    for name in ("a.mp4", "a.mov", "sub/a.mp4"):
+        (tmp_path / name).write_bytes(clip.read_bytes())
+    for words in (["**/*.mp4"], ["a.mp4", "a.mov"]):
+        assert main(["paint", *(str(tmp_path / word) for word in words), "--out", str(tmp_path)]) == 2
+        assert "would both become a_painted" in capsys.readouterr().err
+    assert not list(tmp_path.glob("*_painted*"))

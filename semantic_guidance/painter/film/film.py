@@ -10,7 +10,6 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
-from functools import partial
 from typing import Any
 
 import cv2
@@ -128,10 +127,11 @@ class Film:
                 f"frame {self.number} is {sides[1]} x {sides[0]}, wanted {wanted} as those before"
             )
         self._sides = sides
-        glance = self._ahead.taken(picture)
-        if glance is None and self._last is not None:
-            glance = self._glance(image, self._last.target)
-        frame = None if glance is None else self._followed(image, guidance, glance, ahead)
+        frame = None
+        if self._last is not None:
+            before = self._last.target
+            glance = self._ahead.taken(picture, before) or self._glance(image, before)
+            frame = self._followed(image, guidance, glance, ahead)
         frame = frame or self._begun(image, guidance, ahead)
         self.number += 1
         return frame
@@ -141,9 +141,6 @@ class Film:
         image = to_image(picture)
         scene = self._scene(image, Guidance.none(*image.shape[1:]))
         return Glance(scene, find_ways(before, scene.target).worked_out())
-
-    def _look_ahead(self, picture: Any, before: Array) -> None:
-        self._ahead.look(picture, partial(self._glance, before=before))
 
     def _begun(self, image: Tensor, guidance: Guidance | None, ahead: Any) -> FilmFrame:
         """A frame with strokes of its own; `ahead` is looked at then."""
@@ -159,7 +156,7 @@ class Film:
         parts, scene = self._parts(painting, found), self._as_seen(bare)
         self._cast = self._numbered(self._following.begin(painting, scene, parts, tools, refiner))
         self._remember(scene, bare.target, bare.target, np.ones(bare.target.shape[:2], np.float32))
-        self._look_ahead(ahead, bare.target)
+        self._ahead.look(ahead, bare.target, self._glance)
         ids = self._cast.ids.copy()
         return FilmFrame(self.number, self._keyed(painting, ids), ids, True)
 
@@ -217,7 +214,7 @@ class Film:
         motion = glance.ways.motion(still)
         if motion.cut:
             return None
-        self._look_ahead(ahead, bare.target)
+        self._ahead.look(ahead, bare.target, self._glance)
         self._known = self._objects(image, sharp(image, bare), motion, guidance)
         scene = self._as_seen(self._scene(image, self._known) if self._known.instances else bare)
         familiar = (motion.trust * motion.carried(last.familiar)).astype(np.float32)
@@ -311,7 +308,6 @@ class Film:
         """Go on where a film by the same painter was when it gave this `state`, with the same bits."""
         self.number = int(state["number"])
         self._cast = self._last = None
-        self._ahead = Ahead()
         if "next_id" not in state:
             return
         self._next_id = int(state["next_id"])

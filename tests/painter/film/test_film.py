@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import threading
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -106,4 +107,20 @@ def test_a_look_ahead_at_another_picture_is_forgotten():
     for own, ahead in ((one, None), (two, window(40, 40))):
         own.next(window(20, 20), none(), ahead)
     plain, misled = (own.next(window(22, 21), none()) for own in (one, two))
+    assert torch.equal(plain.painting.strokes.pack(), misled.painting.strokes.pack())
+
+
+@pytest.mark.parametrize("why", ["refused", "left"])
+def test_a_look_ahead_from_a_frame_that_was_not_painted_is_forgotten(why):
+    one, two = film(), film()
+    for own in (one, two):
+        own.next(window(20, 20), none())
+    third, state = window(22, 21), two.state()
+    if why == "refused":
+        with pytest.raises(ValueError, match="guidance"):
+            two.next(window(30, 20), replace(none(), focus=torch.full((SIZE, SIZE), 2.0)), third)
+    else:
+        two.next(window(30, 20), none(), third)
+        two.restore(state)
+    plain, misled = (own.next(third, none()) for own in (one, two))
     assert torch.equal(plain.painting.strokes.pack(), misled.painting.strokes.pack())

@@ -34,6 +34,19 @@ def test_error_rewards_telescope(reward):
     assert torch.allclose(reward(first, second) + reward(second, third), reward(first, third), atol=1e-6)
 
 
+def test_a_step_onto_the_target_earns_the_whole_error():
+    before, after, _ = states()
+    after = replace(after, canvas=after.target)
+    error = episode.mean_squared_error(before)
+    assert torch.allclose(rewards.pixel_reward(before, after), error)
+
+    def score(target: torch.Tensor, canvas: torch.Tensor) -> torch.Tensor:
+        return -(target - canvas).square().mean(dim=(1, 2, 3))
+
+    assert torch.allclose(rewards.adversarial_reward(before, after, score), error)
+    assert (rewards.foreground_reward(before, after, score) > 0).all()
+
+
 def test_adversarial_rewards_telescope():
     first, second, third = states()
     score = Discriminator()

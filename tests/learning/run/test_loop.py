@@ -13,6 +13,7 @@ import torch
 from semantic_guidance.agents.ltp.agent import LtpAgent
 from semantic_guidance.agents.ltp.files import load_actor
 from semantic_guidance.core.errors import InputError
+from semantic_guidance.learning.bank import to_bytes
 from semantic_guidance.learning.run import checkpoint
 from semantic_guidance.learning.run.loop import DivergedError, Trainer
 from semantic_guidance.learning.run.processes import processes, settle_threads
@@ -73,6 +74,38 @@ def test_resuming_is_as_if_it_had_not_stopped(tmp_path):
         for name in ("whole", "halves")
     )
     assert one == other
+
+
+def test_updates_are_of_steps_that_were_painted_at_the_rates_of_their_episode(tmp_path):
+    rates = {"actor_lr": (3e-3, 2e-3), "critic_lr": (6e-3, 5e-3), "lr_episodes": (3,)}
+    settings = {"val_interval": 0, "max_eps_len": 3, "train_timesteps": 15, "warmup": 3, "noise_factor": 0.5}
+    trainer = small_trainer(tmp_path, **rates, **settings)
+    learner, step = trainer.learner, trainer.learner.step
+    painted, seen = set(), []
+
+    def key(before, after, n):
+        """A step's numbers, target and canvases."""
+        numbers = (int(state.step[n]) for state in (before, after))
+        pictures = (
+            to_bytes(each[n]).numpy().tobytes() for each in (before.target, before.canvas, after.canvas)
+        )
+        return *numbers, *pictures
+
+    def counted(state, action):
+        after = step(state, action)
+        painted.update(key(state, after, n) for n in range(state.batch))
+        return after
+
+    def update(before, after, mix):
+        assert {key(before, after, n) for n in range(before.batch)} <= painted
+        optimizers = (learner.actor_optimizer, learner.critic_optimizer)
+        seen.append((trainer.episode, *(each.param_groups[0]["lr"] for each in optimizers)))
+        return {"Q": torch.tensor(0.0)}
+
+    learner.step, learner.update = counted, update
+    trainer.run()
+    assert len(painted) == 5 * 4 * 3
+    assert seen == [(n, *((3e-3, 6e-3) if n <= 3 else (2e-3, 5e-3))) for n in (2, 3, 4, 5) for _ in range(2)]
 
 
 def test_run_leaves_what_it_promises(tmp_path):

@@ -261,7 +261,9 @@ def test_networks_of_another_run(tmp_path):
 def test_two_processes_end_with_equal_weights(tmp_path):
     port = 20000 + os.getpid() % 20000
     forks = multiprocessing.get_context("fork")  # which have torch already
-    running = [forks.Process(target=one_of_two, args=(rank, port, tmp_path)) for rank in range(2)]
+    running = [
+        forks.Process(target=one_of_two, args=(rank, port, tmp_path), daemon=True) for rank in range(2)
+    ]
     for process in running:
         process.start()
     for process in running:

@@ -29,6 +29,7 @@ from semantic_guidance.apps.options import (
     RestyleOptions,
     parse_name,
 )
+from semantic_guidance.core.ending import Terminated
 from semantic_guidance.core.engines.base import Engine
 from semantic_guidance.core.errors import InputError
 from semantic_guidance.core.options import OptionError
@@ -260,10 +261,16 @@ def _run_films(args: argparse.Namespace, options: BatchOptions) -> int:
         with quick_imports():
             from semantic_guidance.apps.film.work import check_apart
         check_apart(jobs)
-    status = 0
+    status, painted = 0, 0
     for job in jobs:
+        before = f"; films painted before it, to be left out next time: {painted}" if painted else ""
         try:
             paint_film(job, FilmOptions(**flag_values(args, FilmOptions)), args.json)
+            painted += 1
+        except KeyboardInterrupt as end:
+            raise KeyboardInterrupt(f"{str(end) or 'interrupted'}{before}") from None
+        except Terminated as end:
+            raise Terminated(end.number, f"{end.words or 'terminated'}{before}") from None
         except InputError as error:
             if len(jobs) == 1 or isinstance(error, OptionError):
                 raise

@@ -14,6 +14,7 @@ from PIL import Image
 
 from semantic_guidance.apps.cli import film as cli_film
 from semantic_guidance.apps.cli.main import main
+from semantic_guidance.apps.cli.progress import FilmBar
 from semantic_guidance.apps.film.options import FilmOptions
 from semantic_guidance.apps.film.run import FilmResult, run_film
 from semantic_guidance.apps.job import Job
@@ -315,3 +316,20 @@ def test_films_that_would_have_the_same_name_are_refused(clip, tmp_path, capsys)
         assert main(["paint", *(str(tmp_path / word) for word in words), "--out", str(tmp_path)]) == 2
         assert "would both become a_painted" in capsys.readouterr().err
     assert not list(tmp_path.glob("*_painted*"))
+
+
+def test_an_end_tells_which_of_several_films_are_painted(clip, tmp_path, capsys, monkeypatch):
+    copy = tmp_path / "z.mp4"
+    copy.write_bytes(clip.read_bytes())
+    told = FilmBar.tell
+
+    def interrupted(bar: FilmBar) -> None:
+        told(bar)
+        if (tmp_path / "out" / "clip_painted.mp4").exists():
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(FilmBar, "tell", interrupted)
+    words = ["--strokes", "8", "--preset", "draft", "--baseline", "--every", "3"]
+    assert main(["paint", str(clip), str(copy), "--out", str(tmp_path / "out"), *words]) == 130
+    said = capsys.readouterr().err.strip().splitlines()[-1]
+    assert said == "semantic-guidance: interrupted; films painted before it, to be left out next time: 1"

@@ -17,6 +17,8 @@ from urllib.parse import urlsplit
 
 from common import ROOT, BenchmarkError
 
+PATIENCE = 20  # times that a request is made at most
+
 
 @dataclass
 class Client:
@@ -31,7 +33,7 @@ class Client:
     visitor: str = ""
 
     def ask(self, method: str, path: str, body: bytes | dict[str, Any] | None = None) -> bytes:
-        """The answer to a request.
+        """The answer to a request, which is made again as often as the studio asks for patience.
 
         Raises:
             BenchmarkError: it is refused.
@@ -39,10 +41,15 @@ class Client:
         about = {"X-Name": "photo.jpg", "X-Visitor": self.visitor}
         if isinstance(body, dict):
             body, about["Content-Type"] = json.dumps(body).encode(), "application/json"
-        with contextlib.closing(http.client.HTTPConnection(self.place, timeout=300)) as connection:
-            connection.request(method, path, body, about)
-            answer = connection.getresponse()
-            found = answer.read()
+        for _ in range(PATIENCE):
+            with contextlib.closing(http.client.HTTPConnection(self.place, timeout=300)) as connection:
+                connection.request(method, path, body, about)
+                answer = connection.getresponse()
+                found = answer.read()
+            later = answer.headers.get("Retry-After")
+            if answer.status != 503 or later is None:
+                break
+            time.sleep(float(later))
         if answer.status >= 400:
             raise BenchmarkError(f"{path}: {found.decode(errors='replace')[:200]}")
         return found

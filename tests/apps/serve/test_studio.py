@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import contextlib
 import dataclasses
 import io
 import json
 import os
 import shutil
 import signal
-import subprocess
-import sys
 import threading
 import time
 import zipfile
@@ -88,11 +85,6 @@ def known(photo: Path) -> dict[str, Any]:
     mask = (((x - 30) ** 2 + (y - 20) ** 2) < 100).float()[None]
     write_guidance(Guidance.from_mask(mask), path := photo.with_name("known.json"))
     return json.loads(path.read_text())
-
-
-def test_the_server_does_not_load_torch():
-    code = "import sys; import semantic_guidance.apps.serve.studio; sys.exit('torch' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
 def test_a_painting_is_that_of_the_same_job_to_the_last_bit(here, photo, picture, known, tmp_path):
@@ -408,36 +400,3 @@ def test_there_is_no_more_on_the_disk_than_there_may_be(here, photo):
         assert caught.value.status == 503
     finally:
         here.studio.store.most = most
-
-
-SERVER = """
-import asyncio, sys
-from semantic_guidance.apps.serve.studio import Studio
-async def main():
-    studio = Studio(workers=1)
-    await studio.start()
-    print(*(worker.pid for lane in studio._lanes for worker in lane.workers), flush=True)
-    await asyncio.sleep(60)
-if __name__ == "__main__":
-    asyncio.run(main())
-"""
-
-
-@pytest.mark.usefixtures("long")
-def test_workers_end_with_a_server_that_is_killed(tmp_path):
-    (tmp_path / "server.py").write_text(SERVER)
-    server = subprocess.Popen([sys.executable, tmp_path / "server.py"], stdout=subprocess.PIPE, text=True)
-    workers = [int(word) for word in server.stdout.readline().split()]
-    assert len(workers) == 2
-    server.kill()
-    server.wait()
-    server.stdout.close()
-    deadline = time.monotonic() + 5
-    while workers and time.monotonic() < deadline:
-        for worker in list(workers):
-            with contextlib.suppress(OSError):
-                os.kill(worker, 0)
-                continue
-            workers.remove(worker)
-        time.sleep(0.05)
-    assert not workers
